@@ -1,0 +1,265 @@
+"""The words of the story, as frozen values: what Lichess tells us, parsed once.
+
+No I/O here. Durations are `timedelta`; colours are python-chess's (`chess.WHITE` is True).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, NewType
+
+import chess
+
+__all__ = [
+    "Account",
+    "ActorName",
+    "Challenge",
+    "ChallengeEnded",
+    "ChallengeMade",
+    "ChatLine",
+    "Clock",
+    "DeclineReason",
+    "Denied",
+    "GameFinished",
+    "GameFull",
+    "GameId",
+    "GameLine",
+    "GameStarted",
+    "GameState",
+    "GameSummary",
+    "LichessEvent",
+    "Limited",
+    "NodeId",
+    "OpponentGone",
+    "Player",
+    "PostOutcome",
+    "Posted",
+    "RefusedPost",
+    "Unanswered",
+    "Unexpected",
+]
+
+GameId = NewType("GameId", str)
+"""Eight characters; also the id of the challenge that the game came from."""
+ActorName = NewType("ActorName", str)
+"""`engine:<serial>`, fixed for the actor's life."""
+NodeId = NewType("NodeId", str)
+"""Ray's node id in hex."""
+
+DeclineReason = Literal[
+    "generic",
+    "later",
+    "tooFast",
+    "tooSlow",
+    "timeControl",
+    "rated",
+    "casual",
+    "standard",
+    "variant",
+    "noBot",
+    "onlyBot",
+]
+"""Source: Lichess API, "Decline a challenge"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The bearer of our token."""
+
+    name: str
+    title: str | None
+
+    @property
+    def is_bot(self) -> bool:
+        """Only a BOT account may use the Bot API."""
+        return self.title == "BOT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Player:
+    """One side of a game or challenge; an anonymous player has an empty name."""
+
+    name: str
+    title: str | None = None
+    rating: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.name}" if self.title else self.name or "Anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A real-time control: each side starts with `initial` and earns `increment` per move."""
+
+    initial: timedelta
+    increment: timedelta
+
+    def __str__(self) -> str:
+        seconds = self.initial.total_seconds()
+        minutes = f"{seconds / 60:g}" if seconds % 15 == 0 and seconds else f"{seconds:g}s"
+        return f"{minutes}+{self.increment.total_seconds():g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """A challenge as Lichess tells it; `clock` is None for correspondence and unlimited games."""
+
+    id: GameId
+    challenger: Player | None
+    dest_user: Player | None
+    variant: str
+    rated: bool
+    speed: str
+    clock: Clock | None
+    time_control: Literal["clock", "correspondence", "unlimited"]
+    initial_fen: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameSummary:
+    """A game as the event stream and `/api/account/playing` tell it.
+
+    `time_left` is our own clock (whole seconds from Lichess), None without one. `bot_playable` is
+    False when Lichess says that the Bot API cannot play this game.
+    """
+
+    id: GameId
+    color: chess.Color
+    opponent: Player
+    speed: str
+    is_my_turn: bool
+    time_left: timedelta | None = None
+    bot_playable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeMade:
+    """`challenge`: somebody challenges somebody; we may be either side."""
+
+    challenge: Challenge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeEnded:
+    """`challengeCanceled` or `challengeDeclined`: nothing is left to answer."""
+
+    id: GameId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameStarted:
+    """`gameStart`, also sent for every ongoing game when the event stream opens."""
+
+    game: GameSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameFinished:
+    """`gameFinish`: the game is over, whatever our streams say."""
+
+    id: GameId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unexpected:
+    """A line that we do not understand: logged and survived; `why` quotes its start."""
+
+    why: str
+
+
+LichessEvent = ChallengeMade | ChallengeEnded | GameStarted | GameFinished | Unexpected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameState:
+    """`gameState`: all moves so far in UCI and both clocks at the moment of sending.
+
+    Times are None in games without a clock. `winner` is None for draws, aborts and running games.
+    """
+
+    moves: tuple[str, ...]
+    white_time: timedelta | None
+    black_time: timedelta | None
+    white_increment: timedelta
+    black_increment: timedelta
+    status: str
+    winner: chess.Color | None = None
+    white_draw: bool = False
+    black_draw: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Anything but `created` and `started` is final. Source: scalachess Status."""
+        return self.status not in {"created", "started"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameFull:
+    """`gameFull`: the whole game, the first line of every game stream."""
+
+    id: GameId
+    variant: str
+    rated: bool
+    speed: str
+    white: Player
+    black: Player
+    initial_fen: str
+    """`startpos` or a FEN."""
+    clock: Clock | None
+    state: GameState
+    is_tournament: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpponentGone:
+    """`opponentGone`: `claim_win_in` is None once the opponent is back."""
+
+    gone: bool
+    claim_win_in: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatLine:
+    """`chatLine`: untrusted text of a player, a spectator or the server."""
+
+    username: str
+    text: str
+    room: str
+
+
+GameLine = GameFull | GameState | OpponentGone | ChatLine | Unexpected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """200: Lichess took it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedPost:
+    """400 or 404: not our turn, illegal, over, or not our game. `why` is Lichess's word."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """No answer or a 5xx: it may have been taken; only the stream tells."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """429: not taken; `retry_after` is None when Lichess names no time."""
+
+    retry_after: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """401 or 403: the token is no good (any more)."""
+
+    why: str
+
+
+PostOutcome = Posted | RefusedPost | Unanswered | Limited | Denied

@@ -1,0 +1,107 @@
+"""When to ask again: the length of a pause, and what an HTTP status says about trying once more.
+
+No I/O and no chance here: the caller draws the random number and does the waiting.
+"""
+
+from datetime import timedelta
+from enum import Enum
+from http import HTTPStatus
+
+from crabstick.errors import InvariantBroken
+
+__all__ = [
+    "FIRST_DELAY",
+    "LONGEST_COOL_DOWN",
+    "LONGEST_DELAY",
+    "USUAL_COOL_DOWN",
+    "Verdict",
+    "asked_wait",
+    "classify",
+    "cool_down",
+    "next_delay",
+]
+
+FIRST_DELAY = timedelta(milliseconds=250)
+LONGEST_DELAY = timedelta(seconds=30)
+"""Half of it at least is waited: 30 openings in 10 minutes are what Lichess allows a stream."""
+USUAL_COOL_DOWN = timedelta(minutes=1)
+"""Source: Lichess API, "Rate limiting": after a 429 wait a full minute."""
+LONGEST_COOL_DOWN = timedelta(days=1)
+"""The longest window that Lichess has (100 games against bots a day)."""
+
+_DOUBLINGS = 7  # 250 ms doubled seven times is 32 s, past LONGEST_DELAY
+_SECONDS_IN_A_DAY = int(LONGEST_COOL_DOWN.total_seconds())
+
+
+class Verdict(Enum):
+    """What to do after an answer that is not a success."""
+
+    RETRY = "retry"
+    """The server is in trouble: ask again after `next_delay`."""
+    COOL_DOWN = "cool down"
+    """Too many requests: leave this class of endpoints alone for `cool_down`."""
+    GIVE_UP = "give up"
+    """The server understood and said no: the same question gets the same answer."""
+
+
+def classify(status: int) -> Verdict:
+    """The verdict on an HTTP status of 300 or more.
+
+    Raises:
+        InvariantBroken: the status is a success, which nobody should retry.
+    """
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        raise InvariantBroken(f"HTTP status {status} is no failure: do not classify it.")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Verdict.COOL_DOWN
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        return Verdict.RETRY
+    return Verdict.GIVE_UP
+
+
+def next_delay(attempt: int, draw: float) -> timedelta:
+    """The pause before retry number `attempt`: exponential, bounded, half of it random.
+
+    Args:
+        attempt: 0 for the first retry.
+        draw: a random number in [0, 1): so that many clients do not return in step.
+
+    Raises:
+        InvariantBroken: an argument is out of its range.
+    """
+    if attempt < 0 or not 0 <= draw < 1:
+        raise InvariantBroken(f"No delay for attempt {attempt} with draw {draw}.")
+    full = min(FIRST_DELAY * (1 << min(attempt, _DOUBLINGS)), LONGEST_DELAY)
+    return full / 2 + full / 2 * draw
+
+
+def asked_wait(retry_after: str | None, ratelimit_seconds: object = None) -> timedelta | None:
+    """How long Lichess asks us to wait after a 429; the longer of two words, None without any.
+
+    Args:
+        retry_after: the header `Retry-After`, read when it is in whole seconds.
+        ratelimit_seconds: `ratelimit.seconds` of the answer's body, of whatever type.
+    """
+    named = [_header_seconds(retry_after), _body_seconds(ratelimit_seconds)]
+    known = [seconds for seconds in named if seconds is not None]
+    return timedelta(seconds=max(known)) if known else None
+
+
+def cool_down(asked: timedelta | None) -> timedelta:
+    """The wait after a 429: what was asked, a minute when nothing was, a day at most."""
+    if asked is None:
+        return USUAL_COOL_DOWN
+    return max(timedelta(0), min(asked, LONGEST_COOL_DOWN))
+
+
+def _header_seconds(text: str | None) -> int | None:
+    digits = (text or "").strip()
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    return min(int(digits[:9]), _SECONDS_IN_A_DAY)
+
+
+def _body_seconds(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return min(value, _SECONDS_IN_A_DAY)

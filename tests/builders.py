@@ -1,0 +1,81 @@
+"""Builders of our values with sensible defaults: a test names only what it is about."""
+
+from datetime import timedelta
+from typing import Any
+
+from crabstick.rules.challenges import Policy
+from crabstick.rules.model import (
+    Challenge,
+    Clock,
+    GameFull,
+    GameId,
+    GameState,
+    Player,
+)
+
+BOT = "crabstick"
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def a_clock(initial_s: float = 300, increment_s: float = 3) -> Clock:
+    return Clock(initial=seconds(initial_s), increment=seconds(increment_s))
+
+
+def a_challenge(**changes: Any) -> Challenge:
+    fields: dict[str, Any] = {
+        "id": GameId("abcdefgh"),
+        "challenger": Player(name="Alice", rating=1500),
+        "dest_user": Player(name=BOT, title="BOT"),
+        "variant": "standard",
+        "rated": False,
+        "speed": "blitz",
+        "clock": a_clock(),
+        "time_control": "clock",
+    }
+    return Challenge(**{**fields, **changes})
+
+
+def a_policy(**changes: Any) -> Policy:
+    fields: dict[str, Any] = {
+        "variants": frozenset({"standard"}),
+        "time_controls": frozenset({"bullet", "blitz", "rapid", "classical"}),
+        "modes": frozenset({"casual", "rated"}),
+        "accept_bots": True,
+        "min_initial": seconds(30),
+        "max_initial": seconds(1800),
+        "min_increment": seconds(0),
+        "max_increment": seconds(20),
+        "max_games": 4,
+    }
+    return Policy(**{**fields, **changes})
+
+
+def a_state(moves: str = "", **changes: Any) -> GameState:
+    fields: dict[str, Any] = {
+        "moves": tuple(moves.split()),
+        "white_time": seconds(60),
+        "black_time": seconds(60),
+        "white_increment": seconds(0),
+        "black_increment": seconds(0),
+        "status": "started",
+    }
+    return GameState(**{**fields, **changes})
+
+
+def a_full(moves: str = "", *, we_play: str = "white", **changes: Any) -> GameFull:
+    us, them = Player(name=BOT, title="BOT"), Player(name="Alice")
+    fields: dict[str, Any] = {
+        "id": GameId("abcdefgh"),
+        "variant": "standard",
+        "rated": False,
+        "speed": "blitz",
+        "white": us if we_play == "white" else them,
+        "black": them if we_play == "white" else us,
+        "initial_fen": "startpos",
+        "clock": a_clock(),
+        "state": a_state(moves),
+    }
+    return GameFull(**{**fields, **changes})

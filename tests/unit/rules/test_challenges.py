@@ -1,0 +1,62 @@
+"""The policy on challenges: which are taken, and the reason given for each that is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.rules.challenges import Accept, Decline, Load, Policy, decide
+from crabstick.rules.model import Challenge, DeclineReason, Player
+from tests.builders import a_challenge, a_clock, a_policy, seconds
+
+FREE = Load(games=0, has_room=True)
+
+
+def test_five_plus_three_from_a_human_is_taken() -> None:
+    assert decide(a_challenge(clock=a_clock(300, 3)), a_policy(), FREE) == Accept()
+
+
+@pytest.mark.parametrize(
+    ("challenge", "policy", "reason"),
+    [
+        (
+            a_challenge(challenger=Player(name="b", title="BOT")),
+            a_policy(accept_bots=False),
+            "noBot",
+        ),
+        (a_challenge(variant="atomic"), a_policy(), "variant"),
+        (a_challenge(clock=None, time_control="unlimited"), a_policy(), "timeControl"),
+        (a_challenge(speed="ultraBullet"), a_policy(), "timeControl"),
+        (a_challenge(clock=a_clock(15, 1)), a_policy(), "tooFast"),
+        (a_challenge(clock=a_clock(60, 1)), a_policy(min_increment=seconds(2)), "tooFast"),
+        (a_challenge(clock=a_clock(3600, 0)), a_policy(), "tooSlow"),
+        (a_challenge(clock=a_clock(60, 30)), a_policy(), "tooSlow"),
+        (a_challenge(rated=True), a_policy(modes=frozenset({"casual"})), "casual"),
+        (a_challenge(rated=False), a_policy(modes=frozenset({"rated"})), "rated"),
+    ],
+)
+def test_each_objection_is_told_by_its_own_reason(
+    challenge: Challenge, policy: Policy, reason: DeclineReason
+) -> None:
+    assert decide(challenge, policy, FREE) == Decline(reason=reason)
+
+
+@pytest.mark.parametrize("initial_s", [30, 1800])
+def test_the_ends_of_the_range_are_inside(initial_s: int) -> None:
+    assert decide(a_challenge(clock=a_clock(initial_s, 0)), a_policy(), FREE) == Accept()
+
+
+def test_a_full_house_says_later() -> None:
+    full = Load(games=4, has_room=True)
+    assert decide(a_challenge(), a_policy(max_games=4), full) == Decline(reason="later")
+
+
+def test_a_cluster_without_room_says_later() -> None:
+    assert decide(a_challenge(), a_policy(), Load(games=0, has_room=False)) == Decline(
+        reason="later"
+    )
+
+
+@given(games=st.integers(0, 100), most=st.integers(1, 100), has_room=st.booleans())
+def test_never_more_than_max_games_are_taken(games: int, most: int, *, has_room: bool) -> None:
+    verdict = decide(a_challenge(), a_policy(max_games=most), Load(games=games, has_room=has_room))
+    assert (verdict == Accept()) == (games < most and has_room)

@@ -1,0 +1,329 @@
+"""One game, step by step: what each event leads to, and laws over whole random stories."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import chess
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.errors import InvariantBroken
+from crabstick.rules.game import TRANSITIONS, diagram, step
+from crabstick.rules.model import (
+    Denied,
+    GameState,
+    Limited,
+    OpponentGone,
+    Posted,
+    PostOutcome,
+    RefusedPost,
+    Unanswered,
+)
+from crabstick.rules.play import (
+    Abort,
+    Advanced,
+    Answered,
+    Chosen,
+    ClaimVictory,
+    EchoOverdue,
+    Effect,
+    Event,
+    Finish,
+    Forget,
+    NoShow,
+    Opened,
+    OpponentLeft,
+    Phase,
+    Play,
+    Post,
+    PostAgain,
+    Resync,
+    StreamLost,
+    Think,
+    WatchEcho,
+    WatchNoShow,
+)
+from tests.builders import a_full, a_state, seconds
+
+DOCS = Path(__file__).parents[3] / "docs" / "game-states.md"
+
+
+def opened(moves: str = "", *, color: chess.Color = chess.WHITE, **changes: object) -> Opened:
+    return Opened(full=a_full(moves, **changes), color=color)
+
+
+def told(*events: Event, start: Play | None = None) -> tuple[Play, tuple[Effect, ...]]:
+    """The state after all events, and the effects of the last."""
+    play, effects = start or Play(), ()
+    for event in events:
+        play, effects = step(play, event)
+    return play, effects
+
+
+OUR_FIRST = (opened(), Chosen(ply=0, uci="e2e4"))
+
+
+def test_a_fresh_game_as_white_starts_with_a_search() -> None:
+    play, effects = told(opened())
+    assert (play.phase, effects) == (Phase.THINKING, (Think(ply=0),))
+
+
+def test_a_fresh_game_as_black_waits_and_watches_for_a_no_show() -> None:
+    play, effects = told(opened(color=chess.BLACK))
+    assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=0),))
+
+
+def test_a_running_game_is_resumed_where_it_stands() -> None:
+    play, effects = told(opened("e2e4 e7e5"))
+    assert (play.phase, effects) == (Phase.THINKING, (Think(ply=2),))
+
+
+def test_a_position_with_black_to_move_gives_black_the_first_ply() -> None:
+    fen = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"
+    _, effects = told(opened(color=chess.BLACK, initial_fen=fen))
+    assert effects == (Think(ply=0),)
+
+
+def test_the_chosen_move_is_posted() -> None:
+    play, effects = told(*OUR_FIRST)
+    assert (play.phase, effects) == (Phase.POSTING, (Post(ply=0, uci="e2e4"),))
+
+
+def test_a_search_that_comes_late_is_dropped() -> None:
+    _, effects = told(opened(), Advanced(state=a_state("e2e4")), Chosen(ply=0, uci="d2d4"))
+    assert effects == ()
+
+
+def test_our_move_on_the_stream_ends_posting() -> None:
+    play, effects = told(*OUR_FIRST, Advanced(state=a_state("e2e4")))
+    assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=1),))
+
+
+def test_after_two_plies_nobody_is_watched_for_a_no_show() -> None:
+    _, effects = told(opened("e2e4 e7e5 g1f3"))
+    assert effects == ()
+
+
+def test_the_opponents_move_starts_the_next_search() -> None:
+    _, effects = told(*OUR_FIRST, Advanced(state=a_state("e2e4 e7e5")))
+    assert effects == (Think(ply=2),)
+
+
+def test_a_line_without_a_new_move_disturbs_nothing() -> None:
+    play, effects = told(opened(), Advanced(state=a_state(white_draw=True)))
+    assert (play.phase, effects) == (Phase.THINKING, ())
+
+
+def test_a_lost_stream_is_opened_anew_and_the_search_goes_on() -> None:
+    play, effects = told(opened(), StreamLost())
+    assert (play.phase, play.searching, effects) == (Phase.SYNCING, 0, (Resync(),))
+    assert told(opened(), start=play)[1] == ()
+
+
+def test_a_move_chosen_without_a_stream_is_posted_when_it_is_open() -> None:
+    story = (opened(), StreamLost(), Chosen(ply=0, uci="e2e4"))
+    assert told(*story)[1] == ()
+    assert told(*story, opened())[1] == (Post(ply=0, uci="e2e4"),)
+
+
+def test_a_move_whose_fate_is_unknown_is_repeated_after_a_reconnect() -> None:
+    _, effects = told(*OUR_FIRST, StreamLost(), opened())
+    assert effects == (Post(ply=0, uci="e2e4"),)
+
+
+def test_a_move_that_was_taken_is_not_repeated_after_a_reconnect() -> None:
+    play, effects = told(*OUR_FIRST, StreamLost(), opened("e2e4"))
+    assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=1),))
+
+
+def test_the_search_is_forgotten_when_the_game_has_moved_on() -> None:
+    _, effects = told(opened("e2e4 e7e5"), StreamLost(), opened("e2e4 e7e5 g1f3 b8c6"))
+    assert effects == (Forget(), Think(ply=4))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "effect"),
+    [
+        (Posted(), WatchEcho(ply=0)),
+        (Unanswered(why="reset"), PostAgain(ply=0, uci="e2e4", attempt=0)),
+        (Denied(why="token"), PostAgain(ply=0, uci="e2e4", attempt=0)),
+        (Limited(retry_after=None), PostAgain(ply=0, uci="e2e4", attempt=0)),
+        (
+            Limited(retry_after=timedelta(seconds=2)),
+            PostAgain(ply=0, uci="e2e4", attempt=0, after=timedelta(seconds=2)),
+        ),
+        (RefusedPost(why="Not your turn"), Resync()),
+    ],
+)
+def test_every_answer_to_a_move_has_its_consequence(outcome: PostOutcome, effect: Effect) -> None:
+    assert told(*OUR_FIRST, Answered(ply=0, outcome=outcome))[1] == (effect,)
+
+
+def test_repeated_posts_count_their_attempts() -> None:
+    lost = Answered(ply=0, outcome=Unanswered(why="reset"))
+    _, effects = told(*OUR_FIRST, lost, lost)
+    assert effects == (PostAgain(ply=0, uci="e2e4", attempt=1),)
+
+
+def test_a_refused_move_is_thought_over_when_the_stream_shows_the_same_position() -> None:
+    refused = Answered(ply=0, outcome=RefusedPost(why="no"))
+    _, effects = told(*OUR_FIRST, refused, opened())
+    assert effects == (Think(ply=0),)
+
+
+def test_a_move_refused_again_and_again_is_our_own_mistake() -> None:
+    refused = Answered(ply=0, outcome=RefusedPost(why="no"))
+    again = (opened(), Chosen(ply=0, uci="e2e4"), refused)
+    with pytest.raises(InvariantBroken, match="keeps refusing e2e4 at ply 0"):
+        told(*OUR_FIRST, refused, *again, *again)
+
+
+def test_an_answer_that_the_stream_overtook_is_ignored() -> None:
+    late = Answered(ply=0, outcome=Unanswered(why="reset"))
+    assert told(*OUR_FIRST, Advanced(state=a_state("e2e4")), late)[1] == ()
+
+
+def test_a_move_without_an_echo_makes_us_look_again() -> None:
+    play, effects = told(*OUR_FIRST, EchoOverdue(ply=0))
+    assert (play.phase, effects) == (Phase.SYNCING, (Resync(),))
+
+
+def test_an_echo_that_came_needs_no_look() -> None:
+    assert told(*OUR_FIRST, Advanced(state=a_state("e2e4")), EchoOverdue(ply=0))[1] == ()
+
+
+def test_an_opponent_who_never_moves_is_not_waited_for() -> None:
+    assert told(opened(color=chess.BLACK), NoShow(ply=0))[1] == (Abort(),)
+
+
+def test_an_opponent_who_has_moved_is_no_no_show() -> None:
+    story = (opened(color=chess.BLACK), Advanced(state=a_state("e2e4")), NoShow(ply=0))
+    assert told(*story)[1] == ()
+
+
+def test_a_tournament_game_is_never_aborted() -> None:
+    story = (opened(color=chess.BLACK, is_tournament=True), NoShow(ply=0))
+    assert told(*story)[1] == ()
+
+
+def test_the_win_is_claimed_when_the_opponent_is_gone_for_good() -> None:
+    gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
+    assert told(opened("e2e4 e7e5 g1f3"), gone)[1] == (ClaimVictory(),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [OpponentGone(gone=True, claim_win_in=seconds(5)), OpponentGone(gone=False)],
+)
+def test_nothing_is_claimed_before_the_time_is_up(line: OpponentGone) -> None:
+    assert told(opened("e2e4 e7e5 g1f3"), OpponentLeft(line=line))[1] == ()
+
+
+def test_the_last_line_ends_the_game() -> None:
+    mate = a_state("f2f3 e7e5 g2g4 d8h4", status="mate", winner=chess.BLACK)
+    play, effects = told(opened(), Advanced(state=mate))
+    assert play.phase is Phase.OVER
+    assert effects == (Forget(), Finish(status="mate", winner=chess.BLACK))
+
+
+def test_a_game_that_is_over_when_we_come_is_over() -> None:
+    full = a_full(state=a_state(status="aborted"))
+    assert told(Opened(full=full, color=chess.WHITE))[1][-1] == Finish(
+        status="aborted", winner=None
+    )
+
+
+def test_nothing_can_happen_after_the_end() -> None:
+    over, _ = told(opened(state=a_state(status="draw")))
+    with pytest.raises(InvariantBroken, match="StreamLost cannot happen while over"):
+        step(over, StreamLost())
+
+
+def test_the_diagram_in_the_docs_is_made_from_the_table() -> None:
+    assert diagram() in DOCS.read_text(encoding="utf-8")
+
+
+# Laws over stories that a real stream could tell.
+
+MOVES = ["e2e4", "e7e5", "g1f3", "b8c6", "f1b5", "a7a6", "b5a4", "g8f6"]
+outcomes = st.sampled_from(
+    [Posted(), Unanswered(why="x"), Limited(retry_after=None), Denied(why="x")]
+)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[tuple[Play, Event, Play, tuple[Effect, ...]]]:
+    """Random events, each allowed by the phase; moves come in the order of one game."""
+    color = draw(st.booleans())
+    play, ply, steps = Play(), 0, []
+    for _ in range(draw(st.integers(1, 40))):
+        kinds = sorted(TRANSITIONS[play.phase], key=lambda kind: kind.__name__)
+        if not kinds:
+            break
+        kind = draw(st.sampled_from(kinds))
+        event: Event
+        if kind in {Opened, Advanced}:
+            ply = draw(st.integers(ply, min(ply + 2, len(MOVES))))
+            status = draw(st.sampled_from(["started"] * 9 + ["resign"]))
+            state: GameState = a_state(" ".join(MOVES[:ply]), status=status)
+            event = (
+                Opened(full=a_full(state=state), color=color)
+                if kind is Opened
+                else Advanced(state=state)
+            )
+        elif kind is Chosen:
+            event = Chosen(ply=draw(st.integers(0, ply)), uci=MOVES[min(play.ply, 7)])
+        elif kind is Answered:
+            event = Answered(ply=draw(st.integers(0, ply)), outcome=draw(outcomes))
+        elif kind is OpponentLeft:
+            event = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
+        elif kind is StreamLost:
+            event = StreamLost()
+        else:
+            event = kind(ply=draw(st.integers(0, ply)))
+        after, effects = step(play, event)
+        steps.append((play, event, after, effects))
+        play = after
+    return steps
+
+
+@given(stories())
+def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(
+    story: list[tuple[Play, Event, Play, tuple[Effect, ...]]],
+) -> None:
+    for _, _, after, effects in story:
+        for effect in effects:
+            if isinstance(effect, Post | PostAgain):
+                assert after.phase is Phase.POSTING
+                assert after.is_our_turn
+                assert (effect.ply, effect.uci) == (after.ply, after.chosen)
+
+
+@given(stories())
+def test_whatever_is_our_turn_is_being_thought_about_or_posted(
+    story: list[tuple[Play, Event, Play, tuple[Effect, ...]]],
+) -> None:
+    for _, _, after, _ in story:
+        if after.phase is Phase.THINKING:
+            assert after.searching == after.ply
+        if after.phase in {Phase.THINKING, Phase.POSTING}:
+            assert after.is_our_turn
+        if after.phase is Phase.WAITING:
+            assert not after.is_our_turn
+
+
+@given(stories())
+def test_no_search_starts_while_another_runs(
+    story: list[tuple[Play, Event, Play, tuple[Effect, ...]]],
+) -> None:
+    running: int | None = None
+    for _, event, after, effects in story:
+        if isinstance(event, Chosen) and after.searching is None:
+            running = None
+        for effect in effects:
+            if isinstance(effect, Forget):
+                running = None
+            elif isinstance(effect, Think):
+                assert running is None
+                running = effect.ply

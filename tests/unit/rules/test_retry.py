@@ -1,0 +1,116 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.errors import InvariantBroken
+from crabstick.rules.retry import (
+    FIRST_DELAY,
+    LONGEST_COOL_DOWN,
+    LONGEST_DELAY,
+    USUAL_COOL_DOWN,
+    Verdict,
+    asked_wait,
+    classify,
+    cool_down,
+    next_delay,
+)
+
+attempts = st.integers(min_value=0, max_value=10_000)
+draws = st.floats(min_value=0, max_value=1, exclude_max=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (301, Verdict.GIVE_UP),
+        (400, Verdict.GIVE_UP),
+        (401, Verdict.GIVE_UP),
+        (404, Verdict.GIVE_UP),
+        (408, Verdict.RETRY),
+        (429, Verdict.COOL_DOWN),
+        (500, Verdict.RETRY),
+        (503, Verdict.RETRY),
+        (522, Verdict.RETRY),
+    ],
+)
+def test_a_status_says_whether_to_ask_again(status: int, verdict: Verdict) -> None:
+    assert classify(status) == verdict
+
+
+@given(st.integers(min_value=300, max_value=599))
+def test_every_failure_has_a_verdict(status: int) -> None:
+    assert classify(status) in Verdict
+
+
+def test_a_success_is_never_classified() -> None:
+    with pytest.raises(InvariantBroken, match="204"):
+        classify(204)
+
+
+@given(attempts, draws)
+def test_a_delay_is_positive_and_bounded(attempt: int, draw: float) -> None:
+    assert FIRST_DELAY / 2 <= next_delay(attempt, draw) <= LONGEST_DELAY
+
+
+@given(attempts, draws)
+def test_a_later_attempt_with_the_same_draw_never_waits_less(attempt: int, draw: float) -> None:
+    assert next_delay(attempt, draw) <= next_delay(attempt + 1, draw)
+
+
+@given(attempts, draws, draws)
+def test_a_greater_draw_never_waits_less(attempt: int, one: float, other: float) -> None:
+    assert next_delay(attempt, min(one, other)) <= next_delay(attempt, max(one, other))
+
+
+def test_the_first_delays_double() -> None:
+    delays = [next_delay(attempt, 0) for attempt in range(4)]
+    assert delays == [timedelta(milliseconds=ms) for ms in (125, 250, 500, 1000)]
+
+
+def test_the_longest_delay_keeps_a_stream_within_thirty_openings_in_ten_minutes() -> None:
+    average = (next_delay(99, 0) + next_delay(99, 0.999)) / 2
+    assert timedelta(minutes=10) / average <= 30
+
+
+@pytest.mark.parametrize(("attempt", "draw"), [(-1, 0.5), (0, 1.0), (0, -0.1), (0, float("nan"))])
+def test_an_argument_out_of_range_is_our_own_mistake(attempt: int, draw: float) -> None:
+    with pytest.raises(InvariantBroken):
+        next_delay(attempt, draw)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds", "wait"),
+    [
+        (None, None, None),
+        ("60", None, timedelta(seconds=60)),
+        (" 7 ", None, timedelta(seconds=7)),
+        (None, 86398, timedelta(seconds=86398)),
+        ("5", 9, timedelta(seconds=9)),
+        ("9", 5, timedelta(seconds=9)),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None, None),
+        ("-1", -1, None),
+        ("٣", "soon", None),
+        ("", True, None),
+        ("9" * 4000, None, LONGEST_COOL_DOWN),
+        (None, 10**30, LONGEST_COOL_DOWN),
+    ],
+)
+def test_the_longer_of_the_two_words_counts(
+    header: str | None, seconds: object, wait: timedelta | None
+) -> None:
+    assert asked_wait(header, seconds) == wait
+
+
+def test_without_a_word_from_lichess_a_minute_is_waited() -> None:
+    assert cool_down(None) == USUAL_COOL_DOWN
+
+
+@given(st.timedeltas())
+def test_a_cool_down_is_never_negative_and_never_over_a_day(asked: timedelta) -> None:
+    assert timedelta(0) <= cool_down(asked) <= LONGEST_COOL_DOWN
+
+
+def test_what_lichess_asks_is_what_is_waited() -> None:
+    assert cool_down(timedelta(seconds=42)) == timedelta(seconds=42)
