@@ -1,0 +1,1 @@
+"""The only Ray-aware code, and thin: actors carry out what `crabstick.rules` decides."""

@@ -1,0 +1,240 @@
+"""Carries out what `placement.plan` decides about EngineActors, and watches over them.
+
+Each actor has one supervising task (its pending `outcome` call: a death is told in milliseconds)
+and one that pings it while it plays. What is decided is written into the roster at once; what
+comes of it wakes the WorkerSet's loop.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+
+from actors.messages import Assignment, Birth, Description, Outcome, Packed, WrongProtocol
+from actors.names import engine_actor_name
+from actors.roster import Member, Roster
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, Runtime
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import ActorPhase
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import get_logger
+from crabstick.telemetry.metrics import Ledger
+
+__all__ = ["Crew"]
+
+START_PATIENCE = timedelta(minutes=15)
+"""A new node may have to be bought first."""
+ASSIGN_PATIENCE = timedelta(seconds=3)
+ADOPT_PATIENCE = timedelta(seconds=5)
+PING_EVERY = timedelta(seconds=2)
+PING_PATIENCE = timedelta(seconds=10)
+PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
+EMBEDDED_FROM_TAKEOVER = 2
+"""A game that has cost two actors may have been their engine's fault."""
+
+
+class Crew:
+    """The EngineActors of one bot.
+
+    `now` is monotonic; `wake` makes the WorkerSet look at the world again.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        roster: Roster,
+        ledger: Ledger,
+        *,
+        now: Callable[[], timedelta],
+        wake: Callable[[], None],
+    ) -> None:
+        self._runtime = runtime
+        self._roster = roster
+        self._ledger = ledger
+        self._now = now
+        self._wake = wake
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kills: set[asyncio.Task[None]] = set()
+        self._log = get_logger()
+        self.problem = ""
+        self.no_spawn_before: timedelta | None = None
+
+    # What the plan asks for.
+
+    def spawn(self, birth: Birth, node: NodeId | None) -> None:
+        """Starts an actor; it is a standby as soon as it says so."""
+        name = engine_actor_name(uuid.uuid4().hex[:8])
+        member = self._roster.enter(name, self._now(), node)
+        message = birth.model_copy(update={"name": name}).pack()
+        self._start(self._spawn(member, message, node))
+
+    def assign(self, game: GameId, name: ActorName) -> None:
+        """Hands the game to a standby."""
+        before = self._roster.owner_of(game)
+        member = self._roster.assign(game, name, self._now())
+        if before is not None:
+            self._count_takeover(member, why="the actor before is silent or must go")
+        self._start(self._assign(member))
+
+    def kill(self, name: ActorName) -> None:
+        """Ends an actor and forgets it."""
+        self._roster.members.pop(name, None)
+        kill = self._start(self._kill(name))
+        self._kills.add(kill)
+        kill.add_done_callback(self._kills.discard)
+
+    async def adopt(self) -> None:
+        """Takes over every EngineActor that lives, whoever made it."""
+        living = await self._runtime.living()
+        members = [
+            self._roster.enter(name, self._now())
+            for name in living
+            if name not in self._roster.members
+        ]
+        if members:
+            await asyncio.gather(*(self._adopt(member) for member in members))
+
+    async def settle(self) -> None:
+        """Returns when every actor that was killed so far is gone."""
+        while self._kills:
+            await asyncio.gather(*self._kills, return_exceptions=True)
+
+    # How it is done.
+
+    async def _spawn(self, member: Member, birth: Packed, node: NodeId | None) -> None:
+        try:
+            await self._runtime.spawn(member.name, birth, node)
+        except ActorSilent as silent:
+            self._log.warning(names.ACTOR_LOST, actor=member.name, why=str(silent))
+            self._roster.members.pop(member.name, None)
+            return
+        self._log.info(names.ACTOR_SPAWNED, actor=member.name, node=node)
+        self._start(self._supervise(member, "standby"))
+        await self._introduce(member, START_PATIENCE)
+
+    async def _adopt(self, member: Member) -> None:
+        self._start(self._supervise(member, "adopted"))
+        await self._introduce(member, ADOPT_PATIENCE)
+        if member.phase is ActorPhase.PLAYING:
+            self._log.info(names.ACTOR_ADOPTED, actor=member.name, game_id=member.game)
+            self._start(self._watch(member))
+
+    async def _introduce(self, member: Member, patience: timedelta) -> None:
+        if not await self._describe(member, patience):
+            self.kill(member.name)
+            self._wake()
+            return
+        if member.problem:
+            self.problem = member.problem
+            self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
+            self._log.error(names.ACTOR_USELESS, actor=member.name, why=member.problem)
+            self.kill(member.name)
+        else:
+            self.problem = ""
+        self._wake()
+
+    async def _describe(self, member: Member, patience: timedelta) -> bool:
+        """Whether the actor answered; only a living one that says nothing is an open question."""
+        try:
+            answer = await self._runtime.call(member.name, "describe", {"v": 1}, patience=patience)
+            self._roster.hear_from(member, Description.read(answer), self._now())
+        except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
+            self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
+            return False
+        return True
+
+    async def _assign(self, member: Member) -> None:
+        game = self._roster.games.get(member.game) if member.game else None
+        if game is None:
+            return
+        assignment = Assignment(
+            game=game.id,
+            epoch=member.epoch,
+            takeovers=game.takeovers,
+            engine="embedded" if game.takeovers >= EMBEDDED_FROM_TAKEOVER else "own",
+        )
+        title = f"game {game.id} · {game.opponent} · {game.speed}"
+        self._start(self._supervise(member, title))
+        try:
+            await self._runtime.call(
+                member.name, "assign", assignment.pack(), patience=ASSIGN_PATIENCE
+            )
+        except (ActorGone, ActorFailed, ActorSilent) as error:
+            self._log.warning(names.ACTOR_LOST, actor=member.name, why=str(error))
+            self.kill(member.name)
+            self._wake()
+            return
+        self._log.info(names.GAME_ASSIGNED, game_id=game.id, actor=member.name, epoch=member.epoch)
+        self._start(self._watch(member))
+
+    async def _watch(self, member: Member) -> None:
+        """Pings a busy actor; one that stays silent is for `suspicion` to judge."""
+        while self._is_ours(member) and member.phase is ActorPhase.PLAYING:
+            await self._describe(member, PING_PATIENCE)
+            await asyncio.sleep(PING_EVERY.total_seconds())
+
+    async def _supervise(self, member: Member, title: str) -> None:
+        try:
+            outcome = Outcome.read(await self._runtime.outcome(member.name, title))
+        except (ActorGone, ActorFailed, WrongProtocol) as error:
+            self._lost(member, str(error))
+        else:
+            self._ended(member, outcome)
+
+    def _ended(self, member: Member, outcome: Outcome) -> None:
+        """The actor is done with its game; the first of its supervising calls tells."""
+        if not self._is_ours(member):
+            return
+        game = self._roster.games.get(member.game) if member.game else None
+        if game is not None and outcome.reason in {"finished", "unplayable"}:
+            self._roster.end(game.id)
+            self._ledger.inc("crabstick_games_finished_total", outcome.result or "aborted")
+            self._log.info(
+                names.GAME_FINISHED,
+                game_id=game.id,
+                actor=member.name,
+                status=outcome.status,
+                result=outcome.result,
+                takeovers=game.takeovers,
+            )
+        self.kill(member.name)
+        self._wake()
+
+    def _lost(self, member: Member, why: str) -> None:
+        if not self._is_ours(member):
+            return
+        self._log.warning(names.ACTOR_LOST, actor=member.name, game_id=member.game, why=why)
+        if member.game is not None and self._roster.owner_of(member.game) is member:
+            self._count_takeover(member, why)
+        self.kill(member.name)
+        self._wake()
+
+    def _count_takeover(self, member: Member, why: str) -> None:
+        game = self._roster.games.get(member.game) if member.game else None
+        if game is not None:
+            game.takeovers += 1
+            self._ledger.inc("crabstick_takeovers_total")
+            self._log.warning(
+                names.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
+            )
+
+    def _is_ours(self, member: Member) -> bool:
+        return self._roster.members.get(member.name) is member
+
+    async def _kill(self, name: ActorName) -> None:
+        try:
+            await self._runtime.kill(name)
+        except ActorSilent as silent:
+            self._log.warning(names.ACTOR_SILENT, actor=name, why=str(silent))
+
+    def _start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error(names.TASK_FAILED, exc_info=error)
+            self._wake()

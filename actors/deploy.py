@@ -1,0 +1,150 @@
+"""Brings a bot up on a Ray cluster, and changes nothing when it is there already.
+
+`deploy` is get-or-create: the fingerprint of code and settings says whether what runs is what is
+wanted. If not, listener and WorkerSet are replaced; the games stay with their actors.
+"""
+
+import asyncio
+import hashlib
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import ray
+from ray import serve
+
+from actors.http import http_app
+from actors.listener import EventListener
+from actors.messages import Birth
+from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, Handle, ask
+from actors.shutdown import end_manager, find
+from actors.worker_set import WorkerSet
+from crabstick import __version__
+from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
+
+__all__ = ["birth_for", "deploy", "wait_heard"]
+
+ANSWER_PATIENCE = timedelta(seconds=10)
+START_PATIENCE = timedelta(seconds=90)
+NAME_PATIENCE_S = 15
+"""Ray frees the name of a killed actor a moment after the kill."""
+POLL_S = 0.1
+
+
+def birth_for(settings: Settings, bot: str) -> Birth:
+    """What every actor of this bot is made with; `name` is filled in for each."""
+    code = hashlib.sha256(__version__.encode())
+    root = Path(__file__).parent.parent
+    for package in ("actors", "crabstick", "engine"):
+        for path in sorted((root / package).rglob("*.py")):
+            code.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    fingerprint = hashlib.sha256(f"{code.hexdigest()} {bot} {settings.fingerprint()}".encode())
+    return Birth(
+        name="",
+        namespace=settings.cluster.namespace,
+        bot=bot,
+        fingerprint=fingerprint.hexdigest()[:12],
+        settings=settings.to_message(),
+    )
+
+
+async def deploy(birth: Birth) -> bool:
+    """Makes the bot run as `birth` says; False when it already did.
+
+    Raises:
+        EnvironmentProblem: the cluster cannot run it.
+    """
+    settings = Settings.from_message(birth.settings)
+    changed = await _ensure_manager(birth)
+    await asyncio.to_thread(_ensure_http, birth, settings)
+    return changed
+
+
+async def _ensure_manager(birth: Birth) -> bool:
+    found = [await _fingerprint(name, birth.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
+    if found == [birth.fingerprint] * 2:
+        return False
+    await end_manager(birth.namespace)
+    worker_set = await _create(WorkerSet, WORKER_SET, birth)
+    listener = await _create(EventListener, EVENT_LISTENER, birth, worker_set)
+    for name, handle in ((WORKER_SET, worker_set), (EVENT_LISTENER, listener)):
+        try:
+            await ask(handle.describe.remote({"v": 1}), START_PATIENCE)
+        except (ActorGone, ActorSilent, ActorFailed) as error:
+            raise EnvironmentProblem(_why_not(name, str(error))) from None
+    return True
+
+
+def _why_not(name: str, error: str) -> str:
+    if "ModuleNotFoundError" in error or "No module named" in error:
+        return (
+            "the nodes of this cluster do not have crabstick's code: install it on every node, or "
+            "submit it with `ray job submit --working-dir . -- python -m crabstick up --detach`"
+        )
+    return f"the {name} does not start: {error}"
+
+
+async def _fingerprint(name: str, namespace: str) -> str | None:
+    handle = await find(name, namespace)
+    if handle is None:
+        return None
+    try:
+        answer = await ask(handle.describe.remote({"v": 1}), ANSWER_PATIENCE)
+    except (ActorGone, ActorSilent, ActorFailed):
+        return None
+    return str(answer["fingerprint"])
+
+
+async def _create(actor: type, name: str, birth: Birth, *args: Handle) -> Handle:
+    message = birth.model_copy(update={"name": name}).pack()
+    remote: Any = ray.remote(actor).options(
+        name=name,
+        namespace=birth.namespace,
+        lifetime="detached",
+        max_restarts=-1,
+        num_cpus=0,
+        resources=ON_THE_HEAD,
+    )
+    until_s = time.monotonic() + NAME_PATIENCE_S
+    while True:
+        try:
+            return cast("Handle", await asyncio.to_thread(remote.remote, message, *args))
+        except ValueError:  # the name is still taken
+            if time.monotonic() > until_s:
+                raise EnvironmentProblem(
+                    f"another {name} holds its name in the namespace {birth.namespace}"
+                ) from None
+        await asyncio.sleep(POLL_S)
+
+
+def _ensure_http(birth: Birth, settings: Settings) -> None:
+    """Host and port belong to the cluster: whoever starts Serve first decides them."""
+    wanted = (settings.http.host, settings.http.port)
+    client = serve.context._get_global_client(raise_if_no_controller_running=False)  # noqa: SLF001
+    if client is not None:
+        has = (client.http_config.host, client.http_config.port)
+        if has != wanted:
+            raise EnvironmentProblem(
+                f"Ray Serve on this cluster listens on {has[0]}:{has[1]}, not on "
+                f"{wanted[0]}:{wanted[1]}: set http.host and http.port to those, or end Serve first"
+            )
+    serve.start(proxy_location="HeadOnly", http_options={"host": wanted[0], "port": wanted[1]})
+    serve.run(http_app(birth), name=birth.namespace, route_prefix="/")
+
+
+async def wait_heard(namespace: str, patience: timedelta) -> str:
+    """Waits until the listener has heard Lichess; else the reason why not, empty for none."""
+    until_s = time.monotonic() + patience.total_seconds()
+    while True:
+        handle = await find(EVENT_LISTENER, namespace)
+        if handle is None:
+            return "there is no EventListener"
+        answer = await ask(handle.describe.remote({"v": 1}), ANSWER_PATIENCE)
+        if answer["age_s"] is not None:
+            return ""
+        if time.monotonic() > until_s:
+            return str(answer["problem"] or "Lichess has not answered yet")
+        await asyncio.sleep(POLL_S)

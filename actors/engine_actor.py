@@ -1,0 +1,227 @@
+"""An EngineActor plays one game: it waits on standby, warm, is given a game, and ends with it.
+
+Detached and named for life. It is never restarted: the WorkerSet gives the game to a standby sooner
+than Ray could. While it plays it makes no call to Ray's GCS, and none at all that it would wait for
+on the way from a stream line to a move.
+
+Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle actor would pay.
+"""
+
+import asyncio
+import os
+from datetime import timedelta
+from random import SystemRandom
+from typing import Literal, cast
+
+import ray
+
+from actors.lease import Lease, Replaced
+from actors.messages import Assignment, Birth, Claim, Description, Outcome, Packed
+from actors.player import Player, Terms, Unplayable
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor, this_node
+from actors.scorebook import Scorebook
+from crabstick.errors import CrabstickError
+from crabstick.lichess.game_link import open_games
+from crabstick.lichess.port import GamesPort
+from crabstick.rules.model import GameId, Posted
+from crabstick.rules.play import Finish
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.redaction import hide
+from crabstick.tokens import read_token
+from engine.errors import EngineError
+from engine.spec import embedded_spec
+from engine.sturdy import SturdyEngine
+
+__all__ = ["EngineActor"]
+
+LEASE_PATIENCE = timedelta(seconds=1)
+REPORT_EVERY = timedelta(seconds=10)
+FAREWELL = timedelta(seconds=3)
+"""How long an actor whose game is over waits to be ended before it ends itself."""
+
+Phase = Literal["starting", "standby", "playing", "ending"]
+
+
+class EngineActor:
+    """One game, one stream, one engine process.
+
+    Args:
+        birth: a packed `Birth`; never a secret, for Ray keeps it in clear.
+    """
+
+    def __init__(self, birth: Packed) -> None:
+        configure_logging()
+        self._birth = Birth.read(birth)
+        self._settings = Settings.from_message(self._birth.settings)
+        self._loop = asyncio.get_running_loop()
+        self._log = get_logger(actor=self._birth.name)
+        self._phase: Phase = "starting"
+        self._problem = ""
+        self._assignment: Assignment | None = None
+        self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0)
+        self._manager: Handle | None = None
+        self._games: GamesPort | None = None
+        self._engine = SturdyEngine(self._settings.engine.spec(), fallback=embedded_spec())
+        self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        self._given: asyncio.Future[Assignment] = self._loop.create_future()
+        self._warm: asyncio.Future[None] = self._loop.create_future()
+        self._life = self._loop.create_task(self._live())
+
+    # What the WorkerSet asks.
+
+    async def describe(self, message: Packed) -> Packed:
+        """Who I am and what I do; answers as soon as the actor is warm. Also the ping."""
+        self._meet(message)
+        await asyncio.shield(self._warm)
+        return Description(
+            name=self._birth.name,
+            node=this_node(),
+            pid=os.getpid(),
+            fingerprint=self._birth.fingerprint,
+            phase=self._phase,
+            game=self._assignment.game if self._assignment else None,
+            epoch=self._assignment.epoch if self._assignment else 0,
+            takeovers=self._assignment.takeovers if self._assignment else 0,
+            problem=self._problem,
+            progress=self._scorebook.progress,
+        ).pack()
+
+    async def assign(self, message: Packed) -> Packed:
+        """Takes a game and returns at once. Idempotent for the same game, refused for another."""
+        self._meet(message)
+        assignment = Assignment.read(message)
+        if self._assignment is None:
+            self._assignment = assignment
+            self._phase = "playing"
+            self._given.set_result(assignment)
+        return {"v": 1, "taken": self._assignment.game == assignment.game}
+
+    async def outcome(self, _message: Packed) -> Packed:
+        """Answers when the actor's work is done: the pending call that supervises it."""
+        return (await asyncio.shield(self._outcome)).pack()
+
+    async def give_up(self, _message: Packed) -> Packed:
+        """Resigns the game, if there is one; Lichess aborts it instead while that is possible."""
+        gave_up = False
+        if self._assignment is not None and self._games is not None and self._phase == "playing":
+            outcome = await self._games.game(GameId(self._assignment.game)).resign()
+            gave_up = isinstance(outcome, Posted)
+        return {"v": 1, "gave_up": gave_up}
+
+    # Its life.
+
+    async def _live(self) -> None:
+        try:
+            await self._get_ready()
+            assignment = await self._given
+            self._outcome.set_result(await self._play(assignment))
+        except Exception as error:  # noqa: BLE001 -- the actor's top: its supervisor must hear of it
+            self._log.exception(names.ACTOR_FAILED)
+            self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
+        self._phase = "ending"
+        await self._engine.close()
+        await asyncio.sleep(FAREWELL.total_seconds())
+        await asyncio.to_thread(_end_this_actor)
+
+    async def _get_ready(self) -> None:
+        """Starts the engine and opens a connection; a standby without a token says so."""
+        try:
+            token = read_token(self._settings)
+            hide(token)
+            self._games = open_games(self._settings.lichess.url, token, self._birth.bot)
+            await self._engine.open()
+            await self._games.warm()
+        except (CrabstickError, EngineError) as error:
+            self._problem = f"node {this_node()[:8]}: {error}"
+        self._phase = "standby" if self._phase == "starting" else self._phase
+        self._warm.set_result(None)
+
+    async def _play(self, assignment: Assignment) -> Outcome:
+        if self._games is None:
+            raise CrabstickError(self._problem)
+        self._scorebook = Scorebook(
+            actor=self._birth.name, game=assignment.game, epoch=assignment.epoch
+        )
+        if assignment.engine == "embedded":
+            await self._engine.close()
+            self._engine = SturdyEngine(embedded_spec(), fallback=embedded_spec())
+        player = Player(
+            self._games.game(GameId(assignment.game)),
+            self._engine,
+            Lease(lambda: self._ask_owner(assignment), self._loop.time),
+            self._terms(),
+            self._scorebook,
+        )
+        reports = self._loop.create_task(self._report_now_and_then())
+        try:
+            finish = await player.play()
+        except Replaced:
+            return self._outcome_of(assignment, "replaced")
+        except Unplayable as error:
+            self._log.warning(names.GAME_UNPLAYABLE, game_id=assignment.game, why=str(error))
+            return self._outcome_of(assignment, "unplayable")
+        finally:
+            reports.cancel()
+            self._scorebook.count("crabstick_engine_restarts_total", by=self._engine.restart_count)
+            self._report()
+        return self._outcome_of(assignment, "finished", finish)
+
+    def _terms(self) -> Terms:
+        settings = self._settings
+        return Terms(
+            bot=self._birth.bot,
+            limits=settings.engine.bounds(),
+            overhead=settings.engine.move_overhead,
+            abort_after=settings.game.abort_after,
+            draw=SystemRandom().random,
+        )
+
+    def _outcome_of(
+        self,
+        assignment: Assignment,
+        reason: Literal["finished", "replaced", "unplayable"],
+        finish: Finish | None = None,
+    ) -> Outcome:
+        return Outcome(
+            name=self._birth.name,
+            game=assignment.game,
+            epoch=assignment.epoch,
+            reason=reason,
+            status=finish.status if finish else "",
+            result=self._scorebook.result_of(finish) if finish else "",
+        )
+
+    # What it tells and asks the WorkerSet.
+
+    def _meet(self, message: Packed) -> None:
+        """The WorkerSet shows its handle with each call: a new one may have taken over."""
+        manager = message.get("manager")
+        if manager is not None:
+            self._manager = cast("Handle", manager)
+
+    async def _ask_owner(self, assignment: Assignment) -> bool | None:
+        if self._manager is None:
+            return None
+        claim = Claim(game=assignment.game, actor=self._birth.name, epoch=assignment.epoch).pack()
+        try:
+            answer = await ask(self._manager.owns.remote(claim), LEASE_PATIENCE)
+        except (ActorGone, ActorSilent, ActorFailed):
+            return None
+        owner = answer.get("owner")
+        return owner if isinstance(owner, bool) else None
+
+    async def _report_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY.total_seconds())
+            self._report()
+
+    def _report(self) -> None:
+        """Sends what came together; nobody waits for it, and a lost one is only a gap."""
+        if self._manager is not None:
+            self._manager.report.remote(self._scorebook.drain().pack())
+
+
+def _end_this_actor() -> None:
+    end_actor(ray.get_runtime_context().current_actor)

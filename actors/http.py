@@ -1,0 +1,144 @@
+"""The HTTP endpoints, on Ray Serve: they own nothing, they ask the others.
+
+Every answer comes in bounded time, whatever hangs behind it. Nothing private is given away, and
+`/shutdown` needs a bearer token that the owner configured.
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Final, cast
+
+import ray
+from fastapi import FastAPI, Header, Response
+from fastapi.responses import JSONResponse
+from ray import serve
+
+from actors.messages import Birth, Packed
+from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask
+from actors.shutdown import end_manager
+from crabstick.lichess.port import SILENCE_LIMIT
+from crabstick.settings import Settings
+from crabstick.telemetry.exposition import CONTENT_TYPE, exposition
+from crabstick.telemetry.logs import configure_logging
+from crabstick.tokens import read_admin_token
+
+__all__ = ["http_app"]
+
+PATIENCE = timedelta(seconds=1)
+STATISTICS_AGE = timedelta(seconds=1)
+"""However often they are asked for, the WorkerSet is asked once in this time."""
+CLOSED: Final = JSONResponse(
+    {"error": "no admin token is configured, so /shutdown is closed"}, status_code=403
+)
+
+api = FastAPI(title="crabstick", docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@serve.ingress(api)
+class HttpEndpoints:
+    """`/livez`, `/readyz`, `/metrics`, `/games` and `/shutdown` of one bot."""
+
+    def __init__(self, birth: Packed) -> None:
+        configure_logging()
+        self._birth = Birth.read(birth)
+        self._settings = Settings.from_message(self._birth.settings)
+        self._handles: Packed = {}
+        self._statistics: Packed = {}
+        self._asked_s = float("-inf")
+        self._asking = asyncio.Lock()
+
+    @api.get("/livez")
+    async def livez(self) -> JSONResponse:
+        """This replica serves and the WorkerSet answers."""
+        answer = await self._ask(WORKER_SET, "describe")
+        if answer is None:
+            return JSONResponse({"error": "the WorkerSet does not answer"}, status_code=503)
+        return JSONResponse({"ok": True})
+
+    @api.get("/readyz")
+    async def readyz(self) -> JSONResponse:
+        """The listener has heard from Lichess within its silence limit."""
+        answer = await self._ask(EVENT_LISTENER, "describe")
+        if answer is None:
+            return JSONResponse({"error": "the EventListener does not answer"}, status_code=503)
+        age_s = answer.get("age_s")
+        if not isinstance(age_s, float) or age_s > SILENCE_LIMIT.total_seconds():
+            error = "Lichess was not heard lately"
+            return JSONResponse({"error": error, "age_s": age_s}, status_code=503)
+        return JSONResponse({"ok": True, "age_s": age_s})
+
+    @api.get("/metrics")
+    async def metrics(self) -> Response:
+        """Prometheus text."""
+        picture = await self._picture()
+        if picture is None:
+            return Response("# the WorkerSet does not answer\n", 503, media_type="text/plain")
+        return Response(
+            exposition(cast("Mapping[str, object]", picture["ledger"])), media_type=CONTENT_TYPE
+        )
+
+    @api.get("/games")
+    async def games(self) -> JSONResponse:
+        """The running games as JSON: what the live table shows."""
+        picture = await self._picture()
+        if picture is None:
+            return JSONResponse({"error": "the WorkerSet does not answer"}, status_code=503)
+        return JSONResponse({"games": picture["games"]})
+
+    @api.post("/shutdown")
+    async def shutdown(self, authorization: Annotated[str | None, Header()] = None) -> JSONResponse:
+        """Ends listener and WorkerSet and leaves the games to their actors."""
+        expected = read_admin_token(self._settings)
+        if expected is None:
+            return CLOSED
+        given = (authorization or "").removeprefix("Bearer ").encode()
+        if not hmac.compare_digest(given, expected.get_secret_value().encode()):
+            return JSONResponse(
+                {"error": "wrong token: send Authorization: Bearer <admin token>"},
+                status_code=401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        games = await end_manager(self._birth.namespace)
+        return JSONResponse({"ok": True, "games": games})
+
+    async def _picture(self) -> Packed | None:
+        async with self._asking:
+            if time.monotonic() - self._asked_s > STATISTICS_AGE.total_seconds():
+                picture = await self._ask(WORKER_SET, "statistics")
+                if picture is None:
+                    return None
+                self._statistics, self._asked_s = picture, time.monotonic()
+        return self._statistics
+
+    async def _ask(self, name: str, method: str) -> Packed | None:
+        """None: the actor is not there or says nothing in time."""
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                if name not in self._handles:
+                    self._handles[name] = await asyncio.to_thread(
+                        ray.get_actor, name, self._birth.namespace
+                    )
+            answer = await ask(getattr(self._handles[name], method).remote({"v": 1}), PATIENCE)
+        except (ActorGone, ValueError):
+            self._handles.pop(name, None)
+            return None
+        except (ActorSilent, ActorFailed, TimeoutError):
+            return None
+        return answer
+
+
+def http_app(birth: Birth) -> serve.Application:
+    """The Serve application; its version is the fingerprint, so an equal one changes nothing."""
+    deployment: Any = serve.deployment(HttpEndpoints)
+    app: serve.Application = deployment.options(
+        version=birth.fingerprint,
+        _internal=True,  # the one way left to set a version
+        num_replicas=1,
+        max_ongoing_requests=32,
+        ray_actor_options={"num_cpus": 0, "resources": ON_THE_HEAD},
+    ).bind(birth.pack())
+    return app

@@ -1,0 +1,265 @@
+"""The EventListener holds the account's only event stream and answers challenges.
+
+A detached actor beside the WorkerSet. What it hears of games it passes on; what it decides of
+challenges is `crabstick.rules.challenges`. It keeps nothing: each opening of the stream tells all
+ongoing games and open challenges again.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine
+from contextlib import aclosing
+from datetime import timedelta
+from random import SystemRandom
+from typing import Final
+
+from actors.messages import Birth, GameNews, LoadAnswer, Packed, Report
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
+from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused
+from crabstick.lichess.client import open_lichess
+from crabstick.lichess.port import LichessPort
+from crabstick.rules.challenges import Accept, Decline, Load, decide
+from crabstick.rules.model import (
+    Challenge,
+    ChallengeEnded,
+    ChallengeMade,
+    GameFinished,
+    GameId,
+    GameStarted,
+    GameSummary,
+    LichessEvent,
+    Unexpected,
+)
+from crabstick.rules.retry import next_delay
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.redaction import hide
+from crabstick.tokens import read_token
+
+__all__ = ["EventListener"]
+
+LOAD_PATIENCE = timedelta(milliseconds=400)
+"""A challenge is answered within a second, whether the WorkerSet answers or not."""
+NEWS_PATIENCE = timedelta(seconds=5)
+RESERVED_FOR = timedelta(seconds=20)
+"""An accepted challenge whose game has not come by then will not come."""
+REPORT_EVERY = timedelta(seconds=2)
+ANSWER_TRIES = 3
+REMEMBERED: Final = 500
+
+draw = SystemRandom().random
+
+
+class EventListener:
+    """The one ear of the account.
+
+    Args:
+        birth: a packed `Birth`.
+        manager: the WorkerSet's handle; it stays good when Ray restarts the WorkerSet.
+        lichess: None is the server in the settings.
+    """
+
+    def __init__(self, birth: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
+        configure_logging()
+        self._birth = Birth.read(birth)
+        self._settings = Settings.from_message(self._birth.settings)
+        self._policy = self._settings.challenges.policy()
+        self._lichess = lichess
+        self._manager = manager
+        self._log = get_logger(actor=self._birth.name)
+        self._loop = asyncio.get_running_loop()
+        self._heard_s: float | None = None
+        self._failures = 0
+        self._problem = ""
+        self._games: frozenset[str] = frozenset()
+        self._room = self._policy.max_games
+        self._reserved: OrderedDict[GameId, float] = OrderedDict()
+        self._answered: OrderedDict[GameId, None] = OrderedDict()
+        self._counts: dict[tuple[str, str | None], int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._start(self._listen())
+        self._start(self._report_now_and_then())
+
+    async def describe(self, _message: Packed) -> Packed:
+        """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
+        age_s = None if self._heard_s is None else self._loop.time() - self._heard_s
+        return {
+            "v": 1,
+            "fingerprint": self._birth.fingerprint,
+            "age_s": age_s,
+            "problem": self._problem,
+        }
+
+    # The stream.
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._port().events()) as events:
+                    async for event in events:
+                        self._heard_s = self._loop.time()
+                        self._failures, self._problem = 0, ""
+                        if event is not None:
+                            self._hear(event)
+            except CrabstickError as error:
+                await self._pause_after(error)
+
+    async def _pause_after(self, error: CrabstickError) -> None:
+        after = error.retry_after if isinstance(error, RateLimited) else None
+        if isinstance(error, RateLimited):
+            self._count("crabstick_rate_limited_total", "event_stream")
+        self._count("crabstick_stream_reconnects_total", "event")
+        delay = after or next_delay(self._failures, draw())
+        self._failures += 1
+        self._problem = str(error)
+        self._log.warning(names.STREAM_LOST, why=str(error), failures=self._failures, pause=delay)
+        await asyncio.sleep(delay.total_seconds())
+
+    def _hear(self, event: LichessEvent) -> None:
+        match event:
+            case ChallengeMade(challenge=challenge):
+                if self._is_to_us(challenge) and challenge.id not in self._answered:
+                    self._remember(challenge.id)
+                    self._start(self._answer(challenge))
+            case ChallengeEnded(id=challenge_id):
+                self._reserved.pop(challenge_id, None)
+            case GameStarted(game=game):
+                self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
+                if game.bot_playable:
+                    self._start(self._tell("game_started", _news(game)))
+            case GameFinished(id=game_id):
+                self._reserved.pop(game_id, None)
+                self._start(self._tell("game_finished", GameNews(game=game_id)))
+            case Unexpected(why=why):
+                self._log.warning(names.LINE_UNEXPECTED, why=why)
+
+    def _is_to_us(self, challenge: Challenge) -> bool:
+        """Our own challenges come by the same stream."""
+        to = challenge.dest_user
+        return to is not None and to.name.lower() == self._birth.bot.lower()
+
+    # Challenges.
+
+    async def _answer(self, challenge: Challenge) -> None:
+        await self._ask_load()
+        verdict = decide(challenge, self._policy, self._load())
+        if isinstance(verdict, Accept):
+            self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
+        for attempt in range(ANSWER_TRIES):
+            try:
+                await self._send(challenge.id, verdict)
+            except LichessError as error:
+                await self._unanswered(challenge.id, error, attempt)
+                if isinstance(error, Refused):  # cancelled meanwhile, or an answer that got lost
+                    break
+            else:
+                return
+        self._reserved.pop(challenge.id, None)
+        self._count("crabstick_challenges_total", "failed")
+
+    async def _unanswered(self, challenge_id: GameId, error: LichessError, attempt: int) -> None:
+        self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
+        after = None
+        if isinstance(error, RateLimited):
+            self._count("crabstick_rate_limited_total", "challenge")
+            after = error.retry_after
+        if not isinstance(error, Refused):
+            delay = after or next_delay(attempt, draw())
+            await asyncio.sleep(delay.total_seconds())
+
+    async def _send(self, challenge_id: GameId, verdict: Accept | Decline) -> None:
+        match verdict:
+            case Accept():
+                await self._port().accept(challenge_id)
+                self._count("crabstick_challenges_total", "accepted")
+                self._log.info(names.CHALLENGE_ACCEPTED, game_id=challenge_id)
+            case Decline(reason=reason):
+                await self._port().decline(challenge_id, reason)
+                self._count("crabstick_challenges_total", reason)
+                self._log.info(names.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
+
+    def _load(self) -> Load:
+        """Running games and accepted challenges together, by what we know now."""
+        now_s = self._loop.time()
+        for challenge_id, until_s in list(self._reserved.items()):
+            if until_s < now_s or challenge_id in self._games:
+                del self._reserved[challenge_id]
+        return Load(
+            games=len(self._games) + len(self._reserved),
+            has_room=self._room > len(self._reserved),
+        )
+
+    async def _ask_load(self) -> None:
+        """Refreshes what we know of the WorkerSet; without an answer the last word stands."""
+        try:
+            answer = await ask(self._manager.load.remote({"v": 1}), LOAD_PATIENCE)
+        except (ActorGone, ActorSilent, ActorFailed):
+            return
+        load = LoadAnswer.read(answer)
+        self._games, self._room = frozenset(load.games), load.room
+
+    # The WorkerSet.
+
+    async def _tell(self, method: str, news: GameNews) -> None:
+        """Tells it until it has heard; a WorkerSet that is being restarted takes two seconds."""
+        for attempt in range(10):
+            try:
+                await ask(getattr(self._manager, method).remote(news.pack()), NEWS_PATIENCE)
+            except (ActorGone, ActorSilent, ActorFailed) as error:
+                self._log.warning(names.ACTOR_SILENT, what=method, why=str(error))
+                await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
+            else:
+                return
+
+    async def _report_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY.total_seconds())
+            counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
+            self._counts.clear()
+            age_s = self._loop.time() - self._heard_s if self._heard_s is not None else 0.0
+            report = Report(
+                sender=self._birth.name,
+                counts=counts,
+                gauges=(("crabstick_event_stream_age_seconds", age_s),),
+            )
+            await self._send_report(report)
+
+    async def _send_report(self, report: Report) -> None:
+        try:
+            await ask(self._manager.report.remote(report.pack()), NEWS_PATIENCE)
+        except (ActorGone, ActorSilent, ActorFailed):
+            for metric, label, by in report.counts:
+                self._count(metric, label, by)
+
+    def _port(self) -> LichessPort:
+        if self._lichess is None:
+            token = read_token(self._settings)
+            hide(token)
+            self._lichess = open_lichess(self._settings.lichess.url, token, self._birth.bot)
+        return self._lichess
+
+    def _remember(self, challenge_id: GameId) -> None:
+        self._answered[challenge_id] = None
+        if len(self._answered) > REMEMBERED:
+            self._answered.popitem(last=False)
+
+    def _count(self, metric: str, label: str | None = None, by: int = 1) -> None:
+        self._counts[metric, label] = self._counts.get((metric, label), 0) + by
+
+    def _start(self, work: Coroutine[object, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error(names.TASK_FAILED, exc_info=error)
+
+
+def _news(game: GameSummary) -> GameNews:
+    left_ms = None
+    if game.is_my_turn and game.time_left is not None:
+        left_ms = round(game.time_left / timedelta(milliseconds=1))
+    return GameNews(game=game.id, opponent=str(game.opponent), speed=game.speed, left_ms=left_ms)

@@ -1,0 +1,164 @@
+"""What our actors say to each other: plain dicts on the wire, checked values on both sides.
+
+Frozen dataclasses would unpickle by position and mix up fields between versions, so messages cross
+as dicts (`pack`) and are read at the border (`Message.read`). `PROTOCOL` grows with every change
+that an older peer would misread; unknown keys are ignored.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from crabstick.errors import CrabstickError
+
+__all__ = [
+    "PROTOCOL",
+    "Assignment",
+    "Birth",
+    "Claim",
+    "Description",
+    "GameNews",
+    "LoadAnswer",
+    "Message",
+    "Outcome",
+    "Packed",
+    "Progress",
+    "Report",
+    "WrongProtocol",
+]
+
+PROTOCOL = 1
+
+Packed = dict[str, object]
+"""A message on the wire."""
+
+
+class WrongProtocol(CrabstickError):
+    """A peer speaks another version of our messages, or sent something that is none."""
+
+
+class Message(BaseModel):
+    """The base of all messages; `v` is the protocol that the sender speaks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    v: Literal[1] = 1
+
+    def pack(self) -> Packed:
+        """The message as a plain dict."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def read(cls, message: object) -> Self:
+        """Reads a message from another process.
+
+        Raises:
+            WrongProtocol: it is not one that this version understands.
+        """
+        try:
+            return cls.model_validate(message)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise WrongProtocol(
+                f"{cls.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
+                f"this process speaks protocol {PROTOCOL}"
+            ) from None
+
+
+class Birth(Message):
+    """What an actor is made with; never a secret, for Ray keeps it in clear in its GCS store."""
+
+    name: str
+    namespace: str
+    bot: str
+    fingerprint: str
+    settings: Packed
+
+
+class Assignment(Message):
+    """WorkerSet → EngineActor: this game is yours from now on."""
+
+    game: str
+    epoch: int
+    takeovers: int = 0
+    engine: Literal["own", "embedded"] = "own"
+
+
+class Progress(Message):
+    """How a game stands, for people: the live table, `/games` and the dashboard."""
+
+    opponent: str = ""
+    color: Literal["white", "black", ""] = ""
+    clock: str = ""
+    ply: int = 0
+    last_move: str = ""
+    white_ms: int | None = None
+    black_ms: int | None = None
+    score: str = ""
+    depth: int = 0
+
+
+class Description(Message):
+    """EngineActor → WorkerSet: who I am and what I do; `problem` says why I cannot play."""
+
+    name: str
+    node: str
+    pid: int
+    fingerprint: str
+    phase: Literal["starting", "standby", "playing", "ending"]
+    game: str | None = None
+    epoch: int = 0
+    takeovers: int = 0
+    problem: str = ""
+    progress: Progress = Progress()
+
+
+class Outcome(Message):
+    """EngineActor → WorkerSet: how my game ended for me.
+
+    `reason` is `finished` (the game is over), `replaced` (it is another actor's now) or
+    `unplayable` (Lichess does not let us play it).
+    """
+
+    name: str
+    game: str | None = None
+    epoch: int = 0
+    reason: Literal["finished", "replaced", "unplayable", "unused"]
+    status: str = ""
+    result: Literal["won", "lost", "drawn", "aborted", ""] = ""
+
+
+class Claim(Message):
+    """EngineActor → WorkerSet: is this game still mine? Answered by `{"owner": bool}`."""
+
+    game: str
+    actor: str
+    epoch: int
+
+
+class GameNews(Message):
+    """EventListener → WorkerSet: a game runs (again), or is over."""
+
+    game: str
+    opponent: str = ""
+    speed: str = ""
+    left_ms: int | None = None
+
+
+class LoadAnswer(Message):
+    """WorkerSet → EventListener: the games that it knows, and how many more could be played now."""
+
+    games: tuple[str, ...]
+    room: int
+
+
+class Report(Message):
+    """Anyone → WorkerSet: what happened since the last report, to be added to the ledger.
+
+    `counts` are (metric, label, by), `samples` are (metric, seconds), `gauges` (metric, value).
+    """
+
+    sender: str
+    counts: tuple[tuple[str, str | None, int], ...] = ()
+    samples: tuple[tuple[str, float], ...] = ()
+    gauges: tuple[tuple[str, float], ...] = ()

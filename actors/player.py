@@ -1,0 +1,324 @@
+"""Plays one game: feeds `crabstick.rules.game` with what happens, carries out what it says.
+
+Knows neither Ray nor HTTP: it is given a game link, an engine and a lease. The rule that keeps two
+actors of one game apart stands here: a move is sent only while our own stream is open, every line
+read from it has been acted on, and our loop has not stalled; otherwise the stream is opened anew
+first, and before that the WorkerSet is asked whether the game is still ours.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+
+from actors.lease import Lease
+from actors.position import Position, color_of
+from actors.scorebook import Scorebook
+from actors.stall import StallWatch
+from crabstick.errors import LichessError, RateLimited, Refused
+from crabstick.lichess.port import GamePort
+from crabstick.rules import play as words
+from crabstick.rules.clock import EngineLimits, budget_for
+from crabstick.rules.game import step
+from crabstick.rules.model import (
+    ChatLine,
+    GameFull,
+    GameLine,
+    GameState,
+    OpponentGone,
+    Posted,
+    Unexpected,
+)
+from crabstick.rules.retry import next_delay
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import get_logger
+from engine.process import Engine
+from engine.spec import SearchRequest
+
+__all__ = ["Player", "Terms", "Unplayable"]
+
+ECHO_LIMIT = timedelta(seconds=5)
+UNREAD_PAUSE = timedelta(milliseconds=1)
+GAME_MISSING_TRIES = 3
+"""A game that has just started may be unknown for a moment."""
+
+
+class Unplayable(LichessError):
+    """Lichess does not let us play this game."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How this bot plays: who it is, what its engine is told, how long it waits for a no-show.
+
+    `draw` gives a random number in [0, 1).
+    """
+
+    bot: str
+    limits: EngineLimits
+    overhead: timedelta
+    abort_after: timedelta
+    draw: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _PostNow:
+    """A move that waited for unread lines."""
+
+    ply: int
+    uci: str
+
+
+@dataclass(frozen=True, slots=True)
+class _FromStream:
+    """An event of one connection; later connections make it void."""
+
+    connection: int
+    event: words.Event
+
+
+_Inbox = words.Event | _PostNow | _FromStream | Exception
+
+
+class Player:
+    """One game from the first line of its stream to the last."""
+
+    def __init__(
+        self, link: GamePort, engine: Engine, lease: Lease, terms: Terms, scorebook: Scorebook
+    ) -> None:
+        self._link = link
+        self._engine = engine
+        self._lease = lease
+        self._terms = terms
+        self._scorebook = scorebook
+        self._log = get_logger(game_id=scorebook.game, actor=scorebook.actor)
+        self._loop = asyncio.get_running_loop()
+        self._stall = StallWatch(self._loop.time)
+        self._inbox: asyncio.Queue[_Inbox] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._search: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._play = words.Play()
+        self._finish: words.Finish | None = None
+        self._position: Position | None = None
+        self._connection = 0
+        self._failures = 0
+        self._received_s = 0.0
+        self._pause: timedelta | None = None
+
+    async def play(self) -> words.Finish:
+        """Plays to the end and returns how the game ended.
+
+        Raises:
+            Replaced: the game is another actor's now.
+            Unplayable: Lichess does not let us play it.
+            EngineError: no engine is left to play with.
+            InvariantBroken: a mistake of our own.
+        """
+        self._start(self._stall.run())
+        self._reader = self._start(self._read())
+        try:
+            while self._finish is None:
+                self._take(await self._inbox.get())
+            return self._finish
+        finally:
+            await self._close()
+
+    def _take(self, item: _Inbox) -> None:
+        if isinstance(item, Exception):
+            raise item
+        if isinstance(item, _PostNow):
+            self._post(item.ply, item.uci)
+            return
+        if isinstance(item, _FromStream):
+            if item.connection != self._connection:
+                return
+            item = item.event
+        self._play, effects = step(self._play, item)
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: words.Effect) -> None:
+        match effect:
+            case words.Think(ply=ply):
+                self._search = self._start(self._think(ply))
+            case words.Forget():
+                self._forget()
+            case words.Post(ply=ply, uci=uci):
+                self._post(ply, uci)
+            case words.PostAgain():
+                self._post_again(effect)
+            case words.Resync():
+                self._resync()
+            case words.Finish():
+                self._finish = effect
+            case _:
+                self._carry_out_rare(effect)
+
+    def _carry_out_rare(self, effect: words.RareEffect) -> None:
+        match effect:
+            case words.WatchEcho(ply=ply):
+                self._later(ECHO_LIMIT, words.EchoOverdue(ply=ply))
+            case words.WatchNoShow(ply=ply):
+                self._later(self._terms.abort_after, words.NoShow(ply=ply))
+            case words.Abort():
+                self._start(self._abort(self._play.ply))
+            case words.ClaimVictory():
+                self._start(self._claim_victory())
+
+    # The stream.
+
+    async def _read(self) -> None:
+        """One connection: its lines go to the inbox, its end as `StreamLost`."""
+        self._connection += 1
+        connection = self._connection
+        try:
+            async for line in self._link.lines():
+                self._received_s = self._loop.time()
+                event = None if line is None else self._event_of(line)
+                if event is not None:
+                    self._inbox.put_nowait(_FromStream(connection, event))
+        except LichessError as error:
+            self._lost(connection, error)
+
+    def _event_of(self, line: GameLine) -> words.Event | None:
+        match line:
+            case GameFull():
+                self._failures = 0
+                color = color_of(line, self._terms.bot)
+                self._position = Position(line)
+                self._scorebook.opened(line, color)
+                return words.Opened(full=line, color=color)
+            case GameState():
+                self._scorebook.advanced(line)
+                return words.Advanced(state=line)
+            case OpponentGone():
+                return words.OpponentLeft(line=line)
+            case ChatLine():
+                return None
+            case Unexpected(why=why):
+                self._log.warning(names.LINE_UNEXPECTED, why=why)
+                return None
+
+    def _lost(self, connection: int, error: LichessError) -> None:
+        self._failures += 1
+        if isinstance(error, Refused) and self._failures >= GAME_MISSING_TRIES:
+            self._inbox.put_nowait(Unplayable(str(error)))
+            return
+        after = error.retry_after if isinstance(error, RateLimited) else None
+        self._scorebook.lost_stream(is_limited=isinstance(error, RateLimited))
+        self._log.warning(names.STREAM_LOST, why=str(error), failures=self._failures)
+        self._pause = after
+        self._inbox.put_nowait(_FromStream(connection, words.StreamLost()))
+
+    def _resync(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+        self._connection += 1  # what the old one still has to say is void
+        self._reader = self._start(self._reopen())
+
+    async def _reopen(self) -> None:
+        """Asks whether the game is still ours, waits a little, and opens the stream anew."""
+        await self._lease.renew()
+        pause, self._pause = self._pause, None
+        pause = pause or next_delay(self._failures, self._terms.draw())
+        await asyncio.sleep(pause.total_seconds())
+        await self._read()
+
+    # The engine.
+
+    async def _think(self, ply: int) -> None:
+        state, position = self._play.state, self._position
+        if state is None or position is None:
+            return
+        received_s = self._received_s
+        board = position.after(state.moves)
+        budget = budget_for(
+            state,
+            self._play.color,
+            self._terms.limits,
+            overhead=self._terms.overhead,
+            elapsed=timedelta(seconds=self._loop.time() - received_s),
+        )
+        request = SearchRequest(board=board, limit=budget.limit, deadline=budget.deadline)
+        result = await self._engine.search(request)
+        self._scorebook.thought(result, received_s)
+        self._inbox.put_nowait(words.Chosen(ply=ply, uci=board.uci(result.move)))
+
+    def _forget(self) -> None:
+        if self._search is not None:
+            self._search.cancel()
+            self._search = None
+
+    # Our moves.
+
+    def _post(self, ply: int, uci: str) -> None:
+        """Sends the move if it is still the one to send and nothing newer is known."""
+        play = self._play
+        if play.phase is not words.Phase.POSTING or (play.ply, play.chosen) != (ply, uci):
+            return
+        if self._stall.take():
+            self._log.warning(names.LOOP_STALLED, ply=ply)
+            self._inbox.put_nowait(_FromStream(self._connection, words.StreamLost()))
+        elif self._inbox.empty() and self._link.is_current():
+            self._log.info(names.MOVE_POSTING, ply=ply, move=uci, epoch=self._scorebook.epoch)
+            self._start(self._send(ply, uci))
+        else:
+            self._later(UNREAD_PAUSE, _PostNow(ply, uci))
+
+    async def _send(self, ply: int, uci: str) -> None:
+        self._scorebook.posting(self._loop.time())
+        outcome = await self._link.move(uci)
+        if not isinstance(outcome, Posted):
+            self._log.warning(names.MOVE_NOT_TAKEN, ply=ply, move=uci, outcome=repr(outcome))
+        self._scorebook.answered(outcome)
+        self._inbox.put_nowait(words.Answered(ply=ply, outcome=outcome))
+
+    def _post_again(self, again: words.PostAgain) -> None:
+        delay = again.after or next_delay(again.attempt, self._terms.draw())
+        self._later(delay, _PostNow(again.ply, again.uci))
+
+    # What has no position needs a fresh word of the WorkerSet.
+
+    async def _abort(self, ply: int) -> None:
+        if await self._lease.is_fresh():
+            outcome = await self._link.abort()
+            self._log.info(names.GAME_ABORTING, ply=ply, outcome=repr(outcome))
+            if isinstance(outcome, Posted):
+                return
+        self._later(self._terms.abort_after, words.NoShow(ply=ply))
+
+    async def _claim_victory(self) -> None:
+        if await self._lease.is_fresh():
+            outcome = await self._link.claim_victory()
+            self._log.info(names.VICTORY_CLAIMED, outcome=repr(outcome))
+
+    # Tasks and timers.
+
+    def _start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._inbox.put_nowait(error)
+
+    def _later(self, delay: timedelta, item: _Inbox) -> None:
+        def ring() -> None:
+            self._timers.discard(timer)
+            self._inbox.put_nowait(item)
+
+        timer = self._loop.call_later(delay.total_seconds(), ring)
+        self._timers.add(timer)
+
+    async def _close(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._link.close()

@@ -1,0 +1,171 @@
+"""What the WorkerSet knows: the games on Lichess and the EngineActors, and who owns which game.
+
+Plain bookkeeping without I/O: the WorkerSet writes down here what it hears and what it decides, at
+the moment when it decides it, so that two plans never see the same standby free.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from actors.messages import Claim, Description, GameNews, Progress
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import ActorPhase, ActorView, WantedGame
+from crabstick.rules.suspicion import Pulse
+
+__all__ = ["Game", "Member", "Roster"]
+
+REMEMBERED: Final = 1000
+"""Games that are over; ids never come back, and news are seconds old at most."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Game:
+    """A game that runs on Lichess. `epoch` is the one of its latest actor."""
+
+    id: GameId
+    opponent: str = ""
+    speed: str = ""
+    urgency: timedelta | None = None
+    epoch: int = 0
+    takeovers: int = 0
+    finished_at: timedelta | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    """One EngineActor as the WorkerSet knows it; moments are monotonic."""
+
+    name: ActorName
+    phase: ActorPhase
+    since: timedelta
+    heard: timedelta
+    node: NodeId | None = None
+    game: GameId | None = None
+    epoch: int = 0
+    is_suspect: bool = False
+    problem: str = ""
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(slots=True)
+class Roster:
+    """The games and the members, by id and by name."""
+
+    games: dict[GameId, Game] = field(default_factory=dict)
+    members: dict[ActorName, Member] = field(default_factory=dict)
+    last_game_start: timedelta | None = None
+    _over: OrderedDict[GameId, None] = field(default_factory=OrderedDict)
+
+    def hear_of(self, news: GameNews) -> Game | None:
+        """A game runs; hearing of it again changes nothing but what is told of it.
+
+        None: it is over, and the news is old.
+        """
+        if GameId(news.game) in self._over:
+            return None
+        game = self.games.setdefault(GameId(news.game), Game(id=GameId(news.game)))
+        game.opponent = news.opponent or game.opponent
+        game.speed = news.speed or game.speed
+        game.urgency = None if news.left_ms is None else timedelta(milliseconds=news.left_ms)
+        return game
+
+    def enter(self, name: ActorName, now: timedelta, node: NodeId | None = None) -> Member:
+        """A new actor, of which only the name is known."""
+        member = Member(name=name, phase=ActorPhase.STARTING, since=now, heard=now, node=node)
+        self.members[name] = member
+        return member
+
+    def hear_from(self, member: Member, told: Description, now: timedelta) -> None:
+        """An actor described itself: what it plays and where is its word; ownership is ours."""
+        member.heard = now
+        member.is_suspect = False
+        member.node = NodeId(told.node)
+        member.problem = told.problem
+        member.progress = told.progress
+        if member.phase is not ActorPhase.STARTING:
+            return
+        member.phase = ActorPhase(told.phase)
+        member.since = now
+        if told.phase == "playing" and told.game is not None:
+            game = self.hear_of(GameNews(game=told.game))
+            if game is None:
+                return
+            member.game, member.epoch = game.id, told.epoch
+            game.epoch = max(game.epoch, told.epoch)
+            game.takeovers = max(game.takeovers, told.takeovers)
+
+    def assign(self, game_id: GameId, name: ActorName, now: timedelta) -> Member:
+        """The game is this actor's from now on, and nobody else's."""
+        game, member = self.games[game_id], self.members[name]
+        game.epoch += 1
+        member.phase, member.game, member.epoch = ActorPhase.PLAYING, game_id, game.epoch
+        member.since = member.heard = self.last_game_start = now
+        return member
+
+    def end(self, game_id: GameId) -> Game | None:
+        """The game is over for good; old news cannot bring it back. None: it was unknown."""
+        self._over[game_id] = None
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
+        return self.games.pop(game_id, None)
+
+    def owner_of(self, game_id: GameId) -> Member | None:
+        """The member with the latest epoch of this game."""
+        playing = [
+            member
+            for member in self.members.values()
+            if member.game == game_id and member.phase is ActorPhase.PLAYING
+        ]
+        return max(playing, key=lambda member: member.epoch, default=None)
+
+    def owns(self, claim: Claim) -> bool | None:
+        """Whether the claim is good; None when the game is not known here."""
+        owner = self.owner_of(GameId(claim.game))
+        if owner is None:
+            return None
+        return (owner.name, owner.epoch) == (claim.actor, claim.epoch)
+
+    def wanted(self) -> list[WantedGame]:
+        """The games that need an actor; those that Lichess calls finished do not."""
+        return [
+            WantedGame(id=game.id, urgency=game.urgency, takeovers=game.takeovers)
+            for game in self.games.values()
+            if game.finished_at is None
+        ]
+
+    def views(self) -> tuple[ActorView, ...]:
+        """The members as `placement.plan` sees them."""
+        return tuple(
+            ActorView(
+                name=member.name,
+                phase=member.phase,
+                node=member.node,
+                game=member.game,
+                epoch=member.epoch,
+                is_suspect=member.is_suspect,
+            )
+            for member in self.members.values()
+        )
+
+    def pulses(self) -> list[Pulse]:
+        """When each busy member was last heard."""
+        return [
+            Pulse(actor=member.name, heard=member.heard, playing_since=member.since)
+            for member in self.members.values()
+            if member.phase is ActorPhase.PLAYING
+        ]
+
+    def count(self, phase: ActorPhase) -> int:
+        """How many members are in `phase`."""
+        return sum(member.phase is phase for member in self.members.values())
+
+    def waiting(self) -> list[Game]:
+        """Running games that nobody plays: there should be none."""
+        played = {member.game for member in self.members.values()}
+        return [
+            game
+            for game in self.games.values()
+            if game.finished_at is None and game.id not in played
+        ]

@@ -1,0 +1,261 @@
+"""The seam to Ray: every `ray.*` call that our actors make, behind one small protocol.
+
+Ray's calls to its GCS (names, creation, nodes) are synchronous and may block for a minute while the
+head is away; they run in threads of their own, never on an event loop.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar, cast
+
+import ray
+from ray._private.state import available_resources_per_node, state
+from ray.actor import ActorHandle
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.messages import Packed
+from actors.names import serial_of
+from crabstick.errors import CrabstickError
+from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.placement import NodeView
+
+__all__ = [
+    "ON_THE_HEAD",
+    "ActorFailed",
+    "ActorGone",
+    "ActorSilent",
+    "Handle",
+    "RayRuntime",
+    "Runtime",
+    "Slot",
+    "ask",
+    "end_actor",
+    "this_node",
+]
+
+T = TypeVar("T")
+
+
+class Handle(Protocol):
+    """An actor of ours: its methods take and return packed messages."""
+
+    def __getattr__(self, method: str) -> Any:  # noqa: ANN401 -- Ray makes them at run time
+        """A method to call with `.remote(message)`."""
+
+
+ON_THE_HEAD = {"node:__internal_head__": 0.001}
+"""A zero-CPU actor anywhere else would keep its node alive for ever."""
+GCS_PATIENCE = timedelta(seconds=5)
+
+
+class ActorGone(CrabstickError):
+    """The actor is dead, or there is none of that name."""
+
+
+class ActorSilent(CrabstickError):
+    """The actor did not answer in time; it may or may not have done what it was asked."""
+
+
+class ActorFailed(CrabstickError):
+    """The actor's own code raised."""
+
+
+class Slot(Protocol):
+    """What one EngineActor asks of a node."""
+
+    @property
+    def slot_cpus(self) -> float:
+        """Logical CPUs."""
+
+    @property
+    def slot_memory_mb(self) -> int:
+        """Memory in MiB, reserved with Ray's scheduler."""
+
+
+class Runtime(Protocol):
+    """What the WorkerSet needs of a cluster; tests give it a fake."""
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """The living nodes that may run EngineActors.
+
+        Raises:
+            ActorSilent: the GCS did not answer in time.
+        """
+
+    async def living(self) -> tuple[ActorName, ...]:
+        """The EngineActors that exist, whoever made them; all can be called afterwards."""
+
+    async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:
+        """Starts an EngineActor; returns before it runs."""
+
+    async def call(
+        self, name: ActorName, method: str, message: Packed, *, patience: timedelta
+    ) -> object:
+        """Calls `method` of an actor, which learns by it who its manager is.
+
+        Raises:
+            ActorGone: it is dead.
+            ActorSilent: no answer within `patience`.
+            ActorFailed: its code raised.
+        """
+
+    async def outcome(self, name: ActorName, title: str) -> object:
+        """The pending call that supervises an actor; the dashboard shows it as `title`.
+
+        Raises:
+            ActorGone: the actor died before its game ended.
+            ActorFailed: its code raised.
+        """
+
+    async def kill(self, name: ActorName) -> None:
+        """Ends an actor; nothing happens when it is dead already."""
+
+
+def this_node() -> str:
+    """The id of the Ray node that we run on, in hex."""
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def end_actor(handle: Handle) -> None:
+    """Kills an actor for good; nothing happens when it is dead. Blocks on Ray's GCS."""
+    ray.kill(cast("ActorHandle[Any]", handle), no_restart=True)
+
+
+async def ask(answer: Awaitable[Any], patience: timedelta) -> Packed:
+    """Awaits a Ray call with a deadline, and turns Ray's errors into ours.
+
+    Raises:
+        ActorGone: the actor is dead.
+        ActorSilent: it did not answer within `patience`, or is being restarted.
+        ActorFailed: its code raised.
+    """
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            reply = await answer
+    except TimeoutError:
+        raise ActorSilent(f"no answer within {patience.total_seconds():g} s") from None
+    except ActorUnavailableError as error:
+        raise ActorSilent(_first_line(error)) from None
+    except RayActorError as error:
+        raise ActorGone(_first_line(error)) from None
+    except RayTaskError as error:
+        raise ActorFailed(_last_line(error)) from None
+    return reply if isinstance(reply, dict) else {}
+
+
+class RayRuntime:
+    """The real `Runtime`: Ray, in one namespace."""
+
+    def __init__(self, engine_actor: type, namespace: str, slot: Slot) -> None:
+        self._engine_actor: Any = ray.remote(engine_actor)
+        self._namespace = namespace
+        self._slot = slot
+        self._manager = ray.get_runtime_context().current_actor
+        self._handles: dict[ActorName, Handle] = {}
+        self._gcs = ThreadPoolExecutor(max_workers=4, thread_name_prefix="gcs")
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """See `Runtime`."""
+        return await self._in_thread(self._look_at_nodes)
+
+    def _look_at_nodes(self) -> tuple[NodeView, ...]:
+        free = available_resources_per_node()  # type: ignore[no-untyped-call]  # Ray's
+        draining = state.get_draining_nodes()
+        return tuple(
+            NodeView(
+                id=NodeId(node["NodeID"]),
+                free_slots=self._slots_in(free.get(node["NodeID"], {})),
+                is_draining=node["NodeID"] in draining,
+            )
+            for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
+            if node["Alive"] and node["Resources"].get("CPU", 0) >= self._slot.slot_cpus
+        )
+
+    def _slots_in(self, free: dict[str, float]) -> int:
+        by_memory = free.get("memory", 0.0) / self._memory_bytes
+        by_cpu = free.get("CPU", 0.0) / self._slot.slot_cpus if self._slot.slot_cpus else by_memory
+        return math.floor(min(by_cpu, by_memory))
+
+    @property
+    def _memory_bytes(self) -> int:
+        return self._slot.slot_memory_mb * 2**20
+
+    async def living(self) -> tuple[ActorName, ...]:
+        """See `Runtime`."""
+        return await self._in_thread(self._find_engine_actors)
+
+    def _find_engine_actors(self) -> tuple[ActorName, ...]:
+        for entry in ray.util.list_named_actors(all_namespaces=True):
+            name = ActorName(entry["name"])
+            is_ours = entry["namespace"] == self._namespace and serial_of(name) is not None
+            if is_ours and name not in self._handles:
+                self._handles[name] = ray.get_actor(name, namespace=self._namespace)
+        return tuple(self._handles)
+
+    async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:
+        """See `Runtime`."""
+
+        def create() -> Handle:
+            here = NodeAffinitySchedulingStrategy(node, soft=False) if node else "DEFAULT"
+            handle: Handle = self._engine_actor.options(
+                name=name,
+                namespace=self._namespace,
+                lifetime="detached",
+                get_if_exists=True,
+                max_restarts=0,
+                num_cpus=self._slot.slot_cpus,
+                memory=self._memory_bytes,
+                scheduling_strategy=here,
+            ).remote(birth)
+            return handle
+
+        self._handles[name] = await self._in_thread(create)
+
+    async def call(
+        self, name: ActorName, method: str, message: Packed, *, patience: timedelta
+    ) -> object:
+        """See `Runtime`."""
+        introduced = {**message, "manager": self._manager}
+        return await ask(getattr(self._handle(name), method).remote(introduced), patience)
+
+    async def outcome(self, name: ActorName, title: str) -> object:
+        """See `Runtime`."""
+        handle = self._handle(name)
+        try:
+            return await handle.outcome.options(name=title).remote({})
+        except RayActorError as error:
+            raise ActorGone(_first_line(error)) from None
+        except RayTaskError as error:
+            raise ActorFailed(_last_line(error)) from None
+
+    async def kill(self, name: ActorName) -> None:
+        """See `Runtime`."""
+        handle = self._handles.pop(name, None)
+        if handle is not None:
+            await self._in_thread(lambda: end_actor(handle))
+
+    def _handle(self, name: ActorName) -> Handle:
+        if name not in self._handles:
+            raise ActorGone(f"no actor is called {name}")
+        return self._handles[name]
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(self._gcs, work)
+        try:
+            return await asyncio.wait_for(future, GCS_PATIENCE.total_seconds())
+        except TimeoutError:
+            raise ActorSilent("Ray's GCS does not answer") from None
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+
+
+def _last_line(error: BaseException) -> str:
+    """The cause of a `RayTaskError` stands in the last line of its traceback."""
+    lines = str(error).strip().splitlines()
+    return lines[-1][:200] if lines else type(error).__name__

@@ -1,0 +1,116 @@
+"""What an EngineActor notes of its game: progress for people, counts and times for the metrics.
+
+Nothing here is needed to play; it is drained by reports after the POST, which nobody awaits.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Literal
+
+import chess
+
+from actors.messages import Progress, Report
+from crabstick.rules.model import GameFull, GameState, Limited, Posted, PostOutcome
+from crabstick.rules.play import Finish
+from engine.spec import SearchResult
+
+__all__ = ["Scorebook"]
+
+NO_RESULT: Final = frozenset({"aborted", "noStart"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Scorebook:
+    """The notes of one actor on one game."""
+
+    actor: str
+    game: str
+    epoch: int
+    progress: Progress = field(default_factory=Progress)
+    _counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    _samples: list[tuple[str, float]] = field(default_factory=list)
+    _received_s: float | None = None
+    _think: timedelta = timedelta(0)
+
+    def opened(self, full: GameFull, color: chess.Color) -> None:
+        """The stream is open; its first line tells who plays."""
+        self.progress = self.progress.model_copy(
+            update={
+                "opponent": str(full.black if color == chess.WHITE else full.white),
+                "color": "white" if color == chess.WHITE else "black",
+                "clock": str(full.clock) if full.clock else "",
+            }
+        )
+        self.advanced(full.state)
+
+    def advanced(self, state: GameState) -> None:
+        """A line with moves and clocks came."""
+        self.progress = self.progress.model_copy(
+            update={
+                "ply": len(state.moves),
+                "last_move": state.moves[-1] if state.moves else "",
+                "white_ms": _ms(state.white_time),
+                "black_ms": _ms(state.black_time),
+            }
+        )
+
+    def thought(self, result: SearchResult, received_s: float) -> None:
+        """The engine answered the line that was received at `received_s` (loop time)."""
+        self._received_s, self._think = received_s, result.think_time
+        self._samples.append(("crabstick_think_seconds", result.think_time.total_seconds()))
+        self.progress = self.progress.model_copy(
+            update={"score": _score(result), "depth": result.depth}
+        )
+
+    def posting(self, now_s: float) -> None:
+        """The move is sent now; what was not thinking since the line came is our overhead."""
+        if self._received_s is not None:
+            overhead_s = now_s - self._received_s - self._think.total_seconds()
+            self._samples.append(("crabstick_move_overhead_seconds", max(overhead_s, 0.0)))
+            self._received_s = None
+
+    def answered(self, outcome: PostOutcome) -> None:
+        """Lichess answered a move."""
+        if isinstance(outcome, Posted):
+            self.count("crabstick_moves_total")
+        elif isinstance(outcome, Limited):
+            self.count("crabstick_rate_limited_total", "move")
+
+    def lost_stream(self, *, is_limited: bool) -> None:
+        """The game stream ended before the game did."""
+        self.count("crabstick_stream_reconnects_total", "game")
+        if is_limited:
+            self.count("crabstick_rate_limited_total", "game_stream")
+
+    def result_of(self, finish: Finish) -> Literal["won", "lost", "drawn", "aborted"]:
+        """The game's end from our side. Source: Lichess's status names."""
+        if finish.status in NO_RESULT:
+            return "aborted"
+        if finish.winner is None:
+            return "drawn"
+        ours = chess.WHITE if self.progress.color == "white" else chess.BLACK
+        return "won" if finish.winner == ours else "lost"
+
+    def count(self, metric: str, label: str | None = None, by: int = 1) -> None:
+        """Adds to a counter."""
+        if by:
+            self._counts[metric, label] = self._counts.get((metric, label), 0) + by
+
+    def drain(self) -> Report:
+        """What came since the last call."""
+        counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
+        report = Report(sender=self.actor, counts=counts, samples=tuple(self._samples))
+        self._counts.clear()
+        self._samples.clear()
+        return report
+
+
+def _ms(left: timedelta | None) -> int | None:
+    return None if left is None else round(left / timedelta(milliseconds=1))
+
+
+def _score(result: SearchResult) -> str:
+    """As people write it, from our side: `+0.35`, `-1.20`, `#4`, `#-2`."""
+    if result.mate_in is not None:
+        return f"#{result.mate_in}"
+    return "" if result.centipawns is None else f"{result.centipawns / 100:+.2f}"

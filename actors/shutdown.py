@@ -1,0 +1,76 @@
+"""Ends a bot: first the ear, then the manager; the games are played on by their actors.
+
+Used by `/shutdown`, `crabstick down` and an upgrade, so the order stands in one place.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import ray
+from ray import serve
+
+from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor
+
+__all__ = ["end_games", "end_http", "end_manager", "find", "playing_actors"]
+
+PATIENCE = timedelta(seconds=5)
+
+
+async def find(name: str, namespace: str) -> Handle | None:
+    """The handle of a named actor; None when there is none."""
+    try:
+        return await asyncio.to_thread(ray.get_actor, name, namespace)
+    except ValueError:
+        return None
+
+
+async def end_manager(namespace: str) -> int:
+    """Ends EventListener and WorkerSet and returns how many games go on without them."""
+    listener = await find(EVENT_LISTENER, namespace)
+    if listener is not None:
+        await asyncio.to_thread(end_actor, listener)
+    worker_set = await find(WORKER_SET, namespace)
+    if worker_set is None:
+        return 0
+    games = 0
+    try:
+        answer = await ask(worker_set.shut_down.remote({"v": 1}), PATIENCE)
+        games = int(str(answer.get("games", 0)))
+    except (ActorGone, ActorSilent, ActorFailed):
+        pass  # it hangs or is dead: killing it is all that is left
+    await asyncio.to_thread(end_actor, worker_set)
+    return games
+
+
+async def playing_actors(namespace: str) -> list[Handle]:
+    """The handles of all EngineActors that live."""
+    entries = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
+    ours = [
+        entry["name"]
+        for entry in entries
+        if entry["namespace"] == namespace and serial_of(entry["name"]) is not None
+    ]
+    found = [await find(name, namespace) for name in ours]
+    return [handle for handle in found if handle is not None]
+
+
+async def end_games(namespace: str) -> int:
+    """Resigns every running game (Lichess aborts it while it may), and ends the actors."""
+    actors = await playing_actors(namespace)
+    gave_up = await asyncio.gather(*(_give_up(actor) for actor in actors))
+    return sum(gave_up)
+
+
+async def _give_up(actor: Handle) -> bool:
+    try:
+        answer = await ask(actor.give_up.remote({"v": 1}), PATIENCE)
+    except (ActorGone, ActorSilent, ActorFailed):
+        answer = {}
+    await asyncio.to_thread(end_actor, actor)
+    return bool(answer.get("gave_up"))
+
+
+async def end_http(namespace: str) -> None:
+    """Takes the bot's endpoints off Ray Serve; other applications stay."""
+    await asyncio.to_thread(serve.delete, namespace)

@@ -1,0 +1,57 @@
+"""The one picture that `/metrics`, `/games`, `status`, the live table and the dashboard show."""
+
+from collections.abc import Collection
+
+from actors.messages import Birth, Packed
+from actors.roster import Roster
+from crabstick.rules.model import GameId
+from crabstick.rules.placement import ActorPhase, NodeView
+from crabstick.telemetry.metrics import Ledger
+
+__all__ = ["statistics"]
+
+
+def statistics(
+    birth: Birth,
+    roster: Roster,
+    nodes: Collection[NodeView],
+    ledger: Ledger,
+    *,
+    problem: str,
+) -> Packed:
+    """Writes the gauges of this moment into the ledger and returns all as a JSON-able message."""
+    waiting = roster.waiting()
+    ledger.set("crabstick_games", len(roster.games) - len(waiting), "playing")
+    ledger.set("crabstick_games", len(waiting), "waiting")
+    ledger.set("crabstick_actors", roster.count(ActorPhase.STARTING), "starting")
+    ledger.set("crabstick_actors", roster.count(ActorPhase.STANDBY), "standby")
+    ledger.set("crabstick_actors", roster.count(ActorPhase.PLAYING), "busy")
+    draining = sum(node.is_draining for node in nodes)
+    ledger.set("crabstick_nodes", len(nodes) - draining, "alive")
+    ledger.set("crabstick_nodes", draining, "draining")
+    return {
+        "v": 1,
+        "bot": birth.bot,
+        "fingerprint": birth.fingerprint,
+        "problem": problem,
+        "ledger": ledger.snapshot(),
+        "games": [_game(roster, game_id) for game_id in roster.games],
+        "actors": [
+            {"name": member.name, "phase": member.phase.value, "node": member.node or ""}
+            for member in roster.members.values()
+        ],
+    }
+
+
+def _game(roster: Roster, game_id: GameId) -> Packed:
+    game, owner = roster.games[game_id], roster.owner_of(game_id)
+    progress = owner.progress.model_dump() if owner else {}
+    return {
+        **progress,
+        "id": game.id,
+        "opponent": progress.get("opponent") or game.opponent,
+        "speed": game.speed,
+        "takeovers": game.takeovers,
+        "actor": owner.name if owner else None,
+        "node": owner.node if owner else None,
+    }

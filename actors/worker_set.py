@@ -1,0 +1,282 @@
+"""The WorkerSet: knows all games and EngineActors, and sees that every game has exactly one.
+
+A detached actor with a reconcile loop: observe, `placement.plan`, act. Events (a game starts, an
+actor dies) only wake the loop early. It holds nothing that cannot be asked for again: after a
+restart it adopts the actors that live, and its first tick is like any other.
+
+A Ray async actor is no mailbox: calls interleave at each `await`, so the roster is read and
+written without one in between.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from actors.crew import Crew
+from actors.engine_actor import EngineActor
+from actors.messages import Birth, Claim, GameNews, LoadAnswer, Packed, Report
+from actors.ray_metrics import RayMirror
+from actors.roster import Roster
+from actors.runtime import ActorSilent, RayRuntime, Runtime
+from actors.stall import StallWatch
+from actors.statistics import statistics
+from crabstick.errors import CrabstickError
+from crabstick.lichess.client import open_lichess
+from crabstick.lichess.game_link import open_games
+from crabstick.lichess.port import LichessPort
+from crabstick.rules.model import GameId
+from crabstick.rules.placement import (
+    Action,
+    ActorPhase,
+    Assign,
+    Capacity,
+    Forfeit,
+    Kill,
+    NodeView,
+    Observed,
+    Spawn,
+    plan,
+)
+from crabstick.rules.suspicion import suspects
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.metrics import Ledger
+from crabstick.tokens import read_token
+
+__all__ = ["WorkerSet"]
+
+TICK = timedelta(milliseconds=500)
+LOOK_AT_NODES_EVERY = timedelta(seconds=1)
+ASK_LICHESS_EVERY = timedelta(seconds=20)
+FINISHED_GRACE = timedelta(seconds=30)
+"""An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
+
+
+class WorkerSet:
+    """The one place that knows which actor plays which game.
+
+    Args:
+        birth: a packed `Birth`.
+        runtime: the cluster; None is Ray's.
+        lichess: None is the server in the settings.
+    """
+
+    def __init__(
+        self,
+        birth: Packed,
+        runtime: Runtime | None = None,
+        lichess: LichessPort | None = None,
+    ) -> None:
+        configure_logging()
+        self._birth = Birth.read(birth)
+        self._settings = Settings.from_message(self._birth.settings)
+        cluster = self._settings.cluster
+        self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, cluster)
+        self._lichess = lichess
+        self._capacity = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
+        self._roster = Roster()
+        self._ledger = Ledger()
+        self._mirror = RayMirror()
+        self._nodes: tuple[NodeView, ...] = ()
+        self._wake = asyncio.Event()
+        self._adopted = asyncio.Event()
+        self._is_closing = False
+        self._stall = StallWatch(time.monotonic)
+        self._crew = Crew(self._runtime, self._roster, self._ledger, now=_now, wake=self._wake.set)
+        self._log = get_logger(actor=self._birth.name)
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(work)
+            for work in (
+                self._run(),
+                self._stall.run(),
+                self._every(LOOK_AT_NODES_EVERY, self._look_at_nodes),
+                self._every(ASK_LICHESS_EVERY, self._ask_lichess),
+            )
+        ]
+
+    # What others ask.
+
+    async def describe(self, _message: Packed) -> Packed:
+        """Who runs here: the fingerprint tells `up` whether anything has to change."""
+        return {"v": 1, "fingerprint": self._birth.fingerprint, "bot": self._birth.bot}
+
+    async def game_started(self, message: Packed) -> None:
+        """EventListener: a game runs. Idempotent; told again whenever the event stream opens."""
+        self._roster.hear_of(GameNews.read(message))
+        self._wake.set()
+
+    async def game_finished(self, message: Packed) -> None:
+        """EventListener: Lichess says that the game is over. Idempotent."""
+        game = self._roster.games.get(GameId(GameNews.read(message).game))
+        if game is not None and game.finished_at is None:
+            game.finished_at = _now()
+            self._wake.set()
+
+    async def load(self, _message: Packed) -> Packed:
+        """EventListener: may another challenge be accepted?"""
+        free = self._roster.count(ActorPhase.STANDBY)
+        room = free + sum(node.free_slots for node in self._nodes if not node.is_draining)
+        games = tuple(self._roster.games)
+        return LoadAnswer(games=games, room=room - len(self._roster.waiting())).pack()
+
+    async def owns(self, message: Packed) -> Packed:
+        """EngineActor: is this game still mine? `owner` is None when we cannot know."""
+        claim = Claim.read(message)
+        await self._adopted.wait()
+        return {"v": 1, "owner": self._roster.owns(claim)}
+
+    async def report(self, message: Packed) -> None:
+        """Anyone: what happened since the last report."""
+        report = Report.read(message)
+        for metric, label, by in report.counts:
+            self._ledger.inc(metric, label, by)
+        for metric, value in report.gauges:
+            self._ledger.set(metric, value)
+        for metric, seconds in report.samples:
+            self._ledger.observe(metric, seconds)
+            self._mirror.observe(metric, seconds)
+
+    async def statistics(self, _message: Packed) -> Packed:
+        """Everything that `/metrics`, `/games`, `status` and the live table show."""
+        return statistics(
+            self._birth, self._roster, self._nodes, self._ledger, problem=self._crew.problem
+        )
+
+    async def shut_down(self, _message: Packed) -> Packed:
+        """Ends the standbys and starts nothing more; the games stay with their actors.
+
+        The caller kills this actor afterwards. Idempotent.
+        """
+        self._is_closing = True
+        for member in list(self._roster.members.values()):
+            if member.phase is not ActorPhase.PLAYING:
+                self._crew.kill(member.name)
+        await self._crew.settle()
+        return {"v": 1, "games": len(self._roster.games)}
+
+    # The loop.
+
+    async def _run(self) -> None:
+        await self._adopt()
+        while True:
+            self._wake.clear()
+            self._tick()
+            try:
+                async with asyncio.timeout(TICK.total_seconds()):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _adopt(self) -> None:
+        while True:
+            try:
+                await self._crew.adopt()
+            except ActorSilent as silent:
+                self._log.warning(names.RAY_SILENT, why=str(silent))
+            else:
+                self._adopted.set()
+                return
+
+    def _tick(self) -> None:
+        """Compares what is wanted with what is, and starts whatever the plan says."""
+        if self._is_closing:
+            return
+        now = _now()
+        self._suspect(now)
+        self._drop_finished(now)
+        observed = Observed(
+            actors=self._roster.views(),
+            nodes=self._nodes,
+            last_game_start=self._roster.last_game_start,
+        )
+        for action in plan(self._roster.wanted(), observed, self._capacity, now):
+            self._carry_out(action, now)
+
+    def _carry_out(self, action: Action, now: timedelta) -> None:
+        match action:
+            case Spawn(node=node):
+                hold = self._crew.no_spawn_before
+                if hold is None or now >= hold:
+                    self._crew.spawn(self._birth, node)
+            case Assign(game=game, actor=actor):
+                self._crew.assign(game, actor)
+            case Kill(actor=actor):
+                self._crew.kill(actor)
+            case Forfeit(game=game):
+                self._forfeit(game)
+
+    def _suspect(self, now: timedelta) -> None:
+        self._stall.take()
+        stalled_s = self._stall.last_stall_s
+        own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
+        for name in suspects(self._roster.pulses(), now=now, own_stall=own_stall):
+            member = self._roster.members[name]
+            if not member.is_suspect:
+                member.is_suspect = True
+                self._log.warning(names.ACTOR_SUSPECTED, actor=name, game_id=member.game)
+
+    def _drop_finished(self, now: timedelta) -> None:
+        for game in list(self._roster.games.values()):
+            if game.finished_at is None:
+                continue
+            owner = self._roster.owner_of(game.id)
+            if owner is not None and now - game.finished_at > FINISHED_GRACE:
+                self._crew.kill(owner.name)
+                owner = None
+            if owner is None:
+                self._roster.end(game.id)
+
+    def _forfeit(self, game: GameId) -> None:
+        """Resigns a game that has killed too many actors; its last line comes as news."""
+        entry = self._roster.end(game)
+        if entry is not None:
+            self._log.error(names.GAME_FORFEITED, game_id=game, takeovers=entry.takeovers)
+            self._tasks.append(asyncio.get_running_loop().create_task(self._resign(game)))
+
+    async def _resign(self, game: GameId) -> None:
+        settings = self._settings
+        games = open_games(settings.lichess.url, read_token(settings), self._birth.bot)
+        outcome = await games.game(game).resign()
+        self._log.info(names.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
+        await games.close()
+
+    # What is looked at now and then.
+
+    async def _every(self, pause: timedelta, look: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await look()
+            except CrabstickError as error:
+                self._log.warning(names.LOOK_FAILED, what=str(look), why=str(error))
+            await asyncio.sleep(pause.total_seconds())
+
+    async def _look_at_nodes(self) -> None:
+        self._nodes = await self._runtime.nodes()
+        await self.statistics({})  # brings the gauges up to date
+        self._mirror.show(self._ledger.snapshot())
+
+    async def _ask_lichess(self) -> None:
+        """Games that no event told of; what is missing in the answer ends nothing."""
+        for game in await self._port().playing():
+            left_ms = game.time_left / timedelta(milliseconds=1) if game.time_left else None
+            await self.game_started(
+                GameNews(
+                    game=game.id,
+                    opponent=str(game.opponent),
+                    speed=game.speed,
+                    left_ms=int(left_ms) if left_ms is not None and game.is_my_turn else None,
+                ).pack()
+            )
+
+    def _port(self) -> LichessPort:
+        if self._lichess is None:
+            token = read_token(self._settings)
+            self._lichess = open_lichess(self._settings.lichess.url, token, self._birth.bot)
+        return self._lichess
+
+
+def _now() -> timedelta:
+    return timedelta(seconds=time.monotonic())

@@ -1,0 +1,137 @@
+"""The command line: reads arguments, calls one command, and turns errors into one sentence.
+
+Only wiring here; what a command does is in `crabstick/commands/`.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from crabstick import __version__
+from crabstick.config import load_settings
+from crabstick.errors import CrabstickError
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="crabstick",
+    help="Hosts a chess engine on Lichess, on a Ray cluster.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The settings; default: crabstick.yaml, if there.")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="A running Ray cluster, host:port; default: RAY_ADDRESS."),
+]
+
+
+@app.command()
+def up(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,  # noqa: FBT002 -- typer's form
+) -> None:
+    """Bring the bot up, on a cluster or on a Ray of its own; twice changes nothing."""
+    from crabstick.commands.up import up as run  # noqa: PLC0415 -- Ray takes a second to import
+
+    run(load_settings(config), address, detach=detach, console=console)
+
+
+@app.command()
+def status(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
+) -> None:
+    """Show how the bot stands."""
+    from crabstick.commands.status import status as run  # noqa: PLC0415
+
+    run(load_settings(config), address, as_json=as_json, console=console)
+
+
+@app.command()
+def down(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    now: Annotated[bool, typer.Option("--now", help="Give the running games up.")] = False,  # noqa: FBT002
+) -> None:
+    """Take no more challenges, and end when the last game is over."""
+    from crabstick.commands.down import down as run  # noqa: PLC0415
+
+    run(load_settings(config), address, now=now, console=console)
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Check settings, token, account and engine."""
+    from crabstick.commands.check import check as run  # noqa: PLC0415
+
+    run(load_settings(config), lambda line: console.print(line, soft_wrap=True))
+
+
+@app.command()
+def upgrade_account(config: ConfigOption = None) -> None:
+    """Make the token's account a BOT account, after asking."""
+    from crabstick.commands.upgrade_account import upgrade_account as run  # noqa: PLC0415
+
+    run(load_settings(config), lambda question: typer.confirm(question), console)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    accounts: Annotated[
+        Path | None, typer.Option(help="Accounts and tokens (YAML); default: a bot and opponents.")
+    ] = None,
+    rate_limits: Annotated[
+        bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
+    ] = True,
+) -> None:
+    """Serve a Lichess on this machine, for trying things out."""
+    from crabstick.commands.sandbox import sandbox as run  # noqa: PLC0415
+
+    run(host=host, port=port, accounts_file=accounts, rate_limits=rate_limits, console=console)
+
+
+@app.command()
+def demo(
+    games: Annotated[int, typer.Option(min=1, max=64, help="How many at once.")] = 4,
+    clock: Annotated[str, typer.Option(help="Seconds + seconds a move.")] = "30+0",
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Kill an engine actor in mid-game.")
+    ] = False,
+    pgn: Annotated[Path, typer.Option(help="Where the games are written.")] = Path("games"),
+) -> None:
+    """Play real games against sparring partners on a local Lichess, and show it."""
+    from crabstick.commands.demo import demo as run  # noqa: PLC0415
+
+    run(games=games, clock=clock, chaos=chaos, pgn_folder=pgn, console=console)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.print(f"crabstick {__version__}")
+
+
+def main() -> None:
+    """Runs the program; the exit status is 2 for a wrong wish and 1 for a machine in the way."""
+    try:
+        app()
+    except CrabstickError as error:
+        typer.echo(f"crabstick: {error}", err=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,160 @@
+"""`crabstick up`: the bot runs, on the cluster that is named or on a Ray of its own.
+
+Doing it twice changes nothing. Without `detach` it follows the games; Ctrl-C then ends what `up`
+began: on its own Ray the first stops challenges and waits for the games, the second leaves; on a
+foreign cluster it only stops following.
+"""
+
+import asyncio
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rich.console import Console
+from rich.live import Live
+
+from actors.connect import connect, dashboard_url, disconnect
+from actors.deploy import birth_for, deploy, wait_heard
+from actors.local_ray import LocalRay, find_local_ray, port_is_free, start_local_ray
+from actors.names import WORKER_SET
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
+from actors.shutdown import end_manager, find, playing_actors
+from crabstick.commands.check import identify, try_engine
+from crabstick.commands.picture import Picture, picture_of
+from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
+
+__all__ = ["Cluster", "bring_up", "cluster_of", "picture", "up"]
+
+HEARD_PATIENCE = timedelta(seconds=20)
+PICTURE_PATIENCE = timedelta(seconds=5)
+REFRESH_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Where the bot runs; `local` is set when that is our own Ray, `is_new` when `up` made it."""
+
+    address: str
+    local: LocalRay | None = None
+    is_new: bool = False
+
+
+def up(settings: Settings, address: str | None, *, detach: bool, console: Console) -> None:
+    """Brings the bot up, and follows it unless `detach`.
+
+    Raises:
+        ConfigError: a setting or the token is wrong.
+        EnvironmentProblem: Lichess, the engine or the cluster is not as needed.
+    """
+    bot = identify(settings).name
+    cluster = cluster_of(address)
+    if cluster is None:
+        try_engine(settings)
+        cluster = _own_cluster(settings)
+    try:
+        connect(cluster.address, settings.cluster.namespace)
+        changed = bring_up(settings, bot, console)
+    except BaseException:
+        disconnect()
+        if cluster.local is not None and cluster.is_new:
+            cluster.local.end()
+        raise
+    console.print(f"{bot} {'is up' if changed else 'was up already; nothing changed'}")
+    if not detach:
+        _follow(settings.cluster.namespace, cluster, console)
+    disconnect()
+
+
+def bring_up(settings: Settings, bot: str, console: Console) -> bool:
+    """Deploys on the connected cluster, and says where people can look.
+
+    Raises:
+        EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
+    """
+    changed = asyncio.run(deploy(birth_for(settings, bot)))
+    problem = asyncio.run(wait_heard(settings.cluster.namespace, HEARD_PATIENCE))
+    if problem:
+        raise EnvironmentProblem(f"{bot} is up but does not hear Lichess: {problem}")
+    console.print(f"Ray dashboard: {dashboard_url() or 'none'}", soft_wrap=True)
+    if os.environ.get("RAY_AUTH_MODE") == "token":
+        console.print("  (it asks for the token that `ray get-auth-token` prints)")
+    host = "127.0.0.1" if settings.http.host == "0.0.0.0" else settings.http.host  # noqa: S104
+    console.print(f"Metrics: http://{host}:{settings.http.port}/metrics", soft_wrap=True)
+    return changed
+
+
+def cluster_of(address: str | None) -> Cluster | None:
+    """The cluster named by `--address` or RAY_ADDRESS, else our own that runs already."""
+    named = address or os.environ.get("RAY_ADDRESS")
+    if named:
+        return Cluster(address=named)
+    local = find_local_ray()
+    return Cluster(address=local.address, local=local) if local else None
+
+
+def picture(namespace: str) -> Picture | None:
+    """What the WorkerSet shows of itself; None when there is none or it says nothing."""
+    return asyncio.run(_picture(namespace))
+
+
+async def _picture(namespace: str) -> Picture | None:
+    handle = await find(WORKER_SET, namespace)
+    if handle is None:
+        return None
+    with suppress(ActorGone, ActorSilent, ActorFailed):
+        return await ask(handle.statistics.remote({"v": 1}), PICTURE_PATIENCE)
+    return None
+
+
+def _own_cluster(settings: Settings) -> Cluster:
+    host, port = settings.http.host, settings.http.port
+    if not port_is_free(host, port):
+        raise EnvironmentProblem(
+            f"port {port} on {host} is in use: end what listens there or set http.port to another"
+        )
+    slots = settings.challenges.max_games + settings.cluster.standby
+    local = start_local_ray(cpus=slots * settings.cluster.slot_cpus)
+    return Cluster(address=local.address, local=local, is_new=True)
+
+
+def _follow(namespace: str, cluster: Cluster, console: Console) -> None:
+    """Shows the games until Ctrl-C or until the bot is gone."""
+    try:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            asyncio.run(_show(namespace, live))
+        console.print("the bot was shut down")
+    except KeyboardInterrupt:
+        if cluster.local is None:
+            console.print("no longer following; the bot goes on (`crabstick down` ends it)")
+            return
+    if cluster.local is not None:
+        _wait_and_end(namespace, cluster.local, console)
+
+
+async def _show(namespace: str, live: Live) -> None:
+    while (seen := await _picture(namespace)) is not None or await find(WORKER_SET, namespace):
+        if seen is not None:
+            live.update(picture_of(seen), refresh=True)
+        await asyncio.sleep(REFRESH_S)
+
+
+def _wait_and_end(namespace: str, local: LocalRay, console: Console) -> None:
+    """The first Ctrl-C came: no new games, and the end of our Ray when the last is over."""
+    try:
+        asyncio.run(wait_for_games(namespace, console))
+    except KeyboardInterrupt:
+        console.print("leaving the games that still run")
+    finally:
+        disconnect()
+        local.end()
+
+
+async def wait_for_games(namespace: str, console: Console) -> None:
+    """Ends the manager and returns when the last game is over."""
+    games = await end_manager(namespace)
+    if games:
+        console.print(f"no more challenges; waiting for {games} games (Ctrl-C leaves them)")
+    while await playing_actors(namespace):
+        await asyncio.sleep(REFRESH_S)

@@ -1,0 +1,154 @@
+"""Chess clocks on the server's side: a ledger in centiseconds, as Lichess keeps it.
+
+No I/O here; the present is an argument (`now_ms`, Unix time in ms, with fractions). A clock is a
+value: each operation returns the next clock. A bot gets no lag compensation. Source: Lichess.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeAlias
+
+import chess
+
+__all__ = ["UNLIMITED_MS", "ChessClock", "GameClock", "NoClock", "TurnClock", "new_clock"]
+
+UNLIMITED_MS = 2147483647
+"""What a game without a clock says both sides have left."""
+_SHORTEST_START_CS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChessClock:
+    """A clock with a limit and an increment; it runs from the second ply on."""
+
+    limit: timedelta
+    increment: timedelta
+    white_cs: int
+    black_cs: int
+    running: chess.Color | None = None
+    since_ms: float = 0.0
+
+    def left_ms(self, color: chess.Color, now_ms: float) -> int:
+        """Tell what a side has left, in ms and always a multiple of 10."""
+        left_cs = self.white_cs if color else self.black_cs
+        if self.running is color:
+            left_cs = max(0, left_cs - self._elapsed_cs(now_ms))
+        return left_cs * 10
+
+    def started(self, color: chess.Color, now_ms: float) -> "ChessClock":
+        """Let the time of `color` run from now."""
+        return replace(self, running=color, since_ms=now_ms)
+
+    def pressed(self, now_ms: float) -> "ChessClock":
+        """Charge the running side, give it its increment, and let the other side's time run."""
+        if self.running is None:
+            return self
+        color = self.running
+        left_cs = self.left_ms(color, now_ms) // 10 + self._increment_cs()
+        return self._with(color, left_cs, not color, now_ms)
+
+    def stopped(self, now_ms: float) -> "ChessClock":
+        """Charge the running side without an increment: the game is over."""
+        if self.running is None:
+            return self
+        return self._with(self.running, self.left_ms(self.running, now_ms) // 10, None, now_ms)
+
+    def flagged(self, now_ms: float) -> bool:
+        """Tell whether the running side has nothing left."""
+        return self.running is not None and self.left_ms(self.running, now_ms) <= 0
+
+    def increment_ms(self) -> int:
+        """Tell the increment as stream lines write it."""
+        return self._increment_cs() * 10
+
+    def _increment_cs(self) -> int:
+        return self.increment // timedelta(milliseconds=10)
+
+    def _elapsed_cs(self, now_ms: float) -> int:
+        return max(0, int((now_ms - self.since_ms) / 10))
+
+    def _with(
+        self, color: chess.Color, left_cs: int, running: chess.Color | None, now_ms: float
+    ) -> "ChessClock":
+        if color is chess.WHITE:
+            return replace(self, white_cs=left_cs, running=running, since_ms=now_ms)
+        return replace(self, black_cs=left_cs, running=running, since_ms=now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnClock:
+    """A correspondence clock: so many days for each move, nothing is saved up."""
+
+    days: int
+    running: chess.Color | None = None
+    since_ms: float = 0.0
+
+    def left_ms(self, color: chess.Color, now_ms: float) -> int:
+        """Tell what a side has left, in ms and whole seconds."""
+        left_s = self.days * 86_400
+        if self.running is color:
+            left_s = max(0, left_s - int((now_ms - self.since_ms) / 1000))
+        return left_s * 1000
+
+    def started(self, color: chess.Color, now_ms: float) -> "TurnClock":
+        """Let the turn of `color` run from now."""
+        return replace(self, running=color, since_ms=now_ms)
+
+    def pressed(self, now_ms: float) -> "TurnClock":
+        """Give the turn to the other side."""
+        return self if self.running is None else self.started(not self.running, now_ms)
+
+    def stopped(self, now_ms: float) -> "TurnClock":
+        """Let no turn run: the game is over."""
+        return replace(self, running=None, since_ms=now_ms)
+
+    def flagged(self, now_ms: float) -> bool:
+        """Tell whether the running side has nothing left."""
+        return self.running is not None and self.left_ms(self.running, now_ms) <= 0
+
+    def increment_ms(self) -> int:
+        """Correspondence has no increment."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoClock:
+    """The clock of an unlimited game: it never runs."""
+
+    def left_ms(self, color: chess.Color, now_ms: float) -> int:  # noqa: ARG002  (one protocol)
+        """Everybody has for ever."""
+        return UNLIMITED_MS
+
+    def started(self, color: chess.Color, now_ms: float) -> "NoClock":  # noqa: ARG002  (one protocol)
+        """Nothing starts."""
+        return self
+
+    def pressed(self, now_ms: float) -> "NoClock":  # noqa: ARG002  (one protocol)
+        """Nothing is charged."""
+        return self
+
+    def stopped(self, now_ms: float) -> "NoClock":  # noqa: ARG002  (one protocol)
+        """Nothing stops."""
+        return self
+
+    def flagged(self, now_ms: float) -> bool:  # noqa: ARG002  (one protocol)
+        """Nobody flags."""
+        return False
+
+    def increment_ms(self) -> int:
+        """An unlimited game has no increment."""
+        return 0
+
+
+GameClock: TypeAlias = ChessClock | TurnClock | NoClock
+
+
+def new_clock(
+    limit: timedelta | None, increment: timedelta | None, days: int | None = None
+) -> GameClock:
+    """Set up the clock of a new game; a limit of 0 starts with max(increment, 3 s)."""
+    if limit is None or increment is None:
+        return NoClock() if days is None else TurnClock(days=days)
+    centisecond = timedelta(milliseconds=10)
+    start_cs = limit // centisecond or max(increment // centisecond, _SHORTEST_START_CS)
+    return ChessClock(limit=limit, increment=increment, white_cs=start_cs, black_cs=start_cs)

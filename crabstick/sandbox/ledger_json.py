@@ -1,0 +1,86 @@
+"""The ledger as JSON: everything that happened in a sandbox, for tests to check a bot against."""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import chess
+
+from crabstick.sandbox.refusals import Json
+from crabstick.sandbox.render import color_name
+from crabstick.sandbox.sandbox import Sandbox
+from crabstick.sandbox.state import Challenge, Game
+
+__all__ = ["games_json", "ledger_json"]
+
+
+def ledger_json(sandbox: Sandbox) -> dict[str, Json]:
+    """Show everything, oldest first."""
+    world, now_ms = sandbox.world, sandbox.now_ms()
+    streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
+    return {
+        "now_ms": round(now_ms, 3),
+        "games": [_game(game, now_ms) for game in world.games.values()],
+        "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
+        "refused_moves": world.ledger.refused_rows(),
+        "requests": world.ledger.request_rows(),
+        "streams": [asdict(stream) for stream in streams],
+    }
+
+
+def games_json(sandbox: Sandbox) -> list[Json]:
+    """Show the running games in short."""
+    now_ms = sandbox.now_ms()
+    return [
+        {
+            "id": game.id,
+            "white": game.seats[chess.WHITE].account.name,
+            "black": game.seats[chess.BLACK].account.name,
+            "ply": game.ply,
+            "turn": color_name(game.board.turn),
+            "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
+            "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
+        }
+        for game in sandbox.world.running.values()
+    ]
+
+
+def _game(game: Game, now_ms: float) -> Json:
+    terms = game.terms
+    return {
+        "id": game.id,
+        "white": game.seats[chess.WHITE].account.name,
+        "black": game.seats[chess.BLACK].account.name,
+        "variant": terms.variant.key,
+        "initial_fen": terms.initial_fen,
+        "rated": terms.rated,
+        "speed": terms.speed,
+        "clock": {"limit_s": _seconds(terms.limit), "increment_s": _seconds(terms.increment)},
+        "status": game.status.name,
+        "winner": None if game.winner is None else color_name(game.winner),
+        "created_ms": round(game.created_ms, 3),
+        "ended_ms": None if game.is_running else round(game.changed_ms, 3),
+        "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
+        "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
+        "moves": [move.to_json() for move in game.moves],
+        "chat": [{"room": room, "user": user, "text": text} for room, user, text in game.chat],
+    }
+
+
+def _challenge(challenge: Challenge) -> Json:
+    answered = challenge.answered_ms
+    return {
+        "id": challenge.id,
+        "challenger": challenge.challenger_id,
+        "target": challenge.target_id,
+        "variant": challenge.terms.variant.key,
+        "rated": challenge.terms.rated,
+        "speed": challenge.terms.speed,
+        "outcome": challenge.status,
+        "reason": challenge.decline_key,
+        "made_ms": round(challenge.made_ms, 3),
+        "answered_ms": None if answered is None else round(answered, 3),
+    }
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else round(duration.total_seconds())

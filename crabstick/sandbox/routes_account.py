@@ -1,0 +1,207 @@
+"""Endpoints about accounts, tokens, presence, and the event stream."""
+
+from crabstick.sandbox import challenges
+from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.endpoint import Endpoint
+from crabstick.sandbox.limits import ACCOUNT, EVENTS
+from crabstick.sandbox.refusals import Json, not_found, refused, too_many
+from crabstick.sandbox.render import (
+    challenge_event,
+    challenge_json,
+    encode,
+    game_event,
+    game_json,
+    user_json,
+)
+from crabstick.sandbox.sandbox import Sandbox
+from crabstick.sandbox.state import Game
+from crabstick.sandbox.streams import Line, Reader
+from crabstick.sandbox.wire import OK, AnyReply, Call, Reply
+
+__all__ = ["ENDPOINTS"]
+
+_MOST_USERS = 100
+_MOST_BOTS = 512
+_MOST_TOKENS = 1000
+_DON_T_POLL_EVENTS = (
+    "Please don't poll this endpoint, it is intended to be streamed. "
+    "See https://lichess.org/api#tag/Board/operation/apiStreamEvent."
+)
+_DON_T_POLL_ACCOUNT = (
+    "Please don't poll this endpoint. "
+    "Stream https://lichess.org/api#tag/Board/operation/apiStreamEvent instead."
+)
+
+
+def _account(sandbox: Sandbox, call: Call) -> AnyReply:
+    user_id = call.who.user_id
+    if not sandbox.world.limits.charge(ACCOUNT, user_id, call.received_ms):
+        raise too_many(_DON_T_POLL_ACCOUNT)
+    return Reply.of(_user(sandbox, sandbox.world.accounts[user_id], call.received_ms))
+
+
+def _playing(sandbox: Sandbox, call: Call) -> AnyReply:
+    user_id = call.who.user_id
+    number = _number(call.query.get("nb"), default=9, most=50)
+    shown = [
+        game_json(game, color, call.received_ms)
+        for game in _urgent_first(sandbox, user_id, call.received_ms)
+        if (color := game.color_of(user_id)) is not None
+    ]
+    mine = sum(bool(game["isMyTurn"]) for game in shown)
+    return Reply.of({"nowPlaying": list(shown[:number]), "nbMyTurn": mine})
+
+
+def _revoke(sandbox: Sandbox, call: Call) -> AnyReply:
+    sandbox.world.accounts.revoke(call.who.token)
+    return Reply(status=204, body=b"")
+
+
+def _test_tokens(sandbox: Sandbox, call: Call) -> AnyReply:
+    found: dict[str, Json] = {}
+    for token in call.body.decode("latin-1").split(",")[:_MOST_TOKENS]:
+        bearer = sandbox.world.accounts.bearer(token.strip())
+        found[token.strip()] = (
+            None
+            if bearer is None
+            else {"userId": bearer.user_id, "scopes": bearer.scope_text, "expires": None}
+        )
+    return Reply.of(found)
+
+
+def _upgrade(sandbox: Sandbox, call: Call) -> AnyReply:
+    user_id = call.who.user_id
+    if any(game.color_of(user_id) is not None for game in sandbox.world.games.values()):
+        raise refused("You already have games played. Make a new account.")
+    sandbox.world.accounts.upgrade(user_id)
+    return OK
+
+
+def _events(sandbox: Sandbox, call: Call) -> AnyReply:
+    """Open the event stream: ongoing games first, then the challenges that wait."""
+    world, now_ms, bearer = sandbox.world, call.received_ms, call.who
+    if not world.limits.charge(EVENTS, bearer.token, now_ms):
+        raise too_many(_DON_T_POLL_EVENTS)
+    games = [
+        game_event("gameStart", game, color, now_ms, live=False)
+        for game in _urgent_first(sandbox, bearer.user_id, now_ms)
+        if (color := game.color_of(bearer.user_id)) is not None
+    ]
+    waiting = [
+        challenge_event("challenge", challenge_json(world, challenge, now_ms))
+        for challenge in challenges.incoming(world, bearer.user_id)
+    ]
+    reader = Reader(
+        kind="event", user_id=bearer.user_id, token=bearer.token, user_agent=call.user_agent
+    )
+    return sandbox.stream(reader, map(Line, [*games, *waiting]))
+
+
+def _statuses(sandbox: Sandbox, call: Call) -> AnyReply:
+    names = [name for name in call.query.get("ids", "").split(",") if name]
+    if not names:
+        raise refused("No user ids provided")
+    with_ids = call.query.get("withGameIds") == "true"
+    found = (sandbox.world.accounts.get(name) for name in names[:_MOST_USERS])
+    return Reply.of(
+        [
+            _status(sandbox, account, call.received_ms, with_ids=with_ids)
+            for account in found
+            if account is not None
+        ]
+    )
+
+
+def _profile(sandbox: Sandbox, call: Call) -> AnyReply:
+    account = sandbox.world.accounts.get(call.params["user"])
+    if account is None:
+        raise not_found()
+    return Reply.of(_user(sandbox, account, call.received_ms))
+
+
+def _online_bots(sandbox: Sandbox, call: Call) -> AnyReply:
+    number = _number(call.query.get("nb"), default=100, most=_MOST_BOTS)
+    bots = [
+        encode(_user(sandbox, account, call.received_ms))
+        for account in sandbox.world.accounts
+        if account.is_bot and sandbox.world.presence.is_online(account.id, call.received_ms)
+    ]
+    return Reply(body=b"\n".join(bots[:number]), content_type=b"application/x-ndjson")
+
+
+def _user(sandbox: Sandbox, account: Account, now_ms: float) -> dict[str, Json]:
+    return user_json(account, now_ms, sandbox.started_ms)
+
+
+def _status(sandbox: Sandbox, account: Account, now_ms: float, *, with_ids: bool) -> Json:
+    playing = sandbox.world.games_of(account.id)
+    shown: dict[str, Json] = {"name": account.name}
+    if account.title is not None:
+        shown["title"] = account.title
+    shown["id"] = account.id
+    if sandbox.world.presence.is_online(account.id, now_ms):
+        shown["online"] = True
+    if playing:
+        shown["playing"] = True
+        if with_ids:
+            shown["playingId"] = playing[-1].id
+    return shown
+
+
+def _urgent_first(sandbox: Sandbox, user_id: str, now_ms: float) -> list[Game]:
+    """Sort a player's games: those where it is to move, and little time is left, come first."""
+
+    def urgency(game: Game) -> tuple[bool, int]:
+        color = game.color_of(user_id)
+        mine = color is game.board.turn
+        return not mine, game.clock.left_ms(bool(color), now_ms)
+
+    return sorted(sandbox.world.games_of(user_id), key=urgency)
+
+
+def _number(text: str | None, *, default: int, most: int) -> int:
+    try:
+        return min(max(int(text or default), 1), most)
+    except ValueError:
+        return default
+
+
+_PLAY = ("bot:play", "board:play", "challenge:read")
+
+ENDPOINTS = (
+    Endpoint(name="account", method="GET", path="/api/account", handler=_account),
+    Endpoint(name="playing", method="GET", path="/api/account/playing", handler=_playing),
+    Endpoint(name="token-revoke", method="DELETE", path="/api/token", handler=_revoke),
+    Endpoint(
+        name="token-test",
+        method="POST",
+        path="/api/token/test",
+        handler=_test_tokens,
+        access="public",
+    ),
+    Endpoint(
+        name="upgrade",
+        method="POST",
+        path="/api/bot/account/upgrade",
+        handler=_upgrade,
+        scopes=("bot:play",),
+    ),
+    Endpoint(
+        name="event-stream", method="GET", path="/api/stream/event", handler=_events, scopes=_PLAY
+    ),
+    Endpoint(
+        name="users-status",
+        method="GET",
+        path="/api/users/status",
+        handler=_statuses,
+        access="public",
+    ),
+    Endpoint(name="user", method="GET", path="/api/user/{user}", handler=_profile, access="public"),
+    Endpoint(
+        name="bots-online",
+        method="GET",
+        path="/api/bot/online",
+        handler=_online_bots,
+        access="public",
+    ),
+)

@@ -1,0 +1,102 @@
+"""A sandbox for tests: it serves on a free port in a background thread of this process."""
+
+import http.client
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.accounts import Accounts, default_accounts
+from crabstick.sandbox.app import create_app
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.serve import SandboxServer, listen, url_of
+
+__all__ = ["RunningSandbox", "running"]
+
+_START_LIMIT = timedelta(seconds=10)
+_CALL_LIMIT_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningSandbox:
+    """Where a sandbox is, and its admin paths as (blocking) methods."""
+
+    url: str
+    admin_token: str
+    accounts: Accounts
+
+    def token(self, name: str) -> str:
+        """Give a token of a player."""
+        return self.accounts.token_of(name)
+
+    def ledger(self) -> dict[str, Any]:
+        """Read everything that happened."""
+        ledger: dict[str, Any] = self._admin("GET", "/sandbox/ledger")
+        return ledger
+
+    def games(self) -> list[dict[str, Any]]:
+        """Read the running games in short."""
+        games: list[dict[str, Any]] = self._admin("GET", "/sandbox/games")
+        return games
+
+    def arm(self, kind: str, **fields: str | float | bool) -> dict[str, int]:
+        """Arm a fault; tells its number and how many streams it struck.
+
+        Raises:
+            EnvironmentProblem: the sandbox did not understand it.
+        """
+        armed: dict[str, int] = self._admin("POST", "/sandbox/faults", {"kind": kind, **fields})
+        return armed
+
+    def heal(self) -> None:
+        """Take back all faults."""
+        self._admin("DELETE", "/sandbox/faults")
+
+    def _admin(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  (JSON)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_CALL_LIMIT_S)
+        try:
+            connection.request(
+                method,
+                path,
+                None if body is None else json.dumps(body),
+                {"Authorization": f"Bearer {self.admin_token}"},
+            )
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status >= http.client.BAD_REQUEST:
+            raise EnvironmentProblem(f"the sandbox refused {method} {path}: {answer['error']}")
+        return answer
+
+
+@contextmanager
+def running(
+    accounts: Accounts | None = None, options: Options | None = None, *, port: int = 0
+) -> Iterator[RunningSandbox]:
+    """Serve a sandbox on this machine until the block ends.
+
+    Args:
+        accounts: the players; None for the default set.
+        options: switches; None for Lichess's own behaviour.
+        port: 0 for a free one.
+    """
+    accounts = accounts or default_accounts()
+    admin_token = secrets.token_hex(8)
+    listener = listen("127.0.0.1", port)
+    app = create_app(accounts, admin_token=admin_token, options=options)
+    server = SandboxServer(app, listener)
+    thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
+    thread.start()
+    try:
+        yield RunningSandbox(url=url_of(listener), admin_token=admin_token, accounts=accounts)
+    finally:
+        server.should_exit = True
+        thread.join(_START_LIMIT.total_seconds())
+        listener.close()

@@ -1,0 +1,167 @@
+"""Lichess's words for variants, speeds, statuses and reasons, as tables.
+
+No I/O here. Source: the public API documents; every string in here is a wire value.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+__all__ = [
+    "ABORTED",
+    "DECLINE_REASONS",
+    "DRAW",
+    "INSUFFICIENT_MATERIAL_CLAIM",
+    "KNOWN_SCOPES",
+    "MATE",
+    "OUT_OF_TIME",
+    "RESIGN",
+    "SPEED_ICONS",
+    "STALEMATE",
+    "STARTED",
+    "TIMEOUT",
+    "VARIANTS",
+    "Speed",
+    "Status",
+    "Variant",
+    "clock_name",
+    "decline_key",
+    "speed_of",
+    "title_case",
+]
+
+Speed = Literal["ultraBullet", "bullet", "blitz", "rapid", "classical", "correspondence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How a game stands: its number and its name on the wire."""
+
+    id: int
+    name: str
+
+
+STARTED = Status(id=20, name="started")
+ABORTED = Status(id=25, name="aborted")
+MATE = Status(id=30, name="mate")
+RESIGN = Status(id=31, name="resign")
+STALEMATE = Status(id=32, name="stalemate")
+TIMEOUT = Status(id=33, name="timeout")
+DRAW = Status(id=34, name="draw")
+OUT_OF_TIME = Status(id=35, name="outoftime")
+INSUFFICIENT_MATERIAL_CLAIM = Status(id=39, name="insufficientMaterialClaim")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A kind of chess; `playable` says whether this sandbox has its rules."""
+
+    key: str
+    name: str
+    short: str
+    playable: bool = False
+
+
+VARIANTS = {
+    variant.key: variant
+    for variant in (
+        Variant(key="standard", name="Standard", short="Std", playable=True),
+        Variant(key="chess960", name="Chess960", short="960", playable=True),
+        Variant(key="fromPosition", name="From Position", short="FEN", playable=True),
+        Variant(key="kingOfTheHill", name="King of the Hill", short="KotH"),
+        Variant(key="threeCheck", name="Three-check", short="3check"),
+        Variant(key="antichess", name="Antichess", short="Anti"),
+        Variant(key="atomic", name="Atomic", short="Atom"),
+        Variant(key="horde", name="Horde", short="Horde"),
+        Variant(key="racingKings", name="Racing Kings", short="Racing"),
+        Variant(key="crazyhouse", name="Crazyhouse", short="Crazy"),
+    )
+}
+
+DECLINE_REASONS = {
+    "generic": "I'm not accepting challenges at the moment.",
+    "later": "This is not the right time for me, please ask again later.",
+    "tooFast": "This time control is too fast for me, please challenge again with a slower game.",
+    "tooSlow": "This time control is too slow for me, please challenge again with a faster game.",
+    "timeControl": "I'm not accepting challenges with this time control.",
+    "rated": "Please send me a rated challenge instead.",
+    "casual": "Please send me a casual challenge instead.",
+    "standard": "I'm not accepting variant challenges right now.",
+    "variant": "I'm not willing to play this variant right now.",
+    "noBot": "I'm not accepting challenges from bots.",
+    "onlyBot": "I'm only accepting challenges from bots.",
+}
+
+SPEED_ICONS: dict[Speed, str] = {
+    "ultraBullet": "{",
+    "bullet": "T",
+    "blitz": ")",
+    "rapid": "#",
+    "classical": "+",
+    "correspondence": "\ue019",
+}
+
+KNOWN_SCOPES = frozenset(
+    {
+        "preference:read",
+        "preference:write",
+        "email:read",
+        "challenge:read",
+        "challenge:write",
+        "challenge:bulk",
+        "study:read",
+        "study:write",
+        "tournament:write",
+        "racer:write",
+        "puzzle:read",
+        "puzzle:write",
+        "team:read",
+        "team:write",
+        "team:lead",
+        "follow:read",
+        "follow:write",
+        "msg:write",
+        "board:play",
+        "bot:play",
+        "engine:read",
+        "engine:write",
+        "web:mod",
+        "web:mobile",
+    }
+)
+"""Every scope that a token can hold."""
+
+_SLOWEST_SECONDS: tuple[tuple[int, Speed], ...] = (
+    (30, "ultraBullet"),
+    (180, "bullet"),
+    (480, "blitz"),
+    (1500, "rapid"),
+)
+_FRACTIONS = {15: "¼", 30: "½", 45: "¾", 90: "1.5"}
+
+
+def speed_of(limit: timedelta, increment: timedelta) -> Speed:
+    """Sort a clock by its estimated length, which is limit + 40 increments."""
+    estimate_s = (limit + 40 * increment).total_seconds()
+    for bound_s, speed in _SLOWEST_SECONDS:
+        if estimate_s < bound_s:
+            return speed
+    return "classical"
+
+
+def clock_name(limit: timedelta, increment: timedelta) -> str:
+    """Write a clock as people do, minutes + seconds: `5+3`, `½+0`."""
+    limit_s = round(limit.total_seconds())
+    minutes = _FRACTIONS.get(limit_s, str(limit_s // 60))
+    return f"{minutes}+{round(increment.total_seconds())}"
+
+
+def title_case(word: str) -> str:
+    """Turn a key into its English name: `blitz` is `Blitz`."""
+    return word[:1].upper() + word[1:]
+
+
+def decline_key(reason: str) -> str:
+    """Find the reason in any case; what is unknown is `generic`."""
+    wanted = reason.lower()
+    return next((key for key in DECLINE_REASONS if key.lower() == wanted), "generic")

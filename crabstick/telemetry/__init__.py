@@ -1,0 +1,1 @@
+"""What we tell about ourselves: logs and metrics. It listens; nothing here decides."""

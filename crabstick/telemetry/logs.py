@@ -1,0 +1,167 @@
+"""Structured logs: JSON off a terminal, colours on it, and no secret in either.
+
+Redaction comes last, on the finished line: it sees keys, values, nested ones and tracebacks alike.
+Get your logger here and never import structlog elsewhere: see `_import_without_rich`.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Final, TextIO
+
+from pydantic import SecretStr
+
+from crabstick.telemetry.redaction import hide, redact
+
+
+@contextmanager
+def _import_without_rich() -> Iterator[None]:
+    """Lets structlog find no rich: it would cost each actor 4 MiB and 180 ms, and we use none."""
+    absent = "rich" not in sys.modules
+    if absent:
+        sys.modules["rich"] = None  # type: ignore[assignment]  # Python's mark for "not there"
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["rich"]
+
+
+with _import_without_rich():
+    import structlog
+
+__all__ = ["configure_logging", "get_logger", "hide", "redact"]
+
+_CHATTY: Final = ("aiohttp", "asyncio", "berserk", "urllib3", "requests", "stamina")
+"""Libraries whose debug lines would drown ours, or show what they send."""
+
+
+def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
+    """A logger with `context` bound: game_id, actor, node. Event names are in `names`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**context)
+    return logger
+
+
+def configure_logging(
+    *,
+    json: bool | None = None,
+    level: int = logging.INFO,
+    stream: TextIO | None = None,
+    secrets: tuple[SecretStr, ...] = (),
+) -> None:
+    """Sets up the logs of this process; calling it again changes them.
+
+    Args:
+        json: one JSON object a line; None decides by whether the stream is a terminal.
+        level: the least level that is told, of the standard library's numbers.
+        stream: where lines go; None is standard error, whatever it is at that moment.
+        secrets: hidden from now on.
+    """
+    for secret in secrets:
+        hide(secret)
+    out = _Stream(stream)
+    as_json = not out.is_terminal() if json is None else json
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _durations_in_seconds,
+            *(_json_renderers() if as_json else _console_renderers()),
+            _without_secrets,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _LineLogger(out),
+        cache_logger_on_first_use=False,  # so that a second call changes loggers in use
+    )
+    _configure_libraries(out, level)
+
+
+def _json_renderers() -> tuple[structlog.typing.Processor, ...]:
+    return (
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False),
+    )
+
+
+def _console_renderers() -> tuple[structlog.typing.Processor, ...]:
+    return (
+        structlog.dev.ConsoleRenderer(
+            colors=True,
+            repr_native_str=True,  # untrusted text cannot send control characters
+            exception_formatter=structlog.dev.plain_traceback,  # shows no local variables
+        ),
+    )
+
+
+def _durations_in_seconds(
+    _logger: object, _method: str, event: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    """A timedelta `wait` becomes the number `wait_s`."""
+    for key in [key for key, value in event.items() if isinstance(value, timedelta)]:
+        value = event.pop(key)
+        if isinstance(value, timedelta):
+            event[f"{key}_s"] = value.total_seconds()
+    return event
+
+
+def _without_secrets(_logger: object, _method: str, line: object) -> str:
+    return redact(str(line))
+
+
+class _Stream:
+    """A text stream that may vanish: a lost log line must not cost a move."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def is_terminal(self) -> bool:
+        stream = self._stream or sys.stderr
+        return stream is not None and stream.isatty()
+
+    def write_line(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        with suppress(OSError, ValueError, AttributeError):  # broken pipe, closed, None
+            stream.write(line + "\n")
+            stream.flush()
+
+
+class _LineLogger:
+    """What structlog hands finished lines to."""
+
+    def __init__(self, out: _Stream) -> None:
+        self._out = out
+
+    def msg(self, line: str) -> None:
+        self._out.write_line(line)
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
+class _LibraryHandler(logging.Handler):
+    """The standard library's records, in lines of the same kind, without secrets."""
+
+    def __init__(self, out: _Stream) -> None:
+        super().__init__()
+        self._out = out
+        self.setFormatter(logging.Formatter("%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hands the record to structlog, which tells it like ours."""
+        try:
+            text = self.format(record)
+        except (TypeError, ValueError):  # a library's arguments do not fit its own format
+            text = str(record.msg)
+        get_logger().log(record.levelno, "library.logged", logger=record.name, message=text)
+
+
+def _configure_libraries(out: _Stream, level: int) -> None:
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, _LibraryHandler)]:
+        root.removeHandler(handler)
+    root.addHandler(_LibraryHandler(out))
+    root.setLevel(max(level, logging.INFO))
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -1,0 +1,12 @@
+"""One UCI process, bounded and ended in time: knows chess programs, not Lichess, not Ray.
+
+Nothing is imported here: `python -m engine.fake` and `python -m engine.embedded` pass through this
+file, and their start is part of a game's cold start. Import from the modules:
+
+- `engine.spec`: what to start and what to ask (values)
+- `engine.process`: `UciEngine`, one process; `check`, whether a spec works here
+- `engine.sturdy`: `SturdyEngine`, a process that is replaced when it fails
+- `engine.fake`: engines for tests
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,261 @@
+"""Engines for tests and benchmarks: `ScriptedEngine`, and `python -m engine.fake`, a UCI process.
+
+The process plays the first legal move, or misbehaves as `--mode` says from search `--after` on.
+Its start and its moves cost next to nothing (no asyncio; the board follows the game), so that a
+benchmark measures the host and not the engine.
+"""
+
+import argparse
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import chess
+
+if TYPE_CHECKING:
+    from engine.scripted import HANG, ScriptedEngine
+
+__all__ = ["HANG", "MODES", "FakeUci", "ScriptedEngine", "main"]
+
+_HELLO = (
+    "id name crabstick fake",
+    "id author crabstick",
+    "option name Hash type spin default 16 min 1 max 65536",
+    "option name Move Overhead type spin default 10 min 0 max 5000",
+    "option name Clear Hash type button",
+    "option name Style type combo default Solid var Solid var Risky",
+    "option name OwnBook type check default false",
+    "option name SyzygyPath type string default <empty>",
+    "uciok",
+)
+
+
+def __getattr__(name: str) -> object:
+    """Bring the in-process fake only to those who ask: its imports cost more than our start."""
+    if name in {"HANG", "ScriptedEngine"}:
+        from engine import scripted  # noqa: PLC0415 - see above
+
+        return getattr(scripted, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class FakeUci:
+    """One conversation over two file descriptors.
+
+    Args:
+        mode: one of `MODES`.
+        after: how many searches are answered properly first.
+        delay_s: how long the modes `delay`, `ignore-stop` and `slow-start` take.
+        pipes: where to read and where to write.
+    """
+
+    def __init__(
+        self, mode: str, after: int = 0, delay_s: float = 0.1, pipes: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.mode = mode
+        self.delay_s = delay_s
+        self.hash_mb = 16
+        self._stdin, self._stdout = pipes
+        self._after = after
+        self._board = chess.Board()
+        self._position = ""
+        self._unread = b""
+
+    def run(self) -> None:
+        """Serve until `quit` or the end of stdin."""
+        handlers: dict[str, Callable[[str], None]] = {
+            "uci": self._on_uci,
+            "isready": self._on_isready,
+            "position": self._on_position,
+            "setoption": self._on_setoption,
+            "go": self._on_go,
+        }
+        while (line := self.read_line()) not in {None, "quit"}:
+            token = str(line).partition(" ")[0]
+            if token in handlers:
+                handlers[token](str(line))
+
+    def say(self, *lines: str) -> None:
+        """Write lines in one system call."""
+        self.write("".join(f"{line}\n" for line in lines).encode())
+
+    def write(self, block: bytes) -> None:
+        """Write whatever this is."""
+        os.write(self._stdout, block)
+
+    def read_line(self, timeout_s: float | None = None) -> str | None:
+        """The next line; None at the end of stdin, the empty line when nothing came in time."""
+        while b"\n" not in self._unread:
+            if timeout_s is not None and not select.select([self._stdin], [], [], timeout_s)[0]:
+                return ""
+            chunk = os.read(self._stdin, 65536)
+            if not chunk:
+                return None
+            self._unread += chunk
+        line, self._unread = self._unread.split(b"\n", 1)
+        return line.decode().strip()
+
+    def play(self) -> None:
+        """Answer with the first legal move."""
+        self.say("info depth 1 nodes 20 score cp 13 pv e2e4", f"bestmove {self.first_move()}")
+
+    def first_move(self) -> chess.Move | str:
+        """What `play` plays."""
+        return next(iter(self._board.legal_moves), "(none)")
+
+    def stop_listening(self) -> None:
+        """Close stdin, as an engine whose reader thread died."""
+        os.close(self._stdin)
+
+    def _on_uci(self, _: str) -> None:
+        _AT_START.get(self.mode, FakeUci.say)(self, *_HELLO)
+
+    def _on_isready(self, _: str) -> None:
+        if self.mode != "not-ready":
+            self.say("readyok")
+
+    def _on_setoption(self, line: str) -> None:
+        _, _, setting = line.partition(" name Hash value ")
+        self.hash_mb = int(setting) if setting else self.hash_mb
+
+    def _on_position(self, line: str) -> None:
+        tail = line.removeprefix(self._position)
+        if not self._position or tail[:1] not in {"", " "}:
+            head, _, tail = line.partition(" moves ")
+            fen = head.removeprefix("position fen ")
+            self._board = chess.Board() if head == "position startpos" else chess.Board(fen)
+        for word in tail.split():
+            if word != "moves":
+                self._board.push(chess.Move.from_uci(word))
+        self._position = line
+
+    def _on_go(self, _: str) -> None:
+        self._after -= 1
+        misbehave = _AT_GO.get(self.mode, FakeUci.play)
+        (FakeUci.play if self._after >= 0 else misbehave)(self)
+
+
+def _slow_start(fake: FakeUci, *hello: str) -> None:
+    time.sleep(fake.delay_s)
+    fake.say(*hello)
+
+
+def _no_uci(fake: FakeUci, *_: str) -> None:
+    fake.say("Hello, I am no engine.")
+
+
+def _silent(_fake: FakeUci, *_: str) -> None:
+    pass
+
+
+def _crash(*_: object) -> NoReturn:
+    os.write(2, b"fake: cannot go on\n")
+    sys.exit(3)
+
+
+def _odd_option(fake: FakeUci, *_: str) -> None:
+    fake.say("option name Threads type spin default many min 1 max 8", "uciok")
+
+
+def _think(fake: FakeUci) -> None:
+    """Think for the delay, or until `stop`."""
+    if fake.read_line(fake.delay_s) in {None, "quit"}:
+        sys.exit()
+    fake.play()
+
+
+def _ignore_stop(fake: FakeUci) -> None:
+    time.sleep(fake.delay_s)
+    fake.play()
+
+
+def _hang(_: FakeUci) -> NoReturn:
+    while True:
+        signal.pause()
+
+
+def _deaf(fake: FakeUci) -> NoReturn:
+    fake.stop_listening()
+    _hang(fake)
+
+
+def _quiet(fake: FakeUci) -> None:
+    fake.say(f"bestmove {fake.first_move()}")
+
+
+def _answers(*lines: str) -> Callable[[FakeUci], None]:
+    def answer(fake: FakeUci) -> None:
+        fake.say(*lines)
+
+    return answer
+
+
+def _garbage(fake: FakeUci) -> None:
+    """Noise around a good answer: no text, broken lines, lines for nobody, a very long one."""
+    fake.write(
+        b"\xff\xfe\x00\n\r\n\ninfo depth x score cp y nodes\ninfo score mate\nreadyok\nuciok\n"
+    )
+    fake.write(b"info depth 2 score cp 1 pv " + b"e2e4 " * 50_000 + b"\n")
+    fake.play()
+
+
+def _flood(block: bytes) -> Callable[[FakeUci], None]:
+    def flood(fake: FakeUci) -> NoReturn:
+        while True:
+            fake.write(block)
+
+    return flood
+
+
+def _hungry(fake: FakeUci) -> None:
+    """Use the memory that Hash promises."""
+    memory = bytearray(fake.hash_mb * 1024 * 1024)
+    fake.play()
+    del memory
+
+
+_AT_START: dict[str, Callable[..., Any]] = {
+    "slow-start": _slow_start,
+    "no-uci": _no_uci,
+    "silent": _silent,
+    "quit-at-start": _crash,
+    "odd-option": _odd_option,
+}
+_AT_GO: dict[str, Callable[[FakeUci], None]] = {
+    "delay": _think,
+    "ignore-stop": _ignore_stop,
+    "hang": _hang,
+    "deaf": _deaf,
+    "quiet": _quiet,
+    "crash": _crash,
+    "illegal": _answers("bestmove a1b4"),
+    "nonsense": _answers("bestmove xyzzy"),
+    "no-move": _answers("bestmove (none)"),
+    "garbage": _garbage,
+    "flood": _flood(b"blah\n" * 2000),
+    "flood-line": _flood(b"blah" * 2000),
+    "flood-info": _flood(b"info depth 1 score cp 1 pv e2e4\n" * 200),
+    "flood-moves": _flood(b"bestmove e2e4\n" * 2000),
+    "hungry": _hungry,
+}
+MODES = ("instant", "not-ready", *_AT_START, *_AT_GO)
+"""`instant` is the well-behaved one."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve one conversation on stdin and stdout."""
+    parser = argparse.ArgumentParser(prog="python -m engine.fake", description="a fake UCI engine")
+    parser.add_argument("--mode", choices=MODES, default="instant")
+    parser.add_argument("--after", type=int, default=0, help="behave for so many searches")
+    parser.add_argument("--delay-ms", type=int, default=100, help="for the modes that take time")
+    given = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then sends quit
+    FakeUci(given.mode, given.after, given.delay_ms / 1000).run()
+
+
+if __name__ == "__main__":
+    main()
