@@ -12,6 +12,7 @@ from crabstick.errors import ConfigError, EnvironmentProblem
 
 __all__ = ["connect", "dashboard_url", "disconnect"]
 
+LOOPBACK = "127.0.0.1"
 PROBE_LIMIT = timedelta(seconds=3)
 
 
@@ -23,14 +24,16 @@ def connect(address: str, namespace: str) -> None:
         EnvironmentProblem: nothing answers there, or it is not our Ray.
     """
     _check(address)
-    os.environ.setdefault("RAY_LOG_TO_STDERR", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # this process's, not the cluster's
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
         ray.init(
             address=address,
             namespace=namespace,
             log_to_driver=False,
-            configure_logging=True,
             logging_level=logging.ERROR,
+            # on loopback Ray need not find out which address the world sees
+            _node_ip_address=LOOPBACK if address.startswith(f"{LOOPBACK}:") else None,
         )
     except Exception as error:  # noqa: BLE001 -- Ray raises whatever it meets, all say the same
         raise EnvironmentProblem(_why_not(address, str(error))) from None

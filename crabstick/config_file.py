@@ -51,7 +51,7 @@ def read_file(path: Path) -> dict[str, object]:
 
 
 def _parse(text: str, path: Path) -> object:
-    _refuse_bombs(text)
+    _refuse_bombs(text, path)
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
@@ -64,7 +64,7 @@ def _parse(text: str, path: Path) -> object:
         loader.dispose()
 
 
-def _refuse_bombs(text: str) -> None:
+def _refuse_bombs(text: str, path: Path) -> None:
     """Stops at the first event that makes a small file costly, before anything is built of it."""
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
@@ -74,7 +74,8 @@ def _refuse_bombs(text: str) -> None:
         if depth > _DEEPEST:
             problem = "this is nested too deeply for a configuration"
         if problem:
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise ConfigError(f"{path}, line {line}: {problem}")
 
 
 def _twice(node: yaml.Node, parent: str) -> Iterator[tuple[str, int, int]]:

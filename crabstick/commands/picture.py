@@ -68,7 +68,7 @@ def _move(game: Picture) -> str:
 
 def _actor(game: Picture) -> str:
     times = game["takeovers"]
-    name = game["actor"] or "waiting"
+    name = (game["actor"] or "waiting").removeprefix("engine:")
     return f"{name} (takeover {times})" if times else name
 
 

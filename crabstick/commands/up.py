@@ -25,7 +25,7 @@ from crabstick.commands.picture import Picture, picture_of
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["Cluster", "bring_up", "cluster_of", "picture", "up"]
+__all__ = ["Cluster", "bring_up", "cluster_of", "picture", "read_picture", "up"]
 
 HEARD_PATIENCE = timedelta(seconds=20)
 PICTURE_PATIENCE = timedelta(seconds=5)
@@ -96,10 +96,11 @@ def cluster_of(address: str | None) -> Cluster | None:
 
 def picture(namespace: str) -> Picture | None:
     """What the WorkerSet shows of itself; None when there is none or it says nothing."""
-    return asyncio.run(_picture(namespace))
+    return asyncio.run(read_picture(namespace))
 
 
-async def _picture(namespace: str) -> Picture | None:
+async def read_picture(namespace: str) -> Picture | None:
+    """The same, on a running event loop."""
     handle = await find(WORKER_SET, namespace)
     if handle is None:
         return None
@@ -134,7 +135,7 @@ def _follow(namespace: str, cluster: Cluster, console: Console) -> None:
 
 
 async def _show(namespace: str, live: Live) -> None:
-    while (seen := await _picture(namespace)) is not None or await find(WORKER_SET, namespace):
+    while (seen := await read_picture(namespace)) is not None or await find(WORKER_SET, namespace):
         if seen is not None:
             live.update(picture_of(seen), refresh=True)
         await asyncio.sleep(REFRESH_S)

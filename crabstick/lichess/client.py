@@ -70,16 +70,14 @@ class BerserkLichess:
         self._limits = limits or CallLimits()
         self._requests = open_bounded(login, self._limits)
         self._berserk = berserk.Client(self._requests, base_url=login.url)
-        self._source = StreamSource(
-            login=login, path="/api/stream/event", silence_limit=silence_limit
-        )
+        path = "/api/stream/event"
+        self._source = StreamSource(login=login, path=path, silence_limit=silence_limit)
         self._session: aiohttp.ClientSession | None = None
         self._streams: set[NdjsonStream] = set()
 
     async def account(self) -> Account:
         """See `LichessPort`."""
-        call = "read the account"
-        account = parse_account(await self._ask(call, self._berserk.account.get))
+        account = parse_account(await self._ask("read the account", self._berserk.account.get))
         if isinstance(account, Unexpected):
             raise Unavailable(f"Lichess's answer is not what it should be: {account.why}")
         return account
@@ -91,10 +89,8 @@ class BerserkLichess:
 
     async def playing(self) -> tuple[GameSummary, ...]:
         """See `LichessPort`."""
-        games = self._berserk.games
-        return parse_playing(
-            await self._ask("list its games", lambda: games.get_ongoing(_MOST_GAMES))
-        )
+        ongoing = self._berserk.games.get_ongoing
+        return parse_playing(await self._ask("list its games", lambda: ongoing(_MOST_GAMES)))
 
     async def accept(self, challenge_id: GameId) -> None:
         """See `LichessPort`."""

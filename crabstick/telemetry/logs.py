@@ -76,7 +76,7 @@ def configure_logging(
         logger_factory=lambda *_: _LineLogger(out),
         cache_logger_on_first_use=False,  # so that a second call changes loggers in use
     )
-    _configure_libraries(out, level)
+    _configure_libraries(level)
 
 
 def _json_renderers() -> tuple[structlog.typing.Processor, ...]:
@@ -100,10 +100,10 @@ def _durations_in_seconds(
     _logger: object, _method: str, event: MutableMapping[str, object]
 ) -> MutableMapping[str, object]:
     """A timedelta `wait` becomes the number `wait_s`."""
-    for key in [key for key, value in event.items() if isinstance(value, timedelta)]:
-        value = event.pop(key)
-        if isinstance(value, timedelta):
-            event[f"{key}_s"] = value.total_seconds()
+    durations = {key: value for key, value in event.items() if isinstance(value, timedelta)}
+    for key, duration in durations.items():
+        del event[key]
+        event[f"{key}_s"] = duration.total_seconds()
     return event
 
 
@@ -119,7 +119,9 @@ class _Stream:
 
     def is_terminal(self) -> bool:
         stream = self._stream or sys.stderr
-        return stream is not None and stream.isatty()
+        with suppress(ValueError, AttributeError):  # closed, None
+            return stream.isatty()
+        return False
 
     def write_line(self, line: str) -> None:
         stream = self._stream or sys.stderr
@@ -143,25 +145,21 @@ class _LineLogger:
 class _LibraryHandler(logging.Handler):
     """The standard library's records, in lines of the same kind, without secrets."""
 
-    def __init__(self, out: _Stream) -> None:
-        super().__init__()
-        self._out = out
-        self.setFormatter(logging.Formatter("%(message)s"))
-
     def emit(self, record: logging.LogRecord) -> None:
         """Hands the record to structlog, which tells it like ours."""
         try:
             text = self.format(record)
         except (TypeError, ValueError):  # a library's arguments do not fit its own format
             text = str(record.msg)
-        get_logger().log(record.levelno, "library.logged", logger=record.name, message=text)
+        level = min(max(record.levelno, logging.DEBUG), logging.CRITICAL) // 10 * 10
+        get_logger().log(level, "library.logged", logger=record.name, message=text)
 
 
-def _configure_libraries(out: _Stream, level: int) -> None:
+def _configure_libraries(level: int) -> None:
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, _LibraryHandler)]:
         root.removeHandler(handler)
-    root.addHandler(_LibraryHandler(out))
+    root.addHandler(_LibraryHandler())
     root.setLevel(max(level, logging.INFO))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -1,188 +1,190 @@
-"""The figures of a bot: one table of metrics, and the ledger that the WorkerSet keeps.
+"""What is counted and measured: one table, and the ledger that the WorkerSet keeps.
 
-Base units, never labelled by game, user or actor. docs/metrics.md lists the same; a test compares.
+Base units, and no label that grows with games, users or actors. `exposition` makes text of a
+ledger's snapshot; nothing here imports prometheus_client, for the ledger lives in an actor.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, get_args
 
 from crabstick.errors import InvariantBroken
+from crabstick.rules.model import DeclineReason
 
-__all__ = ["METRICS", "Ledger", "Metric"]
+__all__ = ["METRICS", "SNAPSHOT_VERSION", "Ledger", "Metric"]
 
 SNAPSHOT_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One figure; `label_values` are those that appear from the start, at zero."""
+    """One row of the table.
+
+    Attributes:
+        name: as Prometheus shows it; it ends in its base unit, a counter in `_total`.
+        help: one line for people.
+        label: the only label's name; None without labels.
+        label_values: every value the label can have; `("",)` without a label.
+        buckets: a histogram's upper bounds in the base unit, each included; +Inf is understood.
+    """
 
     name: str
     kind: Literal["gauge", "counter", "histogram"]
     help: str
     label: str | None = None
-    label_values: tuple[str, ...] = ()
+    label_values: tuple[str, ...] = ("",)
     buckets: tuple[float, ...] = ()
 
 
-_MOVE_BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-_THINK_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-_OUTCOMES = (
-    "accepted",
-    "failed",
-    "generic",
-    "later",
-    "tooFast",
-    "tooSlow",
-    "timeControl",
-    "rated",
-    "casual",
-    "standard",
-    "variant",
-    "noBot",
-    "onlyBot",
-)
+_OVERHEAD_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_THINK_BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
 
-_TABLE: tuple[Metric, ...] = (
+_TABLE = (
     Metric(
         name="crabstick_games",
         kind="gauge",
-        help="Running games; waiting ones have no actor.",
+        help="Running games, with an actor that plays or still waiting for one.",
         label="state",
         label_values=("playing", "waiting"),
     ),
     Metric(
         name="crabstick_games_finished_total",
         kind="counter",
-        help="Games that are over, by their result for us.",
+        help="Finished games by their result for us.",
         label="result",
         label_values=("won", "lost", "drawn", "aborted"),
     ),
     Metric(
         name="crabstick_challenges_total",
         kind="counter",
-        help="Challenges by what became of them: accepted, the decline reason, or failed.",
+        help="Challenges by our answer: accepted, a decline reason of Lichess, or failed.",
         label="outcome",
-        label_values=_OUTCOMES,
+        label_values=("accepted", *get_args(DeclineReason), "failed"),
     ),
     Metric(name="crabstick_moves_total", kind="counter", help="Moves that Lichess took."),
     Metric(
         name="crabstick_move_overhead_seconds",
         kind="histogram",
-        help="From the stream line to our POST, without the engine's thinking.",
-        buckets=_MOVE_BUCKETS,
+        help="From a line of the game stream until our move was posted, without the thinking.",
+        buckets=_OVERHEAD_BUCKETS,
     ),
     Metric(
         name="crabstick_think_seconds",
         kind="histogram",
-        help="What the engine took for a move.",
+        help="How long the engine thought about a move.",
         buckets=_THINK_BUCKETS,
     ),
     Metric(
         name="crabstick_takeovers_total",
         kind="counter",
-        help="Games that got another actor.",
+        help="Games that another actor took over.",
     ),
     Metric(
         name="crabstick_stream_reconnects_total",
         kind="counter",
-        help="Streams that ended before their time.",
+        help="Streams of Lichess that ended early and were opened anew.",
         label="stream",
         label_values=("event", "game"),
     ),
     Metric(
         name="crabstick_rate_limited_total",
         kind="counter",
-        help="Answers 429 by the kind of request.",
+        help="Answers 429 of Lichess by what we had asked for.",
         label="endpoint",
-        label_values=("move", "game_stream", "event_stream", "challenge"),
+        label_values=("event_stream", "game_stream", "move", "challenge"),
     ),
     Metric(
         name="crabstick_actors",
         kind="gauge",
-        help="EngineActors by what they do.",
+        help="Engine actors by what they do.",
         label="state",
-        label_values=("standby", "busy", "starting"),
+        label_values=("starting", "standby", "busy"),
     ),
     Metric(
         name="crabstick_nodes",
         kind="gauge",
-        help="Ray nodes that can play.",
+        help="Ray nodes that may play, and those that are leaving.",
         label="state",
         label_values=("alive", "draining"),
     ),
     Metric(
         name="crabstick_event_stream_age_seconds",
         kind="gauge",
-        help="Since the event stream's last byte.",
+        help="Time since the last byte of the event stream, keep-alives included.",
     ),
     Metric(
         name="crabstick_engine_restarts_total",
         kind="counter",
-        help="Engine processes that were started again in a game.",
+        help="Engine processes that had to be started again within a game.",
     ),
 )
 
-METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _TABLE}
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType({row.name: row for row in _TABLE})
+"""Every metric by its name, in the order in which they are shown."""
 
 
-@dataclass(slots=True)
 class Ledger:
-    """The figures of one bot; single-threaded, its owner is the WorkerSet."""
+    """The counts of one bot, all zero at first; for one thread, as the WorkerSet's loop is.
 
-    _values: dict[str, dict[str, float]] = field(default_factory=dict)
-    _buckets: dict[str, list[int]] = field(default_factory=dict)
-    _sums: dict[str, float] = field(default_factory=dict)
+    Every method raises InvariantBroken for a name, kind, label or number that the table excludes.
+    """
 
-    def __post_init__(self) -> None:
-        for metric in _TABLE:
-            if metric.kind == "histogram":
-                self._buckets[metric.name] = [0] * (len(metric.buckets) + 1)
-                self._sums[metric.name] = 0.0
-            else:
-                self._values[metric.name] = dict.fromkeys(metric.label_values or ("",), 0.0)
+    def __init__(self) -> None:
+        histograms = [row for row in METRICS.values() if row.kind == "histogram"]
+        others = [row for row in METRICS.values() if row.kind != "histogram"]
+        self._values = {row.name: dict.fromkeys(row.label_values, 0.0) for row in others}
+        self._counts = {row.name: [0] * (len(row.buckets) + 1) for row in histograms}
+        self._sums = dict.fromkeys(self._counts, 0.0)
 
-    def inc(self, name: str, label: str | None = None, by: int = 1) -> None:
-        """Adds to a counter.
-
-        Raises:
-            InvariantBroken: there is no such counter or label.
-        """
-        self._cell(name, label, "counter")
-        self._values[name][label or ""] += by
+    def inc(self, name: str, label: str | None = None, by: float = 1) -> None:
+        """Adds `by` (never negative) to a counter."""
+        cell = self._cell(name, "counter", label)
+        self._values[name][cell] += _number(name, by, least=0)
 
     def set(self, name: str, value: float, label: str | None = None) -> None:
-        """Sets a gauge.
+        """Sets a gauge."""
+        cell = self._cell(name, "gauge", label)
+        self._values[name][cell] = _number(name, value)
 
-        Raises:
-            InvariantBroken: there is no such gauge or label.
-        """
-        self._cell(name, label, "gauge")
-        self._values[name][label or ""] = value
-
-    def observe(self, name: str, seconds: float) -> None:
-        """Adds a sample to a histogram.
-
-        Raises:
-            InvariantBroken: there is no such histogram.
-        """
-        if name not in self._buckets:
-            raise InvariantBroken(f"there is no histogram {name}")
-        self._buckets[name][bisect_left(METRICS[name].buckets, seconds)] += 1
-        self._sums[name] += seconds
+    def observe(self, name: str, value: float) -> None:
+        """Adds a sample, in the base unit, to a histogram."""
+        self._cell(name, "histogram", None)
+        sample = _number(name, value, least=0)
+        self._counts[name][bisect_left(METRICS[name].buckets, sample)] += 1
+        self._sums[name] += sample
 
     def snapshot(self) -> dict[str, object]:
-        """All figures as a JSON-able value; histograms as counts per bucket and a sum."""
+        """Everything as plain JSON values that no later change reaches.
+
+        `values` is name -> label value (`""` without a label) -> number; `histograms` is
+        name -> `counts` (one a bucket, not cumulated, the last beyond all bounds) and `sum`.
+        """
         return {
             "v": SNAPSHOT_VERSION,
             "values": {name: dict(cells) for name, cells in self._values.items()},
-            "buckets": {name: list(counts) for name, counts in self._buckets.items()},
-            "sums": dict(self._sums),
+            "histograms": {
+                name: {"counts": list(counts), "sum": self._sums[name]}
+                for name, counts in self._counts.items()
+            },
         }
 
-    def _cell(self, name: str, label: str | None, kind: str) -> None:
+    def _cell(self, name: str, kind: str, label: str | None) -> str:
         metric = METRICS.get(name)
-        if metric is None or metric.kind != kind or (label or "") not in self._values[name]:
-            raise InvariantBroken(f"there is no {kind} {name} with the label {label!r}")
+        if metric is None:
+            raise InvariantBroken(f"{name} is no metric; telemetry/metrics.py lists them all")
+        if metric.kind != kind:
+            raise InvariantBroken(f"{name} is a {metric.kind}, not a {kind}")
+        cell = label or ""
+        if cell not in metric.label_values:
+            known = ", ".join(metric.label_values) if metric.label else "no label"
+            raise InvariantBroken(f"{name} has no label value {label!r}; it takes {known}")
+        return cell
+
+
+def _number(name: str, value: float, *, least: float = -math.inf) -> float:
+    if not math.isfinite(value) or value < least:
+        raise InvariantBroken(f"{name} cannot take {value}")
+    return value

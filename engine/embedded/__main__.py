@@ -6,5 +6,4 @@ from engine.embedded.uci import main
 
 __all__: list[str] = []
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

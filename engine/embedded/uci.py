@@ -60,6 +60,8 @@ class Conversation:
         self._postponed: deque[str] = deque()
         self._awaited_budget: Budget | None = None
         self._must_wait = False
+        self._pondering = False
+        self._told_to_stop = False
         self._leaving = False
         self._commands: dict[str, Callable[[list[str]], None]] = {
             "uci": self._introduce,
@@ -146,8 +148,8 @@ class Conversation:
         position = self._position
         budget = self._budget(command)
         waits = command.ponder or command.infinite
-        self._must_wait = waits
-        self._awaited_budget = budget if command.ponder else None
+        self._must_wait, self._told_to_stop = waits, False
+        self._pondering, self._awaited_budget = command.ponder, budget
         limits = Limits(
             depth=min(command.depth or MAX_DEPTH, MAX_DEPTH),
             nodes=command.nodes,
@@ -175,19 +177,24 @@ class Conversation:
         """Hears what has arrived during a search."""
         for line in self._lines.arrived():
             self._hear(line)
-        if self._lines.has_ended:
+        if self._lines.has_ended and not self._told_to_stop:
             self._quit([])
 
     def _hear(self, line: str | None) -> None:
-        """Reacts to a line during a search (None: the input has ended)."""
+        """Reacts to a line during a search (None: the input has ended).
+
+        What comes after `stop`, be it `quit`, has its turn when the search has answered.
+        """
         match line:
+            case str() if self._told_to_stop:
+                self._postponed.append(line)
             case None | "quit":
                 self._quit([])
             case "stop":
-                self._must_wait = False
+                self._must_wait, self._told_to_stop = False, True
                 self._searcher.stop()
-            case "ponderhit":
-                self._must_wait = False
+            case "ponderhit" if self._pondering:
+                self._must_wait = self._pondering = False
                 if self._awaited_budget is not None:
                     self._searcher.allot(self._awaited_budget)
             case "isready":

@@ -1,0 +1,65 @@
+# Everything runs in a virtual environment of its own; a fresh machine needs Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+GAMES ?= 4
+CLOCK ?= 30+0
+CHAOS ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit bench lock clean stockfish
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS=1
+	@$(BIN)/python -m crabstick demo --games $(GAMES) --clock $(CLOCK) $(if $(filter-out 0,$(CHAOS)),--chaos)
+
+test: $(DEV) check stockfish ## lint, types, import contracts and all tests
+	$(BIN)/pytest $(ARGS)
+
+check: $(DEV) ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy crabstick actors engine tests benchmarks
+	$(BIN)/lint-imports
+
+unit: $(DEV) ## the tests that need no process
+	$(BIN)/pytest tests/unit $(ARGS)
+
+bench: $(DEV) ## what a move costs, on this machine
+	$(BIN)/python -m benchmarks.moves $(ARGS)
+
+lock: $(DEV) ## new requirements.lock and requirements-dev.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links -q pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links -q pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## remove the virtual environment and what tools left
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build htmlcov .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "crabstick needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(RUNTIME): $(BIN)/uv requirements.lock pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --no-progress --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+stockfish:
+	@PATH="$$PATH:/usr/games" command -v stockfish >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		{ apt-get install -y -qq stockfish >/dev/null 2>&1 || \
+		{ apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq stockfish >/dev/null 2>&1; }; }; } || \
+		echo "no stockfish on this machine: the tests that need it are skipped"

@@ -1,0 +1,256 @@
+"""`crabstick demo`: real games on a local Lichess and a Ray of its own, shown while they run."""
+
+import asyncio
+import os
+import random
+import re
+import signal
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from actors.runtime import ask
+from actors.shutdown import find
+from crabstick.commands.picture import Picture, picture_of
+from crabstick.commands.stage import LocalLichess, free_http_port, local_lichess, own_ray
+from crabstick.commands.up import bring_up, read_picture
+from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.policies import greedy, random_mover
+from crabstick.settings import Settings
+from crabstick.telemetry.quantiles import quantile
+
+__all__ = ["demo"]
+
+BOT = "crabstick"
+PROPER_ENDS = frozenset({"mate", "resign", "outoftime", "draw", "stalemate"})
+THINK = timedelta(milliseconds=150)
+REFRESH_S = 0.5
+READY_LIMIT = timedelta(seconds=60)
+CHAOS_PLY = 12
+SLACK = timedelta(seconds=60)
+MOST_MOVES = 300
+LEAST_ESTIMATE_S = 30
+"""Bots may not play faster. Source: lila, ultraBullet below 30 s = limit + 40 * increment."""
+LIMITS_S = frozenset({0, 15, 30, 45, 60, 90, *range(120, 10801, 60)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """What is played: how many games, with which clock, and whether an actor is killed."""
+
+    games: int
+    limit: timedelta
+    increment: timedelta
+    chaos: bool
+
+    @property
+    def longest(self) -> timedelta:
+        """A game that lasts longer has gone wrong."""
+        return 2 * self.limit + MOST_MOVES * self.increment + SLACK
+
+
+def demo(*, games: int, clock: str, chaos: bool, pgn_folder: Path, console: Console) -> None:
+    """Plays `games` at once and returns when all have ended by chess's rules.
+
+    Raises:
+        ConfigError: `clock` is none, or one that Lichess does not give to bots.
+        EnvironmentProblem: something did not start, or a game did not end properly.
+    """
+    limit, increment = _parse_clock(clock)
+    show = Show(games=games, limit=limit, increment=increment, chaos=chaos)
+    signal.signal(signal.SIGTERM, _interrupt)
+    opponents = [f"sparring{number}" for number in range(1, games + 1)]
+    with ExitStack() as stack:
+        console.print(f"starting a local Lichess and a local Ray for {games} games of {clock} …")
+        lichess = stack.enter_context(local_lichess([BOT, *opponents]))
+        console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
+        settings = _settings(show, lichess.url)
+        stack.enter_context(own_ray(settings, lichess.tokens[BOT]))
+        bring_up(settings, BOT, console)
+        results, last = asyncio.run(_play(show, lichess, settings.cluster.namespace, console))
+        _write_pgns(lichess, results, pgn_folder)
+        console.print()
+        console.print(_summary(results, lichess, last))
+        console.print(f"PGNs: {pgn_folder.resolve()}", soft_wrap=True)
+    _judge(show, results, last)
+
+
+def _parse_clock(text: str) -> tuple[timedelta, timedelta]:
+    match = re.fullmatch(r"(\d{1,5})\+(\d{1,2})", text)
+    if match is None:
+        raise ConfigError(f"--clock {text}: write seconds + seconds a move, such as 30+0 or 60+1")
+    limit_s, increment_s = int(match.group(1)), int(match.group(2))
+    if limit_s not in LIMITS_S or increment_s > LEAST_ESTIMATE_S * 2:
+        raise ConfigError(
+            f"--clock {text}: Lichess knows 0, 15, 30, 45, 60, 90 and whole minutes from 2 to 180, "
+            "with 0 to 60 seconds a move"
+        )
+    if limit_s + 40 * increment_s < LEAST_ESTIMATE_S:
+        raise ConfigError(f"--clock {text}: too fast for bots; the fastest are 30+0 and 0+1")
+    return timedelta(seconds=limit_s), timedelta(seconds=increment_s)
+
+
+def _settings(show: Show, url: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "lichess": {"url": url},
+            "challenges": {
+                "max_games": show.games,
+                "min_initial_s": 0,
+                "max_initial_s": max(int(show.limit.total_seconds()), 1),
+                "max_increment_s": int(show.increment.total_seconds()),
+            },
+            "cluster": {"standby": min(show.games, 4), "namespace": "crabstick-demo"},
+            "http": {"port": free_http_port()},
+        }
+    )
+
+
+async def _play(
+    show: Show, lichess: LocalLichess, namespace: str, console: Console
+) -> tuple[list[Result], Picture]:
+    """The opponents challenge, all at once; the table is shown until the last game is over."""
+    async with AsyncExitStack() as stack:
+        opponents = [
+            await stack.enter_async_context(Opponent(lichess.url, _player(name, number, lichess)))
+            for number, name in enumerate(name for name in lichess.tokens if name != BOT)
+        ]
+        live = stack.enter_context(Live(console=console, auto_refresh=False, transient=False))
+        await _wait_standby(namespace)
+        watch = asyncio.create_task(_watch(namespace, live))
+        chaos = asyncio.create_task(_kill_one(namespace, console)) if show.chaos else None
+        try:
+            async with asyncio.timeout(show.longest.total_seconds()):
+                results = await asyncio.gather(
+                    *(
+                        opponent.play(BOT, (show.limit, show.increment), "random")
+                        for opponent in opponents
+                    )
+                )
+        except TimeoutError:
+            raise EnvironmentProblem(
+                f"a game was not over after {show.longest.total_seconds():g} s"
+            ) from None
+        finally:
+            for task in (watch, chaos):
+                if task is not None:
+                    task.cancel()
+        last = await _wait_reported(namespace, live, games=len(results))
+        return results, last
+
+
+def _player(name: str, number: int, lichess: LocalLichess) -> Player:
+    """Two kinds of opponents, each with a seed of its own, so that no two games are alike."""
+    rng = random.Random(number)  # noqa: S311 -- chess, not secrets
+    policy = random_mover(rng) if number % 2 else greedy
+    delay = think_time(THINK, 0.5, rng)
+    return Player(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
+
+
+async def _wait_standby(namespace: str) -> None:
+    """The games shall find an actor that is warm."""
+    async with asyncio.timeout(READY_LIMIT.total_seconds()):
+        while True:
+            seen = await read_picture(namespace)
+            if seen and any(actor["phase"] == "standby" for actor in seen["actors"]):
+                return
+            await asyncio.sleep(REFRESH_S)
+
+
+async def _watch(namespace: str, live: Live) -> None:
+    while True:
+        seen = await read_picture(namespace)
+        if seen is not None:
+            live.update(picture_of(seen), refresh=True)
+        await asyncio.sleep(REFRESH_S)
+
+
+async def _wait_reported(namespace: str, live: Live, *, games: int) -> Picture:
+    """The actors tell how their games ended a moment after Lichess does."""
+    seen: Picture | None = None
+    async with asyncio.timeout(READY_LIMIT.total_seconds()):
+        while True:
+            seen = await read_picture(namespace) or seen
+            if seen is not None:
+                live.update(picture_of(seen), refresh=True)
+                if sum(_values(seen, "crabstick_games_finished_total").values()) >= games:
+                    return seen
+            await asyncio.sleep(REFRESH_S)
+
+
+async def _kill_one(namespace: str, console: Console) -> None:
+    """Kills the actor of the first game that is well under way."""
+    while True:
+        seen = await read_picture(namespace)
+        ripe = [g for g in seen["games"] if g["actor"] and g["ply"] >= CHAOS_PLY] if seen else []
+        if ripe:
+            break
+        await asyncio.sleep(REFRESH_S)
+    victim = ripe[0]
+    handle = await find(victim["actor"], namespace)
+    if handle is None:
+        return
+    told = await ask(handle.describe.remote({"v": 1}), READY_LIMIT)
+    os.kill(int(str(told["pid"])), signal.SIGKILL)
+    console.print(f"chaos: killed {victim['actor']} in the midst of game {victim['id']}")
+
+
+def _write_pgns(lichess: LocalLichess, results: list[Result], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        pgn = lichess.pgn(result.game_id)
+        (folder / f"{result.game_id}.pgn").write_text(pgn, encoding="utf-8")
+
+
+def _summary(results: list[Result], lichess: LocalLichess, last: Picture) -> Table:
+    table = Table(title="how it went", show_header=False, box=None, title_justify="left")
+    games = {game["id"]: game for game in lichess.ledger()["games"]}
+    for result in results:
+        game = games[result.game_id]
+        winner = game[result.winner] if result.winner else "nobody"
+        pair = f"{game['white']} - {game['black']}"
+        table.add_row(
+            result.game_id, pair, f"{result.status}, {winner} won, {len(game['moves'])} plies"
+        )
+    finished = _values(last, "crabstick_games_finished_total")
+    table.add_row("results", "", ", ".join(f"{int(n)} {name}" for name, n in finished.items() if n))
+    table.add_row("move overhead", "", _overhead(last))
+    table.add_row("takeovers", "", str(_takeovers(last)))
+    return table
+
+
+def _overhead(last: Picture) -> str:
+    parts = []
+    for share in (0.5, 0.95, 0.99):
+        at = quantile(last["ledger"], "crabstick_move_overhead_seconds", share)
+        parts.append(f"p{share * 100:g} {'-' if at is None else f'{at * 1000:.1f} ms'}")
+    return ", ".join(parts)
+
+
+def _takeovers(last: Picture) -> int:
+    return int(_values(last, "crabstick_takeovers_total")[""])
+
+
+def _values(picture: Picture, metric: str) -> dict[str, Any]:
+    values: dict[str, Any] = picture["ledger"]["values"][metric]
+    return values
+
+
+def _judge(show: Show, results: list[Result], last: Picture) -> None:
+    wrong = [result for result in results if result.status not in PROPER_ENDS]
+    if wrong:
+        ends = ", ".join(f"{result.game_id} by {result.status}" for result in wrong)
+        raise EnvironmentProblem(f"not every game was played to a chess result: {ends}")
+    if show.chaos and not _takeovers(last):
+        raise EnvironmentProblem("no actor could be killed: every game was over too soon")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

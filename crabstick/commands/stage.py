@@ -1,0 +1,171 @@
+"""A stage for demos and benchmarks: a local Lichess with players, and a Ray of its own.
+
+Everything on it ends with it: no process, no file, no port is left behind.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import yaml
+
+from actors.connect import connect, disconnect
+from actors.local_ray import free_port, port_is_free, start_local_ray
+from crabstick.commands.sandbox import ADMIN_VARIABLE
+from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
+from crabstick.tokens import TOKEN_VARIABLE
+
+__all__ = ["LocalLichess", "deferred_interrupt", "free_http_port", "local_lichess", "own_ray"]
+
+START_LIMIT = timedelta(seconds=30)
+END_LIMIT = timedelta(seconds=5)
+POLL_S = 0.05
+USUAL_HTTP_PORT = 8000
+SCOPES = "bot:play challenge:read challenge:write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalLichess:
+    """A sandbox in a process of its own; `tokens` are by player."""
+
+    url: str
+    admin_token: str
+    tokens: dict[str, str]
+
+    def ledger(self) -> dict[str, Any]:
+        """Everything that happened, as the server saw it."""
+        request = urllib.request.Request(  # noqa: S310 -- our own server on loopback
+            f"{self.url}/sandbox/ledger", headers={"Authorization": f"Bearer {self.admin_token}"}
+        )
+        with urllib.request.urlopen(request, timeout=START_LIMIT.total_seconds()) as answer:  # noqa: S310
+            ledger: dict[str, Any] = json.load(answer)
+            return ledger
+
+    def pgn(self, game_id: str) -> str:
+        """One game as PGN."""
+        address = f"{self.url}/game/export/{game_id}"
+        with urllib.request.urlopen(address, timeout=START_LIMIT.total_seconds()) as answer:  # noqa: S310
+            return str(answer.read().decode())
+
+
+@contextmanager
+def local_lichess(players: Sequence[str]) -> Iterator[LocalLichess]:
+    """Serves a sandbox on a free port, every player being a bot with a token.
+
+    Raises:
+        EnvironmentProblem: it did not start.
+    """
+    tokens = {name: f"{name}_{secrets.token_hex(8)}" for name in players}
+    accounts = [
+        {"name": name, "title": "BOT", "rating": 1800, "tokens": {token: SCOPES}}
+        for name, token in tokens.items()
+    ]
+    stage = LocalLichess(
+        url=f"http://127.0.0.1:{free_port()}", admin_token=secrets.token_hex(16), tokens=tokens
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="crabstick-") as file:
+        file.write(yaml.safe_dump({"accounts": accounts}))
+        file.flush()
+        child = _start_sandbox(stage, Path(file.name))
+        try:
+            _wait_ready(child, stage.url)
+            yield stage
+        finally:
+            with deferred_interrupt():
+                child.terminate()
+                try:
+                    child.wait(END_LIMIT.total_seconds())
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+
+
+def _start_sandbox(stage: LocalLichess, accounts: Path) -> "subprocess.Popen[bytes]":
+    port = stage.url.rpartition(":")[2]
+    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+        [
+            *(sys.executable, "-m", "crabstick", "sandbox", "--no-rate-limits"),
+            *("--port", port, "--accounts", str(accounts)),
+        ],
+        env={**os.environ, ADMIN_VARIABLE: stage.admin_token},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to act on
+    )
+
+
+def _wait_ready(child: "subprocess.Popen[bytes]", url: str) -> None:
+    deadline_s = time.monotonic() + START_LIMIT.total_seconds()
+    while time.monotonic() < deadline_s:
+        if child.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{url}/api/users/status?ids=x", timeout=1).close()  # noqa: S310
+        except OSError:
+            time.sleep(POLL_S)
+        else:
+            return
+    raise EnvironmentProblem(f"the sandbox did not start at {url}")
+
+
+@contextmanager
+def own_ray(settings: Settings, token: str) -> Iterator[None]:
+    """Starts a Ray that knows the bot's token, and connects to it.
+
+    Raises:
+        EnvironmentProblem: Ray did not start.
+    """
+    os.environ[TOKEN_VARIABLE] = token
+    temp_dir = tempfile.mkdtemp(prefix="crabstick-")
+    slots = settings.challenges.max_games + settings.cluster.standby
+    try:
+        local = start_local_ray(
+            cpus=slots * settings.cluster.slot_cpus, temp_dir=temp_dir, record=False
+        )
+        try:
+            connect(local.address, settings.cluster.namespace)
+            yield
+        finally:
+            with deferred_interrupt():
+                disconnect()
+                local.end()
+    finally:
+        shutil.rmtree(temp_dir, ignore_errors=True)
+
+
+def free_http_port() -> int:
+    """Port 8000 when it is free, for that is where people look; else any."""
+    return USUAL_HTTP_PORT if port_is_free("127.0.0.1", USUAL_HTTP_PORT) else free_port()
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[None]:
+    """Lets a Ctrl-C wait until the block has put things in order."""
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt

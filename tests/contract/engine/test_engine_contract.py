@@ -1,0 +1,122 @@
+"""What every engine promises, whether it is a script, a fake process, our own or Stockfish."""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable
+
+import chess
+import pytest
+from chess.engine import Limit
+
+from engine.fake import ScriptedEngine
+from engine.port import Engine
+from engine.process import UciEngine
+from engine.spec import EngineSpec, embedded_spec
+from engine.sturdy import SturdyEngine
+from tests.engine.builders import a_fake, a_request, seconds, stockfish_path
+
+pytestmark = pytest.mark.engine
+
+
+def the_embedded_engine() -> Engine:
+    if importlib.util.find_spec("engine.embedded.__main__") is None:
+        pytest.skip("the embedded engine is not there yet")
+    return UciEngine(embedded_spec())
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "scripted": ScriptedEngine,
+    "fake": lambda: UciEngine(a_fake()),
+    "sturdy": lambda: SturdyEngine(a_fake(), a_fake()),
+    "embedded": the_embedded_engine,
+    "stockfish": lambda: UciEngine(EngineSpec(command=(stockfish_path(),), options={"Hash": 4})),
+}
+
+
+THINKERS = pytest.mark.parametrize("engine", ["embedded", "stockfish"], indirect=True)
+"""Scripts and fakes have no view of a position."""
+
+
+@pytest.fixture(params=ENGINES)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    made = ENGINES[request.param]()
+    yield made
+    await made.close()
+
+
+async def test_it_has_a_name(engine: Engine) -> None:
+    await engine.open()
+    assert engine.name
+
+
+async def test_it_plays_a_game_of_legal_moves(engine: Engine) -> None:
+    board = chess.Board()
+    for _ in range(12):
+        result = await engine.search(a_request(board, limit=Limit(nodes=200)))
+        assert result.move in board.legal_moves
+        board.push(result.move)
+    assert len(board.move_stack) == 12
+
+
+async def test_it_plays_from_a_position_that_is_no_start(engine: Engine) -> None:
+    board = chess.Board("8/P6k/8/8/8/8/7K/8 w - - 0 1")
+    result = await engine.search(a_request(board))
+    assert result.move in board.legal_moves
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        Limit(nodes=50),
+        Limit(depth=2),
+        Limit(time=0.05),
+        Limit(white_clock=3.0, black_clock=3.0, white_inc=0.0, black_inc=0.0),
+    ],
+    ids=["nodes", "depth", "time", "clocks"],
+)
+async def test_it_knows_every_kind_of_limit(engine: Engine, limit: Limit) -> None:
+    result = await engine.search(a_request(limit=limit))
+    assert result.move in chess.Board().legal_moves
+    assert result.source == "engine"
+
+
+async def test_a_deadline_ends_a_search_without_limit(engine: Engine) -> None:
+    await engine.open()
+    result = await engine.search(a_request(limit=Limit(depth=200), deadline_s=0.3))
+    assert result.move in chess.Board().legal_moves
+    assert result.think_time < seconds(2)
+
+
+async def test_a_cancelled_search_leaves_it_usable(engine: Engine) -> None:
+    await engine.open()
+    search = asyncio.ensure_future(engine.search(a_request(limit=Limit(depth=200), deadline_s=60)))
+    await asyncio.sleep(0)  # the search has been sent
+    search.cancel()
+    await asyncio.wait([search])
+    board = chess.Board()
+    board.push_uci("e2e4")
+    assert (await engine.search(a_request(board))).move in board.legal_moves
+
+
+@THINKERS
+async def test_a_score_is_from_the_mover_s_view(engine: Engine) -> None:
+    lost = chess.Board("6k1/8/8/8/8/8/1q6/7K w - - 0 1")
+    result = await engine.search(a_request(lost, limit=Limit(depth=3)))
+    worth = result.centipawns if result.mate_in is None else -10_000
+    assert worth is not None
+    assert worth < -300
+
+
+@THINKERS
+async def test_a_mate_is_counted_in_moves(engine: Engine) -> None:
+    result = await engine.search(
+        a_request(chess.Board("6k1/5ppp/8/8/8/8/8/R6K w - - 0 1"), limit=Limit(depth=4))
+    )
+    assert (result.move.uci(), result.mate_in, result.centipawns) == ("a1a8", 1, None)
+
+
+async def test_closed_it_can_be_opened_again(engine: Engine) -> None:
+    await engine.open()
+    await engine.close()
+    await engine.close()
+    assert (await engine.search(a_request())).move in chess.Board().legal_moves

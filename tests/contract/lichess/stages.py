@@ -1,0 +1,190 @@
+"""Two stages for one play: the ports over the fakes, and over HTTP to a sandbox."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import count
+from typing import Protocol
+
+import aiohttp
+import chess
+from pydantic import SecretStr
+
+from crabstick.errors import RateLimited, Unavailable
+from crabstick.lichess.client import open_lichess
+from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
+from crabstick.lichess.game_link import open_games
+from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.rules.model import (
+    Challenge,
+    Clock,
+    GameId,
+    GameSummary,
+    Limited,
+    Player,
+)
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.testing import RunningSandbox, running
+
+__all__ = ["FakeStage", "SandboxStage", "Stage", "a_fake_stage", "a_sandbox_stage"]
+
+
+class Stage(Protocol):
+    """The bot's ports, and what the rest of the world does."""
+
+    lichess: LichessPort
+    games: GamesPort
+
+    async def challenge(self) -> GameId:
+        """Somebody challenges the bot to 5+3, and wants Black."""
+
+    async def start_game(self) -> GameId:
+        """A game begins in which the bot has White."""
+
+    async def opponent_plays(self, game_id: GameId, uci: str) -> None:
+        """The other side moves."""
+
+    async def keep_alive(self) -> None:
+        """Each stream gets a blank line soon."""
+
+    async def limit_next(self, endpoint: str, wait: timedelta) -> None:
+        """The next call of this kind is answered 429."""
+
+    async def lose_next_answer(self) -> None:
+        """The next move is played, and nobody says so."""
+
+    async def cut(self, *, cleanly: bool) -> None:
+        """The streams end."""
+
+
+class FakeStage:
+    """The fakes."""
+
+    def __init__(self) -> None:
+        self.server = FakeLichess()
+        self.lichess: LichessPort = self.server
+        self.links = FakeGames()
+        self.games: GamesPort = self.links
+        self._ids = count(1)
+
+    async def challenge(self) -> GameId:
+        challenge = Challenge(
+            id=GameId(f"game{next(self._ids):04}"),
+            challenger=Player(name="zeekat"),
+            dest_user=Player(name="crabby", title="BOT"),
+            variant="standard",
+            rated=False,
+            speed="blitz",
+            clock=Clock(initial=timedelta(minutes=5), increment=timedelta(seconds=3)),
+            time_control="clock",
+        )
+        self.server.challenged(challenge)
+        return challenge.id
+
+    async def start_game(self) -> GameId:
+        match = FakeMatch(GameId(f"game{next(self._ids):04}"))
+        self.links.matches[match.id] = match
+        self.server.started(
+            GameSummary(
+                id=match.id,
+                color=match.our_color,
+                opponent=match.players[chess.BLACK],
+                speed="blitz",
+                is_my_turn=True,
+            )
+        )
+        return match.id
+
+    async def opponent_plays(self, game_id: GameId, uci: str) -> None:
+        self.links.matches[game_id].opponent_plays(uci)
+
+    async def keep_alive(self) -> None:
+        self.server.tell(None)
+        for match in self.links.matches.values():
+            match.tell(None)
+
+    async def limit_next(self, endpoint: str, wait: timedelta) -> None:
+        if endpoint == "move":
+            for match in self.links.matches.values():
+                match.next_outcomes.append(Limited(retry_after=wait))
+        else:
+            self.server.faults.append(RateLimited("slow down", wait))
+
+    async def lose_next_answer(self) -> None:
+        for match in self.links.matches.values():
+            match.lost_answers = 1
+
+    async def cut(self, *, cleanly: bool) -> None:
+        how = None if cleanly else Unavailable("cut")
+        self.server.end_stream(how)
+        for match in self.links.matches.values():
+            match.end_stream(how)
+
+
+class SandboxStage:
+    """The real ports, over HTTP; the world speaks to the sandbox without our code."""
+
+    def __init__(self, sandbox: RunningSandbox, world: aiohttp.ClientSession) -> None:
+        token = SecretStr(sandbox.token("crabstick"))
+        self.lichess: LichessPort = open_lichess(sandbox.url, token, "crabstick")
+        self.games: GamesPort = open_games(sandbox.url, token, "crabstick")
+        self._sandbox = sandbox
+        self._world = world
+
+    async def challenge(self) -> GameId:
+        form = {"clock.limit": "300", "clock.increment": "3", "color": "black"}
+        made = await self._post("sparring1", "/api/challenge/crabstick", form)
+        return GameId(str(made["id"]))
+
+    async def start_game(self) -> GameId:
+        game_id = await self.challenge()
+        await self._post("crabstick", f"/api/challenge/{game_id}/accept")
+        return game_id
+
+    async def opponent_plays(self, game_id: GameId, uci: str) -> None:
+        await self._post("sparring1", f"/api/bot/game/{game_id}/move/{uci}")
+
+    async def keep_alive(self) -> None:
+        """They come by themselves, see `a_sandbox_stage`."""
+
+    async def limit_next(self, endpoint: str, wait: timedelta) -> None:
+        await self._arm("rate-limit", endpoint=endpoint, retry_after_s=int(wait.total_seconds()))
+
+    async def lose_next_answer(self) -> None:
+        await self._arm("lose-answer", endpoint="move")
+
+    async def cut(self, *, cleanly: bool) -> None:
+        await self._arm("cut", how="end" if cleanly else "reset")
+
+    async def _arm(self, kind: str, **fields: str | float | bool) -> None:
+        await asyncio.to_thread(self._sandbox.arm, kind, **fields)
+
+    async def _post(
+        self, user: str, path: str, form: dict[str, str] | None = None
+    ) -> dict[str, object]:
+        headers = {"Authorization": f"Bearer {self._sandbox.token(user)}"}
+        async with self._world.post(self._sandbox.url + path, data=form, headers=headers) as reply:
+            answer: dict[str, object] = await reply.json()
+            assert reply.status == 200, answer
+            return answer
+
+
+@asynccontextmanager
+async def a_fake_stage() -> AsyncGenerator[Stage, None]:
+    """The fakes."""
+    yield FakeStage()
+
+
+@asynccontextmanager
+async def a_sandbox_stage() -> AsyncGenerator[Stage, None]:
+    """A fresh sandbox that sends keep-alives often."""
+    options = Options(rate_limits=False, keep_alive=timedelta(milliseconds=200))
+    with running(options=options) as sandbox:
+        async with aiohttp.ClientSession() as world:
+            stage = SandboxStage(sandbox, world)
+            try:
+                yield stage
+            finally:
+                await stage.games.close()
+                await stage.lichess.close()

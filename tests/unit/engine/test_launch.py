@@ -1,0 +1,74 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineNotExecutable, EngineNotFound
+from engine.launch import bound_memory, command_line
+from engine.spec import EngineSpec
+
+NO_SUCH_PID = 2**22 + 1
+"""Linux gives no pid above 2**22."""
+
+
+def a_program(directory: Path, name: str, *, mode: int = 0o755) -> Path:
+    program = directory / name
+    program.write_text("#!/bin/sh\n")
+    program.chmod(mode)
+    return program
+
+
+def test_the_engine_is_started_through_nice(tmp_path: Path) -> None:
+    program = a_program(tmp_path, "fish")
+    words = command_line(EngineSpec(command=(str(program), "--quiet"), niceness=7))
+    assert os.path.basename(words[0]) == "nice"  # noqa: PTH119 - a word, not a path of ours
+    assert words[1:] == ["-n", "7", str(program), "--quiet"]
+
+
+def test_without_niceness_there_is_no_other_program(tmp_path: Path) -> None:
+    program = a_program(tmp_path, "fish")
+    assert command_line(EngineSpec(command=(str(program),), niceness=0)) == [str(program)]
+
+
+def test_without_nice_the_engine_runs_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = a_program(tmp_path, "fish")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_line(EngineSpec(command=("fish",))) == [str(program)]
+
+
+def test_a_tilde_is_the_user_s_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = a_program(tmp_path, "fish")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert command_line(EngineSpec(command=("~/fish",), niceness=0)) == [str(program)]
+
+
+def test_an_empty_command_is_no_engine() -> None:
+    with pytest.raises(EngineNotFound, match="the engine command is empty"):
+        command_line(EngineSpec(command=()))
+
+
+@pytest.mark.parametrize("program", ["no-such-fish", "/nowhere/fish"])
+def test_a_missing_program_is_named(program: str) -> None:
+    with pytest.raises(EngineNotFound, match=f"there is no engine '{program}'"):
+        command_line(EngineSpec(command=(program,)))
+
+
+def test_a_directory_is_no_engine(tmp_path: Path) -> None:
+    with pytest.raises(EngineNotFound, match="is a directory"):
+        command_line(EngineSpec(command=(str(tmp_path),)))
+
+
+def test_a_file_without_the_right_to_run_says_how_to_give_it(tmp_path: Path) -> None:
+    program = a_program(tmp_path, "fish", mode=0o644)
+    with pytest.raises(EngineNotExecutable, match=f"try 'chmod \\+x {program}'"):
+        command_line(EngineSpec(command=(str(program),)))
+
+
+def test_no_limit_bounds_nothing() -> None:
+    bound_memory(NO_SUCH_PID, None)  # and raises nothing
+
+
+def test_a_process_that_has_ended_needs_no_bound() -> None:
+    bound_memory(NO_SUCH_PID, 100)  # and raises nothing

@@ -1,0 +1,98 @@
+"""Accounts from a file: every mistake is one sentence with its place, and shows no token."""
+
+from pathlib import Path
+
+import pytest
+
+from crabstick.errors import ConfigError
+from crabstick.sandbox.accounts import Account, Accounts, default_accounts, load_accounts
+
+GOOD = """
+accounts:
+  - {name: Crabby, title: BOT, rating: 2100, tokens: {secret1: "bot:play challenge:read"}}
+  - name: someone
+"""
+
+
+def load(folder: Path, text: str) -> Accounts:
+    path = folder / "accounts.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_accounts(path)
+
+
+def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
+    accounts = load(tmp_path, GOOD)
+    bearer = accounts.bearer("secret1")
+    assert bearer is not None
+    assert (bearer.user_id, bearer.scope_text) == ("crabby", "bot:play,challenge:read")
+    assert accounts["crabby"].rating == 2100
+    assert accounts.get("SOMEONE") == Account(name="someone")
+    assert accounts.bearer("secret2") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("accounts: [", "this is not YAML (line"),
+        ("", "the file: "),
+        ("accounts: []", "accounts: "),
+        ("accounts: {}", "accounts: "),
+        ("players: []", "accounts: field required"),
+        ("accounts: [{title: BOT}]", "accounts[0].name: field required"),
+        ("accounts: [{name: 'a b'}]", "accounts[0].name: 'a b' is not a Lichess name"),
+        ("accounts: [{name: abc, title: KING}]", "accounts[0].title: 'KING' is not a title"),
+        ("accounts: [{name: abc, rating: 5}]", "accounts[0].rating: "),
+        ("accounts: [{name: abc, colour: red}]", "accounts[0].colour: "),
+        ("accounts: [{name: abc, tokens: {sec-ret: ''}}]", "accounts[0].tokens: a token may only"),
+        ("accounts: [{name: abc, tokens: {secret: 'bot:pray'}}]", "'bot:pray' is not a scope"),
+        ("accounts: [{name: abc, tokens: {secret: 7}}]", "accounts[0].tokens: "),
+        ("accounts: [{name: abc}, {name: ABC}]", "two accounts are called ABC"),
+        (
+            "accounts: [{name: abc, tokens: {secret: ''}}, {name: abd, tokens: {secret: ''}}]",
+            "a token of abd also belongs to abc",
+        ),
+    ],
+)
+def test_a_broken_file_is_one_sentence_with_path_and_key(
+    tmp_path: Path, text: str, part: str
+) -> None:
+    with pytest.raises(ConfigError) as problem:
+        load(tmp_path, text)
+    sentence = str(problem.value)
+    assert sentence.startswith(f"{tmp_path / 'accounts.yaml'}: ")
+    assert part in sentence
+    assert "secret" not in sentence
+    assert "\n" not in sentence
+
+
+def test_a_missing_file_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_accounts(tmp_path / "nowhere.yaml")
+
+
+def test_a_file_that_is_no_text_is_a_config_error(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_accounts(path)
+
+
+def test_the_default_set_has_the_bot_and_opponents() -> None:
+    accounts = default_accounts()
+    assert accounts["crabstick"].is_bot
+    assert accounts.token_of("crabstick") == "crabstick_token"
+    assert sum(account.is_bot for account in accounts) == 9
+    assert not accounts["visitor"].is_bot
+
+
+def test_an_account_without_a_token_has_none_to_give() -> None:
+    with pytest.raises(KeyError):
+        Accounts([Account(name="mute")]).token_of("mute")
+
+
+def test_an_upgrade_makes_a_bot_and_a_revoked_token_is_forgotten() -> None:
+    accounts = default_accounts()
+    accounts.upgrade("visitor")
+    accounts.revoke("visitor_token")
+    assert (accounts["visitor"].title, accounts["visitor"].rating) == ("BOT", 2000)
+    assert accounts.bearer("visitor_token") is None

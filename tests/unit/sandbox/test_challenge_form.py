@@ -1,0 +1,119 @@
+"""The form of a challenge: what Lichess allows, and how it names what it does not."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.sandbox.challenge_form import read_terms
+from crabstick.sandbox.refusals import Refusal
+from crabstick.sandbox.words import clock_name, speed_of
+
+CLOCK = {"clock.limit": "300", "clock.increment": "3"}
+CASTLED_960 = "bqnrkbrn/pppppppp/8/8/8/8/PPPPPPPP/BQNRKBRN w KQkq - 0 1"
+
+
+def test_five_plus_three_is_blitz_and_casual_by_default() -> None:
+    terms = read_terms(CLOCK)
+    assert (terms.speed, terms.perf, terms.rated, terms.color) == (
+        "blitz",
+        "blitz",
+        False,
+        "random",
+    )
+    assert terms.is_real_time
+
+
+def test_nothing_is_an_unlimited_game_and_days_are_correspondence() -> None:
+    assert read_terms({}).speed == "correspondence"
+    assert read_terms({"days": "3"}).days == 3
+
+
+def test_the_clock_wins_over_days() -> None:
+    assert read_terms({**CLOCK, "days": "3"}).days is None
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"clock.limit": "300"}, "clock.increment"),
+        ({"clock.increment": "3"}, "clock.limit"),
+        ({"clock.limit": "100", "clock.increment": "0"}, "clock.limit"),
+        ({"clock.limit": "10860", "clock.increment": "0"}, "clock.limit"),
+        ({"clock.limit": "-60", "clock.increment": "0"}, "clock.limit"),
+        ({"clock.limit": "60", "clock.increment": "61"}, "clock.increment"),
+        ({"clock.limit": "0", "clock.increment": "0"}, "clock"),
+        ({"clock.limit": "five", "clock.increment": "0"}, "clock.limit"),
+        ({"days": "4"}, "days"),
+        ({**CLOCK, "variant": "checkers"}, "variant"),
+        ({**CLOCK, "variant": "atomic"}, "variant"),
+        ({**CLOCK, "color": "green"}, "color"),
+        ({**CLOCK, "rated": "maybe"}, "rated"),
+        ({**CLOCK, "rules": "noLosing"}, "rules"),
+        ({**CLOCK, "message": "play me"}, "message"),
+        ({**CLOCK, "fen": "no position"}, "global"),
+        ({**CLOCK, "fen": "8/8/8/8/8/8/8/8 w - - 0 1"}, "global"),
+        ({**CLOCK, "variant": "fromPosition"}, "global"),
+        ({**CLOCK, "fen": "k7/8/8/8/8/8/1R6/K7 w - - 0 1", "rated": "true"}, "global"),
+        ({"variant": "chess960", "rated": "true"}, "global"),
+    ],
+)
+def test_a_mistake_is_named_twice(form: dict[str, str], field: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read_terms(form)
+    body = refusal.value.body
+    assert refusal.value.status == 400
+    assert body["error"] == {field: body[field]}
+
+
+@given(st.sampled_from([0, 15, 30, 45, 60, 90, 120, 10_800]), st.integers(1, 60))
+def test_every_documented_clock_is_allowed(limit_s: int, increment_s: int) -> None:
+    terms = read_terms({"clock.limit": str(limit_s), "clock.increment": str(increment_s)})
+    assert terms.limit == timedelta(seconds=limit_s)
+    assert terms.increment == timedelta(seconds=increment_s)
+
+
+def test_a_position_makes_the_variant_from_position() -> None:
+    terms = read_terms({**CLOCK, "fen": "k7/8/8/8/8/8/1R6/K7 w - - 0 1"})
+    assert (terms.variant.key, terms.perf) == ("fromPosition", "blitz")
+
+
+def test_the_initial_position_is_just_standard() -> None:
+    fen = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
+    terms = read_terms({**CLOCK, "fen": fen, "variant": "fromPosition"})
+    assert (terms.variant.key, terms.initial_fen) == ("standard", None)
+
+
+def test_chess960_keeps_only_its_own_start_positions() -> None:
+    kept = read_terms({**CLOCK, "variant": "chess960", "fen": CASTLED_960})
+    dropped = read_terms({**CLOCK, "variant": "chess960", "fen": "k7/8/8/8/8/8/1R6/K7 w - - 0 1"})
+    assert kept.initial_fen is not None
+    assert kept.initial_fen.startswith("bqnrkbrn/")
+    assert dropped.initial_fen is None
+    assert kept.perf == "chess960"
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "increment_s", "speed"),
+    [
+        (15, 0, "ultraBullet"),
+        (30, 0, "bullet"),
+        (0, 1, "bullet"),
+        (180, 0, "blitz"),
+        (300, 3, "blitz"),
+        (480, 0, "rapid"),
+        (1500, 0, "classical"),
+    ],
+)
+def test_speed_goes_by_limit_and_forty_increments(
+    limit_s: int, increment_s: int, speed: str
+) -> None:
+    assert speed_of(timedelta(seconds=limit_s), timedelta(seconds=increment_s)) == speed
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "name"), [(15, "¼+2"), (30, "½+2"), (45, "¾+2"), (90, "1.5+2"), (300, "5+2")]
+)
+def test_clocks_are_written_as_people_do(limit_s: int, name: str) -> None:
+    assert clock_name(timedelta(seconds=limit_s), timedelta(seconds=2)) == name

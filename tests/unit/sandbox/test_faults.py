@@ -1,0 +1,156 @@
+"""Faults: which calls and streams they strike, how often, and how nonsense is refused."""
+
+import json
+
+import pytest
+
+from crabstick.sandbox.faults import Faults, LoseAnswer, RateLimit, ServerError
+from crabstick.sandbox.refusals import Refusal
+from crabstick.sandbox.streams import Hub, Reader
+from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
+
+MOVE = ("move", "POST", "/api/bot/game/abcdefgh/move/e2e4")
+WHO = ("crabstick", "abcdefgh")
+
+
+def some_faults() -> Faults:
+    return Faults(["move", "event-stream", "game-stream", "account"])
+
+
+def arm(faults: Faults, hub: Hub | None = None, **fields: object) -> dict[str, int]:
+    body = json.dumps(fields).encode()
+    return faults.arm(body, hub or Hub(a_world(), lambda: NOON_MS), NOON_MS)  # type: ignore[return-value]
+
+
+def test_a_fault_strikes_as_often_as_it_says() -> None:
+    faults = some_faults()
+    arm(faults, kind="rate-limit", endpoint="move", times=2, retry_after_s=3)
+    struck = [faults.take(*MOVE, WHO) for _ in range(3)]
+    assert [type(fault) for fault in struck] == [RateLimit, RateLimit, type(None)]
+    assert faults.armed(NOON_MS) == []
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {},
+        {"endpoint": "move"},
+        {"method": "post"},
+        {"path": "/api/bot/game/*/move/*"},
+        {"user": "Crabstick"},
+        {"game": "abcdefgh"},
+    ],
+)
+def test_a_selector_that_fits_strikes(selector: dict[str, str]) -> None:
+    faults = some_faults()
+    arm(faults, kind="server-error", status=503, **selector)
+    fault = faults.take(*MOVE, WHO)
+    assert isinstance(fault, ServerError)
+    assert fault.status == 503
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"endpoint": "account"},
+        {"method": "GET"},
+        {"path": "/api/challenge/*"},
+        {"user": "sparring1"},
+        {"game": "hgfedcba"},
+    ],
+)
+def test_a_selector_that_does_not_fit_waits(selector: dict[str, str]) -> None:
+    faults = some_faults()
+    arm(faults, kind="server-error", **selector)
+    assert faults.take(*MOVE, WHO) is None
+    assert len(faults.armed(NOON_MS)) == 1
+
+
+def test_losing_an_answer_is_about_moves_unless_it_says_otherwise() -> None:
+    faults = some_faults()
+    arm(faults, kind="lose-answer")
+    assert faults.take("account", "GET", "/api/account", WHO) is None
+    assert isinstance(faults.take(*MOVE, WHO), LoseAnswer)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"kind": "flood"}, "kind must be one of rate-limit, server-error, lose-answer, cut"),
+        ({}, "kind must be one of"),
+        ({"kind": "cut", "times": 2}, "a cut has no field 'times'"),
+        ({"kind": "cut", "how": "gently"}, "how: "),
+        ({"kind": "rate-limit", "times": 0}, "times: "),
+        ({"kind": "server-error", "status": 404}, "status: "),
+        ({"kind": "silence", "seconds": -1}, "seconds: "),
+        ({"kind": "rate-limit", "endpoint": "moves"}, "endpoint 'moves' is not one of account"),
+        ([], "fault: "),
+    ],
+)
+def test_nonsense_is_refused_in_one_sentence(body: object, sentence: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        some_faults().arm(json.dumps(body).encode(), [], NOON_MS)
+    assert refusal.value.status == 400
+    assert sentence in refusal.value.reason
+    assert "\n" not in refusal.value.reason
+
+
+def test_what_is_no_json_is_refused() -> None:
+    with pytest.raises(Refusal, match="fault: "):
+        some_faults().arm(b"{", [], NOON_MS)
+
+
+def open_two(hub: Hub) -> tuple[Reader, Reader]:
+    game = a_game(a_world())
+    event = Reader(kind="event", user_id="crabstick", token="t", user_agent="")  # noqa: S106
+    play = Reader(kind="game", user_id="crabstick", token="t", user_agent="", game=game)  # noqa: S106
+    return event, play
+
+
+def test_a_cut_ends_the_streams_it_names_and_tells_how_many() -> None:
+    hub = Hub(a_world(), lambda: NOON_MS)
+    event, play = (hub.open(reader, []) for reader in open_two(hub))
+    answer = arm(some_faults(), hub, kind="cut", endpoint="game-stream")
+    assert answer == {"fault": 1, "streams": 1}
+    assert (event.why, play.why) == (None, "cut")
+
+
+def test_a_reset_tears_instead_of_ending() -> None:
+    hub = Hub(a_world(), lambda: NOON_MS)
+    event, _ = (hub.open(reader, []) for reader in open_two(hub))
+    arm(some_faults(), hub, kind="cut", how="reset")
+    assert (event.why, event.is_reset) == ("reset", True)
+
+
+def test_silence_lasts_until_it_is_healed() -> None:
+    hub = Hub(a_world(), lambda: NOON_MS)
+    event, play = (hub.open(reader, []) for reader in open_two(hub))
+    faults = some_faults()
+    number = arm(faults, hub, kind="silence", endpoint="event-stream")["fault"]
+    assert event.silent_until_ms == float("inf")
+    assert play.silent_until_ms == 0
+    assert [fault["kind"] for fault in faults.armed(NOON_MS)] == ["silence"]  # type: ignore[index]
+    faults.heal(hub, number)
+    assert event.silent_until_ms == 0
+    assert faults.armed(NOON_MS) == []
+
+
+def test_silence_can_take_the_streams_that_open_later_too() -> None:
+    hub = Hub(a_world(), lambda: NOON_MS)
+    faults = some_faults()
+    arm(faults, hub, kind="silence", new_streams=True, seconds=5)
+    stream = hub.open(open_two(hub)[0], [])
+    faults.greet(stream, NOON_MS)
+    assert stream.silent_until_ms == NOON_MS + 5_000
+    later = hub.open(open_two(hub)[1], [])
+    faults.greet(later, NOON_MS + 6_000)
+    assert later.silent_until_ms == 0
+
+
+def test_healing_takes_back_everything() -> None:
+    faults = some_faults()
+    arm(faults, kind="rate-limit")
+    arm(faults, kind="silence")
+    faults.heal([])
+    assert faults.armed(NOON_MS) == []
+    assert faults.take(*MOVE, WHO) is None

@@ -1,0 +1,84 @@
+"""Small worlds for the tests of the sandbox's rules: the present is a number they choose."""
+
+import json
+import random
+from datetime import timedelta
+from typing import Any
+
+import chess
+
+from crabstick.sandbox import games, moves
+from crabstick.sandbox.accounts import Accounts, default_accounts
+from crabstick.sandbox.challenge_form import Terms
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.outgoing import EventLine, GameLine, Outgoing
+from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.words import VARIANTS
+
+NOON_MS = 1_800_000_000_000.0
+"""When every game of these tests begins."""
+
+
+def a_world(options: Options | None = None, accounts: Accounts | None = None) -> World:
+    return World(accounts or default_accounts(), options or Options(), random.Random(1))
+
+
+def terms(  # noqa: PLR0913  (a builder)
+    *,
+    limit_s: int | None = 60,
+    increment_s: int = 0,
+    fen: str | None = None,
+    rules: tuple[str, ...] = (),
+    days: int | None = None,
+    variant: str = "standard",
+) -> Terms:
+    return Terms(
+        variant=VARIANTS["fromPosition" if fen and variant == "standard" else variant],
+        limit=None if limit_s is None else timedelta(seconds=limit_s),
+        increment=None if limit_s is None else timedelta(seconds=increment_s),
+        days=days,
+        initial_fen=fen,
+        rules=rules,
+    )
+
+
+def a_game(
+    world: World,
+    game_terms: Terms | None = None,
+    *,
+    white: str = "crabstick",
+    black: str = "sparring1",
+) -> Game:
+    game_id = world.new_id()
+    users = {chess.WHITE: white, chess.BLACK: black}
+    games.start(world, game_id, game_terms or terms(), users, NOON_MS)
+    return world.games[game_id]
+
+
+def move(
+    world: World, game: Game, uci: str, *, at_s: float = 0.0, offering_draw: bool = False
+) -> list[Outgoing]:
+    """Play a move of whoever is to move, `at_s` seconds after the beginning."""
+    color = game.board.turn
+    request = moves.MoveRequest(uci, color, NOON_MS + at_s * 1000, "test/1", offering_draw)
+    return moves.play(world, game, request)
+
+
+def play_out(world: World, game: Game, text: str) -> list[Outgoing]:
+    """Play moves one after another at noon; tells what the last one led to."""
+    outgoing: list[Outgoing] = []
+    for uci in text.split():
+        outgoing = move(world, game, uci)
+    return outgoing
+
+
+def game_lines(outgoing: list[Outgoing]) -> list[dict[str, Any]]:
+    return [json.loads(item.text) for item in outgoing if isinstance(item, GameLine)]
+
+
+def events(outgoing: list[Outgoing], user_id: str) -> list[dict[str, Any]]:
+    return [
+        json.loads(item.text)
+        for item in outgoing
+        if isinstance(item, EventLine) and item.user_id == user_id
+    ]

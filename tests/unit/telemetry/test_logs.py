@@ -1,0 +1,265 @@
+"""Logs are JSON off a terminal, coloured on it, and hold no secret in either."""
+
+import importlib
+import io
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from crabstick.telemetry import names, redaction
+from crabstick.telemetry.logs import _import_without_rich, configure_logging, get_logger, hide
+
+SECRET = "lip_TopSecret99"  # noqa: S105 - nobody's
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+class BrokenPipe(io.StringIO):
+    """A stream whose reader has gone."""
+
+    def write(self, _text: str) -> int:
+        """Fails as a pipe does."""
+        raise BrokenPipeError
+
+
+@pytest.fixture(autouse=True)
+def _untouched_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(redaction, "_hidden", set())
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    """Where JSON lines go; the logs are set up."""
+    stream = io.StringIO()
+    configure_logging(stream=stream)
+    return stream
+
+
+def only_line(stream: io.StringIO) -> dict[str, object]:
+    line: dict[str, object] = json.loads(stream.getvalue())
+    return line
+
+
+def test_off_a_terminal_a_line_is_one_json_object(out: io.StringIO) -> None:
+    get_logger(actor="engine:1").info(names.GAME_STARTED, game_id="abcdefgh")
+    line = only_line(out)
+    stamp = line.pop("timestamp")
+    assert line == {
+        "event": "game.started",
+        "level": "info",
+        "actor": "engine:1",
+        "game_id": "abcdefgh",
+    }
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(stamp))
+
+
+def test_on_a_terminal_a_line_has_colours() -> None:
+    terminal = Terminal()
+    configure_logging(stream=terminal)
+    get_logger().info(names.GAME_STARTED)
+    assert "\x1b[" in terminal.getvalue()
+    assert "game.started" in terminal.getvalue()
+
+
+def test_json_can_be_asked_for_on_a_terminal() -> None:
+    terminal = Terminal()
+    configure_logging(stream=terminal, json=True)
+    get_logger().info(names.GAME_STARTED)
+    assert only_line(terminal)["event"] == "game.started"
+
+
+def test_untrusted_text_cannot_send_control_characters_to_a_terminal() -> None:
+    terminal = Terminal()
+    configure_logging(stream=terminal)
+    get_logger().info(names.GAME_STARTED, opponent="evil\x1b[2J\nname")
+    assert "\x1b[2J" not in terminal.getvalue()
+    assert terminal.getvalue().count("\n") == 1
+
+
+def test_a_line_below_the_level_is_not_told() -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream, level=logging.WARNING)
+    get_logger().info(names.GAME_STARTED)
+    assert stream.getvalue() == ""
+
+
+def test_a_duration_becomes_seconds_with_their_unit(out: io.StringIO) -> None:
+    get_logger().info(names.GAME_STARTED, wait=timedelta(milliseconds=1500))
+    assert only_line(out)["wait_s"] == 1.5
+
+
+def test_a_second_call_changes_loggers_that_exist() -> None:
+    first, second = io.StringIO(), io.StringIO()
+    configure_logging(stream=first)
+    logger = get_logger(actor="engine:1")
+    configure_logging(stream=second)
+    logger.info(names.GAME_STARTED)
+    assert first.getvalue() == ""
+    assert only_line(second)["actor"] == "engine:1"
+
+
+def test_without_a_stream_the_current_standard_error_is_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging()
+    get_logger().info(names.GAME_STARTED)
+    captured = capsys.readouterr()
+    assert json.loads(captured.err)["event"] == "game.started"
+    assert captured.out == ""
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    configure_logging(stream=BrokenPipe())
+    get_logger().info(names.GAME_STARTED)
+
+
+def test_a_closed_stream_is_survived() -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream)
+    stream.close()
+    configure_logging(stream=stream)
+    get_logger().info(names.GAME_STARTED)
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_no_secret_is_told_wherever_it_stands(*, json_lines: bool) -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream, json=json_lines, secrets=(SecretStr(SECRET),))
+    get_logger(**{SECRET: 1}).info(
+        f"event.{SECRET}",
+        plain=f"Bearer {SECRET}",
+        nested={"headers": [{"Authorization": SECRET}]},
+        error=ValueError(SECRET),
+        secret=SecretStr(SECRET),
+        raw=SECRET.encode(),
+    )
+    assert "event." in stream.getvalue()
+    assert SECRET not in stream.getvalue()
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_no_secret_is_told_in_a_traceback(*, json_lines: bool) -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream, json=json_lines)
+    hide(SecretStr(SECRET))
+    try:
+        raise ValueError(f"cannot use {SECRET}")  # noqa: TRY301 - the traceback is the point
+    except ValueError:
+        get_logger().exception(names.TASK_FAILED)
+    assert "Traceback" in stream.getvalue()
+    assert "cannot use [hidden]" in stream.getvalue()
+
+
+def test_a_traceback_shows_no_local_variables() -> None:
+    terminal = Terminal()
+    configure_logging(stream=terminal)
+    text = "unregistered "
+    unregistered = text.upper() * 2
+    try:
+        raise ValueError(len(unregistered))  # noqa: TRY301 - the traceback is the point
+    except ValueError:
+        get_logger().exception(names.TASK_FAILED)
+    assert "ValueError" in terminal.getvalue()
+    assert unregistered not in terminal.getvalue()
+
+
+# Other libraries
+
+
+def test_a_library_s_record_is_told_as_a_line_of_ours(out: io.StringIO) -> None:
+    hide(SecretStr(SECRET))
+    logging.getLogger("some.library").warning("sent %s", SECRET)
+    line = only_line(out)
+    assert line["event"] == "library.logged"
+    assert line["logger"] == "some.library"
+    assert line["level"] == "warning"
+    assert line["message"] == "sent [hidden]"
+
+
+def test_a_library_s_traceback_is_redacted_too(out: io.StringIO) -> None:
+    hide(SecretStr(SECRET))
+    try:
+        raise ValueError(SECRET)  # noqa: TRY301 - the traceback is the point
+    except ValueError:
+        logging.getLogger("some.library").exception("failed")
+    assert "ValueError: [hidden]" in str(only_line(out)["message"])
+
+
+def test_a_record_that_does_not_fit_its_own_format_is_told_raw(out: io.StringIO) -> None:
+    ours = [one for one in logging.getLogger().handlers if "crabstick" in type(one).__module__]
+    logging.getLogger().handlers[:] = ours  # pytest's own would raise
+    logging.getLogger("some.library").warning("sent %d", "text")
+    assert only_line(out)["message"] == "sent %d"
+
+
+@pytest.mark.parametrize("library", ["aiohttp.client", "urllib3.connectionpool", "berserk.client"])
+def test_the_libraries_that_talk_to_lichess_are_never_at_debug(library: str) -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream, level=logging.DEBUG)
+    logging.getLogger(library).debug("Authorization: something")
+    logging.getLogger(library).info("hello")
+    assert stream.getvalue() == ""
+
+
+def test_configuring_twice_tells_a_record_once(out: io.StringIO) -> None:
+    configure_logging(stream=out)
+    logging.getLogger("some.library").warning("once")
+    assert out.getvalue().count("\n") == 1
+
+
+def test_a_level_of_a_library_s_own_becomes_the_one_below(out: io.StringIO) -> None:
+    logging.getLogger("some.library").log(35, "between")
+    assert only_line(out)["level"] == "warning"
+
+
+# Names and costs
+
+
+@pytest.mark.parametrize("constant", names.__all__)
+def test_event_names_are_noun_and_verb(constant: str) -> None:
+    assert re.fullmatch(r"[a-z]+\.[a-z_]+", getattr(names, constant))
+
+
+def test_event_names_are_told_apart() -> None:
+    values = [getattr(names, constant) for constant in names.__all__]
+    assert sorted(values) == sorted(set(values))
+
+
+def test_rich_cannot_be_found_while_structlog_is_imported_and_can_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "rich", raising=False)
+    with _import_without_rich(), pytest.raises(ImportError):
+        importlib.import_module("rich")
+    assert importlib.import_module("rich").__name__ == "rich"
+
+
+def test_rich_stays_where_it_was_imported_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("rich")
+    monkeypatch.setitem(sys.modules, "rich", module)
+    with _import_without_rich():
+        assert importlib.import_module("rich") is module
+    assert sys.modules["rich"] is module
