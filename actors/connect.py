@@ -1,7 +1,6 @@
 """Connects this process to a Ray cluster, and says in one sentence why it cannot."""
 
 import logging
-import os
 import re
 import socket
 from datetime import timedelta
@@ -24,7 +23,6 @@ def connect(address: str, namespace: str) -> None:
         EnvironmentProblem: nothing answers there, or it is not our Ray.
     """
     _check(address)
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # this process's, not the cluster's
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
         ray.init(

@@ -26,6 +26,7 @@ START_PATIENCE = timedelta(minutes=15)
 """A new node may have to be bought first."""
 ASSIGN_PATIENCE = timedelta(seconds=3)
 ADOPT_PATIENCE = timedelta(seconds=5)
+"""The first tick waits this long for actors to say what they play; later ones come in later."""
 PING_EVERY = timedelta(seconds=2)
 PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
@@ -72,8 +73,8 @@ class Crew:
         """Hands the game to a standby."""
         before = self._roster.owner_of(game)
         member = self._roster.assign(game, name, self._now())
-        if before is not None:
-            self._count_takeover(member, why="the actor before is silent or must go")
+        if before is not None and before.is_suspect:
+            self._count_takeover(member, why="the actor before is silent")
         self._start(self._assign(member))
 
     def kill(self, name: ActorName) -> None:
@@ -91,8 +92,9 @@ class Crew:
             for name in living
             if name not in self._roster.members
         ]
-        if members:
-            await asyncio.gather(*(self._adopt(member) for member in members))
+        adoptions = [self._start(self._adopt(member)) for member in members]
+        if adoptions:
+            await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
     async def settle(self) -> None:
         """Returns when every actor that was killed so far is gone."""
@@ -114,7 +116,7 @@ class Crew:
 
     async def _adopt(self, member: Member) -> None:
         self._start(self._supervise(member, "adopted"))
-        await self._introduce(member, ADOPT_PATIENCE)
+        await self._introduce(member, PING_PATIENCE)
         if member.phase is ActorPhase.PLAYING:
             self._log.info(names.ACTOR_ADOPTED, actor=member.name, game_id=member.game)
             self._start(self._watch(member))
@@ -124,7 +126,9 @@ class Crew:
             self.kill(member.name)
             self._wake()
             return
-        if member.problem:
+        if member.phase is ActorPhase.ENDING:
+            self.kill(member.name)
+        elif member.problem:
             self.problem = member.problem
             self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
             self._log.error(names.ACTOR_USELESS, actor=member.name, why=member.problem)

@@ -9,7 +9,7 @@ import hmac
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 
 import ray
 from fastapi import FastAPI, Header, Response
@@ -31,9 +31,6 @@ __all__ = ["http_app"]
 PATIENCE = timedelta(seconds=1)
 STATISTICS_AGE = timedelta(seconds=1)
 """However often they are asked for, the WorkerSet is asked once in this time."""
-CLOSED: Final = JSONResponse(
-    {"error": "no admin token is configured, so /shutdown is closed"}, status_code=403
-)
 
 api = FastAPI(title="crabstick", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -94,7 +91,8 @@ class HttpEndpoints:
         """Ends listener and WorkerSet and leaves the games to their actors."""
         expected = read_admin_token(self._settings)
         if expected is None:
-            return CLOSED
+            error = "no admin token is configured, so /shutdown is closed"
+            return JSONResponse({"error": error}, status_code=403)
         given = (authorization or "").removeprefix("Bearer ").encode()
         if not hmac.compare_digest(given, expected.get_secret_value().encode()):
             return JSONResponse(

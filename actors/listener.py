@@ -6,6 +6,7 @@ ongoing games and open challenges again.
 """
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Coroutine
 from contextlib import aclosing
@@ -30,7 +31,7 @@ from crabstick.rules.model import (
     LichessEvent,
     Unexpected,
 )
-from crabstick.rules.retry import next_delay
+from crabstick.rules.retry import cool_down, next_delay
 from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import configure_logging, get_logger
@@ -88,6 +89,7 @@ class EventListener:
             "v": 1,
             "fingerprint": self._birth.fingerprint,
             "age_s": age_s,
+            "pid": os.getpid(),
             "problem": self._problem,
         }
 
@@ -106,11 +108,10 @@ class EventListener:
                 await self._pause_after(error)
 
     async def _pause_after(self, error: CrabstickError) -> None:
-        after = error.retry_after if isinstance(error, RateLimited) else None
         if isinstance(error, RateLimited):
             self._count("crabstick_rate_limited_total", "event_stream")
         self._count("crabstick_stream_reconnects_total", "event")
-        delay = after or next_delay(self._failures, draw())
+        delay = _delay_after(error, self._failures)
         self._failures += 1
         self._problem = str(error)
         self._log.warning(names.STREAM_LOST, why=str(error), failures=self._failures, pause=delay)
@@ -160,13 +161,10 @@ class EventListener:
 
     async def _unanswered(self, challenge_id: GameId, error: LichessError, attempt: int) -> None:
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
-        after = None
         if isinstance(error, RateLimited):
             self._count("crabstick_rate_limited_total", "challenge")
-            after = error.retry_after
         if not isinstance(error, Refused):
-            delay = after or next_delay(attempt, draw())
-            await asyncio.sleep(delay.total_seconds())
+            await asyncio.sleep(_delay_after(error, attempt).total_seconds())
 
     async def _send(self, challenge_id: GameId, verdict: Accept | Decline) -> None:
         match verdict:
@@ -256,6 +254,13 @@ class EventListener:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error(names.TASK_FAILED, exc_info=error)
+
+
+def _delay_after(error: CrabstickError, attempt: int) -> timedelta:
+    """What Lichess asked for (a minute when it said nothing), else backoff with jitter."""
+    if isinstance(error, RateLimited):
+        return cool_down(error.retry_after)
+    return next_delay(attempt, draw())
 
 
 def _news(game: GameSummary) -> GameNews:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,8 +31,9 @@ __all__ = [
     "start_local_ray",
 ]
 
-START_LIMIT = timedelta(seconds=90)
+START_LIMIT = timedelta(minutes=3)
 END_LIMIT = timedelta(seconds=20)
+GRACE = timedelta(seconds=2)
 POLL_S = 0.1
 LOOPBACK = "127.0.0.1"
 
@@ -56,13 +58,13 @@ class LocalRay:
         """Ends it and everything that runs on it; nothing happens when it is gone already."""
         process = _process(self.pid)
         if process is not None:
-            children = process.children(recursive=True)
             process.terminate()
             psutil.wait_procs([process], timeout=END_LIMIT.total_seconds())
-            _, alive = psutil.wait_procs([process, *children], timeout=2)
-            for survivor in alive:
-                survivor.kill()
-            psutil.wait_procs(alive, timeout=2)
+            _, alive = psutil.wait_procs(_session(self.pid), timeout=GRACE.total_seconds())
+            for survivor in [*alive, *_session(self.pid)]:
+                with suppress(psutil.Error):
+                    survivor.kill()
+            psutil.wait_procs(alive, timeout=GRACE.total_seconds())
         if self.record is not None:
             self.record.unlink(missing_ok=True)
 
@@ -120,7 +122,7 @@ def start_local_ray(*, cpus: float, temp_dir: str | None = None, record: bool = 
 def authenticate() -> None:
     """Switches token authentication on as `ray.init()` does for a Ray of its own.
 
-    The token is in ~/.ray/auth_token and is made when it is missing. RAY_AUTH_MODE, if set, decides.
+    The token is in ~/.ray/auth_token, made when it is missing. RAY_AUTH_MODE, if set, decides.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)  # it would warn that it is on
     enable_token_auth_by_default()
@@ -176,6 +178,16 @@ def _process(pid: int) -> psutil.Process | None:
     return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
 
 
+def _session(leader: int) -> list[psutil.Process]:
+    """Everything that Ray started: `ray start` leads a POSIX session, and nobody leaves it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(OSError):
+            if os.getsid(process.pid) == leader:
+                found.append(process)
+    return found
+
+
 def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline_s = time.monotonic() + START_LIMIT.total_seconds()
     while time.monotonic() < deadline_s:
@@ -186,4 +198,4 @@ def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:
             lines = [line for line in said.splitlines() if line.strip()]
             raise EnvironmentProblem(f"Ray did not start: {lines[-1] if lines else 'no word'}")
         time.sleep(POLL_S)
-    raise EnvironmentProblem(f"Ray did not start within {START_LIMIT.seconds} s")
+    raise EnvironmentProblem(f"Ray did not start within {START_LIMIT.total_seconds():g} s")

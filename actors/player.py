@@ -8,6 +8,7 @@ first, and before that the WorkerSet is asked whether the game is still ours.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,6 +39,7 @@ from engine.spec import SearchRequest
 __all__ = ["Player", "Terms", "Unplayable"]
 
 ECHO_LIMIT = timedelta(seconds=5)
+LIMITED_PAUSE = timedelta(seconds=1)
 UNREAD_PAUSE = timedelta(milliseconds=1)
 GAME_MISSING_TRIES = 3
 """A game that has just started may be unknown for a moment."""
@@ -174,11 +176,12 @@ class Player:
         self._connection += 1
         connection = self._connection
         try:
-            async for line in self._link.lines():
-                self._received_s = self._loop.time()
-                event = None if line is None else self._event_of(line)
-                if event is not None:
-                    self._inbox.put_nowait(_FromStream(connection, event))
+            async with aclosing(self._link.lines()) as lines:
+                async for line in lines:
+                    self._received_s = self._loop.time()
+                    event = None if line is None else self._event_of(line)
+                    if event is not None:
+                        self._inbox.put_nowait(_FromStream(connection, event))
         except LichessError as error:
             self._lost(connection, error)
 
@@ -206,10 +209,10 @@ class Player:
         if isinstance(error, Refused) and self._failures >= GAME_MISSING_TRIES:
             self._inbox.put_nowait(Unplayable(str(error)))
             return
-        after = error.retry_after if isinstance(error, RateLimited) else None
+        if isinstance(error, RateLimited):
+            self._pause = error.retry_after or self._limited_pause(self._failures)
         self._scorebook.lost_stream(is_limited=isinstance(error, RateLimited))
         self._log.warning(names.STREAM_LOST, why=str(error), failures=self._failures)
-        self._pause = after
         self._inbox.put_nowait(_FromStream(connection, words.StreamLost()))
 
     def _resync(self) -> None:
@@ -225,6 +228,10 @@ class Player:
         pause = pause or next_delay(self._failures, self._terms.draw())
         await asyncio.sleep(pause.total_seconds())
         await self._read()
+
+    def _limited_pause(self, attempt: int) -> timedelta:
+        """Lichess named no time: a minute would cost the game, so from a second on, doubling."""
+        return LIMITED_PAUSE + next_delay(attempt + 2, self._terms.draw())
 
     # The engine.
 
@@ -276,7 +283,9 @@ class Player:
         self._inbox.put_nowait(words.Answered(ply=ply, outcome=outcome))
 
     def _post_again(self, again: words.PostAgain) -> None:
-        delay = again.after or next_delay(again.attempt, self._terms.draw())
+        delay = next_delay(again.attempt, self._terms.draw())
+        if again.is_limited:
+            delay = again.after or self._limited_pause(again.attempt)
         self._later(delay, _PostNow(again.ply, again.uci))
 
     # What has no position needs a fresh word of the WorkerSet.

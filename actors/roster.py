@@ -5,6 +5,7 @@ the moment when it decides it, so that two plans never see the same standby free
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -86,15 +87,16 @@ class Roster:
         member.progress = told.progress
         if member.phase is not ActorPhase.STARTING:
             return
-        member.phase = ActorPhase(told.phase)
         member.since = now
         if told.phase == "playing" and told.game is not None:
             game = self.hear_of(GameNews(game=told.game))
-            if game is None:
+            if game is None or self.owner_of(game.id) is not None:
+                member.phase = ActorPhase.ENDING  # it is over, or somebody else has it by now
                 return
             member.game, member.epoch = game.id, told.epoch
             game.epoch = max(game.epoch, told.epoch)
             game.takeovers = max(game.takeovers, told.takeovers)
+        member.phase = ActorPhase(told.phase)
 
     def assign(self, game_id: GameId, name: ActorName, now: timedelta) -> Member:
         """The game is this actor's from now on, and nobody else's."""
@@ -149,10 +151,15 @@ class Roster:
             for member in self.members.values()
         )
 
-    def pulses(self) -> list[Pulse]:
-        """When each busy member was last heard."""
+    def pulses(self, healthy: Collection[NodeId]) -> list[Pulse]:
+        """When each busy member was last heard; Ray calls the nodes that are not healthy lost."""
         return [
-            Pulse(actor=member.name, heard=member.heard, playing_since=member.since)
+            Pulse(
+                actor=member.name,
+                heard=member.heard,
+                playing_since=member.since,
+                is_condemned=member.node not in healthy,
+            )
             for member in self.members.values()
             if member.phase is ActorPhase.PLAYING
         ]

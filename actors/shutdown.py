@@ -4,10 +4,12 @@ Used by `/shutdown`, `crabstick down` and an upgrade, so the order stands in one
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import ray
 from ray import serve
+from ray.serve.exceptions import RayServeException
 
 from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor
@@ -73,4 +75,5 @@ async def _give_up(actor: Handle) -> bool:
 
 async def end_http(namespace: str) -> None:
     """Takes the bot's endpoints off Ray Serve; other applications stay."""
-    await asyncio.to_thread(serve.delete, namespace)
+    with suppress(RayServeException):  # Serve does not run: nothing to take off
+        await asyncio.to_thread(serve.delete, namespace)

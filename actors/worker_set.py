@@ -9,8 +9,10 @@ written without one in between.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from actors.crew import Crew
@@ -21,7 +23,7 @@ from actors.roster import Roster
 from actors.runtime import ActorSilent, RayRuntime, Runtime
 from actors.stall import StallWatch
 from actors.statistics import statistics
-from crabstick.errors import CrabstickError
+from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.lichess.client import open_lichess
 from crabstick.lichess.game_link import open_games
 from crabstick.lichess.port import LichessPort
@@ -101,7 +103,12 @@ class WorkerSet:
 
     async def describe(self, _message: Packed) -> Packed:
         """Who runs here: the fingerprint tells `up` whether anything has to change."""
-        return {"v": 1, "fingerprint": self._birth.fingerprint, "bot": self._birth.bot}
+        return {
+            "v": 1,
+            "fingerprint": self._birth.fingerprint,
+            "bot": self._birth.bot,
+            "pid": os.getpid(),
+        }
 
     async def game_started(self, message: Packed) -> None:
         """EventListener: a game runs. Idempotent; told again whenever the event stream opens."""
@@ -132,12 +139,15 @@ class WorkerSet:
         """Anyone: what happened since the last report."""
         report = Report.read(message)
         for metric, label, by in report.counts:
-            self._ledger.inc(metric, label, by)
+            with suppress(InvariantBroken):  # a newer actor may count what we do not know
+                self._ledger.inc(metric, label, by)
         for metric, value in report.gauges:
-            self._ledger.set(metric, value)
+            with suppress(InvariantBroken):
+                self._ledger.set(metric, value)
         for metric, seconds in report.samples:
-            self._ledger.observe(metric, seconds)
-            self._mirror.observe(metric, seconds)
+            with suppress(InvariantBroken):
+                self._ledger.observe(metric, seconds)
+                self._mirror.observe(metric, seconds)
 
     async def statistics(self, _message: Packed) -> Packed:
         """Everything that `/metrics`, `/games`, `status` and the live table show."""
@@ -211,8 +221,9 @@ class WorkerSet:
     def _suspect(self, now: timedelta) -> None:
         self._stall.take()
         stalled_s = self._stall.last_stall_s
+        healthy = {node.id for node in self._nodes if not node.is_draining}
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        for name in suspects(self._roster.pulses(), now=now, own_stall=own_stall):
+        for name in suspects(self._roster.pulses(healthy), now=now, own_stall=own_stall):
             member = self._roster.members[name]
             if not member.is_suspect:
                 member.is_suspect = True

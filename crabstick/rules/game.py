@@ -178,9 +178,9 @@ def _answered(play: Play, event: Answered) -> Step:
         case RefusedPost(why=why):
             return _refused(play, why)
         case Limited(retry_after=after):
-            return _again(play, after)
+            return _again(play, is_limited=True, after=after)
         case Unanswered() | Denied():
-            return _again(play, None)
+            return _again(play)
 
 
 def _refused(play: Play, why: str) -> Step:
@@ -191,8 +191,14 @@ def _refused(play: Play, why: str) -> Step:
     return afresh, (Resync(),)
 
 
-def _again(play: Play, after: timedelta | None) -> Step:
-    again = PostAgain(ply=play.ply, uci=play.chosen or "", attempt=play.attempts, after=after)
+def _again(play: Play, *, is_limited: bool = False, after: timedelta | None = None) -> Step:
+    again = PostAgain(
+        ply=play.ply,
+        uci=play.chosen or "",
+        attempt=play.attempts,
+        is_limited=is_limited,
+        after=after,
+    )
     return replace(play, attempts=play.attempts + 1), (again,)
 
 

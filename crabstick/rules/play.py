@@ -169,12 +169,14 @@ class Post:
 class PostAgain:
     """Send the same move again after a pause.
 
-    `attempt` counts from 0; `after` is what Lichess asked for, None when it did not say.
+    `attempt` counts from 0. `is_limited` tells a 429 from a lost answer; `after` is what Lichess
+    then asked for, None when it did not say.
     """
 
     ply: int
     uci: str
     attempt: int
+    is_limited: bool = False
     after: timedelta | None = None
 
 

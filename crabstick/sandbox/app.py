@@ -32,7 +32,9 @@ class SandboxApp:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         routes = [route(sandbox, endpoint) for endpoint in (*_API, *routes_admin.ENDPOINTS)]
-        self._router = Router(routes, default=_nothing_here, lifespan=self._lifespan)
+        self._router = Router(
+            routes, default=_nothing_here, lifespan=self._lifespan, redirect_slashes=False
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (or the start and the end of the server)."""

@@ -22,6 +22,7 @@ __all__ = ["accept", "cancel", "create", "decline", "expire", "incoming", "liste
 
 _MOST_GAMES = 200
 _MOST_SHOWN = 50
+_MANY_WAITING = 5
 _FORGOTTEN_AFTER_MS = 3 * 3600 * 1000
 _COST_HUMAN = 5
 
@@ -126,7 +127,7 @@ def listed(world: World, account: Account) -> tuple[list[Challenge], list[Challe
 def incoming(world: World, user_id: str) -> list[Challenge]:
     """List what an opening event stream shows: created, for me, real-time ones first if many."""
     waiting, _ = listed(world, world.accounts[user_id])
-    if len(waiting) > 5:  # noqa: PLR2004  (Lichess's own number)
+    if len(waiting) > _MANY_WAITING:
         waiting.sort(key=lambda made: not made.terms.is_real_time)
     return waiting[:_MOST_SHOWN]
 

@@ -115,23 +115,23 @@ class TurnClock:
 class NoClock:
     """The clock of an unlimited game: it never runs."""
 
-    def left_ms(self, color: chess.Color, now_ms: float) -> int:  # noqa: ARG002  (one protocol)
+    def left_ms(self, _color: chess.Color, _now_ms: float) -> int:
         """Everybody has for ever."""
         return UNLIMITED_MS
 
-    def started(self, color: chess.Color, now_ms: float) -> "NoClock":  # noqa: ARG002  (one protocol)
+    def started(self, _color: chess.Color, _now_ms: float) -> "NoClock":
         """Nothing starts."""
         return self
 
-    def pressed(self, now_ms: float) -> "NoClock":  # noqa: ARG002  (one protocol)
+    def pressed(self, _now_ms: float) -> "NoClock":
         """Nothing is charged."""
         return self
 
-    def stopped(self, now_ms: float) -> "NoClock":  # noqa: ARG002  (one protocol)
+    def stopped(self, _now_ms: float) -> "NoClock":
         """Nothing stops."""
         return self
 
-    def flagged(self, now_ms: float) -> bool:  # noqa: ARG002  (one protocol)
+    def flagged(self, _now_ms: float) -> bool:
         """Nobody flags."""
         return False
 

@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 _HALF_MOVES_TO_DRAW = 100
+_THREEFOLD = 3
+_FIVEFOLD = 5
 _EARLIEST_DRAW_PLY = 60
 
 
@@ -39,7 +41,8 @@ def by_the_board(game: Game) -> Ending | None:
     if board.is_insufficient_material() or board.halfmove_clock >= _HALF_MOVES_TO_DRAW:
         return Ending(DRAW)
     repeated = game.seen[position_key(board)]
-    if repeated >= 5 or (repeated >= 3 and game.has_bot and is_drawable(game)):  # noqa: PLR2004
+    early = repeated >= _THREEFOLD and game.has_bot and is_drawable(game)
+    if repeated >= _FIVEFOLD or early:
         return Ending(DRAW)
     return None
 
@@ -59,7 +62,7 @@ def can_mate(game: Game, color: chess.Color) -> bool:
 
 def is_threefold(game: Game) -> bool:
     """Tell whether the position was there three times."""
-    return game.seen[position_key(game.board)] >= 3  # noqa: PLR2004  (threefold)
+    return game.seen[position_key(game.board)] >= _THREEFOLD
 
 
 def is_drawable(game: Game) -> bool:

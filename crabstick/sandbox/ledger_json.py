@@ -13,13 +13,17 @@ from crabstick.sandbox.state import Challenge, Game
 __all__ = ["games_json", "ledger_json"]
 
 
-def ledger_json(sandbox: Sandbox) -> dict[str, Json]:
-    """Show everything, oldest first."""
+def ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]:
+    """Show everything, oldest first; of games only one, if wanted."""
     world, now_ms = sandbox.world, sandbox.now_ms()
     streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
     return {
         "now_ms": round(now_ms, 3),
-        "games": [_game(game, now_ms) for game in world.games.values()],
+        "games": [
+            _game(game, now_ms)
+            for game in world.games.values()
+            if game_id is None or game.id == game_id
+        ],
         "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
         "refused_moves": world.ledger.refused_rows(),
         "requests": world.ledger.request_rows(),

@@ -7,18 +7,18 @@ policy and after a think time. It never resigns, and opens its streams anew when
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import aiohttp
-import chess
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.policies import Policy
+from crabstick.sandbox.scoresheet import Result, ScoreSheet, result_of
 
 __all__ = ["Declined", "Delay", "Opponent", "Player", "Result", "no_delay", "play", "think_time"]
 
@@ -43,15 +43,6 @@ class Player:
     delay: Delay
     accepts: bool = False
     """Whether it accepts every challenge that it gets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How a game ended."""
-
-    game_id: str
-    status: str
-    winner: Literal["white", "black"] | None
 
 
 class Declined(EnvironmentProblem):
@@ -79,7 +70,7 @@ def think_time(mean: timedelta, spread: float, rng: random.Random) -> Delay:
 
 
 class Opponent:
-    """Plays under one account; use it with `async with`.
+    """Plays under one account; use it with `async with`, and one of them for each account.
 
     Args:
         url: the server.
@@ -130,6 +121,9 @@ class Opponent:
     async def challenge(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> str:
         """Challenge a player and return the id of challenge and game.
 
+        While the same player has not answered an earlier challenge, Lichess drops that one
+        without a word, and nobody hears of it again.
+
         Args:
             target: the player's name.
             clock: limit and increment.
@@ -145,10 +139,13 @@ class Opponent:
             "color": color,
             "rated": "false",
         }
-        async with self._http.post(f"/api/challenge/{target}", data=form) as response:
-            answer = await response.json()
-            if response.status != _OK:
-                raise EnvironmentProblem(f"no challenge to {target}: {answer['error']}")
+        try:
+            async with self._http.post(f"/api/challenge/{target}", data=form) as response:
+                answer = await response.json()
+        except aiohttp.ClientError as error:
+            raise EnvironmentProblem(f"no challenge to {target}: {error}") from None
+        if response.status != _OK:
+            raise EnvironmentProblem(f"no challenge to {target}: {answer['error']}")
         return str(answer["id"])
 
     async def wait_result(self, game_id: str) -> Result:
@@ -193,6 +190,10 @@ class Opponent:
                         self._spawn(self._consider(challenge))
                     case {"type": "challengeDeclined" | "challengeCanceled", "challenge": ended}:
                         self._fail(ended)
+                    case {"type": "gameFinish", "game": finished}:
+                        self._finish(result_of(finished))
+                    case _:
+                        pass
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
     async def _consider(self, challenge: Mapping[str, Any]) -> None:
@@ -200,7 +201,8 @@ class Opponent:
         mine = challenge["destUser"]["id"] == self._player.name.lower()
         if mine and self._player.accepts:
             with suppress(aiohttp.ClientError, TimeoutError):
-                await self._http.post(f"/api/challenge/{challenge['id']}/accept")
+                async with self._http.post(f"/api/challenge/{challenge['id']}/accept"):
+                    pass
 
     def _fail(self, challenge: Mapping[str, Any]) -> None:
         result = self._result(challenge["id"])
@@ -209,23 +211,27 @@ class Opponent:
             result.set_exception(Declined(f"challenge {challenge['id']}: {reason}"))
             result.exception()  # whoever waits still gets it; nobody has to
 
+    def _finish(self, over: Result) -> None:
+        result = self._result(over.game_id)
+        if not result.done():
+            result.set_result(over)
+
     async def _play_game(self, start: Mapping[str, Any]) -> None:
         """Play one game to its end, over as many streams as it takes."""
-        game = _Board(start["gameId"], mine=start["color"] == "white")
+        game = ScoreSheet(start["gameId"], mine=start["color"] == "white")
         path = f"/api/bot/game/stream/{game.id}"
         while True:
-            async for line in self._lines(path):
-                over = game.read(line)
-                if over is not None:
-                    result = self._result(game.id)
-                    if not result.done():
-                        result.set_result(over)
-                    return
-                if game.is_my_turn:
-                    await self._move(game)
+            async with aclosing(self._lines(path)) as lines:
+                async for line in lines:
+                    over = game.read(line)
+                    if over is not None:
+                        self._finish(over)
+                        return
+                    if game.is_my_turn:
+                        await self._move(game)
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
-    async def _move(self, game: "_Board") -> None:
+    async def _move(self, game: ScoreSheet) -> None:
         """Think, and send one move until the server has answered."""
         move = self._player.policy(game.board)
         game.mark_answered()
@@ -240,7 +246,7 @@ class Opponent:
                         return
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
-    async def _lines(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def _lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         """Read one stream until it ends, in whatever way."""
         with suppress(aiohttp.ClientError, TimeoutError):
             async with self._http.get(path) as response:
@@ -250,51 +256,6 @@ class Opponent:
                 async for text in response.content:
                     if text.strip():
                         yield json.loads(text)
-
-
-class _Board:
-    """A game as its stream tells it."""
-
-    def __init__(self, game_id: str, *, mine: chess.Color) -> None:
-        self.id = game_id
-        self.board = chess.Board()
-        self._answered_ply = -1
-        """The ply at which we sent our last move; a second line there asks for no second move."""
-        self._mine = mine
-        self._played: list[str] = []
-
-    @property
-    def is_my_turn(self) -> bool:
-        """Whether a move is due from us."""
-        mine = self.board.turn is self._mine and self._answered_ply != len(self._played)
-        return mine and any(self.board.generate_legal_moves())
-
-    def mark_answered(self) -> None:
-        """Note that a move is on its way."""
-        self._answered_ply = len(self._played)
-
-    def read(self, line: Mapping[str, Any]) -> Result | None:
-        """Take in a line; tells the result when the game is over."""
-        kind = line.get("type")
-        if kind == "gameFull":
-            fen = line["initialFen"]
-            self.board = chess.Board(
-                chess.STARTING_FEN if fen == "startpos" else fen,
-                chess960=line["variant"]["key"] == "chess960",
-            )
-            self._played = []
-            self._answered_ply = -1
-            return self._update(line["state"])
-        return self._update(line) if kind == "gameState" else None
-
-    def _update(self, state: Mapping[str, Any]) -> Result | None:
-        moves = state["moves"].split()
-        for uci in moves[len(self._played) :]:
-            self.board.push_uci(uci)
-        self._played = moves
-        if state["status"] in {"created", "started"}:
-            return None
-        return Result(game_id=self.id, status=state["status"], winner=state.get("winner"))
 
 
 async def play(

@@ -9,8 +9,8 @@ from crabstick.sandbox.wire import OK, AnyReply, Call, Reply
 __all__ = ["ENDPOINTS"]
 
 
-def _ledger(sandbox: Sandbox, _call: Call) -> AnyReply:
-    return Reply.of(ledger_json(sandbox))
+def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
+    return Reply.of(ledger_json(sandbox, call.query.get("game")))
 
 
 def _games(sandbox: Sandbox, _call: Call) -> AnyReply:

@@ -24,6 +24,7 @@ __all__ = ["Challenge", "Game", "Seat", "World", "position_key"]
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 8
 _PLAYER_ID_LENGTH = 4
+_BOTH_MOVED_PLY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ class Game:
     @property
     def both_moved(self) -> bool:
         """Whether two moves were played: from then on the clock runs and nothing is aborted."""
-        return self.ply >= 2  # noqa: PLR2004  (one move each)
+        return self.ply >= _BOTH_MOVED_PLY
 
     @property
     def is_abortable(self) -> bool:
@@ -175,7 +176,7 @@ class World:
 
     def draw_color(self) -> chess.Color:
         """Flip a coin for a random colour."""
-        return self._rng.random() < 0.5  # noqa: PLR2004  (a fair coin)
+        return self._rng.choice(chess.COLORS)
 
     def draw_960(self) -> str:
         """Draw one of the 960 start positions, as a FEN."""

@@ -178,6 +178,9 @@ class Hub:
         if stream not in siblings:
             return
         siblings.remove(stream)
+        if not siblings:
+            index, key = self._place(stream.reader)
+            del index[key]
         stream.why = stream.why or "left"
         now_ms = self._now_ms()
         self._world.ledger.ended_streams.append(stream.record(now_ms))
@@ -217,13 +220,17 @@ class Hub:
         return [stream for stream in streams if stream.reader.color is line.reader]
 
     def _siblings(self, reader: Reader) -> list[Stream]:
+        index, key = self._place(reader)
+        return index.setdefault(key, [])
+
+    def _place(self, reader: Reader) -> tuple[dict[str, list[Stream]], str]:
         match reader.kind:
             case "event":
-                return self._by_user.setdefault(reader.user_id, [])
+                return self._by_user, reader.user_id
             case "game":
-                return self._by_game.setdefault(reader.game_id, [])
+                return self._by_game, reader.game_id
             case "challenge":
-                return self._by_challenge.setdefault(reader.challenge_id, [])
+                return self._by_challenge, reader.challenge_id
 
 
 def _push(streams: Iterable[Stream], line: Line, now_ms: float) -> None:

@@ -35,9 +35,10 @@ class RunningSandbox:
         """Give a token of a player."""
         return self.accounts.token_of(name)
 
-    def ledger(self) -> dict[str, Any]:
-        """Read everything that happened."""
-        ledger: dict[str, Any] = self._admin("GET", "/sandbox/ledger")
+    def ledger(self, game_id: str | None = None) -> dict[str, Any]:
+        """Read everything that happened; of games only one, if wanted."""
+        query = "" if game_id is None else f"?game={game_id}"
+        ledger: dict[str, Any] = self._admin("GET", f"/sandbox/ledger{query}")
         return ledger
 
     def games(self) -> list[dict[str, Any]]:

@@ -148,10 +148,13 @@ def test_the_search_is_forgotten_when_the_game_has_moved_on() -> None:
         (Posted(), WatchEcho(ply=0)),
         (Unanswered(why="reset"), PostAgain(ply=0, uci="e2e4", attempt=0)),
         (Denied(why="token"), PostAgain(ply=0, uci="e2e4", attempt=0)),
-        (Limited(retry_after=None), PostAgain(ply=0, uci="e2e4", attempt=0)),
+        (
+            Limited(retry_after=None),
+            PostAgain(ply=0, uci="e2e4", attempt=0, is_limited=True),
+        ),
         (
             Limited(retry_after=timedelta(seconds=2)),
-            PostAgain(ply=0, uci="e2e4", attempt=0, after=timedelta(seconds=2)),
+            PostAgain(ply=0, uci="e2e4", attempt=0, is_limited=True, after=timedelta(seconds=2)),
         ),
         (RefusedPost(why="Not your turn"), Resync()),
     ],

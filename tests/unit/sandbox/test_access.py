@@ -6,8 +6,10 @@ from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import default_accounts
 from crabstick.sandbox.refusals import Refusal
 
+MINE = "crabstick_token"
 
-def headers(token: str = "crabstick_token", agent: str = "bot/1") -> dict[bytes, bytes]:  # noqa: S107
+
+def headers(token: str = MINE, agent: str = "bot/1") -> dict[bytes, bytes]:
     return {b"authorization": f"Bearer {token}".encode(), b"user-agent": agent.encode()}
 
 

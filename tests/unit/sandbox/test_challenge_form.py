@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.challenge_form import read_terms
@@ -67,6 +67,7 @@ def test_a_mistake_is_named_twice(form: dict[str, str], field: str) -> None:
     assert body["error"] == {field: body[field]}
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0, 15, 30, 45, 60, 90, 120, 10_800]), st.integers(1, 60))
 def test_every_documented_clock_is_allowed(limit_s: int, increment_s: int) -> None:
     terms = read_terms({"clock.limit": str(limit_s), "clock.increment": str(increment_s)})

@@ -97,7 +97,7 @@ def test_declining_tells_both_sides_why() -> None:
         assert event["challenge"]["declineReason"].startswith("This time control is too fast")
         assert "compat" not in event
     assert outgoing[-1] == ChallengeDone(challenge.id, "declined")
-    with pytest.raises(Refusal, match="The challenge has been declined."):
+    with pytest.raises(Refusal, match=r"The challenge has been declined\."):
         accept(world, challenge)
 
 
@@ -114,7 +114,7 @@ def test_canceling_tells_both_sides() -> None:
     outgoing = challenges.cancel(world, world.accounts["sparring1"], challenge.id, NOON_MS)
     (event,) = events(outgoing, "crabstick")
     assert (event["type"], event["challenge"]["status"]) == ("challengeCanceled", "canceled")
-    with pytest.raises(Refusal, match="The challenge has been canceled."):
+    with pytest.raises(Refusal, match=r"The challenge has been canceled\."):
         accept(world, challenge)
 
 

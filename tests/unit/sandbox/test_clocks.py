@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import chess
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.clocks import UNLIMITED_MS, ChessClock, new_clock
@@ -18,6 +18,7 @@ def a_clock(*, limit_s: int = 60, increment_s: int = 0) -> ChessClock:
     return clock
 
 
+@settings(deadline=None)
 @given(THINK_TIMES_MS, st.integers(0, 60))
 def test_no_side_ever_has_less_than_nothing(times_ms: list[float], increment_s: int) -> None:
     clock = a_clock(increment_s=increment_s).started(chess.WHITE, NOON_MS)
@@ -29,6 +30,7 @@ def test_no_side_ever_has_less_than_nothing(times_ms: list[float], increment_s: 
         clock = clock.pressed(now_ms)
 
 
+@settings(deadline=None)
 @given(THINK_TIMES_MS)
 def test_without_increment_the_clocks_lose_what_was_thought_and_nothing_else(
     times_ms: list[float],
@@ -43,6 +45,7 @@ def test_without_increment_the_clocks_lose_what_was_thought_and_nothing_else(
     assert thought_ms - 10 * (len(times_ms) + 1) <= lost_ms <= thought_ms + 1
 
 
+@settings(deadline=None)
 @given(THINK_TIMES_MS, st.integers(0, 60))
 def test_what_is_left_is_always_a_multiple_of_ten(times_ms: list[float], increment_s: int) -> None:
     clock = a_clock(limit_s=3_600, increment_s=increment_s).started(chess.BLACK, NOON_MS)
@@ -51,6 +54,7 @@ def test_what_is_left_is_always_a_multiple_of_ten(times_ms: list[float], increme
         assert clock.left_ms(chess.WHITE, NOON_MS + time_ms) % 10 == 0
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=0, max_value=200_000))
 def test_the_flag_falls_exactly_when_nothing_is_left(time_ms: float) -> None:
     clock = a_clock().started(chess.WHITE, NOON_MS)
@@ -100,6 +104,8 @@ def test_a_correspondence_turn_counts_in_whole_seconds() -> None:
 
 def test_an_unlimited_game_has_no_end() -> None:
     clock = new_clock(None, None)
-    assert clock.started(chess.WHITE, 0).pressed(0).stopped(0).left_ms(True, 0) == UNLIMITED_MS
+    assert (
+        clock.started(chess.WHITE, 0).pressed(0).stopped(0).left_ms(chess.WHITE, 0) == UNLIMITED_MS
+    )
     assert not clock.flagged(NOON_MS)
     assert clock.increment_ms() == 0

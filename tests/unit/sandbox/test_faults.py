@@ -1,12 +1,14 @@
 """Faults: which calls and streams they strike, how often, and how nonsense is refused."""
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from crabstick.sandbox.faults import Faults, LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.refusals import Refusal
-from crabstick.sandbox.streams import Hub, Reader
+from crabstick.sandbox.streams import Hub, Reader, Stream
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
 
 MOVE = ("move", "POST", "/api/bot/game/abcdefgh/move/e2e4")
@@ -17,9 +19,8 @@ def some_faults() -> Faults:
     return Faults(["move", "event-stream", "game-stream", "account"])
 
 
-def arm(faults: Faults, hub: Hub | None = None, **fields: object) -> dict[str, int]:
-    body = json.dumps(fields).encode()
-    return faults.arm(body, hub or Hub(a_world(), lambda: NOON_MS), NOON_MS)  # type: ignore[return-value]
+def arm(faults: Faults, streams: Iterable[Stream] = (), /, **fields: object) -> Any:
+    return faults.arm(json.dumps(fields).encode(), streams, NOON_MS)
 
 
 def test_a_fault_strikes_as_often_as_it_says() -> None:
@@ -100,16 +101,17 @@ def test_what_is_no_json_is_refused() -> None:
         some_faults().arm(b"{", [], NOON_MS)
 
 
-def open_two(hub: Hub) -> tuple[Reader, Reader]:
+def two_readers() -> tuple[Reader, Reader]:
     game = a_game(a_world())
-    event = Reader(kind="event", user_id="crabstick", token="t", user_agent="")  # noqa: S106
-    play = Reader(kind="game", user_id="crabstick", token="t", user_agent="", game=game)  # noqa: S106
+    user_id = "crabstick"
+    event = Reader(kind="event", user_id=user_id, token=user_id, user_agent="")
+    play = Reader(kind="game", user_id=user_id, token=user_id, user_agent="", game=game)
     return event, play
 
 
 def test_a_cut_ends_the_streams_it_names_and_tells_how_many() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
-    event, play = (hub.open(reader, []) for reader in open_two(hub))
+    event, play = (hub.open(reader, []) for reader in two_readers())
     answer = arm(some_faults(), hub, kind="cut", endpoint="game-stream")
     assert answer == {"fault": 1, "streams": 1}
     assert (event.why, play.why) == (None, "cut")
@@ -117,19 +119,21 @@ def test_a_cut_ends_the_streams_it_names_and_tells_how_many() -> None:
 
 def test_a_reset_tears_instead_of_ending() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
-    event, _ = (hub.open(reader, []) for reader in open_two(hub))
+    event, _ = (hub.open(reader, []) for reader in two_readers())
     arm(some_faults(), hub, kind="cut", how="reset")
     assert (event.why, event.is_reset) == ("reset", True)
 
 
 def test_silence_lasts_until_it_is_healed() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
-    event, play = (hub.open(reader, []) for reader in open_two(hub))
+    event, play = (hub.open(reader, []) for reader in two_readers())
     faults = some_faults()
     number = arm(faults, hub, kind="silence", endpoint="event-stream")["fault"]
     assert event.silent_until_ms == float("inf")
     assert play.silent_until_ms == 0
-    assert [fault["kind"] for fault in faults.armed(NOON_MS)] == ["silence"]  # type: ignore[index]
+    assert faults.armed(NOON_MS) == [
+        {"fault": number, "kind": "silence", "endpoint": "event-stream", "new_streams": False}
+    ]
     faults.heal(hub, number)
     assert event.silent_until_ms == 0
     assert faults.armed(NOON_MS) == []
@@ -139,10 +143,10 @@ def test_silence_can_take_the_streams_that_open_later_too() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
     faults = some_faults()
     arm(faults, hub, kind="silence", new_streams=True, seconds=5)
-    stream = hub.open(open_two(hub)[0], [])
+    stream = hub.open(two_readers()[0], [])
     faults.greet(stream, NOON_MS)
     assert stream.silent_until_ms == NOON_MS + 5_000
-    later = hub.open(open_two(hub)[1], [])
+    later = hub.open(two_readers()[1], [])
     faults.greet(later, NOON_MS + 6_000)
     assert later.silent_until_ms == 0
 

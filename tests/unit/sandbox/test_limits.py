@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.limits import Limit, Limits
@@ -48,6 +48,7 @@ def test_switched_off_limits_let_everything_pass() -> None:
     assert limits.wait_s(THREE_A_MINUTE, "me", 0) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=60))
 def test_no_minute_sees_more_than_two_windows_of_calls(seconds: list[int]) -> None:
     limits = Limits()

@@ -9,6 +9,9 @@ from crabstick.sandbox.state import Game, World
 from crabstick.sandbox.streams import BUFFERED_LINES, Hub, Line, Reader, Stream, StreamKind
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
 
+ONE, TWO = "one", "two"
+"""Tokens."""
+
 
 class Noon:
     """A clock that tests move."""
@@ -28,7 +31,7 @@ def a_reader(  # noqa: PLR0913  (a builder)
     kind: StreamKind = "event",
     *,
     user_id: str = "crabstick",
-    token: str = "one",  # noqa: S107  (a test's)
+    token: str = ONE,
     user_agent: str = "agent/1",
     game: Game | None = None,
     color: chess.Color = chess.WHITE,
@@ -53,7 +56,7 @@ def test_a_slow_reader_loses_the_oldest_lines() -> None:
 def test_a_second_event_stream_of_the_same_token_ends_the_first() -> None:
     hub = a_hub(a_world())
     first = hub.open(a_reader(), [])
-    other = hub.open(a_reader(token="two"), [])
+    other = hub.open(a_reader(token=TWO), [])
     second = hub.open(a_reader(user_agent="agent/2"), [])
     assert (first.why, other.why, second.why) == ("replaced", None, None)
 
@@ -98,9 +101,9 @@ def test_a_challenge_stream_ends_with_the_outcome() -> None:
     reader = Reader(
         kind="challenge",
         user_id="a",
-        token="t",
+        token=ONE,
         user_agent="",
-        challenge_id="abcdefgh",  # noqa: S106
+        challenge_id="abcdefgh",
     )
     stream = hub.open(reader, [])
     assert hub.is_watched("abcdefgh")

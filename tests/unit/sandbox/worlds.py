@@ -19,8 +19,12 @@ NOON_MS = 1_800_000_000_000.0
 """When every game of these tests begins."""
 
 
+def seeded(number: int) -> random.Random:
+    return random.Random(number)  # noqa: S311  (chance that repeats)
+
+
 def a_world(options: Options | None = None, accounts: Accounts | None = None) -> World:
-    return World(accounts or default_accounts(), options or Options(), random.Random(1))
+    return World(accounts or default_accounts(), options or Options(), seeded(1))
 
 
 def terms(  # noqa: PLR0913  (a builder)

@@ -1,0 +1,138 @@
+"""`python -m benchmarks.moves`: what a move costs, with an instant engine, by games at once.
+
+A local Lichess, a Ray of its own for each number of games, and opponents that think for a second.
+Every challenge finds a standby that is warm, and none starts while games run, so the figures are
+those of the way from a stream line to our POST. Times are the sandbox's own: from its writing of
+the opponent's move to the arrival of ours.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.meter import Meter
+from benchmarks.processes import Crew, machine
+from benchmarks.rounds import BOT, Round, play_round
+from benchmarks.stand import Stand, actor_pids, stand, wait_standbys
+from benchmarks.summaries import (
+    COLUMNS,
+    Row,
+    cells,
+    first_moves_ms,
+    moves_of,
+    overheads_ms,
+    spread,
+)
+from crabstick.errors import CrabstickError
+
+__all__ = ["main"]
+
+FOLDER = Path("bench-results")
+GAMES = (1, 8, 32)
+MOVES = 25
+GAP = timedelta(milliseconds=300)
+BURST_GAMES = 8
+BURST_MOVES = 4
+SETTLE_S = 3
+"""Measured before the first challenge: what actors use while nothing happens."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, shows the table and writes the JSON file; returns the exit status."""
+    options = _parse(arguments)
+    console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    facts = machine()
+    rows: list[Row] = []
+    try:
+        for games in options.games:
+            console.print(f"{games} at once: starting Ray, the bot and as many standbys …")
+            with stand(games) as ready:
+                rows += asyncio.run(_measure(ready, games, options.moves))
+    except CrabstickError as error:
+        console.print(f"bench: {error}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    console.print(_table(rows))
+    console.print(f"also in {_write(rows, facts)}", soft_wrap=True)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.moves", description=__doc__)
+    parser.add_argument("--games", type=int, nargs="+", default=list(GAMES), help="at once")
+    parser.add_argument("--moves", type=int, default=MOVES, help="of ours in each game")
+    return parser.parse_args(arguments)
+
+
+async def _measure(ready: Stand, games: int, moves: int) -> list[Row]:
+    """Games that begin one after the other; with eight of them, a burst as well."""
+    rows = [await _steady(ready, Round(games=games, moves=moves, gap=GAP))]
+    if games == BURST_GAMES:
+        rows.append(await _burst(ready, Round(games=games, moves=BURST_MOVES, gap=timedelta(0))))
+    return rows
+
+
+async def _steady(ready: Stand, plan: Round) -> Row:
+    await wait_standbys(plan.games)
+    meter = Meter(Crew.of(await actor_pids()))
+    await asyncio.sleep(SETTLE_S)
+    meter.note_idle()
+    ids = await play_round(ready.lichess, plan, on_all_started=meter.start, on_first_end=meter.stop)
+    ledger = ready.lichess.ledger()
+    games = [game for game in ledger["games"] if game["id"] in ids]
+    measured = moves_of(games, BOT, before_ms=meter.ended_ms)
+    in_window = sum(move["received_ms"] >= meter.began_ms for move in measured)
+    return Row(
+        label=str(plan.games),
+        overhead=spread(overheads_ms(measured)),
+        first_move=spread(first_moves_ms(ledger, games, BOT)),
+        costs=meter.costs(in_window),
+        ray_start_s=ready.ray_start_s,
+        bot_start_s=ready.bot_start_s,
+    )
+
+
+async def _burst(ready: Stand, plan: Round) -> Row:
+    """All challenges at the same moment."""
+    await wait_standbys(plan.games)
+    ids = await play_round(ready.lichess, plan)
+    ledger = ready.lichess.ledger()
+    games = [game for game in ledger["games"] if game["id"] in ids]
+    return Row(
+        label=f"{plan.games}, a burst",
+        overhead=spread(overheads_ms(moves_of(games, BOT))),
+        first_move=spread(first_moves_ms(ledger, games, BOT)),
+    )
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(title="what a move costs", title_justify="left", box=None)
+    for head, below in COLUMNS:
+        table.add_column(f"{head}\n{below}", justify="right")
+    for row in rows:
+        table.add_row(*cells(row))
+    return table
+
+
+def _write(rows: Sequence[Row], facts: dict[str, object]) -> Path:
+    at = datetime.now(UTC).replace(microsecond=0)
+    result = {"at": at.isoformat(), "machine": facts, "rows": [asdict(row) for row in rows]}
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"moves-{at:%Y%m%d-%H%M%S}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""What our processes use of this machine, and which machine that is."""
+
+import os
+import platform
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import psutil
+import ray
+
+from crabstick.errors import EnvironmentProblem
+
+__all__ = ["Crew", "machine"]
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """The EngineActors of a round; `of` finds the engine that each has as its child."""
+
+    actors: tuple[psutil.Process, ...]
+    engines: tuple[psutil.Process, ...]
+
+    @classmethod
+    def of(cls, actor_pids: Collection[int]) -> "Crew":
+        """The actors with these pids, and their engines."""
+        actors = tuple(psutil.Process(pid) for pid in actor_pids)
+        return cls(
+            actors=actors, engines=tuple(child for actor in actors for child in actor.children())
+        )
+
+    def cpu_s(self) -> tuple[float, float]:
+        """CPU seconds used so far, by all actors and by all engines."""
+        return _cpu_s(self.actors), _cpu_s(self.engines)
+
+    def uss_mb(self) -> tuple[float, float]:
+        """Memory that is an actor's, and an engine's, alone: the mean in MiB."""
+        return _uss_mb(self.actors), _uss_mb(self.engines)
+
+    @property
+    def size(self) -> int:
+        """How many actors there are."""
+        return len(self.actors)
+
+    def rest_of_ray(self) -> tuple[float, int]:
+        """USS in MiB and number of Ray's processes, without these actors and engines."""
+        ours = {process.pid for process in (*self.actors, *self.engines)}
+        head = _ray_head()
+        others = [one for one in (head, *head.children(recursive=True)) if one.pid not in ours]
+        return _uss_mb(others) * len(others), len(others)
+
+
+def machine() -> dict[str, object]:
+    """The facts that figures must be read with."""
+    return {
+        "cores": os.cpu_count(),
+        "cpu": _cpu_model(),
+        "memory_mb": psutil.virtual_memory().total // MIB,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "ray": ray.__version__,
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def _ray_head() -> psutil.Process:
+    for child in psutil.Process().children():
+        if "ray.scripts.scripts" in child.cmdline():
+            return child
+    raise EnvironmentProblem("our Ray is gone")
+
+
+def _cpu_s(processes: Sequence[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes]
+    return sum(one.user + one.system for one in times)
+
+
+def _uss_mb(processes: Sequence[psutil.Process]) -> float:
+    return fmean(one.memory_full_info().uss for one in processes) / MIB if processes else 0.0
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()

@@ -1,0 +1,123 @@
+"""The stand that a round is measured on: a Lichess, a Ray and a bot of its own, all actors warm."""
+
+import asyncio
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from actors.local_ray import free_port
+from actors.runtime import ask
+from actors.shutdown import playing_actors
+from benchmarks.rounds import BOT, CLOCK
+from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
+from crabstick.commands.up import bring_up, read_picture
+from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
+
+__all__ = ["Stand", "actor_pids", "stand", "wait_standbys"]
+
+NAMESPACE = "crabstick-bench"
+STANDBY_LIMIT = timedelta(seconds=300)
+ASK_LIMIT = timedelta(seconds=10)
+POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """What runs, and how long it took until it did."""
+
+    lichess: LocalLichess
+    ray_start_s: float
+    bot_start_s: float
+    """From a Ray that runs to the first actor on standby."""
+
+
+@contextmanager
+def stand(games: int) -> Iterator[Stand]:
+    """Starts a bot with a standby for each of `games`, and ends everything.
+
+    Ray gets no slot more than that: no actor can start while games run and disturb them.
+    """
+    players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
+    with local_lichess(players) as lichess, _instant_engine() as engine:
+        settings = _settings(games, lichess.url, engine)
+        began_s = time.monotonic()
+        with own_ray(_for_ray(settings), lichess.tokens[BOT]):
+            ray_s = time.monotonic()
+            bring_up(settings, BOT, Console(quiet=True))
+            asyncio.run(wait_standbys(1))
+            yield Stand(
+                lichess=lichess,
+                ray_start_s=ray_s - began_s,
+                bot_start_s=time.monotonic() - ray_s,
+            )
+
+
+async def wait_standbys(count: int) -> None:
+    """Returns when so many actors are warm.
+
+    Raises:
+        EnvironmentProblem: they did not start.
+    """
+    try:
+        async with asyncio.timeout(STANDBY_LIMIT.total_seconds()):
+            while True:
+                if await _standbys() >= count:
+                    return
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise EnvironmentProblem(f"{count} actors did not get warm") from None
+
+
+async def _standbys() -> int:
+    seen = await read_picture(NAMESPACE)
+    return sum(actor["phase"] == "standby" for actor in seen["actors"]) if seen else 0
+
+
+async def actor_pids() -> list[int]:
+    """The processes of the EngineActors that are warm; one that cannot start has no answer yet."""
+    handles = await playing_actors(NAMESPACE)
+    answers = [await ask(one.describe.remote({"v": 1}), ASK_LIMIT) for one in handles]
+    return [int(str(answer["pid"])) for answer in answers]
+
+
+@contextmanager
+def _instant_engine() -> Iterator[Path]:
+    """A program that plays at once: settings name an engine by a path, without arguments."""
+    with tempfile.TemporaryDirectory(prefix="crabstick-bench-") as folder:
+        program = Path(folder) / "instant-engine"
+        python = shlex.quote(sys.executable)
+        program.write_text(f"#!/bin/sh\nexec {python} -m engine.fake --mode instant\n")
+        program.chmod(0o755)
+        yield program
+
+
+def _settings(games: int, url: str, engine: Path) -> Settings:
+    limit, increment = CLOCK
+    return Settings.model_validate(
+        {
+            "lichess": {"url": url},
+            "engine": {"kind": "uci", "path": str(engine)},
+            "challenges": {
+                "max_games": games,
+                "max_initial_s": int(limit.total_seconds()),
+                "max_increment_s": int(increment.total_seconds()),
+            },
+            "cluster": {"standby": games, "namespace": NAMESPACE, "slot_memory_mb": 64},
+            "http": {"port": free_port()},
+        }
+    )
+
+
+def _for_ray(settings: Settings) -> Settings:
+    """`own_ray` counts slots for games and for standbys; here they are the same ones."""
+    cluster = settings.cluster.model_copy(update={"standby": 0})
+    return settings.model_copy(update={"cluster": cluster})

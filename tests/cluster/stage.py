@@ -1,0 +1,198 @@
+"""A bot on a real local Ray against a sandbox, and what a test may do to it."""
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from actors.connect import connect, disconnect
+from actors.deploy import birth_for, deploy, wait_heard
+from actors.local_ray import LocalRay, free_port, start_local_ray
+from actors.runtime import ask
+from actors.shutdown import find
+from crabstick.commands.up import read_picture
+from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.opponent import Opponent, Player, think_time
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.testing import RunningSandbox, running
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+
+BOT = "crabstick"
+NAMESPACE = "crabstick-test"
+OPPONENTS = tuple(f"sparring{number}" for number in range(1, 9))
+SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
+PATIENCE = timedelta(seconds=60)
+CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
+
+Picture = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The bot, its Lichess, its Ray, and the token that nobody may see."""
+
+    sandbox: RunningSandbox
+    ray: LocalRay
+    settings: Settings
+    token: str
+    temp_dir: Path
+
+    @property
+    def logs(self) -> Path:
+        """Where Ray keeps the logs of this session."""
+        return self.temp_dir / "session_latest" / "logs"
+
+    def opponent(self, number: int, *, think_ms: int = 200) -> Opponent:
+        """A sparring partner that moves at random."""
+        name = OPPONENTS[number]
+        rng = random.Random(number)  # noqa: S311 -- chess, not secrets
+        player = Player(
+            name=name,
+            token=self.sandbox.token(name),
+            policy=random_mover(rng),
+            delay=think_time(timedelta(milliseconds=think_ms), 0.4, rng),
+        )
+        return Opponent(self.sandbox.url, player)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """All log events of that name, of all processes."""
+        lines = (
+            line
+            for path in self.logs.glob("worker-*")
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+        )
+        return [json.loads(line) for line in lines if f'"{name}"' in line and line[0] == "{"]
+
+    def moves_meant(self) -> set[tuple[str, int, str]]:
+        """Every move that an actor was about to post: game, ply, UCI."""
+        return {
+            (entry["game_id"], entry["ply"], entry["move"])
+            for entry in self.events(names.MOVE_POSTING)
+        }
+
+    def moves_taken(self) -> set[tuple[str, int, str]]:
+        """Every move of ours that the server took: game, ply, UCI."""
+        return {
+            (game["id"], move["ply"], move["uci"])
+            for game in self.sandbox.ledger()["games"]
+            for move in game["moves"]
+            if move["by"] == BOT
+        }
+
+
+async def picture() -> Picture:
+    """What the WorkerSet says of itself, as soon as it says something."""
+    seen: Picture = await until(lambda: read_picture(NAMESPACE), lambda seen: seen is not None)
+    return seen
+
+
+async def until(
+    look: Callable[[], Awaitable[Any]],
+    is_right: Callable[[Any], bool],
+    patience: timedelta = PATIENCE,
+) -> Any:
+    """Looks again and again until the condition holds; fails with what was seen last."""
+    deadline_s = time.monotonic() + patience.total_seconds()
+    while True:
+        seen = await look()
+        if is_right(seen):
+            return seen
+        assert time.monotonic() < deadline_s, f"after {patience} still {seen}"
+        await asyncio.sleep(0.1)
+
+
+async def wait_standbys(count: int) -> Picture:
+    """Waits for that many warm actors."""
+    seen: Picture = await until(
+        picture,
+        lambda seen: sum(actor["phase"] == "standby" for actor in seen["actors"]) >= count,
+    )
+    return seen
+
+
+async def wait_ply(game_id: str, ply: int) -> dict[str, Any]:
+    """Waits until the game has that many plies, and returns its row."""
+
+    async def row() -> dict[str, Any]:
+        games = (await picture())["games"]
+        return next((game for game in games if game["id"] == game_id), {})
+
+    found: dict[str, Any] = await until(row, lambda game: game.get("ply", 0) >= ply)
+    return found
+
+
+async def describe(name: str) -> dict[str, Any]:
+    """What an actor says of itself."""
+    handle = await find(name, NAMESPACE)
+    assert handle is not None
+    return await ask(handle.describe.remote({"v": 1}), PATIENCE)
+
+
+async def pid_of(name: str) -> int:
+    """The process of a manager actor."""
+    return int((await describe(name))["pid"])
+
+
+def engine_pid_of(actor_pid: int) -> int:
+    """The engine process of an EngineActor."""
+    children = psutil.Process(actor_pid).children(recursive=True)
+    return next(c.pid for c in children if "engine.embedded" in " ".join(c.cmdline()))
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """The process stands still in the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):  # it was replaced meanwhile
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
+    """Starts everything, and ends it."""
+    token = f"lip_canary{secrets.token_hex(12)}"
+    accounts = Accounts(
+        [
+            Account(name=BOT, title="BOT", tokens={token: SCOPES}),
+            *(
+                Account(name=name, title="BOT", tokens={f"{name}_token": SCOPES})
+                for name in OPPONENTS
+            ),
+        ]
+    )
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(running(accounts, Options(rate_limits=False, seed=1)))
+        settings = Settings.model_validate(
+            {
+                "lichess": {"url": sandbox.url},
+                "challenges": {"max_games": 8},
+                "cluster": {"namespace": NAMESPACE, "standby": 3},
+                "http": {"port": free_port()},
+                **sections,
+            }
+        )
+        os.environ["LICHESS_BOT_TOKEN"] = token
+        stack.callback(os.environ.pop, "LICHESS_BOT_TOKEN")
+        local = start_local_ray(cpus=12, temp_dir=str(temp_dir), record=False)
+        stack.callback(local.end)
+        connect(local.address, NAMESPACE)
+        stack.callback(disconnect)
+        asyncio.run(deploy(birth_for(settings, BOT)))
+        assert asyncio.run(wait_heard(NAMESPACE, PATIENCE)) == ""
+        yield Stage(sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir)

@@ -1,0 +1,66 @@
+"""The ledger: what tests check a bot against."""
+
+from crabstick.sandbox.testing import RunningSandbox
+from tests.contract.sandbox.clients import two_players
+
+
+async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        stream = await mine.open_game(game_id, user_agent="bot/1")
+        await stream.next_of("gameFull")
+        await other.command(game_id, "move/e2e4")
+        await stream.next_of("gameState")
+        await mine.command(game_id, "move/e7e5")
+        await other.command(game_id, "move/e1e3")
+        stream.close()
+        (game,) = sandbox.ledger()["games"]
+        refused = sandbox.ledger()["refused_moves"]
+    first, second = game["moves"]
+    assert (game["id"], game["white"], game["black"]) == (game_id, "sparring1", "crabstick")
+    assert (game["status"], game["clock"]) == ("started", {"limit_s": 60, "increment_s": 1})
+    assert (first["ply"], first["uci"], first["by"]) == (1, "e2e4", "sparring1")
+    assert first["overhead_ms"] is None
+    assert 0 < second["overhead_ms"] < 1000
+    assert second["received_ms"] > first["received_ms"]
+    assert (second["left_ms"], second["user_agent"]) == (60_000, "test/1")
+    assert [(row["uci"], row["by"]) for row in refused] == [("e1e3", "sparring1")]
+
+
+async def test_the_ledger_tells_what_became_of_challenges(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        declined = await other.challenge("crabstick")
+        await mine.post(f"/api/challenge/{declined}/decline", data={"reason": "later"})
+        waiting = await other.challenge("crabstick")
+        rows = {row["id"]: row for row in sandbox.ledger()["challenges"]}
+    assert rows[game_id]["outcome"] == "accepted"
+    assert (rows[declined]["outcome"], rows[declined]["reason"]) == ("declined", "later")
+    assert (rows[waiting]["outcome"], rows[waiting]["answered_ms"]) == ("created", None)
+    assert rows[declined]["answered_ms"] >= rows[declined]["made_ms"]
+
+
+async def test_the_ledger_counts_requests_by_class_user_and_status(
+    sandbox: RunningSandbox,
+) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        await other.command(game_id, "move/e2e4")
+        await mine.get("/api/challenge/abcdefgh/show")
+        rows = sandbox.ledger()["requests"]
+    counts = {(row["endpoint"], row["user"], row["status"]): row["count"] for row in rows}
+    assert counts["move", "sparring1", "200"] == 1
+    assert counts["challenge-show", "crabstick", "404"] == 1
+    assert counts["challenge-accept", "crabstick", "200"] == 1
+
+
+async def test_running_games_are_listed_in_short(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (_, other, game_id):
+        await other.command(game_id, "move/e2e4")
+        (row,) = sandbox.games()
+        await other.command(game_id, "abort")
+        assert sandbox.games() == []
+    assert (row["id"], row["ply"], row["turn"]) == (game_id, 1, "black")
+
+
+async def test_the_ledger_can_be_read_for_one_game(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (_, _, game_id):
+        assert [game["id"] for game in sandbox.ledger(game_id)["games"]] == [game_id]
+        assert sandbox.ledger("abcdefgh")["games"] == []

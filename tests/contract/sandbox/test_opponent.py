@@ -1,0 +1,84 @@
+"""The sparring opponent plays whole games, also over streams that end early."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.opponent import Declined, Opponent, Player, no_delay, play, think_time
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.policies import first_legal, random_mover
+from crabstick.sandbox.testing import RunningSandbox, running
+from tests.contract.sandbox.clients import Client, seeded, wait_until
+
+MINUTE = (timedelta(minutes=1), timedelta())
+UNLIMITED = Options(rate_limits=False)
+
+
+def a_player(sandbox: RunningSandbox, name: str, **fields: object) -> Player:
+    rng = seeded(name)
+    values: dict[str, object] = {"policy": random_mover(rng), "delay": no_delay, **fields}
+    return Player(name=name, token=sandbox.token(name), **values)  # type: ignore[arg-type]
+
+
+async def test_lets_play_a_few_games_at_once() -> None:
+    with running(options=UNLIMITED) as sandbox:
+        host = Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True))
+        guest = Opponent(sandbox.url, a_player(sandbox, "sparring1"))
+        async with host, guest:
+            ids = []
+            for _ in range(3):
+                ids.append(await guest.challenge("crabstick", MINUTE, "random"))
+                await wait_until(lambda: ids[-1] in {game["id"] for game in sandbox.games()})
+            results = await asyncio.gather(*map(guest.wait_result, ids))
+        ledger = sandbox.ledger()
+    games = {game["id"]: game for game in ledger["games"]}
+    assert [(result.status, result.winner) for result in results] == [
+        (games[game_id]["status"], games[game_id]["winner"]) for game_id in ids
+    ]
+    assert ledger["refused_moves"] == []
+
+
+async def test_a_game_survives_cuts_resets_errors_and_lost_answers() -> None:
+    with running(options=UNLIMITED) as sandbox:
+        host = Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True))
+        delay = think_time(timedelta(milliseconds=5), 0.5, seeded("think"))
+        guest = Opponent(sandbox.url, a_player(sandbox, "sparring1", delay=delay))
+        async with host, guest:
+            game_id = await guest.challenge("crabstick", MINUTE, "white")
+            await wait_until(lambda: any(game["ply"] > 4 for game in sandbox.games()))
+            sandbox.arm("cut")
+            sandbox.arm("server-error", endpoint="move", user="sparring1")
+            sandbox.arm("lose-answer", user="crabstick")
+            sandbox.arm("cut", how="reset", user="sparring1")
+            result = await guest.wait_result(game_id)
+        (game,) = sandbox.ledger()["games"]
+    assert result.status in {"mate", "draw", "stalemate"}
+    assert result.status == game["status"]
+
+
+async def test_one_call_plays_one_game() -> None:
+    with running() as sandbox:
+        async with Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True)):
+            player = a_player(sandbox, "sparring1", policy=first_legal)
+            result = await play(sandbox.url, player, "crabstick", MINUTE, "black")
+        (game,) = sandbox.ledger()["games"]
+    assert (game["id"], game["black"]) == (result.game_id, "sparring1")
+
+
+async def test_a_declined_challenge_is_an_error_for_who_waits(sandbox: RunningSandbox) -> None:
+    async with (
+        Client(sandbox, "crabstick") as mine,
+        Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest,
+    ):
+        game_id = await guest.challenge("crabstick", MINUTE, "random")
+        await mine.post(f"/api/challenge/{game_id}/decline", data={"reason": "later"})
+        with pytest.raises(Declined, match="This is not the right time for me"):
+            await guest.wait_result(game_id)
+
+
+async def test_a_refused_challenge_is_told(sandbox: RunningSandbox) -> None:
+    async with Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest:
+        with pytest.raises(EnvironmentProblem, match="No such user: nobody"):
+            await guest.challenge("nobody", MINUTE, "random")

@@ -1,0 +1,157 @@
+"""Event and game streams over HTTP: opening bursts, replacement, blank lines, ends."""
+
+import time
+from datetime import timedelta
+
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.testing import RunningSandbox, running
+from tests.contract.sandbox.clients import CLOCK, Client, two_players, wait_until
+
+
+async def test_the_headers_come_at_once_and_the_body_is_ndjson(sandbox: RunningSandbox) -> None:
+    async with Client(sandbox, "crabstick") as mine:
+        stream = await mine.open_events()
+        stream.close()
+    assert (stream.status, stream.headers["Content-Type"]) == (200, "application/x-ndjson")
+
+
+async def test_opening_shows_running_games_and_then_waiting_challenges(
+    sandbox: RunningSandbox,
+) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        waiting = await other.challenge("crabstick")
+        await mine.challenge("sparring2")
+        stream = await mine.open_events()
+        first, second = await stream.next(), await stream.next()
+        marker = await other.challenge("crabstick", color="black")
+        third = await stream.next()
+        stream.close()
+    assert (first["type"], first["game"]["gameId"]) == ("gameStart", game_id)
+    assert (second["type"], second["challenge"]["id"]) == ("challenge", waiting)
+    assert "compat" not in first["game"]
+    assert "compat" not in second
+    assert third["challenge"]["id"] == marker
+    assert third["compat"] == {"bot": True, "board": False}
+
+
+async def test_a_second_event_stream_ends_the_first_cleanly(sandbox: RunningSandbox) -> None:
+    async with Client(sandbox, "crabstick") as mine:
+        first = await mine.open_events()
+        second = await mine.open_events()
+        assert await first.rest() == []
+        second.close()
+
+
+async def test_a_game_stream_begins_with_the_whole_game(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        await other.command(game_id, "move/e2e4")
+        stream = await mine.open_game(game_id)
+        full = await stream.next()
+        await mine.command(game_id, "move/e7e5")
+        state = await stream.next()
+        stream.close()
+    assert (full["type"], full["state"]["moves"]) == ("gameFull", "e2e4")
+    assert (state["type"], state["moves"]) == ("gameState", "e2e4 e7e5")
+
+
+async def test_the_same_user_agent_takes_a_game_stream_over_and_another_does_not(
+    sandbox: RunningSandbox,
+) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        first = await mine.open_game(game_id, user_agent="bot/1 game:x")
+        another = await mine.open_game(game_id, user_agent="bot/2")
+        successor = await mine.open_game(game_id, user_agent="bot/1 game:x")
+        assert [line["type"] for line in await first.rest()] == ["gameFull"]
+        await other.command(game_id, "move/e2e4")
+        for stream in (another, successor):
+            assert (await stream.next_of("gameState"))["moves"] == "e2e4"
+            stream.close()
+        whys = [
+            row["why"] for row in sandbox.ledger()["streams"] if row["user_agent"] == "bot/1 game:x"
+        ]
+    assert whys[0] == "replaced"
+
+
+async def test_the_last_line_is_followed_by_the_end_and_by_game_finish(
+    sandbox: RunningSandbox,
+) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        events = await mine.open_events()
+        stream = await mine.open_game(game_id)
+        for player, uci in ((other, "e2e4"), (mine, "e7e5")):
+            assert await player.command(game_id, f"move/{uci}") == (200, {"ok": True})
+        assert await other.command(game_id, "resign") == (200, {"ok": True})
+        last = (await stream.rest())[-1]
+        finish = await events.next_of("gameFinish")
+        events.close()
+    assert (last["status"], last["winner"]) == ("resign", "black")
+    assert (finish["game"]["id"], finish["game"]["winner"]) == (game_id, "black")
+
+
+async def test_the_stream_of_a_finished_game_is_one_line(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        await other.command(game_id, "abort")
+        stream = await mine.open_game(game_id)
+        (full,) = await stream.rest()
+    assert full["state"]["status"] == "aborted"
+
+
+async def test_blank_lines_keep_a_stream_alive() -> None:
+    with running(options=Options(keep_alive=timedelta(milliseconds=300))) as sandbox:
+        async with Client(sandbox, "crabstick") as mine:
+            stream = await mine.open_events()
+            opened = time.monotonic()
+            lines = [await stream.raw() for _ in range(3)]
+            took_s = time.monotonic() - opened
+            stream.close()
+    assert lines == [b"\n"] * 3
+    assert took_s >= 0.8
+
+
+async def test_a_reader_that_hangs_up_is_noticed(sandbox: RunningSandbox) -> None:
+    async with Client(sandbox, "crabstick") as mine:
+        stream = await mine.open_events()
+        stream.close()
+        await wait_until(lambda: sandbox.ledger()["streams"][0]["why"] == "left")
+
+
+async def test_a_kept_alive_challenge_ends_with_its_outcome(sandbox: RunningSandbox) -> None:
+    async with Client(sandbox, "crabstick") as mine, Client(sandbox, "sparring1") as other:
+        events = await mine.open_events()
+        form = {**CLOCK, "keepAliveStream": "true"}
+        async with other._session.post("/api/challenge/crabstick", data=form) as response:
+            event = await events.next_of("challenge")
+            await mine.post(f"/api/challenge/{event['challenge']['id']}/decline")
+            shown, done = (await response.text()).strip().split("\n")
+        events.close()
+    assert '"direction":"out"' in shown
+    assert done == '{"done":"declined"}'
+
+
+async def test_a_flag_is_noticed_while_nobody_moves() -> None:
+    with running() as sandbox:
+        async with Client(sandbox, "crabstick") as mine, Client(sandbox, "sparring1") as other:
+            form = {"clock.limit": "0", "clock.increment": "1", "color": "white"}
+            game_id = await other.challenge("crabstick", **form)
+            await mine.post(f"/api/challenge/{game_id}/accept")
+            stream = await mine.open_game(game_id)
+            await other.command(game_id, "move/e2e4")
+            await mine.command(game_id, "move/e7e5")
+            began = time.monotonic()
+            last = (await stream.rest())[-1]
+            took_s = time.monotonic() - began
+    assert (last["status"], last["winner"], last["wtime"]) == ("outoftime", "black", 0)
+    assert took_s >= 3
+
+
+async def test_an_absent_opponent_is_counted_down(sandbox: RunningSandbox) -> None:
+    async with two_players(sandbox) as (mine, other, game_id):
+        await other.command(game_id, "move/e2e4")
+        await mine.command(game_id, "move/e7e5")
+        stream = await mine.open_game(game_id)
+        await stream.next_of("gameFull")
+        assert await mine.command(game_id, "claim-victory") == (
+            400,
+            {"error": "You cannot claim the win on this game"},
+        )
+        stream.close()

@@ -1,0 +1,378 @@
+"""One real process: how it starts, plays, fails and ends."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import chess
+import psutil
+import pytest
+import uvloop
+from chess.engine import Limit
+
+from engine.errors import (
+    BadOption,
+    EngineDied,
+    EngineError,
+    EngineHung,
+    EngineNotExecutable,
+    EngineNotFound,
+    IllegalMove,
+    NotAnEngine,
+    UnsupportedGame,
+)
+from engine.process import UciEngine, check
+from engine.spec import EngineSpec
+from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
+
+GRACE = seconds(0.05)
+SOON = seconds(0.4)
+
+
+@asynccontextmanager
+async def an_engine(spec: EngineSpec, *, stop_grace: timedelta = GRACE) -> AsyncIterator[UciEngine]:
+    """An engine that is closed at the end and has left no process."""
+    engine = UciEngine(spec, stop_grace=stop_grace)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+        assert engine.pid is None or not psutil.pid_exists(engine.pid)
+
+
+async def start_error(spec: EngineSpec) -> EngineError:
+    async with an_engine(spec) as engine:
+        with pytest.raises(EngineError) as caught:
+            await engine.open()
+        assert engine.pid is None or not psutil.pid_exists(engine.pid)
+        return caught.value
+
+
+async def search_error(engine: UciEngine, *, deadline_s: float = 5.0) -> EngineError:
+    with pytest.raises(EngineError) as caught:
+        await engine.search(a_request(deadline_s=deadline_s))
+    return caught.value
+
+
+# --- start ---------------------------------------------------------------------------------------
+
+
+async def test_an_engine_is_known_by_its_command_until_it_says_its_name() -> None:
+    async with an_engine(a_fake(Hash=8)) as engine:
+        assert (engine.name.split()[-1], engine.hash_mb, engine.pid) == ("instant", None, None)
+        await engine.open()
+        assert (engine.name, engine.hash_mb) == ("crabstick fake", 8)
+
+
+async def test_opening_twice_starts_one_process() -> None:
+    async with an_engine(a_fake()) as engine:
+        await engine.open()
+        pid = engine.pid
+        await engine.open()
+        assert engine.pid == pid
+
+
+async def test_a_search_opens_the_engine() -> None:
+    async with an_engine(a_fake()) as engine:
+        assert (await engine.search(a_request())).move in chess.Board().legal_moves
+
+
+async def test_a_missing_program_starts_nothing() -> None:
+    assert type(await start_error(EngineSpec(command=("no-such-fish",)))) is EngineNotFound
+
+
+@pytest.mark.parametrize("niceness", [0, 10])
+@pytest.mark.parametrize("text", ["\x7fELF of another machine", "#!/no/such/interpreter\n"])
+async def test_a_file_that_the_kernel_refuses_cannot_run_here(
+    tmp_path: Path, text: str, niceness: int
+) -> None:
+    program = tmp_path / "fish"
+    program.write_text(text)
+    program.chmod(0o755)
+    error = await start_error(EngineSpec(command=(str(program),), niceness=niceness))
+    assert type(error) is EngineNotExecutable
+    assert "cannot run on this machine" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("mode", "timeout_s", "kind", "words"),
+    [
+        ("quit-at-start", 10, NotAnEngine, "quit at its start (exit status 3: fake: cannot go on)"),
+        ("no-uci", 2.5, NotAnEngine, "answered 'uci' with 'Hello, I am no engine.'"),
+        ("silent", 0.4, NotAnEngine, "answered 'uci' with nothing"),
+        ("odd-option", 10, NotAnEngine, "an option that makes no sense"),
+        ("not-ready", 2.5, EngineHung, "was not ready within 2.5 s"),
+        ("slow-start", 0.4, NotAnEngine, "no 'uciok' within 0.4 s"),
+    ],
+)
+async def test_each_bad_start_has_its_own_sentence(
+    mode: str, timeout_s: float, kind: type[EngineError], words: str
+) -> None:
+    spec = a_fake(mode, "--delay-ms", "9000")
+    error = await start_error(replace(spec, start_timeout=seconds(timeout_s)))
+    assert type(error) is kind
+    assert words in str(error)
+
+
+async def test_a_program_that_is_none_is_told_from_an_engine() -> None:
+    error = await start_error(EngineSpec(command=("cat",), start_timeout=SOON))
+    assert "'cat' does not speak UCI: it answered 'uci' with 'uci'" in str(error)
+
+
+async def test_a_slow_engine_is_waited_for() -> None:
+    async with an_engine(a_fake("slow-start", "--delay-ms", "300")) as engine:
+        await engine.open()
+        assert engine.name == "crabstick fake"
+
+
+async def test_no_time_to_start_is_an_error_like_any_other() -> None:
+    error = await start_error(replace(a_fake(), start_timeout=timedelta(0)))
+    assert type(error) is NotAnEngine
+
+
+async def test_a_wrong_option_ends_the_process() -> None:
+    assert type(await start_error(a_fake(Hahs=8))) is BadOption
+
+
+async def test_a_flood_at_the_start_is_cut_off() -> None:
+    error = await start_error(EngineSpec(command=("yes", "uciok")))
+    assert type(error) is EngineDied
+
+
+async def test_a_cancelled_start_leaves_no_process() -> None:
+    async with an_engine(a_fake("silent")) as engine:
+        opening = asyncio.ensure_future(engine.open())
+        await wait_until(lambda: engine.pid is not None)
+        opening.cancel()
+        await asyncio.wait([opening])
+        assert opening.cancelled()
+        assert engine.pid is not None
+        assert has_ended(engine.pid)
+
+
+# --- what kind of process -------------------------------------------------------------------------
+
+
+async def test_the_engine_is_nicer_than_we_and_in_our_process_group() -> None:
+    async with an_engine(replace(a_fake(), niceness=3)) as engine:
+        await engine.open()
+        pid = engine.pid
+        assert pid is not None
+        assert psutil.Process(pid).nice() == psutil.Process().nice() + 3
+        assert os.getpgid(pid) == os.getpgid(0)
+
+
+async def test_an_engine_beyond_its_memory_dies_alone() -> None:
+    spec = replace(a_fake("hungry", Hash=1024), memory_limit_mb=256)
+    async with an_engine(spec) as engine:
+        assert "MemoryError" in str(await search_error(engine))
+
+
+async def test_an_engine_within_its_memory_plays() -> None:
+    spec = replace(a_fake("hungry", Hash=16), memory_limit_mb=256)
+    async with an_engine(spec) as engine:
+        assert (await engine.search(a_request())).depth == 1
+
+
+# --- searches -------------------------------------------------------------------------------------
+
+
+async def test_a_result_tells_what_the_engine_told() -> None:
+    async with an_engine(a_fake()) as engine:
+        result = await engine.search(a_request())
+    assert (result.centipawns, result.mate_in, result.depth, result.nodes) == (13, None, 1, 20)
+    assert result.source == "engine"
+    assert seconds(0) < result.think_time < seconds(5)
+
+
+async def test_at_the_deadline_the_engine_is_stopped_and_its_move_taken() -> None:
+    async with an_engine(a_fake("delay", "--delay-ms", "60000"), stop_grace=seconds(5)) as engine:
+        result = await engine.search(a_request(deadline_s=0.1))
+        assert seconds(0.1) <= result.think_time < seconds(5)
+        assert (await engine.search(a_request(deadline_s=0.1))).move
+
+
+@pytest.mark.parametrize("mode", ["hang", "deaf", "ignore-stop"])
+async def test_a_hung_engine_is_ended_after_the_grace(mode: str) -> None:
+    async with an_engine(a_fake(mode, "--delay-ms", "60000")) as engine:
+        error = await search_error(engine, deadline_s=0.1)
+        assert type(error) is EngineHung
+        assert "no move within 0.1 s, nor 0.05 s after 'stop'" in str(error)
+
+
+async def test_after_a_death_the_next_search_starts_a_new_process() -> None:
+    async with an_engine(a_fake("crash", "--after", "1")) as engine:
+        await engine.search(a_request())
+        error = await search_error(engine)
+        assert "ended unexpectedly (exit status 3: fake: cannot go on)" in str(error)
+        assert type(error) is EngineDied
+        assert (await engine.search(a_request())).move
+
+
+async def test_an_engine_that_is_killed_between_moves_is_dead_at_the_next_search() -> None:
+    async with an_engine(a_fake()) as engine:
+        await engine.search(a_request())
+        assert engine.pid is not None
+        psutil.Process(engine.pid).kill()
+        assert "SIGKILL, perhaps out of memory" in str(await search_error(engine))
+
+
+@pytest.mark.parametrize("mode", ["illegal", "nonsense", "no-move"])
+async def test_what_is_no_legal_move_is_not_played(mode: str) -> None:
+    async with an_engine(a_fake(mode, "--after", "1")) as engine:
+        await engine.search(a_request())
+        assert type(await search_error(engine)) is IllegalMove
+
+
+async def test_noise_around_a_move_does_no_harm() -> None:
+    async with an_engine(a_fake("garbage")) as engine:
+        for _ in range(3):
+            assert (await engine.search(a_request())).centipawns == 13
+
+
+@pytest.mark.parametrize("mode", ["flood", "flood-line", "flood-info", "flood-moves"])
+async def test_an_engine_that_floods_is_ended(mode: str) -> None:
+    async with an_engine(a_fake(mode)) as engine:
+        deaths = 0
+        while not deaths:  # `flood-moves` gives a move before it drowns
+            try:
+                await engine.search(a_request())
+            except (EngineDied, EngineHung):  # a busy machine makes a flood a brook
+                deaths += 1
+        assert deaths == 1
+
+
+async def test_chess960_is_refused_by_an_engine_that_does_not_offer_it() -> None:
+    async with an_engine(a_fake()) as engine:
+        with pytest.raises(UnsupportedGame):
+            await engine.search(a_request(chess.Board(chess960=True)))
+
+
+async def test_an_engine_that_tells_nothing_still_plays() -> None:
+    async with an_engine(a_fake("quiet")) as engine:
+        result = await engine.search(a_request())
+    assert (result.centipawns, result.mate_in, result.depth, result.nodes) == (None, None, 0, 0)
+
+
+# --- the game moved on ----------------------------------------------------------------------------
+
+
+async def cancel_a_search(engine: UciEngine) -> None:
+    await engine.open()
+    search = asyncio.ensure_future(engine.search(a_request(limit=Limit(time=60), deadline_s=60)))
+    await asyncio.sleep(0)  # the search has been sent
+    search.cancel()
+    await asyncio.wait([search])
+    assert search.cancelled()
+
+
+async def test_after_a_cancelled_search_the_same_process_plays_on() -> None:
+    spec = a_fake("delay", "--delay-ms", "60000")
+    async with an_engine(spec, stop_grace=seconds(5)) as engine:
+        await cancel_a_search(engine)
+        pid = engine.pid
+        after = chess.Board()
+        after.push_uci("e2e4")
+        result = await engine.search(a_request(after, deadline_s=0.1))
+        assert result.move in after.legal_moves
+        assert engine.pid == pid
+
+
+async def test_a_cancelled_search_that_does_not_stop_is_ended() -> None:
+    async with an_engine(a_fake("hang")) as engine:
+        await cancel_a_search(engine)
+        pid = engine.pid
+        assert pid is not None
+        await wait_until(lambda: has_ended(pid))
+        assert type(await search_error(engine, deadline_s=60)) is EngineHung
+
+
+async def test_a_search_that_waits_for_a_cancelled_one_is_told_of_the_hang() -> None:
+    async with an_engine(a_fake("hang")) as engine:
+        await cancel_a_search(engine)
+        assert type(await search_error(engine, deadline_s=60)) is EngineHung
+
+
+async def test_closing_ends_a_search_in_progress() -> None:
+    async with an_engine(a_fake("hang")) as engine:
+        await engine.open()
+        search = asyncio.ensure_future(engine.search(a_request(deadline_s=60)))
+        await asyncio.sleep(0)  # the search has been sent
+        await engine.close(seconds(0))
+        with pytest.raises(EngineDied, match="was closed"):
+            await search
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+async def test_a_closed_engine_is_gone_and_closing_again_is_nothing() -> None:
+    engine = UciEngine(a_fake())
+    await engine.close()
+    await engine.open()
+    pid = engine.pid
+    assert pid is not None
+    await engine.close()
+    await engine.close()
+    assert not psutil.pid_exists(pid)
+
+
+async def test_an_engine_that_does_not_quit_is_killed() -> None:
+    async with an_engine(a_fake("hang")) as engine:
+        await cancel_a_search(engine)
+        await engine.close(seconds(0.05))
+        assert engine.pid is not None
+        assert not psutil.pid_exists(engine.pid)
+
+
+async def test_a_wrapper_script_cannot_keep_us_waiting() -> None:
+    """The engine behind it holds the pipes; it leaves by itself when they end."""
+    words = " ".join(a_fake().command)
+    engine = UciEngine(EngineSpec(command=("sh", "-c", f"{words}; echo over")))
+    await engine.open()
+    assert engine.pid is not None
+    (child,) = psutil.Process(engine.pid).children()
+    await engine.close(seconds(0))
+    await wait_until(lambda: has_ended(child.pid))
+
+
+# --- check ----------------------------------------------------------------------------------------
+
+
+async def test_a_check_answers_the_engine_s_name() -> None:
+    assert await check(a_fake()) == "crabstick fake"
+
+
+async def test_a_check_lets_the_engine_play() -> None:
+    with pytest.raises(IllegalMove):
+        await check(a_fake("illegal"))
+
+
+# --- as in a Ray actor ----------------------------------------------------------------------------
+
+
+async def a_life(mode: str) -> tuple[str, str]:
+    async with UciEngine(a_fake(mode, "--after", "1"), stop_grace=GRACE) as engine:
+        move = (await engine.search(a_request())).move
+        error = await search_error(engine, deadline_s=0.05)
+    assert engine.pid is not None
+    assert not psutil.pid_exists(engine.pid)
+    return str(move), type(error).__name__
+
+
+@pytest.mark.parametrize("mode", ["hang", "deaf"])
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_an_engine_lives_and_dies_in_the_loop_of_another_thread(
+    run: Callable[[Coroutine[Any, Any, tuple[str, str]]], tuple[str, str]], mode: str
+) -> None:
+    lives: list[tuple[str, str]] = []
+    thread = Thread(target=lambda: lives.append(run(a_life(mode))))
+    thread.start()
+    thread.join(timeout=30)
+    assert lives == [("g1h3", "EngineHung")]
