@@ -16,6 +16,7 @@ from actors.roster import Member, Roster
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Runtime
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.placement import ActorPhase
+from crabstick.rules.retry import next_delay
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger
 from crabstick.telemetry.metrics import Ledger
@@ -30,6 +31,8 @@ ADOPT_PATIENCE = timedelta(seconds=5)
 PING_EVERY = timedelta(seconds=2)
 PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
+STEADY = 0.5
+"""The draw for pauses in which nobody else has to be considered."""
 EMBEDDED_FROM_TAKEOVER = 2
 """A game that has cost two actors may have been their engine's fault."""
 
@@ -55,7 +58,8 @@ class Crew:
         self._now = now
         self._wake = wake
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kills: set[asyncio.Task[None]] = set()
+        self._unsettled: set[asyncio.Task[None]] = set()
+        self._stillborn = 0
         self._log = get_logger()
         self.problem = ""
         self.no_spawn_before: timedelta | None = None
@@ -67,7 +71,7 @@ class Crew:
         name = engine_actor_name(uuid.uuid4().hex[:8])
         member = self._roster.enter(name, self._now(), node)
         message = birth.model_copy(update={"name": name}).pack()
-        self._start(self._spawn(member, message, node))
+        self._soon_settled(self._spawn(member, message, node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
         """Hands the game to a standby."""
@@ -80,9 +84,7 @@ class Crew:
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it."""
         self._roster.members.pop(name, None)
-        kill = self._start(self._kill(name))
-        self._kills.add(kill)
-        kill.add_done_callback(self._kills.discard)
+        self._soon_settled(self._kill(name))
 
     async def adopt(self) -> None:
         """Takes over every EngineActor that lives, whoever made it."""
@@ -97,9 +99,9 @@ class Crew:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
     async def settle(self) -> None:
-        """Returns when every actor that was killed so far is gone."""
-        while self._kills:
-            await asyncio.gather(*self._kills, return_exceptions=True)
+        """Returns when every actor that was killed so far is gone, and none is on its way."""
+        while self._unsettled:
+            await asyncio.gather(*self._unsettled, return_exceptions=True)
 
     # How it is done.
 
@@ -110,9 +112,12 @@ class Crew:
             self._log.warning(names.ACTOR_LOST, actor=member.name, why=str(silent))
             self._roster.members.pop(member.name, None)
             return
+        if not self._is_ours(member):  # killed before there was anything to kill
+            await self._kill(member.name)
+            return
         self._log.info(names.ACTOR_SPAWNED, actor=member.name, node=node)
         self._start(self._supervise(member, "standby"))
-        await self._introduce(member, START_PATIENCE)
+        self._start(self._introduce(member, START_PATIENCE))
 
     async def _adopt(self, member: Member) -> None:
         self._start(self._supervise(member, "adopted"))
@@ -123,9 +128,9 @@ class Crew:
 
     async def _introduce(self, member: Member, patience: timedelta) -> None:
         if not await self._describe(member, patience):
-            self.kill(member.name)
-            self._wake()
+            self._lost(member, "it never said who it is")
             return
+        self._stillborn = 0
         if member.phase is ActorPhase.ENDING:
             self.kill(member.name)
         elif member.problem:
@@ -149,7 +154,9 @@ class Crew:
 
     async def _assign(self, member: Member) -> None:
         game = self._roster.games.get(member.game) if member.game else None
-        if game is None:
+        if game is None:  # over before anybody could say so
+            self.kill(member.name)
+            self._wake()
             return
         assignment = Assignment(
             game=game.id,
@@ -210,6 +217,9 @@ class Crew:
         self._log.warning(names.ACTOR_LOST, actor=member.name, game_id=member.game, why=why)
         if member.game is not None and self._roster.owner_of(member.game) is member:
             self._count_takeover(member, why)
+        if member.phase is ActorPhase.STARTING:
+            self.no_spawn_before = self._now() + next_delay(self._stillborn, STEADY)
+            self._stillborn += 1
         self.kill(member.name)
         self._wake()
 
@@ -230,6 +240,11 @@ class Crew:
             await self._runtime.kill(name)
         except ActorSilent as silent:
             self._log.warning(names.ACTOR_SILENT, actor=name, why=str(silent))
+
+    def _soon_settled(self, work: Coroutine[object, None, None]) -> None:
+        task = self._start(work)
+        self._unsettled.add(task)
+        task.add_done_callback(self._unsettled.discard)
 
     def _start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

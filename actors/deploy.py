@@ -25,7 +25,7 @@ from crabstick import __version__
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["birth_for", "deploy", "wait_heard"]
+__all__ = ["birth_for", "deploy", "ensure_manager", "wait_heard"]
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
@@ -58,12 +58,17 @@ async def deploy(birth: Birth) -> bool:
         EnvironmentProblem: the cluster cannot run it.
     """
     settings = Settings.from_message(birth.settings)
-    changed = await _ensure_manager(birth)
+    changed = await ensure_manager(birth)
     await asyncio.to_thread(_ensure_http, birth, settings)
     return changed
 
 
-async def _ensure_manager(birth: Birth) -> bool:
+async def ensure_manager(birth: Birth) -> bool:
+    """WorkerSet and EventListener run as `birth` says; False when they already did.
+
+    Raises:
+        EnvironmentProblem: one of them does not start.
+    """
     found = [await _fingerprint(name, birth.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
     if found == [birth.fingerprint] * 2:
         return False

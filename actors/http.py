@@ -93,8 +93,9 @@ class HttpEndpoints:
         if expected is None:
             error = "no admin token is configured, so /shutdown is closed"
             return JSONResponse({"error": error}, status_code=403)
-        given = (authorization or "").removeprefix("Bearer ").encode()
-        if not hmac.compare_digest(given, expected.get_secret_value().encode()):
+        scheme, _, given = (authorization or "").partition(" ")
+        fits = hmac.compare_digest(given.encode(), expected.get_secret_value().encode())
+        if scheme.lower() != "bearer" or not fits:
             return JSONResponse(
                 {"error": "wrong token: send Authorization: Bearer <admin token>"},
                 status_code=401,

@@ -106,8 +106,11 @@ class Player:
         self._position: Position | None = None
         self._connection = 0
         self._failures = 0
+        self._refusals = 0
         self._received_s = 0.0
         self._pause: timedelta | None = None
+        self._limited_until_s = 0.0
+        self._next_post: asyncio.TimerHandle | None = None
 
     async def play(self) -> words.Finish:
         """Plays to the end and returns how the game ended.
@@ -188,7 +191,7 @@ class Player:
     def _event_of(self, line: GameLine) -> words.Event | None:
         match line:
             case GameFull():
-                self._failures = 0
+                self._failures = self._refusals = 0
                 color = color_of(line, self._terms.bot)
                 self._position = Position(line)
                 self._scorebook.opened(line, color)
@@ -206,7 +209,8 @@ class Player:
 
     def _lost(self, connection: int, error: LichessError) -> None:
         self._failures += 1
-        if isinstance(error, Refused) and self._failures >= GAME_MISSING_TRIES:
+        self._refusals = self._refusals + 1 if isinstance(error, Refused) else 0
+        if self._refusals >= GAME_MISSING_TRIES:
             self._inbox.put_nowait(Unplayable(str(error)))
             return
         if isinstance(error, RateLimited):
@@ -268,11 +272,13 @@ class Player:
         if self._stall.take():
             self._log.warning(names.LOOP_STALLED, ply=ply)
             self._inbox.put_nowait(_FromStream(self._connection, words.StreamLost()))
+        elif (wait_s := self._limited_until_s - self._loop.time()) > 0:
+            self._post_later(timedelta(seconds=wait_s), ply, uci)
         elif self._inbox.empty() and self._link.is_current():
             self._log.info(names.MOVE_POSTING, ply=ply, move=uci, epoch=self._scorebook.epoch)
             self._start(self._send(ply, uci))
         else:
-            self._later(UNREAD_PAUSE, _PostNow(ply, uci))
+            self._post_later(UNREAD_PAUSE, ply, uci)
 
     async def _send(self, ply: int, uci: str) -> None:
         self._scorebook.posting(self._loop.time())
@@ -286,7 +292,14 @@ class Player:
         delay = next_delay(again.attempt, self._terms.draw())
         if again.is_limited:
             delay = again.after or self._limited_pause(again.attempt)
-        self._later(delay, _PostNow(again.ply, again.uci))
+            self._limited_until_s = self._loop.time() + delay.total_seconds()
+        self._post_later(delay, again.ply, again.uci)
+
+    def _post_later(self, delay: timedelta, ply: int, uci: str) -> None:
+        """One move waits at a time: there is only one to send."""
+        if self._next_post is not None:
+            self._next_post.cancel()
+        self._next_post = self._later(delay, _PostNow(ply, uci))
 
     # What has no position needs a fresh word of the WorkerSet.
 
@@ -316,13 +329,14 @@ class Player:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._inbox.put_nowait(error)
 
-    def _later(self, delay: timedelta, item: _Inbox) -> None:
+    def _later(self, delay: timedelta, item: _Inbox) -> asyncio.TimerHandle:
         def ring() -> None:
             self._timers.discard(timer)
             self._inbox.put_nowait(item)
 
         timer = self._loop.call_later(delay.total_seconds(), ring)
         self._timers.add(timer)
+        return timer
 
     async def _close(self) -> None:
         for timer in self._timers:

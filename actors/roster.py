@@ -45,6 +45,8 @@ class Member:
     node: NodeId | None = None
     game: GameId | None = None
     epoch: int = 0
+    was_assigned: bool = False
+    """Whether its game was given to it here, and not by a WorkerSet before."""
     is_suspect: bool = False
     problem: str = ""
     progress: Progress = field(default_factory=Progress)
@@ -90,7 +92,7 @@ class Roster:
         member.since = now
         if told.phase == "playing" and told.game is not None:
             game = self.hear_of(GameNews(game=told.game))
-            if game is None or self.owner_of(game.id) is not None:
+            if game is None or self._is_taken(game.id, told.epoch):
                 member.phase = ActorPhase.ENDING  # it is over, or somebody else has it by now
                 return
             member.game, member.epoch = game.id, told.epoch
@@ -98,11 +100,16 @@ class Roster:
             game.takeovers = max(game.takeovers, told.takeovers)
         member.phase = ActorPhase(told.phase)
 
+    def _is_taken(self, game_id: GameId, epoch: int) -> bool:
+        owner = self.owner_of(game_id)
+        return owner is not None and (owner.was_assigned or owner.epoch >= epoch)
+
     def assign(self, game_id: GameId, name: ActorName, now: timedelta) -> Member:
         """The game is this actor's from now on, and nobody else's."""
         game, member = self.games[game_id], self.members[name]
         game.epoch += 1
         member.phase, member.game, member.epoch = ActorPhase.PLAYING, game_id, game.epoch
+        member.was_assigned = True
         member.since = member.heard = self.last_game_start = now
         return member
 

@@ -10,7 +10,6 @@ written without one in between.
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -24,9 +23,8 @@ from actors.runtime import ActorSilent, RayRuntime, Runtime
 from actors.stall import StallWatch
 from actors.statistics import statistics
 from crabstick.errors import CrabstickError, InvariantBroken
-from crabstick.lichess.client import open_lichess
 from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import LichessPort
+from crabstick.lichess.port import GamesPort, LichessPort
 from crabstick.rules.model import GameId
 from crabstick.rules.placement import (
     Action,
@@ -63,6 +61,7 @@ class WorkerSet:
         birth: a packed `Birth`.
         runtime: the cluster; None is Ray's.
         lichess: None is the server in the settings.
+        games: where games are forfeited; None is the same server.
     """
 
     def __init__(
@@ -70,6 +69,7 @@ class WorkerSet:
         birth: Packed,
         runtime: Runtime | None = None,
         lichess: LichessPort | None = None,
+        games: GamesPort | None = None,
     ) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
@@ -77,6 +77,7 @@ class WorkerSet:
         cluster = self._settings.cluster
         self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, cluster)
         self._lichess = lichess
+        self._games = games
         self._capacity = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
         self._roster = Roster()
         self._ledger = Ledger()
@@ -85,12 +86,14 @@ class WorkerSet:
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
         self._is_closing = False
-        self._stall = StallWatch(time.monotonic)
-        self._crew = Crew(self._runtime, self._roster, self._ledger, now=_now, wake=self._wake.set)
+        self._loop = asyncio.get_running_loop()
+        self._stall = StallWatch(self._loop.time)
+        self._crew = Crew(
+            self._runtime, self._roster, self._ledger, now=self._now, wake=self._wake.set
+        )
         self._log = get_logger(actor=self._birth.name)
-        loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(work)
+            self._loop.create_task(work)
             for work in (
                 self._run(),
                 self._stall.run(),
@@ -119,11 +122,12 @@ class WorkerSet:
         """EventListener: Lichess says that the game is over. Idempotent."""
         game = self._roster.games.get(GameId(GameNews.read(message).game))
         if game is not None and game.finished_at is None:
-            game.finished_at = _now()
+            game.finished_at = self._now()
             self._wake.set()
 
     async def load(self, _message: Packed) -> Packed:
-        """EventListener: may another challenge be accepted?"""
+        """EventListener: may another challenge be accepted? Nobody knows before the adoption."""
+        await self._adopted.wait()
         free = self._roster.count(ActorPhase.STANDBY)
         room = free + sum(node.free_slots for node in self._nodes if not node.is_draining)
         games = tuple(self._roster.games)
@@ -194,7 +198,7 @@ class WorkerSet:
         """Compares what is wanted with what is, and starts whatever the plan says."""
         if self._is_closing:
             return
-        now = _now()
+        now = self._now()
         self._suspect(now)
         self._drop_finished(now)
         observed = Observed(
@@ -245,14 +249,14 @@ class WorkerSet:
         entry = self._roster.end(game)
         if entry is not None:
             self._log.error(names.GAME_FORFEITED, game_id=game, takeovers=entry.takeovers)
-            self._tasks.append(asyncio.get_running_loop().create_task(self._resign(game)))
+            self._tasks.append(self._loop.create_task(self._resign(game)))
 
     async def _resign(self, game: GameId) -> None:
-        settings = self._settings
-        games = open_games(settings.lichess.url, read_token(settings), self._birth.bot)
-        outcome = await games.game(game).resign()
-        self._log.info(names.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
-        await games.close()
+        try:
+            outcome = repr(await self._games_port().game(game).resign())
+        except CrabstickError as error:
+            outcome = str(error)
+        self._log.info(names.GAME_RESIGNED, game_id=game, outcome=outcome)
 
     # What is looked at now and then.
 
@@ -284,10 +288,19 @@ class WorkerSet:
 
     def _port(self) -> LichessPort:
         if self._lichess is None:
+            # Whoever is handed our handle imports this module: berserk would cost every actor 4 MB.
+            from crabstick.lichess.client import open_lichess  # noqa: PLC0415
+
             token = read_token(self._settings)
             self._lichess = open_lichess(self._settings.lichess.url, token, self._birth.bot)
         return self._lichess
 
+    def _games_port(self) -> GamesPort:
+        if self._games is None:
+            token = read_token(self._settings)
+            self._games = open_games(self._settings.lichess.url, token, self._birth.bot)
+        return self._games
 
-def _now() -> timedelta:
-    return timedelta(seconds=time.monotonic())
+    def _now(self) -> timedelta:
+        """The moment on the loop's monotonic clock."""
+        return timedelta(seconds=self._loop.time())

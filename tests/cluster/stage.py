@@ -7,6 +7,7 @@ import random
 import secrets
 import signal
 import time
+import unittest.mock
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
+from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # no stub
 
-from actors.connect import connect, disconnect
+from actors.connect import connect, dashboard_url, disconnect
 from actors.deploy import birth_for, deploy, wait_heard
 from actors.local_ray import LocalRay, free_port, start_local_ray
 from actors.runtime import ask
@@ -32,9 +35,12 @@ from crabstick.telemetry import names
 
 BOT = "crabstick"
 NAMESPACE = "crabstick-test"
+ADMIN_TOKEN = secrets.token_hex(8)
 OPPONENTS = tuple(f"sparring{number}" for number in range(1, 9))
 SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 PATIENCE = timedelta(seconds=60)
+OPTIONS = Options(rate_limits=False, king_to_rook=False, seed=1)
+"""Castling as we send it, so that moves can be compared as text."""
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
 
 Picture = dict[str, Any]
@@ -49,6 +55,11 @@ class Stage:
     settings: Settings
     token: str
     temp_dir: Path
+
+    @property
+    def http(self) -> str:
+        """Where the bot's endpoints are."""
+        return f"http://127.0.0.1:{self.settings.http.port}"
 
     @property
     def logs(self) -> Path:
@@ -86,7 +97,7 @@ class Stage:
     def moves_taken(self) -> set[tuple[str, int, str]]:
         """Every move of ours that the server took: game, ply, UCI."""
         return {
-            (game["id"], move["ply"], move["uci"])
+            (game["id"], move["ply"] - 1, move["uci"])  # the ledger counts from 1
             for game in self.sandbox.ledger()["games"]
             for move in game["moves"]
             if move["by"] == BOT
@@ -152,6 +163,13 @@ def engine_pid_of(actor_pid: int) -> int:
     return next(c.pid for c in children if "engine.embedded" in " ".join(c.cmdline()))
 
 
+def dashboard(page: str) -> requests.Response:
+    """A page of the Ray dashboard, asked for as somebody who has Ray's token."""
+    token = AuthenticationTokenLoader.instance().get_raw_token(ignore_auth_mode=True)
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.get(dashboard_url() + page, headers=headers, timeout=30)
+
+
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """The process stands still in the block."""
@@ -177,18 +195,24 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
         ]
     )
     with ExitStack() as stack:
-        sandbox = stack.enter_context(running(accounts, Options(rate_limits=False, seed=1)))
+        sandbox = stack.enter_context(running(accounts, OPTIONS))
         settings = Settings.model_validate(
             {
                 "lichess": {"url": sandbox.url},
                 "challenges": {"max_games": 8},
+                "engine": {"limits": {"move_time_ms": 100}},
                 "cluster": {"namespace": NAMESPACE, "standby": 3},
                 "http": {"port": free_port()},
                 **sections,
             }
         )
-        os.environ["LICHESS_BOT_TOKEN"] = token
-        stack.callback(os.environ.pop, "LICHESS_BOT_TOKEN")
+        variables = {
+            "LICHESS_BOT_TOKEN": token,
+            "CRABSTICK_ADMIN_TOKEN": ADMIN_TOKEN,
+            "RAY_gcs_storage": "rocksdb",  # so that a test can read what Ray stores
+            "RAY_gcs_storage_path": str(temp_dir / "gcs"),
+        }
+        stack.enter_context(unittest.mock.patch.dict(os.environ, variables))
         local = start_local_ray(cpus=12, temp_dir=str(temp_dir), record=False)
         stack.callback(local.end)
         connect(local.address, NAMESPACE)

@@ -48,7 +48,9 @@ def aftermath(stage: Stage) -> Aftermath:
 async def _story(stage: Stage) -> Aftermath:
     async with AsyncExitStack() as stack:
         await wait_standbys(3)
-        opponents = [await stack.enter_async_context(stage.opponent(n)) for n in range(GAMES)]
+        opponents = [
+            await stack.enter_async_context(stage.opponent(n, think_ms=700)) for n in range(GAMES)
+        ]
         ids = [await o.challenge(BOT, CLOCK, "random") for o in opponents]
         rows = [await wait_ply(game_id, 6) for game_id in ids]
         pids = [int((await describe(row["actor"]))["pid"]) for row in rows]
@@ -98,9 +100,11 @@ def test_no_takeover_follows_when_the_worker_set_stood_still_with_eight_games(
 ) -> None:
     async def story() -> tuple[dict[str, Any], dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            opponents = [await stack.enter_async_context(stage.opponent(n)) for n in range(8)]
+            opponents = [
+                await stack.enter_async_context(stage.opponent(n, think_ms=1500)) for n in range(8)
+            ]
             ids = await asyncio.gather(*(o.challenge(BOT, CLOCK, "random") for o in opponents))
-            rows = [await wait_ply(game_id, 2) for game_id in ids]
+            rows = await asyncio.gather(*(wait_ply(game_id, 2) for game_id in ids))
             actors = {row["id"]: (row["actor"], row["takeovers"]) for row in rows}
             with frozen(await pid_of(WORKER_SET)):
                 await asyncio.sleep(FREEZE_S)  # how long the freeze lasts

@@ -1,0 +1,257 @@
+"""A cluster without Ray, for tests of whoever uses the `Runtime`.
+
+Its actors are scripted: they start slowly, answer late, hang, complain and die as they are told.
+It keeps to one rule: it may do less than Ray, never what Ray cannot.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Literal
+
+from actors.messages import Assignment, Birth, Description, Outcome, Packed
+from actors.names import engine_actor_name
+from actors.runtime import ActorFailed, ActorGone, ActorSilent
+from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.placement import NodeView
+
+__all__ = ["FakeActor", "FakeRuntime"]
+
+START_TIME = timedelta(seconds=1)
+
+
+class FakeActor:
+    """One EngineActor as a cluster sees it; None as `node` is one that waits for room."""
+
+    def __init__(self, birth: Birth, node: NodeId | None, start_time: timedelta) -> None:
+        loop = asyncio.get_running_loop()
+        self.name = ActorName(birth.name)
+        self.birth = birth
+        self.node = node
+        self.problem = ""
+        self.assignments: list[Assignment] = []
+        self.is_over = False
+        self.is_hanging = False
+        self.lateness = timedelta(0)
+        """How long every answer takes from now on."""
+        self._warm_s = loop.time() + start_time.total_seconds()
+        self._news = asyncio.Event()
+        self._outcome: asyncio.Future[Packed] = loop.create_future()
+
+    # What happens to it.
+
+    def die(self, why: str = "the actor died") -> None:
+        """Its process is gone."""
+        if not self._outcome.done():
+            self._outcome.set_exception(ActorGone(why))
+            self._outcome.exception()  # nobody has to look
+        self.is_over = True
+        self._news.set()
+
+    def fail(self, why: str) -> None:
+        """Its code raises; the process lives on."""
+        self._outcome.set_exception(ActorFailed(why))
+        self._outcome.exception()
+
+    def end_game(
+        self,
+        reason: Literal["finished", "replaced", "unplayable"] = "finished",
+        result: Literal["won", "lost", "drawn", "aborted", ""] = "won",
+    ) -> None:
+        """Its game ends for it, and it says so."""
+        mine = self.assignment
+        outcome = Outcome(
+            name=self.name,
+            game=mine.game if mine else None,
+            epoch=mine.epoch if mine else 0,
+            reason=reason,
+            status="mate",
+            result=result,
+        )
+        self._outcome.set_result(outcome.pack())
+
+    def hang(self) -> None:
+        """It says nothing any more, and lives."""
+        self.is_hanging = True
+
+    def wake(self) -> None:
+        """It goes on, and answers what it was asked."""
+        self.is_hanging = False
+        self._news.set()
+
+    def settle(self, node: NodeId) -> None:
+        """There is room for it now."""
+        self.node = node
+        self._news.set()
+
+    # What it answers.
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The game that it plays."""
+        return self.assignments[0] if self.assignments else None
+
+    async def answer(self, method: str, message: Packed) -> Packed:
+        """The answer to one call, when it comes.
+
+        Raises:
+            ActorGone: it is dead, or dies meanwhile.
+            ActorFailed: it has no such method.
+        """
+        await self._reached()
+        match method:
+            case "describe":
+                return self._description().pack()
+            case "assign":
+                self.assignments.append(Assignment.read(message))
+                return {"v": 1, "taken": True}
+            case _:
+                raise ActorFailed(f"an EngineActor has no method {method}")
+
+    async def outcome(self) -> Packed:
+        """The pending call that tells how it ended."""
+        return await asyncio.shield(self._outcome)
+
+    def _description(self) -> Description:
+        mine = self.assignment
+        done = self._outcome.done()
+        return Description(
+            name=self.name,
+            node=self.node or "",
+            pid=1,
+            fingerprint=self.birth.fingerprint,
+            phase="ending" if done else "playing" if mine else "standby",
+            game=mine.game if mine else None,
+            epoch=mine.epoch if mine else 0,
+            takeovers=mine.takeovers if mine else 0,
+            problem=self.problem,
+        )
+
+    async def _reached(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = max(loop.time() + self.lateness.total_seconds(), self._warm_s)
+        while not self.is_over:
+            waits_s = due_s - loop.time()
+            blocked = self.is_hanging or self.node is None
+            if not blocked and waits_s <= 0:
+                return
+            self._news.clear()
+            try:
+                async with asyncio.timeout(None if blocked else waits_s):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+        raise ActorGone(f"{self.name} is dead")
+
+
+class FakeRuntime:
+    """A `Runtime`; `slots` tells how many actors each node holds."""
+
+    def __init__(self, **slots: int) -> None:
+        self.slots = {NodeId(node): count for node, count in slots.items()}
+        self.draining: set[NodeId] = set()
+        self.actors: dict[ActorName, FakeActor] = {}
+        """Those that live."""
+        self.spawned: list[ActorName] = []
+        self.killed: list[ActorName] = []
+        self.titles: list[str] = []
+        """What the dashboard would show of the supervising calls."""
+        self.start_time = START_TIME
+        self.next_problem = ""
+        """What actors that start from now on complain of."""
+        self.is_away = False
+        """Whether the GCS answers nothing; actors still do."""
+
+    def enter(self, serial: str, node: str, assignment: Assignment | None = None) -> FakeActor:
+        """An actor that somebody else has made, warm."""
+        name = engine_actor_name(serial)
+        birth = Birth(name=name, namespace="", bot="", fingerprint="", settings={})
+        actor = self.actors[name] = FakeActor(birth, NodeId(node), timedelta(0))
+        actor.assignments += [assignment] if assignment else []
+        return actor
+
+    def lose(self, node: str) -> None:
+        """A node dies with everything on it."""
+        del self.slots[NodeId(node)]
+        for actor in list(self.actors.values()):
+            if actor.node == node:
+                self.lose_actor(actor)
+
+    def lose_actor(self, actor: FakeActor, why: str = "the actor died") -> None:
+        """One actor dies."""
+        self.actors.pop(actor.name, None)
+        actor.die(why)
+
+    def grow(self, node: str, slots: int) -> None:
+        """A node comes; actors that waited for room start there."""
+        self.slots[NodeId(node)] = slots
+        for actor in self.actors.values():
+            if actor.node is None and self._free(NodeId(node)) > 0:
+                actor.settle(NodeId(node))
+
+    def playing(self, game: str) -> list[FakeActor]:
+        """The living actors that were given `game`, the latest epoch last."""
+        ours = [a for a in self.actors.values() if a.assignment and a.assignment.game == game]
+        return sorted(ours, key=lambda a: a.assignment.epoch if a.assignment else 0)
+
+    # the port
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """See `Runtime`."""
+        self._trip()
+        return tuple(
+            NodeView(id=node, free_slots=self._free(node), is_draining=node in self.draining)
+            for node in self.slots
+        )
+
+    async def living(self) -> tuple[ActorName, ...]:
+        """See `Runtime`."""
+        self._trip()
+        return tuple(self.actors)
+
+    async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:
+        """See `Runtime`."""
+        self._trip()
+        await asyncio.sleep(0)  # Ray's call takes a moment, in a thread
+        rooms = [node] if node else [n for n in self.slots if n not in self.draining]
+        here = next((room for room in rooms if self._free(room) > 0), None)
+        actor = self.actors[name] = FakeActor(Birth.read(birth), here, self.start_time)
+        actor.problem = self.next_problem
+        self.spawned.append(name)
+
+    async def call(
+        self, name: ActorName, method: str, message: Packed, *, patience: timedelta
+    ) -> object:
+        """See `Runtime`."""
+        actor = self._actor(name)
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                return await actor.answer(method, message)
+        except TimeoutError:
+            raise ActorSilent(f"no answer within {patience.total_seconds():g} s") from None
+
+    async def outcome(self, name: ActorName, title: str) -> object:
+        """See `Runtime`."""
+        self.titles.append(title)
+        return await self._actor(name).outcome()
+
+    async def kill(self, name: ActorName) -> None:
+        """See `Runtime`."""
+        self._trip()
+        self.killed.append(name)
+        actor = self.actors.pop(name, None)
+        if actor is not None:
+            actor.die("killed")
+
+    def _actor(self, name: ActorName) -> FakeActor:
+        if name not in self.actors:
+            raise ActorGone(f"no actor is called {name}")
+        return self.actors[name]
+
+    def _free(self, node: NodeId) -> int:
+        taken = Counter(actor.node for actor in self.actors.values())
+        return self.slots.get(node, 0) - taken[node]
+
+    def _trip(self) -> None:
+        if self.is_away:
+            raise ActorSilent("Ray's GCS does not answer")

@@ -1,0 +1,144 @@
+"""The bot on a healthy cluster: what it answers, shows, and leaves alone."""
+
+import asyncio
+import sys
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from actors.deploy import birth_for, deploy
+from actors.shutdown import find
+from tests.cluster.stage import (
+    ADMIN_TOKEN,
+    BOT,
+    CLOCK,
+    NAMESPACE,
+    Stage,
+    dashboard,
+    describe,
+    engine_pid_of,
+    picture,
+    until,
+    wait_ply,
+    wait_standbys,
+)
+
+pytestmark = pytest.mark.cluster
+
+TASKS = "/api/v0/tasks?detail=1&limit=1000"
+HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_live_engine_actor_has_loaded_nothing_heavy() -> None:
+    async def loaded() -> list[str]:
+        actors = (await wait_standbys(1))["actors"]
+        name = next(actor["name"] for actor in actors if actor["phase"] == "standby")
+        handle = await find(name, NAMESPACE)
+        assert handle is not None
+        modules: list[str] = await handle.__ray_call__.remote(lambda _self: list(sys.modules))
+        return modules
+
+    modules = asyncio.run(loaded())
+    assert "actors.engine_actor" in modules
+    loaded_heavy = [name for name in modules if name.startswith(HEAVY)]
+    assert loaded_heavy == []
+
+
+def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
+    async def pids() -> tuple[int, int]:
+        return (await describe("worker-set"))["pid"], (await describe("event-listener"))["pid"]
+
+    async def again() -> tuple[bool, tuple[int, int], tuple[int, int]]:
+        before = await pids()
+        changed = await deploy(birth_for(stage.settings, BOT))
+        return changed, before, await pids()
+
+    replicas = {p.pid for p in _processes("ServeReplica")}
+    changed, before, after = asyncio.run(again())
+    assert (changed, after) == (False, before)
+    assert {p.pid for p in _processes("ServeReplica")} == replicas
+
+
+def test_the_endpoints_tell_how_the_bot_is(stage: Stage) -> None:
+    assert requests.get(f"{stage.http}/livez", timeout=10).json() == {"ok": True}
+    assert requests.get(f"{stage.http}/readyz", timeout=10).json()["ok"] is True
+    assert requests.get(f"{stage.http}/games", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({"Authorization": "Bearer wrong"}, 401), ({"Authorization": ADMIN_TOKEN}, 401)],
+)
+def test_shutdown_without_the_admin_token_is_refused(
+    stage: Stage, headers: dict[str, str], status: int
+) -> None:
+    assert (
+        requests.post(f"{stage.http}/shutdown", headers=headers, timeout=10).status_code == status
+    )
+    assert requests.get(f"{stage.http}/livez", timeout=10).status_code == 200
+
+
+def test_the_engine_is_nicer_than_its_actor_and_ends_with_it(stage: Stage) -> None:
+    async def story() -> tuple[int, int]:
+        await wait_standbys(1)
+        async with stage.opponent(0) as opponent:
+            game_id = await opponent.challenge(BOT, CLOCK, "random")
+            row = await wait_ply(game_id, 2)
+            actor = psutil.Process(int((await describe(row["actor"]))["pid"]))
+            engine = psutil.Process(engine_pid_of(actor.pid))
+            nices = (actor.nice(), engine.nice())
+            actor.kill()
+
+            async def is_running() -> bool:
+                return engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE
+
+            await until(is_running, lambda running: not running)
+            await opponent.wait_result(game_id)
+            return nices
+
+    assert asyncio.run(story()) == (0, 10)
+
+
+def test_people_see_the_games_by_name_in_the_dashboard_and_in_rays_metrics(stage: Stage) -> None:
+    async def story() -> tuple[str, str]:
+        await wait_standbys(1)
+        async with stage.opponent(0) as opponent:
+            game_id = await opponent.challenge(BOT, CLOCK, "random")
+            await wait_ply(game_id, 2)
+            titles = (await asyncio.to_thread(dashboard, TASKS)).text
+            await opponent.wait_result(game_id)
+            return game_id, titles
+
+    game_id, titles = asyncio.run(story())
+    assert f"game {game_id}" in titles
+
+
+def test_a_game_is_counted_once(stage: Stage) -> None:
+    async def story() -> tuple[dict[str, Any], dict[str, Any]]:
+        before = await picture()
+        await wait_standbys(1)
+        async with stage.opponent(1, think_ms=20) as opponent:
+            await opponent.play(BOT, CLOCK, "random")
+
+        async def counted() -> dict[str, Any]:
+            return await picture()
+
+        return before, await until(counted, lambda seen: _won(seen) > _won(before))
+
+    before, after = asyncio.run(story())
+    assert _won(after) == _won(before) + 1
+
+
+def _won(seen: dict[str, Any]) -> int:
+    return int(seen["ledger"]["values"]["crabstick_games_finished_total"]["won"])
+
+
+def _processes(title: str) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if title in " ".join(process.info["cmdline"] or [])
+    ]

@@ -1,0 +1,116 @@
+"""The Lichess token is nowhere to be seen: not in logs, dashboard, store, processes or metrics."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from actors.deploy import birth_for, ensure_manager
+from actors.names import EVENT_LISTENER
+from actors.runtime import ask, end_actor
+from actors.shutdown import end_manager, find, playing_actors
+from crabstick.sandbox.testing import running
+from crabstick.settings import Settings
+from tests.cluster.stage import (
+    BOT,
+    CLOCK,
+    PATIENCE,
+    Stage,
+    dashboard,
+    until,
+    wait_ply,
+    wait_standbys,
+)
+
+pytestmark = pytest.mark.cluster
+
+PAGES = (
+    "/api/v0/actors?detail=1&limit=1000",
+    "/api/v0/workers?detail=1&limit=1000",
+    "/api/v0/tasks?detail=1&limit=1000",
+    "/api/v0/runtime_envs?detail=1",
+    "/logical/actors",
+    "/nodes?view=summary",
+    "/api/jobs/",
+    "/api/serve/applications/",
+    "/events",
+)
+STRANGER = "crabstick-stranger"
+
+
+@pytest.fixture(scope="module")
+def eventful(stage: Stage) -> Stage:
+    """A game was played in part, its actor crashed, and a server knew no such token."""
+    asyncio.run(_play_and_crash(stage))
+    asyncio.run(_be_refused())
+    return stage
+
+
+async def _play_and_crash(stage: Stage) -> None:
+    await wait_standbys(1)
+    async with stage.opponent(0, think_ms=50) as opponent:
+        game_id = await opponent.challenge(BOT, CLOCK, "random")
+        row = await wait_ply(game_id, 4)
+        handle = await find(row["actor"], stage.settings.cluster.namespace)
+        assert handle is not None
+        handle.__ray_call__.remote(lambda _self: 1 / 0)
+        psutil.Process(
+            int(str((await ask(handle.describe.remote({"v": 1}), PATIENCE))["pid"]))
+        ).kill()
+        await opponent.wait_result(game_id)
+
+
+async def _be_refused() -> None:
+    """A second bot, on a server that answers 401 to this token."""
+    with running() as other:
+        sections = {"lichess": {"url": other.url}, "cluster": {"namespace": STRANGER}}
+        await ensure_manager(birth_for(Settings.model_validate(sections), BOT))
+
+        async def problem() -> str:
+            handle = await find(EVENT_LISTENER, STRANGER)
+            assert handle is not None
+            return str((await ask(handle.describe.remote({"v": 1}), PATIENCE))["problem"])
+
+        assert "token" in await until(problem, bool)
+        await end_manager(STRANGER)
+        for actor in await playing_actors(STRANGER):
+            end_actor(actor)
+
+
+def files_with(token: str, folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and token.encode() in path.read_bytes():
+            yield path
+
+
+def test_no_log_and_no_file_of_the_session_holds_the_token(eventful: Stage) -> None:
+    assert list(files_with(eventful.token, eventful.temp_dir.resolve())) == []
+
+
+def test_the_store_of_the_head_was_looked_into(eventful: Stage) -> None:
+    """The file search above proves nothing if the store were elsewhere."""
+    store = eventful.temp_dir / "gcs"
+    assert list(files_with(eventful.settings.cluster.namespace, store)) != []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_of_the_dashboard_holds_the_token(eventful: Stage, page: str) -> None:
+    answer = dashboard(page)
+    assert answer.status_code == 200
+    assert eventful.token not in answer.text
+
+
+def test_no_process_shows_the_token_in_its_command(eventful: Stage) -> None:
+    commands = [
+        " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
+    ]
+    assert [command for command in commands if eventful.token in command] == []
+
+
+def test_no_metric_and_no_endpoint_tells_the_token(eventful: Stage) -> None:
+    texts = [requests.get(eventful.http + path, timeout=10).text for path in ("/metrics", "/games")]
+    assert [text for text in texts if eventful.token in text] == []
+    assert "crabstick_moves_total" in texts[0]

@@ -1,0 +1,184 @@
+"""Wrong wishes and machines in the way: one sentence with the fix, the right status, nothing left."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+SCOPES = frozenset({"bot:play", "challenge:read"})
+ACCOUNTS = [
+    Account(
+        name="crabstick",
+        title="BOT",
+        tokens={"good": SCOPES, "poor": frozenset({"preference:read"})},
+    ),
+    Account(name="human", tokens={"human": SCOPES}),
+]
+USAGE, ENVIRONMENT = 2, 1
+
+
+@pytest.fixture(scope="module")
+def lichess() -> Iterator[RunningSandbox]:
+    with running(Accounts(ACCOUNTS)) as sandbox:
+        yield sandbox
+
+
+def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The program, in an empty folder, with nothing of ours in the environment but `variables`."""
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("CRABSTICK", "RAY_", "LICHESS"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "crabstick", *arguments],
+        cwd=folder,
+        env={**inherited, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], status: int, words: str) -> None:
+    """One sentence on standard error, with the words that help, and the status."""
+    assert "Traceback" not in done.stderr
+    assert re.search(words, done.stderr), done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("challenges: {max_game: 3}", r"challenges\.max_game .*did you mean challenges\.max_games"),
+        ("http: {port: many}", r"http\.port"),
+        ("challenges: {min_initial_s: 100, max_initial_s: 50}", r"min_initial_s is 100"),
+        ("lichess: {token: abc}", r"token"),
+        ("http: [", r"crabstick\.yaml"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "crabstick.yaml").write_text(text, encoding="utf-8")
+    refused(run("check", folder=tmp_path), USAGE, words)
+
+
+def test_a_missing_config_file_is_named(tmp_path: Path) -> None:
+    refused(run("check", "--config", "nowhere.yaml", folder=tmp_path), USAGE, r"nowhere\.yaml")
+
+
+def test_without_a_token_one_is_told_where_it_goes(tmp_path: Path) -> None:
+    refused(run("up", folder=tmp_path), USAGE, "LICHESS_BOT_TOKEN")
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "words"),
+    [
+        ("stranger", USAGE, "does not know the Lichess token"),
+        ("poor", USAGE, "lacks the scope bot:play"),
+        ("human", ENVIRONMENT, "upgrade-account"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "up"])
+def test_a_token_that_will_not_do_is_explained(
+    lichess: RunningSandbox, tmp_path: Path, command: str, token: str, status: int, words: str
+) -> None:
+    done = run(
+        command, folder=tmp_path, LICHESS_BOT_TOKEN=token, CRABSTICK__LICHESS__URL=lichess.url
+    )
+    refused(done, status, words)
+    assert token not in done.stderr.replace("human is not", "")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "no such file|does not exist|there is no"),
+        (lambda path: path.write_text("#!/bin/sh\n"), "not executable|may not be run|chmod"),
+        (lambda path: _script(path, "exit 0"), "UCI"),
+        (lambda path: _script(path, "exec sleep 60"), "UCI|start"),
+    ],
+)
+def test_an_engine_that_will_not_do_is_explained(
+    lichess: RunningSandbox, tmp_path: Path, make: object, words: str
+) -> None:
+    engine = tmp_path / "engine"
+    assert callable(make)
+    make(engine)
+    text = f"engine: {{kind: uci, path: {engine}}}\nlichess: {{url: '{lichess.url}'}}\n"
+    (tmp_path / "crabstick.yaml").write_text(text, encoding="utf-8")
+    refused(run("check", folder=tmp_path, LICHESS_BOT_TOKEN="good"), USAGE, words)
+
+
+def _script(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(
+    lichess: RunningSandbox, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(
+            "up",
+            folder=tmp_path,
+            LICHESS_BOT_TOKEN="good",
+            CRABSTICK__LICHESS__URL=lichess.url,
+            CRABSTICK__HTTP__PORT=port,
+        )
+    refused(done, ENVIRONMENT, f"port {port} .*http.port")
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info)]
+
+
+@pytest.mark.parametrize("command", [["up"], ["status"], ["down"]])
+def test_no_ray_at_the_address_is_said(
+    lichess: RunningSandbox, tmp_path: Path, command: list[str]
+) -> None:
+    done = run(
+        *command,
+        "--address",
+        "127.0.0.1:1",
+        folder=tmp_path,
+        LICHESS_BOT_TOKEN="good",
+        CRABSTICK__LICHESS__URL=lichess.url,
+    )
+    refused(done, ENVIRONMENT, r"no Ray answers at 127\.0\.0\.1:1")
+
+
+def test_an_address_that_is_none_is_a_wrong_wish(tmp_path: Path) -> None:
+    refused(run("status", "--address", "nonsense", folder=tmp_path), USAGE, "host:port")
+
+
+@pytest.mark.parametrize("command", ["status", "down"])
+def test_where_no_bot_runs_that_is_said(tmp_path: Path, command: str) -> None:
+    refused(run(command, folder=tmp_path), ENVIRONMENT, "no bot")
+
+
+@pytest.mark.parametrize("clock", ["abc", "30", "31+0", "15+0", "30+-1", "9999999+0", "60+61"])
+def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path, clock: str) -> None:
+    refused(run("demo", f"--clock={clock}", folder=tmp_path), USAGE, re.escape(clock))
+
+
+@pytest.mark.parametrize("text", ["accounts: [", "accounts: {}", "accounts: [{name: a}]\nx: 1"])
+def test_a_broken_accounts_file_is_named(tmp_path: Path, text: str) -> None:
+    accounts = tmp_path / "accounts.yaml"
+    accounts.write_text(text, encoding="utf-8")
+    done = run("sandbox", "--port", "0", "--accounts", str(accounts), folder=tmp_path)
+    refused(done, USAGE, r"accounts\.yaml")
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert run("version", folder=tmp_path).stdout.startswith("crabstick 0.")

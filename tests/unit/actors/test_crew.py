@@ -1,0 +1,329 @@
+"""What the crew does with its actors, one at a time; the WorkerSet's tests tell the stories."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from actors.crew import Crew
+from actors.fake_runtime import FakeActor, FakeRuntime
+from actors.messages import Assignment, GameNews
+from actors.roster import Roster
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import ActorPhase
+from crabstick.telemetry.metrics import Ledger
+from tests.unit.actors.births import a_birth
+from tests.unit.virtual_time import until, virtual_loop
+
+GAME = GameId("abcdefgh")
+
+
+@dataclass
+class Deck:
+    """A crew on a fake cluster; `wakes` counts how often it woke the WorkerSet."""
+
+    runtime: FakeRuntime
+    roster: Roster = field(default_factory=Roster)
+    ledger: Ledger = field(default_factory=Ledger)
+    wakes: int = 0
+
+    def __post_init__(self) -> None:
+        self.crew = Crew(self.runtime, self.roster, self.ledger, now=self.now, wake=self._wake)
+
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    def now(self) -> timedelta:
+        return timedelta(seconds=virtual_loop().time())
+
+    def phases(self) -> list[ActorPhase]:
+        return [member.phase for member in self.roster.members.values()]
+
+    def value(self, metric: str, label: str = "") -> float:
+        values = self.ledger.snapshot()["values"]
+        assert isinstance(values, dict)
+        return float(values[metric][label])
+
+    async def standby(self) -> FakeActor:
+        """A new standby."""
+        self.crew.spawn(a_birth(), None)
+        await until(lambda: self.phases()[-1:] == [ActorPhase.STANDBY])
+        return self.runtime.actors[self.runtime.spawned[-1]]
+
+    async def player(self) -> FakeActor:
+        """A standby that was given the game."""
+        actor = await self.standby()
+        self.roster.hear_of(GameNews(game=GAME, opponent="Alice", speed="blitz"))
+        self.crew.assign(GAME, actor.name)
+        await until(lambda: actor.assignments)
+        return actor
+
+
+def a_deck(**slots: int) -> Deck:
+    return Deck(FakeRuntime(**(slots or {"n1": 8})))
+
+
+async def test_a_spawned_actor_is_a_standby_when_it_says_so() -> None:
+    deck = a_deck()
+    deck.crew.spawn(a_birth(), NodeId("n1"))
+    assert deck.phases() == [ActorPhase.STARTING]
+    await until(lambda: deck.phases() == [ActorPhase.STANDBY])
+    assert deck.wakes == 1
+
+
+async def test_an_actor_is_born_with_a_name_of_its_own() -> None:
+    deck = a_deck()
+    first, second = await deck.standby(), await deck.standby()
+    assert first.birth.name == first.name != second.name
+
+
+async def test_an_actor_waits_for_a_node_as_long_as_it_takes() -> None:
+    deck = a_deck(n1=0)
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: deck.runtime.spawned)
+    deck.runtime.grow("n2", 1)
+    await until(lambda: deck.phases() == [ActorPhase.STANDBY])
+
+
+async def test_an_actor_without_a_node_is_given_up_after_a_quarter_of_an_hour() -> None:
+    deck = a_deck(n1=0)
+    deck.crew.spawn(a_birth(), None)
+    await asyncio.sleep(899)
+    assert deck.phases() == [ActorPhase.STARTING]
+    await asyncio.sleep(2)
+    assert deck.runtime.killed == deck.runtime.spawned
+
+
+async def test_a_silent_gcs_starts_nothing_and_leaves_no_member_behind() -> None:
+    deck = a_deck()
+    deck.runtime.is_away = True
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: not deck.roster.members)
+    assert deck.runtime.spawned == []
+
+
+async def test_an_actor_that_is_killed_before_it_was_made_does_not_stay() -> None:
+    deck = a_deck()
+    deck.crew.spawn(a_birth(), None)
+    deck.crew.kill(next(iter(deck.roster.members)))
+    await deck.crew.settle()
+    assert (deck.runtime.actors, len(deck.runtime.spawned)) == ({}, 1)
+
+
+async def test_an_actor_that_dies_before_it_says_anything_holds_the_next_ones_back() -> None:
+    deck = a_deck()
+    pauses = []
+    for _ in range(3):
+        deck.crew.spawn(a_birth(), None)
+        await until(lambda: deck.runtime.actors)
+        deck.runtime.lose_actor(next(iter(deck.runtime.actors.values())))
+        await until(lambda: not deck.roster.members)
+        assert deck.crew.no_spawn_before is not None
+        pauses.append(round((deck.crew.no_spawn_before - deck.now()).total_seconds(), 1))
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 0.5 < pauses[2]
+
+
+async def test_the_game_is_told_to_its_actor_and_shown_on_the_dashboard() -> None:
+    deck = a_deck()
+    actor = await deck.player()
+    assert actor.assignments == [Assignment(game=GAME, epoch=1)]
+    await until(lambda: f"game {GAME} · Alice · blitz" in deck.runtime.titles)
+
+
+async def test_an_actor_that_cannot_be_told_is_killed_and_the_game_waits_again() -> None:
+    deck = a_deck()
+    actor = await deck.standby()
+    actor.hang()
+    deck.roster.hear_of(GameNews(game=GAME))
+    deck.crew.assign(GAME, actor.name)
+    await until(lambda: deck.runtime.killed == [actor.name])
+    assert [game.id for game in deck.roster.waiting()] == [GAME]
+
+
+async def test_an_actor_whose_game_was_over_before_it_was_told_does_not_stay() -> None:
+    deck = a_deck()
+    actor = await deck.standby()
+    deck.roster.hear_of(GameNews(game=GAME))
+    deck.crew.assign(GAME, actor.name)
+    deck.roster.end(GAME)
+    await until(lambda: deck.runtime.killed == [actor.name])
+    assert (deck.roster.members, actor.assignments) == ({}, [])
+
+
+async def test_a_finished_game_is_counted_by_its_result_and_its_actor_ended() -> None:
+    deck = a_deck()
+    actor = await deck.player()
+    actor.end_game(result="lost")
+    await until(lambda: not deck.roster.members)
+    assert (deck.value("crabstick_games_finished_total", "lost"), deck.roster.games) == (1, {})
+
+
+async def test_an_unplayable_game_counts_as_aborted() -> None:
+    deck = a_deck()
+    actor = await deck.player()
+    actor.end_game("unplayable", result="")
+    await until(lambda: not deck.roster.members)
+    assert deck.value("crabstick_games_finished_total", "aborted") == 1
+
+
+async def test_an_actor_that_was_replaced_leaves_the_game_where_it_is() -> None:
+    deck = a_deck()
+    actor = await deck.player()
+    actor.end_game("replaced", result="")
+    await until(lambda: not deck.roster.members)
+    assert [game.id for game in deck.roster.waiting()] == [GAME]
+    assert deck.roster.games[GAME].takeovers == 0
+
+
+async def test_the_death_of_a_busy_actor_costs_the_game_one_takeover() -> None:
+    deck = a_deck()
+    deck.runtime.lose_actor(await deck.player())
+    await until(lambda: not deck.roster.members)
+    assert deck.roster.games[GAME].takeovers == 1
+    assert deck.value("crabstick_takeovers_total") == 1
+
+
+async def test_an_actor_whose_code_fails_is_lost_too() -> None:
+    deck = a_deck()
+    (await deck.player()).fail("ValueError")
+    await until(lambda: not deck.roster.members)
+    assert deck.roster.games[GAME].takeovers == 1
+
+
+async def test_the_death_of_a_standby_costs_no_game_anything() -> None:
+    deck = a_deck()
+    deck.runtime.lose_actor(await deck.standby())
+    await until(lambda: not deck.roster.members)
+    assert deck.value("crabstick_takeovers_total") == 0
+
+
+async def test_the_suspects_game_costs_a_takeover_a_hand_over_does_not() -> None:
+    deck = a_deck()
+    first = await deck.player()
+    second, third = await deck.standby(), await deck.standby()
+    deck.crew.assign(GAME, second.name)
+    assert deck.roster.games[GAME].takeovers == 0
+    deck.roster.members[second.name].is_suspect = True
+    deck.crew.assign(GAME, third.name)
+    assert deck.roster.games[GAME].takeovers == 1
+    assert first.name in deck.roster.members
+
+
+async def test_a_game_that_cost_two_actors_is_played_by_the_embedded_engine() -> None:
+    deck = a_deck()
+    actor = await deck.standby()
+    game = deck.roster.hear_of(GameNews(game=GAME))
+    assert game is not None
+    game.takeovers = 2
+    deck.crew.assign(GAME, actor.name)
+    await until(lambda: actor.assignments)
+    assert (actor.assignments[0].engine, actor.assignments[0].takeovers) == ("embedded", 2)
+
+
+async def test_a_busy_actor_is_pinged_until_its_game_is_over() -> None:
+    deck = a_deck()
+    actor = await deck.player()
+    member = deck.roster.members[actor.name]
+    heard = member.heard
+    await until(lambda: member.heard > heard + timedelta(seconds=3))
+    actor.end_game()
+    await until(lambda: not deck.roster.members)
+
+
+async def test_adoption_takes_over_whoever_lives() -> None:
+    deck = a_deck()
+    deck.runtime.enter("idle", "n1")
+    deck.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
+    await deck.crew.adopt()
+    assert sorted(phase.value for phase in deck.phases()) == ["playing", "standby"]
+    owner = deck.roster.owner_of(GAME)
+    assert owner is not None
+    assert (owner.name, owner.epoch) == ("engine:busy", 4)
+
+
+async def test_an_adopted_actor_is_supervised() -> None:
+    deck = a_deck()
+    actor = deck.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
+    await deck.crew.adopt()
+    deck.runtime.lose_actor(actor)
+    await until(lambda: not deck.roster.members)
+    assert deck.roster.games[GAME].takeovers == 1
+
+
+async def test_a_silent_actor_holds_the_adoption_up_for_five_seconds_only() -> None:
+    deck = a_deck()
+    deck.runtime.enter("dumb", "n1").hang()
+    deck.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
+    began_s = virtual_loop().time()
+    await deck.crew.adopt()
+    assert round(virtual_loop().time() - began_s, 3) == 5
+    assert deck.roster.owner_of(GAME) is not None
+
+
+async def test_an_actor_that_answers_late_is_adopted_late() -> None:
+    deck = a_deck()
+    actor = deck.runtime.enter("slow", "n1", Assignment(game=GAME, epoch=4))
+    actor.lateness = timedelta(seconds=7)
+    await deck.crew.adopt()
+    assert deck.roster.owner_of(GAME) is None
+    await until(lambda: deck.roster.owner_of(GAME) is not None)
+
+
+async def test_an_adopted_actor_that_cannot_play_is_ended() -> None:
+    deck = a_deck()
+    deck.runtime.enter("poor", "n1").problem = "no token"
+    await deck.crew.adopt()
+    await until(lambda: deck.runtime.killed == ["engine:poor"])
+    assert deck.crew.problem == "no token"
+
+
+async def test_an_actor_that_never_answers_the_adoption_is_ended() -> None:
+    deck = a_deck()
+    deck.runtime.enter("dumb", "n1").hang()
+    await deck.crew.adopt()
+    await until(lambda: deck.runtime.killed == ["engine:dumb"])
+
+
+async def test_an_actor_whose_work_is_done_is_not_kept() -> None:
+    deck = a_deck()
+    actor = deck.runtime.enter("done", "n1", Assignment(game=GAME, epoch=4))
+    actor.end_game()
+    await deck.crew.adopt()
+    await until(lambda: not deck.roster.members)
+
+
+async def test_adopting_twice_adopts_once() -> None:
+    deck = a_deck()
+    deck.runtime.enter("idle", "n1")
+    await deck.crew.adopt()
+    await deck.crew.adopt()
+    assert (len(deck.roster.members), deck.runtime.titles) == (1, ["adopted"])
+
+
+async def test_an_actor_that_cannot_play_is_ended_and_says_why() -> None:
+    deck = a_deck()
+    deck.runtime.next_problem = "node n1: there is no Lichess token"
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: deck.crew.problem)
+    assert deck.crew.problem == "node n1: there is no Lichess token"
+    assert deck.crew.no_spawn_before == deck.now() + timedelta(seconds=5)
+    await until(lambda: not deck.runtime.actors)
+
+
+async def test_the_problem_is_gone_with_the_first_actor_that_can_play() -> None:
+    deck = a_deck()
+    deck.runtime.next_problem = "no token"
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: deck.crew.problem)
+    deck.runtime.next_problem = ""
+    await deck.standby()
+    assert deck.crew.problem == ""
+
+
+async def test_a_kill_that_ray_does_not_answer_is_survived() -> None:
+    deck = a_deck()
+    actor = await deck.standby()
+    deck.runtime.is_away = True
+    deck.crew.kill(ActorName(actor.name))
+    await deck.crew.settle()
+    assert deck.roster.members == {}

@@ -1,0 +1,199 @@
+"""Who owns which game, whatever is heard in whatever order."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from actors.messages import Claim, Description, GameNews, Progress
+from actors.roster import REMEMBERED, Member, Roster
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import ActorPhase, WantedGame
+from tests.builders import seconds
+
+NOW = seconds(100)
+GAME = GameId("abcdefgh")
+A, B = ActorName("engine:a"), ActorName("engine:b")
+
+
+def a_description(name: str = A, **changes: Any) -> Description:
+    fields: dict[str, Any] = {
+        "name": name,
+        "node": "n1",
+        "pid": 1,
+        "fingerprint": "f",
+        "phase": "standby",
+    }
+    return Description(**{**fields, **changes})
+
+
+def playing(name: str, epoch: int, **changes: Any) -> Description:
+    return a_description(name, phase="playing", game=GAME, epoch=epoch, **changes)
+
+
+def a_roster(*games: str) -> Roster:
+    roster = Roster()
+    for game in games:
+        roster.hear_of(GameNews(game=game))
+    return roster
+
+
+def with_standby(roster: Roster, name: ActorName = A) -> Member:
+    member = roster.enter(name, NOW)
+    roster.hear_from(member, a_description(name), NOW)
+    return member
+
+
+def test_news_are_kept_and_emptier_news_erase_nothing() -> None:
+    roster = a_roster()
+    roster.hear_of(GameNews(game=GAME, opponent="Alice", speed="blitz", left_ms=9000))
+    roster.hear_of(GameNews(game=GAME))
+    game = roster.games[GAME]
+    assert (game.opponent, game.speed, game.urgency) == ("Alice", "blitz", None)
+
+
+def test_a_game_with_little_time_is_urgent() -> None:
+    roster = a_roster()
+    roster.hear_of(GameNews(game=GAME, left_ms=9000))
+    assert roster.wanted() == [WantedGame(id=GAME, urgency=seconds(9))]
+
+
+def test_old_news_do_not_bring_a_finished_game_back() -> None:
+    roster = a_roster(GAME)
+    roster.end(GAME)
+    assert roster.hear_of(GameNews(game=GAME)) is None
+    assert roster.games == {}
+
+
+def test_only_so_many_finished_games_are_remembered() -> None:
+    roster = a_roster()
+    for number in range(REMEMBERED + 1):
+        roster.end(GameId(str(number)))
+    assert roster.hear_of(GameNews(game="0")) is not None
+    assert roster.hear_of(GameNews(game="1")) is None
+
+
+def test_ending_a_game_that_nobody_knows_is_no_mistake() -> None:
+    assert a_roster().end(GAME) is None
+
+
+def test_an_actor_that_describes_itself_is_a_standby() -> None:
+    roster = a_roster()
+    member = with_standby(roster)
+    assert (member.phase, member.node) == (ActorPhase.STANDBY, "n1")
+
+
+def test_a_game_that_is_given_away_has_one_owner_and_the_next_epoch() -> None:
+    roster = a_roster(GAME)
+    with_standby(roster, A)
+    with_standby(roster, B)
+    roster.assign(GAME, A, NOW)
+    roster.assign(GAME, B, NOW + seconds(1))
+    owner = roster.owner_of(GAME)
+    assert owner is not None
+    assert (owner.name, owner.epoch, roster.last_game_start) == (B, 2, NOW + seconds(1))
+
+
+@pytest.mark.parametrize(
+    ("claim", "answer"),
+    [
+        (Claim(game=GAME, actor=A, epoch=1), True),
+        (Claim(game=GAME, actor=A, epoch=2), False),
+        (Claim(game=GAME, actor=B, epoch=1), False),
+        (Claim(game="elsewher", actor=A, epoch=1), None),
+    ],
+)
+def test_a_claim_is_good_for_the_owner_only(claim: Claim, answer: bool | None) -> None:  # noqa: FBT001 -- a table
+    roster = a_roster(GAME)
+    with_standby(roster)
+    roster.assign(GAME, A, NOW)
+    assert roster.owns(claim) == answer
+
+
+def test_an_adopted_actor_keeps_its_game_and_what_the_game_has_cost() -> None:
+    roster = a_roster()
+    member = roster.enter(A, NOW)
+    roster.hear_from(member, playing(A, 3, takeovers=2), NOW)
+    assert (member.phase, member.game, member.epoch) == (ActorPhase.PLAYING, GAME, 3)
+    assert (roster.games[GAME].epoch, roster.games[GAME].takeovers) == (3, 2)
+
+
+@pytest.mark.parametrize("order", [(A, B), (B, A)])
+def test_of_two_adopted_actors_on_one_game_the_later_epoch_owns_it(
+    order: tuple[ActorName, ActorName],
+) -> None:
+    roster = a_roster()
+    epochs = {A: 1, B: 2}
+    for name in order:
+        roster.hear_from(roster.enter(name, NOW), playing(name, epochs[name]), NOW)
+    assert roster.owns(Claim(game=GAME, actor=B, epoch=2)) is True
+    assert roster.owns(Claim(game=GAME, actor=A, epoch=1)) is False
+
+
+def test_a_game_that_was_given_away_meanwhile_is_not_given_back() -> None:
+    roster = a_roster(GAME)
+    late = roster.enter(B, NOW)
+    with_standby(roster, A)
+    roster.assign(GAME, A, NOW)
+    roster.hear_from(late, playing(B, 7), NOW)
+    assert late.phase is ActorPhase.ENDING
+    assert roster.owns(Claim(game=GAME, actor=A, epoch=1)) is True
+
+
+def test_an_actor_at_a_finished_game_is_ending() -> None:
+    roster = a_roster()
+    roster.end(GAME)
+    member = roster.enter(A, NOW)
+    roster.hear_from(member, playing(A, 1), NOW)
+    assert (member.phase, roster.games) == (ActorPhase.ENDING, {})
+
+
+def test_a_later_word_changes_where_and_how_but_never_who_owns_what() -> None:
+    roster = a_roster(GAME)
+    member = with_standby(roster)
+    roster.assign(GAME, A, NOW)
+    member.is_suspect = True
+    told = a_description(A, node="n2", progress=Progress(ply=7))
+    roster.hear_from(member, told, NOW + seconds(5))
+    assert (member.phase, member.game, member.node) == (ActorPhase.PLAYING, GAME, "n2")
+    assert (member.progress.ply, member.heard, member.is_suspect) == (7, NOW + seconds(5), False)
+
+
+def test_a_game_that_lichess_calls_finished_is_not_wanted_any_more() -> None:
+    roster = a_roster(GAME)
+    roster.games[GAME].finished_at = NOW
+    assert (roster.wanted(), roster.waiting()) == ([], [])
+
+
+def test_games_without_an_actor_wait() -> None:
+    roster = a_roster(GAME, "other123")
+    with_standby(roster)
+    roster.assign(GAME, A, NOW)
+    assert [game.id for game in roster.waiting()] == ["other123"]
+
+
+def test_only_busy_actors_have_a_pulse_and_lost_nodes_condemn() -> None:
+    roster = a_roster(GAME)
+    with_standby(roster, A)
+    with_standby(roster, B)
+    roster.assign(GAME, A, NOW)
+    pulses = [roster.pulses({NodeId("n1")}), roster.pulses({NodeId("n2")})]
+    assert [[(p.actor, p.heard, p.is_condemned) for p in some] for some in pulses] == [
+        [(A, NOW, False)],
+        [(A, NOW, True)],
+    ]
+
+
+def test_the_plan_sees_what_the_roster_knows() -> None:
+    roster = a_roster(GAME)
+    with_standby(roster)
+    roster.assign(GAME, A, NOW)
+    view = roster.views()[0]
+    assert (view.name, view.phase, view.node, view.game, view.epoch) == (
+        A,
+        ActorPhase.PLAYING,
+        "n1",
+        GAME,
+        1,
+    )
+    assert roster.count(ActorPhase.PLAYING) == 1

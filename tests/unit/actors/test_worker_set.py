@@ -1,0 +1,558 @@
+"""The WorkerSet's stories: games find actors, actors die, and every game keeps exactly one."""
+
+import asyncio
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import chess
+import pytest
+
+from actors.fake_runtime import FakeActor, FakeRuntime
+from actors.messages import Assignment, Claim, GameNews, LoadAnswer, Report
+from actors.worker_set import WorkerSet
+from crabstick.errors import ConfigError, RateLimited
+from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
+from crabstick.rules.model import GameId, GameSummary, NodeId, Player
+from tests.unit.actors.births import BOT, a_birth
+from tests.unit.virtual_time import stall, until
+
+GAME = "abcdefgh"
+STATISTICS: dict[str, object] = {"v": 1}
+
+
+class House:
+    """A WorkerSet on a fake cluster, beside a fake Lichess."""
+
+    def __init__(
+        self, runtime: FakeRuntime | None = None, *, standby: int = 1, max_takeovers: int = 5
+    ) -> None:
+        self.runtime = runtime or FakeRuntime(n1=4, n2=4)
+        self.lichess = FakeLichess()
+        self.match = FakeMatch(GameId(GAME))
+        self.games = FakeGames(self.match)
+        cluster = {"standby": standby, "max_takeovers": max_takeovers}
+        self.birth = a_birth(cluster=cluster).pack()
+        self.begin()
+
+    def begin(self) -> None:
+        """The WorkerSet's process starts."""
+        self.worker_set = WorkerSet(self.birth, self.runtime, self.lichess, self.games)
+
+    def crash(self) -> None:
+        """The WorkerSet's process dies, and nothing of it goes on."""
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    async def starts(self, game: str = GAME, **news: Any) -> None:
+        await self.worker_set.game_started(GameNews(game=game, **news).pack())
+
+    async def ends(self, game: str = GAME) -> None:
+        await self.worker_set.game_finished(GameNews(game=game).pack())
+
+    async def standbys(self, count: int) -> None:
+        """Returns when so many actors stand by."""
+        await until(lambda: self.phases().count("standby") == count)
+
+    def phases(self) -> list[str]:
+        return [member.phase.value for member in self.worker_set._roster.members.values()]
+
+    async def player(self, game: str = GAME) -> FakeActor:
+        """The actor that owns the game, when it was told so."""
+        return (await until(lambda: self.runtime.playing(game)))[-1]
+
+    async def playing(self, game: str = GAME) -> FakeActor:
+        """A game starts and its actor plays it."""
+        await self.standbys(1)
+        await self.starts(game)
+        return await self.player(game)
+
+    async def successor(self, of: FakeActor, game: str = GAME, within_s: float = 60) -> FakeActor:
+        """The actor that has the game instead."""
+        others = await until(
+            lambda: [a for a in self.runtime.playing(game) if a is not of], within_s
+        )
+        return others[-1]
+
+    async def owns(self, actor: FakeActor, epoch: int, game: str = GAME) -> object:
+        claim = Claim(game=game, actor=actor.name, epoch=epoch).pack()
+        return (await self.worker_set.owns(claim))["owner"]
+
+    async def load(self) -> LoadAnswer:
+        return LoadAnswer.read(await self.worker_set.load({"v": 1}))
+
+    async def value(self, metric: str, label: str = "") -> float:
+        picture = await self.worker_set.statistics(STATISTICS)
+        ledger: Any = picture["ledger"]
+        return float(ledger["values"][metric][label])
+
+
+# Games and actors.
+
+
+async def test_a_standby_is_there_before_any_game() -> None:
+    house = House()
+    await house.standbys(1)
+    assert len(house.runtime.spawned) == 1
+
+
+async def test_a_game_goes_to_the_standby_and_another_takes_its_place() -> None:
+    house = House()
+    actor = await house.playing()
+    await house.standbys(1)
+    assert actor.assignment == Assignment(game=GAME, epoch=1)
+    assert sorted(house.phases()) == ["playing", "standby"]
+
+
+async def test_a_game_is_given_away_once_however_often_it_is_told() -> None:
+    house = House()
+    actor = await house.playing()
+    for _ in range(20):
+        await house.starts()
+        await asyncio.sleep(0.4)
+    assert house.runtime.playing(GAME) == [actor]
+    assert actor.assignments == [Assignment(game=GAME, epoch=1)]
+
+
+async def test_two_games_never_share_an_actor() -> None:
+    house = House(standby=2)
+    await house.standbys(2)
+    await asyncio.gather(house.starts("first123"), house.starts("second12"))
+    first, second = await house.player("first123"), await house.player("second12")
+    assert first is not second
+
+
+async def test_games_without_a_standby_get_actors_of_their_own() -> None:
+    house = House(standby=0)
+    for game in ("first123", "second12", "third123"):
+        await house.starts(game)
+    actors = [await house.player(game) for game in ("first123", "second12", "third123")]
+    assert len(set(actors)) == 3
+    assert len(house.runtime.spawned) == 3
+
+
+async def test_a_game_that_is_over_ends_its_actor_and_is_not_played_again() -> None:
+    house = House()
+    actor = await house.playing()
+    actor.end_game(result="won")
+    await until(lambda: actor.is_over)
+    await house.starts()
+    await asyncio.sleep(10)
+    assert house.runtime.playing(GAME) == []
+    assert await house.value("crabstick_games_finished_total", "won") == 1
+
+
+def a_summary(*, is_my_turn: bool = True, time_left: timedelta | None = None) -> GameSummary:
+    return GameSummary(
+        id=GameId(GAME),
+        color=chess.WHITE,
+        opponent=Player(name="Alice"),
+        speed="blitz",
+        is_my_turn=is_my_turn,
+        time_left=time_left,
+    )
+
+
+async def test_games_that_no_event_told_of_are_found_on_lichess() -> None:
+    house = House()
+    house.lichess.started(a_summary())
+    await house.player()
+
+
+@pytest.mark.parametrize(
+    ("summary", "urgency"),
+    [
+        (a_summary(time_left=timedelta(seconds=9)), timedelta(seconds=9)),
+        (a_summary(time_left=timedelta(0)), timedelta(0)),
+        (a_summary(time_left=timedelta(seconds=9), is_my_turn=False), None),
+        (a_summary(), None),
+    ],
+)
+async def test_a_game_is_as_urgent_as_our_clock_is_short(
+    summary: GameSummary, urgency: timedelta | None
+) -> None:
+    house = House(FakeRuntime(), standby=0)
+    house.lichess.started(summary)
+    games = house.worker_set._roster.games
+    await until(lambda: games)
+    assert games[GameId(GAME)].urgency == urgency
+
+
+async def test_a_game_that_lichess_no_longer_lists_is_played_on() -> None:
+    house = House()
+    actor = await house.playing()
+    await asyncio.sleep(60)
+    assert house.runtime.playing(GAME) == [actor]
+
+
+async def test_a_limit_of_lichess_does_not_stop_the_looking() -> None:
+    house = House()
+    house.lichess.faults.append(RateLimited("slowly"))
+    await asyncio.sleep(1)
+    house.lichess.started(a_summary())
+    await house.player()
+
+
+# Actors that are lost.
+
+
+async def test_the_game_of_a_dead_actor_is_taken_over_at_once() -> None:
+    house = House()
+    actor = await house.playing()
+    await house.standbys(1)
+    house.runtime.lose_actor(actor)
+    heir = await house.successor(actor, within_s=0.1)
+    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1)
+
+
+async def test_a_dead_node_costs_its_games_one_takeover_each() -> None:
+    house = House(FakeRuntime(n1=1, n2=3))
+    actor = await house.playing()
+    await house.standbys(1)
+    assert actor.node is not None
+    house.runtime.lose(actor.node)
+    heir = await house.successor(actor)
+    assert (heir.node != actor.node, await house.value("crabstick_takeovers_total")) == (True, 1)
+
+
+async def test_a_silent_actor_is_replaced_and_loses_its_claim() -> None:
+    house = House()
+    actor = await house.playing()
+    await asyncio.sleep(12)
+    actor.hang()
+    heir = await house.successor(actor, within_s=8)
+    assert await house.owns(actor, 1) is False
+    assert await house.owns(heir, 2) is True
+
+
+async def test_the_silent_one_is_ended() -> None:
+    house = House()
+    actor = await house.playing()
+    await asyncio.sleep(12)
+    actor.hang()
+    await until(lambda: actor.is_over)
+
+
+async def test_a_suspect_that_is_heard_again_keeps_its_game_when_nobody_could_take_it() -> None:
+    house = House(FakeRuntime(n1=1), standby=0)
+    await house.starts()
+    actor = await house.player()
+    await asyncio.sleep(12)
+    actor.hang()
+    member = house.worker_set._roster.members[actor.name]
+    await until(lambda: member.is_suspect)
+    actor.wake()
+    await until(lambda: not member.is_suspect)
+    await asyncio.sleep(5)
+    assert house.runtime.playing(GAME) == [actor]
+    assert await house.owns(actor, 1) is True
+
+
+async def test_an_actor_that_answers_late_but_within_three_seconds_is_no_suspect() -> None:
+    house = House()
+    actor = await house.playing()
+    await asyncio.sleep(12)
+    actor.lateness = timedelta(seconds=0.9)
+    await asyncio.sleep(30)
+    assert house.runtime.playing(GAME) == [actor]
+
+
+async def test_nobody_is_suspected_when_it_was_we_who_stood_still() -> None:
+    house = House()
+    actor = await house.playing()
+    await asyncio.sleep(12)
+    stall(9)
+    await asyncio.sleep(10)
+    assert house.runtime.playing(GAME) == [actor]
+
+
+async def test_a_game_that_costs_too_many_actors_is_resigned() -> None:
+    house = House(max_takeovers=1)
+    house.match.move("e2e4")
+    house.match.opponent_plays("e7e5")
+    actor = await house.playing()
+    house.runtime.lose_actor(actor)
+    house.runtime.lose_actor(await house.successor(actor))
+    await until(lambda: house.match.status == "resign")
+    await house.starts()
+    await asyncio.sleep(5)
+    assert house.runtime.playing(GAME) == []
+
+
+async def test_a_forfeit_without_a_token_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_settings: object) -> None:
+        raise ConfigError("there is no Lichess token")
+
+    monkeypatch.setattr("actors.worker_set.read_token", refuse)
+    house = House(max_takeovers=0)
+    house.worker_set._games = None
+    house.runtime.lose_actor(await house.playing())
+    await asyncio.sleep(5)
+    assert house.runtime.playing(GAME) == []
+    assert not house.worker_set._tasks[-1].cancelled()
+    assert house.worker_set._tasks[-1].exception() is None
+
+
+async def test_an_actor_that_hangs_when_it_is_told_its_game_is_passed_over() -> None:
+    house = House()
+    await house.standbys(1)
+    next(iter(house.runtime.actors.values())).hang()
+    await house.starts()
+    await house.player()
+
+
+# Actors that cannot play.
+
+
+async def test_an_actor_that_cannot_play_is_given_no_game() -> None:
+    house = House()
+    house.runtime.next_problem = "node n1: there is no Lichess token"
+    await house.starts()
+    await asyncio.sleep(30)
+    assert house.runtime.playing(GAME) == []
+    picture = await house.worker_set.statistics(STATISTICS)
+    assert picture["problem"] == "node n1: there is no Lichess token"
+
+
+async def test_actors_that_cannot_play_are_not_started_again_and_again() -> None:
+    house = House()
+    house.runtime.next_problem = "there is no Lichess token"
+    await asyncio.sleep(60)
+    assert 5 <= len(house.runtime.spawned) <= 12
+
+
+async def test_actors_that_die_as_they_start_are_not_started_again_and_again() -> None:
+    house = House()
+    for _ in range(600):
+        await asyncio.sleep(0.1)
+        for actor in list(house.runtime.actors.values()):
+            house.runtime.lose_actor(actor)
+    assert 5 <= len(house.runtime.spawned) <= 20
+
+
+async def test_when_the_node_has_a_token_the_waiting_game_is_played() -> None:
+    house = House()
+    house.runtime.next_problem = "there is no Lichess token"
+    await house.starts()
+    await asyncio.sleep(8)
+    house.runtime.next_problem = ""
+    await house.player()
+
+
+# Nodes.
+
+
+async def test_a_draining_node_hands_its_games_over_without_a_takeover() -> None:
+    house = House(FakeRuntime(n1=2, n2=2))
+    actor = await house.playing()
+    await house.standbys(1)
+    assert actor.node is not None
+    house.runtime.draining.add(actor.node)
+    heir = await house.successor(actor)
+    assert (heir.node, heir.assignment) == (
+        NodeId("n2" if actor.node == "n1" else "n1"),
+        Assignment(game=GAME, epoch=2),
+    )
+
+
+async def test_a_cluster_without_room_asks_for_a_node_and_plays_when_it_comes() -> None:
+    house = House(FakeRuntime(), standby=0)
+    await house.starts()
+    await until(lambda: house.runtime.spawned)
+    house.runtime.grow("n9", 1)
+    assert (await house.player()).node == "n9"
+
+
+async def test_a_gcs_that_is_away_costs_no_game() -> None:
+    house = House()
+    actor = await house.playing()
+    house.runtime.is_away = True
+    await asyncio.sleep(30)
+    assert await house.owns(actor, 1) is True
+    house.runtime.is_away = False
+    await house.starts("second12")
+    await house.player("second12")
+
+
+# Its own end and beginning.
+
+
+async def test_after_a_restart_games_stay_with_their_actors_and_are_supervised() -> None:
+    house = House()
+    actor = await house.playing()
+    house.crash()
+    await asyncio.sleep(2)
+    house.begin()
+    await house.starts()
+    await asyncio.sleep(5)
+    assert house.runtime.playing(GAME) == [actor]
+    assert await house.owns(actor, 1) is True
+    house.runtime.lose_actor(actor)
+    assert (await house.successor(actor)).assignment == Assignment(game=GAME, epoch=2, takeovers=1)
+
+
+async def test_an_actor_that_died_while_nobody_looked_is_replaced() -> None:
+    house = House()
+    actor = await house.playing()
+    house.crash()
+    house.runtime.lose_actor(actor)
+    house.begin()
+    await house.starts()
+    await house.successor(actor)
+
+
+@pytest.mark.parametrize("epochs", list(itertools.permutations([1, 2, 3])))
+async def test_of_several_actors_on_one_game_the_latest_epoch_stays(
+    epochs: tuple[int, ...],
+) -> None:
+    runtime = FakeRuntime(n1=9)
+    actors = [
+        runtime.enter(f"e{epoch}", "n1", Assignment(game=GAME, epoch=epoch)) for epoch in epochs
+    ]
+    house = House(runtime)
+    await house.starts()
+    await until(lambda: len(runtime.playing(GAME)) == 1)
+    assert runtime.playing(GAME) == [max(actors, key=lambda actor: actor.name)]
+
+
+async def test_nobody_is_told_anything_before_the_adoption_is_done() -> None:
+    runtime = FakeRuntime(n1=9)
+    actor = runtime.enter("a", "n1", Assignment(game=GAME, epoch=3))
+    runtime.is_away = True
+    house = House(runtime)
+    asked = asyncio.gather(house.owns(actor, 3), house.load())
+    await asyncio.sleep(5)
+    assert not asked.done()
+    runtime.is_away = False
+    owner, load = await asked
+    assert (owner, load.games) == (True, (GAME,))
+
+
+async def test_an_adoption_is_tried_again_until_ray_answers() -> None:
+    runtime = FakeRuntime(n1=9)
+    runtime.is_away = True
+    house = House(runtime)
+    await asyncio.sleep(20)
+    runtime.is_away = False
+    await house.standbys(1)
+
+
+async def test_a_tick_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    await house.standbys(1)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake of our own")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("actors.worker_set.plan", fail)
+        await house.starts()
+        await asyncio.sleep(2)
+    await house.player()
+
+
+async def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(FakeRuntime())
+    with monkeypatch.context() as patched:
+        patched.setattr(house.runtime, "nodes", lambda: 1 / 0)
+        await asyncio.sleep(3)
+    house.runtime.grow("n1", 3)
+    await until(lambda: house.worker_set._nodes)
+
+
+async def test_shutting_down_ends_the_standbys_and_leaves_the_games() -> None:
+    house = House()
+    actor = await house.playing()
+    await house.standbys(1)
+    answer = await house.worker_set.shut_down({"v": 1})
+    assert (answer["games"], list(house.runtime.actors.values())) == (1, [actor])
+    await asyncio.sleep(10)
+    assert list(house.runtime.actors.values()) == [actor]
+
+
+async def test_shutting_down_ends_actors_that_are_just_being_made() -> None:
+    house = House()
+    await until(lambda: house.phases() == ["starting"])
+    await house.worker_set.shut_down({"v": 1})
+    assert house.runtime.actors == {}
+
+
+# What it tells.
+
+
+async def test_a_game_that_lichess_calls_finished_ends_with_its_actors_word() -> None:
+    house = House()
+    actor = await house.playing()
+    await house.ends()
+    await asyncio.sleep(10)
+    assert house.runtime.playing(GAME) == [actor]
+    actor.end_game()
+    await until(lambda: actor.is_over)
+    assert (await house.load()).games == ()
+
+
+async def test_an_actor_that_does_not_notice_its_games_end_is_ended() -> None:
+    house = House()
+    actor = await house.playing()
+    await house.ends()
+    await house.ends()
+    await asyncio.sleep(29)
+    assert not actor.is_over
+    await asyncio.sleep(3)
+    assert actor.is_over
+    assert (await house.load()).games == ()
+
+
+async def test_the_end_of_a_game_that_waits_is_taken_at_lichess_word() -> None:
+    house = House(FakeRuntime(), standby=0)
+    await house.starts()
+    await house.ends()
+    await until(lambda: not house.worker_set._roster.games)
+
+
+async def test_the_end_of_an_unknown_game_is_no_news() -> None:
+    house = House()
+    await house.ends()
+    assert (await house.load()).games == ()
+
+
+async def test_the_load_tells_games_and_room() -> None:
+    house = House(FakeRuntime(n1=3, n2=2))
+    await house.playing()
+    await house.standbys(1)
+    await asyncio.sleep(2)
+    assert await house.load() == LoadAnswer(games=(GAME,), room=4)
+
+
+async def test_a_draining_node_has_no_room() -> None:
+    house = House(FakeRuntime(n1=3, n2=2), standby=0)
+    house.runtime.draining.add(NodeId("n1"))
+    await asyncio.sleep(2)
+    assert (await house.load()).room == 2
+
+
+async def test_games_that_wait_take_room() -> None:
+    house = House(FakeRuntime(n1=1), standby=0)
+    await asyncio.sleep(2)
+    await house.starts()
+    assert (await house.load()).room == 0
+
+
+async def test_it_says_who_it_is() -> None:
+    house = House()
+    told = await house.worker_set.describe({"v": 1})
+    assert (told["bot"], told["fingerprint"]) == (BOT, "0123456789ab")
+
+
+async def test_reports_add_up_and_what_is_unknown_in_them_is_left_out() -> None:
+    house = House()
+    report = Report(
+        sender="engine:a",
+        counts=(("crabstick_moves_total", None, 3), ("crabstick_later_total", None, 1)),
+        samples=(("crabstick_think_seconds", 0.2), ("crabstick_later_seconds", 1.0)),
+        gauges=(("crabstick_event_stream_age_seconds", 4.0), ("crabstick_later", 1.0)),
+    )
+    await house.worker_set.report(report.pack())
+    await house.worker_set.report(report.pack())
+    assert await house.value("crabstick_moves_total") == 6
+    assert await house.value("crabstick_event_stream_age_seconds") == 4
