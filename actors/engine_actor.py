@@ -8,7 +8,9 @@ Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle a
 """
 
 import asyncio
+import gc
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from random import SystemRandom
 from typing import Literal, cast
@@ -31,7 +33,8 @@ from crabstick.telemetry.logs import configure_logging, get_logger
 from crabstick.telemetry.redaction import hide
 from crabstick.tokens import read_token
 from engine.errors import EngineError
-from engine.spec import embedded_spec
+from engine.process import Engine, UciEngine
+from engine.spec import EngineSpec, embedded_spec
 from engine.sturdy import SturdyEngine
 
 __all__ = ["EngineActor"]
@@ -49,9 +52,16 @@ class EngineActor:
 
     Args:
         birth: a packed `Birth`; never a secret, for Ray keeps it in clear.
+        games: None is the server in the settings.
+        build: makes an engine that is not started yet.
     """
 
-    def __init__(self, birth: Packed) -> None:
+    def __init__(
+        self,
+        birth: Packed,
+        games: GamesPort | None = None,
+        build: Callable[[EngineSpec], Engine] = UciEngine,
+    ) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
         self._settings = Settings.from_message(self._birth.settings)
@@ -62,8 +72,9 @@ class EngineActor:
         self._assignment: Assignment | None = None
         self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0)
         self._manager: Handle | None = None
-        self._games: GamesPort | None = None
-        self._engine = SturdyEngine(self._settings.engine.spec(), fallback=embedded_spec())
+        self._games = games
+        self._build = build
+        self._engine = self._sturdy(self._settings.engine.spec())
         self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._given: asyncio.Future[Assignment] = self._loop.create_future()
         self._warm: asyncio.Future[None] = self._loop.create_future()
@@ -128,14 +139,16 @@ class EngineActor:
     async def _get_ready(self) -> None:
         """Starts the engine and opens a connection; a standby without a token says so."""
         try:
-            token = read_token(self._settings)
-            hide(token)
-            self._games = open_games(self._settings.lichess.url, token, self._birth.bot)
+            if self._games is None:
+                token = read_token(self._settings)
+                hide(token)
+                self._games = open_games(self._settings.lichess.url, token, self._birth.bot)
             await self._engine.open()
             await self._games.warm()
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
         self._phase = "standby" if self._phase == "starting" else self._phase
+        _spare_gc()
         self._warm.set_result(None)
 
     async def _play(self, assignment: Assignment) -> Outcome:
@@ -146,7 +159,7 @@ class EngineActor:
         )
         if assignment.engine == "embedded":
             await self._engine.close()
-            self._engine = SturdyEngine(embedded_spec(), fallback=embedded_spec())
+            self._engine = self._sturdy(embedded_spec())
         player = Player(
             self._games.game(GameId(assignment.game)),
             self._engine,
@@ -167,6 +180,9 @@ class EngineActor:
             self._scorebook.count("crabstick_engine_restarts_total", by=self._engine.restart_count)
             self._report()
         return self._outcome_of(assignment, "finished", finish)
+
+    def _sturdy(self, primary: EngineSpec) -> SturdyEngine:
+        return SturdyEngine(primary, fallback=embedded_spec(), build=self._build)
 
     def _terms(self) -> Terms:
         settings = self._settings
@@ -221,6 +237,16 @@ class EngineActor:
         """Sends what came together; nobody waits for it, and a lost one is only a gap."""
         if self._manager is not None:
             self._manager.report.remote(self._scorebook.drain().pack())
+
+
+def _spare_gc() -> None:
+    """Lets the garbage collector look no more at what is here for good.
+
+    Ray now and then has all its workers collect at the same moment (seen while an actor waits for
+    a slot); for the modules alone that takes 30 ms each, in which nobody moves.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _end_this_actor() -> None:

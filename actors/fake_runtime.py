@@ -11,7 +11,7 @@ from typing import Literal
 
 from actors.messages import Assignment, Birth, Description, Outcome, Packed
 from actors.names import engine_actor_name
-from actors.runtime import ActorFailed, ActorGone, ActorSilent
+from actors.runtime import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
 from crabstick.rules.model import ActorName, NodeId
 from crabstick.rules.placement import NodeView
 
@@ -198,7 +198,7 @@ class FakeRuntime:
 
     async def nodes(self) -> tuple[NodeView, ...]:
         """See `Runtime`."""
-        self._trip()
+        await self._trip()
         return tuple(
             NodeView(id=node, free_slots=self._free(node), is_draining=node in self.draining)
             for node in self.slots
@@ -206,12 +206,12 @@ class FakeRuntime:
 
     async def living(self) -> tuple[ActorName, ...]:
         """See `Runtime`."""
-        self._trip()
+        await self._trip()
         return tuple(self.actors)
 
     async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:
         """See `Runtime`."""
-        self._trip()
+        await self._trip()
         await asyncio.sleep(0)  # Ray's call takes a moment, in a thread
         rooms = [node] if node else [n for n in self.slots if n not in self.draining]
         here = next((room for room in rooms if self._free(room) > 0), None)
@@ -237,7 +237,7 @@ class FakeRuntime:
 
     async def kill(self, name: ActorName) -> None:
         """See `Runtime`."""
-        self._trip()
+        await self._trip()
         self.killed.append(name)
         actor = self.actors.pop(name, None)
         if actor is not None:
@@ -252,6 +252,7 @@ class FakeRuntime:
         taken = Counter(actor.node for actor in self.actors.values())
         return self.slots.get(node, 0) - taken[node]
 
-    def _trip(self) -> None:
+    async def _trip(self) -> None:
         if self.is_away:
+            await asyncio.sleep(GCS_PATIENCE.total_seconds())
             raise ActorSilent("Ray's GCS does not answer")

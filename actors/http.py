@@ -6,7 +6,6 @@ Every answer comes in bounded time, whatever hangs behind it. Nothing private is
 
 import asyncio
 import hmac
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, cast
@@ -29,6 +28,7 @@ from crabstick.tokens import read_admin_token
 __all__ = ["http_app"]
 
 PATIENCE = timedelta(seconds=1)
+SHUTDOWN_PATIENCE = timedelta(seconds=20)
 STATISTICS_AGE = timedelta(seconds=1)
 """However often they are asked for, the WorkerSet is asked once in this time."""
 
@@ -44,7 +44,7 @@ class HttpEndpoints:
         self._birth = Birth.read(birth)
         self._settings = Settings.from_message(self._birth.settings)
         self._handles: Packed = {}
-        self._statistics: Packed = {}
+        self._statistics: Packed | None = None
         self._asked_s = float("-inf")
         self._asking = asyncio.Lock()
 
@@ -101,17 +101,21 @@ class HttpEndpoints:
                 status_code=401,
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        games = await end_manager(self._birth.namespace)
+        try:
+            async with asyncio.timeout(SHUTDOWN_PATIENCE.total_seconds()):
+                games = await end_manager(self._birth.namespace)
+        except TimeoutError:
+            return JSONResponse({"error": "Ray does not answer; try again"}, status_code=503)
         return JSONResponse({"ok": True, "games": games})
 
     async def _picture(self) -> Packed | None:
+        """Whoever asks meanwhile gets the same answer, and the same None."""
+        clock = asyncio.get_running_loop().time
         async with self._asking:
-            if time.monotonic() - self._asked_s > STATISTICS_AGE.total_seconds():
-                picture = await self._ask(WORKER_SET, "statistics")
-                if picture is None:
-                    return None
-                self._statistics, self._asked_s = picture, time.monotonic()
-        return self._statistics
+            if clock() - self._asked_s > STATISTICS_AGE.total_seconds():
+                self._statistics = await self._ask(WORKER_SET, "statistics")
+                self._asked_s = clock()
+            return self._statistics
 
     async def _ask(self, name: str, method: str) -> Packed | None:
         """None: the actor is not there or says nothing in time."""

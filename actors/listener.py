@@ -14,7 +14,7 @@ from datetime import timedelta
 from random import SystemRandom
 from typing import Final
 
-from actors.messages import Birth, GameNews, LoadAnswer, Packed, Report
+from actors.messages import Birth, GameNews, LoadAnswer, Packed, Report, WrongProtocol
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused
 from crabstick.lichess.client import open_lichess
@@ -27,7 +27,6 @@ from crabstick.rules.model import (
     GameFinished,
     GameId,
     GameStarted,
-    GameSummary,
     LichessEvent,
     Unexpected,
 )
@@ -128,9 +127,10 @@ class EventListener:
             case GameStarted(game=game):
                 self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
                 if game.bot_playable:
-                    self._start(self._tell("game_started", _news(game)))
+                    self._start(self._tell("game_started", GameNews.of(game)))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
+                self._games -= {game_id}
                 self._start(self._tell("game_finished", GameNews(game=game_id)))
             case Unexpected(why=why):
                 self._log.warning(names.LINE_UNEXPECTED, why=why)
@@ -143,28 +143,35 @@ class EventListener:
     # Challenges.
 
     async def _answer(self, challenge: Challenge) -> None:
-        await self._ask_load()
-        verdict = decide(challenge, self._policy, self._load())
-        if isinstance(verdict, Accept):
-            self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
         for attempt in range(ANSWER_TRIES):
             try:
-                await self._send(challenge.id, verdict)
+                await self._send(challenge.id, await self._verdict_on(challenge))
             except LichessError as error:
-                await self._unanswered(challenge.id, error, attempt)
-                if isinstance(error, Refused):  # cancelled meanwhile, or an answer that got lost
+                if not await self._may_try_again(challenge.id, error, attempt):
                     break
             else:
                 return
         self._reserved.pop(challenge.id, None)
         self._count("crabstick_challenges_total", "failed")
 
-    async def _unanswered(self, challenge_id: GameId, error: LichessError, attempt: int) -> None:
+    async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
+        """By the load of this moment: a pause after a failed try may have been a long one."""
+        await self._ask_load()
+        self._reserved.pop(challenge.id, None)
+        verdict = decide(challenge, self._policy, self._load())
+        if isinstance(verdict, Accept):
+            self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
+        return verdict
+
+    async def _may_try_again(self, challenge_id: GameId, error: LichessError, attempt: int) -> bool:
+        """Waits before the next try; False when there is none."""
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
             self._count("crabstick_rate_limited_total", "challenge")
-        if not isinstance(error, Refused):
-            await asyncio.sleep(_delay_after(error, attempt).total_seconds())
+        if isinstance(error, Refused) or attempt + 1 == ANSWER_TRIES:
+            return False  # refused: cancelled meanwhile, or taken and only the answer was lost
+        await asyncio.sleep(_delay_after(error, attempt).total_seconds())
+        return True
 
     async def _send(self, challenge_id: GameId, verdict: Accept | Decline) -> None:
         match verdict:
@@ -179,23 +186,21 @@ class EventListener:
 
     def _load(self) -> Load:
         """Running games and accepted challenges together, by what we know now."""
-        now_s = self._loop.time()
-        for challenge_id, until_s in list(self._reserved.items()):
-            if until_s < now_s or challenge_id in self._games:
-                del self._reserved[challenge_id]
-        return Load(
-            games=len(self._games) + len(self._reserved),
-            has_room=self._room > len(self._reserved),
-        )
+        to_come = self._reserved.keys() - self._games
+        return Load(games=len(self._games) + len(to_come), has_room=self._room > len(to_come))
 
     async def _ask_load(self) -> None:
         """Refreshes what we know of the WorkerSet; without an answer the last word stands."""
         try:
             answer = await ask(self._manager.load.remote({"v": 1}), LOAD_PATIENCE)
-        except (ActorGone, ActorSilent, ActorFailed):
+            load = LoadAnswer.read(answer)
+        except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
             return
-        load = LoadAnswer.read(answer)
         self._games, self._room = frozenset(load.games), load.room
+        now_s = self._loop.time()
+        for challenge_id, until_s in list(self._reserved.items()):
+            if until_s < now_s or challenge_id in self._games:
+                del self._reserved[challenge_id]
 
     # The WorkerSet.
 
@@ -261,10 +266,3 @@ def _delay_after(error: CrabstickError, attempt: int) -> timedelta:
     if isinstance(error, RateLimited):
         return cool_down(error.retry_after)
     return next_delay(attempt, draw())
-
-
-def _news(game: GameSummary) -> GameNews:
-    left_ms = None
-    if game.is_my_turn and game.time_left is not None:
-        left_ms = round(game.time_left / timedelta(milliseconds=1))
-    return GameNews(game=game.id, opponent=str(game.opponent), speed=game.speed, left_ms=left_ms)

@@ -172,7 +172,7 @@ def _process(pid: int) -> psutil.Process | None:
     """The `ray start` of that pid; pids are used again, so its command must say so."""
     try:
         process = psutil.Process(pid)
-        is_ours = "start" in process.cmdline() and "--head" in process.cmdline()
+        is_ours = "start" in process.cmdline() and "--block" in process.cmdline()
     except psutil.Error:
         return None
     return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None

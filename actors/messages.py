@@ -5,11 +5,13 @@ as dicts (`pack`) and are read at the border (`Message.read`). `PROTOCOL` grows 
 that an older peer would misread; unknown keys are ignored.
 """
 
+from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crabstick.errors import CrabstickError
+from crabstick.rules.model import GameSummary
 
 __all__ = [
     "PROTOCOL",
@@ -143,6 +145,14 @@ class GameNews(Message):
     opponent: str = ""
     speed: str = ""
     left_ms: int | None = None
+
+    @classmethod
+    def of(cls, game: GameSummary) -> Self:
+        """The news that `game` runs; our clock counts only while it is our turn."""
+        left_ms = None
+        if game.is_my_turn and game.time_left is not None:
+            left_ms = round(game.time_left / timedelta(milliseconds=1))
+        return cls(game=game.id, opponent=str(game.opponent), speed=game.speed, left_ms=left_ms)
 
 
 class LoadAnswer(Message):

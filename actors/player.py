@@ -93,7 +93,7 @@ class Player:
         self._lease = lease
         self._terms = terms
         self._scorebook = scorebook
-        self._log = get_logger(game_id=scorebook.game, actor=scorebook.actor)
+        self._log = get_logger(game_id=scorebook.game, actor=scorebook.actor).bind()
         self._loop = asyncio.get_running_loop()
         self._stall = StallWatch(self._loop.time)
         self._inbox: asyncio.Queue[_Inbox] = asyncio.Queue()

@@ -26,41 +26,45 @@ class Scorebook:
     actor: str
     game: str
     epoch: int
-    progress: Progress = field(default_factory=Progress)
+    _opening: Progress = field(default_factory=Progress)
+    _state: GameState | None = None
+    _result: SearchResult | None = None
     _counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
     _samples: list[tuple[str, float]] = field(default_factory=list)
     _received_s: float | None = None
     _think: timedelta = timedelta(0)
 
+    @property
+    def progress(self) -> Progress:
+        """Put together when somebody asks, for each line that comes is about to cost a move."""
+        shown: dict[str, object] = {}
+        if self._state is not None:
+            moves = self._state.moves
+            shown["ply"], shown["last_move"] = len(moves), moves[-1] if moves else ""
+            shown["white_ms"] = _ms(self._state.white_time)
+            shown["black_ms"] = _ms(self._state.black_time)
+        if self._result is not None:
+            shown["score"], shown["depth"] = _score(self._result), self._result.depth
+        return self._opening.model_copy(update=shown)
+
     def opened(self, full: GameFull, color: chess.Color) -> None:
         """The stream is open; its first line tells who plays."""
-        self.progress = self.progress.model_copy(
-            update={
-                "opponent": str(full.black if color == chess.WHITE else full.white),
-                "color": "white" if color == chess.WHITE else "black",
-                "clock": str(full.clock) if full.clock else "",
-            }
+        self._opening = Progress(
+            opponent=str(full.black if color == chess.WHITE else full.white),
+            color="white" if color == chess.WHITE else "black",
+            clock=str(full.clock) if full.clock else "",
         )
         self.advanced(full.state)
 
     def advanced(self, state: GameState) -> None:
         """A line with moves and clocks came."""
-        self.progress = self.progress.model_copy(
-            update={
-                "ply": len(state.moves),
-                "last_move": state.moves[-1] if state.moves else "",
-                "white_ms": _ms(state.white_time),
-                "black_ms": _ms(state.black_time),
-            }
-        )
+        self._state = state
 
     def thought(self, result: SearchResult, received_s: float) -> None:
         """The engine answered the line that was received at `received_s` (loop time)."""
         self._received_s, self._think = received_s, result.think_time
         self._samples.append(("crabstick_think_seconds", result.think_time.total_seconds()))
-        self.progress = self.progress.model_copy(
-            update={"score": _score(result), "depth": result.depth}
-        )
+        self._result = result
 
     def posting(self, now_s: float) -> None:
         """The move is sent now; what was not thinking since the line came is our overhead."""
@@ -88,7 +92,7 @@ class Scorebook:
             return "aborted"
         if finish.winner is None:
             return "drawn"
-        ours = chess.WHITE if self.progress.color == "white" else chess.BLACK
+        ours = chess.WHITE if self._opening.color == "white" else chess.BLACK
         return "won" if finish.winner == ours else "lost"
 
     def count(self, metric: str, label: str | None = None, by: int = 1) -> None:

@@ -177,7 +177,10 @@ class WorkerSet:
         await self._adopt()
         while True:
             self._wake.clear()
-            self._tick()
+            try:
+                self._tick()
+            except Exception:  # noqa: BLE001 -- the loop's step: the next one looks afresh
+                self._log.exception(names.TASK_FAILED)
             try:
                 async with asyncio.timeout(TICK.total_seconds()):
                     await self._wake.wait()
@@ -190,6 +193,7 @@ class WorkerSet:
                 await self._crew.adopt()
             except ActorSilent as silent:
                 self._log.warning(names.RAY_SILENT, why=str(silent))
+                await asyncio.sleep(TICK.total_seconds())
             else:
                 self._adopted.set()
                 return
@@ -264,7 +268,7 @@ class WorkerSet:
         while True:
             try:
                 await look()
-            except CrabstickError as error:
+            except Exception as error:  # noqa: BLE001 -- Ray and Lichess fail in many ways
                 self._log.warning(names.LOOK_FAILED, what=str(look), why=str(error))
             await asyncio.sleep(pause.total_seconds())
 
@@ -276,15 +280,7 @@ class WorkerSet:
     async def _ask_lichess(self) -> None:
         """Games that no event told of; what is missing in the answer ends nothing."""
         for game in await self._port().playing():
-            left_ms = game.time_left / timedelta(milliseconds=1) if game.time_left else None
-            await self.game_started(
-                GameNews(
-                    game=game.id,
-                    opponent=str(game.opponent),
-                    speed=game.speed,
-                    left_ms=int(left_ms) if left_ms is not None and game.is_my_turn else None,
-                ).pack()
-            )
+            await self.game_started(GameNews.of(game).pack())
 
     def _port(self) -> LichessPort:
         if self._lichess is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from actors.deploy import birth_for
 from actors.local_ray import free_port
 from actors.runtime import ask
 from actors.shutdown import playing_actors
@@ -52,7 +53,7 @@ def stand(games: int) -> Iterator[Stand]:
         began_s = time.monotonic()
         with own_ray(_for_ray(settings), lichess.tokens[BOT]):
             ray_s = time.monotonic()
-            bring_up(settings, BOT, Console(quiet=True))
+            bring_up(birth_for(settings, BOT), Console(quiet=True))
             asyncio.run(wait_standbys(1))
             yield Stand(
                 lichess=lichess,

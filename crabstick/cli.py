@@ -34,6 +34,10 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", help="A running Ray cluster, host:port; default: RAY_ADDRESS."),
 ]
+RateLimitsOption = Annotated[
+    bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
+]
+ChaosOption = Annotated[bool, typer.Option("--chaos", help="Kill an engine actor in mid-game.")]
 
 
 @app.command()
@@ -85,7 +89,7 @@ def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after asking."""
     from crabstick.commands.upgrade_account import upgrade_account as run  # noqa: PLC0415
 
-    run(load_settings(config), lambda question: typer.confirm(question), console)
+    run(load_settings(config), typer.confirm, console)
 
 
 @app.command()
@@ -95,9 +99,7 @@ def sandbox(
     accounts: Annotated[
         Path | None, typer.Option(help="Accounts and tokens (YAML); default: a bot and opponents.")
     ] = None,
-    rate_limits: Annotated[
-        bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
-    ] = True,
+    rate_limits: RateLimitsOption = True,  # noqa: FBT002
 ) -> None:
     """Serve a Lichess on this machine, for trying things out."""
     from crabstick.commands.sandbox import sandbox as run  # noqa: PLC0415
@@ -109,9 +111,7 @@ def sandbox(
 def demo(
     games: Annotated[int, typer.Option(min=1, max=64, help="How many at once.")] = 4,
     clock: Annotated[str, typer.Option(help="Seconds + seconds a move.")] = "30+0",
-    chaos: Annotated[
-        bool, typer.Option("--chaos", help="Kill an engine actor in mid-game.")
-    ] = False,
+    chaos: ChaosOption = False,  # noqa: FBT002
     pgn: Annotated[Path, typer.Option(help="Where the games are written.")] = Path("games"),
 ) -> None:
     """Play real games against sparring partners on a local Lichess, and show it."""

@@ -27,6 +27,7 @@ from engine.errors import (
 from engine.launch import bound_memory, command_line
 from engine.options import accepted_options, refuse_unknown_chess
 from engine.port import QUIT_PATIENCE, Engine
+from engine.search_command import SearchCommand
 from engine.spec import EngineSpec, SearchRequest, SearchResult
 from engine.wire import BoundedUci
 
@@ -34,7 +35,6 @@ __all__ = ["QUIT_PATIENCE", "STOP_GRACE", "Engine", "UciEngine", "check"]
 
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take from `stop` to its move."""
-_WANTED_INFO = chess.engine.INFO_BASIC | chess.engine.INFO_SCORE
 
 
 class UciEngine:
@@ -154,7 +154,9 @@ class UciEngine:
         began_s = protocol.loop.time()
         deadline = Deadline(protocol, label, request.deadline, self._stop_grace)
         try:
-            played = await protocol.play(board, request.limit, info=_WANTED_INFO)
+            played = await protocol.communicate(
+                lambda open_protocol: SearchCommand(open_protocol, board, request.limit)
+            )
         except asyncio.CancelledError:
             deadline.abandon()
             raise

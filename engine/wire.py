@@ -8,7 +8,9 @@ are handed on, and an engine that floods is ended. So no engine can block the ev
 import re
 from contextlib import suppress
 
-from chess.engine import UciProtocol
+import chess
+from chess.engine import ConfigValue, Limit, UciProtocol
+from typing_extensions import override
 
 from engine.errors import EngineDied, EngineError
 
@@ -22,6 +24,11 @@ FLOOD_BYTES_PER_S = 4 * 1024 * 1024
 """Talkative engines write some 10 kB a second."""
 
 _TAIL_BYTES = 512
+_START = chess.Board()
+_USUAL_CHESS: tuple[tuple[str, ConfigValue], ...] = (
+    ("UCI_Variant", "chess"),
+    ("UCI_Chess960", False),
+)
 _USEFUL = re.compile(
     rb"^[ \t]*(?:info|bestmove|readyok|uciok|id|option)\b[^\r\n]{0,%d}" % MAX_LINE_BYTES,
     re.MULTILINE,
@@ -87,6 +94,28 @@ class BoundedUci(UciProtocol):
             return
         for line in lines:
             super().pipe_data_received(1, line + b"\n")
+
+    def begin_search(self, board: chess.Board, limit: Limit) -> None:
+        """Tell the engine the position and to go."""
+        self._position(board)
+        self._go(limit)
+
+    @override
+    def _position(self, board: chess.Board) -> None:
+        """As python-chess does it, for a third of the time where the game is the usual one.
+
+        It writes the FEN of the game's start for each search, to find that it is the usual start.
+        """
+        moves = " ".join([move.uci() for move in board.move_stack])
+        is_usual = type(board) is chess.Board and not board.chess960 and board.root() == _START
+        if not is_usual or not moves or "0000" in moves:
+            super()._position(board)
+            return
+        for name, value in _USUAL_CHESS:
+            if name in self.options:
+                self._setoption(name, value)
+        self.send_line(f"position startpos moves {moves}")
+        self.board = board.copy(stack=False)
 
     def _is_flood(self, size: int) -> bool:
         now_s = self.loop.time()

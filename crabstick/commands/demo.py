@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from actors.deploy import birth_for
 from actors.runtime import ask
 from actors.shutdown import find
 from crabstick.commands.picture import Picture, picture_of
@@ -73,7 +74,7 @@ def demo(*, games: int, clock: str, chaos: bool, pgn_folder: Path, console: Cons
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
         settings = _settings(show, lichess.url)
         stack.enter_context(own_ray(settings, lichess.tokens[BOT]))
-        bring_up(settings, BOT, console)
+        bring_up(birth_for(settings, BOT), console)
         results, last = asyncio.run(_play(show, lichess, settings.cluster.namespace, console))
         _write_pgns(lichess, results, pgn_folder)
         console.print()

@@ -46,7 +46,7 @@ def _table(games: Sequence[Picture]) -> Table:
         ours, theirs = game.get("white_ms"), game.get("black_ms")
         if game.get("color") == "black":
             ours, theirs = theirs, ours
-        table.add_row(
+        cells = (
             game["id"],
             game["opponent"],
             game.get("clock") or game["speed"],
@@ -58,6 +58,7 @@ def _table(games: Sequence[Picture]) -> Table:
             (game["node"] or "-")[:6],
             _actor(game),
         )
+        table.add_row(*map(Text, cells))  # names are Lichess's, and no markup
     return table
 
 
@@ -75,5 +76,5 @@ def _actor(game: Picture) -> str:
 def _clock(left_ms: int | None) -> str:
     if left_ms is None:
         return "-"
-    minutes, seconds = divmod(left_ms / 1000, 60)
-    return f"{int(minutes)}:{seconds:04.1f}"
+    minutes, tenths = divmod(round(left_ms / 100), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"

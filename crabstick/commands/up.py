@@ -17,6 +17,7 @@ from rich.live import Live
 from actors.connect import connect, dashboard_url, disconnect
 from actors.deploy import birth_for, deploy, wait_heard
 from actors.local_ray import LocalRay, find_local_ray, port_is_free, start_local_ray
+from actors.messages import Birth
 from actors.names import WORKER_SET
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
 from actors.shutdown import end_manager, find, playing_actors
@@ -49,13 +50,14 @@ def up(settings: Settings, address: str | None, *, detach: bool, console: Consol
         EnvironmentProblem: Lichess, the engine or the cluster is not as needed.
     """
     bot = identify(settings).name
+    birth = birth_for(settings, bot)  # before Ray is near: it may lay a job's files anew
     cluster = cluster_of(address)
     if cluster is None:
         try_engine(settings)
         cluster = _own_cluster(settings)
     try:
         connect(cluster.address, settings.cluster.namespace)
-        changed = bring_up(settings, bot, console)
+        changed = bring_up(birth, console)
     except BaseException:
         disconnect()
         if cluster.local is not None and cluster.is_new:
@@ -67,16 +69,17 @@ def up(settings: Settings, address: str | None, *, detach: bool, console: Consol
     disconnect()
 
 
-def bring_up(settings: Settings, bot: str, console: Console) -> bool:
+def bring_up(birth: Birth, console: Console) -> bool:
     """Deploys on the connected cluster, and says where people can look.
 
     Raises:
         EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
     """
-    changed = asyncio.run(deploy(birth_for(settings, bot)))
-    problem = asyncio.run(wait_heard(settings.cluster.namespace, HEARD_PATIENCE))
+    settings = Settings.from_message(birth.settings)
+    changed = asyncio.run(deploy(birth))
+    problem = asyncio.run(wait_heard(birth.namespace, HEARD_PATIENCE))
     if problem:
-        raise EnvironmentProblem(f"{bot} is up but does not hear Lichess: {problem}")
+        raise EnvironmentProblem(f"{birth.bot} is up but does not hear Lichess: {problem}")
     console.print(f"Ray dashboard: {dashboard_url() or 'none'}", soft_wrap=True)
     if os.environ.get("RAY_AUTH_MODE") == "token":
         console.print("  (it asks for the token that `ray get-auth-token` prints)")
@@ -157,5 +160,5 @@ async def wait_for_games(namespace: str, console: Console) -> None:
     games = await end_manager(namespace)
     if games:
         console.print(f"no more challenges; waiting for {games} games (Ctrl-C leaves them)")
-    while await playing_actors(namespace):
+    while await playing_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
         await asyncio.sleep(REFRESH_S)

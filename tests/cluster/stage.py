@@ -69,7 +69,7 @@ class Stage:
     def opponent(self, number: int, *, think_ms: int = 200) -> Opponent:
         """A sparring partner that moves at random."""
         name = OPPONENTS[number]
-        rng = random.Random(number)  # noqa: S311 -- chess, not secrets
+        rng = random.Random(number)
         player = Player(
             name=name,
             token=self.sandbox.token(name),

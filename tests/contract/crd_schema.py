@@ -53,7 +53,7 @@ def _ray_cluster_schema() -> Manifest:
     return schema
 
 
-def _strict(schema: Any) -> Any:  # noqa: ANN401 - a schema nests whatever JSON nests
+def _strict(schema: Any) -> Any:
     """The schema without the words of Kubernetes, refusing fields that it does not name."""
     if isinstance(schema, list):
         return [_strict(part) for part in schema]
@@ -73,7 +73,7 @@ def _strict(schema: Any) -> Any:  # noqa: ANN401 - a schema nests whatever JSON 
     return kept
 
 
-def _with_defaults(schema: Manifest, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _with_defaults(schema: Manifest, value: Any) -> Any:
     """The value as the API server would store it."""
     if isinstance(value, list):
         return [_with_defaults(schema.get("items", {}), part) for part in value]

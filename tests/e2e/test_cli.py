@@ -1,4 +1,4 @@
-"""Wrong wishes and machines in the way: one sentence with the fix, the right status, nothing left."""
+"""Wrong wishes and machines in the way: one sentence with the fix, and nothing left behind."""
 
 import os
 import re
@@ -91,13 +91,10 @@ def test_without_a_token_one_is_told_where_it_goes(tmp_path: Path) -> None:
         ("human", ENVIRONMENT, "upgrade-account"),
     ],
 )
-@pytest.mark.parametrize("command", ["check", "up"])
 def test_a_token_that_will_not_do_is_explained(
-    lichess: RunningSandbox, tmp_path: Path, command: str, token: str, status: int, words: str
+    lichess: RunningSandbox, tmp_path: Path, token: str, status: int, words: str
 ) -> None:
-    done = run(
-        command, folder=tmp_path, LICHESS_BOT_TOKEN=token, CRABSTICK__LICHESS__URL=lichess.url
-    )
+    done = run("up", folder=tmp_path, LICHESS_BOT_TOKEN=token, CRABSTICK__LICHESS__URL=lichess.url)
     refused(done, status, words)
     assert token not in done.stderr.replace("human is not", "")
 
@@ -105,7 +102,7 @@ def test_a_token_that_will_not_do_is_explained(
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path: None, "no such file|does not exist|there is no"),
+        (lambda _path: None, "no such file|does not exist|there is no"),
         (lambda path: path.write_text("#!/bin/sh\n"), "not executable|may not be run|chmod"),
         (lambda path: _script(path, "exit 0"), "UCI"),
         (lambda path: _script(path, "exec sleep 60"), "UCI|start"),
@@ -143,12 +140,12 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info)]
 
 
-@pytest.mark.parametrize("command", [["up"], ["status"], ["down"]])
+@pytest.mark.parametrize("command", ["up", "status"])
 def test_no_ray_at_the_address_is_said(
-    lichess: RunningSandbox, tmp_path: Path, command: list[str]
+    lichess: RunningSandbox, tmp_path: Path, command: str
 ) -> None:
     done = run(
-        *command,
+        command,
         "--address",
         "127.0.0.1:1",
         folder=tmp_path,
@@ -167,9 +164,8 @@ def test_where_no_bot_runs_that_is_said(tmp_path: Path, command: str) -> None:
     refused(run(command, folder=tmp_path), ENVIRONMENT, "no bot")
 
 
-@pytest.mark.parametrize("clock", ["abc", "30", "31+0", "15+0", "30+-1", "9999999+0", "60+61"])
-def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path, clock: str) -> None:
-    refused(run("demo", f"--clock={clock}", folder=tmp_path), USAGE, re.escape(clock))
+def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path) -> None:
+    refused(run("demo", "--clock", "abc", folder=tmp_path), USAGE, "--clock abc: .*30\\+0")
 
 
 @pytest.mark.parametrize("text", ["accounts: [", "accounts: {}", "accounts: [{name: a}]\nx: 1"])

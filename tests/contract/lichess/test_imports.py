@@ -10,7 +10,7 @@ def test_what_an_engine_actor_imports_does_not_bring_berserk(module: str) -> Non
 import sys, crabstick.lichess.{module}
 print({{"berserk", "stamina"}} & set(sys.modules))
 """
-    done = subprocess.run(  # noqa: S603 - our own interpreter and code
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "set()"

@@ -135,7 +135,7 @@ async def wait_until(condition: Any, limit: timedelta = timedelta(seconds=5)) ->
 
 def seeded(name: str) -> random.Random:
     """Make chance that repeats."""
-    return random.Random(name)  # noqa: S311  (a game)
+    return random.Random(name)
 
 
 def _read(text: str) -> Any:

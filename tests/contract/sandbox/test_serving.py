@@ -30,7 +30,7 @@ print("over", flush=True)
 
 @contextmanager
 def a_served_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with subprocess.Popen(  # noqa: S603  (our own interpreter)
+    with subprocess.Popen(
         [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None

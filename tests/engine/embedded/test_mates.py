@@ -54,7 +54,7 @@ def mated_after(
 def test_a_lone_king_is_mated_within_fifty_moves(
     engine: chess.engine.SimpleEngine, seed: int, piece: str, defence: str
 ) -> None:
-    draw = random.Random(seed)  # noqa: S311 (not for secrets)
+    draw = random.Random(seed)
     moves = mated_after(engine, an_ending(piece, draw), draw if defence == "random" else None)
     assert moves is not None
     assert moves <= 50

@@ -21,7 +21,7 @@ def engine() -> Iterator[chess.engine.SimpleEngine]:
 
 def raw() -> subprocess.Popen[str]:
     """Starts the engine with bare pipes."""
-    return subprocess.Popen(  # noqa: S603 (our own interpreter)
+    return subprocess.Popen(
         COMMAND,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

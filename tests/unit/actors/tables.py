@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import timedelta
-from typing import Any
 
 import chess
 
@@ -40,7 +39,7 @@ class WatchedGame(FakeGame):
         """Raised by the next openings of the stream, one each."""
         self.is_closed = False
 
-    async def lines(self) -> Any:  # type: ignore[override]  # it is still a generator of lines
+    async def lines(self) -> AsyncGenerator[GameLine | None, None]:
         self.opened_s.append(virtual_loop().time())
         if self.refusing:
             raise self.refusing.popleft()

@@ -1,6 +1,5 @@
 """Who owns which game, whatever is heard in whatever order."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest

@@ -20,7 +20,7 @@ NOON_MS = 1_800_000_000_000.0
 
 
 def seeded(number: int) -> random.Random:
-    return random.Random(number)  # noqa: S311  (chance that repeats)
+    return random.Random(number)
 
 
 def a_world(options: Options | None = None, accounts: Accounts | None = None) -> World:

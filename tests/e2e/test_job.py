@@ -1,0 +1,228 @@
+"""The whole path of docs/deploying.md: two `ray start` lines, token authentication, one job."""
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from actors.local_ray import LocalRay, free_port
+from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+RAY = [sys.executable, "-m", "ray.scripts.scripts"]
+SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
+CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
+PATIENCE_S = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A head without CPUs and one worker; `variables` are those of a person at the head."""
+
+    address: str
+    dashboard: str
+    http: str
+    sandbox: RunningSandbox
+    variables: dict[str, str]
+    head_pid: int
+    checkout: Path
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """A command, typed at the head in the checkout."""
+        return subprocess.run(
+            command,
+            cwd=self.checkout,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def submit(self) -> subprocess.CompletedProcess[str]:
+        """Submits `crabstick up` as the documentation says."""
+        return self.run(
+            *(*RAY, "job", "submit", "--address", self.dashboard, "--working-dir", "."),
+            *("--", sys.executable, "-m", "crabstick", "up", "--detach"),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What `crabstick status --json` says."""
+        done = self.run(
+            *(sys.executable, "-m", "crabstick", "status", "--json", "--address", self.address)
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def worker_set(self) -> psutil.Process:
+        """The process of the WorkerSet on this cluster's head."""
+        return next(
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if " ".join(process.info["cmdline"] or []).startswith("ray::WorkerSet")
+            and os.getsid(process.pid) == self.head_pid
+        )
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    token = f"lip_{secrets.token_hex(8)}"
+    accounts = [
+        Account(name=name, title="BOT", tokens={secret: SCOPES})
+        for name, secret in (("crabstick", token), ("sparring", "sparring_token"))
+    ]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crab-")))
+        sandbox = stack.enter_context(running(Accounts(accounts), Options(rate_limits=False)))
+        checkout = folder / "checkout"
+        for package in ("actors", "crabstick", "engine"):
+            shutil.copytree(ROOT / package, checkout / package)
+        gcs, dashboard, http = free_port(), free_port(), free_port()
+        variables = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CRABSTICK"))},
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(16),
+            "RAY_worker_niceness": "0",
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+            "LICHESS_BOT_TOKEN": token,
+            "CRABSTICK__LICHESS__URL": sandbox.url,
+            "CRABSTICK__HTTP__PORT": str(http),
+            "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
+        }
+        head = stack.enter_context(
+            ray_node(
+                variables,
+                *("--head", f"--port={gcs}", "--num-cpus=0", "--node-ip-address=127.0.0.1"),
+                *(f"--dashboard-port={dashboard}", f"--temp-dir={folder}"),
+            )
+        )
+        stack.enter_context(
+            ray_node(
+                variables,
+                *(f"--address=127.0.0.1:{gcs}", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
+            )
+        )
+        yield Cluster(
+            address=f"127.0.0.1:{gcs}",
+            dashboard=f"http://127.0.0.1:{dashboard}",
+            http=f"http://127.0.0.1:{http}",
+            sandbox=sandbox,
+            variables=variables,
+            head_pid=head,
+            checkout=checkout,
+        )
+
+
+@contextmanager
+def ray_node(variables: dict[str, str], *arguments: str) -> Iterator[int]:
+    """`ray start --block` with these arguments, until the block ends; yields its pid."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        node = subprocess.Popen(
+            [*RAY, "start", "--block", "--disable-usage-stats", *arguments],
+            env=variables,
+            stdout=Path(log.name).open("w"),  # noqa: SIM115 -- lives as long as the node
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait(lambda: "Ray runtime started" in Path(log.name).read_text(encoding="utf-8"))
+            yield node.pid
+        finally:
+            LocalRay(address="", pid=node.pid).end()
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def submitted(cluster: Cluster) -> subprocess.CompletedProcess[str]:
+    return cluster.submit()
+
+
+def play(cluster: Cluster) -> Result:
+    async def game() -> Result:
+        player = Player(
+            name="sparring",
+            token="sparring_token",
+            policy=random_mover(random.Random(1)),
+            delay=think_time(timedelta(milliseconds=20), 0.4, random.Random(2)),
+        )
+        async with Opponent(cluster.sandbox.url, player) as opponent:
+            return await opponent.play("crabstick", CLOCK, "random")
+
+    return asyncio.run(game())
+
+
+def test_the_job_succeeds(submitted: subprocess.CompletedProcess[str]) -> None:
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    assert "succeeded" in submitted.stdout
+
+
+def test_without_the_cluster_token_no_job_is_taken(cluster: Cluster) -> None:
+    assert requests.get(f"{cluster.dashboard}/api/jobs/", timeout=10).status_code == 401
+
+
+def test_the_bot_plays_on_after_the_job_has_ended(
+    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
+) -> None:
+    assert submitted.returncode == 0
+    assert play(cluster).status == "mate"
+
+
+def test_a_worker_set_that_is_killed_finds_its_code_again(
+    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
+) -> None:
+    assert submitted.returncode == 0
+    before = cluster.worker_set()
+    before.kill()
+    wait(lambda: requests.get(f"{cluster.http}/livez", timeout=10).status_code == 200)
+    after = cluster.worker_set()
+    assert after.pid != before.pid
+    assert "working_dir_files" in after.cwd()
+    assert play(cluster).status == "mate"
+
+
+def test_submitting_again_changes_nothing(
+    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
+) -> None:
+    assert submitted.returncode == 0
+    pid = cluster.worker_set().pid
+    again = cluster.submit()
+    assert "nothing changed" in again.stdout
+    assert cluster.worker_set().pid == pid
+
+
+def test_the_status_shows_the_bot_to_people_and_programs(
+    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
+) -> None:
+    assert submitted.returncode == 0
+    assert cluster.status()["bot"] == "crabstick"

@@ -1,0 +1,152 @@
+"""`make demo` and `crabstick up` as a person meets them: they play, tell, and leave nothing."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors.local_ray import free_port
+from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 150
+MARK = "CRABSTICK_TEST_MARK"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A home of its own, with a path short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def variables(folder: Path, **more: str) -> dict[str, str]:
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CRABSTICK", "LICHESS"))
+    }
+    home = {"HOME": str(folder), "TMPDIR": str(folder), MARK: str(folder)}
+    return {**kept, **home, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **more}
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, **more: str) -> "Iterator[subprocess.Popen[str]]":
+    with (folder / "out").open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crabstick", *arguments],
+            cwd=folder,
+            env=variables(folder, **more),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C goes to the whole group
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(PATIENCE_S)
+
+
+def said(folder: Path) -> str:
+    return (folder / "out").read_text(encoding="utf-8")
+
+
+def wait(condition: Callable[[], object], folder: Path) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, said(folder)
+        time.sleep(0.1)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes that grew out of the command: all inherit its environment."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def test_the_demo_plays_real_games_even_when_an_actor_is_killed(folder: Path) -> None:
+    with started(folder, "demo", "--games", "2", "--chaos") as demo:
+        assert demo.wait(PATIENCE_S) == 0, said(folder)
+    assert "takeovers" in said(folder)
+    assert len(list((folder / "games").glob("*.pgn"))) == 2
+    assert left_behind(folder) == []
+
+
+def test_ctrl_c_ends_the_demo_and_leaves_nothing(folder: Path) -> None:
+    with started(folder, "demo", "--games", "1") as demo:
+        wait(lambda: "Metrics:" in said(folder), folder)
+        os.killpg(demo.pid, signal.SIGINT)
+        assert demo.wait(PATIENCE_S) == 130
+    assert "Traceback" not in said(folder)
+    assert left_behind(folder) == []
+    assert [path.name for path in folder.iterdir() if path.name.startswith("crabstick-")] == []
+
+
+def test_up_plays_until_ctrl_c_and_then_finishes_its_games(folder: Path) -> None:
+    with running(options=Options(rate_limits=False)) as sandbox:
+        story = asyncio.run(_up_and_down(folder, sandbox))
+    assert story.status == "mate"
+    assert "was up already; nothing changed" in (folder / "again").read_text(encoding="utf-8")
+    assert "waiting for 1 games" in said(folder)
+    assert "Traceback" not in said(folder)
+    assert left_behind(folder) == []
+
+
+async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
+    more = {
+        "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
+        "CRABSTICK__LICHESS__URL": sandbox.url,
+        "CRABSTICK__HTTP__PORT": str(free_port()),
+        "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
+    }
+    player = Player(
+        name="sparring1",
+        token=sandbox.token("sparring1"),
+        policy=random_mover(random.Random(1)),
+        delay=think_time(timedelta(milliseconds=700), 0.4, random.Random(2)),
+    )
+    clock = (timedelta(seconds=60), timedelta(seconds=1))
+    with started(folder, "up", **more) as up:
+        await asyncio.to_thread(wait, lambda: "is up" in said(folder), folder)
+        await asyncio.to_thread(_up_again, folder, more)
+        async with Opponent(sandbox.url, player) as opponent:
+            game_id = await opponent.challenge("crabstick", clock, "black")
+            await asyncio.to_thread(wait, lambda: sandbox.ledger()["games"][0]["moves"], folder)
+            os.killpg(up.pid, signal.SIGINT)
+            result = await opponent.wait_result(game_id)
+        assert await asyncio.to_thread(up.wait, PATIENCE_S) == 0, said(folder)
+        return result
+
+
+def _up_again(folder: Path, more: dict[str, str]) -> None:
+    with (folder / "again").open("w") as out:
+        subprocess.run(
+            [sys.executable, "-m", "crabstick", "up", "--detach"],
+            cwd=folder,
+            env=variables(folder, **more),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE_S,
+            check=False,
+        )

@@ -1,0 +1,32 @@
+"""Why a cluster cannot be used, in one sentence; the connection itself is Ray's."""
+
+import pytest
+
+from actors.connect import _check, _why_not
+from crabstick.errors import ConfigError
+
+
+@pytest.mark.parametrize("address", ["", "localhost", "ray://host:1", "host:", "host:x", "a b:1"])
+def test_what_is_no_address_is_refused_before_anything_is_tried(address: str) -> None:
+    with pytest.raises(ConfigError, match="write host:port of its head's GCS"):
+        _check(address)
+
+
+def test_auto_is_left_to_ray() -> None:
+    _check("auto")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n", "runs Ray 2.9.0"),
+        ("Version mismatch", "runs Ray another version"),
+        ("Authentication token is missing", "wants its authentication token"),
+        ("Something odd\nand more", "cannot use the Ray cluster at h:1: Something odd"),
+        ("", "no reason given"),
+    ],
+)
+def test_rays_words_become_one_sentence(error: str, sentence: str) -> None:
+    told = _why_not("h:1", error)
+    assert sentence in told
+    assert "\n" not in told

@@ -1,0 +1,288 @@
+"""An EngineActor from its birth to its end, called as a plain object."""
+
+import asyncio
+from typing import Any
+
+import chess
+import pytest
+from ray.exceptions import RayActorError
+
+from actors.engine_actor import EngineActor
+from actors.messages import Assignment, Claim, Description, Outcome, Packed, Report
+from crabstick.errors import ConfigError
+from crabstick.lichess.fake import FakeGames, FakeMatch
+from crabstick.rules.model import GameId
+from engine.errors import EngineDied, EngineNotFound
+from engine.fake import ScriptedEngine
+from engine.spec import EngineSpec
+from tests.builders import seconds
+from tests.unit.actors.births import a_birth
+from tests.unit.actors.handles import FakeHandle
+from tests.unit.virtual_time import until
+
+GAME = GameId("abcdefgh")
+NAME = "engine:a"
+
+
+class Manager:
+    """The WorkerSet's side; `owner` is its word on who owns the game."""
+
+    def __init__(self) -> None:
+        self.owner: object = True
+        self.reports: list[Report] = []
+
+    async def owns(self, _message: Packed) -> Packed:
+        return {"v": 1, "owner": self.owner}
+
+    async def report(self, message: Packed) -> None:
+        self.reports.append(Report.read(message))
+
+    def count(self, metric: str) -> int:
+        return sum(by for report in self.reports for name, _, by in report.counts if name == metric)
+
+
+class Workshop:
+    """An EngineActor with a scripted engine, before a fake Lichess."""
+
+    def __init__(self, engine: ScriptedEngine | None = None) -> None:
+        self.match = FakeMatch(GAME)
+        self.games = FakeGames(self.match)
+        self.engine = engine or ScriptedEngine()
+        self.specs: list[EngineSpec] = []
+        self.manager = Manager()
+        self.handle = FakeHandle(self.manager)
+        self.actor = EngineActor(a_birth(NAME).pack(), self.games, self._build)
+
+    def _build(self, spec: EngineSpec) -> ScriptedEngine:
+        self.specs.append(spec)
+        return self.engine
+
+    async def describe(self) -> Description:
+        return Description.read(await self.actor.describe({"v": 1}))
+
+    async def assign(self, game: str = GAME, **changes: Any) -> Packed:
+        message = Assignment(game=game, epoch=3, **changes).pack()
+        return await self.actor.assign({**message, "manager": self.handle})
+
+    async def outcome(self) -> Outcome:
+        async with asyncio.timeout(600):
+            return Outcome.read(await self.actor.outcome({}))
+
+    async def moved(self, moves: int = 1) -> None:
+        await until(lambda: len(self.match.board.move_stack) >= moves)
+
+
+@pytest.fixture(autouse=True)
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ray's part: where we are, and that the actor has ended itself."""
+    calls: list[str] = []
+    monkeypatch.setattr("actors.engine_actor.this_node", lambda: "n1" * 8)
+    monkeypatch.setattr("actors.engine_actor._end_this_actor", lambda: calls.append("ended"))
+    return calls
+
+
+async def test_a_warm_actor_stands_by() -> None:
+    told = await Workshop().describe()
+    assert (told.name, told.phase, told.game, told.problem) == (NAME, "standby", None, "")
+
+
+async def test_a_description_waits_until_the_actor_is_warm() -> None:
+    class SlowEngine(ScriptedEngine):
+        async def open(self) -> None:
+            await asyncio.sleep(3)
+            await super().open()
+
+    shop = Workshop(SlowEngine())
+    description = asyncio.create_task(shop.describe())
+    await asyncio.sleep(2)
+    assert not description.done()
+    assert (await description).phase == "standby"
+
+
+async def test_an_engine_that_cannot_be_started_is_a_problem_of_the_node() -> None:
+    shop = Workshop(ScriptedEngine(opening=[EngineNotFound("there is no /opt/engine")]))
+    assert (await shop.describe()).problem == "node n1n1n1n1: there is no /opt/engine"
+
+
+async def test_a_node_without_a_token_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_settings: object) -> None:
+        raise ConfigError("there is no Lichess token")
+
+    monkeypatch.setattr("actors.engine_actor.read_token", refuse)
+    actor = EngineActor(a_birth(NAME).pack(), build=lambda _: ScriptedEngine())
+    told = Description.read(await actor.describe({"v": 1}))
+    assert told.problem == "node n1n1n1n1: there is no Lichess token"
+    await actor.assign(Assignment(game=GAME, epoch=1).pack())
+    with pytest.raises(Exception, match="there is no Lichess token"):
+        await actor.outcome({})
+
+
+async def test_it_takes_a_game_and_plays_it() -> None:
+    shop = Workshop()
+    assert await shop.assign() == {"v": 1, "taken": True}
+    await shop.moved()
+    told = await shop.describe()
+    assert (told.phase, told.game, told.epoch) == ("playing", GAME, 3)
+
+
+async def test_the_same_game_may_be_given_twice_another_may_not() -> None:
+    shop = Workshop()
+    answers = [await shop.assign(), await shop.assign(), await shop.assign("another1")]
+    assert [answer["taken"] for answer in answers] == [True, True, False]
+
+
+async def test_it_shows_how_the_game_stands() -> None:
+    shop = Workshop()
+    await shop.assign()
+    await shop.moved()
+    shop.match.opponent_plays("e7e5")
+    await shop.moved(3)
+    progress = (await shop.describe()).progress
+    assert (progress.opponent, progress.color, progress.clock) == ("zeekat", "white", "5+3")
+    assert progress.ply >= 2
+
+
+@pytest.mark.parametrize(
+    ("status", "winner", "result"),
+    [
+        ("resign", chess.WHITE, "won"),
+        ("outoftime", chess.BLACK, "lost"),
+        ("draw", None, "drawn"),
+        ("aborted", None, "aborted"),
+    ],
+)
+async def test_it_tells_how_the_game_ended(
+    status: str, winner: chess.Color | None, result: str
+) -> None:
+    shop = Workshop()
+    await shop.assign()
+    await shop.moved()
+    shop.match.finish(status, winner)
+    outcome = await shop.outcome()
+    assert (outcome.reason, outcome.status, outcome.result) == ("finished", status, result)
+    assert (outcome.name, outcome.game, outcome.epoch) == (NAME, GAME, 3)
+
+
+async def test_an_actor_that_was_replaced_says_so_and_sends_nothing() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    shop.manager.owner = False
+    await shop.assign()
+    await asyncio.sleep(1)
+    shop.match.end_stream()
+    assert (await shop.outcome()).reason == "replaced"
+    assert shop.match.board.move_stack == []
+
+
+async def test_it_asks_with_its_name_and_epoch() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    await shop.assign()
+    await asyncio.sleep(1)
+    shop.match.end_stream()
+    await shop.moved()
+    assert shop.handle.told("owns") == [Claim(game=GAME, actor=NAME, epoch=3).pack()]
+
+
+@pytest.mark.parametrize("trouble", ["silent", "gone", "does not know"])
+async def test_without_a_word_of_the_worker_set_it_plays_on(trouble: str) -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    shop.handle.is_silent = trouble == "silent"
+    shop.handle.errors.extend([RayActorError()] if trouble == "gone" else [])
+    shop.manager.owner = None if trouble == "does not know" else True
+    await shop.assign()
+    await asyncio.sleep(1)
+    shop.match.end_stream()
+    await shop.moved()
+
+
+async def test_an_actor_that_never_met_a_worker_set_plays_on() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    await shop.actor.assign(Assignment(game=GAME, epoch=1).pack())
+    await asyncio.sleep(1)
+    shop.match.end_stream()
+    await shop.moved()
+    shop.match.finish("resign", chess.WHITE)
+    assert (await shop.outcome()).reason == "finished"
+
+
+async def test_a_new_worker_set_is_asked_when_it_has_shown_itself() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    await shop.assign()
+    newer = FakeHandle(Manager())
+    await shop.actor.describe({"v": 1, "manager": newer})
+    await asyncio.sleep(1)
+    shop.match.end_stream()
+    await shop.moved()
+    assert (len(shop.handle.told("owns")), len(newer.told("owns"))) == (0, 1)
+
+
+async def test_a_game_that_lichess_does_not_know_is_unplayable() -> None:
+    shop = Workshop()
+    await shop.assign("another1")
+    outcome = await shop.outcome()
+    assert (outcome.reason, outcome.game, outcome.result) == ("unplayable", "another1", "")
+
+
+async def test_a_broken_actor_fails_its_supervising_call() -> None:
+    shop = Workshop()
+    shop.games.matches[GAME].players = {}
+    await shop.assign()
+    with pytest.raises(Exception, match="KeyError"):
+        await shop.outcome()
+
+
+async def test_an_engine_that_died_is_replaced_and_counted() -> None:
+    shop = Workshop(ScriptedEngine([EngineDied("it died")]))
+    await shop.assign()
+    await shop.moved()
+    shop.match.finish("resign", chess.WHITE)
+    await shop.outcome()
+    await until(lambda: shop.manager.count("crabstick_engine_restarts_total") == 1)
+
+
+async def test_a_game_that_cost_too_many_actors_is_played_by_the_embedded_engine() -> None:
+    shop = Workshop()
+    await shop.assign(engine="embedded")
+    await shop.moved()
+    assert shop.specs[-1].command[-2:] == ("-m", "engine.embedded")
+    assert len(shop.specs) == 2
+
+
+async def test_it_reports_every_ten_seconds_and_at_the_end() -> None:
+    shop = Workshop()
+    await shop.assign()
+    await asyncio.sleep(11)
+    assert shop.manager.count("crabstick_moves_total") == 1
+    shop.match.opponent_plays("e7e5")
+    await shop.moved(3)
+    shop.match.finish("resign", chess.WHITE)
+    await shop.outcome()
+    await until(lambda: shop.manager.count("crabstick_moves_total") == 2)
+
+
+async def test_it_ends_itself_a_moment_after_its_game(ended: list[str]) -> None:
+    shop = Workshop()
+    await shop.assign()
+    await shop.moved()
+    shop.match.finish("resign", chess.WHITE)
+    await shop.outcome()
+    assert (await shop.describe()).phase == "ending"
+    assert ended == []
+    await asyncio.sleep(4)
+    assert ended == ["ended"]
+    assert not shop.engine.is_open
+
+
+async def test_giving_up_resigns_the_game() -> None:
+    shop = Workshop()
+    shop.match.move("e2e4")
+    shop.match.opponent_plays("e7e5")
+    await shop.assign()
+    await shop.moved(3)
+    assert await shop.actor.give_up({}) == {"v": 1, "gave_up": True}
+    assert shop.match.status == "resign"
+
+
+async def test_a_standby_has_nothing_to_give_up() -> None:
+    shop = Workshop()
+    await shop.describe()
+    assert await shop.actor.give_up({}) == {"v": 1, "gave_up": False}

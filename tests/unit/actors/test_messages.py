@@ -1,0 +1,80 @@
+"""What crosses from one process to another: plain, versioned, checked."""
+
+import json
+from typing import Any
+
+import chess
+import pytest
+
+from actors.messages import (
+    Assignment,
+    Birth,
+    Claim,
+    Description,
+    GameNews,
+    LoadAnswer,
+    Message,
+    Outcome,
+    Report,
+    WrongProtocol,
+)
+from crabstick.rules.model import GameId, GameSummary, Player
+from tests.builders import seconds
+
+EXAMPLES: list[Message] = [
+    Birth(name="a", namespace="n", bot="b", fingerprint="f", settings={"v": 1}),
+    Assignment(game="abcdefgh", epoch=2, takeovers=1, engine="embedded"),
+    Description(name="a", node="n", pid=1, fingerprint="f", phase="playing", game="g", epoch=1),
+    Outcome(name="a", game="g", epoch=1, reason="finished", status="mate", result="won"),
+    Claim(game="g", actor="a", epoch=1),
+    GameNews(game="g", opponent="Alice", left_ms=9000),
+    LoadAnswer(games=("g",), room=3),
+    Report(sender="a", counts=(("m", None, 1),), samples=(("s", 0.5),), gauges=(("g", 1.0),)),
+]
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
+def test_a_message_reads_back_from_plain_json(message: Message) -> None:
+    assert type(message).read(json.loads(json.dumps(message.pack()))) == message
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
+def test_what_a_newer_peer_adds_is_ignored(message: Message) -> None:
+    assert type(message).read({**message.pack(), "added": "later"}) == message
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ({"v": 2, "game": "g", "actor": "a", "epoch": 1}, "Claim: v: "),
+        ({"v": 1, "actor": "a", "epoch": 1}, "Claim: game: Field required"),
+        ({}, "Claim: game: "),
+        (None, "Claim: : "),
+        ({"game": "g", "actor": "a", "epoch": "soon"}, "Claim: epoch: "),
+    ],
+)
+def test_what_is_no_message_is_refused_in_one_sentence(message: Any, why: str) -> None:
+    with pytest.raises(WrongProtocol, match="this process speaks protocol 1") as caught:
+        Claim.read(message)
+    assert str(caught.value).startswith(why)
+
+
+def test_a_refusal_does_not_repeat_what_it_was_given() -> None:
+    with pytest.raises(WrongProtocol) as caught:
+        Claim.read({"game": "g", "actor": "a", "epoch": "secret"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("is_my_turn", "left_ms"), [(True, 9000), (False, None)])
+def test_our_clock_is_news_while_it_runs(is_my_turn: bool, left_ms: int | None) -> None:  # noqa: FBT001 -- both cases
+    game = GameSummary(
+        id=GameId("abcdefgh"),
+        color=chess.WHITE,
+        opponent=Player(name="Alice", title="BOT"),
+        speed="blitz",
+        is_my_turn=is_my_turn,
+        time_left=seconds(9),
+    )
+    assert GameNews.of(game) == GameNews(
+        game="abcdefgh", opponent="BOT Alice", speed="blitz", left_ms=left_ms
+    )

@@ -1,0 +1,101 @@
+"""`check`: what has to be right before a bot can play, one sentence for each thing that is not."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from crabstick.commands import check as command
+from crabstick.commands.check import check, identify, try_engine
+from crabstick.errors import (
+    ConfigError,
+    EnvironmentProblem,
+    LichessError,
+    Unauthorized,
+    Unavailable,
+)
+from crabstick.lichess.fake import FakeLichess
+from crabstick.rules.model import Account
+from crabstick.settings import Settings
+from crabstick.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE
+from engine.errors import EngineNotFound
+
+SETTINGS = Settings()
+SCOPES = frozenset({"bot:play"})
+
+
+def answers(
+    monkeypatch: pytest.MonkeyPatch,
+    account: Account | None = None,
+    scopes: frozenset[str] = SCOPES,
+    faults: Iterable[LichessError] = (),
+) -> FakeLichess:
+    """Lichess, as it will be asked."""
+    lichess = FakeLichess(account, scopes)
+    lichess.faults += faults
+    monkeypatch.setenv(TOKEN_VARIABLE, "lip_token")
+    monkeypatch.setattr(command, "open_lichess", lambda *_: lichess)
+    return lichess
+
+
+def test_a_bot_with_the_scope_is_identified(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch)
+    assert identify(SETTINGS) == Account(name="crabby", title="BOT")
+
+
+def test_a_token_that_lichess_does_not_know_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, faults=[Unauthorized("no such token")])
+    with pytest.raises(ConfigError, match="does not know the Lichess token"):
+        identify(SETTINGS)
+
+
+def test_a_lichess_that_does_not_answer_is_a_problem_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, faults=[Unavailable("no answer in time")])
+    with pytest.raises(EnvironmentProblem, match="cannot be reached: no answer in time"):
+        identify(SETTINGS)
+
+
+def test_a_token_without_the_scope_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, scopes=frozenset({"challenge:read"}))
+    with pytest.raises(ConfigError, match="lacks the scope bot:play"):
+        identify(SETTINGS)
+
+
+def test_an_account_that_is_no_bot_is_told_how_to_become_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, Account(name="alice", title=None))
+    with pytest.raises(EnvironmentProblem, match="upgrade-account"):
+        identify(SETTINGS)
+
+
+def test_an_engine_that_does_not_start_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_spec: object) -> str:
+        raise EngineNotFound("there is no /opt/engine")
+
+    monkeypatch.setattr(command, "check_engine", refuse)
+    with pytest.raises(ConfigError, match="there is no /opt/engine"):
+        try_engine(SETTINGS)
+
+
+@pytest.mark.parametrize(("token", "word"), [("secret", "needs the admin token"), ("", "closed")])
+def test_everything_that_is_in_order_is_said(
+    monkeypatch: pytest.MonkeyPatch, token: str, word: str
+) -> None:
+    async def play(_spec: object) -> str:
+        return "Pinch 1"
+
+    answers(monkeypatch)
+    monkeypatch.setattr(command, "check_engine", play)
+    monkeypatch.setenv(ADMIN_VARIABLE, token)
+    said: list[str] = []
+    check(SETTINGS, said.append)
+    assert said[:3] == [
+        "settings: in order",
+        "Lichess: https://lichess.org knows crabby as a bot with bot:play",
+        "engine: Pinch 1 plays",
+    ]
+    assert word in said[3]

@@ -1,0 +1,116 @@
+"""How a running bot looks on a terminal."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from crabstick.commands.picture import picture_of
+
+
+def shown(picture: dict[str, Any]) -> list[str]:
+    console = Console(file=StringIO(), width=200, color_system=None)
+    console.print(picture_of(picture))
+    file = console.file
+    assert isinstance(file, StringIO)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def a_game(**changes: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "id": "abcdefgh",
+        "opponent": "BOT Alice",
+        "color": "white",
+        "clock": "5+3",
+        "speed": "blitz",
+        "ply": 7,
+        "last_move": "g1f3",
+        "white_ms": 299_960,
+        "black_ms": 4_000,
+        "score": "+0.35",
+        "depth": 12,
+        "takeovers": 0,
+        "actor": "engine:01ab",
+        "node": "0123456789",
+    }
+    return {**fields, **changes}
+
+
+def a_picture(*games: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    phases = ("standby", "standby", "playing", "starting")
+    actors = [{"name": "engine:1", "phase": phase, "node": ""} for phase in phases]
+    return {"bot": "crabby", "problem": "", "games": list(games), "actors": actors, **changes}
+
+
+def row(**changes: Any) -> list[str]:
+    return shown(a_picture(a_game(**changes)))[2].split()
+
+
+def test_the_headline_counts_games_and_actors() -> None:
+    assert shown(a_picture(a_game()))[0] == "crabby: 1 games, 2 on standby, 1 starting"
+
+
+def test_games_that_wait_are_named_in_the_headline() -> None:
+    headline = shown(a_picture(a_game(actor=None, node=None)))[0]
+    assert headline.startswith("crabby: 1 games (1 waiting for an actor),")
+
+
+def test_a_problem_stands_below_the_headline() -> None:
+    assert shown(a_picture(problem="there is no Lichess token"))[1] == "there is no Lichess token"
+
+
+def test_a_bot_without_games_says_so() -> None:
+    assert shown(a_picture())[-1] == "no games; waiting for challenges"
+
+
+def test_a_game_is_one_row() -> None:
+    assert row() == [
+        *("abcdefgh", "BOT", "Alice", "5+3", "5:00.0", "0:04.0", "4.", "g1f3"),
+        *("+0.35", "12", "012345", "01ab"),
+    ]
+
+
+def test_our_clock_comes_first_whichever_side_we_play() -> None:
+    assert row(color="black")[4:6] == ["0:04.0", "5:00.0"]
+
+
+def test_the_opponents_moves_have_dots() -> None:
+    assert row(ply=8)[6] == "4…"
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "text"),
+    [
+        ({"ply": 0, "last_move": ""}, 6, "-"),
+        ({"white_ms": None}, 4, "-"),
+        ({"clock": ""}, 3, "blitz"),
+        ({"actor": None, "node": None}, -1, "waiting"),
+    ],
+)
+def test_what_is_not_known_yet_is_left_open(
+    changes: dict[str, Any], column: int, text: str
+) -> None:
+    assert row(**changes)[column] == text
+
+
+def test_takeovers_are_told() -> None:
+    assert row(takeovers=2)[-3:] == ["01ab", "(takeover", "2)"]
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is() -> None:
+    assert "[red]x[/red]" in row(opponent="[red]x[/red]")
+
+
+def test_a_game_of_which_nothing_was_heard_yet_is_shown() -> None:
+    bare = {
+        "id": "abcdefgh",
+        "opponent": "Alice",
+        "speed": "blitz",
+        "takeovers": 0,
+        "actor": None,
+        "node": None,
+    }
+    assert shown(a_picture(bare))[2].split() == [
+        *("abcdefgh", "Alice", "blitz", "-", "-", "-", "-", "waiting")
+    ]
