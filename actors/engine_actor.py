@@ -74,7 +74,7 @@ class EngineActor:
         self._manager: Handle | None = None
         self._games = games
         self._build = build
-        self._engine = self._sturdy(self._settings.engine.spec())
+        self._engine = self._sturdy(self._settings.engine_spec())
         self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._given: asyncio.Future[Assignment] = self._loop.create_future()
         self._warm: asyncio.Future[None] = self._loop.create_future()

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -74,8 +75,21 @@ def _ray_head() -> psutil.Process:
 
 
 def _cpu_s(processes: Sequence[psutil.Process]) -> float:
-    times = [process.cpu_times() for process in processes]
-    return sum(one.user + one.system for one in times)
+    return sum(_threads_s(process) or _times_s(process) for process in processes)
+
+
+def _threads_s(process: psutil.Process) -> float:
+    """To the nanosecond, where Linux tells: `cpu_times` counts in 10 ms, as long as 50 searches."""
+    used_ns = 0
+    for schedstat in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # the thread ended meanwhile
+            used_ns += int(schedstat.read_text(encoding="ascii").split()[0])
+    return used_ns / 1e9
+
+
+def _times_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _uss_mb(processes: Sequence[psutil.Process]) -> float:

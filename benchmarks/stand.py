@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from ray import serve
 from rich.console import Console
 
 from actors.deploy import birth_for
@@ -60,6 +61,7 @@ def stand(games: int) -> Iterator[Stand]:
                 ray_start_s=ray_s - began_s,
                 bot_start_s=time.monotonic() - ray_s,
             )
+            serve.shutdown()  # or this process takes the next Ray's Serve for this one
 
 
 async def wait_standbys(count: int) -> None:

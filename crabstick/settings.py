@@ -199,6 +199,10 @@ class Settings(_Section):
     cluster: ClusterSettings = ClusterSettings()
     http: HttpSettings = HttpSettings()
 
+    def engine_spec(self) -> EngineSpec:
+        """The engine to start; the slot's memory bounds it."""
+        return replace(self.engine.spec(), memory_limit_mb=self.cluster.slot_memory_mb)
+
     def to_message(self) -> dict[str, object]:
         """Plain JSON values with a version, for another process; `from_message` reads it."""
         return {"v": MESSAGE_VERSION, "settings": self.model_dump(mode="json")}

@@ -80,6 +80,6 @@ def try_engine(settings: Settings) -> str:
         ConfigError: it cannot be started or does not play.
     """
     try:
-        return asyncio.run(check_engine(settings.engine.spec()))
+        return asyncio.run(check_engine(settings.engine_spec()))
     except EngineError as error:
         raise ConfigError(str(error)) from None

@@ -132,11 +132,15 @@ async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
         await asyncio.to_thread(_up_again, folder, more)
         async with Opponent(sandbox.url, player) as opponent:
             game_id = await opponent.challenge("crabstick", clock, "black")
-            await asyncio.to_thread(wait, lambda: sandbox.ledger()["games"][0]["moves"], folder)
+            await asyncio.to_thread(wait, lambda: _has_begun(sandbox), folder)
             os.killpg(up.pid, signal.SIGINT)
             result = await opponent.wait_result(game_id)
         assert await asyncio.to_thread(up.wait, PATIENCE_S) == 0, said(folder)
         return result
+
+
+def _has_begun(sandbox: RunningSandbox) -> bool:
+    return any(game["moves"] for game in sandbox.ledger()["games"])
 
 
 def _up_again(folder: Path, more: dict[str, str]) -> None:

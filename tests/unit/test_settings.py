@@ -125,3 +125,7 @@ def test_a_message_of_another_version_is_refused_by_name() -> None:
 def test_a_broken_message_is_refused(broken: object) -> None:
     with pytest.raises(ConfigError, match="the settings message"):
         Settings.from_message({"v": 1, "settings": broken})
+
+
+def test_the_slot_bounds_the_memory_of_the_engine() -> None:
+    assert settings(cluster={"slot_memory_mb": 300}).engine_spec().memory_limit_mb == 300
