@@ -7,6 +7,7 @@ as plain messages. An actor imports this module rather than `config`, which cost
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
