@@ -61,7 +61,7 @@ def stand(games: int) -> Iterator[Stand]:
                 ray_start_s=ray_s - began_s,
                 bot_start_s=time.monotonic() - ray_s,
             )
-            serve.shutdown()  # or this process takes the next Ray's Serve for this one
+            serve.shutdown()  # type: ignore[no-untyped-call]  # or this process takes the next Ray's Serve for this one
 
 
 async def wait_standbys(count: int) -> None:

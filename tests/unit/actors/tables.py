@@ -38,6 +38,8 @@ class WatchedGame(FakeGame):
         self.refusing: deque[Exception] = deque()
         """Raised by the next openings of the stream, one each."""
         self.is_closed = False
+        self.on_move: Callable[[], object] | None = None
+        """What happens at the very moment of a move's answer."""
 
     async def lines(self) -> AsyncGenerator[GameLine | None, None]:
         self.opened_s.append(virtual_loop().time())
@@ -51,7 +53,10 @@ class WatchedGame(FakeGame):
     ) -> PostOutcome:
         self.sent.append((uci, self.is_current()))
         self.sent_s.append(virtual_loop().time())
-        return await super().move(uci, offering_draw=offering_draw, within=within)
+        outcome = await super().move(uci, offering_draw=offering_draw, within=within)
+        if self.on_move is not None:
+            self.on_move()
+        return outcome
 
     async def close(self) -> None:
         self.is_closed = True

@@ -250,6 +250,15 @@ async def test_an_adopted_actor_is_supervised() -> None:
     assert deck.roster.games[GAME].takeovers == 1
 
 
+async def test_an_adopted_busy_actor_is_pinged() -> None:
+    deck = a_deck()
+    actor = deck.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
+    await deck.crew.adopt()
+    member = deck.roster.members[actor.name]
+    adopted = deck.now()
+    await until(lambda: member.heard > adopted + timedelta(seconds=3))
+
+
 async def test_a_silent_actor_holds_the_adoption_up_for_five_seconds_only() -> None:
     deck = a_deck()
     deck.runtime.enter("dumb", "n1").hang()

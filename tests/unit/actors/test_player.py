@@ -304,6 +304,15 @@ async def test_a_refused_move_makes_it_look_again_and_think_again() -> None:
     await table.leave()
 
 
+async def test_a_line_of_the_stream_that_was_given_up_means_nothing_any_more() -> None:
+    table = a_table(E4, D4)
+    table.match.next_outcomes.append(RefusedPost(why="Not your turn"))
+    table.link.on_move = lambda: table.tell(table.match.state)
+    await table.until_sent(2)
+    assert (len(table.link.opened_s), table.link.sent[1]) == (2, ("d2d4", True))
+    await table.leave()
+
+
 async def test_a_move_refused_again_and_again_is_our_own_mistake() -> None:
     table = a_table(E4, E4, E4)
     table.match.next_outcomes += [RefusedPost(why="no")] * 3

@@ -129,6 +129,14 @@ def test_of_two_adopted_actors_on_one_game_the_later_epoch_owns_it(
     assert roster.owns(Claim(game=GAME, actor=A, epoch=1)) is False
 
 
+def test_an_older_actor_that_comes_late_is_ending() -> None:
+    roster = a_roster()
+    roster.hear_from(roster.enter(B, NOW), playing(B, 2), NOW)
+    late = roster.enter(A, NOW)
+    roster.hear_from(late, playing(A, 1), NOW)
+    assert (late.phase, late.game) == (ActorPhase.ENDING, None)
+
+
 def test_a_game_that_was_given_away_meanwhile_is_not_given_back() -> None:
     roster = a_roster(GAME)
     late = roster.enter(B, NOW)

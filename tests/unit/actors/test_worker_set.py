@@ -388,7 +388,8 @@ async def test_after_a_restart_games_stay_with_their_actors_and_are_supervised()
     assert house.runtime.playing(GAME) == [actor]
     assert await house.owns(actor, 1) is True
     house.runtime.lose_actor(actor)
-    assert (await house.successor(actor)).assignment == Assignment(game=GAME, epoch=2, takeovers=1)
+    heir = await house.successor(actor, within_s=0.1)
+    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1)
 
 
 async def test_an_actor_that_died_while_nobody_looked_is_replaced() -> None:

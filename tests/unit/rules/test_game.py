@@ -12,7 +12,6 @@ from crabstick.errors import InvariantBroken
 from crabstick.rules.game import TRANSITIONS, diagram, step
 from crabstick.rules.model import (
     Denied,
-    GameState,
     Limited,
     OpponentGone,
     Posted,
@@ -55,7 +54,8 @@ def opened(moves: str = "", *, color: chess.Color = chess.WHITE, **changes: obje
 
 def told(*events: Event, start: Play | None = None) -> tuple[Play, tuple[Effect, ...]]:
     """The state after all events, and the effects of the last."""
-    play, effects = start or Play(), ()
+    play = start or Play()
+    effects: tuple[Effect, ...] = ()
     for event in events:
         play, effects = step(play, event)
     return play, effects
@@ -250,16 +250,38 @@ def test_the_diagram_in_the_docs_is_made_from_the_table() -> None:
 # Laws over stories that a real stream could tell.
 
 MOVES = ["e2e4", "e7e5", "g1f3", "b8c6", "f1b5", "a7a6", "b5a4", "g8f6"]
-outcomes = st.sampled_from(
-    [Posted(), Unanswered(why="x"), Limited(retry_after=None), Denied(why="x")]
-)
+ANSWERS: list[PostOutcome] = [
+    Posted(),
+    Unanswered(why="x"),
+    Limited(retry_after=None),
+    Denied(why="x"),
+]
+outcomes = st.sampled_from(ANSWERS)
+
+
+Story = list[tuple[Play, Event, Play, tuple[Effect, ...]]]
+
+
+def late_events(play: Play) -> dict[type[Event], st.SearchStrategy[Event]]:
+    """What may come at any time and may be about any ply up to now."""
+    plies = st.integers(0, play.ply)
+    gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
+    return {
+        Chosen: st.builds(Chosen, ply=plies, uci=st.just(MOVES[min(play.ply, 7)])),
+        Answered: st.builds(Answered, ply=plies, outcome=outcomes),
+        EchoOverdue: st.builds(EchoOverdue, ply=plies),
+        NoShow: st.builds(NoShow, ply=plies),
+        OpponentLeft: st.just(gone),
+        StreamLost: st.just(StreamLost()),
+    }
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[tuple[Play, Event, Play, tuple[Effect, ...]]]:
+def stories(draw: st.DrawFn) -> Story:
     """Random events, each allowed by the phase; moves come in the order of one game."""
     color = draw(st.booleans())
-    play, ply, steps = Play(), 0, []
+    play = Play()
+    steps: Story = []
     for _ in range(draw(st.integers(1, 40))):
         kinds = sorted(TRANSITIONS[play.phase], key=lambda kind: kind.__name__)
         if not kinds:
@@ -267,24 +289,13 @@ def stories(draw: st.DrawFn) -> list[tuple[Play, Event, Play, tuple[Effect, ...]
         kind = draw(st.sampled_from(kinds))
         event: Event
         if kind in {Opened, Advanced}:
-            ply = draw(st.integers(ply, min(ply + 2, len(MOVES))))
+            ply = draw(st.integers(play.ply, min(play.ply + 2, len(MOVES))))
             status = draw(st.sampled_from(["started"] * 9 + ["resign"]))
-            state: GameState = a_state(" ".join(MOVES[:ply]), status=status)
-            event = (
-                Opened(full=a_full(state=state), color=color)
-                if kind is Opened
-                else Advanced(state=state)
-            )
-        elif kind is Chosen:
-            event = Chosen(ply=draw(st.integers(0, ply)), uci=MOVES[min(play.ply, 7)])
-        elif kind is Answered:
-            event = Answered(ply=draw(st.integers(0, ply)), outcome=draw(outcomes))
-        elif kind is OpponentLeft:
-            event = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
-        elif kind is StreamLost:
-            event = StreamLost()
+            state = a_state(" ".join(MOVES[:ply]), status=status)
+            fresh = Opened(full=a_full(state=state), color=color)
+            event = fresh if kind is Opened else Advanced(state=state)
         else:
-            event = kind(ply=draw(st.integers(0, ply)))
+            event = draw(late_events(play)[kind])
         after, effects = step(play, event)
         steps.append((play, event, after, effects))
         play = after
@@ -293,7 +304,7 @@ def stories(draw: st.DrawFn) -> list[tuple[Play, Event, Play, tuple[Effect, ...]
 
 @given(stories())
 def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(
-    story: list[tuple[Play, Event, Play, tuple[Effect, ...]]],
+    story: Story,
 ) -> None:
     for _, _, after, effects in story:
         for effect in effects:
@@ -305,7 +316,7 @@ def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(
 
 @given(stories())
 def test_whatever_is_our_turn_is_being_thought_about_or_posted(
-    story: list[tuple[Play, Event, Play, tuple[Effect, ...]]],
+    story: Story,
 ) -> None:
     for _, _, after, _ in story:
         if after.phase is Phase.THINKING:
@@ -318,7 +329,7 @@ def test_whatever_is_our_turn_is_being_thought_about_or_posted(
 
 @given(stories())
 def test_no_search_starts_while_another_runs(
-    story: list[tuple[Play, Event, Play, tuple[Effect, ...]]],
+    story: Story,
 ) -> None:
     running: int | None = None
     for _, event, after, effects in story:
