@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import chess
 import pytest
@@ -48,7 +49,7 @@ from tests.builders import a_full, a_state, seconds
 DOCS = Path(__file__).parents[3] / "docs" / "game-states.md"
 
 
-def opened(moves: str = "", *, color: chess.Color = chess.WHITE, **changes: object) -> Opened:
+def opened(moves: str = "", *, color: chess.Color = chess.WHITE, **changes: Any) -> Opened:
     return Opened(full=a_full(moves, **changes), color=color)
 
 
