@@ -108,9 +108,8 @@ class Crew:
     async def _spawn(self, member: Member, birth: Packed, node: NodeId | None) -> None:
         try:
             await self._runtime.spawn(member.name, birth, node)
-        except ActorSilent as silent:
-            self._log.warning(names.ACTOR_LOST, actor=member.name, why=str(silent))
-            self._roster.members.pop(member.name, None)
+        except (ActorSilent, ActorFailed) as error:
+            self._lost(member, str(error))
             return
         if not self._is_ours(member):  # killed before there was anything to kill
             await self._kill(member.name)

@@ -45,6 +45,8 @@ NEWS_PATIENCE = timedelta(seconds=5)
 RESERVED_FOR = timedelta(seconds=20)
 """An accepted challenge whose game has not come by then will not come."""
 REPORT_EVERY = timedelta(seconds=2)
+STABLE = timedelta(seconds=10)
+"""A shorter life was ended by somebody: two hosts with one token would fight for ever."""
 ANSWER_TRIES = 3
 REMEMBERED: Final = 500
 
@@ -96,17 +98,24 @@ class EventListener:
 
     async def _listen(self) -> None:
         while True:
+            opened_s = self._loop.time()
             try:
-                async with aclosing(self._port().events()) as events:
-                    async for event in events:
-                        self._heard_s = self._loop.time()
-                        self._failures, self._problem = 0, ""
-                        if event is not None:
-                            self._hear(event)
-            except CrabstickError as error:
+                await self._hear_one_stream()
+            except Exception as error:  # noqa: BLE001 -- the actor's top: a deaf bot helps nobody
+                if self._loop.time() - opened_s > STABLE.total_seconds():
+                    self._failures = 0
                 await self._pause_after(error)
 
-    async def _pause_after(self, error: CrabstickError) -> None:
+    async def _hear_one_stream(self) -> None:
+        async with aclosing(self._port().events()) as events:
+            async for event in events:
+                self._heard_s, self._problem = self._loop.time(), ""
+                if event is not None:
+                    self._hear(event)
+
+    async def _pause_after(self, error: Exception) -> None:
+        if not isinstance(error, CrabstickError):
+            self._log.error(names.TASK_FAILED, exc_info=error)
         if isinstance(error, RateLimited):
             self._count("crabstick_rate_limited_total", "event_stream")
         self._count("crabstick_stream_reconnects_total", "event")
@@ -261,7 +270,7 @@ class EventListener:
             self._log.error(names.TASK_FAILED, exc_info=error)
 
 
-def _delay_after(error: CrabstickError, attempt: int) -> timedelta:
+def _delay_after(error: Exception, attempt: int) -> timedelta:
     """What Lichess asked for (a minute when it said nothing), else backoff with jitter."""
     if isinstance(error, RateLimited):
         return cool_down(error.retry_after)

@@ -41,7 +41,7 @@ __all__ = ["Player", "Terms", "Unplayable"]
 ECHO_LIMIT = timedelta(seconds=5)
 LIMITED_PAUSE = timedelta(seconds=1)
 UNREAD_PAUSE = timedelta(milliseconds=1)
-GAME_MISSING_TRIES = 3
+GAME_MISSING_TRIES = 6
 """A game that has just started may be unknown for a moment."""
 
 

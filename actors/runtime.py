@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 import ray
 from ray._private.state import available_resources_per_node, state
 from ray.actor import ActorHandle
-from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.messages import Packed
@@ -249,6 +249,8 @@ class RayRuntime:
             return await asyncio.wait_for(future, GCS_PATIENCE.total_seconds())
         except TimeoutError:
             raise ActorSilent("Ray's GCS does not answer") from None
+        except (RayError, ValueError) as error:
+            raise ActorFailed(_first_line(error)) from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import chess
 import pytest
@@ -15,6 +15,7 @@ from crabstick.lichess.fake import FakeLichess
 from crabstick.rules.model import (
     Challenge,
     ChallengeEnded,
+    ChallengeMade,
     GameId,
     GameSummary,
     Player,
@@ -465,3 +466,27 @@ async def test_a_mistake_of_our_own_is_survived(monkeypatch: pytest.MonkeyPatch)
         await asyncio.sleep(1)
     await post.challenged(to_us(2))
     assert post.lichess.accepted == ["game0002"]
+
+
+async def test_a_stream_that_somebody_keeps_cutting_is_opened_ever_more_slowly() -> None:
+    """Two hosts with one token end each other's stream, and would do so five times a second."""
+    post = Post()
+    loop, openings = asyncio.get_running_loop(), 0
+    until_s = loop.time() + 600
+    while loop.time() < until_s:
+        await post.listening()
+        openings += 1
+        post.lichess.tell(None)
+        await asyncio.sleep(0.1)
+        post.lichess.end_stream()
+        await asyncio.sleep(0.1)
+    assert 10 < openings < 40
+
+
+async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:
+    post = Post()
+    await post.listening()
+    post.lichess.tell(ChallengeMade(challenge=cast("Challenge", None)))
+    await asyncio.sleep(5)
+    await post.challenged()
+    assert post.lichess.accepted == [GAME]

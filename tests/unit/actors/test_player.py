@@ -228,7 +228,7 @@ async def test_a_game_that_lichess_does_not_know_yet_is_asked_for_again() -> Non
 
 async def test_a_game_that_lichess_never_knows_is_unplayable() -> None:
     table = a_table()
-    table.link.refusing += [Refused("No such game", 404)] * 3
+    table.link.refusing += [Refused("No such game", 404)] * 6
     with pytest.raises(Unplayable, match="No such game"):
         await table.finish()
 
