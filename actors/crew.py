@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
+from actors.chores import Chores
 from actors.messages import Assignment, Birth, Description, Outcome, Packed, WrongProtocol
 from actors.names import engine_actor_name
 from actors.roster import Member, Roster
@@ -57,7 +58,7 @@ class Crew:
         self._ledger = ledger
         self._now = now
         self._wake = wake
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._chores = Chores(self._surprised)
         self._unsettled: set[asyncio.Task[None]] = set()
         self._stillborn = 0
         self._log = get_logger()
@@ -79,7 +80,7 @@ class Crew:
         member = self._roster.assign(game, name, self._now())
         if before is not None and before.is_suspect:
             self._count_takeover(member, why="the actor before is silent")
-        self._start(self._assign(member))
+        self._chores.start(self._assign(member))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it."""
@@ -94,7 +95,7 @@ class Crew:
             for name in living
             if name not in self._roster.members
         ]
-        adoptions = [self._start(self._adopt(member)) for member in members]
+        adoptions = [self._chores.start(self._adopt(member)) for member in members]
         if adoptions:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
@@ -115,15 +116,15 @@ class Crew:
             await self._kill(member.name)
             return
         self._log.info(names.ACTOR_SPAWNED, actor=member.name, node=node)
-        self._start(self._supervise(member, "standby"))
-        self._start(self._introduce(member, START_PATIENCE))
+        self._chores.start(self._supervise(member, "standby"))
+        self._chores.start(self._introduce(member, START_PATIENCE))
 
     async def _adopt(self, member: Member) -> None:
-        self._start(self._supervise(member, "adopted"))
+        self._chores.start(self._supervise(member, "adopted"))
         await self._introduce(member, PING_PATIENCE)
         if member.phase is ActorPhase.PLAYING:
             self._log.info(names.ACTOR_ADOPTED, actor=member.name, game_id=member.game)
-            self._start(self._watch(member))
+            self._chores.start(self._watch(member))
 
     async def _introduce(self, member: Member, patience: timedelta) -> None:
         if not await self._describe(member, patience):
@@ -164,7 +165,7 @@ class Crew:
             engine="embedded" if game.takeovers >= EMBEDDED_FROM_TAKEOVER else "own",
         )
         title = f"game {game.id} · {game.opponent} · {game.speed}"
-        self._start(self._supervise(member, title))
+        self._chores.start(self._supervise(member, title))
         try:
             await self._runtime.call(
                 member.name, "assign", assignment.pack(), patience=ASSIGN_PATIENCE
@@ -175,7 +176,7 @@ class Crew:
             self._wake()
             return
         self._log.info(names.GAME_ASSIGNED, game_id=game.id, actor=member.name, epoch=member.epoch)
-        self._start(self._watch(member))
+        self._chores.start(self._watch(member))
 
     async def _watch(self, member: Member) -> None:
         """Pings a busy actor; one that stays silent is for `suspicion` to judge."""
@@ -241,18 +242,10 @@ class Crew:
             self._log.warning(names.ACTOR_SILENT, actor=name, why=str(silent))
 
     def _soon_settled(self, work: Coroutine[object, None, None]) -> None:
-        task = self._start(work)
+        task = self._chores.start(work)
         self._unsettled.add(task)
         task.add_done_callback(self._unsettled.discard)
 
-    def _start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error(names.TASK_FAILED, exc_info=error)
-            self._wake()
+    def _surprised(self, error: Exception) -> None:
+        self._log.error(names.TASK_FAILED, exc_info=error)
+        self._wake()

@@ -8,12 +8,12 @@ ongoing games and open challenges again.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Coroutine
 from contextlib import aclosing
 from datetime import timedelta
 from random import SystemRandom
 from typing import Final
 
+from actors.chores import Chores
 from actors.messages import Birth, GameNews, LoadAnswer, Packed, Report, WrongProtocol
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused
@@ -79,9 +79,9 @@ class EventListener:
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
         self._counts: dict[tuple[str, str | None], int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._start(self._listen())
-        self._start(self._report_now_and_then())
+        self._chores = Chores(self._surprised)
+        self._chores.start(self._listen())
+        self._chores.start(self._report_now_and_then())
 
     async def describe(self, _message: Packed) -> Packed:
         """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
@@ -130,17 +130,17 @@ class EventListener:
             case ChallengeMade(challenge=challenge):
                 if self._is_to_us(challenge) and challenge.id not in self._answered:
                     self._remember(challenge.id)
-                    self._start(self._answer(challenge))
+                    self._chores.start(self._answer(challenge))
             case ChallengeEnded(id=challenge_id):
                 self._reserved.pop(challenge_id, None)
             case GameStarted(game=game):
                 self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
                 if game.bot_playable:
-                    self._start(self._tell("game_started", GameNews.of(game)))
+                    self._chores.start(self._tell("game_started", GameNews.of(game)))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
                 self._games -= {game_id}
-                self._start(self._tell("game_finished", GameNews(game=game_id)))
+                self._chores.start(self._tell("game_finished", GameNews(game=game_id)))
             case Unexpected(why=why):
                 self._log.warning(names.LINE_UNEXPECTED, why=why)
 
@@ -259,15 +259,8 @@ class EventListener:
     def _count(self, metric: str, label: str | None = None, by: int = 1) -> None:
         self._counts[metric, label] = self._counts.get((metric, label), 0) + by
 
-    def _start(self, work: Coroutine[object, None, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error(names.TASK_FAILED, exc_info=error)
+    def _surprised(self, error: Exception) -> None:
+        self._log.error(names.TASK_FAILED, exc_info=error)
 
 
 def _delay_after(error: Exception, attempt: int) -> timedelta:

@@ -70,7 +70,7 @@ class LocalRay:
 
 
 def start_local_ray(*, cpus: float, temp_dir: str | None = None, record: bool = True) -> LocalRay:
-    """Starts a head on the loopback interface, with token authentication unless switched off.
+    """Starts a head on this machine, with token authentication unless it is switched off.
 
     Args:
         cpus: logical CPUs; they are slots for games, not cores.

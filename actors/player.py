@@ -7,11 +7,12 @@ first, and before that the WorkerSet is asked whether the game is still ours.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
+from actors.chores import Chores
 from actors.lease import Lease
 from actors.position import Position, color_of
 from actors.scorebook import Scorebook
@@ -97,8 +98,7 @@ class Player:
         self._loop = asyncio.get_running_loop()
         self._stall = StallWatch(self._loop.time)
         self._inbox: asyncio.Queue[_Inbox] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._chores = Chores(self._inbox.put_nowait)
         self._search: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._play = words.Play()
@@ -121,14 +121,15 @@ class Player:
             EngineError: no engine is left to play with.
             InvariantBroken: a mistake of our own.
         """
-        self._start(self._stall.run())
-        self._reader = self._start(self._read())
+        self._chores.start(self._stall.run())
+        self._reader = self._chores.start(self._read())
         try:
             while self._finish is None:
                 self._take(await self._inbox.get())
             return self._finish
         finally:
-            await self._close()
+            await self._chores.close()
+            await self._link.close()
 
     def _take(self, item: _Inbox) -> None:
         if isinstance(item, Exception):
@@ -147,7 +148,7 @@ class Player:
     def _carry_out(self, effect: words.Effect) -> None:
         match effect:
             case words.Think(ply=ply):
-                self._search = self._start(self._think(ply))
+                self._search = self._chores.start(self._think(ply))
             case words.Forget():
                 self._forget()
             case words.Post(ply=ply, uci=uci):
@@ -168,9 +169,9 @@ class Player:
             case words.WatchNoShow(ply=ply):
                 self._later(self._terms.abort_after, words.NoShow(ply=ply))
             case words.Abort():
-                self._start(self._abort(self._play.ply))
+                self._chores.start(self._abort(self._play.ply))
             case words.ClaimVictory():
-                self._start(self._claim_victory())
+                self._chores.start(self._claim_victory())
 
     # The stream.
 
@@ -223,7 +224,7 @@ class Player:
         if self._reader is not None:
             self._reader.cancel()
         self._connection += 1  # what the old one still has to say is void
-        self._reader = self._start(self._reopen())
+        self._reader = self._chores.start(self._reopen())
 
     async def _reopen(self) -> None:
         """Asks whether the game is still ours, waits a little, and opens the stream anew."""
@@ -276,7 +277,7 @@ class Player:
             self._post_later(timedelta(seconds=wait_s), ply, uci)
         elif self._inbox.empty() and self._link.is_current():
             self._log.info(names.MOVE_POSTING, ply=ply, move=uci, epoch=self._scorebook.epoch)
-            self._start(self._send(ply, uci))
+            self._chores.start(self._send(ply, uci))
         else:
             self._post_later(UNREAD_PAUSE, ply, uci)
 
@@ -316,32 +317,5 @@ class Player:
             outcome = await self._link.claim_victory()
             self._log.info(names.VICTORY_CLAIMED, outcome=repr(outcome))
 
-    # Tasks and timers.
-
-    def _start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self._inbox.put_nowait(error)
-
     def _later(self, delay: timedelta, item: _Inbox) -> asyncio.TimerHandle:
-        def ring() -> None:
-            self._timers.discard(timer)
-            self._inbox.put_nowait(item)
-
-        timer = self._loop.call_later(delay.total_seconds(), ring)
-        self._timers.add(timer)
-        return timer
-
-    async def _close(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._link.close()
+        return self._chores.later(delay, lambda: self._inbox.put_nowait(item))

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from actors.chores import Chores
 from actors.crew import Crew
 from actors.engine_actor import EngineActor
 from actors.messages import Birth, Claim, GameNews, LoadAnswer, Packed, Report
@@ -92,15 +93,11 @@ class WorkerSet:
             self._runtime, self._roster, self._ledger, now=self._now, wake=self._wake.set
         )
         self._log = get_logger(actor=self._birth.name)
-        self._tasks = [
-            self._loop.create_task(work)
-            for work in (
-                self._run(),
-                self._stall.run(),
-                self._every(LOOK_AT_NODES_EVERY, self._look_at_nodes),
-                self._every(ASK_LICHESS_EVERY, self._ask_lichess),
-            )
-        ]
+        self._chores = Chores(lambda error: self._log.error(names.TASK_FAILED, exc_info=error))
+        self._chores.start(self._run())
+        self._chores.start(self._stall.run())
+        self._chores.start(self._every(LOOK_AT_NODES_EVERY, self._look_at_nodes))
+        self._chores.start(self._every(ASK_LICHESS_EVERY, self._ask_lichess))
 
     # What others ask.
 
@@ -253,7 +250,7 @@ class WorkerSet:
         entry = self._roster.end(game)
         if entry is not None:
             self._log.error(names.GAME_FORFEITED, game_id=game, takeovers=entry.takeovers)
-            self._tasks.append(self._loop.create_task(self._resign(game)))
+            self._chores.start(self._resign(game))
 
     async def _resign(self, game: GameId) -> None:
         try:

@@ -82,7 +82,7 @@ async def test_nothing_is_left_running_when_the_game_is_over() -> None:
     table.match.finish("aborted")
     await table.finish()
     assert table.link.is_closed
-    assert not table.player._tasks
+    assert table.player._chores.are_done
 
 
 # When a move may be sent.
