@@ -1,6 +1,7 @@
 """Connects this process to a Ray cluster, and says in one sentence why it cannot."""
 
 import logging
+import platform
 import re
 import socket
 from datetime import timedelta
@@ -70,11 +71,11 @@ def _check(address: str) -> None:
 
 def _why_not(address: str, error: str) -> str:
     if "ersion mismatch" in error:
-        versions = re.findall(r"Ray: ([\w.]+)", error)
-        theirs = versions[0] if versions else "another version"
+        theirs = re.search(r"Ray: (\S+)\s+Python: (\S+)", error)
+        runs = f"Ray {theirs[1]} on Python {theirs[2]}" if theirs else "another version"
         return (
-            f"the cluster at {address} runs Ray {theirs}, this crabstick needs Ray "
-            f"{ray.__version__}: install the same on both sides"
+            f"the cluster at {address} runs {runs}, this is Ray {ray.__version__} on Python "
+            f"{platform.python_version()}: both sides need the same Ray and the same Python 3.x"
         )
     if "uth" in error and "oken" in error:
         return (

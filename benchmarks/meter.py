@@ -4,7 +4,7 @@ import time
 
 import psutil
 
-from benchmarks.processes import Crew
+from benchmarks.processes import Crew, growth
 from benchmarks.summaries import Costs
 
 __all__ = ["Meter"]
@@ -20,9 +20,9 @@ class Meter:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._made_s = time.monotonic()
-        self._at_first_s = crew.cpu_s()
+        self._began_s = crew.cpu_s()
         self._idle_cpu_s_a_second = 0.0
-        self._cpu_s = (0.0, 0.0)
+        self._used_s = (0.0, 0.0)
         self._uss_mb = (0.0, 0.0)
         self._rest_of_ray = (0.0, 0)
         self._busy = 0.0
@@ -33,28 +33,28 @@ class Meter:
 
     def note_idle(self) -> None:
         """Notes what was used since the meter was made, and what Ray takes beside the actors."""
-        used_s = self._crew.cpu_s()[0] - self._at_first_s[0]
+        used_s = growth(self._began_s[0], self._crew.cpu_s()[0])
         self._idle_cpu_s_a_second = used_s / (time.monotonic() - self._made_s)
         self._rest_of_ray = self._crew.rest_of_ray()
 
     def start(self) -> None:
         """All games are under way."""
         self.began_ms = time.time() * 1000
-        self._cpu_s = self._crew.cpu_s()
+        self._began_s = self._crew.cpu_s()
         psutil.cpu_percent()
 
     def stop(self) -> None:
         """The first game is about to end, and its actor with it."""
         self.ended_ms = time.time() * 1000
         actors_s, engines_s = self._crew.cpu_s()
-        self._cpu_s = (actors_s - self._cpu_s[0], engines_s - self._cpu_s[1])
+        self._used_s = (growth(self._began_s[0], actors_s), growth(self._began_s[1], engines_s))
         self._busy = psutil.cpu_percent() / 100
         self._uss_mb = self._crew.uss_mb()
 
     def costs(self, moves: int) -> Costs:
         """The figures, when the bot has played `moves` between `start` and `stop`."""
         window_s = (self.ended_ms - self.began_ms) / 1000
-        actors_s, engines_s = self._cpu_s
+        actors_s, engines_s = self._used_s
         actors_s -= self._idle_cpu_s_a_second * window_s
         return Costs(
             actor_cpu_ms_a_move=1000 * actors_s / max(moves, 1),

@@ -13,9 +13,11 @@ import ray
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["Crew", "machine"]
+__all__ = ["Crew", "Readings", "growth", "machine"]
 
 MIB = 2**20
+Readings = dict[int, float]
+"""By pid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +35,8 @@ class Crew:
             actors=actors, engines=tuple(child for actor in actors for child in actor.children())
         )
 
-    def cpu_s(self) -> tuple[float, float]:
-        """CPU seconds used so far, by all actors and by all engines."""
+    def cpu_s(self) -> tuple[Readings, Readings]:
+        """CPU seconds used so far, by each actor and by each engine that lives."""
         return _cpu_s(self.actors), _cpu_s(self.engines)
 
     def uss_mb(self) -> tuple[float, float]:
@@ -52,6 +54,11 @@ class Crew:
         head = _ray_head()
         others = [one for one in (head, *head.children(recursive=True)) if one.pid not in ours]
         return _uss_mb(others) * len(others), len(others)
+
+
+def growth(before: Readings, after: Readings) -> float:
+    """The sum over all that are in both readings."""
+    return sum(after[pid] - before[pid] for pid in after if pid in before)
 
 
 def machine() -> dict[str, object]:
@@ -74,8 +81,12 @@ def _ray_head() -> psutil.Process:
     raise EnvironmentProblem("our Ray is gone")
 
 
-def _cpu_s(processes: Sequence[psutil.Process]) -> float:
-    return sum(_threads_s(process) or _times_s(process) for process in processes)
+def _cpu_s(processes: Sequence[psutil.Process]) -> Readings:
+    readings = {}
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a game that ended by itself
+            readings[process.pid] = _threads_s(process) or _times_s(process)
+    return readings
 
 
 def _threads_s(process: psutil.Process) -> float:
@@ -93,7 +104,11 @@ def _times_s(process: psutil.Process) -> float:
 
 
 def _uss_mb(processes: Sequence[psutil.Process]) -> float:
-    return fmean(one.memory_full_info().uss for one in processes) / MIB if processes else 0.0
+    sizes = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            sizes.append(process.memory_full_info().uss / MIB)
+    return fmean(sizes) if sizes else 0.0
 
 
 def _cpu_model() -> str:

@@ -74,8 +74,8 @@ class _Sparring:
         tired = asyncio.ensure_future(self._has_enough.wait())
         await asyncio.wait({result, tired}, return_when=asyncio.FIRST_COMPLETED)
         tired.cancel()
-        on_tired()
         if not result.done():
+            on_tired()
             await self._resign(game_id)
         await result
         return game_id
@@ -118,7 +118,9 @@ async def play_round(
                     games.append(asyncio.create_task(one.play(color, once)))
                     await asyncio.sleep(plan.gap.total_seconds())
                 on_all_started()
-                return await asyncio.gather(*games)
+                ids = await asyncio.gather(*games)
+                once()  # if no opponent had to resign
+                return ids
         except TimeoutError:
             raise EnvironmentProblem(f"a round of {plan.games} games did not end") from None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 import pytest
+import ray
 import requests
 
 from actors.deploy import birth_for, deploy
@@ -102,7 +103,7 @@ def test_the_engine_is_nicer_than_its_actor_and_ends_with_it(stage: Stage) -> No
     assert asyncio.run(story()) == (0, 10)
 
 
-def test_people_see_the_games_by_name_in_the_dashboard_and_in_rays_metrics(stage: Stage) -> None:
+def test_people_see_the_games_by_name_in_the_dashboard(stage: Stage) -> None:
     async def story() -> tuple[str, str]:
         await wait_standbys(1)
         async with stage.opponent(0) as opponent:
@@ -114,6 +115,17 @@ def test_people_see_the_games_by_name_in_the_dashboard_and_in_rays_metrics(stage
 
     game_id, titles = asyncio.run(story())
     assert f"game {game_id}" in titles
+
+
+@pytest.mark.usefixtures("stage")
+def test_the_figures_appear_in_rays_own_metrics() -> None:
+    async def scraped() -> str:
+        node = ray.nodes()[0]  # type: ignore[no-untyped-call]  # Ray's
+        address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+        return (await asyncio.to_thread(requests.get, address, timeout=10)).text
+
+    shown = asyncio.run(until(scraped, lambda text: "ray_crabstick_actors{" in text))
+    assert "ray_crabstick_games_finished_total{" in shown or "ray_crabstick_games{" in shown
 
 
 def test_a_game_is_counted_once(stage: Stage) -> None:

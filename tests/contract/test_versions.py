@@ -18,7 +18,7 @@ RAY = {
     "ray-cluster.yaml": r"image: rayproject/ray:([\w.]+)-py",
 }
 PYTHON = {
-    "requirements.lock": r"--python-version ([\d.]+)",
+    "pyproject.toml": r'target-version = "py(\d)(\d+)"',
     "kuberay/Dockerfile": r"ARG PYTHON_IMAGE=python:([\d.]+)-slim",
     "ray-cluster.yaml": r"image: rayproject/ray:[\w.]+-py(\d)(\d+)",
 }

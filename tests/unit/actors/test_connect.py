@@ -19,8 +19,11 @@ def test_auto_is_left_to_ray() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n", "runs Ray 2.9.0"),
-        ("Version mismatch", "runs Ray another version"),
+        (
+            "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.9.1\n",
+            "runs Ray 2.9.0 on Python 3.9.1, this is Ray 2.60.0",
+        ),
+        ("Version mismatch", "runs another version"),
         ("Authentication token is missing", "wants its authentication token"),
         ("Something odd\nand more", "cannot use the Ray cluster at h:1: Something odd"),
         ("", "no reason given"),
