@@ -88,6 +88,7 @@ def start_local_ray(*, cpus: float, temp_dir: str | None = None, record: bool = 
         f"--node-ip-address={LOOPBACK}",
         f"--num-cpus={math.ceil(cpus)}",
         "--dashboard-host=127.0.0.1",
+        f"--dashboard-agent-listen-port={free_port()}",  # its default may be another Ray's
         "--disable-usage-stats",
         *([f"--temp-dir={temp_dir}"] if temp_dir else []),
     ]

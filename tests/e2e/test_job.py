@@ -141,9 +141,10 @@ def cluster() -> Iterator[Cluster]:
 @contextmanager
 def ray_node(variables: dict[str, str], *arguments: str) -> Iterator[int]:
     """`ray start --block` with these arguments, until the block ends; yields its pid."""
+    agent = f"--dashboard-agent-listen-port={free_port()}"  # or the node is not alone on its port
     with tempfile.NamedTemporaryFile("r") as log:
         node = subprocess.Popen(
-            [*RAY, "start", "--block", "--disable-usage-stats", *arguments],
+            [*RAY, "start", "--block", "--disable-usage-stats", agent, *arguments],
             env=variables,
             stdout=Path(log.name).open("w"),  # noqa: SIM115 -- lives as long as the node
             stderr=subprocess.STDOUT,
