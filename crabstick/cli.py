@@ -3,6 +3,7 @@
 Only wiring here; what a command does is in `crabstick/commands/`.
 """
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -128,6 +129,7 @@ def version() -> None:
 
 def main() -> None:
     """Runs the program; the exit status is 2 for a wrong wish and 1 for a machine in the way."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` would leave it ignored
     try:
         app()
     except CrabstickError as error:

@@ -37,7 +37,7 @@ def timed(
     return move, time.monotonic() - started
 
 
-@pytest.mark.parametrize("left_s", [0.2, 0.3, 1.0])
+@pytest.mark.parametrize("left_s", [0.5, 1.0])
 @pytest.mark.parametrize("fen", [chess.STARTING_FEN, MIDDLEGAME, WILD, ENDGAME])
 def test_an_answer_comes_while_there_is_time(
     engine: chess.engine.SimpleEngine, fen: str, left_s: float
@@ -47,7 +47,7 @@ def test_an_answer_comes_while_there_is_time(
     assert taken_s < left_s
 
 
-@pytest.mark.parametrize(("start_s", "increment_s"), [(1.0, 0.0), (0.3, 0.05)])
+@pytest.mark.parametrize(("start_s", "increment_s"), [(3.0, 0.0), (1.0, 0.1)])
 def test_a_whole_game_is_played_within_the_clock(
     engine: chess.engine.SimpleEngine, start_s: float, increment_s: float
 ) -> None:
