@@ -135,7 +135,9 @@ class EventListener:
                 self._reserved.pop(challenge_id, None)
             case GameStarted(game=game):
                 self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
-                if game.bot_playable:
+                if not game.bot_playable:  # nor shall a list of ongoing games bring it up
+                    self._chores.start(self._tell("game_finished", GameNews(game=game.id)))
+                else:
                     self._chores.start(self._tell("game_started", GameNews.of(game)))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
@@ -152,9 +154,13 @@ class EventListener:
     # Challenges.
 
     async def _answer(self, challenge: Challenge) -> None:
+        heard_s = self._loop.time()
         for attempt in range(ANSWER_TRIES):
             try:
-                await self._send(challenge.id, await self._verdict_on(challenge))
+                verdict = await self._verdict_on(challenge)
+                if self._loop.time() - heard_s > RESERVED_FOR.total_seconds():
+                    verdict = Decline(reason="later")  # after so long nobody may be there any more
+                await self._send(challenge.id, verdict)
             except LichessError as error:
                 if not await self._may_try_again(challenge.id, error, attempt):
                     break

@@ -29,6 +29,7 @@ __all__ = [
     "free_port",
     "port_is_free",
     "start_local_ray",
+    "usual_or_free",
 ]
 
 START_LIMIT = timedelta(minutes=3)
@@ -36,6 +37,7 @@ END_LIMIT = timedelta(seconds=20)
 GRACE = timedelta(seconds=2)
 POLL_S = 0.1
 LOOPBACK = "127.0.0.1"
+USUAL_DASHBOARD = 8265
 
 ENVIRONMENT = {
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # else the head waits 30 s for detached actors
@@ -60,11 +62,12 @@ class LocalRay:
         if process is not None:
             process.terminate()
             psutil.wait_procs([process], timeout=END_LIMIT.total_seconds())
-            _, alive = psutil.wait_procs(_session(self.pid), timeout=GRACE.total_seconds())
-            for survivor in [*alive, *_session(self.pid)]:
-                with suppress(psutil.Error):
-                    survivor.kill()
-            psutil.wait_procs(alive, timeout=GRACE.total_seconds())
+        # also when `ray start` has gone: what it started may live on
+        _, alive = psutil.wait_procs(_session(self.pid), timeout=GRACE.total_seconds())
+        for survivor in [*alive, *_session(self.pid)]:
+            with suppress(psutil.Error):
+                survivor.kill()
+        psutil.wait_procs(alive, timeout=GRACE.total_seconds())
         if self.record is not None:
             self.record.unlink(missing_ok=True)
 
@@ -88,6 +91,7 @@ def start_local_ray(*, cpus: float, temp_dir: str | None = None, record: bool = 
         f"--node-ip-address={LOOPBACK}",
         f"--num-cpus={math.ceil(cpus)}",
         "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={usual_or_free(USUAL_DASHBOARD)}",
         f"--dashboard-agent-listen-port={free_port()}",  # its default may be another Ray's
         "--disable-usage-stats",
         *([f"--temp-dir={temp_dir}"] if temp_dir else []),
@@ -154,6 +158,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def usual_or_free(port: int) -> int:
+    """The port where people look, when nobody has it; else any that is free."""
+    return port if port_is_free(LOOPBACK, port) else free_port()
+
+
 def port_is_free(host: str, port: int) -> bool:
     """Whether a server could listen there now."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -197,6 +206,9 @@ def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:
             return
         if child.poll() is not None:
             lines = [line for line in said.splitlines() if line.strip()]
-            raise EnvironmentProblem(f"Ray did not start: {lines[-1] if lines else 'no word'}")
+            raise EnvironmentProblem(
+                f"Ray did not start (a machine that is too busy is the usual reason; try again): "
+                f"{lines[-1] if lines else 'no word'}"
+            )
         time.sleep(POLL_S)
     raise EnvironmentProblem(f"Ray did not start within {START_LIMIT.total_seconds():g} s")

@@ -12,6 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
+import chess
+
 from actors.chores import Chores
 from actors.lease import Lease
 from actors.position import Position, color_of
@@ -27,8 +29,10 @@ from crabstick.rules.model import (
     GameFull,
     GameLine,
     GameState,
+    Limited,
     OpponentGone,
     Posted,
+    Unanswered,
     Unexpected,
 )
 from crabstick.rules.retry import next_delay
@@ -41,6 +45,9 @@ __all__ = ["Player", "Terms", "Unplayable"]
 
 ECHO_LIMIT = timedelta(seconds=5)
 LIMITED_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=3)
+GAP_PAUSE = timedelta(seconds=5)
+CLAIM_AGAIN_AFTER = timedelta(seconds=2)
 UNREAD_PAUSE = timedelta(milliseconds=1)
 GAME_MISSING_TRIES = 6
 """A game that has just started may be unknown for a moment."""
@@ -108,6 +115,7 @@ class Player:
         self._failures = 0
         self._refusals = 0
         self._received_s = 0.0
+        self._gap_allowed_s = 0.0
         self._pause: timedelta | None = None
         self._limited_until_s = 0.0
         self._next_post: asyncio.TimerHandle | None = None
@@ -204,9 +212,16 @@ class Player:
                 return words.OpponentLeft(line=line)
             case ChatLine():
                 return None
-            case Unexpected(why=why):
+            case Unexpected(why=why, is_harmless=is_harmless):
                 self._log.warning(names.LINE_UNEXPECTED, why=why)
-                return None
+                return None if is_harmless else self._gap()
+
+    def _gap(self) -> words.Event | None:
+        """A line that we needed cannot be read: a fresh stream tells the whole game again."""
+        if self._loop.time() < self._gap_allowed_s:
+            return None
+        self._gap_allowed_s = self._loop.time() + GAP_PAUSE.total_seconds()
+        return words.StreamLost()
 
     def _lost(self, connection: int, error: LichessError) -> None:
         self._failures += 1
@@ -215,7 +230,7 @@ class Player:
             self._inbox.put_nowait(Unplayable(str(error)))
             return
         if isinstance(error, RateLimited):
-            self._pause = error.retry_after or self._limited_pause(self._failures)
+            self._pause = self._limited_pause(error.retry_after, self._failures)
         self._scorebook.lost_stream(is_limited=isinstance(error, RateLimited))
         self._log.warning(names.STREAM_LOST, why=str(error), failures=self._failures)
         self._inbox.put_nowait(_FromStream(connection, words.StreamLost()))
@@ -230,13 +245,25 @@ class Player:
         """Asks whether the game is still ours, waits a little, and opens the stream anew."""
         await self._lease.renew()
         pause, self._pause = self._pause, None
-        pause = pause or next_delay(self._failures, self._terms.draw())
+        pause = pause or self._backoff(self._failures)
         await asyncio.sleep(pause.total_seconds())
         await self._read()
 
-    def _limited_pause(self, attempt: int) -> timedelta:
-        """Lichess named no time: a minute would cost the game, so from a second on, doubling."""
-        return LIMITED_PAUSE + next_delay(attempt + 2, self._terms.draw())
+    def _backoff(self, attempt: int) -> timedelta:
+        """Our clock runs: the long pauses that spare an idle server are not for a game."""
+        return min(next_delay(attempt, self._terms.draw()), LONGEST_PAUSE)
+
+    def _limited_pause(self, asked: timedelta | None, attempt: int) -> timedelta:
+        """What Lichess asked for, but never so long that it alone would cost the game.
+
+        When it names no time, from a second on, doubling.
+        """
+        pause = asked or LIMITED_PAUSE + next_delay(attempt + 2, self._terms.draw())
+        state = self._play.state
+        left = None
+        if state is not None:
+            left = state.white_time if self._play.color == chess.WHITE else state.black_time
+        return pause if left is None else min(pause, max(left / 4, LIMITED_PAUSE))
 
     # The engine.
 
@@ -290,9 +317,9 @@ class Player:
         self._inbox.put_nowait(words.Answered(ply=ply, outcome=outcome))
 
     def _post_again(self, again: words.PostAgain) -> None:
-        delay = next_delay(again.attempt, self._terms.draw())
+        delay = self._backoff(again.attempt)
         if again.is_limited:
-            delay = again.after or self._limited_pause(again.attempt)
+            delay = self._limited_pause(again.after, again.attempt)
             self._limited_until_s = self._loop.time() + delay.total_seconds()
         self._post_later(delay, again.ply, again.uci)
 
@@ -316,6 +343,9 @@ class Player:
         if await self._lease.is_fresh():
             outcome = await self._link.claim_victory()
             self._log.info(names.VICTORY_CLAIMED, outcome=repr(outcome))
+            if isinstance(outcome, Unanswered | Limited):
+                gone = OpponentGone(gone=True, claim_win_in=timedelta(0))
+                self._later(CLAIM_AGAIN_AFTER, words.OpponentLeft(line=gone))
 
     def _later(self, delay: timedelta, item: _Inbox) -> asyncio.TimerHandle:
         return self._chores.later(delay, lambda: self._inbox.put_nowait(item))

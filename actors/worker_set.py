@@ -117,16 +117,19 @@ class WorkerSet:
 
     async def game_finished(self, message: Packed) -> None:
         """EventListener: Lichess says that the game is over. Idempotent."""
-        game = self._roster.games.get(GameId(GameNews.read(message).game))
-        if game is not None and game.finished_at is None:
+        game_id = GameId(GameNews.read(message).game)
+        game = self._roster.games.get(game_id)
+        if game is None:
+            self._roster.end(game_id)  # an older list must not bring it up
+        elif game.finished_at is None:
             game.finished_at = self._now()
             self._wake.set()
 
     async def load(self, _message: Packed) -> Packed:
         """EventListener: may another challenge be accepted? Nobody knows before the adoption."""
         await self._adopted.wait()
-        free = self._roster.count(ActorPhase.STANDBY)
-        room = free + sum(node.free_slots for node in self._nodes if not node.is_draining)
+        ours = self._roster.count(ActorPhase.STANDBY) + self._roster.count(ActorPhase.STARTING)
+        room = ours + sum(node.free_slots for node in self._nodes if not node.is_draining)
         games = tuple(self._roster.games)
         return LoadAnswer(games=games, room=room - len(self._roster.waiting())).pack()
 

@@ -16,10 +16,11 @@ from rich.live import Live
 from rich.table import Table
 
 from actors.deploy import birth_for
+from actors.local_ray import usual_or_free
 from actors.runtime import ask
 from actors.shutdown import find
 from crabstick.commands.picture import Picture, picture_of
-from crabstick.commands.stage import LocalLichess, free_http_port, local_lichess, own_ray
+from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
 from crabstick.commands.up import bring_up, read_picture
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
@@ -30,6 +31,7 @@ from crabstick.telemetry.quantiles import quantile
 __all__ = ["demo"]
 
 BOT = "crabstick"
+USUAL_HTTP_PORT = 8000
 PROPER_ENDS = frozenset({"mate", "resign", "outoftime", "draw", "stalemate"})
 THINK = timedelta(milliseconds=150)
 REFRESH_S = 0.5
@@ -109,7 +111,7 @@ def _settings(show: Show, url: str) -> Settings:
                 "max_increment_s": int(show.increment.total_seconds()),
             },
             "cluster": {"standby": min(show.games, 4), "namespace": "crabstick-demo"},
-            "http": {"port": free_http_port()},
+            "http": {"port": usual_or_free(USUAL_HTTP_PORT)},
         }
     )
 

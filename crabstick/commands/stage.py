@@ -24,18 +24,17 @@ from typing import Any
 import yaml
 
 from actors.connect import connect, disconnect
-from actors.local_ray import free_port, port_is_free, start_local_ray
+from actors.local_ray import free_port, start_local_ray
 from crabstick.commands.sandbox import ADMIN_VARIABLE
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.tokens import TOKEN_VARIABLE
 
-__all__ = ["LocalLichess", "deferred_interrupt", "free_http_port", "local_lichess", "own_ray"]
+__all__ = ["LocalLichess", "deferred_interrupt", "local_lichess", "own_ray"]
 
 START_LIMIT = timedelta(seconds=30)
 END_LIMIT = timedelta(seconds=5)
 POLL_S = 0.05
-USUAL_HTTP_PORT = 8000
 SCOPES = "bot:play challenge:read challenge:write"
 
 
@@ -146,11 +145,6 @@ def own_ray(settings: Settings, token: str) -> Iterator[None]:
                 local.end()
     finally:
         shutil.rmtree(temp_dir, ignore_errors=True)
-
-
-def free_http_port() -> int:
-    """Port 8000 when it is free, for that is where people look; else any."""
-    return USUAL_HTTP_PORT if port_is_free("127.0.0.1", USUAL_HTTP_PORT) else free_port()
 
 
 @contextmanager

@@ -176,11 +176,12 @@ def by_type(
 ) -> _Parsed | Unexpected:
     """What the parser for the object's `type` makes of it; an unknown type is `Unexpected`."""
 
-    def parse(value: object) -> _Parsed:
+    def parse(value: object) -> _Parsed | Unexpected:
         line = Fields.of(value, "line")
         parser = parsers.get(line.text("type"))
         if parser is None:
-            raise Odd(f"unknown type {quote(line.raw['type'])}")
+            why = f"unknown type {quote(line.raw['type'])}"
+            return Unexpected(why=why[:_WHY_LIMIT], is_harmless=True)
         return parser(line)
 
     return attempt(parse, raw)

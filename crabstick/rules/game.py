@@ -64,6 +64,8 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         Answered: frozenset({Phase.SYNCING}),
         EchoOverdue: frozenset({Phase.SYNCING}),
         NoShow: frozenset({Phase.SYNCING}),
+        Advanced: frozenset({Phase.SYNCING}),
+        OpponentLeft: frozenset({Phase.SYNCING}),
     },
     Phase.THINKING: {
         Advanced: _MOVED_ON,
@@ -125,6 +127,8 @@ def _opened(play: Play, event: Opened) -> Step:
 
 
 def _advanced(play: Play, event: Advanced) -> Step:
+    if play.phase is Phase.SYNCING:
+        return play, (Resync(),)  # a stream that does not begin with the whole game
     return _look(play, event.state)
 
 

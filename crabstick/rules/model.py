@@ -164,6 +164,8 @@ class Unexpected:
     """A line that we do not understand: logged and survived; `why` quotes its start."""
 
     why: str
+    is_harmless: bool = False
+    """Of a type that we do not know: newer than we. Anything else is a gap in what we know."""
 
 
 LichessEvent = ChallengeMade | ChallengeEnded | GameStarted | GameFinished | Unexpected

@@ -267,6 +267,15 @@ async def test_an_accept_that_has_to_wait_does_not_exceed_the_games_that_are_wan
     )
 
 
+async def test_a_challenge_that_had_to_wait_too_long_is_not_accepted_any_more() -> None:
+    """The challenger of a real-time game has gone by then, and would leave us alone in it."""
+    post = Post()
+    await post.listening()
+    post.lichess.faults.append(RateLimited("slowly", seconds(60)))
+    await post.challenged()
+    assert (post.lichess.accepted, post.lichess.declined) == ([], [(GAME, "later")])
+
+
 async def test_after_three_tries_it_gives_up_and_frees_the_place() -> None:
     post = Post(challenges={"max_games": 1})
     await post.listening()

@@ -1,5 +1,7 @@
 """One game as our side plays it: when moves are sent, and when they are not."""
 
+import asyncio
+import itertools
 from datetime import timedelta
 
 import chess
@@ -67,12 +69,30 @@ async def test_keep_alives_chat_and_odd_lines_disturb_nothing() -> None:
     for line in (
         None,
         ChatLine(username="zeekat", text="hi", room="player"),
-        Unexpected(why="{}"),
+        Unexpected(why="a new type", is_harmless=True),
         OpponentGone(gone=False),
     ):
         table.tell(line)
     await table.until_sent()
     assert (len(table.engine.requests), len(table.link.opened_s)) == (1, 1)
+    await table.leave()
+
+
+async def test_a_line_that_cannot_be_read_makes_it_ask_for_the_whole_game() -> None:
+    table = a_table(E4, D4)
+    await table.until_sent()
+    table.tell(Unexpected(why="gameState.moves is broken"))
+    await until(lambda: len(table.link.opened_s) == 2)
+    await table.leave()
+
+
+async def test_a_stream_that_is_never_readable_is_not_opened_without_a_pause() -> None:
+    table = a_table(E4)
+    await table.until_sent()
+    for _ in range(20):
+        table.tell(Unexpected(why="gibberish"))
+        await asyncio.sleep(0.5)
+    assert len(table.link.opened_s) <= 4
     await table.leave()
 
 
@@ -274,6 +294,26 @@ async def test_a_limited_move_waits_as_long_as_lichess_asks() -> None:
     table.match.next_outcomes.append(Limited(retry_after=seconds(7)))
     await table.until_sent(2)
     assert table.link.sent_s[1] - table.link.sent_s[0] > 6.999
+    await table.leave()
+
+
+async def test_a_wait_that_would_cost_the_game_is_cut_short() -> None:
+    """Five minutes are left: a quarter of them is the most that a move waits."""
+    table = a_table(E4)
+    table.match.next_outcomes.append(Limited(retry_after=seconds(600)))
+    await table.until_sent()
+    await asyncio.sleep(70)
+    await table.until_sent(2)
+    assert table.link.sent_s[1] - table.link.sent_s[0] == pytest.approx(75, abs=1)
+    await table.leave()
+
+
+async def test_in_a_long_outage_the_stream_is_tried_every_few_seconds() -> None:
+    table = a_table(E4)
+    table.link.refusing += [Unavailable("502")] * 12
+    await table.until_sent()
+    opened_s = table.link.opened_s
+    assert max(b - a for a, b in itertools.pairwise(opened_s)) <= 3.01
     await table.leave()
 
 

@@ -13,7 +13,8 @@ from actors.messages import Assignment, Claim, GameNews, LoadAnswer, Report
 from actors.worker_set import WorkerSet
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
-from crabstick.rules.model import GameId, GameSummary, NodeId, Player
+from crabstick.rules.model import ActorName, GameId, GameSummary, NodeId, Player
+from tests.builders import seconds
 from tests.unit.actors.births import BOT, a_birth
 from tests.unit.virtual_time import stall, until
 
@@ -532,6 +533,14 @@ async def test_a_draining_node_has_no_room() -> None:
     house.runtime.draining.add(NodeId("n1"))
     await asyncio.sleep(2)
     assert (await house.load()).room == 2
+
+
+async def test_a_game_whose_actor_starts_takes_its_place_once() -> None:
+    house = House(FakeRuntime(n1=3), standby=0)
+    await asyncio.sleep(2)
+    house.worker_set._roster.enter(ActorName("engine:starts"), seconds(0))
+    house.worker_set._roster.hear_of(GameNews(game=GAME))
+    assert (await house.load()).room == 3
 
 
 async def test_games_that_wait_take_room() -> None:

@@ -244,6 +244,16 @@ def test_nothing_can_happen_after_the_end() -> None:
         step(over, StreamLost())
 
 
+def test_a_stream_that_begins_in_the_middle_is_opened_anew() -> None:
+    play, effects = told(Advanced(state=a_state("e2e4")))
+    assert (play.phase, effects) == (Phase.SYNCING, (Resync(),))
+
+
+def test_an_opponent_who_left_is_no_news_before_the_game_is_known() -> None:
+    gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
+    assert told(gone) == (Play(), ())
+
+
 def test_the_diagram_in_the_docs_is_made_from_the_table() -> None:
     assert diagram() in DOCS.read_text(encoding="utf-8")
 
