@@ -66,7 +66,7 @@ class Stage:
         """Where Ray keeps the logs of this session."""
         return self.temp_dir / "session_latest" / "logs"
 
-    def opponent(self, number: int, *, think_ms: int = 200) -> Opponent:
+    def opponent(self, number: int, *, think_ms: int = 500) -> Opponent:
         """A sparring partner that moves at random."""
         name = OPPONENTS[number]
         rng = random.Random(number)

@@ -51,7 +51,7 @@ def eventful(stage: Stage) -> Stage:
 
 async def _play_and_crash(stage: Stage) -> None:
     await wait_standbys(1)
-    async with stage.opponent(0, think_ms=50) as opponent:
+    async with stage.opponent(0, think_ms=700) as opponent:
         game_id = await opponent.challenge(BOT, CLOCK, "random")
         row = await wait_ply(game_id, 4)
         handle = await find(row["actor"], stage.settings.cluster.namespace)
