@@ -69,6 +69,7 @@ def demo(*, games: int, clock: str, chaos: bool, pgn_folder: Path, console: Cons
     limit, increment = _parse_clock(clock)
     show = Show(games=games, limit=limit, increment=increment, chaos=chaos)
     signal.signal(signal.SIGTERM, _interrupt)
+    _make_folder(pgn_folder)
     opponents = [f"sparring{number}" for number in range(1, games + 1)]
     with ExitStack() as stack:
         console.print(f"starting a local Lichess and a local Ray for {games} games of {clock} …")
@@ -83,6 +84,15 @@ def demo(*, games: int, clock: str, chaos: bool, pgn_folder: Path, console: Cons
         console.print(_summary(results, lichess, last))
         console.print(f"PGNs: {pgn_folder.resolve()}", soft_wrap=True)
     _judge(show, results, last)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--pgn {folder}: no folder can be made there ({error.strerror})"
+        ) from None
 
 
 def _parse_clock(text: str) -> tuple[timedelta, timedelta]:
@@ -206,7 +216,6 @@ async def _kill_one(namespace: str, console: Console) -> None:
 
 
 def _write_pgns(lichess: LocalLichess, results: list[Result], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for result in results:
         pgn = lichess.pgn(result.game_id)
         (folder / f"{result.game_id}.pgn").write_text(pgn, encoding="utf-8")

@@ -80,8 +80,9 @@ def bring_up(birth: Birth, console: Console) -> bool:
     problem = asyncio.run(wait_heard(birth.namespace, HEARD_PATIENCE))
     if problem:
         raise EnvironmentProblem(f"{birth.bot} is up but does not hear Lichess: {problem}")
-    console.print(f"Ray dashboard: {dashboard_url() or 'none'}", soft_wrap=True)
-    if os.environ.get("RAY_AUTH_MODE") == "token":
+    address = dashboard_url()
+    console.print(f"Ray dashboard: {address or 'none'}", soft_wrap=True)
+    if address and os.environ.get("RAY_AUTH_MODE") == "token":
         console.print("  (it asks for the token that `ray get-auth-token` prints)")
     host = "127.0.0.1" if settings.http.host == "0.0.0.0" else settings.http.host  # noqa: S104
     console.print(f"Metrics: http://{host}:{settings.http.port}/metrics", soft_wrap=True)

@@ -37,6 +37,8 @@ from crabstick.rules.model import (
 
 __all__ = ["BerserkLichess", "open_lichess"]
 
+stamina.instrumentation.set_on_retry_hooks(())  # whoever asks tells the failure, once
+
 _Said = TypeVar("_Said")
 
 _TRIES = 3
