@@ -3,10 +3,14 @@
 import logging
 import platform
 import re
+import signal
 import socket
 from datetime import timedelta
 
+import grpc
 import ray
+from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
+from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from crabstick.errors import ConfigError, EnvironmentProblem
 
@@ -24,6 +28,9 @@ def connect(address: str, namespace: str) -> None:
         EnvironmentProblem: nothing answers there, or it is not our Ray.
     """
     _check(address)
+    if address != "auto":
+        _probe(address)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
         ray.init(
@@ -36,6 +43,8 @@ def connect(address: str, namespace: str) -> None:
         )
     except Exception as error:  # noqa: BLE001 -- Ray raises whatever it meets, all say the same
         raise EnvironmentProblem(_why_not(address, str(error))) from None
+    finally:
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts its own in this place
 
 
 def disconnect() -> None:
@@ -69,18 +78,45 @@ def _check(address: str) -> None:
         ) from None
 
 
+def _probe(address: str) -> None:
+    """Ray itself says for many seconds, line by line, that it cannot get in, but not why."""
+    headers = get_auth_headers_if_auth_enabled({})
+    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            answer = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel).CheckAlive(
+                gcs_service_pb2.CheckAliveRequest(),
+                timeout=PROBE_LIMIT.total_seconds(),
+                metadata=[(key.lower(), value) for key, value in headers.items()],
+            )
+        except grpc.RpcError as error:
+            raise EnvironmentProblem(_why_no_answer(address, error.code())) from None
+    if answer.ray_version != ray.__version__:
+        raise EnvironmentProblem(_other_version(address, f"Ray {answer.ray_version}"))
+
+
+def _why_no_answer(address: str, code: grpc.StatusCode) -> str:
+    if code is grpc.StatusCode.UNAUTHENTICATED:
+        return (
+            f"the cluster at {address} wants another authentication token: set RAY_AUTH_MODE=token "
+            "and put the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
+        )
+    return (
+        f"what listens at {address} does not answer as a Ray head's GCS does: name the port that "
+        "`ray start --head --port` was given, 6379 unless it was (not the dashboard's)"
+    )
+
+
+def _other_version(address: str, theirs: str) -> str:
+    return (
+        f"the cluster at {address} runs {theirs}, this is Ray {ray.__version__} on Python "
+        f"{platform.python_version()}: both sides need the same Ray and the same Python 3.x"
+    )
+
+
 def _why_not(address: str, error: str) -> str:
     if "ersion mismatch" in error:
         theirs = re.search(r"Ray: (\S+)\s+Python: (\S+)", error)
         runs = f"Ray {theirs[1]} on Python {theirs[2]}" if theirs else "another version"
-        return (
-            f"the cluster at {address} runs {runs}, this is Ray {ray.__version__} on Python "
-            f"{platform.python_version()}: both sides need the same Ray and the same Python 3.x"
-        )
-    if "uth" in error and "oken" in error:
-        return (
-            f"the cluster at {address} wants its authentication token: set RAY_AUTH_MODE=token and "
-            "put the token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
-        )
+        return _other_version(address, runs)
     first = error.strip().splitlines()[0][:200] if error.strip() else "no reason given"
     return f"cannot use the Ray cluster at {address}: {first}"

@@ -1,18 +1,18 @@
 """A Ray of our own on this machine: `ray start --head --block` as a child, ended by its pid."""
 
-import json
 import logging
 import math
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import psutil
 from ray._private.authentication.authentication_token_setup import (
@@ -20,23 +20,20 @@ from ray._private.authentication.authentication_token_setup import (
     ensure_token_if_auth_enabled,
 )
 
+from actors.local_record import Record, forget, recall, remember
+from actors.ports import LOOPBACK, free_port, usual_or_free
+from actors.ray_start_hook import HOOK
 from crabstick.errors import EnvironmentProblem
+from crabstick.interrupts import deferred_interrupt
 
-__all__ = [
-    "LocalRay",
-    "authenticate",
-    "find_local_ray",
-    "free_port",
-    "port_is_free",
-    "start_local_ray",
-    "usual_or_free",
-]
+__all__ = ["LocalRay", "authenticate", "find_local_ray", "start_local_ray"]
 
 START_LIMIT = timedelta(minutes=3)
 END_LIMIT = timedelta(seconds=20)
 GRACE = timedelta(seconds=2)
 POLL_S = 0.1
-LOOPBACK = "127.0.0.1"
+BORN_TOLERANCE_S = 5
+"""The kernel tells births by its clock since boot: they move when the wall clock is set."""
 USUAL_DASHBOARD = 8265
 
 ENVIRONMENT = {
@@ -45,82 +42,76 @@ ENVIRONMENT = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # games outlive a head that is away
     "RAY_DEDUP_LOGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_START_HOOK": HOOK,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRay:
-    """A Ray that we started: where it is, and the pid of its `ray start`."""
+    """A Ray that we started: where it is, and the pid of its `ray start`.
+
+    `is_up` is False for one that a killed `crabstick up` left in the midst of its start.
+    """
 
     address: str
     pid: int
-    record: Path | None = None
+    is_up: bool = True
 
     def end(self) -> None:
-        """Ends it and everything that runs on it; nothing happens when it is gone already."""
-        process = _process(self.pid)
-        if process is not None:
-            process.terminate()
-            psutil.wait_procs([process], timeout=END_LIMIT.total_seconds())
-        # also when `ray start` has gone: what it started may live on
-        _, alive = psutil.wait_procs(_session(self.pid), timeout=GRACE.total_seconds())
-        for survivor in [*alive, *_session(self.pid)]:
-            with suppress(psutil.Error):
-                survivor.kill()
-        psutil.wait_procs(alive, timeout=GRACE.total_seconds())
-        if self.record is not None:
-            self.record.unlink(missing_ok=True)
+        """Ends it and everything that runs on it; nothing happens when it is gone already.
+
+        A Ctrl-C waits until that is done.
+        """
+        with deferred_interrupt():
+            process = _process(self.pid)
+            if process is not None:
+                process.terminate()
+                psutil.wait_procs([process], timeout=END_LIMIT.total_seconds())
+            # also when `ray start` has gone: what it started may live on
+            _, alive = psutil.wait_procs(_session(self.pid), timeout=GRACE.total_seconds())
+            for survivor in [*alive, *_session(self.pid)]:
+                with suppress(psutil.Error):
+                    survivor.kill()
+            psutil.wait_procs(alive, timeout=GRACE.total_seconds())
+            forget(self.pid)
 
 
-def start_local_ray(*, cpus: float, temp_dir: str | None = None, record: bool = True) -> LocalRay:
+def start_local_ray(
+    *,
+    cpus: float,
+    temp_dir: str | None = None,
+    is_remembered: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+) -> LocalRay:
     """Starts a head on this machine, with token authentication unless it is switched off.
 
     Args:
         cpus: logical CPUs; they are slots for games, not cores.
         temp_dir: where Ray keeps its session; None is Ray's own default.
-        record: whether `find_local_ray` shall find it.
+        is_remembered: whether `find_local_ray` shall find it; only within `sole_command`.
+        say: is told when a start that failed or was interrupted is taken back.
 
     Raises:
         EnvironmentProblem: Ray did not come up.
     """
     authenticate()
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
-        f"--port={port}",
-        f"--node-ip-address={LOOPBACK}",
-        f"--num-cpus={math.ceil(cpus)}",
-        "--dashboard-host=127.0.0.1",
-        f"--dashboard-port={usual_or_free(USUAL_DASHBOARD)}",
-        f"--dashboard-agent-listen-port={free_port()}",  # its default may be another Ray's
-        "--disable-usage-stats",
-        *([f"--temp-dir={temp_dir}"] if temp_dir else []),
-    ]
-    root = str(Path(__file__).parent.parent)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    address = f"{LOOPBACK}:{free_port()}"
+    local: LocalRay | None = None
     with tempfile.NamedTemporaryFile(prefix="crabstick-ray-") as log:
-        child = subprocess.Popen(  # noqa: S603 -- our own interpreter
-            command,
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in our terminal is for us to act on
-        )
-        local = LocalRay(
-            address=f"{LOOPBACK}:{port}",
-            pid=child.pid,
-            record=_record_path() if record else None,
-        )
         try:
+            with deferred_interrupt():
+                child = _spawn(_command(address, cpus, temp_dir), log)
+                local = LocalRay(address=address, pid=child.pid)
+                if is_remembered:
+                    _remember(local, is_up=False)
             _wait_up(child, Path(log.name))
+            if is_remembered:
+                _remember(local, is_up=True)
         except BaseException:
-            local.end()
+            if local is not None:
+                say("ending the Ray that was being started …")
+                local.end()
             raise
-    if local.record is not None:
-        local.record.write_text(
-            json.dumps({"address": local.address, "pid": local.pid}), encoding="utf-8"
-        )
     return local
 
 
@@ -139,47 +130,53 @@ def find_local_ray() -> LocalRay | None:
 
     This process is ready to authenticate with it afterwards.
     """
-    path = _record_path()
-    try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        local = LocalRay(address=str(entry["address"]), pid=int(entry["pid"]), record=path)
-    except (OSError, ValueError, KeyError, TypeError):
+    record = recall()
+    if record is None:
         return None
-    if _process(local.pid) is None:
+    process = _process(record.pid)
+    if process is None or abs(process.create_time() - record.born_s) > BORN_TOLERANCE_S:
         return None
     authenticate()
-    return local
+    return LocalRay(address=record.address, pid=record.pid, is_up=record.is_up)
 
 
-def free_port() -> int:
-    """A TCP port on the loopback interface that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def _spawn(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+        command,
+        env={**os.environ, **ENVIRONMENT, "PYTHONPATH": _search_path()},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C in our terminal is for us to act on
+    )
 
 
-def usual_or_free(port: int) -> int:
-    """The port where people look, when nobody has it; else any that is free."""
-    return port if port_is_free(LOOPBACK, port) else free_port()
+def _command(address: str, cpus: float, temp_dir: str | None) -> list[str]:
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        f"--port={address.rpartition(':')[2]}",
+        f"--node-ip-address={LOOPBACK}",
+        f"--num-cpus={math.ceil(cpus)}",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={usual_or_free(USUAL_DASHBOARD)}",
+        f"--dashboard-agent-listen-port={free_port()}",  # its default may be another Ray's
+        "--disable-usage-stats",
+        *([f"--temp-dir={temp_dir}"] if temp_dir else []),
+    ]
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+def _search_path() -> str:
+    root = str(Path(__file__).parent.parent)
+    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
 
 
-def _record_path() -> Path:
-    return Path(tempfile.gettempdir()) / f"crabstick-{os.getuid()}.json"
+def _remember(local: LocalRay, *, is_up: bool) -> None:
+    born_s = psutil.Process(local.pid).create_time()
+    remember(Record(address=local.address, pid=local.pid, born_s=born_s, is_up=is_up))
 
 
 def _process(pid: int) -> psutil.Process | None:
-    """The `ray start` of that pid; pids are used again, so its command must say so."""
+    """The `ray start` of that pid, unless it has ended."""
     try:
         process = psutil.Process(pid)
         is_ours = "start" in process.cmdline() and "--block" in process.cmdline()

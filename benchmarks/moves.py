@@ -3,7 +3,8 @@
 A local Lichess, a Ray of its own for each number of games, and opponents that think for a second.
 Every challenge finds a standby that is warm, and none starts while games run, so the figures are
 those of the way from a stream line to our POST. Times are the sandbox's own: from its writing of
-the opponent's move to the arrival of ours.
+the opponent's move to the arrival of ours. The same round is played by a bare bot first: the ratio
+to that tells more than the milliseconds of one machine.
 """
 
 import argparse
@@ -32,6 +33,8 @@ from benchmarks.summaries import (
     overheads_ms,
     spread,
 )
+from benchmarks.yardstick import yardstick
+from crabstick.commands.stage import LocalLichess
 from crabstick.errors import CrabstickError
 
 __all__ = ["main"]
@@ -55,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     try:
         for games in options.games:
+            console.print(f"{games} at once: the yardstick, a bare bot without Ray …")
+            with yardstick(BOT, games) as lichess:
+                rows.append(asyncio.run(_yardstick(lichess, games, options.moves)))
             console.print(f"{games} at once: starting Ray, the bot and as many standbys …")
             with stand(games) as ready:
                 rows += asyncio.run(_measure(ready, games, options.moves))
@@ -81,6 +87,16 @@ async def _measure(ready: Stand, games: int, moves: int) -> list[Row]:
     if games == BURST_GAMES:
         rows.append(await _burst(ready, Round(games=games, moves=BURST_MOVES, gap=timedelta(0))))
     return rows
+
+
+async def _yardstick(lichess: LocalLichess, games: int, moves: int) -> Row:
+    ids = await play_round(lichess, Round(games=games, moves=moves, gap=GAP))
+    played = [game for game in lichess.ledger()["games"] if game["id"] in ids]
+    return Row(
+        label=f"{games}, yardstick",
+        overhead=spread(overheads_ms(moves_of(played, BOT))),
+        first_move=None,  # it starts an engine only then
+    )
 
 
 async def _steady(ready: Stand, plan: Round) -> Row:

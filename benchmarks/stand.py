@@ -15,7 +15,7 @@ from ray import serve
 from rich.console import Console
 
 from actors.deploy import birth_for
-from actors.local_ray import free_port
+from actors.ports import free_port
 from actors.runtime import ask
 from actors.shutdown import playing_actors
 from benchmarks.rounds import BOT, CLOCK

@@ -3,7 +3,6 @@
 Only wiring here; what a command does is in `crabstick/commands/`.
 """
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,10 @@ import typer
 from rich.console import Console
 
 from crabstick import __version__
+from crabstick.commands.clocks import parse_clock
 from crabstick.config import load_settings
 from crabstick.errors import CrabstickError
+from crabstick.interrupts import listen_for_interrupts
 
 __all__ = ["app", "main"]
 
@@ -27,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console()
+if not console.is_terminal:
+    console.width = 1000  # rich takes 80 and would cut the tables that go through a pipe
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The settings; default: crabstick.yaml, if there.")
@@ -38,6 +41,11 @@ AddressOption = Annotated[
 RateLimitsOption = Annotated[
     bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
 ]
+OpponentsOption = Annotated[
+    int, typer.Option(min=0, max=64, help="How many challenge the first bot again and again.")
+]
+ClockOption = Annotated[str, typer.Option(help="Seconds + seconds a move.")]
+UntilStdinEndsOption = Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)]
 ChaosOption = Annotated[bool, typer.Option("--chaos", help="Kill an engine actor in mid-game.")]
 
 
@@ -94,31 +102,46 @@ def upgrade_account(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def sandbox(
+def sandbox(  # noqa: PLR0913 -- a parameter for each option
+    *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     accounts: Annotated[
         Path | None, typer.Option(help="Accounts and tokens (YAML); default: a bot and opponents.")
     ] = None,
-    rate_limits: RateLimitsOption = True,  # noqa: FBT002
+    rate_limits: RateLimitsOption = True,
+    opponents: OpponentsOption = 0,
+    clock: ClockOption = "60+1",
+    until_stdin_ends: UntilStdinEndsOption = False,
 ) -> None:
     """Serve a Lichess on this machine, for trying things out."""
+    wanted = parse_clock(clock)
+    from crabstick.commands.sandbox import Place, end_with_stdin  # noqa: PLC0415
     from crabstick.commands.sandbox import sandbox as run  # noqa: PLC0415
 
-    run(host=host, port=port, accounts_file=accounts, rate_limits=rate_limits, console=console)
+    if until_stdin_ends:
+        end_with_stdin()
+    run(
+        Place(host=host, port=port),
+        accounts_file=accounts,
+        rate_limits=rate_limits,
+        opponents=(opponents, wanted),
+        console=console,
+    )
 
 
 @app.command()
 def demo(
     games: Annotated[int, typer.Option(min=1, max=64, help="How many at once.")] = 4,
-    clock: Annotated[str, typer.Option(help="Seconds + seconds a move.")] = "30+0",
+    clock: ClockOption = "30+0",
     chaos: ChaosOption = False,  # noqa: FBT002
     pgn: Annotated[Path, typer.Option(help="Where the games are written.")] = Path("games"),
 ) -> None:
     """Play real games against sparring partners on a local Lichess, and show it."""
+    wanted = parse_clock(clock)
     from crabstick.commands.demo import demo as run  # noqa: PLC0415
 
-    run(games=games, clock=clock, chaos=chaos, pgn_folder=pgn, console=console)
+    run(games=games, clock=wanted, chaos=chaos, pgn_folder=pgn, console=console)
 
 
 @app.command()
@@ -129,7 +152,7 @@ def version() -> None:
 
 def main() -> None:
     """Runs the program; the exit status is 2 for a wrong wish and 1 for a machine in the way."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` would leave it ignored
+    listen_for_interrupts()
     try:
         app()
     except CrabstickError as error:

@@ -7,6 +7,7 @@ directory; both are made absolute here, for the games are played elsewhere.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from crabstick.config_file import misplaced_secret, read_file
-from crabstick.config_problems import PREFIX, sentence, unknown_key
+from crabstick.config_problems import PREFIX, meant_variable, sentence, unknown_key
 from crabstick.errors import ConfigError
 from crabstick.setting_types import is_file_path
 from crabstick.settings import Settings
@@ -25,6 +26,10 @@ __all__ = ["DEFAULT_FILE", "Settings", "load_settings", "read_admin_token", "rea
 
 DEFAULT_FILE = Path("crabstick.yaml")
 """Read when no file is named, if it exists."""
+_OPEN = ("engine.options",)
+"""The engine knows which options there are."""
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://")
+"""Kubernetes tells each pod of the service crabstick-http by CRABSTICK_HTTP_PORT=tcp://..."""
 _PATHS = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
 
 
@@ -78,10 +83,21 @@ def _environment(variables: Mapping[str, str]) -> dict[str, object]:
     secret = misplaced_secret(variables) or misplaced_secret(values)
     if secret:
         raise ConfigError(f"the environment sets {secret}")
+    _refuse_slips(os.environ)
     for key in variables:
         if key.partition(".")[0] not in Settings.model_fields:  # pydantic-settings passes over it
             raise ConfigError(unknown_key(key, Settings, source="", is_variable=True))
     return values
+
+
+def _refuse_slips(environment: Mapping[str, str]) -> None:
+    """CRABSTICK_HTTP_PORT would set nothing, and nobody would say so."""
+    for name, value in environment.items():
+        if not name.upper().startswith(PREFIX.rstrip("_")) or _SERVICE_LINK.match(value):
+            continue
+        meant = meant_variable(name, Settings, _OPEN)
+        if meant is not None and meant != name.upper():
+            raise ConfigError(f"{name} is no setting; did you mean {meant}?")
 
 
 def _over(upper: Mapping[str, object], lower: Mapping[str, object]) -> dict[str, object]:

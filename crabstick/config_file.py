@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from crabstick.config_problems import public
 from crabstick.errors import ConfigError
+from crabstick.problems import public
 from crabstick.small_files import read_small
 
 __all__ = ["misplaced_secret", "read_file"]

@@ -1,32 +1,22 @@
-"""From pydantic's findings to one sentence: which key, which value, what would be right.
+"""From what is wrong with a setting to one sentence: which key, which value, what would be right.
 
 No sentence repeats what may be a secret.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
-from reprlib import Repr
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from crabstick.near_miss import nearest_key
+from crabstick.problems import and_more, expectation, own_words, public, shown
 
-__all__ = ["PREFIX", "known_keys", "public", "sentence", "shown", "unknown_key", "variable_of"]
+__all__ = ["PREFIX", "known_keys", "meant_variable", "sentence", "unknown_key", "variable_of"]
 
 PREFIX: Final = "CRABSTICK__"
 """How our environment variables begin: CRABSTICK__HTTP__PORT is http.port."""
-_TOKEN = re.compile(r"lip_\w+")
-_SECRET = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")
-"""A user name in a URL, or a long word of letters and digits."""
-_WORDS: Final = {
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-}
-_REPR = Repr()
-_REPR.maxstring = _REPR.maxother = 80
 
 
 def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
@@ -48,23 +38,27 @@ def variable_of(key: str) -> str:
     return PREFIX + key.replace(".", "__").upper()
 
 
-def public(text: str) -> str:
-    """`text` without anything that looks like a Lichess token."""
-    return _TOKEN.sub("lip_(hidden)", text)
+def meant_variable(name: str, model: type[BaseModel], open_keys: Collection[str]) -> str | None:
+    """The variable that sets a key of `model` and differs from `name` in nothing but underscores.
+
+    Args:
+        name: an environment variable.
+        model: the settings.
+        open_keys: the keys below which any key may stand.
+    """
+    single = _single(name)
+    for key in known_keys(model):
+        variable = variable_of(key)
+        start = _single(variable)
+        if single == start:
+            return variable
+        if key in open_keys and single.startswith(f"{start}_"):
+            return f"{variable}__{single.removeprefix(f'{start}_')}"
+    return None
 
 
-def shown(value: object) -> str:
-    """`value` as a short quotation; what may be a secret, or hold one, is only described."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list | tuple) and any(isinstance(item, Mapping | list) for item in value):
-        return "a list"
-    text = _REPR.repr(str(value) if isinstance(value, Path) else value)
-    return "(not shown)" if _SECRET.search(text) else public(text)
+def _single(name: str) -> str:
+    return re.sub("_+", "_", name.upper())
 
 
 def unknown_key(key: str, model: type[BaseModel], *, source: str, is_variable: bool) -> str:
@@ -104,9 +98,7 @@ def sentence(
         variables: the dotted keys that the environment set instead.
     """
     findings = error.errors(include_url=False)
-    first = _finding(findings[0], model, source, variables)
-    more = len(findings) - 1
-    return f"{first} (and {more} more problem{'s' * (more > 1)})" if more else first
+    return and_more(_finding(findings[0], model, source, variables), len(findings))
 
 
 def _finding(
@@ -122,19 +114,8 @@ def _finding(
     sections = {name for name, is_section in _keys(model, "") if is_section}
     if kind == "value_error" and key in sections:
         also = " and the environment" if any(name.startswith(key) for name in variables) else ""
-        return public(f"{source}{also}: {_own_words(finding)}")
+        return public(f"{source}{also}: {own_words(finding)}")
     name = variable_of(key) if is_variable else f"{source}: {key}" if key else source
     if key in sections or not key:
         return f"{name} must be a mapping of keys to values"
-    return f"{name} is {shown(finding['input'])}; it {_expectation(finding)}"
-
-
-def _expectation(finding: ErrorDetails) -> str:
-    if finding["type"] == "value_error":
-        return public(_own_words(finding))
-    return _WORDS.get(finding["type"]) or finding["msg"].replace("Input should be", "must be")
-
-
-def _own_words(finding: ErrorDetails) -> str:
-    context: Mapping[str, object] = finding.get("ctx", {})
-    return str(context.get("error", finding["msg"]))
+    return f"{name} is {shown(finding['input'])}; it {expectation(finding)}"

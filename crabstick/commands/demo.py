@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import re
 import signal
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
@@ -16,13 +15,15 @@ from rich.live import Live
 from rich.table import Table
 
 from actors.deploy import birth_for
-from actors.local_ray import usual_or_free
+from actors.ports import usual_or_free
 from actors.runtime import ask
 from actors.shutdown import find
 from crabstick.commands.picture import Picture, picture_of
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
 from crabstick.commands.up import bring_up, read_picture
+from crabstick.commands.words import counted
 from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.rules.model import Clock
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.policies import greedy, random_mover
 from crabstick.settings import Settings
@@ -39,9 +40,6 @@ READY_LIMIT = timedelta(seconds=60)
 CHAOS_PLY = 12
 SLACK = timedelta(seconds=60)
 MOST_MOVES = 300
-LEAST_ESTIMATE_S = 30
-"""Bots may not play faster. Source: lila, ultraBullet below 30 s = limit + 40 * increment."""
-LIMITS_S = frozenset({0, 15, 30, 45, 60, 90, *range(120, 10801, 60)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,30 +47,29 @@ class Show:
     """What is played: how many games, with which clock, and whether an actor is killed."""
 
     games: int
-    limit: timedelta
-    increment: timedelta
+    clock: Clock
     chaos: bool
 
     @property
     def longest(self) -> timedelta:
         """A game that lasts longer has gone wrong."""
-        return 2 * self.limit + MOST_MOVES * self.increment + SLACK
+        return 2 * self.clock.initial + MOST_MOVES * self.clock.increment + SLACK
 
 
-def demo(*, games: int, clock: str, chaos: bool, pgn_folder: Path, console: Console) -> None:
+def demo(*, games: int, clock: Clock, chaos: bool, pgn_folder: Path, console: Console) -> None:
     """Plays `games` at once and returns when all have ended by chess's rules.
 
     Raises:
-        ConfigError: `clock` is none, or one that Lichess does not give to bots.
+        ConfigError: there can be no `pgn_folder`.
         EnvironmentProblem: something did not start, or a game did not end properly.
     """
-    limit, increment = _parse_clock(clock)
-    show = Show(games=games, limit=limit, increment=increment, chaos=chaos)
-    signal.signal(signal.SIGTERM, _interrupt)
+    show = Show(games=games, clock=clock, chaos=chaos)
     _make_folder(pgn_folder)
     opponents = [f"sparring{number}" for number in range(1, games + 1)]
     with ExitStack() as stack:
-        console.print(f"starting a local Lichess and a local Ray for {games} games of {clock} …")
+        console.print(
+            f"starting a local Lichess and a local Ray for {counted(games, 'game')} of {clock} …"
+        )
         lichess = stack.enter_context(local_lichess([BOT, *opponents]))
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
         settings = _settings(show, lichess.url)
@@ -95,21 +92,6 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _parse_clock(text: str) -> tuple[timedelta, timedelta]:
-    match = re.fullmatch(r"(\d{1,5})\+(\d{1,2})", text)
-    if match is None:
-        raise ConfigError(f"--clock {text}: write seconds + seconds a move, such as 30+0 or 60+1")
-    limit_s, increment_s = int(match.group(1)), int(match.group(2))
-    if limit_s not in LIMITS_S or increment_s > LEAST_ESTIMATE_S * 2:
-        raise ConfigError(
-            f"--clock {text}: Lichess knows 0, 15, 30, 45, 60, 90 and whole minutes from 2 to 180, "
-            "with 0 to 60 seconds a move"
-        )
-    if limit_s + 40 * increment_s < LEAST_ESTIMATE_S:
-        raise ConfigError(f"--clock {text}: too fast for bots; the fastest are 30+0 and 0+1")
-    return timedelta(seconds=limit_s), timedelta(seconds=increment_s)
-
-
 def _settings(show: Show, url: str) -> Settings:
     return Settings.model_validate(
         {
@@ -117,8 +99,8 @@ def _settings(show: Show, url: str) -> Settings:
             "challenges": {
                 "max_games": show.games,
                 "min_initial_s": 0,
-                "max_initial_s": max(int(show.limit.total_seconds()), 1),
-                "max_increment_s": int(show.increment.total_seconds()),
+                "max_initial_s": max(int(show.clock.initial.total_seconds()), 1),
+                "max_increment_s": int(show.clock.increment.total_seconds()),
             },
             "cluster": {"standby": min(show.games, 4), "namespace": "crabstick-demo"},
             "http": {"port": usual_or_free(USUAL_HTTP_PORT)},
@@ -143,7 +125,7 @@ async def _play(
             async with asyncio.timeout(show.longest.total_seconds()):
                 results = await asyncio.gather(
                     *(
-                        opponent.play(BOT, (show.limit, show.increment), "random")
+                        opponent.play(BOT, (show.clock.initial, show.clock.increment), "random")
                         for opponent in opponents
                     )
                 )
@@ -262,7 +244,3 @@ def _judge(show: Show, results: list[Result], last: Picture) -> None:
         raise EnvironmentProblem(f"not every game was played to a chess result: {ends}")
     if show.chaos and not _takeovers(last):
         raise EnvironmentProblem("no actor could be killed: every game was over too soon")
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

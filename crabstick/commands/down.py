@@ -7,7 +7,9 @@ from rich.console import Console
 from actors.connect import connect, disconnect
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.shutdown import end_games, end_http, end_manager, find, playing_actors
-from crabstick.commands.up import cluster_of, wait_for_games
+from crabstick.commands.cluster import turn
+from crabstick.commands.up import wait_for_games
+from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -23,21 +25,20 @@ def down(settings: Settings, address: str | None, *, now: bool, console: Console
     Raises:
         EnvironmentProblem: no bot runs there.
     """
-    cluster = cluster_of(address)
-    if cluster is None:
-        raise EnvironmentProblem(
-            "no bot of yours runs on this machine; name its cluster by --address or RAY_ADDRESS"
-        )
-    namespace = settings.cluster.namespace
-    connect(cluster.address, namespace)
-    try:
-        asyncio.run(_down(namespace, now=now, is_local=cluster.local is not None, console=console))
-    except KeyboardInterrupt:
-        console.print("leaving the games that still run")
-    finally:
-        disconnect()
-        if cluster.local is not None:
-            cluster.local.end()
+    with turn(address, console.print) as cluster:
+        if cluster is None:
+            raise EnvironmentProblem(
+                "no bot of yours runs on this machine; name its cluster by --address or RAY_ADDRESS"
+            )
+        namespace, is_local = settings.cluster.namespace, cluster.local is not None
+        connect(cluster.address, namespace)
+        try:
+            asyncio.run(_down(namespace, now=now, is_local=is_local, console=console))
+        except KeyboardInterrupt:
+            console.print("leaving the games that still run")
+        finally:
+            disconnect()
+            cluster.end(console.print)
     console.print("the bot is down")
 
 
@@ -47,10 +48,13 @@ async def _down(namespace: str, *, now: bool, is_local: bool, console: Console) 
         raise EnvironmentProblem(f"no bot runs in the namespace {namespace} of this cluster")
     if now:
         await end_manager(namespace)
-        console.print(f"gave up {await end_games(namespace)} games")
+        console.print(f"gave up {counted(await end_games(namespace), 'game')}")
     elif is_local:
         await wait_for_games(namespace, console)
     else:
         games = await end_manager(namespace)
-        console.print(f"{games} games are played on to their end" if games else "no game runs")
+        verb = "is" if games == 1 else "are"
+        console.print(
+            f"{counted(games, 'game')} {verb} played on to the end" if games else "no game runs"
+        )
     await end_http(namespace)

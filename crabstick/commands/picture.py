@@ -1,16 +1,24 @@
 """How a running bot looks on a terminal: the table of games and the line of figures above it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
+
+from crabstick.commands.words import counted
 
 __all__ = ["Picture", "picture_of"]
 
 Picture = Mapping[str, Any]
 """What the WorkerSet's `statistics` answers."""
+SPARE_COLUMNS: Final = ("depth", "clock", "game", "eval", "node", "actor")
+"""What a narrow terminal does without, the least first."""
+GAP: Final = 2
+"""Columns between two columns of a table of rich."""
 
 
 def picture_of(picture: Picture) -> RenderableType:
@@ -21,7 +29,11 @@ def picture_of(picture: Picture) -> RenderableType:
     if problem:
         parts.append(Text(problem, style="red"))
     games = cast("Sequence[Picture]", picture["games"])
-    parts.append(_table(games) if games else Text("no games; waiting for challenges", "dim"))
+    parts.append(
+        _Rows(rows=[*map(_row, games)])
+        if games
+        else Text("no games; waiting for challenges", "dim")
+    )
     return Group(*parts)
 
 
@@ -30,36 +42,58 @@ def _headline(picture: Picture) -> str:
     games = picture["games"]
     waiting = sum(game["actor"] is None for game in games)
     return (
-        f"{picture['bot']}: {len(games)} games"
+        f"{picture['bot']}: {counted(len(games), 'game')}"
         f"{f' ({waiting} waiting for an actor)' if waiting else ''}, "
         f"{phases.count('standby')} on standby, {phases.count('starting')} starting"
     )
 
 
-def _table(games: Sequence[Picture]) -> Table:
-    table = Table(expand=False, header_style="dim", box=None, pad_edge=False)
-    for column in ("game", "opponent", "clock", "ours", "theirs", "move"):
-        table.add_column(column, no_wrap=True)
-    for column in ("eval", "depth", "node", "actor"):
-        table.add_column(column, no_wrap=True)
-    for game in games:
-        ours, theirs = game.get("white_ms"), game.get("black_ms")
-        if game.get("color") == "black":
-            ours, theirs = theirs, ours
-        cells = (
-            game["id"],
-            game["opponent"],
-            game.get("clock") or game["speed"],
-            _clock(ours),
-            _clock(theirs),
-            _move(game),
-            game.get("score", ""),
-            str(game.get("depth") or ""),
-            (game["node"] or "-")[:6],
-            _actor(game),
-        )
-        table.add_row(*map(Text, cells))  # names are Lichess's, and no markup
-    return table
+def _row(game: Picture) -> Mapping[str, str]:
+    ours, theirs = game.get("white_ms"), game.get("black_ms")
+    if game.get("color") == "black":
+        ours, theirs = theirs, ours
+    return {
+        "game": game["id"],
+        "opponent": game["opponent"],
+        "clock": game.get("clock") or game["speed"],
+        "ours": _clock(ours),
+        "theirs": _clock(theirs),
+        "move": _move(game),
+        "eval": game.get("score", ""),
+        "depth": str(game.get("depth") or ""),
+        "node": (game["node"] or "-")[:6],
+        "actor": _actor(game),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """The table, as wide as the terminal allows: columns are left out rather than cut."""
+
+    rows: Sequence[Mapping[str, str]]
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(header_style="dim", box=None, pad_edge=False)
+        columns = self._fitting(options.max_width)
+        for column in columns:
+            table.add_column(column, no_wrap=True)
+        for row in self.rows:
+            table.add_row(*(Text(row[column]) for column in columns))  # names are no markup
+        yield table
+
+    def _fitting(self, width: int) -> Sequence[str]:
+        columns = list(self.rows[0])
+        for spare in SPARE_COLUMNS:
+            if self._width(columns) > width:
+                columns.remove(spare)
+        return columns
+
+    def _width(self, columns: Sequence[str]) -> int:
+        cells = (max(cell_len(text) for text in self._column(name)) for name in columns)
+        return sum(cells) + GAP * (len(columns) - 1)
+
+    def _column(self, name: str) -> Sequence[str]:
+        return [name, *(row[name] for row in self.rows)]
 
 
 def _move(game: Picture) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,19 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import yaml
 
 from actors.connect import connect, disconnect
-from actors.local_ray import free_port, start_local_ray
+from actors.local_ray import start_local_ray
+from actors.ports import free_port
 from crabstick.commands.sandbox import ADMIN_VARIABLE
 from crabstick.errors import EnvironmentProblem
+from crabstick.interrupts import deferred_interrupt
 from crabstick.settings import Settings
 from crabstick.tokens import TOKEN_VARIABLE
 
-__all__ = ["LocalLichess", "deferred_interrupt", "local_lichess", "own_ray"]
+__all__ = ["LocalLichess", "local_lichess", "own_ray"]
 
 START_LIMIT = timedelta(seconds=30)
 END_LIMIT = timedelta(seconds=5)
@@ -80,18 +80,22 @@ def local_lichess(players: Sequence[str]) -> Iterator[LocalLichess]:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="crabstick-") as file:
         file.write(yaml.safe_dump({"accounts": accounts}))
         file.flush()
-        child = _start_sandbox(stage, Path(file.name))
-        try:
-            _wait_ready(child, stage.url)
-            yield stage
-        finally:
-            with deferred_interrupt():
-                child.terminate()
-                try:
-                    child.wait(END_LIMIT.total_seconds())
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()
+        with _start_sandbox(stage, Path(file.name)) as child:
+            try:
+                _wait_ready(child, stage.url)
+                yield stage
+            finally:
+                with deferred_interrupt():
+                    _end(child)
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    try:
+        child.wait(END_LIMIT.total_seconds())
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _start_sandbox(stage: LocalLichess, accounts: Path) -> "subprocess.Popen[bytes]":
@@ -99,10 +103,11 @@ def _start_sandbox(stage: LocalLichess, accounts: Path) -> "subprocess.Popen[byt
     return subprocess.Popen(  # noqa: S603 -- our own interpreter
         [
             *(sys.executable, "-m", "crabstick", "sandbox", "--no-rate-limits"),
+            "--until-stdin-ends",  # so it ends with us however we do
             *("--port", port, "--accounts", str(accounts)),
         ],
         env={**os.environ, ADMIN_VARIABLE: stage.admin_token},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is ours to act on
     )
@@ -134,7 +139,7 @@ def own_ray(settings: Settings, token: str) -> Iterator[None]:
     slots = settings.challenges.max_games + settings.cluster.standby
     try:
         local = start_local_ray(
-            cpus=slots * settings.cluster.slot_cpus, temp_dir=temp_dir, record=False
+            cpus=slots * settings.cluster.slot_cpus, temp_dir=temp_dir, is_remembered=False
         )
         try:
             connect(local.address, settings.cluster.namespace)
@@ -145,21 +150,3 @@ def own_ray(settings: Settings, token: str) -> Iterator[None]:
                 local.end()
     finally:
         shutil.rmtree(temp_dir, ignore_errors=True)
-
-
-@contextmanager
-def deferred_interrupt() -> Iterator[None]:
-    """Lets a Ctrl-C wait until the block has put things in order."""
-    came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if came:
-        raise KeyboardInterrupt

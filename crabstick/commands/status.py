@@ -1,36 +1,52 @@
 """`crabstick status`: how the running bot stands, for a person or as JSON."""
 
+import asyncio
 import json
 
 from rich.console import Console
 
 from actors.connect import connect, disconnect
-from crabstick.commands.picture import picture_of
-from crabstick.commands.up import cluster_of, picture
+from actors.names import WORKER_SET
+from actors.shutdown import find
+from crabstick.commands.cluster import cluster_of
+from crabstick.commands.picture import Picture, picture_of
+from crabstick.commands.up import read_picture
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
 __all__ = ["status"]
+
+NO_BOT = "no bot runs here: `crabstick up` starts it"
 
 
 def status(settings: Settings, address: str | None, *, as_json: bool, console: Console) -> None:
     """Prints it once.
 
     Raises:
-        EnvironmentProblem: no bot runs there.
+        EnvironmentProblem: no bot runs there, or its WorkerSet does not answer.
     """
     cluster = cluster_of(address)
-    namespace = settings.cluster.namespace
-    seen = None
-    if cluster is not None:
-        connect(cluster.address, namespace)
-        try:
-            seen = picture(namespace)
-        finally:
-            disconnect()
-    if seen is None:
-        raise EnvironmentProblem("no bot runs here: `crabstick up` starts it")
+    if cluster is None:
+        raise EnvironmentProblem(NO_BOT)
+    if cluster.is_unfinished:
+        raise EnvironmentProblem("the bot is being started: ask again in a moment")
+    connect(cluster.address, settings.cluster.namespace)
+    try:
+        seen = asyncio.run(_ask(settings.cluster.namespace))
+    finally:
+        disconnect()
     if as_json:
         console.print_json(json.dumps(seen))
     else:
         console.print(picture_of(seen))
+
+
+async def _ask(namespace: str) -> Picture:
+    seen = await read_picture(namespace)
+    if seen is not None:
+        return seen
+    if await find(WORKER_SET, namespace) is None:
+        raise EnvironmentProblem(NO_BOT)
+    raise EnvironmentProblem(
+        "the bot's WorkerSet does not answer: it restarts or hangs; its games go on meanwhile"
+    )

@@ -1,14 +1,13 @@
 """`crabstick up`: the bot runs, on the cluster that is named or on a Ray of its own.
 
 Doing it twice changes nothing. Without `detach` it follows the games; Ctrl-C then ends what `up`
-began: on its own Ray the first stops challenges and waits for the games, the second leaves; on a
-foreign cluster it only stops following.
+began: on a Ray that it started, the first stops challenges and waits for the games, the second
+leaves; where it only joined, it only stops following.
 """
 
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 from rich.console import Console
@@ -16,30 +15,25 @@ from rich.live import Live
 
 from actors.connect import connect, dashboard_url, disconnect
 from actors.deploy import birth_for, deploy, wait_heard
-from actors.local_ray import LocalRay, find_local_ray, port_is_free, start_local_ray
+from actors.local_ray import find_local_ray, start_local_ray
+from actors.local_record import sole_command
 from actors.messages import Birth
 from actors.names import WORKER_SET
+from actors.ports import port_is_free
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
 from actors.shutdown import end_manager, find, playing_actors
 from crabstick.commands.check import identify, try_engine
+from crabstick.commands.cluster import Cluster, turn
 from crabstick.commands.picture import Picture, picture_of
+from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["Cluster", "bring_up", "cluster_of", "picture", "read_picture", "up"]
+__all__ = ["bring_up", "read_picture", "up", "wait_for_games"]
 
 HEARD_PATIENCE = timedelta(seconds=20)
 PICTURE_PATIENCE = timedelta(seconds=5)
 REFRESH_S = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Where the bot runs; `local` is set when that is our own Ray, `is_new` when `up` made it."""
-
-    address: str
-    local: LocalRay | None = None
-    is_new: bool = False
 
 
 def up(settings: Settings, address: str | None, *, detach: bool, console: Console) -> None:
@@ -51,18 +45,16 @@ def up(settings: Settings, address: str | None, *, detach: bool, console: Consol
     """
     bot = identify(settings).name
     birth = birth_for(settings, bot)  # before Ray is near: it may lay a job's files anew
-    cluster = cluster_of(address)
-    if cluster is None:
-        try_engine(settings)
-        cluster = _own_cluster(settings)
-    try:
-        connect(cluster.address, settings.cluster.namespace)
-        changed = bring_up(birth, console)
-    except BaseException:
-        disconnect()
-        if cluster.local is not None and cluster.is_new:
-            cluster.local.end()
-        raise
+    with turn(address, console.print) as found:
+        cluster = found or _own_cluster(settings, console)
+        try:
+            connect(cluster.address, settings.cluster.namespace)
+            changed = bring_up(birth, console)
+        except BaseException:
+            disconnect()
+            if cluster.is_new:
+                cluster.end(console.print)
+            raise
     console.print(f"{bot} {'is up' if changed else 'was up already; nothing changed'}")
     if not detach:
         _follow(settings.cluster.namespace, cluster, console)
@@ -89,22 +81,8 @@ def bring_up(birth: Birth, console: Console) -> bool:
     return changed
 
 
-def cluster_of(address: str | None) -> Cluster | None:
-    """The cluster named by `--address` or RAY_ADDRESS, else our own that runs already."""
-    named = address or os.environ.get("RAY_ADDRESS")
-    if named:
-        return Cluster(address=named)
-    local = find_local_ray()
-    return Cluster(address=local.address, local=local) if local else None
-
-
-def picture(namespace: str) -> Picture | None:
-    """What the WorkerSet shows of itself; None when there is none or it says nothing."""
-    return asyncio.run(read_picture(namespace))
-
-
 async def read_picture(namespace: str) -> Picture | None:
-    """The same, on a running event loop."""
+    """What the WorkerSet shows of itself; None when there is none or it says nothing."""
     handle = await find(WORKER_SET, namespace)
     if handle is None:
         return None
@@ -113,14 +91,16 @@ async def read_picture(namespace: str) -> Picture | None:
     return None
 
 
-def _own_cluster(settings: Settings) -> Cluster:
+def _own_cluster(settings: Settings, console: Console) -> Cluster:
+    try_engine(settings)
     host, port = settings.http.host, settings.http.port
     if not port_is_free(host, port):
         raise EnvironmentProblem(
             f"port {port} on {host} is in use: end what listens there or set http.port to another"
         )
     slots = settings.challenges.max_games + settings.cluster.standby
-    local = start_local_ray(cpus=slots * settings.cluster.slot_cpus)
+    console.print("starting Ray on this machine …")
+    local = start_local_ray(cpus=slots * settings.cluster.slot_cpus, say=console.print)
     return Cluster(address=local.address, local=local, is_new=True)
 
 
@@ -129,13 +109,20 @@ def _follow(namespace: str, cluster: Cluster, console: Console) -> None:
     try:
         with Live(console=console, auto_refresh=False, transient=True) as live:
             asyncio.run(_show(namespace, live))
-        console.print("the bot was shut down")
     except KeyboardInterrupt:
-        if cluster.local is None:
+        if cluster.is_new:
+            with sole_command(console.print):
+                _wait_and_end(namespace, cluster, console)
+        else:
             console.print("no longer following; the bot goes on (`crabstick down` ends it)")
-            return
-    if cluster.local is not None:
-        _wait_and_end(namespace, cluster.local, console)
+        return
+    console.print("the bot was shut down")
+    disconnect()  # whoever did it may end our Ray as well
+    if cluster.is_new:
+        with sole_command(console.print):
+            if find_local_ray() == cluster.local:
+                connect(cluster.address, namespace)
+                _wait_and_end(namespace, cluster, console)
 
 
 async def _show(namespace: str, live: Live) -> None:
@@ -145,21 +132,23 @@ async def _show(namespace: str, live: Live) -> None:
         await asyncio.sleep(REFRESH_S)
 
 
-def _wait_and_end(namespace: str, local: LocalRay, console: Console) -> None:
-    """The first Ctrl-C came: no new games, and the end of our Ray when the last is over."""
+def _wait_and_end(namespace: str, cluster: Cluster, console: Console) -> None:
+    """No new games, and the end of our Ray when the last is over or at the next Ctrl-C."""
     try:
         asyncio.run(wait_for_games(namespace, console))
     except KeyboardInterrupt:
         console.print("leaving the games that still run")
     finally:
         disconnect()
-        local.end()
+        cluster.end(console.print)
 
 
 async def wait_for_games(namespace: str, console: Console) -> None:
     """Ends the manager and returns when the last game is over."""
     games = await end_manager(namespace)
     if games:
-        console.print(f"no more challenges; waiting for {games} games (Ctrl-C leaves them)")
+        console.print(
+            f"no more challenges; waiting for {counted(games, 'game')} (Ctrl-C leaves them)"
+        )
     while await playing_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
         await asyncio.sleep(REFRESH_S)

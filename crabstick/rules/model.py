@@ -86,17 +86,24 @@ class Player:
         return f"{self.title} {self.name}" if self.title else self.name or "Anonymous"
 
 
+_QUARTERS = {timedelta(seconds=15): "¼", timedelta(seconds=30): "½", timedelta(seconds=45): "¾"}
+"""Parts of a minute. Source: scalachess, `Clock.Config.limitString`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """A real-time control: each side starts with `initial` and earns `increment` per move."""
+    """A real-time control: each side starts with `initial` and earns `increment` per move.
+
+    As text it is what Lichess shows: `5+3`, `½+0`.
+    """
 
     initial: timedelta
     increment: timedelta
 
     def __str__(self) -> str:
-        seconds = self.initial.total_seconds()
-        minutes = f"{seconds / 60:g}" if seconds % 15 == 0 and seconds else f"{seconds:g}s"
-        return f"{minutes}+{self.increment.total_seconds():g}"
+        minutes = round(self.initial / timedelta(minutes=1), 2)
+        shown = _QUARTERS.get(self.initial, f"{minutes:g}")
+        return f"{shown}+{self.increment.total_seconds():g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,9 @@ __all__ = ["export_json", "export_pgn"]
 _DELAY_PLIES = 3
 
 
-def export_pgn(game: Game, query: Mapping[str, str]) -> str:
+def export_pgn(game: Game, query: Mapping[str, str], *, site: str) -> str:
     """Write a game as PGN; `query` may switch off tags, moves and clocks."""
-    tags = [f'[{name} "{value}"]' for name, value in _tags(game).items()]
+    tags = [f'[{name} "{value}"]' for name, value in _tags(game, site).items()]
     if query.get("tags") == "false":
         tags = []
     text = [*tags, ""] if tags else []
@@ -34,7 +34,7 @@ def export_pgn(game: Game, query: Mapping[str, str]) -> str:
     return "\n".join(text) + "\n"
 
 
-def export_json(game: Game, query: Mapping[str, str]) -> dict[str, Json]:
+def export_json(game: Game, query: Mapping[str, str], *, site: str) -> dict[str, Json]:
     """Show a game as Lichess's game JSON."""
     terms = game.terms
     shown: dict[str, Json] = {
@@ -61,7 +61,7 @@ def export_json(game: Game, query: Mapping[str, str]) -> dict[str, Json]:
     if query.get("clocks") != "false" and terms.limit is not None:
         shown["clocks"] = [move.left_ms // 10 for move in game.moves[: _shown_plies(game)]]
     if query.get("pgnInJson") == "true":
-        shown["pgn"] = export_pgn(game, query)
+        shown["pgn"] = export_pgn(game, query, site=site)
     if terms.limit is not None and terms.increment is not None:
         shown["clock"] = {
             "initial": round(terms.limit.total_seconds()),
@@ -81,13 +81,13 @@ def _user(account: Account) -> Json:
     return shown
 
 
-def _tags(game: Game) -> dict[str, str]:
+def _tags(game: Game, site: str) -> dict[str, str]:
     terms = game.terms
     begun = datetime.fromtimestamp(game.created_ms / 1000, UTC)
     white, black = (game.seats[color].account for color in (chess.WHITE, chess.BLACK))
     tags = {
         "Event": f"{'rated' if terms.rated else 'casual'} {terms.speed} game",
-        "Site": f"https://lichess.org/{game.id}",
+        "Site": f"{site}/{game.id}",
         "Date": begun.strftime("%Y.%m.%d"),
         "Round": "-",
         "White": white.name,

@@ -84,6 +84,7 @@ class Opponent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._results: dict[str, asyncio.Future[Result]] = {}
         self._listening = asyncio.Event()
+        self._begun: set[str] = set()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -156,6 +157,10 @@ class Opponent:
         """
         return await asyncio.shield(self._result(game_id))
 
+    def has_begun(self, game_id: str) -> bool:
+        """Tell whether a challenge became a game."""
+        return game_id in self._begun
+
     async def play(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> Result:
         """Challenge a player and wait for the end of the game."""
         return await self.wait_result(await self.challenge(target, clock, color))
@@ -178,13 +183,12 @@ class Opponent:
 
     async def _listen(self) -> None:
         """Read events for ever; each game that starts, also again, gets one player."""
-        playing: set[str] = set()
         while True:
             async for event in self._lines("/api/stream/event"):
                 match event:
                     case {"type": "gameStart", "game": {"gameId": str(game_id)} as start}:
-                        if game_id not in playing:
-                            playing.add(game_id)
+                        if game_id not in self._begun:
+                            self._begun.add(game_id)
                             self._spawn(self._play_game(start))
                     case {"type": "challenge", "challenge": challenge}:
                         self._spawn(self._consider(challenge))

@@ -23,5 +23,7 @@ class Options:
     """How often flags, absent players and old challenges are looked at."""
     challenge_life: timedelta = timedelta(seconds=20)
     """After this a challenge to a clock game is offline (and can still be accepted)."""
+    site: str = "https://lichess.org"
+    """Where games, challenges and users are said to be; a server puts its own URL here."""
     on_ready: Callable[[str], None] | None = None
     """Called with the URL once requests are answered."""

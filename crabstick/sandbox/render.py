@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_SITE = "https://lichess.org"
 
 
 def encode(value: Json) -> bytes:
@@ -54,7 +53,7 @@ def challenge_json(world: World, challenge: Challenge, now_ms: float) -> dict[st
     key = challenge.decline_key
     shown: dict[str, Json | None] = {
         "id": challenge.id,
-        "url": f"{_SITE}/{challenge.id}",
+        "url": f"{world.options.site}/{challenge.id}",
         "status": challenge.status,
         "challenger": _challenger(world, challenge.challenger_id, now_ms),
         "destUser": _challenger(world, challenge.target_id, now_ms),
@@ -149,7 +148,7 @@ def game_state(game: Game, now_ms: float) -> bytes:
     return encode(_state(game, now_ms))
 
 
-def user_json(account: Account, now_ms: float, created_ms: float) -> dict[str, Json]:
+def user_json(account: Account, now_ms: float, created_ms: float, *, site: str) -> dict[str, Json]:
     """Show a user as `/api/account` and `/api/user/{name}` do."""
     perfs: dict[str, Json] = {
         speed: {"games": 0, "rating": account.rating, "rd": 45, "prog": 0}
@@ -163,7 +162,7 @@ def user_json(account: Account, now_ms: float, created_ms: float) -> dict[str, J
         "createdAt": int(created_ms),
         "seenAt": int(now_ms),
         "playTime": {"total": 0, "tv": 0},
-        "url": f"{_SITE}/@/{account.name}",
+        "url": f"{site}/@/{account.name}",
     }
     return _without_none(shown)
 

@@ -130,7 +130,7 @@ def _online_bots(sandbox: Sandbox, call: Call) -> AnyReply:
 
 
 def _user(sandbox: Sandbox, account: Account, now_ms: float) -> dict[str, Json]:
-    return user_json(account, now_ms, sandbox.started_ms)
+    return user_json(account, now_ms, sandbox.started_ms, site=sandbox.world.options.site)
 
 
 def _status(sandbox: Sandbox, account: Account, now_ms: float, *, with_ids: bool) -> Json:

@@ -107,9 +107,10 @@ def _export(sandbox: Sandbox, call: Call) -> AnyReply:
     if game is None:
         raise not_found()
     accepted = call.headers.get(b"accept", b"")
+    site = sandbox.world.options.site
     if accepted.startswith(b"application/json"):
-        return Reply.of(export_json(game, call.query))
-    pgn = export_pgn(game, call.query)
+        return Reply.of(export_json(game, call.query, site=site))
+    pgn = export_pgn(game, call.query, site=site)
     return Reply(body=pgn.encode(), content_type=b"application/x-chess-pgn")
 
 

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import socket
 import struct
+from dataclasses import replace
 from types import FrameType
 from typing import cast
 
@@ -31,6 +32,7 @@ def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: 
         EnvironmentProblem: the port or the host cannot be had.
     """
     with contextlib.closing(listen(host, port)) as listener:
+        options = replace(options, site=url_of(listener))
         app = create_app(accounts, admin_token=admin_token, options=options)
         SandboxServer(app, listener).run()
 

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,6 +91,7 @@ def running(
     accounts = accounts or default_accounts()
     admin_token = secrets.token_hex(8)
     listener = listen("127.0.0.1", port)
+    options = replace(options or Options(), site=url_of(listener))
     app = create_app(accounts, admin_token=admin_token, options=options)
     server = SandboxServer(app, listener)
     thread = threading.Thread(target=server.run, name="sandbox", daemon=True)

@@ -21,7 +21,8 @@ from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined] 
 
 from actors.connect import connect, dashboard_url, disconnect
 from actors.deploy import birth_for, deploy, wait_heard
-from actors.local_ray import LocalRay, free_port, start_local_ray
+from actors.local_ray import LocalRay, start_local_ray
+from actors.ports import free_port
 from actors.runtime import ask
 from actors.shutdown import find
 from crabstick.commands.up import read_picture
@@ -213,7 +214,7 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
             "RAY_gcs_storage_path": str(temp_dir / "gcs"),
         }
         stack.enter_context(unittest.mock.patch.dict(os.environ, variables))
-        local = start_local_ray(cpus=12, temp_dir=str(temp_dir), record=False)
+        local = start_local_ray(cpus=12, temp_dir=str(temp_dir), is_remembered=False)
         stack.callback(local.end)
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)

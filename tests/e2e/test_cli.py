@@ -164,8 +164,63 @@ def test_where_no_bot_runs_that_is_said(tmp_path: Path, command: str) -> None:
     refused(run(command, folder=tmp_path), ENVIRONMENT, "no bot")
 
 
-def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path) -> None:
-    refused(run("demo", "--clock", "abc", folder=tmp_path), USAGE, "--clock abc: .*30\\+0")
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path, command: str) -> None:
+    refused(run(command, "--clock", "abc", folder=tmp_path), USAGE, "--clock abc: .*30\\+0")
+
+
+def test_a_wrong_clock_is_told_before_ray_is_imported() -> None:
+    code = "import sys; from crabstick.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code, "demo", "--clock", "abc"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "--clock abc" in done.stderr
+    assert re.search(r"\| +ray\b", done.stderr) is None
+
+
+def test_more_opponents_than_there_are_is_a_wrong_wish(tmp_path: Path) -> None:
+    refused(run("sandbox", "--opponents", "9", folder=tmp_path), USAGE, "--opponents 9: .* 8 with")
+
+
+def test_the_sandbox_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    arguments = ["sandbox", "--port", "0", "--opponents", "1", "--until-stdin-ends"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "crabstick", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        while "will be challenged by sparring1" not in child.stdout.readline():
+            assert child.poll() is None
+        child.stdin.close()
+        assert child.wait(timeout=10) == 0
+
+
+def test_a_table_that_goes_through_a_pipe_is_not_cut(tmp_path: Path) -> None:
+    code = """
+from rich.table import Table
+from crabstick.cli import console
+table = Table("x" * 60, "y" * 60, box=None)
+console.print(table)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["x" * 60, "y" * 60]
 
 
 @pytest.mark.parametrize("text", ["accounts: [", "accounts: {}", "accounts: [{name: a}]\nx: 1"])

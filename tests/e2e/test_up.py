@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from actors.local_ray import free_port
+from actors.ports import free_port
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
@@ -45,13 +46,15 @@ def variables(folder: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(folder: Path, *arguments: str, **more: str) -> "Iterator[subprocess.Popen[str]]":
-    with (folder / "out").open("w") as out:
+def started(
+    folder: Path, *arguments: str, out: str = "out", **more: str
+) -> "Iterator[subprocess.Popen[str]]":
+    with (folder / out).open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "crabstick", *arguments],
             cwd=folder,
             env=variables(folder, **more),
-            stdout=out,
+            stdout=file,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,  # a terminal's Ctrl-C goes to the whole group
@@ -64,8 +67,8 @@ def started(folder: Path, *arguments: str, **more: str) -> "Iterator[subprocess.
                 process.wait(PATIENCE_S)
 
 
-def said(folder: Path) -> str:
-    return (folder / "out").read_text(encoding="utf-8")
+def said(folder: Path, out: str = "out") -> str:
+    return (folder / out).read_text(encoding="utf-8")
 
 
 def wait(condition: Callable[[], object], folder: Path) -> None:
@@ -103,23 +106,27 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(folder: Path) -> None:
     assert [path.name for path in folder.iterdir() if path.name.startswith("crabstick-")] == []
 
 
-def test_up_plays_until_ctrl_c_and_then_finishes_its_games(folder: Path) -> None:
+def test_up_plays_until_it_is_told_to_end_and_then_finishes_its_games(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
         story = asyncio.run(_up_and_down(folder, sandbox))
     assert story.status == "mate"
     assert "was up already; nothing changed" in (folder / "again").read_text(encoding="utf-8")
-    assert "waiting for 1 games" in said(folder)
+    assert "waiting for 1 game (" in said(folder)
     assert "Traceback" not in said(folder)
     assert left_behind(folder) == []
 
 
-async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
-    more = {
+def wishes(sandbox: RunningSandbox) -> dict[str, str]:
+    return {
         "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
         "CRABSTICK__LICHESS__URL": sandbox.url,
         "CRABSTICK__HTTP__PORT": str(free_port()),
         "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
     }
+
+
+async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
+    more = wishes(sandbox)
     player = Player(
         name="sparring1",
         token=sandbox.token("sparring1"),
@@ -133,7 +140,7 @@ async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
         async with Opponent(sandbox.url, player) as opponent:
             game_id = await opponent.challenge("crabstick", clock, "black")
             await asyncio.to_thread(wait, lambda: _has_begun(sandbox), folder)
-            os.killpg(up.pid, signal.SIGINT)
+            os.killpg(up.pid, signal.SIGTERM)  # as systemd does; a Ctrl-C is the same to us
             result = await opponent.wait_result(game_id)
         assert await asyncio.to_thread(up.wait, PATIENCE_S) == 0, said(folder)
         return result
@@ -154,3 +161,35 @@ def _up_again(folder: Path, more: dict[str, str]) -> None:
             timeout=PATIENCE_S,
             check=False,
         )
+
+
+def test_two_ups_at_once_share_one_ray_and_end_what_a_killed_one_left(folder: Path) -> None:
+    with running(options=Options(rate_limits=False)) as sandbox:
+        more = wishes(sandbox)
+        with started(folder, "up", **more) as killed:
+            wait(lambda: list(folder.glob(".ray/crabstick-*.json")), folder)
+            killed.kill()
+        with (
+            started(folder, "up", out="first", **more) as first,
+            started(folder, "up", out="second", **more) as second,
+        ):
+            for out in ("first", "second"):
+                wait(partial(is_up, folder, out), folder)
+            heads = [line for line in left_behind(folder) if "ray.scripts.scripts start" in line]
+            for up in (first, second):
+                os.killpg(up.pid, signal.SIGINT)
+            assert [up.wait(PATIENCE_S) for up in (first, second)] == [0, 0]
+    assert len(heads) == 1
+    assert both(folder).count("starting Ray on this machine") == 1
+    assert both(folder).count("another crabstick command is at work") >= 1
+    assert both(folder).count("no longer following; the bot goes on") == 1
+    assert both(folder).count("ending Ray …") >= 1
+    assert left_behind(folder) == []
+
+
+def both(folder: Path) -> str:
+    return said(folder, "first") + said(folder, "second")
+
+
+def is_up(folder: Path, out: str) -> bool:
+    return "crabstick is up" in said(folder, out) or "was up already" in said(folder, out)

@@ -162,6 +162,41 @@ def test_a_misspelt_section_in_a_variable_is_an_error_too(
     assert problem_with() == f"{name} is not a known key; did you mean CRABSTICK__HTTP__PORT?"
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CRABSTICK_HTTP_PORT", "CRABSTICK__HTTP__PORT"),
+        ("crabstick_http_port", "CRABSTICK__HTTP__PORT"),
+        ("CRABSTICK__HTTP_PORT", "CRABSTICK__HTTP__PORT"),
+        ("CRABSTICK_CHALLENGES__MAX__GAMES", "CRABSTICK__CHALLENGES__MAX_GAMES"),
+        ("CRABSTICK_ENGINE_OPTIONS_CLEAR_HASH", "CRABSTICK__ENGINE__OPTIONS__CLEAR_HASH"),
+    ],
+)
+def test_a_variable_with_other_underscores_is_an_error_too(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert problem_with() == f"{name} is no setting; did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CRABSTICK_ADMIN_TOKEN", "abc"),
+        ("CRABSTICK_SANDBOX_ADMIN_TOKEN", "abc"),
+        ("CRABSTICK_RECORDINGS", "recordings"),
+        ("CRABSTICK_HTTP_PORT", "tcp://10.0.0.7:80"),
+        ("CRABSTICK_HTTP_PORT_80_TCP_ADDR", "10.0.0.7"),
+    ],
+)
+def test_a_variable_that_means_no_setting_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The last two are how Kubernetes tells of our service crabstick-http."""
+    monkeypatch.setenv(name, value)
+    assert load_settings(None) == Settings()
+
+
 def test_a_wrong_value_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRABSTICK__HTTP__PORT", "99999")
     assert problem_with("http: {port: 1}") == (

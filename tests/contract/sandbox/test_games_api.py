@@ -143,6 +143,7 @@ async def test_the_export_is_pgn_unless_json_is_accepted(sandbox: RunningSandbox
     assert game is not None
     assert game.headers["Result"] == "0-1"
     assert game.headers["GameId"] == game_id
+    assert game.headers["Site"] == f"{sandbox.url}/{game_id}"
     assert game.end().board().is_checkmate()
     assert status == 404
 

@@ -24,7 +24,6 @@ def test_auto_is_left_to_ray() -> None:
             "runs Ray 2.9.0 on Python 3.9.1, this is Ray 2.60.0",
         ),
         ("Version mismatch", "runs another version"),
-        ("Authentication token is missing", "wants its authentication token"),
         ("Something odd\nand more", "cannot use the Ray cluster at h:1: Something odd"),
         ("", "no reason given"),
     ],

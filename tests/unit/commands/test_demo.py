@@ -1,23 +1,23 @@
-"""The demo's own rules: which clocks it takes, and when a show was a success."""
+"""The demo's own rules: how long it may last, and when a show was a success."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from crabstick.commands.demo import Show, _judge, _overhead, _parse_clock, _settings
-from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.commands.demo import Show, _judge, _overhead, _settings
+from crabstick.errors import EnvironmentProblem
+from crabstick.rules.model import Clock
 from crabstick.sandbox.opponent import Result
 from crabstick.telemetry.metrics import Ledger
 
 
+def a_clock(limit_s: int = 60, increment_s: int = 1) -> Clock:
+    return Clock(initial=timedelta(seconds=limit_s), increment=timedelta(seconds=increment_s))
+
+
 def a_show(**changes: Any) -> Show:
-    fields: dict[str, Any] = {
-        "games": 2,
-        "limit": timedelta(seconds=60),
-        "increment": timedelta(seconds=1),
-        "chaos": False,
-    }
+    fields: dict[str, Any] = {"games": 2, "clock": a_clock(), "chaos": False}
     return Show(**{**fields, **changes})
 
 
@@ -33,42 +33,16 @@ def a_result(status: str = "mate") -> Result:
     return Result(game_id="abcdefgh", status=status, winner="white")
 
 
-@pytest.mark.parametrize(
-    ("text", "limit_s", "increment_s"),
-    [("30+0", 30, 0), ("60+1", 60, 1), ("0+1", 0, 1), ("180+2", 180, 2), ("10800+60", 10800, 60)],
-)
-def test_a_clock_is_seconds_plus_seconds_a_move(text: str, limit_s: int, increment_s: int) -> None:
-    assert _parse_clock(text) == (timedelta(seconds=limit_s), timedelta(seconds=increment_s))
-
-
-@pytest.mark.parametrize("text", ["", "5", "5+", "+3", "1:00+0", "60+-1", "60 + 1", "60+100"])
-def test_what_is_no_clock_is_told_how_to_be_one(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"write seconds \+ seconds a move"):
-        _parse_clock(text)
-
-
-@pytest.mark.parametrize("text", ["31+0", "100+0", "10860+0", "60+61"])
-def test_a_clock_that_lichess_does_not_know_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="Lichess knows 0, 15, 30"):
-        _parse_clock(text)
-
-
-@pytest.mark.parametrize("text", ["0+0", "15+0"])
-def test_a_clock_that_is_too_fast_for_bots_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="too fast for bots"):
-        _parse_clock(text)
-
-
 def test_the_longest_game_is_two_clocks_and_many_increments() -> None:
     assert a_show().longest == timedelta(seconds=2 * 60 + 300 * 1 + 60)
 
 
 @pytest.mark.parametrize(("limit_s", "increment_s"), [(0, 1), (30, 0), (10800, 60)])
 def test_the_bot_takes_the_clock_that_is_shown(limit_s: int, increment_s: int) -> None:
-    show = a_show(limit=timedelta(seconds=limit_s), increment=timedelta(seconds=increment_s))
+    show = a_show(clock=a_clock(limit_s, increment_s))
     policy = _settings(show, "http://127.0.0.1:9").challenges.policy()
-    assert policy.min_initial <= show.limit <= policy.max_initial
-    assert policy.min_increment <= show.increment <= policy.max_increment
+    assert policy.min_initial <= show.clock.initial <= policy.max_initial
+    assert policy.min_increment <= show.clock.increment <= policy.max_increment
     assert policy.max_games == 2
 
 

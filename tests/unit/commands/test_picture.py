@@ -9,8 +9,8 @@ from rich.console import Console
 from crabstick.commands.picture import picture_of
 
 
-def shown(picture: dict[str, Any]) -> list[str]:
-    console = Console(file=StringIO(), width=200, color_system=None)
+def shown(picture: dict[str, Any], width: int = 200) -> list[str]:
+    console = Console(file=StringIO(), width=width, color_system=None)
     console.print(picture_of(picture))
     file = console.file
     assert isinstance(file, StringIO)
@@ -48,12 +48,12 @@ def row(**changes: Any) -> list[str]:
 
 
 def test_the_headline_counts_games_and_actors() -> None:
-    assert shown(a_picture(a_game()))[0] == "crabby: 1 games, 2 on standby, 1 starting"
+    assert shown(a_picture(a_game()))[0] == "crabby: 1 game, 2 on standby, 1 starting"
 
 
 def test_games_that_wait_are_named_in_the_headline() -> None:
     headline = shown(a_picture(a_game(actor=None, node=None)))[0]
-    assert headline.startswith("crabby: 1 games (1 waiting for an actor),")
+    assert headline.startswith("crabby: 1 game (1 waiting for an actor),")
 
 
 def test_a_problem_stands_below_the_headline() -> None:
@@ -114,3 +114,43 @@ def test_a_game_of_which_nothing_was_heard_yet_is_shown() -> None:
     assert shown(a_picture(bare))[2].split() == [
         *("abcdefgh", "Alice", "blitz", "-", "-", "-", "-", "waiting")
     ]
+
+
+EIGHTY = 80
+
+
+def a_busy_picture() -> dict[str, Any]:
+    """Rows as wide as they usually are."""
+    games = (
+        a_game(opponent="BOT sparring12", white_ms=10_800_000, ply=140, actor="engine:1234abcd"),
+        a_game(opponent="Magnus", actor="engine:5678abcd", takeovers=1),
+    )
+    return a_picture(*games)
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (200, "game opponent clock ours theirs move eval depth node actor"),
+        (100, "game opponent clock ours theirs move eval node actor"),
+        (95, "game opponent ours theirs move eval node actor"),
+        (EIGHTY, "opponent ours theirs move eval node actor"),
+        (EIGHTY - 10, "opponent ours theirs move actor"),
+        (50, "opponent ours theirs move"),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns(width: int, columns: str) -> None:
+    assert shown(a_busy_picture(), width)[1].split() == columns.split()
+
+
+def test_nothing_is_cut_at_eighty_columns() -> None:
+    lines = shown(a_busy_picture(), EIGHTY)
+    assert [line for line in lines if "…" in line.replace("70… ", "")] == []
+    assert lines[3].endswith("5678abcd (takeover 1)")
+
+
+def test_a_table_is_as_wide_as_its_cells_and_no_wider() -> None:
+    picture = a_busy_picture()
+    width = max(len(line) for line in shown(picture))
+    assert shown(picture, width) == shown(picture)
+    assert "depth" not in shown(picture, width - 1)[1]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from crabstick.errors import ConfigError
-from crabstick.sandbox.accounts import Account, Accounts, default_accounts, load_accounts
+from crabstick.sandbox.accounts import Account, Accounts, default_accounts
+from crabstick.sandbox.accounts_file import load_accounts
 
 GOOD = """
 accounts:
@@ -34,18 +35,46 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
     ("text", "part"),
     [
         ("accounts: [", "this is not YAML (line"),
-        ("", "the file: "),
-        ("accounts: []", "accounts: "),
-        ("accounts: {}", "accounts: "),
-        ("players: []", "accounts: field required"),
-        ("accounts: [{title: BOT}]", "accounts[0].name: field required"),
-        ("accounts: [{name: 'a b'}]", "accounts[0].name: 'a b' is not a Lichess name"),
-        ("accounts: [{name: abc, title: KING}]", "accounts[0].title: 'KING' is not a title"),
-        ("accounts: [{name: abc, rating: 5}]", "accounts[0].rating: "),
-        ("accounts: [{name: abc, colour: red}]", "accounts[0].colour: "),
-        ("accounts: [{name: abc, tokens: {sec-ret: ''}}]", "accounts[0].tokens: a token may only"),
-        ("accounts: [{name: abc, tokens: {secret: 'bot:pray'}}]", "'bot:pray' is not a scope"),
-        ("accounts: [{name: abc, tokens: {secret: 7}}]", "accounts[0].tokens: "),
+        ("", "the file is empty; it must be a mapping of keys to values"),
+        ("accounts: []", "accounts is an empty list; it must hold at least one account"),
+        ("accounts: {}", "accounts is a mapping; it must be a list"),
+        ("players: []", "players is not a known key; known there: accounts (and 1 more problem)"),
+        ("accounts: [3]", "accounts[0] is 3; it must be a mapping of keys to values"),
+        ("accounts: [{title: BOT}]", "accounts[0].name is missing"),
+        ("accounts: [{name: 7}]", "accounts[0].name is 7; it must be text"),
+        ("accounts: [{name: 'a b'}]", "accounts[0].name is 'a b'; it must be a name of Lichess: 2"),
+        ("accounts: [{name: abc, title: KING}]", "accounts[0].title is 'KING'; it must be left"),
+        (
+            "accounts: [{name: abc, rating: 5}]",
+            "accounts[0].rating is 5; it must be a whole number from 400 to 4000",
+        ),
+        (
+            "accounts: [{nam: abc}]",
+            "accounts[0].nam is not a known key; did you mean name? (and 1 more problem)",
+        ),
+        (
+            "accounts: [{name: abc, tokens: {sec-ret: ''}}]",
+            "accounts[0].tokens must have tokens of letters, digits and _ only",
+        ),
+        (
+            "accounts: [{name: abc, tokens: {secret: 'bot:pray'}}]",
+            (
+                "accounts[0].tokens must not hold 'bot:pray', which is no scope of Lichess "
+                "(did you mean bot:play?)"
+            ),
+        ),
+        (
+            "accounts: [{name: abc, tokens: {secret: 'xyz'}}]",
+            "accounts[0].tokens must not hold 'xyz', which is no scope of Lichess",
+        ),
+        (
+            "accounts: [{name: abc, tokens: {secret: 7}}]",
+            "accounts[0].tokens must give each token its scopes, such as",
+        ),
+        (
+            "accounts: [{name: abc, tokens: secret}]",
+            "accounts[0].tokens must be a mapping of tokens to their scopes",
+        ),
         ("accounts: [{name: abc}, {name: ABC}]", "two accounts are called ABC"),
         (
             "accounts: [{name: abc, tokens: {secret: ''}}, {name: abd, tokens: {secret: ''}}]",
@@ -59,21 +88,20 @@ def test_a_broken_file_is_one_sentence_with_path_and_key(
     with pytest.raises(ConfigError) as problem:
         load(tmp_path, text)
     sentence = str(problem.value)
-    assert sentence.startswith(f"{tmp_path / 'accounts.yaml'}: ")
-    assert part in sentence
+    assert sentence.startswith(f"{tmp_path / 'accounts.yaml'}: {part}")
     assert "secret" not in sentence
     assert "\n" not in sentence
 
 
 def test_a_missing_file_is_a_config_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: there is no such file"):
         load_accounts(tmp_path / "nowhere.yaml")
 
 
 def test_a_file_that_is_no_text_is_a_config_error(tmp_path: Path) -> None:
     path = tmp_path / "accounts.yaml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
         load_accounts(path)
 
 

@@ -27,6 +27,7 @@ from crabstick.sandbox.state import Game, World
 from crabstick.sandbox.words import SPEED_ICONS
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, move, play_out, terms
 
+SITE = "https://chess.example"
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
 
 
@@ -181,8 +182,10 @@ def finished_game(world: World) -> Game:
 
 
 def test_a_finished_game_exports_as_pgn_with_clocks() -> None:
-    pgn = export_pgn(finished_game(a_world()), {})
+    game = finished_game(a_world())
+    pgn = export_pgn(game, {}, site=SITE)
     tags, moves, *_ = pgn.split("\n\n")
+    assert f'[Site "{SITE}/{game.id}"]' in tags
     assert '[Result "1-0"]' in tags
     assert '[TimeControl "300+3"]' in tags
     assert moves.startswith("1. e4 { [%clk 0:05:00] } 1... e5 { [%clk 0:05:00] } 2. Nf3")
@@ -191,22 +194,22 @@ def test_a_finished_game_exports_as_pgn_with_clocks() -> None:
 
 def test_export_leaves_out_what_is_not_wanted() -> None:
     game = finished_game(a_world())
-    assert export_pgn(game, {"tags": "false", "clocks": "false"}) == (
+    assert export_pgn(game, {"tags": "false", "clocks": "false"}, site=SITE) == (
         "1. e4 e5 2. Nf3 Nc6 3. Bc4 Nf6 4. O-O 1-0\n"
     )
-    assert export_pgn(game, {"tags": "false", "moves": "false"}) == "1-0\n"
-    assert "moves" not in export_json(game, {"moves": "false", "clocks": "false"})
+    assert export_pgn(game, {"tags": "false", "moves": "false"}, site=SITE) == "1-0\n"
+    assert "moves" not in export_json(game, {"moves": "false", "clocks": "false"}, site=SITE)
 
 
 def test_a_running_game_is_exported_three_moves_late() -> None:
     world = a_world()
     game = a_game(world, terms(fen="k7/8/8/8/8/8/1R6/K7 b - - 0 30"))
     play_out(world, game, "a8a7 b2b3 a7a6 b3b4")
-    assert export_pgn(game, {"tags": "false", "clocks": "false"}) == "30... Ka7 *\n"
+    assert export_pgn(game, {"tags": "false", "clocks": "false"}, site=SITE) == "30... Ka7 *\n"
 
 
 def test_export_as_json_has_lichess_keys() -> None:
-    shown: Any = export_json(finished_game(a_world()), {"pgnInJson": "true"})
+    shown: Any = export_json(finished_game(a_world()), {"pgnInJson": "true"}, site=SITE)
     assert list(shown) == (
         [
             "id",
@@ -284,14 +287,14 @@ def test_challenge_events_have_the_recorded_shape(kind: str) -> None:
 
 def test_the_account_has_the_recorded_keys() -> None:
     expected = recorded("account-getMyProfile.json")
-    shown = user_json(Account(name="Bobby"), NOON_MS, NOON_MS)
+    shown = user_json(Account(name="Bobby"), NOON_MS, NOON_MS, site=SITE)
     assert set(shown) <= set(expected)
 
 
 @pytest.mark.parametrize("name", ["games-exportOneGame.json"])
 def test_an_exported_game_has_the_recorded_keys(name: str) -> None:
     expected = recorded(name)
-    shown = export_json(finished_game(a_world()), {})
+    shown = export_json(finished_game(a_world()), {}, site=SITE)
     assert set(shown) - set(expected) == {"winner", "clocks"}
     assert shown["clock"] == expected["clock"]
 
@@ -301,7 +304,7 @@ def test_pgn_tags_come_in_the_recorded_order() -> None:
     tags = [line.split()[0] for line in expected.splitlines() if line.startswith("[")]
     mine = [
         line.split()[0]
-        for line in export_pgn(finished_game(a_world()), {}).splitlines()
+        for line in export_pgn(finished_game(a_world()), {}, site=SITE).splitlines()
         if line.startswith("[")
     ]
     assert [tag for tag in mine if tag in tags] == [tag for tag in tags if tag in mine]

@@ -1,10 +1,10 @@
-"""The stage's own rule: a Ctrl-C waits until things are in order."""
+"""A Ctrl-C waits until things are in order."""
 
 import signal
 
 import pytest
 
-from crabstick.commands.stage import deferred_interrupt
+from crabstick.interrupts import deferred_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,8 @@
+"""Words that more than one command prints."""
+
+__all__ = ["counted"]
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 game`, `4 games`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

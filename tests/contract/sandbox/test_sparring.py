@@ -1,0 +1,139 @@
+"""Sparring partners challenge the bot as long as it is there, and tell what came of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from crabstick.errors import ConfigError
+from crabstick.sandbox.accounts import Account, Accounts, default_accounts
+from crabstick.sandbox.opponent import Opponent, Player, no_delay
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.policies import first_legal
+from crabstick.sandbox.sparring import Sparring, sparring_for
+from crabstick.sandbox.testing import RunningSandbox, running
+from tests.contract.sandbox.clients import Client, wait_until
+
+MINUTE = (timedelta(minutes=1), timedelta())
+MOMENT = timedelta(milliseconds=20)
+PLAYS = frozenset({"bot:play", "challenge:write"})
+
+
+def quick_partners(count: int) -> Sparring:
+    """They neither think nor wait."""
+    sparring = sparring_for(default_accounts(), count, MINUTE)
+    players = [replace(player, delay=no_delay) for player in sparring.players]
+    return replace(sparring, players=players, pause=MOMENT, patience=MOMENT)
+
+
+def the_bot(sandbox: RunningSandbox) -> Opponent:
+    player = Player(
+        name="crabstick",
+        token=sandbox.token("crabstick"),
+        policy=first_legal,
+        delay=no_delay,
+        accepts=True,
+    )
+    return Opponent(sandbox.url, player)
+
+
+@asynccontextmanager
+async def sparring_at(sandbox: RunningSandbox, sparring: Sparring) -> AsyncIterator[list[str]]:
+    told: list[str] = []
+    task = asyncio.create_task(sparring.run(sandbox.url, told.append))
+    try:
+        yield told
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_each_partner_plays_game_after_game() -> None:
+    sparring = quick_partners(2)
+    with running(options=Options(rate_limits=False)) as sandbox:
+        async with the_bot(sandbox), sparring_at(sandbox, sparring) as told:
+            await wait_until(lambda: _tells(told, "sparring1: game") >= 2)
+            await wait_until(lambda: _tells(told, "sparring2: game") >= 2)
+        ledger = sandbox.ledger()
+    assert {line.partition("game ")[2] for line in told} <= {*map(_ending, ledger["games"])}
+    assert {game["white"] for game in ledger["games"]} == {"crabstick", "sparring1", "sparring2"}
+    assert ledger["refused_moves"] == []
+
+
+async def test_nobody_is_challenged_who_is_not_there(sandbox: RunningSandbox) -> None:
+    sparring = quick_partners(1)
+    async with sparring_at(sandbox, sparring) as told:
+        await wait_until(lambda: _looks(sandbox) >= 3)
+        assert sandbox.ledger()["challenges"] == []
+    assert told == []
+
+
+async def test_the_same_refusal_is_told_once(sandbox: RunningSandbox) -> None:
+    sparring = quick_partners(1)
+    async with Client(sandbox, "crabstick") as mine:
+        events = await mine.open_events()
+        async with sparring_at(sandbox, sparring) as told:
+            for _ in range(3):
+                challenge = (await events.next_of("challenge"))["challenge"]
+                path = f"/api/challenge/{challenge['id']}/decline"
+                await mine.post(path, data={"reason": "later"})
+        events.close()
+    assert [line.partition(":")[0] for line in told] == ["sparring1"]
+    assert told[0].startswith("sparring1: crabstick declines: This is not the right time for me")
+
+
+async def test_a_challenge_that_nobody_answers_is_made_again(sandbox: RunningSandbox) -> None:
+    sparring = replace(quick_partners(1), answer_limit=MOMENT)
+    async with Client(sandbox, "crabstick") as mine:
+        events = await mine.open_events()
+        async with sparring_at(sandbox, sparring) as told:
+            for _ in range(2):
+                await events.next_of("challenge")
+        events.close()
+    assert told == ["sparring1: crabstick does not answer a challenge"]
+
+
+def an_account(name: str, *, title: str | None = "BOT", scopes: Sequence[str] = ()) -> Account:
+    return Account(name=name, title=title, tokens={f"{name}_token": frozenset(scopes)})
+
+
+def test_the_first_bot_is_challenged_by_the_next_that_may() -> None:
+    accounts = Accounts(
+        [
+            an_account("human", title=None, scopes=[*PLAYS]),
+            an_account("mine"),
+            an_account("mute", scopes=["bot:play"]),
+            an_account("partner", scopes=[*PLAYS]),
+        ]
+    )
+    sparring = sparring_for(accounts, 1, MINUTE)
+    assert sparring.target == "mine"
+    assert [(player.name, player.token) for player in sparring.players] == [
+        ("partner", "partner_token")
+    ]
+
+
+@pytest.mark.parametrize(("accounts", "have"), [(default_accounts(), 8), (Accounts([]), 0)])
+def test_too_few_partners_are_a_config_error(accounts: Accounts, have: int) -> None:
+    with pytest.raises(ConfigError, match=f"--opponents 9: .* the accounts have {have} with"):
+        sparring_for(accounts, 9, MINUTE)
+
+
+def _tells(told: list[str], start: str) -> int:
+    return sum(line.startswith(start) for line in told)
+
+
+def _ending(game: dict[str, Any]) -> str:
+    winner = game[game["winner"]] if game["winner"] else "nobody"
+    return f"{game['id']} is over: {game['status']}, {winner} won"
+
+
+def _looks(sandbox: RunningSandbox) -> int:
+    """How often somebody asked who is online."""
+    rows = sandbox.ledger()["requests"]
+    return sum(row["count"] for row in rows if row["endpoint"] == "users-status")
