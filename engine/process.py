@@ -5,7 +5,8 @@ ends in a kill, a legality check, and errors with sentences. A search costs one 
 python-chess itself: no task, no process call, no log line.
 
 The engine leaves by itself when its stdin ends, so it also goes when our process is killed. One
-that ignores that end is left to Ray, which kills the actor's whole process group.
+that ignores that end is left to Ray, which kills the actor's whole process group. When we end it,
+or it ends by itself, whatever it started ends too: see `family.py`.
 """
 
 import asyncio
@@ -118,6 +119,7 @@ class UciEngine:
             protocol.send_line("ucinewgame")
             protocol.first_game = False
             await protocol.ping()
+            protocol.family.look()  # a wrapper's child, before the wrapper may be gone
         return protocol
 
     def _start_error(self, err: Exception) -> EngineError:

@@ -18,6 +18,10 @@ __all__ = ["cannot_execute", "ended", "hung", "not_started", "started_late"]
 
 _CANNOT_EXECUTE = (126, 127)
 """Source: POSIX, `nice`: the utility was found but could not be invoked, or was not found."""
+_USUAL_REASON: dict[int, str] = {
+    signal.SIGKILL: ", perhaps out of memory",
+    signal.SIGILL: ", perhaps built for a newer processor",
+}
 
 
 def cannot_execute(label: str, how: str) -> EngineNotExecutable:
@@ -67,8 +71,7 @@ def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
 
 def _ending(returncode: int, words: str) -> str:
     if returncode < 0:
-        how = _signal_name(-returncode)
-        how += ", perhaps out of memory" if returncode == -signal.SIGKILL else ""
+        how = _signal_name(-returncode) + _USUAL_REASON.get(-returncode, "")
     else:
         how = f"exit status {returncode}"
     return f"{how}: {words}" if words else how

@@ -6,13 +6,16 @@ are handed on, and an engine that floods is ended. So no engine can block the ev
 """
 
 import re
+from asyncio import BaseTransport, SubprocessTransport
 from contextlib import suppress
+from typing import cast
 
 import chess
 from chess.engine import ConfigValue, Limit, UciProtocol
 from typing_extensions import override
 
 from engine.errors import EngineDied, EngineError
+from engine.family import Family
 
 __all__ = ["MAX_LINES", "MAX_LINE_BYTES", "BoundedUci", "useful_lines"]
 
@@ -63,16 +66,34 @@ class BoundedUci(UciProtocol):
 
     Attributes:
         verdict: why we ended the process, when it was us.
+        family: the process with its descendants; none of them outlives it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.verdict: EngineError | None = None
+        self.family = Family()
         self._unfinished = b""
         self._heard = b""
         self._complaint = b""
         self._window_start_s = 0.0
         self._window_bytes = 0
+
+    @override
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.family.adopt(cast("SubprocessTransport", transport).get_pid())
+
+    @override
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.family.look()
+        self.family.kill()  # who is left would hold the pipes open, and nobody hear of the end
+
+    @override
+    def send_line(self, line: str) -> None:
+        with suppress(RuntimeError):  # uvloop's, when the engine has ended: which is told elsewhere
+            super().send_line(line)
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         """Take what the engine wrote: a complete line counts, stderr is only remembered."""
@@ -134,8 +155,10 @@ class BoundedUci(UciProtocol):
         """End the process now; whoever waits for it is told `verdict`. The first one stays."""
         self.verdict = self.verdict or verdict
         if self.transport is not None:
+            self.family.look()
             with suppress(ProcessLookupError):
-                self.transport.close()  # which kills
+                self.transport.close()  # which kills the process that we started
+            self.family.kill()
 
     def last_words(self) -> str:
         """The last line on stderr, else on stdout; empty when the engine said nothing."""

@@ -2,10 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from pydantic import SecretStr
 
-from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
+from crabstick.errors import (
+    ConfigError,
+    CrabstickError,
+    EnvironmentProblem,
+    Unauthorized,
+    Unavailable,
+)
 from crabstick.lichess.client import open_lichess
 from crabstick.rules.model import Account
 from crabstick.settings import Settings
@@ -19,20 +26,45 @@ SCOPE = "bot:play"
 
 
 def check(settings: Settings, say: Callable[[str], None]) -> None:
-    """Says what is in order, line by line; the first thing that is not is raised.
+    """Looks at everything, says how it is, line by line, and raises the first problem at the end.
 
     Raises:
-        ConfigError: a setting or a token is wrong.
-        EnvironmentProblem: Lichess or the engine does not do what is needed.
+        ConfigError: a setting, the engine or a token is wrong.
+        EnvironmentProblem: Lichess does not do what is needed.
     """
     say("settings: in order")
-    account = identify(settings)
-    say(f"Lichess: {settings.lichess.url} knows {account.name} as a bot with {SCOPE}")
-    say(f"engine: {try_engine(settings)} plays")
+    problem: CrabstickError | None = None
+    for subject, look in _POINTS.items():
+        try:
+            say(f"{subject}: {look(settings)}")
+        except CrabstickError as error:
+            if problem is None:
+                problem = error
+            else:
+                say(f"{subject}: {error}")
+    if problem is not None:
+        raise problem
+
+
+def _engine(settings: Settings) -> str:
+    return f"{try_engine(settings)} plays"
+
+
+def _shutdown(settings: Settings) -> str:
     guarded = read_admin_token(settings) is not None
-    say(
-        f"POST /shutdown: {'needs the admin token' if guarded else 'closed, no admin token is set'}"
-    )
+    return "needs the admin token" if guarded else "closed, no admin token is set"
+
+
+def _lichess(settings: Settings) -> str:
+    return f"{settings.lichess.url} knows {identify(settings).name} as a bot with {SCOPE}"
+
+
+_POINTS: Final[dict[str, Callable[[Settings], str]]] = {
+    "engine": _engine,
+    "POST /shutdown": _shutdown,
+    "Lichess": _lichess,
+}
+"""What is on this machine comes first: the network may be slow."""
 
 
 def identify(settings: Settings) -> Account:
@@ -57,7 +89,7 @@ async def _identify(settings: Settings, token: SecretStr) -> Account:
             f"the scope {SCOPE}"
         ) from None
     except Unavailable as error:
-        raise EnvironmentProblem(f"{url} cannot be reached: {error}") from None
+        raise EnvironmentProblem(str(error)) from None
     finally:
         await lichess.close()
     if SCOPE not in scopes:

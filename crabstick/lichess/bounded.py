@@ -84,7 +84,8 @@ class _BoundedAdapter(HTTPAdapter):
 
         Raises:
             requests.TooManyRedirects: the answer is a redirect.
-            requests.Timeout, requests.ConnectionError: a limit is exceeded.
+            requests.ConnectionError: there is no answer.
+            requests.RequestException: the answer breaks off or exceeds a limit.
         """
         del stream, timeout
         phases = (self._limits.connect.total_seconds(), self._limits.silence.total_seconds())
@@ -94,7 +95,7 @@ class _BoundedAdapter(HTTPAdapter):
         try:
             body = self._read(response)
         except urllib3.exceptions.HTTPError as broken:
-            raise requests.ConnectionError(f"the answer broke off: {broken}") from None
+            raise requests.RequestException(f"the answer broke off: {broken}") from None
         finally:
             response.raw.close()
         if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
@@ -109,7 +110,7 @@ class _BoundedAdapter(HTTPAdapter):
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece
             if len(body) > ANSWER_LIMIT:
-                raise requests.ConnectionError(f"an answer of more than {ANSWER_LIMIT} bytes")
+                raise requests.RequestException(f"an answer of more than {ANSWER_LIMIT} bytes")
             if time.monotonic() > end_s:
                 raise requests.Timeout("the answer did not end in time")
         return bytes(body)

@@ -182,6 +182,9 @@ class BerserkLichess:
         why = describe(error, self._login)
         if isinstance(error, requests.TooManyRedirects):
             return Refused(f"Lichess did not {call}: {why}", HTTPStatus.FOUND)
+        if isinstance(error, requests.ConnectionError):
+            way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
+            return Unavailable(f"{self._login.url} cannot be reached{way} to {call}: {why}")
         if isinstance(error, requests.Timeout):
             return Unavailable(f"Lichess did not {call}: no answer in time")
         return Unavailable(f"Lichess did not {call}: {why}")

@@ -4,6 +4,11 @@ For the streams and for what is posted in a game. Redirects are never followed (
 travel along), proxies are looked up once, cookies are not kept.
 """
 
+import errno
+import os
+import re
+import socket
+import ssl
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -23,6 +28,7 @@ LOST: Final = (
 )
 """What aiohttp raises when an exchange did not come to its end."""
 
+_SSL_NOISE = re.compile(r"^\[[A-Z0-9_: ]+\] | \(_ssl\.c:\d+\)$")
 _DNS_CACHE_S = 300
 _KEEP_ALIVE_S = 60  # Lichess's front end is assumed to close idle connections after 75 s
 _CONNECTIONS = 16
@@ -52,15 +58,37 @@ async def read_answer(response: aiohttp.ClientResponse) -> Answer:
 
 
 def describe(lost: BaseException, login: Login) -> str:
-    """Why an exchange failed, in a few words without the token.
+    """Why an exchange failed, in a few words without the token: those of the innermost cause.
 
     Only the words: the exceptions of HTTP libraries hold the request and so its headers. Whoever
     maps one to an error of ours raises that outside of the `except` block, so that it has no
     `__context__` either.
     """
-    if isinstance(lost, TimeoutError):
+    cause = _innermost(lost)
+    if isinstance(lost, TimeoutError) or isinstance(cause, TimeoutError):
         return "no answer in time"
-    return login.scrub(f"{type(lost).__name__}: {lost}")[:200]
+    where = "the proxy: " if isinstance(lost, aiohttp.ClientProxyConnectionError) else ""
+    return login.scrub(where + " ".join(_words(cause).split()))[:200]
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Where a chain of exceptions began, as far as it is not hidden by `from None`."""
+    cause: BaseException | None = error
+    while cause is not None:
+        error = cause
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error
+
+
+def _words(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLError):
+        return "TLS: " + _SSL_NOISE.sub("", cause.strerror or str(cause))
+    if isinstance(cause, socket.gaierror):
+        return cause.strerror or str(cause)
+    if isinstance(cause, OSError) and str(cause):
+        known = cause.errno if cause.errno in errno.errorcode else None
+        return os.strerror(known) if known else str(cause)  # asyncio's own words do not help
+    return f"{type(cause).__name__}: {cause}"
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:

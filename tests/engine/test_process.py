@@ -88,16 +88,24 @@ async def test_a_missing_program_starts_nothing() -> None:
 
 
 @pytest.mark.parametrize("niceness", [0, 10])
-@pytest.mark.parametrize("text", ["\x7fELF of another machine", "#!/no/such/interpreter\n"])
-async def test_a_file_that_the_kernel_refuses_cannot_run_here(
-    tmp_path: Path, text: str, niceness: int
+async def test_a_script_whose_interpreter_is_missing_cannot_run_here(
+    tmp_path: Path, niceness: int
 ) -> None:
     program = tmp_path / "fish"
-    program.write_text(text)
+    program.write_text("#!/no/such/interpreter\n")
     program.chmod(0o755)
     error = await start_error(EngineSpec(command=(str(program),), niceness=niceness))
     assert type(error) is EngineNotExecutable
     assert "cannot run on this machine" in str(error)
+
+
+async def test_a_file_that_is_no_program_is_not_given_to_a_shell(tmp_path: Path) -> None:
+    program = tmp_path / "fish"
+    program.write_text(f"touch {tmp_path}/caught\n")
+    program.chmod(0o755)
+    error = await start_error(EngineSpec(command=(str(program),)))
+    assert type(error) is EngineNotExecutable
+    assert not (tmp_path / "caught").exists()
 
 
 @pytest.mark.parametrize(
@@ -364,6 +372,18 @@ async def a_life(mode: str) -> tuple[str, str]:
     assert engine.pid is not None
     assert not psutil.pid_exists(engine.pid)
     return str(move), type(error).__name__
+
+
+async def start_errors(spec: EngineSpec, times: int) -> set[type[EngineError]]:
+    return {type(await start_error(spec)) for _ in range(times)}
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_an_engine_that_is_gone_before_we_say_a_word_is_no_engine(
+    run: Callable[[Coroutine[Any, Any, set[type[EngineError]]]], set[type[EngineError]]],
+) -> None:
+    spec = EngineSpec(command=("true",), niceness=0)
+    assert run(start_errors(spec, times=40)) == {NotAnEngine}
 
 
 @pytest.mark.parametrize("mode", ["hang", "deaf"])

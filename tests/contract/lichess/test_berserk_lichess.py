@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -171,6 +172,28 @@ async def test_a_server_that_does_not_answer_is_unavailable(ask: Ask) -> None:
         with pytest.raises(Unavailable, match="no answer in time"):
             await ask(port)
     assert len(server.requests) == 3
+
+
+async def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
+    url = f"http://127.0.0.1:{a_free_port()}"
+    port = BerserkLichess(Login(url=url, token=SecretStr(TOKEN)))
+    with pytest.raises(Unavailable) as caught:
+        await port.account()
+    await port.close()
+    assert str(caught.value) == f"{url} cannot be reached to read the account: Connection refused"
+
+
+async def test_a_proxy_that_is_not_there_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{a_free_port()}")
+    port = BerserkLichess(Login(url="http://lichess.invalid", token=SecretStr(TOKEN)))
+    with pytest.raises(Unavailable, match="through the proxy to read the account: Connection refu"):
+        await port.account()
+    await port.close()
+
+
+def a_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 async def test_an_answer_that_trickles_is_unavailable() -> None:

@@ -37,6 +37,14 @@ def answers(
     return lichess
 
 
+async def play(_spec: object) -> str:
+    return "Pinch 1"
+
+
+async def refuse(_spec: object) -> str:
+    raise EngineNotFound("there is no /opt/engine")
+
+
 def test_a_bot_with_the_scope_is_identified(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch)
     assert identify(SETTINGS) == Account(name="crabby", title="BOT")
@@ -53,8 +61,8 @@ def test_a_token_that_lichess_does_not_know_is_a_wrong_setting(
 def test_a_lichess_that_does_not_answer_is_a_problem_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answers(monkeypatch, faults=[Unavailable("no answer in time")])
-    with pytest.raises(EnvironmentProblem, match="cannot be reached: no answer in time"):
+    answers(monkeypatch, faults=[Unavailable("https://lichess.org cannot be reached")])
+    with pytest.raises(EnvironmentProblem, match=r"^https://lichess\.org cannot be reached$"):
         identify(SETTINGS)
 
 
@@ -73,9 +81,6 @@ def test_an_account_that_is_no_bot_is_told_how_to_become_one(
 
 
 def test_an_engine_that_does_not_start_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_spec: object) -> str:
-        raise EngineNotFound("there is no /opt/engine")
-
     monkeypatch.setattr(command, "check_engine", refuse)
     with pytest.raises(ConfigError, match="there is no /opt/engine"):
         try_engine(SETTINGS)
@@ -85,17 +90,42 @@ def test_an_engine_that_does_not_start_is_a_wrong_setting(monkeypatch: pytest.Mo
 def test_everything_that_is_in_order_is_said(
     monkeypatch: pytest.MonkeyPatch, token: str, word: str
 ) -> None:
-    async def play(_spec: object) -> str:
-        return "Pinch 1"
-
     answers(monkeypatch)
     monkeypatch.setattr(command, "check_engine", play)
     monkeypatch.setenv(ADMIN_VARIABLE, token)
     said: list[str] = []
     check(SETTINGS, said.append)
-    assert said[:3] == [
+    assert word in said.pop(2)
+    assert said == [
         "settings: in order",
-        "Lichess: https://lichess.org knows crabby as a bot with bot:play",
         "engine: Pinch 1 plays",
+        "Lichess: https://lichess.org knows crabby as a bot with bot:play",
     ]
-    assert word in said[3]
+
+
+def test_without_a_network_the_engine_s_verdict_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, faults=[Unavailable("no network")])
+    monkeypatch.setattr(command, "check_engine", play)
+    monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
+    said: list[str] = []
+    with pytest.raises(EnvironmentProblem, match="no network"):
+        check(SETTINGS, said.append)
+    assert said == [
+        "settings: in order",
+        "engine: Pinch 1 plays",
+        "POST /shutdown: closed, no admin token is set",
+    ]
+
+
+def test_the_first_problem_is_raised_and_the_others_are_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, scopes=frozenset())
+    monkeypatch.setattr(command, "check_engine", refuse)
+    monkeypatch.setenv(ADMIN_VARIABLE, "two words")
+    said: list[str] = []
+    with pytest.raises(ConfigError, match="there is no /opt/engine"):
+        check(SETTINGS, said.append)
+    assert [line.partition(":")[0] for line in said] == ["settings", "POST /shutdown", "Lichess"]
+    assert "does not hold a token" in said[1]
+    assert "lacks the scope bot:play" in said[2]

@@ -66,6 +66,51 @@ def test_a_file_without_the_right_to_run_says_how_to_give_it(tmp_path: Path) -> 
         command_line(EngineSpec(command=(str(program),)))
 
 
+def an_elf(machine: int) -> bytes:
+    """The beginning of a little-endian 64-bit program for `machine` (ELF's `e_machine`)."""
+    return b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + machine.to_bytes(2, "little") + b"\0" * 44
+
+
+OURS = int.from_bytes(Path("/proc/self/exe").read_bytes()[18:20], "little")
+S390 = 22
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x07" * 99,
+        b"MZ\x90\0 for another system",
+        b"echo uciok\n",
+        an_elf(S390),
+        b"\x7fELF",
+    ],
+    ids=["empty", "data", "windows", "no shebang", "another processor", "cut off"],
+)
+def test_what_is_no_program_for_this_machine_is_not_started(tmp_path: Path, content: bytes) -> None:
+    program = a_program(tmp_path, "fish")
+    program.write_bytes(content)
+    with pytest.raises(EngineNotExecutable, match="is no program that this machine can run"):
+        command_line(EngineSpec(command=(str(program),)))
+
+
+def test_a_binary_for_this_machine_may_start(tmp_path: Path) -> None:
+    program = a_program(tmp_path, "fish")
+    program.write_bytes(an_elf(OURS))
+    assert command_line(EngineSpec(command=(str(program),)))[-1] == str(program)
+
+
+def test_a_program_that_may_not_be_read_is_left_to_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    program = a_program(tmp_path, "fish")
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    assert command_line(EngineSpec(command=(str(program),)))[-1] == str(program)
+
+
 def test_no_limit_bounds_nothing() -> None:
     bound_memory(NO_SUCH_PID, None)  # and raises nothing
 

@@ -29,6 +29,14 @@ TEN = timedelta(seconds=10)
             ),
         ),
         (
+            verdicts.not_started("fish", -4, "", said_uciok=False),
+            NotAnEngine,
+            (
+                "'fish' is not a UCI engine, or lacks something:"
+                " it quit at its start (SIGILL, perhaps built for a newer processor)"
+            ),
+        ),
+        (
             verdicts.not_started("fish", -6, "", said_uciok=True),
             EngineDied,
             "the engine 'fish' ended while it got ready (SIGABRT)",

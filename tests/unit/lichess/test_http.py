@@ -1,3 +1,9 @@
+import errno
+import socket
+import ssl
+from itertools import pairwise
+
+import aiohttp
 import pytest
 from pydantic import SecretStr
 
@@ -35,6 +41,49 @@ async def test_a_session_uses_the_proxy_of_the_environment(
 
 def test_a_timeout_is_told_as_one() -> None:
     assert describe(TimeoutError(), LOGIN) == "no answer in time"
+
+
+def raised(*chain: Exception) -> Exception:
+    """The last one of the chain, each raised from the one before it."""
+    for cause, error in pairwise(chain):
+        error.__cause__ = cause
+    return chain[-1]
+
+
+REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)")
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        (raised(REFUSED, OSError("Max retries exceeded")), "Connection refused"),
+        (
+            raised(socket.gaierror(-2, "Name or service not known"), ValueError("pool")),
+            "Name or service not known",
+        ),
+        (
+            raised(
+                ssl.SSLError(1, "[SSL: BAD] certificate verify failed (_ssl.c:1006)"), OSError()
+            ),
+            "TLS: certificate verify failed",
+        ),
+        (raised(TimeoutError("timed out"), OSError("Max retries exceeded")), "no answer in time"),
+        (ConnectionResetError("Remote end closed connection"), "Remote end closed connection"),
+        (aiohttp.ServerDisconnectedError(), "ServerDisconnectedError: Server disconnected"),
+        (ValueError("Bad status line:\n  'SSH'"), "ValueError: Bad status line: 'SSH'"),
+        (OSError(), "OSError:"),
+    ],
+)
+def test_of_a_chain_of_causes_the_innermost_is_told(lost: Exception, words: str) -> None:
+    assert describe(lost, LOGIN) == words
+
+
+def test_a_cause_that_its_raiser_hides_is_not_told() -> None:
+    error = ValueError("outside")
+    error.__context__ = KeyError("inside")
+    assert describe(error, LOGIN) == "KeyError: 'inside'"
+    error.__suppress_context__ = True
+    assert describe(error, LOGIN) == "ValueError: outside"
 
 
 def test_a_description_is_short_and_without_the_token() -> None:
