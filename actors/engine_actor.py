@@ -8,7 +8,6 @@ Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle a
 """
 
 import asyncio
-import gc
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,11 +16,14 @@ from typing import Literal, cast
 
 import ray
 
+from actors.game_stream import Unplayable
+from actors.garbage import spare_what_stays
 from actors.lease import Lease, Replaced
 from actors.messages import Assignment, Birth, Claim, Description, Outcome, Packed
-from actors.player import Player, Terms, Unplayable
+from actors.player import Player
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor, this_node
 from actors.scorebook import Scorebook
+from actors.seat import Terms
 from crabstick.errors import CrabstickError
 from crabstick.lichess.game_link import open_games
 from crabstick.lichess.port import GamesPort
@@ -148,7 +150,7 @@ class EngineActor:
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
         self._phase = "standby" if self._phase == "starting" else self._phase
-        _spare_gc()
+        spare_what_stays()
         self._warm.set_result(None)
 
     async def _play(self, assignment: Assignment) -> Outcome:
@@ -212,7 +214,7 @@ class EngineActor:
     # What it tells and asks the WorkerSet.
 
     def _meet(self, message: Packed) -> None:
-        """The WorkerSet shows its handle with each call: a new one may have taken over."""
+        """Each WorkerSet shows its handle until we have answered it: a new one may take over."""
         manager = message.get("manager")
         if manager is not None:
             self._manager = cast("Handle", manager)
@@ -237,16 +239,6 @@ class EngineActor:
         """Sends what came together; nobody waits for it, and a lost one is only a gap."""
         if self._manager is not None:
             self._manager.report.remote(self._scorebook.drain().pack())
-
-
-def _spare_gc() -> None:
-    """Lets the garbage collector look no more at what is here for good.
-
-    Ray now and then has all its workers collect at the same moment (seen while an actor waits for
-    a slot); for the modules alone that takes 30 ms each, in which nobody moves.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _end_this_actor() -> None:

@@ -14,6 +14,7 @@ from random import SystemRandom
 from typing import Final
 
 from actors.chores import Chores
+from actors.garbage import spare_what_stays
 from actors.messages import Birth, GameNews, LoadAnswer, Packed, Report, WrongProtocol
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused
@@ -30,6 +31,7 @@ from crabstick.rules.model import (
     LichessEvent,
     Unexpected,
 )
+from crabstick.rules.openings import Openings
 from crabstick.rules.retry import cool_down, next_delay
 from crabstick.settings import Settings
 from crabstick.telemetry import names
@@ -45,8 +47,6 @@ NEWS_PATIENCE = timedelta(seconds=5)
 RESERVED_FOR = timedelta(seconds=20)
 """An accepted challenge whose game has not come by then will not come."""
 REPORT_EVERY = timedelta(seconds=2)
-STABLE = timedelta(seconds=10)
-"""A shorter life was ended by somebody: two hosts with one token would fight for ever."""
 ANSWER_TRIES = 3
 REMEMBERED: Final = 500
 
@@ -72,7 +72,7 @@ class EventListener:
         self._log = get_logger(actor=self._birth.name)
         self._loop = asyncio.get_running_loop()
         self._heard_s: float | None = None
-        self._failures = 0
+        self._openings = Openings()
         self._problem = ""
         self._games: frozenset[str] = frozenset()
         self._room = self._policy.max_games
@@ -97,13 +97,12 @@ class EventListener:
     # The stream.
 
     async def _listen(self) -> None:
+        spare_what_stays()
         while True:
-            opened_s = self._loop.time()
+            self._openings = self._openings.opened(self._now())
             try:
                 await self._hear_one_stream()
             except Exception as error:  # noqa: BLE001 -- the actor's top: a deaf bot helps nobody
-                if self._loop.time() - opened_s > STABLE.total_seconds():
-                    self._failures = 0
                 await self._pause_after(error)
 
     async def _hear_one_stream(self) -> None:
@@ -116,14 +115,15 @@ class EventListener:
     async def _pause_after(self, error: Exception) -> None:
         if not isinstance(error, CrabstickError):
             self._log.error(names.TASK_FAILED, exc_info=error)
+        self._openings, pause = self._openings.ended(self._now(), draw())
         if isinstance(error, RateLimited):
             self._count("crabstick_rate_limited_total", "event_stream")
+            pause = max(pause, cool_down(error.retry_after))
         self._count("crabstick_stream_reconnects_total", "event")
-        delay = _delay_after(error, self._failures)
-        self._failures += 1
         self._problem = str(error)
-        self._log.warning(names.STREAM_LOST, why=str(error), failures=self._failures, pause=delay)
-        await asyncio.sleep(delay.total_seconds())
+        failures = self._openings.hasty
+        self._log.warning(names.STREAM_LOST, why=str(error), failures=failures, pause=pause)
+        await asyncio.sleep(pause.total_seconds())
 
     def _hear(self, event: LichessEvent) -> None:
         match event:
@@ -267,6 +267,9 @@ class EventListener:
 
     def _surprised(self, error: Exception) -> None:
         self._log.error(names.TASK_FAILED, exc_info=error)
+
+    def _now(self) -> timedelta:
+        return timedelta(seconds=self._loop.time())
 
 
 def _delay_after(error: Exception, attempt: int) -> timedelta:

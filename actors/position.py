@@ -33,6 +33,15 @@ class Position:
         """A board of its own with `moves` played from the game's start.
 
         Raises:
+            InvariantBroken: see `follow`.
+        """
+        self.follow(moves)
+        return _twin(self._board)
+
+    def follow(self, moves: tuple[str, ...]) -> None:
+        """Plays what is new of `moves`; done while there is time, it makes `after` cheaper.
+
+        Raises:
             InvariantBroken: Lichess sent a move that python-chess calls illegal.
         """
         known = len(self._moves)
@@ -44,7 +53,6 @@ class Position:
         except ValueError as error:
             raise InvariantBroken(f"cannot follow the game: {error}") from None
         self._moves = moves
-        return _twin(self._board)
 
 
 def _twin(board: chess.Board) -> chess.Board:

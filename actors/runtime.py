@@ -156,6 +156,8 @@ class RayRuntime:
         self._slot = slot
         self._manager = ray.get_runtime_context().current_actor
         self._handles: dict[ActorName, Handle] = {}
+        self._met: set[ActorName] = set()
+        """Actors that have answered this process, and so know its handle."""
         self._gcs = ThreadPoolExecutor(max_workers=4, thread_name_prefix="gcs")
 
     async def nodes(self) -> tuple[NodeView, ...]:
@@ -219,8 +221,12 @@ class RayRuntime:
         self, name: ActorName, method: str, message: Packed, *, patience: timedelta
     ) -> object:
         """See `Runtime`."""
-        introduced = {**message, "manager": self._manager}
-        return await ask(getattr(self._handle(name), method).remote(introduced), patience)
+        handle = self._handle(name)
+        if name not in self._met:  # a handle costs a third of a call
+            message = {**message, "manager": self._manager}
+        reply = await ask(getattr(handle, method).remote(message), patience)
+        self._met.add(name)
+        return reply
 
     async def outcome(self, name: ActorName, title: str) -> object:
         """See `Runtime`."""
@@ -234,6 +240,7 @@ class RayRuntime:
 
     async def kill(self, name: ActorName) -> None:
         """See `Runtime`."""
+        self._met.discard(name)
         handle = self._handles.pop(name, None)
         if handle is not None:
             await self._in_thread(lambda: end_actor(handle))

@@ -17,6 +17,7 @@ from datetime import timedelta
 from actors.chores import Chores
 from actors.crew import Crew
 from actors.engine_actor import EngineActor
+from actors.garbage import spare_what_stays
 from actors.messages import Birth, Claim, GameNews, LoadAnswer, Packed, Report
 from actors.ray_metrics import RayMirror
 from actors.roster import Roster
@@ -175,6 +176,7 @@ class WorkerSet:
 
     async def _run(self) -> None:
         await self._adopt()
+        spare_what_stays()
         while True:
             self._wake.clear()
             try:

@@ -135,9 +135,10 @@ def _advanced(play: Play, event: Advanced) -> Step:
 def _look(play: Play, state: GameState) -> Step:
     """What a fresh line means, whichever way it came."""
     same_position = play.state is not None and play.state.moves == state.moves
-    if not same_position:
-        play = replace(play, chosen=None, attempts=0, refusals=0)
-    play = replace(play, state=state)
+    if same_position:
+        play = replace(play, state=state)
+    else:
+        play = replace(play, state=state, chosen=None, attempts=0, refusals=0)
     if state.is_over:
         over = replace(play, phase=Phase.OVER, searching=None)
         return over, (Forget(), Finish(status=state.status, winner=state.winner))
@@ -167,10 +168,10 @@ def _stream_lost(play: Play, _event: StreamLost) -> Step:
 def _chosen(play: Play, event: Chosen) -> Step:
     if play.searching != event.ply or event.ply != play.ply:
         return play, ()
-    chosen = replace(play, searching=None, chosen=event.uci, attempts=0)
-    if play.phase is not Phase.THINKING:
-        return chosen, ()  # posted as soon as the stream is open again
-    return replace(chosen, phase=Phase.POSTING), (Post(ply=event.ply, uci=event.uci),)
+    is_open = play.phase is Phase.THINKING  # else it is posted when the stream is open again
+    phase = Phase.POSTING if is_open else play.phase
+    chosen = replace(play, phase=phase, searching=None, chosen=event.uci, attempts=0)
+    return chosen, (Post(ply=event.ply, uci=event.uci),) if is_open else ()
 
 
 def _answered(play: Play, event: Answered) -> Step:

@@ -79,6 +79,13 @@ class Play:
         white_moves = (self.ply % 2 == 0) == self.white_starts
         return white_moves == (self.color == chess.WHITE)
 
+    @property
+    def time_left(self) -> timedelta | None:
+        """Our clock as the last line told it; None without a clock, or before the first line."""
+        if self.state is None:
+            return None
+        return self.state.white_time if self.color == chess.WHITE else self.state.black_time
+
 
 # Events: what happened.
 

@@ -18,7 +18,9 @@ __all__ = [
     "asked_wait",
     "classify",
     "cool_down",
+    "limited_game_delay",
     "next_delay",
+    "next_game_delay",
 ]
 
 FIRST_DELAY = timedelta(milliseconds=250)
@@ -28,6 +30,12 @@ USUAL_COOL_DOWN = timedelta(minutes=1)
 """Source: Lichess API, "Rate limiting": after a 429 wait a full minute."""
 LONGEST_COOL_DOWN = timedelta(days=1)
 """The longest window that Lichess has (100 games against bots a day)."""
+LONGEST_GAME_DELAY = timedelta(seconds=3)
+"""Our clock runs: the long pauses that spare an idle server are not for a game."""
+LIMITED_GAME_DELAY = timedelta(seconds=1)
+"""The least wait of a game after a 429 that names no time."""
+MOST_OF_A_CLOCK = 4
+"""A wait may take a fourth of our clock: it alone must not cost the game."""
 
 _DOUBLINGS = 7  # 250 ms doubled seven times is 32 s, past LONGEST_DELAY
 _SECONDS_IN_A_DAY = int(LONGEST_COOL_DOWN.total_seconds())
@@ -73,6 +81,26 @@ def next_delay(attempt: int, draw: float) -> timedelta:
         raise InvariantBroken(f"No delay for attempt {attempt} with draw {draw}.")
     full = min(FIRST_DELAY * (1 << min(attempt, _DOUBLINGS)), LONGEST_DELAY)
     return full / 2 + full / 2 * draw
+
+
+def next_game_delay(attempt: int, draw: float) -> timedelta:
+    """`next_delay` for what a running game waits for: three seconds at most."""
+    return min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
+
+
+def limited_game_delay(
+    asked: timedelta | None, attempt: int, draw: float, *, left: timedelta | None
+) -> timedelta:
+    """How long a running game waits after a 429: what was asked, else a second and more.
+
+    Args:
+        asked: Lichess's own word, None without one.
+        attempt: as for `next_delay`; without a word the wait doubles with it.
+        draw: as for `next_delay`.
+        left: our clock, of which the wait takes a fourth at most; None without a clock.
+    """
+    delay = asked or LIMITED_GAME_DELAY + next_delay(attempt + 2, draw)
+    return delay if left is None else min(delay, max(left / MOST_OF_A_CLOCK, LIMITED_GAME_DELAY))
 
 
 def asked_wait(retry_after: str | None, ratelimit_seconds: object = None) -> timedelta | None:

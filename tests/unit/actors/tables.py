@@ -8,8 +8,9 @@ from datetime import timedelta
 import chess
 
 from actors.lease import Lease
-from actors.player import Player, Terms
+from actors.player import Player
 from actors.scorebook import Scorebook
+from actors.seat import Terms
 from crabstick.lichess.fake import FakeGame, FakeMatch
 from crabstick.lichess.port import POST_LIMIT
 from crabstick.rules.clock import EngineLimits

@@ -21,6 +21,7 @@ from crabstick.rules.model import (
     Player,
     Unexpected,
 )
+from crabstick.rules.openings import ALLOWED, WINDOW
 from tests.builders import a_challenge, a_clock, seconds
 from tests.unit.actors.births import BOT, a_birth
 from tests.unit.actors.handles import FakeHandle
@@ -477,19 +478,36 @@ async def test_a_mistake_of_our_own_is_survived(monkeypatch: pytest.MonkeyPatch)
     assert post.lichess.accepted == ["game0002"]
 
 
-async def test_a_stream_that_somebody_keeps_cutting_is_opened_ever_more_slowly() -> None:
-    """Two hosts with one token end each other's stream, and would do so five times a second."""
+@pytest.mark.parametrize(("life_s", "least"), [(0.1, 20), (15, 20), (19, 20), (59, 10)])
+async def test_a_stream_that_somebody_keeps_cutting_is_opened_within_lichess_s_budget(
+    life_s: float, least: int
+) -> None:
+    """Two hosts with one token end each other's stream; Lichess stands 30 openings in 10 min."""
     post = Post()
     loop, openings = asyncio.get_running_loop(), 0
-    until_s = loop.time() + 600
+    until_s = loop.time() + WINDOW.total_seconds()
     while loop.time() < until_s:
         await post.listening()
         openings += 1
         post.lichess.tell(None)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(life_s)
         post.lichess.end_stream()
         await asyncio.sleep(0.1)
-    assert 10 < openings < 40
+    assert least <= openings <= ALLOWED
+
+
+async def test_a_stream_that_lived_a_while_is_opened_again_at_once() -> None:
+    post = Post()
+    for _ in range(3):
+        await post.listening()
+        post.lichess.end_stream()
+        await asyncio.sleep(0.1)
+    await post.listening()
+    await asyncio.sleep(61)
+    post.lichess.end_stream()
+    ended_s = virtual_loop().time()
+    await post.listening()
+    assert virtual_loop().time() - ended_s < 0.3
 
 
 async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:

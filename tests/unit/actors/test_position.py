@@ -38,6 +38,16 @@ def test_however_the_plies_come_the_board_is_the_one_after_them(lengths: list[in
         )
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, len(OPENING))), max_size=8))
+def test_what_was_followed_before_changes_no_board(lines: list[tuple[bool, int]]) -> None:
+    position = Position(a_full())
+    for is_ours, length in lines:
+        if is_ours:
+            position.follow(tuple(OPENING[:length]))
+        else:
+            assert position.after(tuple(OPENING[:length])) == played(*OPENING[:length])
+
+
 def test_a_board_that_was_handed_out_is_the_takers_own() -> None:
     position = Position(a_full())
     mine = position.after(("e2e4",))

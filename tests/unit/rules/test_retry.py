@@ -9,16 +9,20 @@ from crabstick.rules.retry import (
     FIRST_DELAY,
     LONGEST_COOL_DOWN,
     LONGEST_DELAY,
+    LONGEST_GAME_DELAY,
     USUAL_COOL_DOWN,
     Verdict,
     asked_wait,
     classify,
     cool_down,
+    limited_game_delay,
     next_delay,
+    next_game_delay,
 )
 
 attempts = st.integers(min_value=0, max_value=10_000)
 draws = st.floats(min_value=0, max_value=1, exclude_max=True)
+waits = st.none() | st.timedeltas(timedelta(0), LONGEST_COOL_DOWN)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,34 @@ def test_the_longest_delay_keeps_a_stream_within_thirty_openings_in_ten_minutes(
 def test_an_argument_out_of_range_is_our_own_mistake(attempt: int, draw: float) -> None:
     with pytest.raises(InvariantBroken):
         next_delay(attempt, draw)
+
+
+@given(attempts, draws)
+def test_a_running_game_never_waits_longer_than_anybody_and_never_for_long(
+    attempt: int, draw: float
+) -> None:
+    assert next_game_delay(attempt, draw) == min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
+
+
+@given(waits, attempts, draws, st.timedeltas(timedelta(0), timedelta(hours=3)))
+def test_a_limited_game_waits_a_fourth_of_its_clock_at_most(
+    asked: timedelta | None, attempt: int, draw: float, left: timedelta
+) -> None:
+    waited = limited_game_delay(asked, attempt, draw, left=left)
+    assert waited <= max(left / 4, timedelta(seconds=1))
+
+
+@given(st.timedeltas(timedelta(milliseconds=1), timedelta(minutes=1)), attempts, draws)
+def test_a_limited_game_with_time_enough_waits_what_lichess_asks(
+    asked: timedelta, attempt: int, draw: float
+) -> None:
+    assert limited_game_delay(asked, attempt, draw, left=timedelta(minutes=4)) == asked
+    assert limited_game_delay(asked, attempt, draw, left=None) == asked
+
+
+def test_a_limited_game_that_was_told_no_time_waits_from_a_second_on_and_doubling() -> None:
+    waited = [limited_game_delay(None, attempt, 0, left=None) for attempt in range(3)]
+    assert waited == [timedelta(seconds=1.5), timedelta(seconds=2), timedelta(seconds=3)]
 
 
 @pytest.mark.parametrize(

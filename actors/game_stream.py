@@ -1,0 +1,131 @@
+"""Reads one game's stream, connection after connection; what it brings goes into the inbox.
+
+Between two connections the WorkerSet is asked whether the game is still ours: opening the stream
+ends the one of whoever else plays this game.
+"""
+
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+
+from actors.position import color_of
+from actors.seat import FromStream, Seat
+from crabstick.errors import LichessError, RateLimited, Refused
+from crabstick.rules import play as words
+from crabstick.rules.model import (
+    ChatLine,
+    GameFull,
+    GameLine,
+    GameState,
+    OpponentGone,
+    Unexpected,
+)
+from crabstick.rules.retry import limited_game_delay, next_game_delay
+from crabstick.telemetry import names
+
+__all__ = ["GameStream", "Unplayable"]
+
+GAP_PAUSE = timedelta(seconds=5)
+GAME_MISSING_TRIES = 6
+"""A game that has just started may be unknown for a moment."""
+
+
+class Unplayable(LichessError):
+    """Lichess does not let us play this game."""
+
+
+class GameStream:
+    """The stream of one game; `received_s` is when its last line came, in loop time."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._reader: asyncio.Task[None] | None = None
+        self._connection = 0
+        self._failures = 0
+        self._refusals = 0
+        self._limited: RateLimited | None = None
+        self._gap_allowed_s = 0.0
+        self.received_s = 0.0
+
+    def open(self) -> None:
+        """Opens the first connection."""
+        self._reader = self._seat.chores.start(self._read())
+
+    def open_anew(self, left: timedelta | None) -> None:
+        """Gives the connection up and opens another one soon; `left` is our clock."""
+        if self._reader is not None:
+            self._reader.cancel()
+        self._connection += 1  # what the old one still has to say is void
+        self._reader = self._seat.chores.start(self._reopen(left))
+
+    def doubt(self) -> None:
+        """What we know may be old: the connection counts as lost."""
+        self._seat.tell(FromStream(self._connection, words.StreamLost()))
+
+    def is_void(self, item: FromStream) -> bool:
+        """Whether it comes from a connection that was given up."""
+        return item.connection != self._connection
+
+    async def _reopen(self, left: timedelta | None) -> None:
+        """Asks whether the game is still ours, waits a little, and opens the stream anew."""
+        await self._seat.lease.renew()
+        await asyncio.sleep(self._pause(left).total_seconds())
+        await self._read()
+
+    def _pause(self, left: timedelta | None) -> timedelta:
+        limited, self._limited = self._limited, None
+        draw = self._seat.terms.draw()
+        if limited is None:
+            return next_game_delay(self._failures, draw)
+        return limited_game_delay(limited.retry_after, self._failures, draw, left=left)
+
+    async def _read(self) -> None:
+        """One connection: its lines go to the inbox, its end as `StreamLost`."""
+        self._connection += 1
+        connection = self._connection
+        try:
+            async with aclosing(self._seat.link.lines()) as lines:
+                async for line in lines:
+                    self.received_s = self._seat.loop.time()
+                    event = None if line is None else self._event_of(line)
+                    if event is not None:
+                        self._seat.tell(FromStream(connection, event))
+        except LichessError as error:
+            self._lost(connection, error)
+
+    def _event_of(self, line: GameLine) -> words.Event | None:
+        match line:
+            case GameFull():
+                self._failures = self._refusals = 0
+                color = color_of(line, self._seat.terms.bot)
+                self._seat.scorebook.opened(line, color)
+                return words.Opened(full=line, color=color)
+            case GameState():
+                self._seat.scorebook.advanced(line)
+                return words.Advanced(state=line)
+            case OpponentGone():
+                return words.OpponentLeft(line=line)
+            case ChatLine():
+                return None
+            case Unexpected(why=why, is_harmless=is_harmless):
+                self._seat.log.warning(names.LINE_UNEXPECTED, why=why)
+                return None if is_harmless else self._gap()
+
+    def _gap(self) -> words.Event | None:
+        """A line that we needed cannot be read: a fresh stream tells the whole game again."""
+        now_s = self._seat.loop.time()
+        if now_s < self._gap_allowed_s:
+            return None
+        self._gap_allowed_s = now_s + GAP_PAUSE.total_seconds()
+        return words.StreamLost()
+
+    def _lost(self, connection: int, error: LichessError) -> None:
+        self._failures += 1
+        self._refusals = self._refusals + 1 if isinstance(error, Refused) else 0
+        if self._refusals >= GAME_MISSING_TRIES:
+            self._seat.tell(Unplayable(str(error)))
+            return
+        self._limited = error if isinstance(error, RateLimited) else None
+        self._seat.scorebook.lost_stream(is_limited=self._limited is not None)
+        self._seat.log.warning(names.STREAM_LOST, why=str(error), failures=self._failures)
+        self._seat.tell(FromStream(connection, words.StreamLost()))

@@ -1,0 +1,110 @@
+"""Sends what our side does: moves, aborts, claims. The rule that keeps two actors apart is here.
+
+A move is sent only while our own stream is open, every line read from it has been acted on, and our
+loop has not stalled; otherwise the stream is opened anew first. What has no position (an abort, a
+claim) needs a fresh word of the WorkerSet instead.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from actors.game_stream import GameStream
+from actors.seat import Seat
+from actors.stall import StallWatch
+from crabstick.rules import play as words
+from crabstick.rules.model import Limited, OpponentGone, Posted, Unanswered
+from crabstick.rules.retry import limited_game_delay, next_game_delay
+from crabstick.telemetry import names
+
+__all__ = ["Sender"]
+
+UNREAD_PAUSE = timedelta(milliseconds=1)
+CLAIM_AGAIN_AFTER = timedelta(seconds=2)
+
+
+class Sender:
+    """The posts of one game; how Lichess takes a move goes into the inbox."""
+
+    def __init__(self, seat: Seat, stream: GameStream) -> None:
+        self._seat = seat
+        self._stream = stream
+        self._stall = StallWatch(seat.loop.time)
+        self._limited_until_s = 0.0
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def watch_for_stalls(self) -> None:
+        """Begins to notice when our loop stands still."""
+        self._seat.chores.start(self._stall.run())
+
+    # Moves.
+
+    def post(self, play: words.Play, move: words.Post) -> None:
+        """Sends the move if it is still the one to send and nothing newer is known."""
+        if play.phase is not words.Phase.POSTING or (play.ply, play.chosen) != (move.ply, move.uci):
+            return
+        seat = self._seat
+        if self._stall.take():
+            seat.log.warning(names.LOOP_STALLED, ply=move.ply)
+            self._stream.doubt()
+        elif (wait_s := self._limited_until_s - seat.loop.time()) > 0:
+            self._post_later(timedelta(seconds=wait_s), move)
+        elif seat.inbox.empty() and seat.link.is_current():
+            epoch = seat.scorebook.epoch
+            seat.log.info(names.MOVE_POSTING, ply=move.ply, move=move.uci, epoch=epoch)
+            seat.chores.start(self._send(move))
+        else:
+            self._post_later(UNREAD_PAUSE, move)
+
+    def post_again(self, again: words.PostAgain, left: timedelta | None) -> None:
+        """Sends the same move after a pause; `left` is our clock."""
+        draw = self._seat.terms.draw()
+        delay = next_game_delay(again.attempt, draw)
+        if again.is_limited:
+            delay = limited_game_delay(again.after, again.attempt, draw, left=left)
+            self._limited_until_s = self._seat.loop.time() + delay.total_seconds()
+        self._post_later(delay, words.Post(ply=again.ply, uci=again.uci))
+
+    def _post_later(self, delay: timedelta, move: words.Post) -> None:
+        """One move waits at a time: there is only one to send."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = self._seat.later(delay, move)
+
+    async def _send(self, move: words.Post) -> None:
+        seat = self._seat
+        seat.scorebook.posting(seat.loop.time())
+        outcome = await seat.link.move(move.uci)
+        if not isinstance(outcome, Posted):
+            seat.log.warning(
+                names.MOVE_NOT_TAKEN, ply=move.ply, move=move.uci, outcome=repr(outcome)
+            )
+        seat.scorebook.answered(outcome)
+        seat.tell(words.Answered(ply=move.ply, outcome=outcome))
+
+    # What has no position needs a fresh word of the WorkerSet.
+
+    def abort(self, ply: int) -> None:
+        """Aborts the game, or tells of the no-show once more after another wait."""
+        self._seat.chores.start(self._abort(ply))
+
+    def claim_victory(self) -> None:
+        """Claims the win over an opponent who left."""
+        self._seat.chores.start(self._claim_victory())
+
+    async def _abort(self, ply: int) -> None:
+        seat = self._seat
+        if await seat.lease.is_fresh():
+            outcome = await seat.link.abort()
+            seat.log.info(names.GAME_ABORTING, ply=ply, outcome=repr(outcome))
+            if isinstance(outcome, Posted):
+                return
+        seat.later(seat.terms.abort_after, words.NoShow(ply=ply))
+
+    async def _claim_victory(self) -> None:
+        seat = self._seat
+        if await seat.lease.is_fresh():
+            outcome = await seat.link.claim_victory()
+            seat.log.info(names.VICTORY_CLAIMED, outcome=repr(outcome))
+            if isinstance(outcome, Unanswered | Limited):
+                gone = OpponentGone(gone=True, claim_win_in=timedelta(0))
+                seat.later(CLAIM_AGAIN_AFTER, words.OpponentLeft(line=gone))

@@ -1,0 +1,90 @@
+"""How often an event stream is opened: laws over whole random stories of its lives."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.rules.openings import ALLOWED, WINDOW, Openings
+from crabstick.rules.retry import FIRST_DELAY, LONGEST_DELAY
+from tests.builders import seconds
+
+Life = tuple[timedelta, float]
+"""How long a stream lives, and what chance draws at its end."""
+
+ZERO = timedelta(0)
+draws = st.floats(min_value=0, max_value=1, exclude_max=True)
+short = st.just(ZERO) | st.timedeltas(ZERO, seconds(1))
+lives = short | st.timedeltas(ZERO, seconds(100))
+stories = st.lists(st.tuples(short, draws), max_size=99) | st.lists(st.tuples(lives, draws))
+
+
+def story_of(lives: list[Life]) -> tuple[list[timedelta], list[timedelta]]:
+    """When the stream was opened, and the pause after each of its lives."""
+    now, openings = seconds(1000), Openings()
+    moments, pauses = [], []
+    for life, draw in lives:
+        openings = openings.opened(now)
+        moments.append(now)
+        now += life
+        openings, pause = openings.ended(now, draw)
+        pauses.append(pause)
+        now += pause
+    return moments, pauses
+
+
+def most_in_a_window(moments: list[timedelta]) -> int:
+    return max((sum(m <= n < m + WINDOW for n in moments) for m in moments), default=0)
+
+
+@given(stories)
+def test_lichess_never_sees_more_openings_than_it_allows(story: list[Life]) -> None:
+    moments, _ = story_of(story)
+    assert most_in_a_window(moments) <= ALLOWED
+
+
+@given(stories)
+def test_a_pause_is_half_a_minute_at_most(story: list[Life]) -> None:
+    _, pauses = story_of(story)
+    assert all(ZERO < pause <= LONGEST_DELAY for pause in pauses)
+
+
+@given(stories, st.timedeltas(seconds(60.001), seconds(9999)), draws)
+def test_a_stream_that_lived_for_a_minute_is_opened_again_at_once(
+    story: list[Life], life: timedelta, draw: float
+) -> None:
+    _, pauses = story_of([*story, (life, draw)])
+    assert pauses[-1] <= FIRST_DELAY
+
+
+@given(st.lists(st.tuples(st.timedeltas(seconds(30), seconds(60)), draws)))
+def test_streams_that_live_half_a_minute_are_opened_again_at_once(story: list[Life]) -> None:
+    _, pauses = story_of(story)
+    assert all(pause <= FIRST_DELAY for pause in pauses)
+
+
+@given(st.lists(st.tuples(lives, draws), max_size=9))
+def test_nine_openings_wait_no_longer_than_the_backoff_asks(story: list[Life]) -> None:
+    _, pauses = story_of([(life, 0.0) for life, _ in story])
+    assert all(pause <= FIRST_DELAY / 2 * 2**number for number, pause in enumerate(pauses))
+
+
+def test_after_a_minutes_trouble_the_count_starts_anew() -> None:
+    trouble: list[Life] = [(ZERO, 0.0)] * 6
+    _, pauses = story_of([*trouble, (seconds(61), 0.0), *trouble[:3]])
+    assert pauses[-4:] == [timedelta(milliseconds=ms) for ms in (125, 250, 500, 1000)]
+
+
+@pytest.mark.parametrize("life_s", [0, 5, 11, 19, 25, 29])
+def test_a_stream_that_is_cut_all_day_is_opened_as_often_as_the_budget_allows(life_s: int) -> None:
+    """That is every half minute: thirty in ten minutes, ten of which are kept for a bad moment."""
+    moments, _ = story_of([(seconds(life_s), 0.5)] * 500)
+    assert (moments[-1] - moments[0]) / 499 <= seconds(30)
+
+
+def test_streams_that_end_at_once_are_opened_ever_more_slowly() -> None:
+    _, pauses = story_of([(ZERO, 0.0)] * 9)
+    assert [pause.total_seconds() for pause in pauses] == [
+        0.125, 0.25, 0.5, 1, 2, 4, 8, 15, 15,
+    ]  # fmt: skip
