@@ -76,6 +76,10 @@ class LocalRay:
             forget(self.pid)
 
 
+class _StartedLate(EnvironmentProblem):
+    """`ray start` ended by itself: it gives its processes 30 s, whatever the machine does."""
+
+
 def start_local_ray(
     *,
     cpus: float,
@@ -89,12 +93,22 @@ def start_local_ray(
         cpus: logical CPUs; they are slots for games, not cores.
         temp_dir: where Ray keeps its session; None is Ray's own default.
         is_remembered: whether `find_local_ray` shall find it; only within `sole_command`.
-        say: is told when a start that failed or was interrupted is taken back.
+        say: is told when Ray is started once more, or a start is taken back.
 
     Raises:
         EnvironmentProblem: Ray did not come up.
     """
     authenticate()
+    try:
+        return _start(cpus, temp_dir, is_remembered=is_remembered, say=say)
+    except _StartedLate:
+        say("Ray gave up its start, as it does on a busy machine; starting it once more …")
+        return _start(cpus, temp_dir, is_remembered=is_remembered, say=say)
+
+
+def _start(
+    cpus: float, temp_dir: str | None, *, is_remembered: bool, say: Callable[[str], None]
+) -> LocalRay:
     address = f"{LOOPBACK}:{free_port()}"
     local: LocalRay | None = None
     with tempfile.NamedTemporaryFile(prefix="crabstick-ray-") as log:
@@ -107,9 +121,10 @@ def start_local_ray(
             _wait_up(child, Path(log.name))
             if is_remembered:
                 _remember(local, is_up=True)
-        except BaseException:
+        except BaseException as error:
             if local is not None:
-                say("ending the Ray that was being started …")
+                if isinstance(error, KeyboardInterrupt):
+                    say("ending the Ray that was being started …")
                 local.end()
             raise
     return local
@@ -203,7 +218,7 @@ def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:
             return
         if child.poll() is not None:
             lines = [line for line in said.splitlines() if line.strip()]
-            raise EnvironmentProblem(
+            raise _StartedLate(
                 f"Ray did not start (a machine that is too busy is the usual reason; try again): "
                 f"{lines[-1] if lines else 'no word'}"
             )

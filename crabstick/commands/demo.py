@@ -73,7 +73,7 @@ def demo(*, games: int, clock: Clock, chaos: bool, pgn_folder: Path, console: Co
         lichess = stack.enter_context(local_lichess([BOT, *opponents]))
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
         settings = _settings(show, lichess.url)
-        stack.enter_context(own_ray(settings, lichess.tokens[BOT]))
+        stack.enter_context(own_ray(settings, lichess.tokens[BOT], console.print))
         bring_up(birth_for(settings, BOT), console)
         results, last = asyncio.run(_play(show, lichess, settings.cluster.namespace, console))
         _write_pgns(lichess, results, pgn_folder)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -128,8 +128,10 @@ def _wait_ready(child: "subprocess.Popen[bytes]", url: str) -> None:
 
 
 @contextmanager
-def own_ray(settings: Settings, token: str) -> Iterator[None]:
-    """Starts a Ray that knows the bot's token, and connects to it.
+def own_ray(
+    settings: Settings, token: str, say: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
+    """Starts a Ray that knows the bot's token, and connects to it; `say` as for `start_local_ray`.
 
     Raises:
         EnvironmentProblem: Ray did not start.
@@ -139,7 +141,10 @@ def own_ray(settings: Settings, token: str) -> Iterator[None]:
     slots = settings.challenges.max_games + settings.cluster.standby
     try:
         local = start_local_ray(
-            cpus=slots * settings.cluster.slot_cpus, temp_dir=temp_dir, is_remembered=False
+            cpus=slots * settings.cluster.slot_cpus,
+            temp_dir=temp_dir,
+            is_remembered=False,
+            say=say,
         )
         try:
             connect(local.address, settings.cluster.namespace)
