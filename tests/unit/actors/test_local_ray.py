@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import sys
 from pathlib import Path
 
 import psutil
@@ -10,10 +9,9 @@ import pytest
 from ray._private.parameter import RayParams
 
 from actors import local_ray
-from actors.local_ray import LocalRay, find_local_ray, start_local_ray
+from actors.local_ray import LocalRay, find_local_ray
 from actors.local_record import Record, recall, remember
 from actors.ray_start_hook import HOOK
-from crabstick.errors import EnvironmentProblem
 
 NOBODY = 2**22 + 1
 """No pid is that large."""
@@ -62,14 +60,3 @@ def test_ray_finds_our_hook_and_starts_no_client_server() -> None:
     parameters = RayParams(ray_client_server_port=10001)
     hook(parameters, "as head")
     assert parameters.ray_client_server_port is None
-
-
-def test_a_ray_that_ends_in_its_start_is_started_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(local_ray, "authenticate", lambda: None)
-    program = [sys.executable, "-c", "print('the node timed out')"]
-    monkeypatch.setattr(local_ray, "_command", lambda *_: program)
-    with pytest.raises(EnvironmentProblem, match="Ray did not start .*: the node timed out"):
-        start_local_ray(cpus=1, say=said.append)
-    assert said == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]
-    assert find_local_ray() is None
