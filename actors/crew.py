@@ -11,7 +11,15 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 from actors.chores import Chores
-from actors.messages import Assignment, Birth, Description, Outcome, Packed, WrongProtocol
+from actors.messages import (
+    Assignment,
+    Birth,
+    Description,
+    LeaveOrder,
+    Outcome,
+    Packed,
+    WrongProtocol,
+)
 from actors.names import engine_actor_name
 from actors.roster import Member, Roster
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Runtime
@@ -81,6 +89,14 @@ class Crew:
         if before is not None and before.is_suspect:
             self._count_takeover(member, why="the actor before is silent")
         self._chores.start(self._assign(member))
+
+    def hand_over(self, name: ActorName, within: timedelta) -> None:
+        """Tells an actor to leave its game between two moves, `within` at the latest."""
+        member = self._roster.members[name]
+        member.is_leaving = True
+        within_s = within.total_seconds()
+        self._log.info(names.GAME_LEAVING, actor=name, game_id=member.game, within_s=within_s)
+        self._chores.start(self._tell_to_leave(member, LeaveOrder(within_s=within_s)))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it."""
@@ -178,6 +194,16 @@ class Crew:
         self._log.info(names.GAME_ASSIGNED, game_id=game.id, actor=member.name, epoch=member.epoch)
         self._chores.start(self._watch(member))
 
+    async def _tell_to_leave(self, member: Member, order: LeaveOrder) -> None:
+        """A lost order is given again; who cannot obey, being of older code, stays to the end."""
+        try:
+            await self._runtime.call(member.name, "leave", order.pack(), patience=ASSIGN_PATIENCE)
+        except (ActorGone, ActorSilent) as error:
+            member.is_leaving = False
+            self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
+        except ActorFailed as error:  # the standby stays kept for when its node takes it along
+            self._log.warning(names.ACTOR_FAILED, actor=member.name, why=str(error))
+
     async def _watch(self, member: Member) -> None:
         """Pings a busy actor; one that stays silent is for `suspicion` to judge."""
         while self._is_ours(member) and member.phase is ActorPhase.PLAYING:
@@ -208,6 +234,9 @@ class Crew:
                 result=outcome.result,
                 takeovers=game.takeovers,
             )
+        if outcome.reason == "handed_over":
+            self._ledger.inc("crabstick_handovers_total")
+            self._log.info(names.GAME_HANDED_OVER, game_id=member.game, actor=member.name)
         self.kill(member.name)
         self._wake()
 

@@ -19,7 +19,15 @@ import ray
 from actors.game_stream import Unplayable
 from actors.garbage import spare_what_stays
 from actors.lease import Lease, Replaced
-from actors.messages import Assignment, Birth, Claim, Description, Outcome, Packed
+from actors.messages import (
+    Assignment,
+    Birth,
+    Claim,
+    Description,
+    LeaveOrder,
+    Outcome,
+    Packed,
+)
 from actors.player import Player
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor, this_node
 from actors.scorebook import Scorebook
@@ -28,7 +36,7 @@ from crabstick.errors import CrabstickError
 from crabstick.lichess.game_link import open_games
 from crabstick.lichess.port import GamesPort
 from crabstick.rules.model import GameId, Posted
-from crabstick.rules.play import Finish
+from crabstick.rules.play import Finish, Leave
 from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import configure_logging, get_logger
@@ -73,6 +81,8 @@ class EngineActor:
         self._problem = ""
         self._assignment: Assignment | None = None
         self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0)
+        self._player: Player | None = None
+        self._leave_within: timedelta | None = None
         self._manager: Handle | None = None
         self._games = games
         self._build = build
@@ -110,6 +120,19 @@ class EngineActor:
             self._phase = "playing"
             self._given.set_result(assignment)
         return {"v": 1, "taken": self._assignment.game == assignment.game}
+
+    async def leave(self, message: Packed) -> Packed:
+        """Hands the game over between two moves and ends; the pending `outcome` call tells when.
+
+        Idempotent; of several orders the one that ends first holds.
+        """
+        self._meet(message)
+        within = timedelta(seconds=LeaveOrder.read(message).within_s)
+        if self._player is None:
+            self._leave_within = within  # the game was given to us a moment ago
+        else:
+            self._player.leave(within)
+        return {"v": 1}
 
     async def outcome(self, _message: Packed) -> Packed:
         """Answers when the actor's work is done: the pending call that supervises it."""
@@ -162,16 +185,18 @@ class EngineActor:
         if assignment.engine == "embedded":
             await self._engine.close()
             self._engine = self._sturdy(embedded_spec())
-        player = Player(
+        self._player = Player(
             self._games.game(GameId(assignment.game)),
             self._engine,
             Lease(lambda: self._ask_owner(assignment), self._loop.time),
             self._terms(),
             self._scorebook,
         )
+        if self._leave_within is not None:
+            self._player.leave(self._leave_within)
         reports = self._loop.create_task(self._report_now_and_then())
         try:
-            finish = await player.play()
+            end = await self._player.play()
         except Replaced:
             return self._outcome_of(assignment, "replaced")
         except Unplayable as error:
@@ -181,7 +206,9 @@ class EngineActor:
             reports.cancel()
             self._scorebook.count("crabstick_engine_restarts_total", by=self._engine.restart_count)
             self._report()
-        return self._outcome_of(assignment, "finished", finish)
+        if isinstance(end, Leave):
+            return self._outcome_of(assignment, "handed_over")
+        return self._outcome_of(assignment, "finished", end)
 
     def _sturdy(self, primary: EngineSpec) -> SturdyEngine:
         return SturdyEngine(primary, fallback=embedded_spec(), build=self._build)
@@ -199,7 +226,7 @@ class EngineActor:
     def _outcome_of(
         self,
         assignment: Assignment,
-        reason: Literal["finished", "replaced", "unplayable"],
+        reason: Literal["finished", "replaced", "handed_over", "unplayable"],
         finish: Finish | None = None,
     ) -> Outcome:
         return Outcome(

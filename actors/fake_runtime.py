@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Literal
 
-from actors.messages import Assignment, Birth, Description, Outcome, Packed
+from actors.messages import Assignment, Birth, Description, LeaveOrder, Outcome, Packed
 from actors.names import engine_actor_name
 from actors.runtime import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
 from crabstick.rules.model import ActorName, NodeId
@@ -30,6 +30,9 @@ class FakeActor:
         self.node = node
         self.problem = ""
         self.assignments: list[Assignment] = []
+        self.orders: list[LeaveOrder] = []
+        self.methods = {"describe", "assign", "leave"}
+        """What its code knows."""
         self.is_over = False
         self.is_hanging = False
         self.lateness = timedelta(0)
@@ -55,7 +58,7 @@ class FakeActor:
 
     def end_game(
         self,
-        reason: Literal["finished", "replaced", "unplayable"] = "finished",
+        reason: Literal["finished", "replaced", "handed_over", "unplayable"] = "finished",
         result: Literal["won", "lost", "drawn", "aborted", ""] = "won",
     ) -> None:
         """Its game ends for it, and it says so."""
@@ -98,15 +101,16 @@ class FakeActor:
             ActorGone: it is dead, or dies meanwhile.
             ActorFailed: it has no such method.
         """
+        if method not in self.methods:
+            raise ActorFailed(f"{self.name} has no method {method}")
         await self._reached()
-        match method:
-            case "describe":
-                return self._description().pack()
-            case "assign":
-                self.assignments.append(Assignment.read(message))
-                return {"v": 1, "taken": True}
-            case _:
-                raise ActorFailed(f"an EngineActor has no method {method}")
+        if method == "describe":
+            return self._description().pack()
+        if method == "leave":
+            self.orders.append(LeaveOrder.read(message))
+            return {"v": 1}
+        self.assignments.append(Assignment.read(message))
+        return {"v": 1, "taken": True}
 
     async def outcome(self) -> Packed:
         """The pending call that tells how it ended."""
@@ -149,7 +153,8 @@ class FakeRuntime:
 
     def __init__(self, **slots: int) -> None:
         self.slots = {NodeId(node): count for node, count in slots.items()}
-        self.draining: set[NodeId] = set()
+        self.draining: dict[NodeId, timedelta] = {}
+        """The nodes that shall be emptied, and the time until they are ended."""
         self.actors: dict[ActorName, FakeActor] = {}
         """Those that live."""
         self.spawned: list[ActorName] = []
@@ -199,8 +204,10 @@ class FakeRuntime:
     async def nodes(self) -> tuple[NodeView, ...]:
         """See `Runtime`."""
         await self._trip()
+        for node in self.draining.keys() - {actor.node for actor in self.actors.values()}:
+            del self.draining[node], self.slots[node]  # emptied, it leaves
         return tuple(
-            NodeView(id=node, free_slots=self._free(node), is_draining=node in self.draining)
+            NodeView(id=node, free_slots=self._free(node), drains_in=self.draining.get(node))
             for node in self.slots
         )
 

@@ -20,6 +20,7 @@ __all__ = [
     "Claim",
     "Description",
     "GameNews",
+    "LeaveOrder",
     "LoadAnswer",
     "Message",
     "Outcome",
@@ -86,6 +87,12 @@ class Assignment(Message):
     engine: Literal["own", "embedded"] = "own"
 
 
+class LeaveOrder(Message):
+    """WorkerSet → EngineActor: leave your game between two moves, or when `within_s` is up."""
+
+    within_s: float
+
+
 class Progress(Message):
     """How a game stands, for people: the live table, `/games` and the dashboard."""
 
@@ -118,14 +125,14 @@ class Description(Message):
 class Outcome(Message):
     """EngineActor → WorkerSet: how my game ended for me.
 
-    `reason` is `finished` (the game is over), `replaced` (it is another actor's now) or
-    `unplayable` (Lichess does not let us play it).
+    `reason` is `finished` (the game is over), `replaced` (it is another actor's now), `handed_over`
+    (it shall be) or `unplayable` (Lichess does not let us play it).
     """
 
     name: str
     game: str | None = None
     epoch: int = 0
-    reason: Literal["finished", "replaced", "unplayable", "unused"]
+    reason: Literal["finished", "replaced", "handed_over", "unplayable", "unused"]
     status: str = ""
     result: Literal["won", "lost", "drawn", "aborted", ""] = ""
 

@@ -38,10 +38,10 @@ class Player:
         self._search: asyncio.Task[None] | None = None
         self._play = words.Play()
         self._position: Position | None = None
-        self._finish: words.Finish | None = None
+        self._finish: words.Finish | words.Leave | None = None
 
-    async def play(self) -> words.Finish:
-        """Plays to the end and returns how the game ended.
+    async def play(self) -> words.Finish | words.Leave:
+        """Plays to the end and returns how the game ended, or that it was handed over.
 
         Raises:
             Replaced: the game is another actor's now.
@@ -58,6 +58,11 @@ class Player:
         finally:
             await self._seat.chores.close()
             await self._seat.link.close()
+
+    def leave(self, within: timedelta) -> None:
+        """Hands the game over between two moves, or in mid-thought when `within` is up."""
+        self._seat.tell(words.LeaveAsked())
+        self._seat.later(within, words.LeaveAsked(at_once=True))
 
     def _take(self, item: Item) -> None:
         match item:
@@ -97,7 +102,7 @@ class Player:
                 self._sender.post_again(effect, self._play.time_left)
             case words.Resync():
                 self._stream.open_anew(self._play.time_left)
-            case words.Finish():
+            case words.Finish() | words.Leave():
                 self._finish = effect
             case _:
                 self._carry_out_rare(effect)

@@ -48,8 +48,17 @@ class Member:
     was_assigned: bool = False
     """Whether its game was given to it here, and not by a WorkerSet before."""
     is_suspect: bool = False
+    is_leaving: bool = False
+    """Whether it was told to hand its game over, and has not done so yet."""
     problem: str = ""
     progress: Progress = field(default_factory=Progress)
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """Our clock as the actor last told it; None without one."""
+        told = self.progress
+        left_ms = told.black_ms if told.color == "black" else told.white_ms
+        return None if left_ms is None else timedelta(milliseconds=left_ms)
 
 
 @dataclass(slots=True)
@@ -139,7 +148,12 @@ class Roster:
     def wanted(self) -> list[WantedGame]:
         """The games that need an actor; those that Lichess calls finished do not."""
         return [
-            WantedGame(id=game.id, urgency=game.urgency, takeovers=game.takeovers)
+            WantedGame(
+                id=game.id,
+                urgency=game.urgency,
+                takeovers=game.takeovers,
+                is_fresh=not game.epoch,
+            )
             for game in self.games.values()
             if game.finished_at is None
         ]
@@ -154,6 +168,8 @@ class Roster:
                 game=member.game,
                 epoch=member.epoch,
                 is_suspect=member.is_suspect,
+                is_leaving=member.is_leaving,
+                time_left=member.time_left,
             )
             for member in self.members.values()
         )

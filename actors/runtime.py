@@ -6,6 +6,7 @@ head is away; they run in threads of their own, never on an event loop.
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -50,6 +51,7 @@ class Handle(Protocol):
 ON_THE_HEAD = {"node:__internal_head__": 0.001}
 """A zero-CPU actor anywhere else would keep its node alive for ever."""
 GCS_PATIENCE = timedelta(seconds=5)
+NO_HURRY = timedelta(hours=1)
 
 
 class ActorGone(CrabstickError):
@@ -171,7 +173,7 @@ class RayRuntime:
             NodeView(
                 id=NodeId(node["NodeID"]),
                 free_slots=self._slots_in(free.get(node["NodeID"], {})),
-                is_draining=node["NodeID"] in draining,
+                drains_in=_until(draining.get(node["NodeID"])),
             )
             for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
             if node["Alive"] and node["Resources"].get("CPU", 0) >= self._slot.slot_cpus
@@ -224,7 +226,11 @@ class RayRuntime:
         handle = self._handle(name)
         if name not in self._met:  # a handle costs a third of a call
             message = {**message, "manager": self._manager}
-        reply = await ask(getattr(handle, method).remote(message), patience)
+        try:
+            ask_it = getattr(handle, method).remote
+        except AttributeError:
+            raise ActorFailed(f"{name} runs other code, which knows no {method!r}") from None
+        reply = await ask(ask_it(message), patience)
         self._met.add(name)
         return reply
 
@@ -258,6 +264,15 @@ class RayRuntime:
             raise ActorSilent("Ray's GCS does not answer") from None
         except (RayError, ValueError) as error:
             raise ActorFailed(_first_line(error)) from None
+
+
+def _until(deadline_ms: int | None) -> timedelta | None:
+    """The time until a moment in Unix time; 0 is Ray's word for none in sight."""
+    if deadline_ms is None:
+        return None
+    if not deadline_ms:
+        return NO_HURRY
+    return max(timedelta(milliseconds=deadline_ms - time.time() * 1000), timedelta(0))
 
 
 def _first_line(error: BaseException) -> str:

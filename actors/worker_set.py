@@ -34,11 +34,13 @@ from crabstick.rules.placement import (
     Assign,
     Capacity,
     Forfeit,
+    HandOver,
     Kill,
     NodeView,
     Observed,
     Spawn,
     plan,
+    room,
 )
 from crabstick.rules.suspicion import suspects
 from crabstick.settings import Settings
@@ -129,10 +131,8 @@ class WorkerSet:
     async def load(self, _message: Packed) -> Packed:
         """EventListener: may another challenge be accepted? Nobody knows before the adoption."""
         await self._adopted.wait()
-        ours = self._roster.count(ActorPhase.STANDBY) + self._roster.count(ActorPhase.STARTING)
-        room = ours + sum(node.free_slots for node in self._nodes if not node.is_draining)
         games = tuple(self._roster.games)
-        return LoadAnswer(games=games, room=room - len(self._roster.waiting())).pack()
+        return LoadAnswer(games=games, room=room(self._roster.wanted(), self._observed())).pack()
 
     async def owns(self, message: Packed) -> Packed:
         """EngineActor: is this game still mine? `owner` is None when we cannot know."""
@@ -207,13 +207,15 @@ class WorkerSet:
         now = self._now()
         self._suspect(now)
         self._drop_finished(now)
-        observed = Observed(
+        for action in plan(self._roster.wanted(), self._observed(), self._capacity, now):
+            self._carry_out(action, now)
+
+    def _observed(self) -> Observed:
+        return Observed(
             actors=self._roster.views(),
             nodes=self._nodes,
             last_game_start=self._roster.last_game_start,
         )
-        for action in plan(self._roster.wanted(), observed, self._capacity, now):
-            self._carry_out(action, now)
 
     def _carry_out(self, action: Action, now: timedelta) -> None:
         match action:
@@ -223,6 +225,8 @@ class WorkerSet:
                     self._crew.spawn(self._birth, node)
             case Assign(game=game, actor=actor):
                 self._crew.assign(game, actor)
+            case HandOver(actor=actor, within=within):
+                self._crew.hand_over(actor, within)
             case Kill(actor=actor):
                 self._crew.kill(actor)
             case Forfeit(game=game):

@@ -30,6 +30,8 @@ from crabstick.rules.play import (
     Event,
     Finish,
     Forget,
+    Leave,
+    LeaveAsked,
     NoShow,
     Opened,
     OpponentLeft,
@@ -66,6 +68,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         NoShow: frozenset({Phase.SYNCING}),
         Advanced: frozenset({Phase.SYNCING}),
         OpponentLeft: frozenset({Phase.SYNCING}),
+        LeaveAsked: frozenset({Phase.SYNCING, Phase.OVER}),
     },
     Phase.THINKING: {
         Advanced: _MOVED_ON,
@@ -75,6 +78,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         EchoOverdue: frozenset({Phase.THINKING}),
         NoShow: frozenset({Phase.THINKING}),
         OpponentLeft: frozenset({Phase.THINKING}),
+        LeaveAsked: frozenset({Phase.THINKING, Phase.OVER}),
     },
     Phase.POSTING: {
         Advanced: _MOVED_ON | {Phase.POSTING},
@@ -84,6 +88,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         EchoOverdue: frozenset({Phase.POSTING, Phase.SYNCING}),
         NoShow: frozenset({Phase.POSTING}),
         OpponentLeft: frozenset({Phase.POSTING}),
+        LeaveAsked: frozenset({Phase.POSTING, Phase.OVER}),
     },
     Phase.WAITING: {
         Advanced: _MOVED_ON,
@@ -93,6 +98,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         EchoOverdue: frozenset({Phase.WAITING}),
         NoShow: frozenset({Phase.WAITING}),
         OpponentLeft: frozenset({Phase.WAITING}),
+        LeaveAsked: frozenset({Phase.OVER}),
     },
     Phase.OVER: {},
 }
@@ -145,10 +151,7 @@ def _look(play: Play, state: GameState) -> Step:
     stale: tuple[Effect, ...] = ()
     if play.searching is not None and not (same_position and play.is_our_turn):
         play, stale = replace(play, searching=None), (Forget(),)
-    if not play.is_our_turn:
-        watch = (WatchNoShow(ply=play.ply),) if _may_abort(play) else ()
-        return replace(play, phase=Phase.WAITING), stale + watch
-    after, effects = _our_turn(play)
+    after, effects = _our_turn(play) if play.is_our_turn else _their_turn(play)
     return after, stale + effects
 
 
@@ -159,6 +162,13 @@ def _our_turn(play: Play) -> Step:
         return replace(play, phase=Phase.POSTING), (Post(ply=play.ply, uci=play.chosen),)
     thinking = replace(play, phase=Phase.THINKING, searching=play.ply)
     return thinking, () if play.searching == play.ply else (Think(ply=play.ply),)
+
+
+def _their_turn(play: Play) -> Step:
+    if play.is_leaving:
+        return _left(play)
+    watch = (WatchNoShow(ply=play.ply),) if _may_abort(play) else ()
+    return replace(play, phase=Phase.WAITING), watch
 
 
 def _stream_lost(play: Play, _event: StreamLost) -> Step:
@@ -225,6 +235,17 @@ def _opponent_left(play: Play, event: OpponentLeft) -> Step:
     return play, (ClaimVictory(),) if may_claim and play.phase is Phase.WAITING else ()
 
 
+def _leave_asked(play: Play, event: LeaveAsked) -> Step:
+    leaving = replace(play, is_leaving=True)
+    return _left(leaving) if event.at_once or play.phase is Phase.WAITING else (leaving, ())
+
+
+def _left(play: Play) -> Step:
+    """Whether a move on its way was taken, whoever comes sees on the stream."""
+    stale = () if play.searching is None else (Forget(),)
+    return replace(play, phase=Phase.OVER, searching=None), (*stale, Leave())
+
+
 def _may_abort(play: Play) -> bool:
     """Lichess lets a game be aborted while fewer than two plies are played, not in tournaments."""
     return play.can_abort and play.ply < ABORTABLE_PLIES
@@ -239,6 +260,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Play, Any], Step]] = {
     EchoOverdue: _echo_overdue,
     NoShow: _no_show,
     OpponentLeft: _opponent_left,
+    LeaveAsked: _leave_asked,
 }
 
 

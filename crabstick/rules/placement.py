@@ -7,7 +7,7 @@ The laws (tests/unit/rules/test_placement.py): no game is given to two actors, n
 games, a settled world needs nothing, planning twice plans the same.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -21,18 +21,22 @@ __all__ = [
     "Assign",
     "Capacity",
     "Forfeit",
+    "HandOver",
     "Kill",
     "NodeView",
     "Observed",
     "Spawn",
     "WantedGame",
     "plan",
+    "room",
 ]
 
 QUIET_AFTER_GAME_START = timedelta(seconds=2)
 """A process that starts takes a second of CPU: not while a game makes its first moves."""
 COLD_STARTS_AT_ONCE = 4
-"""More at once start no sooner: they share the cores. Only games without an actor need them."""
+"""More at once start no sooner: they share the cores. Only games that wait need them."""
+LEAVE_BEFORE_END = timedelta(seconds=2)
+"""A game that is handed over in mid-thought needs some of its node's last seconds for that."""
 
 
 class ActorPhase(Enum):
@@ -49,17 +53,23 @@ class WantedGame:
     """A game that Lichess says is running.
 
     `urgency` is the time left on our clock, less being more urgent; None without a clock or when
-    it is the opponent's turn. `takeovers` counts the actors that the game has lost.
+    it is the opponent's turn. `takeovers` counts the actors that the game has lost. `is_fresh`: it
+    has had none, and loses nothing by waiting, for the clocks start with the second move.
     """
 
     id: GameId
     urgency: timedelta | None = None
     takeovers: int = 0
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorView:
-    """One live EngineActor; `epoch` orders the actors that a game has had."""
+    """One live EngineActor; `epoch` orders the actors that a game has had.
+
+    `is_leaving`: it was told to hand its game over. `time_left` is our clock in its game, as it
+    last told; None without one.
+    """
 
     name: ActorName
     phase: ActorPhase
@@ -67,15 +77,25 @@ class ActorView:
     game: GameId | None = None
     epoch: int = 0
     is_suspect: bool = False
+    is_leaving: bool = False
+    time_left: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """One Ray node; `free_slots` is how many more EngineActors Ray would start there now."""
+    """One Ray node; `free_slots` is how many more EngineActors Ray would start there now.
+
+    `drains_in` is the time until everything on it is ended; None for a node that stays.
+    """
 
     id: NodeId
     free_slots: int
-    is_draining: bool = False
+    drains_in: timedelta | None = None
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it shall be emptied."""
+        return self.drains_in is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,38 +138,100 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """Have the actor leave its game between two moves, or in mid-thought when `within` is up.
+
+    The game has no owner then, and goes to the standby that is kept for it.
+    """
+
+    actor: ActorName
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forfeit:
     """Resign a game that has cost too many actors."""
 
     game: GameId
 
 
-Action = Spawn | Assign | Kill | Forfeit
+Action = Spawn | Assign | HandOver | Kill | Forfeit
 
 
 def plan(
     wanted: Collection[WantedGame], observed: Observed, capacity: Capacity, now: timedelta
 ) -> tuple[Action, ...]:
     """Everything that is to be done now, most urgent first."""
-    draining = {node.id for node in observed.nodes if node.is_draining}
     owners = _owners(observed.actors)
     forfeits = [game for game in wanted if game.takeovers > capacity.max_takeovers]
     kept = [game for game in wanted if game not in forfeits]
     orphans = sorted((game for game in kept if game.id not in owners), key=_by_urgency)
-    movers = [game for game in kept if game.id in owners and owners[game.id].node in draining]
-    standbys = _standbys(observed.actors, draining)
-    assigns = [
-        Assign(game=game.id, actor=actor.name)
-        for game, actor in zip([*orphans, *movers], standbys, strict=False)
-    ]
-    free = standbys[len(assigns) :]
-    waiting = len(orphans) + len(movers) - len(assigns)
+    movers = _movers(kept, owners, observed)
+    free = _standbys(observed)
+    assigns = _assigns(orphans, free, kept_free=sum(mover.is_leaving for mover in movers))
+    free = free[len(assigns) :]
+    waiting = len(orphans) - len(assigns) + max(len(movers) - len(free), 0)
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
+        *_hand_overs(movers[: len(free)], observed),
         *(Kill(actor=name) for name in _doubles(observed.actors, owners)),
-        *_refill(observed, capacity, now, waiting=waiting, free=free),
+        *_refill(observed, capacity, now, waiting=waiting, free=free[len(movers) :]),
     )
+
+
+def room(wanted: Collection[WantedGame], observed: Observed) -> int:
+    """How many more games could be played now; less than 0 when some that run have no place."""
+    owners = _owners(observed.actors)
+    starting = sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
+    slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
+    orphans = sum(game.id not in owners for game in wanted)
+    movers = len(_movers(wanted, owners, observed))
+    return len(_standbys(observed)) + starting + slots - orphans - movers
+
+
+def _assigns(
+    orphans: Sequence[WantedGame], free: Sequence[ActorView], *, kept_free: int
+) -> list[Assign]:
+    """Gives standbys to orphans; fresh games, the last, leave those that hand-overs are kept."""
+    begun = sum(not game.is_fresh for game in orphans)
+    room_for_fresh = max(len(free) - begun - kept_free, 0)
+    return [
+        Assign(game=game.id, actor=actor.name)
+        for game, actor in zip(orphans[: begun + room_for_fresh], free, strict=False)
+    ]
+
+
+def _movers(
+    games: Collection[WantedGame], owners: Mapping[GameId, ActorView], observed: Observed
+) -> list[ActorView]:
+    """Actors that leave their games: those that were told to, then those with the least time."""
+    draining = _draining(observed)
+    movers = [
+        owner
+        for owner in (owners[game.id] for game in games if game.id in owners)
+        if owner.is_leaving or owner.node in draining
+    ]
+    return sorted(movers, key=lambda actor: (not actor.is_leaving, _left(actor), actor.name))
+
+
+def _hand_overs(movers: Collection[ActorView], observed: Observed) -> list[HandOver]:
+    """Who has a standby waiting for its game is told to leave it, once."""
+    draining = _draining(observed)
+    return [
+        HandOver(actor=mover.name, within=max(left - LEAVE_BEFORE_END, timedelta(0)))
+        for mover in movers
+        if not mover.is_leaving and (left := draining.get(mover.node)) is not None
+    ]
+
+
+def _draining(observed: Observed) -> dict[NodeId | None, timedelta]:
+    """How long each of these nodes has left."""
+    return {node.id: node.drains_in for node in observed.nodes if node.drains_in is not None}
+
+
+def _left(actor: ActorView) -> timedelta:
+    return timedelta.max if actor.time_left is None else actor.time_left
 
 
 def _owners(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
@@ -172,15 +254,16 @@ def _doubles(actors: Collection[ActorView], owners: dict[GameId, ActorView]) -> 
     ]
 
 
-def _by_urgency(game: WantedGame) -> tuple[timedelta, GameId]:
-    return (timedelta.max if game.urgency is None else game.urgency, game.id)
+def _by_urgency(game: WantedGame) -> tuple[bool, timedelta, GameId]:
+    return (game.is_fresh, timedelta.max if game.urgency is None else game.urgency, game.id)
 
 
-def _standbys(actors: Sequence[ActorView], draining: Collection[NodeId]) -> list[ActorView]:
+def _standbys(observed: Observed) -> list[ActorView]:
     """Standbys that can take a game, those on the busiest node first: quiet nodes shall empty."""
-    playing = [actor.node for actor in actors if actor.phase is ActorPhase.PLAYING]
+    draining = _draining(observed)
+    playing = [actor.node for actor in observed.actors if actor.phase is ActorPhase.PLAYING]
     return sorted(
-        (a for a in actors if a.phase is ActorPhase.STANDBY and a.node not in draining),
+        (a for a in observed.actors if a.phase is ActorPhase.STANDBY and a.node not in draining),
         key=lambda actor: (-playing.count(actor.node), actor.name),
     )
 
@@ -195,10 +278,7 @@ def _refill(
 ) -> tuple[Action, ...]:
     """New actors for games that wait, else one standby at a time; surplus standbys end."""
     starting = sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
-    if waiting:
-        missing = min(waiting - starting, COLD_STARTS_AT_ONCE - starting)
-        return tuple(Spawn(node=node) for node in _places(observed, missing))
-    draining = {node.id for node in observed.nodes if node.is_draining}
+    draining = _draining(observed)
     stranded = [
         actor.name
         for actor in observed.actors
@@ -206,20 +286,28 @@ def _refill(
     ]
     surplus = [actor.name for actor in free[capacity.standby :]] if not starting else []
     kills = tuple(Kill(actor=name) for name in [*stranded, *surplus])
+    if waiting:
+        return (*kills, *_cold_starts(observed, waiting - starting, starting))
     lately = observed.last_game_start
     is_quiet = lately is None or now - lately >= QUIET_AFTER_GAME_START
-    if len(free) + starting >= capacity.standby or starting or not is_quiet:
+    if len(free) >= capacity.standby or starting or not is_quiet:
         return kills
-    return (*kills, *(Spawn(node=node) for node in _places(observed, 1)))
+    return (*kills, Spawn(node=next(iter(_places(observed)), None)))
 
 
-def _places(observed: Observed, count: int) -> list[NodeId | None]:
-    """Where `count` new actors go: the busiest nodes with room now; then Ray (or a new node)."""
+def _cold_starts(observed: Observed, missing: int, starting: int) -> list[Spawn]:
+    """Actors for games that wait: a few where there is room, and a call for nodes for the rest."""
+    places = _places(observed)
+    at_once = max(min(missing, COLD_STARTS_AT_ONCE - starting), 0)
+    beyond = max(missing - len(places), 0)
+    return [*(Spawn(node=node) for node in places[:at_once]), *[Spawn(node=None)] * beyond]
+
+
+def _places(observed: Observed) -> list[NodeId]:
+    """Where actors fit now, a node for each: the busiest first."""
     load = [actor.node for actor in observed.actors]
     nodes = sorted(
         (node for node in observed.nodes if not node.is_draining),
         key=lambda node: (-load.count(node.id), node.id),
     )
-    places: list[NodeId | None] = [node.id for node in nodes for _ in range(node.free_slots)]
-    places += [None] * count
-    return places[: max(count, 0)]
+    return [node.id for node in nodes for _ in range(node.free_slots)]

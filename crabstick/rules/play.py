@@ -24,6 +24,8 @@ __all__ = [
     "Event",
     "Finish",
     "Forget",
+    "Leave",
+    "LeaveAsked",
     "NoShow",
     "Opened",
     "OpponentLeft",
@@ -55,7 +57,8 @@ class Play:
     """The state of one game.
 
     `searching` is the ply that the engine works on, `chosen` our move for `ply`; both outlive a
-    lost stream, so that a reconnect throws no thinking away.
+    lost stream, so that a reconnect throws no thinking away. `is_leaving`: the game is handed over
+    as soon as no thinking is lost by it.
     """
 
     phase: Phase = Phase.SYNCING
@@ -67,6 +70,7 @@ class Play:
     chosen: str | None = None
     attempts: int = 0
     refusals: int = 0
+    is_leaving: bool = False
 
     @property
     def ply(self) -> int:
@@ -147,7 +151,24 @@ class OpponentLeft:
     line: OpponentGone
 
 
-Event = Opened | Advanced | StreamLost | Chosen | Answered | EchoOverdue | NoShow | OpponentLeft
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveAsked:
+    """Somebody else shall play on: as soon as it is not our turn, or `at_once`."""
+
+    at_once: bool = False
+
+
+Event = (
+    Opened
+    | Advanced
+    | StreamLost
+    | Chosen
+    | Answered
+    | EchoOverdue
+    | NoShow
+    | OpponentLeft
+    | LeaveAsked
+)
 
 # Effects: what the player shall do.
 
@@ -224,5 +245,10 @@ class Finish:
     winner: chess.Color | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The game is somebody else's from here on; nothing more is sent."""
+
+
 RareEffect = WatchEcho | WatchNoShow | Abort | ClaimVictory
-Effect = Think | Forget | Post | PostAgain | Resync | Finish | RareEffect
+Effect = Think | Forget | Post | PostAgain | Resync | Finish | Leave | RareEffect

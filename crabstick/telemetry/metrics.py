@@ -83,6 +83,11 @@ _TABLE = (
         help="Games that another actor took over.",
     ),
     Metric(
+        name="crabstick_handovers_total",
+        kind="counter",
+        help="Games that left a draining node between two moves.",
+    ),
+    Metric(
         name="crabstick_stream_reconnects_total",
         kind="counter",
         help="Streams of Lichess that ended early and were opened anew.",

@@ -17,6 +17,8 @@ __all__ = [
     "GAME_ASSIGNED",
     "GAME_FINISHED",
     "GAME_FORFEITED",
+    "GAME_HANDED_OVER",
+    "GAME_LEAVING",
     "GAME_RESIGNED",
     "GAME_STARTED",
     "GAME_TAKEN_OVER",
@@ -46,6 +48,8 @@ GAME_ABORTING: Final = "game.abort_sent"
 GAME_ASSIGNED: Final = "game.assigned"
 GAME_FINISHED: Final = "game.finished"
 GAME_FORFEITED: Final = "game.forfeited"
+GAME_HANDED_OVER: Final = "game.handed_over"
+GAME_LEAVING: Final = "game.leaving"
 GAME_RESIGNED: Final = "game.resigned"
 GAME_STARTED: Final = "game.started"
 GAME_TAKEN_OVER: Final = "game.taken_over"

@@ -15,7 +15,7 @@ from crabstick.lichess.fake import FakeGame, FakeMatch
 from crabstick.lichess.port import POST_LIMIT
 from crabstick.rules.clock import EngineLimits
 from crabstick.rules.model import GameLine, PostOutcome
-from crabstick.rules.play import Finish
+from crabstick.rules.play import Finish, Leave
 from engine.fake import ScriptedEngine
 from engine.scripted import Step
 from engine.spec import SearchRequest, SearchResult
@@ -100,7 +100,7 @@ class Table:
         )
         lease = Lease(self._ask, virtual_loop().time)
         self.player = Player(self.link, engine, lease, terms, self.scorebook)
-        self.task: asyncio.Task[Finish] | None = None
+        self.task: asyncio.Task[Finish | Leave] | None = None
 
     async def _ask(self) -> bool | None:
         self.asked_s.append(virtual_loop().time())
@@ -111,6 +111,12 @@ class Table:
 
     async def finish(self) -> Finish:
         """How the game ended for our player."""
+        end = await self.end()
+        assert isinstance(end, Finish)
+        return end
+
+    async def end(self) -> Finish | Leave:
+        """How our player ended its part in the game."""
         if self.task is None:
             self.sit_down()
         assert self.task is not None

@@ -8,7 +8,15 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors.engine_actor import EngineActor
-from actors.messages import Assignment, Claim, Description, Outcome, Packed, Report
+from actors.messages import (
+    Assignment,
+    Claim,
+    Description,
+    LeaveOrder,
+    Outcome,
+    Packed,
+    Report,
+)
 from crabstick.errors import ConfigError
 from crabstick.lichess.fake import FakeGames, FakeMatch
 from crabstick.rules.model import GameId
@@ -63,6 +71,9 @@ class Workshop:
     async def assign(self, game: str = GAME, **changes: Any) -> Packed:
         message = Assignment(game=game, epoch=3, **changes).pack()
         return await self.actor.assign({**message, "manager": self.handle})
+
+    async def leave(self, within_s: float) -> None:
+        await self.actor.leave(LeaveOrder(within_s=within_s).pack())
 
     async def outcome(self) -> Outcome:
         async with asyncio.timeout(600):
@@ -286,3 +297,42 @@ async def test_a_standby_has_nothing_to_give_up() -> None:
     shop = Workshop()
     await shop.describe()
     assert await shop.actor.give_up({}) == {"v": 1, "gave_up": False}
+
+
+async def test_a_game_that_it_is_told_to_leave_is_handed_over(ended: list[str]) -> None:
+    shop = Workshop()
+    await shop.assign()
+    await shop.moved()
+    await shop.leave(100)
+    outcome = await shop.outcome()
+    assert (outcome.reason, outcome.game, outcome.result) == ("handed_over", GAME, "")
+    await asyncio.sleep(4)
+    assert ended == ["ended"]
+
+
+async def test_the_move_that_it_thinks_about_is_played_first() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    await shop.assign()
+    await asyncio.sleep(1)
+    await shop.leave(100)
+    assert (await shop.outcome()).reason == "handed_over"
+    assert len(shop.match.board.move_stack) == 1
+
+
+async def test_an_order_to_leave_may_come_with_the_game_itself() -> None:
+    shop = Workshop()
+    await shop.describe()
+    await shop.assign(engine="embedded")
+    await shop.leave(100)
+    assert (await shop.outcome()).reason == "handed_over"
+
+
+async def test_of_two_orders_to_leave_the_one_that_ends_first_holds() -> None:
+    shop = Workshop(ScriptedEngine([seconds(50)]))
+    await shop.assign()
+    await asyncio.sleep(1)
+    for within_s in (100, 3, 40):
+        await shop.leave(within_s)
+    began_s = asyncio.get_running_loop().time()
+    assert (await shop.outcome()).reason == "handed_over"
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(3, abs=0.1)

@@ -3,10 +3,11 @@
 import chess
 import pytest
 
-from crabstick.rules.play import Finish
+from crabstick.rules.play import Finish, Leave
 from engine.errors import EngineDied
+from engine.fake import ScriptedEngine
 from tests.builders import seconds
-from tests.unit.actors.tables import a_table
+from tests.unit.actors.tables import Table, a_table
 from tests.unit.virtual_time import virtual_loop
 
 E4, D4 = chess.Move.from_uci("e2e4"), chess.Move.from_uci("d2d4")
@@ -88,3 +89,57 @@ async def test_the_last_line_of_a_game_stops_the_search() -> None:
     table.match.finish("outoftime", chess.BLACK)
     await table.finish()
     assert virtual_loop().time() - began_s < 1
+
+
+# Handing the game over.
+
+
+async def test_on_the_opponents_time_a_game_is_left_at_once() -> None:
+    table = a_table(E4)
+    await table.until_sent()
+    await table.at_rest(1)
+    asked_s = virtual_loop().time()
+    table.player.leave(seconds(100))
+    assert await table.end() == Leave()
+    assert virtual_loop().time() - asked_s < 0.1
+    assert table.link.is_closed
+
+
+async def test_a_search_is_finished_and_its_move_is_sent_before_the_game_is_left() -> None:
+    table = a_table(seconds(5))
+    await table.at_rest(1)
+    table.player.leave(seconds(100))
+    assert await table.end() == Leave()
+    assert [on_time for _, on_time in table.link.sent] == [True]
+    assert len(table.match.board.move_stack) == 1
+
+
+async def test_a_search_that_takes_too_long_is_given_up_at_the_deadline() -> None:
+    table = a_table(seconds(50))
+    await table.at_rest(1)
+    asked_s = virtual_loop().time()
+    table.player.leave(seconds(10))
+    assert await table.end() == Leave()
+    assert virtual_loop().time() - asked_s == pytest.approx(10, abs=0.1)
+    assert table.link.sent == []
+    assert table.player._seat.chores.are_done
+
+
+async def test_whoever_comes_next_goes_on_from_the_stream() -> None:
+    before = a_table(E4)
+    await before.until_sent()
+    before.player.leave(seconds(100))
+    await before.end()
+    heir = Table(before.match, ScriptedEngine([D4]), [True])
+    before.match.opponent_plays("e7e5")
+    await heir.until_sent()
+    assert heir.link.sent == [("d2d4", True)]
+    await heir.leave()
+
+
+async def test_a_game_that_ends_first_is_finished_not_left() -> None:
+    table = a_table(seconds(50))
+    await table.at_rest(1)
+    table.player.leave(seconds(100))
+    table.match.finish("resign", chess.WHITE)
+    assert await table.finish() == Finish(status="resign", winner=chess.WHITE)

@@ -1,5 +1,6 @@
 """Who owns which game, whatever is heard in whatever order."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -54,7 +55,33 @@ def test_news_are_kept_and_emptier_news_erase_nothing() -> None:
 def test_a_game_with_little_time_is_urgent() -> None:
     roster = a_roster()
     roster.hear_of(GameNews(game=GAME, left_ms=9000))
-    assert roster.wanted() == [WantedGame(id=GAME, urgency=seconds(9))]
+    assert roster.wanted() == [WantedGame(id=GAME, urgency=seconds(9), is_fresh=True)]
+
+
+def test_a_game_is_fresh_until_it_has_had_an_actor() -> None:
+    roster = a_roster(GAME)
+    with_standby(roster)
+    assert [game.is_fresh for game in roster.wanted()] == [True]
+    roster.assign(GAME, A, NOW)
+    del roster.members[A]
+    assert [game.is_fresh for game in roster.wanted()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("progress", "left"),
+    [
+        (Progress(color="white", white_ms=9000, black_ms=1000), seconds(9)),
+        (Progress(color="black", white_ms=9000, black_ms=1000), seconds(1)),
+        (Progress(color="white"), None),
+        (Progress(), None),
+    ],
+)
+def test_the_plan_sees_our_clock_as_the_actor_tells_it(
+    progress: Progress, left: timedelta | None
+) -> None:
+    roster = a_roster()
+    roster.hear_from(roster.enter(A, NOW), a_description(progress=progress), NOW)
+    assert [view.time_left for view in roster.views()] == [left]
 
 
 def test_old_news_do_not_bring_a_finished_game_back() -> None:

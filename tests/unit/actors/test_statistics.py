@@ -56,7 +56,7 @@ def test_each_game_shows_its_actor_and_how_it_stands() -> None:
 def test_the_gauges_count_games_actors_and_nodes() -> None:
     nodes = (
         NodeView(id=NodeId("n1"), free_slots=1),
-        NodeView(id=NodeId("n2"), free_slots=0, is_draining=True),
+        NodeView(id=NodeId("n2"), free_slots=0, drains_in=seconds(60)),
     )
     values = a_picture(a_roster(), *nodes)["ledger"]["values"]
     assert values["crabstick_games"] == {"playing": 1, "waiting": 1}

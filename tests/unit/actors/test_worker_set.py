@@ -9,7 +9,7 @@ import chess
 import pytest
 
 from actors.fake_runtime import FakeActor, FakeRuntime
-from actors.messages import Assignment, Claim, GameNews, LoadAnswer, Report
+from actors.messages import Assignment, Claim, GameNews, LeaveOrder, LoadAnswer, Report
 from actors.worker_set import WorkerSet
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
@@ -74,6 +74,11 @@ class House:
             lambda: [a for a in self.runtime.playing(game) if a is not of], within_s
         )
         return others[-1]
+
+    def drain(self, actor: FakeActor, within_s: float = 100) -> None:
+        """The node of this actor shall be emptied."""
+        assert actor.node is not None
+        self.runtime.draining[actor.node] = seconds(within_s)
 
     async def owns(self, actor: FakeActor, epoch: int, game: str = GAME) -> object:
         claim = Claim(game=game, actor=actor.name, epoch=epoch).pack()
@@ -347,14 +352,105 @@ async def test_when_the_node_has_a_token_the_waiting_game_is_played() -> None:
 async def test_a_draining_node_hands_its_games_over_without_a_takeover() -> None:
     house = House(FakeRuntime(n1=2, n2=2))
     actor = await house.playing()
+    house.drain(actor)
+    await until(lambda: actor.orders)
+    assert house.runtime.playing(GAME) == [actor]
+    actor.end_game("handed_over")
+    heir = await house.successor(actor, within_s=0.1)
+    assert heir.assignment == Assignment(game=GAME, epoch=2)
+    assert heir.node != actor.node
+    assert await house.value("crabstick_handovers_total") == 1
+    assert await house.value("crabstick_takeovers_total") == 0
+
+
+async def test_the_emptied_node_leaves_at_once() -> None:
+    house = House(FakeRuntime(n1=2, n2=2))
+    actor = await house.playing()
+    house.drain(actor)
+    await until(lambda: actor.orders)
+    actor.end_game("handed_over")
+    await until(lambda: actor.node not in house.runtime.slots, within_s=2)
+
+
+async def test_an_actor_is_told_when_its_node_ends() -> None:
+    house = House()
+    actor = await house.playing()
+    house.drain(actor, within_s=30)
+    await until(lambda: actor.orders)
+    await asyncio.sleep(10)
+    assert actor.orders == [LeaveOrder(within_s=28)]
+
+
+async def test_with_nowhere_to_go_a_game_stays_and_a_node_is_asked_for() -> None:
+    house = House(FakeRuntime(n1=1), standby=0)
+    await house.starts()
+    actor = await house.player()
+    house.drain(actor)
+    await until(lambda: len(house.runtime.spawned) == 2, within_s=2)
+    await asyncio.sleep(20)
+    assert (actor.orders, house.runtime.playing(GAME)) == ([], [actor])
+    house.runtime.grow("n2", 1)
+    await until(lambda: actor.orders)
+
+
+async def test_an_order_to_leave_that_got_lost_is_given_again() -> None:
+    house = House()
+    actor = await house.playing()
     await house.standbys(1)
-    assert actor.node is not None
-    house.runtime.draining.add(actor.node)
+    actor.hang()
+    house.drain(actor)
+    await asyncio.sleep(2)
+    actor.wake()
+    await until(lambda: actor.orders)
+    actor.end_game("handed_over")
     heir = await house.successor(actor)
-    assert (heir.node, heir.assignment) == (
-        NodeId("n2" if actor.node == "n1" else "n1"),
-        Assignment(game=GAME, epoch=2),
-    )
+    assert heir.assignment == Assignment(game=GAME, epoch=2)
+
+
+async def test_an_actor_of_older_code_stays_to_the_end_and_a_standby_waits_for_its_game() -> None:
+    house = House(FakeRuntime(n1=4, n2=1))
+    actor = await house.playing()
+    actor.methods.discard("leave")
+    house.drain(actor)
+    await asyncio.sleep(20)
+    assert house.runtime.playing(GAME) == [actor]
+    assert house.phases().count("standby") == 1
+    assert actor.node is not None
+    house.runtime.lose(actor.node)
+    await house.successor(actor, within_s=0.1)
+
+
+async def test_a_game_that_is_left_while_the_worker_set_is_away_finds_an_actor() -> None:
+    house = House()
+    actor = await house.playing()
+    house.drain(actor)
+    await until(lambda: actor.orders)
+    house.crash()
+    actor.end_game("handed_over")
+    house.begin()
+    await house.starts()
+    await house.successor(actor)
+
+
+async def test_a_game_is_told_to_leave_anew_by_a_new_worker_set() -> None:
+    house = House()
+    actor = await house.playing()
+    house.drain(actor)
+    await until(lambda: actor.orders)
+    house.crash()
+    house.begin()
+    await house.starts()
+    await until(lambda: len(actor.orders) == 2)
+
+
+async def test_while_games_are_handed_over_no_challenge_is_promised_their_standbys() -> None:
+    house = House(FakeRuntime(n1=4, n2=1), standby=0)
+    await house.starts()
+    actor = await house.player()
+    house.drain(actor)
+    await until(lambda: actor.orders)
+    await asyncio.sleep(2)
+    assert (house.phases().count("standby"), (await house.load()).room) == (1, 0)
 
 
 async def test_a_cluster_without_room_asks_for_a_node_and_plays_when_it_comes() -> None:
@@ -530,7 +626,7 @@ async def test_the_load_tells_games_and_room() -> None:
 
 async def test_a_draining_node_has_no_room() -> None:
     house = House(FakeRuntime(n1=3, n2=2), standby=0)
-    house.runtime.draining.add(NodeId("n1"))
+    house.runtime.draining[NodeId("n1")] = seconds(100)
     await asyncio.sleep(2)
     assert (await house.load()).room == 2
 

@@ -31,6 +31,8 @@ from crabstick.rules.play import (
     Event,
     Finish,
     Forget,
+    Leave,
+    LeaveAsked,
     NoShow,
     Opened,
     OpponentLeft,
@@ -254,6 +256,66 @@ def test_an_opponent_who_left_is_no_news_before_the_game_is_known() -> None:
     assert told(gone) == (Play(), ())
 
 
+# Handing the game over.
+
+
+def test_on_the_opponents_time_a_game_is_left_at_once() -> None:
+    play, effects = told(opened("e2e4"), LeaveAsked())
+    assert (play.phase, effects) == (Phase.OVER, (Leave(),))
+
+
+def test_who_thinks_posts_the_move_first_and_leaves_when_the_stream_shows_it() -> None:
+    asked = (opened(), LeaveAsked())
+    play, effects = told(*asked)
+    assert (play.phase, play.searching, effects) == (Phase.THINKING, 0, ())
+    posting, effects = told(*asked, Chosen(ply=0, uci="e2e4"))
+    assert (posting.phase, effects) == (Phase.POSTING, (Post(ply=0, uci="e2e4"),))
+    shown, effects = told(Advanced(state=a_state("e2e4")), start=posting)
+    assert (shown.phase, effects) == (Phase.OVER, (Leave(),))
+
+
+def test_a_move_on_its_way_is_seen_through() -> None:
+    story = (*OUR_FIRST, LeaveAsked(), Answered(ply=0, outcome=Unanswered(why="reset")))
+    assert told(*story)[1] == (PostAgain(ply=0, uci="e2e4", attempt=0),)
+
+
+def test_without_a_stream_one_looks_first_whose_turn_it_is() -> None:
+    asked = (opened("e2e4 e7e5"), StreamLost(), LeaveAsked())
+    assert told(*asked)[0].phase is Phase.SYNCING
+    assert told(*asked, opened("e2e4 e7e5"))[0].phase is Phase.THINKING
+    assert told(*asked, opened("e2e4 e7e5 g1f3"))[1] == (Forget(), Leave())
+
+
+def test_a_game_that_ends_first_is_finished_not_left() -> None:
+    resigned = Advanced(state=a_state(status="resign", winner=chess.WHITE))
+    finish = Finish(status="resign", winner=chess.WHITE)
+    assert told(opened(), LeaveAsked(), resigned)[1] == (Forget(), finish)
+
+
+@pytest.mark.parametrize(
+    ("story", "effects"),
+    [
+        ((), (Leave(),)),
+        ((opened(), StreamLost()), (Forget(), Leave())),
+        ((opened(),), (Forget(), Leave())),
+        (OUR_FIRST, (Leave(),)),
+        ((opened("e2e4"),), (Leave(),)),
+        ((opened(), LeaveAsked()), (Forget(), Leave())),
+    ],
+    ids=["unopened", "syncing", "thinking", "posting", "waiting", "leaving"],
+)
+def test_at_the_deadline_a_game_is_left_whatever_happens_in_it(
+    story: tuple[Event, ...], effects: tuple[Effect, ...]
+) -> None:
+    play, last = told(*story, LeaveAsked(at_once=True))
+    assert (play.phase, play.searching, last) == (Phase.OVER, None, effects)
+
+
+def test_being_asked_again_changes_nothing() -> None:
+    once, _ = told(opened(), LeaveAsked())
+    assert told(LeaveAsked(), start=once) == (once, ())
+
+
 def test_the_diagram_in_the_docs_is_made_from_the_table() -> None:
     assert diagram() in DOCS.read_text(encoding="utf-8")
 
@@ -284,6 +346,7 @@ def late_events(play: Play) -> dict[type[Event], st.SearchStrategy[Event]]:
         NoShow: st.builds(NoShow, ply=plies),
         OpponentLeft: st.just(gone),
         StreamLost: st.just(StreamLost()),
+        LeaveAsked: st.builds(LeaveAsked, at_once=st.sampled_from([False] * 4 + [True])),
     }
 
 
@@ -352,3 +415,24 @@ def test_no_search_starts_while_another_runs(
             elif isinstance(effect, Think):
                 assert running is None
                 running = effect.ply
+
+
+@given(stories())
+def test_a_game_is_left_for_good_and_as_the_last_thing(story: Story) -> None:
+    for _, _, after, effects in story:
+        if Leave() in effects:
+            assert (effects[-1], after.phase) == (Leave(), Phase.OVER)
+            assert set(map(type, effects)) <= {Forget, Leave}
+
+
+@given(stories())
+def test_only_a_deadline_throws_thinking_away(story: Story) -> None:
+    for _, event, after, effects in story:
+        if Leave() in effects and event != LeaveAsked(at_once=True):
+            assert not after.is_our_turn
+
+
+@given(stories())
+def test_who_was_asked_to_leave_never_waits_for_the_opponent(story: Story) -> None:
+    for _, _, after, _ in story:
+        assert not (after.is_leaving and after.phase is Phase.WAITING)

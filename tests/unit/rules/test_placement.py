@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,19 +16,24 @@ from crabstick.rules.placement import (
     Assign,
     Capacity,
     Forfeit,
+    HandOver,
     Kill,
     NodeView,
     Observed,
     Spawn,
     WantedGame,
     plan,
+    room,
 )
 from tests.builders import seconds
 
 NOW = seconds(1000)
 ONE = Capacity(standby=1, max_takeovers=5)
+NONE = Capacity(standby=0, max_takeovers=5)
 NODE = NodeId("n1")
 ROOMY = (NodeView(id=NODE, free_slots=9),)
+DRAINING = NodeView(id=NODE, free_slots=0, drains_in=seconds(100))
+FULL = NodeView(id=NodeId("n2"), free_slots=0)
 
 
 def a_game(name: str, **changes: object) -> WantedGame:
@@ -84,23 +90,134 @@ def test_a_standby_on_the_busiest_node_is_taken() -> None:
 
 
 def test_a_standby_on_a_draining_node_takes_nothing_and_goes() -> None:
-    nodes = (
-        NodeView(id=NODE, free_slots=1, is_draining=True),
-        NodeView(id=NodeId("n2"), free_slots=1),
-    )
+    nodes = (DRAINING, NodeView(id=NodeId("n2"), free_slots=1))
     actions = plan([], seen(a_standby("a"), nodes=nodes), ONE, NOW)
     assert actions == (Kill(actor=ActorName("a")), Spawn(node=NodeId("n2")))
 
 
-def test_a_game_on_a_draining_node_moves_to_a_standby_elsewhere() -> None:
-    nodes = (
-        NodeView(id=NODE, free_slots=0, is_draining=True),
-        NodeView(id=NodeId("n2"), free_slots=0),
+def test_a_standby_on_a_draining_node_goes_also_while_games_wait() -> None:
+    observed = seen(a_standby("a"), a_starting("b"), nodes=(DRAINING, FULL))
+    assert plan([a_game("g")], observed, ONE, NOW) == (Kill(actor=ActorName("a")),)
+
+
+# Hand-overs.
+
+
+def on_a_draining_node(*actors: ActorView, left_s: float = 100, games: int = 1) -> Observed:
+    """Games `g0` ... on a node that drains, and these actors elsewhere."""
+    players = [a_player(f"p{number}", f"g{number}") for number in range(games)]
+    return seen(*players, *actors, nodes=(replace(DRAINING, drains_in=seconds(left_s)), FULL))
+
+
+def leaving(observed: Observed, *names: str) -> Observed:
+    actors = tuple(replace(a, is_leaving=a.name in names) for a in observed.actors)
+    return replace(observed, actors=actors)
+
+
+def hand_over(actor: str, within_s: float = 98) -> HandOver:
+    return HandOver(actor=ActorName(actor), within=seconds(within_s))
+
+
+def test_an_actor_on_a_draining_node_is_told_to_hand_its_game_over() -> None:
+    observed = on_a_draining_node(a_standby("s", "n2"))
+    assert plan([a_game("g0")], observed, ONE, NOW)[0] == hand_over("p0")
+
+
+def test_it_is_told_once_and_the_standby_stays_for_its_game() -> None:
+    observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
+    assert plan([a_game("g0")], observed, NONE, NOW) == ()
+
+
+def test_the_game_that_was_left_goes_to_that_standby() -> None:
+    observed = seen(a_standby("s", "n2"), nodes=(DRAINING, FULL))
+    assert plan([a_game("g0")], observed, NONE, NOW) == (
+        Assign(game=GameId("g0"), actor=ActorName("s")),
     )
-    observed = seen(a_player("a", "g"), a_standby("b", "n2"), nodes=nodes)
-    assert plan([a_game("g")], observed, ONE, NOW)[0] == Assign(
-        game=GameId("g"), actor=ActorName("b")
+
+
+@pytest.mark.parametrize(("left_s", "within_s"), [(30, 28), (2, 0), (1, 0), (0, 0)])
+def test_some_of_the_nodes_last_seconds_are_kept_for_leaving(left_s: int, within_s: int) -> None:
+    observed = on_a_draining_node(a_standby("s", "n2"), left_s=left_s)
+    assert plan([a_game("g0")], observed, ONE, NOW)[0] == hand_over("p0", within_s)
+
+
+def test_without_a_standby_elsewhere_a_game_stays_and_an_actor_is_asked_for() -> None:
+    assert plan([a_game("g0")], on_a_draining_node(), ONE, NOW) == (Spawn(node=None),)
+
+
+def test_nodes_are_asked_for_all_games_at_once() -> None:
+    games = [a_game(f"g{number}") for number in range(9)]
+    assert plan(games, on_a_draining_node(games=9), ONE, NOW) == (Spawn(node=None),) * 9
+    pending = [a_starting(f"s{number}") for number in range(9)]
+    assert plan(games, on_a_draining_node(*pending, games=9), ONE, NOW) == ()
+
+
+def test_where_there_is_room_not_all_actors_start_at_once() -> None:
+    games = [a_game(f"g{number}") for number in range(9)]
+    n2 = NodeView(id=NodeId("n2"), free_slots=6)
+    observed = replace(on_a_draining_node(games=9), nodes=(DRAINING, n2))
+    spawns = plan(games, observed, ONE, NOW)
+    assert spawns == (*[Spawn(node=n2.id)] * 4, *[Spawn(node=None)] * 3)
+
+
+def test_the_game_with_the_least_time_is_handed_over_first() -> None:
+    observed = seen(
+        a_player("calm", "g1", time_left=seconds(90)),
+        a_player("clockless", "g2"),
+        a_player("urgent", "g3", time_left=seconds(9)),
+        a_standby("s", "n2"),
+        nodes=(DRAINING, FULL),
     )
+    games = [a_game("g1"), a_game("g2"), a_game("g3")]
+    assert plan(games, observed, ONE, NOW)[0] == hand_over("urgent")
+
+
+def test_a_standby_that_is_kept_counts_for_no_other_hand_over() -> None:
+    observed = leaving(on_a_draining_node(a_standby("s", "n2"), games=2), "p0")
+    assert plan([a_game("g0"), a_game("g1")], observed, ONE, NOW) == (Spawn(node=None),)
+
+
+def test_a_new_game_does_not_take_a_standby_that_is_kept() -> None:
+    observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
+    fresh = a_game("new", is_fresh=True)
+    assert plan([fresh, a_game("g0")], observed, ONE, NOW) == (Spawn(node=None),)
+
+
+def test_a_game_that_lost_its_actor_takes_it_and_another_is_asked_for() -> None:
+    observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
+    games = [a_game("g0"), a_game("lost")]
+    assert plan(games, observed, ONE, NOW) == (
+        Assign(game=GameId("lost"), actor=ActorName("s")),
+        Spawn(node=None),
+    )
+
+
+def test_a_game_that_was_left_goes_before_a_new_one() -> None:
+    games = [a_game("new", is_fresh=True, urgency=seconds(1)), a_game("left")]
+    actions = plan(games, seen(a_standby("s")), ONE, NOW)
+    assert actions[0] == Assign(game=GameId("left"), actor=ActorName("s"))
+
+
+def test_an_actor_whose_node_vanished_while_it_leaves_keeps_its_standby() -> None:
+    observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
+    gone = replace(observed, nodes=(FULL,))
+    assert plan([a_game("g0")], gone, NONE, NOW) == ()
+
+
+def test_the_room_is_what_nobody_needs_yet() -> None:
+    roomy = NodeView(id=NodeId("n2"), free_slots=3)
+    observed = seen(a_standby("s", "n2"), a_starting("t"), nodes=(roomy,))
+    assert room([], observed) == 5
+    assert room([a_game("waits")], observed) == 4
+
+
+def test_games_that_shall_move_take_room_and_a_draining_node_has_none() -> None:
+    stranded, kept = a_standby("a"), a_standby("b", "n2")
+    observed = on_a_draining_node(stranded, kept, games=3)
+    games = [a_game(f"g{number}") for number in range(3)]
+    nodes = (replace(DRAINING, free_slots=5), NodeView(id=NodeId("n2"), free_slots=4))
+    assert room(games, replace(observed, nodes=nodes)) == 1 + 4 - 3
+    assert room(games, observed) == 1 - 3
 
 
 def test_a_suspects_game_goes_to_a_standby() -> None:
@@ -148,6 +265,7 @@ def test_a_game_that_cost_too_many_actors_is_forfeited() -> None:
 
 node_ids = st.sampled_from(["n1", "n2", "n3"]).map(NodeId)
 game_ids = st.sampled_from([f"g{number}" for number in range(8)]).map(GameId)
+left = st.timedeltas(seconds(0), seconds(600))
 
 
 @st.composite
@@ -157,8 +275,9 @@ def worlds(draw: st.DrawFn) -> tuple[list[WantedGame], Observed, Capacity]:
             st.builds(
                 WantedGame,
                 id=game_ids,
-                urgency=st.none() | st.timedeltas(seconds(0), seconds(600)),
+                urgency=st.none() | left,
                 takeovers=st.integers(0, 7),
+                is_fresh=st.booleans(),
             ),
             unique_by=lambda game: game.id,
         )
@@ -176,12 +295,14 @@ def worlds(draw: st.DrawFn) -> tuple[list[WantedGame], Observed, Capacity]:
                 game=draw(game_ids) if plays else None,
                 epoch=draw(st.integers(1, 5)) if plays else 0,
                 is_suspect=draw(st.booleans()) if plays else False,
+                is_leaving=draw(st.booleans()) if plays else False,
+                time_left=draw(st.none() | left) if plays else None,
             )
         )
     nodes = draw(
         st.lists(
             st.builds(
-                NodeView, id=node_ids, free_slots=st.integers(0, 4), is_draining=st.booleans()
+                NodeView, id=node_ids, free_slots=st.integers(0, 4), drains_in=st.none() | left
             ),
             unique_by=lambda node: node.id,
         )
@@ -247,46 +368,113 @@ def test_the_order_in_which_things_are_told_does_not_matter(
 
 
 @given(worlds())
+def test_nobody_leaves_a_game_without_a_standby_that_is_kept_for_it(
+    world: tuple[list[WantedGame], Observed, Capacity],
+) -> None:
+    games, observed, _ = world
+    actions = plan(*world, NOW)
+    told = {action.actor for action in actions if isinstance(action, HandOver)}
+    gone = {action.actor for action in actions if isinstance(action, Assign | Kill)}
+    kept = [actor for actor in usable_standbys(observed) if actor.name not in gone]
+    assert not told or len(told) + leaving_owners(games, observed) <= len(kept)
+
+
+@given(worlds())
+def test_a_new_game_takes_no_standby_that_is_kept(
+    world: tuple[list[WantedGame], Observed, Capacity],
+) -> None:
+    games, observed, capacity = world
+    games = [game for game in games if game.takeovers <= capacity.max_takeovers]
+    given_out = assigns(plan(games, observed, capacity, NOW))
+    fresh = {game.id for game in games if game.is_fresh}
+    free = len(usable_standbys(observed)) - len(given_out)
+    if any(action.game in fresh for action in given_out):
+        assert leaving_owners(games, observed) <= free
+
+
+@given(worlds())
+def test_only_owners_on_draining_nodes_are_told_to_leave_and_only_once(
+    world: tuple[list[WantedGame], Observed, Capacity],
+) -> None:
+    draining = {node.id for node in world[1].nodes if node.is_draining}
+    actors = {actor.name: actor for actor in world[1].actors}
+    for action in plan(*world, NOW):
+        if isinstance(action, HandOver):
+            actor = actors[action.actor]
+            assert (actor.phase, actor.is_leaving) == (ActorPhase.PLAYING, False)
+            assert actor.node in draining
+
+
+def usable_standbys(observed: Observed) -> list[ActorView]:
+    draining = {node.id for node in observed.nodes if node.is_draining}
+    standbys = [actor for actor in observed.actors if actor.phase is ActorPhase.STANDBY]
+    return [actor for actor in standbys if actor.node not in draining]
+
+
+def leaving_owners(games: list[WantedGame], observed: Observed) -> int:
+    latest: dict[GameId | None, ActorView] = {}
+    for actor in sorted(observed.actors, key=lambda actor: (actor.epoch, actor.name)):
+        if actor.phase is ActorPhase.PLAYING:
+            latest[actor.game] = actor
+    owners = [latest[game.id] for game in games if game.id in latest]
+    return sum(owner.is_leaving and not owner.is_suspect for owner in owners)
+
+
+@given(worlds())
 def test_the_plan_settles(world: tuple[list[WantedGame], Observed, Capacity]) -> None:
     """Carried out again and again, with every actor that starts arriving, nothing is left to do."""
     games, observed, capacity = world
+    observed = replace(observed, nodes=tuple(replace(n, free_slots=20) for n in observed.nodes))
     now: timedelta = NOW
-    nodes = tuple(
-        NodeView(id=n.id, free_slots=20, is_draining=n.is_draining) for n in observed.nodes
-    )
-    serial = 100
     for _ in range(60):
         now += seconds(3)
         actions = plan(games, observed, capacity, now)
-        if not actions and not any(a.phase is ActorPhase.STARTING for a in observed.actors):
+        busy = (actor.is_leaving or actor.phase is ActorPhase.STARTING for actor in observed.actors)
+        if not actions and not any(busy):
+            assert not left_behind(games, observed)
             return
-        actors = {a.name: a for a in observed.actors}
-        forfeited = {a.game for a in actions if isinstance(a, Forfeit)}
+        forfeited = {action.game for action in actions if isinstance(action, Forfeit)}
         games = [game for game in games if game.id not in forfeited]
-        for action in actions:
-            if isinstance(action, Kill):
-                actors.pop(action.actor)
-            elif isinstance(action, Assign):
-                epoch = 1 + max(
-                    (a.epoch for a in actors.values() if a.game == action.game), default=0
-                )
-                taken = actors[action.actor]
-                actors[action.actor] = ActorView(
-                    name=taken.name,
-                    phase=ActorPhase.PLAYING,
-                    node=taken.node,
-                    game=action.game,
-                    epoch=epoch,
-                )
-            elif isinstance(action, Spawn):
-                serial += 1
-                actors[ActorName(f"a{serial}")] = a_starting(f"a{serial}")
-        fit = next((n.id for n in nodes if not n.is_draining), None)
-        observed = Observed(
-            actors=tuple(
-                a_standby(a.name, fit or "elsewhere") if a.phase is ActorPhase.STARTING else a
-                for a in actors.values()
-            ),
-            nodes=nodes,
-        )
+        observed = after(actions, observed)
     raise AssertionError(f"still {plan(games, observed, capacity, now)}")
+
+
+def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
+    """The world a moment later: who started stands by, who was leaving has left."""
+    actors = {actor.name: arrived(actor, observed) for actor in observed.actors}
+    actors = {name: actor for name, actor in actors.items() if not actor.is_leaving}
+    for action in actions:
+        match action:
+            case Kill(actor=name):
+                actors.pop(name, None)
+            case HandOver(actor=name):
+                actors[name] = replace(actors[name], is_leaving=True)
+            case Assign(game=game, actor=name):
+                epoch = max((a.epoch for a in actors.values() if a.game == game), default=0) + 1
+                actors[name] = a_player(name, game, node=actors[name].node, epoch=epoch)
+            case Spawn():
+                fresh = f"{max(actors, default='a')}+"  # a name that nobody has
+                actors[ActorName(fresh)] = a_starting(fresh)
+            case Forfeit():
+                pass
+    return replace(observed, actors=tuple(actors.values()), last_game_start=None)
+
+
+def arrived(actor: ActorView, observed: Observed) -> ActorView:
+    if actor.phase is not ActorPhase.STARTING:
+        return actor
+    stable = (node.id for node in observed.nodes if not node.is_draining)
+    return a_standby(actor.name, next(stable, NodeId("elsewhere")))
+
+
+def left_behind(games: list[WantedGame], observed: Observed) -> list[ActorView]:
+    """Who still plays or waits on a node that drains."""
+    draining = {node.id for node in observed.nodes if node.is_draining}
+    wanted = {game.id for game in games}
+    return [
+        actor
+        for actor in observed.actors
+        if actor.node in draining
+        and (actor.phase is ActorPhase.STANDBY or actor.game in wanted)
+        and not actor.is_suspect
+    ]
