@@ -10,7 +10,7 @@ CHAOS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit bench lock clean stockfish
+.PHONY: help demo test long check unit bench lock clean stockfish
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -20,6 +20,9 @@ demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS
 
 test: $(DEV) check stockfish ## lint, types, import contracts and all tests
 	$(BIN)/pytest $(ARGS)
+
+long: $(DEV) ## the tests that take minutes: hand-overs between nodes
+	$(BIN)/pytest -m long $(ARGS)
 
 check: $(DEV) ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ Only wiring here; what a command does is in `crabstick/commands/`.
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -83,6 +84,22 @@ def down(
     from crabstick.commands.down import down as run  # noqa: PLC0415
 
     run(load_settings(config), address, now=now, console=console)
+
+
+@app.command()
+def drain(
+    node: Annotated[str, typer.Argument(help="Its id or the beginning of it, address or name.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    deadline: Annotated[
+        int, typer.Option(min=1, max=86400, help="Seconds; then games move in mid-thought.")
+    ] = 120,
+) -> None:
+    """Move a node's games to other nodes, between two moves, and let it leave."""
+    from crabstick.commands.drain import drain as run  # noqa: PLC0415
+
+    within = timedelta(seconds=deadline)
+    run(load_settings(config), node, within, address=address, console=console)
 
 
 @app.command()

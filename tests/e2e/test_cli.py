@@ -140,12 +140,12 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info)]
 
 
-@pytest.mark.parametrize("command", ["up", "status"])
+@pytest.mark.parametrize("command", ["up", "status", "drain x"])
 def test_no_ray_at_the_address_is_said(
     lichess: RunningSandbox, tmp_path: Path, command: str
 ) -> None:
     done = run(
-        command,
+        *command.split(),
         "--address",
         "127.0.0.1:1",
         folder=tmp_path,
@@ -159,9 +159,9 @@ def test_an_address_that_is_none_is_a_wrong_wish(tmp_path: Path) -> None:
     refused(run("status", "--address", "nonsense", folder=tmp_path), USAGE, "host:port")
 
 
-@pytest.mark.parametrize("command", ["status", "down"])
+@pytest.mark.parametrize("command", ["status", "down", "drain x"])
 def test_where_no_bot_runs_that_is_said(tmp_path: Path, command: str) -> None:
-    refused(run(command, folder=tmp_path), ENVIRONMENT, "no bot")
+    refused(run(*command.split(), folder=tmp_path), ENVIRONMENT, "no bot")
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox"])
