@@ -1,0 +1,85 @@
+"""More Ray nodes on this machine: what `ray start --address` makes of another one."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from actors.local_ray import ENVIRONMENT, LocalRay
+from actors.ports import LOOPBACK, free_port
+from crabstick.errors import EnvironmentProblem
+
+__all__ = ["worker_node"]
+
+START_LIMIT = timedelta(minutes=2)
+POLL_S = 0.1
+ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def worker_node(
+    address: str, *, slots: int, name: str = "", drains: timedelta = timedelta(0)
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """Joins the cluster at `address` for as long as the block lasts.
+
+    Args:
+        address: of the head, on loopback.
+        slots: logical CPUs.
+        name: what people may call it; by default its address.
+        drains: how long games have to leave when its `ray start` gets a SIGTERM.
+
+    Raises:
+        EnvironmentProblem: it did not start.
+    """
+    with tempfile.NamedTemporaryFile(prefix="crabstick-node-") as log:
+        child = subprocess.Popen(  # noqa: S603 -- our own interpreter
+            _command(address, slots, name),
+            env={**os.environ, **_variables(drains)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait_up(child, Path(log.name))
+            yield child
+        finally:
+            if child.poll() is None:
+                child.kill()  # a SIGTERM would wait for the games
+            LocalRay(address="", pid=child.pid).end()
+            child.wait()
+
+
+def _variables(drains: timedelta) -> dict[str, str]:
+    drains_s = f"{drains.total_seconds():g}"
+    search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {
+        **ENVIRONMENT,
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": drains_s,
+        "PYTHONPATH": search_path,
+    }
+
+
+def _command(address: str, slots: int, name: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block"),
+        f"--address={address}",
+        f"--node-ip-address={LOOPBACK}",
+        f"--num-cpus={slots}",
+        f"--dashboard-agent-listen-port={free_port()}",
+        "--disable-usage-stats",
+        *([f"--node-name={name}"] if name else []),
+    ]
+
+
+def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline_s = time.monotonic() + START_LIMIT.total_seconds()
+    while "Ray runtime started" not in (said := log.read_text("utf-8", errors="replace")):
+        if child.poll() is not None or time.monotonic() > deadline_s:
+            raise EnvironmentProblem(f"a Ray node did not start: {said[-200:]}")
+        time.sleep(POLL_S)
