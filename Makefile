@@ -21,7 +21,7 @@ demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS
 test: $(DEV) check stockfish ## lint, types, import contracts and all tests
 	$(BIN)/pytest $(ARGS)
 
-long: $(DEV) ## the tests that take minutes: hand-overs between nodes
+long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang
 	$(BIN)/pytest -m long $(ARGS)
 
 check: $(DEV) ## lint, types, import contracts

@@ -87,7 +87,7 @@ class Crew:
         before = self._roster.owner_of(game)
         member = self._roster.assign(game, name, self._now())
         if before is not None and before.is_suspect:
-            self._count_takeover(member, why="the actor before is silent")
+            self._count_takeover(member, why="the actor before is silent or cannot leave")
         self._chores.start(self._assign(member))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
@@ -179,6 +179,7 @@ class Crew:
             epoch=member.epoch,
             takeovers=game.takeovers,
             engine="embedded" if game.takeovers >= EMBEDDED_FROM_TAKEOVER else "own",
+            limits=self._roster.board.pack(),
         )
         title = f"game {game.id} · {game.opponent} · {game.speed}"
         self._chores.start(self._supervise(member, title))
@@ -195,14 +196,15 @@ class Crew:
         self._chores.start(self._watch(member))
 
     async def _tell_to_leave(self, member: Member, order: LeaveOrder) -> None:
-        """A lost order is given again; who cannot obey, being of older code, stays to the end."""
+        """A lost order is given again; who cannot obey, being of older code, is replaced."""
         try:
             await self._runtime.call(member.name, "leave", order.pack(), patience=ASSIGN_PATIENCE)
-        except (ActorGone, ActorSilent) as error:
+        except (ActorGone, ActorFailed, ActorSilent) as error:
             member.is_leaving = False
+            member.is_suspect = isinstance(error, ActorFailed)
             self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
-        except ActorFailed as error:  # the standby stays kept for when its node takes it along
-            self._log.warning(names.ACTOR_FAILED, actor=member.name, why=str(error))
+            if member.is_suspect:
+                self._wake()
 
     async def _watch(self, member: Member) -> None:
         """Pings a busy actor; one that stays silent is for `suspicion` to judge."""

@@ -19,6 +19,7 @@ import ray
 from actors.game_stream import Unplayable
 from actors.garbage import spare_what_stays
 from actors.lease import Lease, Replaced
+from actors.limit_board import LimitBoard
 from actors.messages import (
     Assignment,
     Birth,
@@ -26,7 +27,9 @@ from actors.messages import (
     Description,
     LeaveOrder,
     Outcome,
+    Ownership,
     Packed,
+    WrongProtocol,
 )
 from actors.player import Player
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor, this_node
@@ -80,7 +83,8 @@ class EngineActor:
         self._phase: Phase = "starting"
         self._problem = ""
         self._assignment: Assignment | None = None
-        self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0)
+        self._board = LimitBoard(self._loop.time, tell=self._report)
+        self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0, board=self._board)
         self._player: Player | None = None
         self._leave_within: timedelta | None = None
         self._manager: Handle | None = None
@@ -109,12 +113,14 @@ class EngineActor:
             takeovers=self._assignment.takeovers if self._assignment else 0,
             problem=self._problem,
             progress=self._scorebook.progress,
+            limits=self._board.pack(),
         ).pack()
 
     async def assign(self, message: Packed) -> Packed:
         """Takes a game and returns at once. Idempotent for the same game, refused for another."""
         self._meet(message)
         assignment = Assignment.read(message)
+        self._board.hear(assignment.limits)
         if self._assignment is None:
             self._assignment = assignment
             self._phase = "playing"
@@ -180,7 +186,10 @@ class EngineActor:
         if self._games is None:
             raise CrabstickError(self._problem)
         self._scorebook = Scorebook(
-            actor=self._birth.name, game=assignment.game, epoch=assignment.epoch
+            actor=self._birth.name,
+            game=assignment.game,
+            epoch=assignment.epoch,
+            board=self._board,
         )
         if assignment.engine == "embedded":
             await self._engine.close()
@@ -251,11 +260,11 @@ class EngineActor:
             return None
         claim = Claim(game=assignment.game, actor=self._birth.name, epoch=assignment.epoch).pack()
         try:
-            answer = await ask(self._manager.owns.remote(claim), LEASE_PATIENCE)
-        except (ActorGone, ActorSilent, ActorFailed):
+            answer = Ownership.read(await ask(self._manager.owns.remote(claim), LEASE_PATIENCE))
+        except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
             return None
-        owner = answer.get("owner")
-        return owner if isinstance(owner, bool) else None
+        self._board.hear(answer.limits)
+        return answer.owner
 
     async def _report_now_and_then(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """Reads one game's stream, connection after connection; what it brings goes into the inbox.
 
 Between two connections the WorkerSet is asked whether the game is still ours: opening the stream
-ends the one of whoever else plays this game.
+ends the one of whoever else plays this game. What it knows of limits comes with the answer.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from crabstick.rules.model import (
     OpponentGone,
     Unexpected,
 )
-from crabstick.rules.retry import limited_game_delay, next_game_delay
+from crabstick.rules.retry import LONGEST_GAME_DELAY, limited_game_delay, next_game_delay
 from crabstick.telemetry import names
 
 __all__ = ["GameStream", "Unplayable"]
@@ -43,13 +43,12 @@ class GameStream:
         self._connection = 0
         self._failures = 0
         self._refusals = 0
-        self._limited: RateLimited | None = None
         self._gap_allowed_s = 0.0
         self.received_s = 0.0
 
     def open(self) -> None:
         """Opens the first connection."""
-        self._reader = self._seat.chores.start(self._read())
+        self._reader = self._seat.chores.start(self._open())
 
     def open_anew(self, left: timedelta | None) -> None:
         """Gives the connection up and opens another one soon; `left` is our clock."""
@@ -66,6 +65,12 @@ class GameStream:
         """Whether it comes from a connection that was given up."""
         return item.connection != self._connection
 
+    async def _open(self) -> None:
+        """Heeds a limit for a moment only: our clock, which nobody has told us yet, may run."""
+        if limit := self._seat.scorebook.board.wait("game_stream"):
+            await asyncio.sleep(min(limit, LONGEST_GAME_DELAY).total_seconds())
+        await self._read()
+
     async def _reopen(self, left: timedelta | None) -> None:
         """Asks whether the game is still ours, waits a little, and opens the stream anew."""
         await self._seat.lease.renew()
@@ -73,11 +78,12 @@ class GameStream:
         await self._read()
 
     def _pause(self, left: timedelta | None) -> timedelta:
-        limited, self._limited = self._limited, None
+        """A limit counts whoever met it, as far as our clock allows; not all return at once."""
         draw = self._seat.terms.draw()
-        if limited is None:
+        limit = self._seat.scorebook.board.wait("game_stream")
+        if not limit:
             return next_game_delay(self._failures, draw)
-        return limited_game_delay(limited.retry_after, self._failures, draw, left=left)
+        return limited_game_delay(limit + next_game_delay(0, draw), 0, draw, left=left)
 
     async def _read(self) -> None:
         """One connection: its lines go to the inbox, its end as `StreamLost`."""
@@ -125,7 +131,10 @@ class GameStream:
         if self._refusals >= GAME_MISSING_TRIES:
             self._seat.tell(Unplayable(str(error)))
             return
-        self._limited = error if isinstance(error, RateLimited) else None
-        self._seat.scorebook.lost_stream(is_limited=self._limited is not None)
+        self._seat.scorebook.lost_stream()
+        if isinstance(error, RateLimited):
+            draw = self._seat.terms.draw()
+            asked = limited_game_delay(error.retry_after, self._failures, draw, left=None)
+            self._seat.scorebook.limited("game_stream", asked)
         self._seat.log.warning(names.STREAM_LOST, why=str(error), failures=self._failures)
         self._seat.tell(FromStream(connection, words.StreamLost()))

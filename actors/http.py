@@ -1,7 +1,8 @@
 """The HTTP endpoints, on Ray Serve: they own nothing, they ask the others.
 
 Every answer comes in bounded time, whatever hangs behind it. Nothing private is given away, and
-`/shutdown` needs a bearer token that the owner configured.
+`/shutdown` needs a bearer token that the owner configured. Beside that the replica watches over the
+WorkerSet, which watches over everybody else.
 """
 
 import asyncio
@@ -15,14 +16,18 @@ from fastapi import FastAPI, Header, Response
 from fastapi.responses import JSONResponse
 from ray import serve
 
+from actors.chores import Chores
 from actors.messages import Birth, Packed
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask
 from actors.shutdown import end_manager
+from actors.stall import StallWatch
+from actors.watchdog import RayWard, Ward, Watchdog
 from crabstick.lichess.port import SILENCE_LIMIT
 from crabstick.settings import Settings
+from crabstick.telemetry import names
 from crabstick.telemetry.exposition import CONTENT_TYPE, exposition
-from crabstick.telemetry.logs import configure_logging
+from crabstick.telemetry.logs import configure_logging, get_logger
 from crabstick.tokens import read_admin_token
 
 __all__ = ["http_app"]
@@ -37,9 +42,14 @@ api = FastAPI(title="crabstick", docs_url=None, redoc_url=None, openapi_url=None
 
 @serve.ingress(api)
 class HttpEndpoints:
-    """`/livez`, `/readyz`, `/metrics`, `/games` and `/shutdown` of one bot."""
+    """`/livez`, `/readyz`, `/metrics`, `/games` and `/shutdown` of one bot.
 
-    def __init__(self, birth: Packed) -> None:
+    Args:
+        birth: a packed `Birth`.
+        worker_set: the WorkerSet, which is watched; None is Ray's.
+    """
+
+    def __init__(self, birth: Packed, worker_set: Ward | None = None) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
         self._settings = Settings.from_message(self._birth.settings)
@@ -47,6 +57,17 @@ class HttpEndpoints:
         self._statistics: Packed | None = None
         self._asked_s = float("-inf")
         self._asking = asyncio.Lock()
+        self._ward = worker_set or RayWard(WORKER_SET, self._birth.namespace)
+        self._chores: Chores | None = None
+
+    async def check_health(self) -> None:
+        """Ray Serve asks, from the beginning on; a WorkerSet that hangs is no fault of ours."""
+        if self._chores is None:
+            log = get_logger()
+            self._chores = Chores(lambda error: log.error(names.TASK_FAILED, exc_info=error))
+            stall = StallWatch(asyncio.get_running_loop().time)
+            self._chores.start(stall.run())
+            self._chores.start(Watchdog(WORKER_SET, self._ward, stall).run())
 
     @api.get("/livez")
     async def livez(self) -> JSONResponse:

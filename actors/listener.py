@@ -2,7 +2,7 @@
 
 A detached actor beside the WorkerSet. What it hears of games it passes on; what it decides of
 challenges is `crabstick.rules.challenges`. It keeps nothing: each opening of the stream tells all
-ongoing games and open challenges again.
+ongoing games and open challenges again, and of limits and openings the WorkerSet knows.
 """
 
 import asyncio
@@ -14,13 +14,15 @@ from random import SystemRandom
 from typing import Final
 
 from actors.chores import Chores
+from actors.dispatch import Dispatch
 from actors.garbage import spare_what_stays
-from actors.messages import Birth, GameNews, LoadAnswer, Packed, Report, WrongProtocol
-from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
-from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused
+from actors.messages import Birth, GameNews, Hearing, Packed
+from actors.runtime import Handle
+from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.lichess.client import open_lichess
 from crabstick.lichess.port import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
+from crabstick.rules.limits import OPENINGS, class_of
 from crabstick.rules.model import (
     Challenge,
     ChallengeEnded,
@@ -43,11 +45,15 @@ __all__ = ["EventListener"]
 
 LOAD_PATIENCE = timedelta(milliseconds=400)
 """A challenge is answered within a second, whether the WorkerSet answers or not."""
-NEWS_PATIENCE = timedelta(seconds=5)
+LEARN_PATIENCE = timedelta(seconds=2)
+"""Before the first opening: what it may cost that the WorkerSet is being restarted, too."""
 RESERVED_FOR = timedelta(seconds=20)
 """An accepted challenge whose game has not come by then will not come."""
-REPORT_EVERY = timedelta(seconds=2)
 ANSWER_TRIES = 3
+CONTESTED: Final = (
+    "Lichess ended the event stream soon after each of the last {} openings: somebody else seems "
+    "to use this token; let only one bot run with it"
+)
 REMEMBERED: Final = 500
 
 draw = SystemRandom().random
@@ -68,9 +74,9 @@ class EventListener:
         self._settings = Settings.from_message(self._birth.settings)
         self._policy = self._settings.challenges.policy()
         self._lichess = lichess
-        self._manager = manager
         self._log = get_logger(actor=self._birth.name)
         self._loop = asyncio.get_running_loop()
+        self._born_s = self._loop.time()
         self._heard_s: float | None = None
         self._openings = Openings()
         self._problem = ""
@@ -78,10 +84,11 @@ class EventListener:
         self._room = self._policy.max_games
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
-        self._counts: dict[tuple[str, str | None], int] = {}
         self._chores = Chores(self._surprised)
+        self._dispatch = Dispatch(self._birth.name, manager, self._chores, self._hearing)
+        self._board = self._dispatch.board
         self._chores.start(self._listen())
-        self._chores.start(self._report_now_and_then())
+        self._chores.start(self._dispatch.run())
 
     async def describe(self, _message: Packed) -> Packed:
         """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
@@ -94,35 +101,57 @@ class EventListener:
             "problem": self._problem,
         }
 
+    def _hearing(self) -> Hearing:
+        heard_s = self._born_s if self._heard_s is None else self._heard_s
+        return Hearing(age_s=self._loop.time() - heard_s, problem=self._problem)
+
     # The stream.
 
     async def _listen(self) -> None:
         spare_what_stays()
+        await self._ask_load(LEARN_PATIENCE)
+        self._openings = self._openings.owing(self._board.wait(OPENINGS), self._now())
+        await self._pause(self._openings.wait(self._now()))
         while True:
-            self._openings = self._openings.opened(self._now())
+            self._note_opening()
             try:
                 await self._hear_one_stream()
             except Exception as error:  # noqa: BLE001 -- the actor's top: a deaf bot helps nobody
                 await self._pause_after(error)
 
+    def _note_opening(self) -> None:
+        """The count leaves this process at once: whoever comes after us goes on with it."""
+        self._openings = self._openings.opened(self._now())
+        self._board.note(OPENINGS, self._openings.debt(self._now()))
+        self._dispatch.report_soon()
+
     async def _hear_one_stream(self) -> None:
         async with aclosing(self._port().events()) as events:
             async for event in events:
-                self._heard_s, self._problem = self._loop.time(), ""
+                self._heard_s = self._loop.time()
+                if not self._openings.is_contested(self._now()):
+                    self._problem = ""
                 if event is not None:
                     self._hear(event)
 
     async def _pause_after(self, error: Exception) -> None:
         if not isinstance(error, CrabstickError):
             self._log.error(names.TASK_FAILED, exc_info=error)
-        self._openings, pause = self._openings.ended(self._now(), draw())
+        was_cut = isinstance(error, StreamEnded)
+        self._openings, pause = self._openings.ended(self._now(), draw(), by_lichess=was_cut)
         if isinstance(error, RateLimited):
-            self._count("crabstick_rate_limited_total", "event_stream")
-            pause = max(pause, cool_down(error.retry_after))
-        self._count("crabstick_stream_reconnects_total", "event")
-        self._problem = str(error)
+            self._dispatch.limited("event_stream", cool_down(error.retry_after))
+        self._dispatch.count("crabstick_stream_reconnects_total", "event")
+        is_contested = self._openings.is_contested(self._now())
+        self._problem = CONTESTED.format(self._openings.cut) if is_contested else str(error)
         failures = self._openings.hasty
-        self._log.warning(names.STREAM_LOST, why=str(error), failures=failures, pause=pause)
+        self._log.warning(names.STREAM_LOST, why=self._problem, failures=failures, pause=pause)
+        await self._pause(pause)
+
+    async def _pause(self, pause: timedelta) -> None:
+        """Waits for the limit, too; what the budget makes wait is shown as one."""
+        self._board.note("event_stream", self._openings.wait(self._now()))
+        pause = max(pause, self._board.wait("event_stream"))
         await asyncio.sleep(pause.total_seconds())
 
     def _hear(self, event: LichessEvent) -> None:
@@ -136,13 +165,13 @@ class EventListener:
             case GameStarted(game=game):
                 self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
                 if not game.bot_playable:  # nor shall a list of ongoing games bring it up
-                    self._chores.start(self._tell("game_finished", GameNews(game=game.id)))
+                    self._dispatch.tell("game_finished", GameNews(game=game.id))
                 else:
-                    self._chores.start(self._tell("game_started", GameNews.of(game)))
+                    self._dispatch.tell("game_started", GameNews.of(game))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
                 self._games -= {game_id}
-                self._chores.start(self._tell("game_finished", GameNews(game=game_id)))
+                self._dispatch.tell("game_finished", GameNews(game=game_id))
             case Unexpected(why=why):
                 self._log.warning(names.LINE_UNEXPECTED, why=why)
 
@@ -156,6 +185,7 @@ class EventListener:
     async def _answer(self, challenge: Challenge) -> None:
         heard_s = self._loop.time()
         for attempt in range(ANSWER_TRIES):
+            await asyncio.sleep(self._board.wait("challenge").total_seconds())
             try:
                 verdict = await self._verdict_on(challenge)
                 if self._loop.time() - heard_s > RESERVED_FOR.total_seconds():
@@ -167,11 +197,11 @@ class EventListener:
             else:
                 return
         self._reserved.pop(challenge.id, None)
-        self._count("crabstick_challenges_total", "failed")
+        self._dispatch.count("crabstick_challenges_total", "failed")
 
     async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
         """By the load of this moment: a pause after a failed try may have been a long one."""
-        await self._ask_load()
+        await self._ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
         verdict = decide(challenge, self._policy, self._load())
         if isinstance(verdict, Accept):
@@ -182,73 +212,43 @@ class EventListener:
         """Waits before the next try; False when there is none."""
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
-            self._count("crabstick_rate_limited_total", "challenge")
+            self._dispatch.limited(class_of(error.key), cool_down(error.retry_after))
         if isinstance(error, Refused) or attempt + 1 == ANSWER_TRIES:
             return False  # refused: cancelled meanwhile, or taken and only the answer was lost
-        await asyncio.sleep(_delay_after(error, attempt).total_seconds())
+        if not isinstance(error, RateLimited):
+            await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
         return True
 
     async def _send(self, challenge_id: GameId, verdict: Accept | Decline) -> None:
         match verdict:
             case Accept():
                 await self._port().accept(challenge_id)
-                self._count("crabstick_challenges_total", "accepted")
+                self._dispatch.count("crabstick_challenges_total", "accepted")
                 self._log.info(names.CHALLENGE_ACCEPTED, game_id=challenge_id)
             case Decline(reason=reason):
                 await self._port().decline(challenge_id, reason)
-                self._count("crabstick_challenges_total", reason)
+                self._dispatch.count("crabstick_challenges_total", reason)
                 self._log.info(names.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
 
     def _load(self) -> Load:
         """Running games and accepted challenges together, by what we know now."""
         to_come = self._reserved.keys() - self._games
-        return Load(games=len(self._games) + len(to_come), has_room=self._room > len(to_come))
+        return Load(
+            games=len(self._games) + len(to_come),
+            has_room=self._room > len(to_come),
+            may_play_bots=not self._board.wait("bot_game"),
+        )
 
-    async def _ask_load(self) -> None:
+    async def _ask_load(self, patience: timedelta) -> None:
         """Refreshes what we know of the WorkerSet; without an answer the last word stands."""
-        try:
-            answer = await ask(self._manager.load.remote({"v": 1}), LOAD_PATIENCE)
-            load = LoadAnswer.read(answer)
-        except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
+        load = await self._dispatch.load(patience)
+        if load is None:
             return
         self._games, self._room = frozenset(load.games), load.room
         now_s = self._loop.time()
         for challenge_id, until_s in list(self._reserved.items()):
             if until_s < now_s or challenge_id in self._games:
                 del self._reserved[challenge_id]
-
-    # The WorkerSet.
-
-    async def _tell(self, method: str, news: GameNews) -> None:
-        """Tells it until it has heard; a WorkerSet that is being restarted takes two seconds."""
-        for attempt in range(10):
-            try:
-                await ask(getattr(self._manager, method).remote(news.pack()), NEWS_PATIENCE)
-            except (ActorGone, ActorSilent, ActorFailed) as error:
-                self._log.warning(names.ACTOR_SILENT, what=method, why=str(error))
-                await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
-            else:
-                return
-
-    async def _report_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_EVERY.total_seconds())
-            counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
-            self._counts.clear()
-            age_s = self._loop.time() - self._heard_s if self._heard_s is not None else 0.0
-            report = Report(
-                sender=self._birth.name,
-                counts=counts,
-                gauges=(("crabstick_event_stream_age_seconds", age_s),),
-            )
-            await self._send_report(report)
-
-    async def _send_report(self, report: Report) -> None:
-        try:
-            await ask(self._manager.report.remote(report.pack()), NEWS_PATIENCE)
-        except (ActorGone, ActorSilent, ActorFailed):
-            for metric, label, by in report.counts:
-                self._count(metric, label, by)
 
     def _port(self) -> LichessPort:
         if self._lichess is None:
@@ -262,18 +262,8 @@ class EventListener:
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
 
-    def _count(self, metric: str, label: str | None = None, by: int = 1) -> None:
-        self._counts[metric, label] = self._counts.get((metric, label), 0) + by
-
     def _surprised(self, error: Exception) -> None:
         self._log.error(names.TASK_FAILED, exc_info=error)
 
     def _now(self) -> timedelta:
         return timedelta(seconds=self._loop.time())
-
-
-def _delay_after(error: Exception, attempt: int) -> timedelta:
-    """What Lichess asked for (a minute when it said nothing), else backoff with jitter."""
-    if isinstance(error, RateLimited):
-        return cool_down(error.retry_after)
-    return next_delay(attempt, draw())

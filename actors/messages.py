@@ -3,6 +3,8 @@
 Frozen dataclasses would unpickle by position and mix up fields between versions, so messages cross
 as dicts (`pack`) and are read at the border (`Message.read`). `PROTOCOL` grows with every change
 that an older peer would misread; unknown keys are ignored.
+
+`limits` in a message is what the sender's `LimitBoard` shows: Unix ms by what has to wait.
 """
 
 from datetime import timedelta
@@ -20,10 +22,12 @@ __all__ = [
     "Claim",
     "Description",
     "GameNews",
+    "Hearing",
     "LeaveOrder",
     "LoadAnswer",
     "Message",
     "Outcome",
+    "Ownership",
     "Packed",
     "Progress",
     "Report",
@@ -85,6 +89,7 @@ class Assignment(Message):
     epoch: int
     takeovers: int = 0
     engine: Literal["own", "embedded"] = "own"
+    limits: dict[str, int] = {}
 
 
 class LeaveOrder(Message):
@@ -120,6 +125,7 @@ class Description(Message):
     takeovers: int = 0
     problem: str = ""
     progress: Progress = Progress()
+    limits: dict[str, int] = {}
 
 
 class Outcome(Message):
@@ -138,11 +144,18 @@ class Outcome(Message):
 
 
 class Claim(Message):
-    """EngineActor → WorkerSet: is this game still mine? Answered by `{"owner": bool}`."""
+    """EngineActor → WorkerSet: is this game still mine? Answered by an `Ownership`."""
 
     game: str
     actor: str
     epoch: int
+
+
+class Ownership(Message):
+    """WorkerSet → EngineActor: whether the game is the asker's; None: nobody can know."""
+
+    owner: bool | None
+    limits: dict[str, int] = {}
 
 
 class GameNews(Message):
@@ -167,15 +180,27 @@ class LoadAnswer(Message):
 
     games: tuple[str, ...]
     room: int
+    limits: dict[str, int] = {}
+
+
+class Hearing(Message):
+    """How well the EventListener hears: what it last heard is `age_s` old.
+
+    `problem` is why it does not, or will not for long; empty when all is well.
+    """
+
+    age_s: float
+    problem: str = ""
 
 
 class Report(Message):
     """Anyone → WorkerSet: what happened since the last report, to be added to the ledger.
 
-    `counts` are (metric, label, by), `samples` are (metric, seconds), `gauges` (metric, value).
+    `counts` are (metric, label, by), `samples` are (metric, seconds).
     """
 
     sender: str
     counts: tuple[tuple[str, str | None, int], ...] = ()
     samples: tuple[tuple[str, float], ...] = ()
-    gauges: tuple[tuple[str, float], ...] = ()
+    limits: dict[str, int] = {}
+    hearing: Hearing | None = None

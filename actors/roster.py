@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from actors.limit_board import LimitBoard
 from actors.messages import Claim, Description, GameNews, Progress
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.placement import ActorPhase, ActorView, WantedGame
@@ -68,6 +69,8 @@ class Roster:
     games: dict[GameId, Game] = field(default_factory=dict)
     members: dict[ActorName, Member] = field(default_factory=dict)
     last_game_start: timedelta | None = None
+    board: LimitBoard = field(default_factory=LimitBoard)
+    """The limits that Lichess has put on the bot, as all actors tell them."""
     _over: OrderedDict[GameId, None] = field(default_factory=OrderedDict)
 
     def hear_of(self, news: GameNews) -> Game | None:
@@ -96,6 +99,7 @@ class Roster:
         member.node = NodeId(told.node)
         member.problem = told.problem
         member.progress = told.progress
+        self.board.hear(told.limits)
         if member.phase is not ActorPhase.STARTING:
             return
         member.since = now

@@ -15,7 +15,13 @@ from typing import Any, Protocol, TypeVar, cast
 import ray
 from ray._private.state import available_resources_per_node, state
 from ray.actor import ActorHandle
-from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.messages import Packed
@@ -26,6 +32,7 @@ from crabstick.rules.placement import NodeView
 
 __all__ = [
     "ON_THE_HEAD",
+    "ActorAway",
     "ActorFailed",
     "ActorGone",
     "ActorSilent",
@@ -60,6 +67,10 @@ class ActorGone(CrabstickError):
 
 class ActorSilent(CrabstickError):
     """The actor did not answer in time; it may or may not have done what it was asked."""
+
+
+class ActorAway(ActorSilent):
+    """The actor cannot be reached, for Ray is restarting it."""
 
 
 class ActorFailed(CrabstickError):
@@ -131,7 +142,7 @@ async def ask(answer: Awaitable[Any], patience: timedelta) -> Packed:
     """Awaits a Ray call with a deadline, and turns Ray's errors into ours.
 
     Raises:
-        ActorGone: the actor is dead.
+        ActorGone: the actor is dead, or the node that it was meant for has left.
         ActorSilent: it did not answer within `patience`, or is being restarted.
         ActorFailed: its code raised.
     """
@@ -141,11 +152,13 @@ async def ask(answer: Awaitable[Any], patience: timedelta) -> Packed:
     except TimeoutError:
         raise ActorSilent(f"no answer within {patience.total_seconds():g} s") from None
     except ActorUnavailableError as error:
-        raise ActorSilent(_first_line(error)) from None
-    except RayActorError as error:
+        raise ActorAway(_first_line(error)) from None
+    except (RayActorError, ActorUnschedulableError) as error:
         raise ActorGone(_first_line(error)) from None
     except RayTaskError as error:
         raise ActorFailed(_last_line(error)) from None
+    except RayError as error:
+        raise ActorSilent(_first_line(error)) from None
     return reply if isinstance(reply, dict) else {}
 
 
@@ -239,10 +252,10 @@ class RayRuntime:
         handle = self._handle(name)
         try:
             return await handle.outcome.options(name=title).remote({})
-        except RayActorError as error:
-            raise ActorGone(_first_line(error)) from None
         except RayTaskError as error:
             raise ActorFailed(_last_line(error)) from None
+        except RayError as error:  # dead, or its node left before it was there
+            raise ActorGone(_first_line(error)) from None
 
     async def kill(self, name: ActorName) -> None:
         """See `Runtime`."""

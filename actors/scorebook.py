@@ -9,8 +9,10 @@ from typing import Final, Literal
 
 import chess
 
+from actors.limit_board import LimitBoard
 from actors.messages import Progress, Report
-from crabstick.rules.model import GameFull, GameState, Limited, Posted, PostOutcome
+from crabstick.rules.limits import Endpoint
+from crabstick.rules.model import GameFull, GameState, Posted, PostOutcome
 from crabstick.rules.play import Finish
 from engine.spec import SearchResult
 
@@ -26,6 +28,7 @@ class Scorebook:
     actor: str
     game: str
     epoch: int
+    board: LimitBoard = field(default_factory=LimitBoard)
     _opening: Progress = field(default_factory=Progress)
     _state: GameState | None = None
     _result: SearchResult | None = None
@@ -77,14 +80,15 @@ class Scorebook:
         """Lichess answered a move."""
         if isinstance(outcome, Posted):
             self.count("crabstick_moves_total")
-        elif isinstance(outcome, Limited):
-            self.count("crabstick_rate_limited_total", "move")
 
-    def lost_stream(self, *, is_limited: bool) -> None:
+    def limited(self, endpoint: Endpoint, wait: timedelta) -> None:
+        """Lichess answered 429; who else asks for the same shall wait so long."""
+        self.count("crabstick_rate_limited_total", endpoint)
+        self.board.met(endpoint, wait)
+
+    def lost_stream(self) -> None:
         """The game stream ended before the game did."""
         self.count("crabstick_stream_reconnects_total", "game")
-        if is_limited:
-            self.count("crabstick_rate_limited_total", "game_stream")
 
     def result_of(self, finish: Finish) -> Literal["won", "lost", "drawn", "aborted"]:
         """The game's end from our side. Source: Lichess's status names."""
@@ -103,7 +107,12 @@ class Scorebook:
     def drain(self) -> Report:
         """What came since the last call."""
         counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
-        report = Report(sender=self.actor, counts=counts, samples=tuple(self._samples))
+        report = Report(
+            sender=self.actor,
+            counts=counts,
+            samples=tuple(self._samples),
+            limits=self.board.pack(),
+        )
         self._counts.clear()
         self._samples.clear()
         return report

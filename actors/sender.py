@@ -3,17 +3,25 @@
 A move is sent only while our own stream is open, every line read from it has been acted on, and our
 loop has not stalled; otherwise the stream is opened anew first. What has no position (an abort, a
 claim) needs a fresh word of the WorkerSet instead.
+
+A move waits for a 429 that it met itself, and for nobody else's.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from actors.game_stream import GameStream
 from actors.seat import Seat
 from actors.stall import StallWatch
 from crabstick.rules import play as words
-from crabstick.rules.model import Limited, OpponentGone, Posted, Unanswered
-from crabstick.rules.retry import limited_game_delay, next_game_delay
+from crabstick.rules.model import Limited, OpponentGone, Posted, PostOutcome, Unanswered
+from crabstick.rules.retry import (
+    LIMITED_GAME_DELAY,
+    cool_down,
+    limited_game_delay,
+    next_game_delay,
+)
 from crabstick.telemetry import names
 
 __all__ = ["Sender"]
@@ -74,6 +82,8 @@ class Sender:
         seat = self._seat
         seat.scorebook.posting(seat.loop.time())
         outcome = await seat.link.move(move.uci)
+        if isinstance(outcome, Limited):
+            seat.scorebook.limited("move", outcome.retry_after or LIMITED_GAME_DELAY)
         if not isinstance(outcome, Posted):
             seat.log.warning(
                 names.MOVE_NOT_TAKEN, ply=move.ply, move=move.uci, outcome=repr(outcome)
@@ -93,8 +103,8 @@ class Sender:
 
     async def _abort(self, ply: int) -> None:
         seat = self._seat
-        if await seat.lease.is_fresh():
-            outcome = await seat.link.abort()
+        if await seat.lease.is_fresh() and not seat.scorebook.board.wait("command"):
+            outcome = await self._command(seat.link.abort())
             seat.log.info(names.GAME_ABORTING, ply=ply, outcome=repr(outcome))
             if isinstance(outcome, Posted):
                 return
@@ -102,9 +112,21 @@ class Sender:
 
     async def _claim_victory(self) -> None:
         seat = self._seat
-        if await seat.lease.is_fresh():
-            outcome = await seat.link.claim_victory()
+        if not await seat.lease.is_fresh():
+            return
+        pause = seat.scorebook.board.wait("command")
+        if not pause:
+            outcome = await self._command(seat.link.claim_victory())
             seat.log.info(names.VICTORY_CLAIMED, outcome=repr(outcome))
-            if isinstance(outcome, Unanswered | Limited):
-                gone = OpponentGone(gone=True, claim_win_in=timedelta(0))
-                seat.later(CLAIM_AGAIN_AFTER, words.OpponentLeft(line=gone))
+            if not isinstance(outcome, Unanswered | Limited):
+                return
+            pause = CLAIM_AGAIN_AFTER
+        gone = OpponentGone(gone=True, claim_win_in=timedelta(0))
+        seat.later(pause, words.OpponentLeft(line=gone))
+
+    async def _command(self, command: Awaitable[PostOutcome]) -> PostOutcome:
+        """What became of it; a 429 is told to all, and holds for no move."""
+        outcome = await command
+        if isinstance(outcome, Limited):
+            self._seat.scorebook.limited("command", cool_down(outcome.retry_after))
+        return outcome

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from actors.messages import Birth, Packed
 from actors.roster import Roster
+from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import GameId
 from crabstick.rules.placement import ActorPhase, NodeView
 from crabstick.telemetry.metrics import Ledger
@@ -29,11 +30,16 @@ def statistics(
     draining = sum(node.is_draining for node in nodes)
     ledger.set("crabstick_nodes", len(nodes) - draining, "alive")
     ledger.set("crabstick_nodes", draining, "draining")
+    for endpoint in ENDPOINTS:
+        wait_s = roster.board.wait(endpoint).total_seconds()
+        ledger.set("crabstick_rate_limit_wait_seconds", wait_s, endpoint)
+    limits = roster.board.pack()
     return {
         "v": 1,
         "bot": birth.bot,
         "fingerprint": birth.fingerprint,
         "problem": problem,
+        "limits": {what: limits[what] for what in ENDPOINTS if what in limits},
         "ledger": ledger.snapshot(),
         "games": [_game(roster, game_id) for game_id in roster.games],
         "actors": [

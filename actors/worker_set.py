@@ -16,16 +16,20 @@ from datetime import timedelta
 
 from actors.chores import Chores
 from actors.crew import Crew
+from actors.desk import Desk
+from actors.ear import Ear
 from actors.engine_actor import EngineActor
 from actors.garbage import spare_what_stays
-from actors.messages import Birth, Claim, GameNews, LoadAnswer, Packed, Report
+from actors.limit_board import LimitBoard
+from actors.messages import Birth, Claim, GameNews, LoadAnswer, Ownership, Packed, Report
+from actors.names import EVENT_LISTENER
 from actors.ray_metrics import RayMirror
 from actors.roster import Roster
 from actors.runtime import ActorSilent, RayRuntime, Runtime
 from actors.stall import StallWatch
 from actors.statistics import statistics
-from crabstick.errors import CrabstickError, InvariantBroken
-from crabstick.lichess.game_link import open_games
+from actors.watchdog import RayWard, Ward, Watchdog
+from crabstick.errors import InvariantBroken
 from crabstick.lichess.port import GamesPort, LichessPort
 from crabstick.rules.model import GameId
 from crabstick.rules.placement import (
@@ -47,7 +51,6 @@ from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import configure_logging, get_logger
 from crabstick.telemetry.metrics import Ledger
-from crabstick.tokens import read_token
 
 __all__ = ["WorkerSet"]
 
@@ -66,6 +69,7 @@ class WorkerSet:
         runtime: the cluster; None is Ray's.
         lichess: None is the server in the settings.
         games: where games are forfeited; None is the same server.
+        listener: the EventListener, which is watched; None is Ray's.
     """
 
     def __init__(
@@ -74,23 +78,24 @@ class WorkerSet:
         runtime: Runtime | None = None,
         lichess: LichessPort | None = None,
         games: GamesPort | None = None,
+        listener: Ward | None = None,
     ) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
-        self._settings = Settings.from_message(self._birth.settings)
-        cluster = self._settings.cluster
+        cluster = Settings.from_message(self._birth.settings).cluster
         self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, cluster)
-        self._lichess = lichess
-        self._games = games
         self._capacity = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
-        self._roster = Roster()
+        self._loop = asyncio.get_running_loop()
+        self._board = LimitBoard(self._loop.time)
+        self._roster = Roster(board=self._board)
         self._ledger = Ledger()
+        self._desk = Desk(self._birth, self._board, self._ledger, lichess=lichess, games=games)
+        self._ear = Ear(self._loop.time)
         self._mirror = RayMirror()
         self._nodes: tuple[NodeView, ...] = ()
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
         self._is_closing = False
-        self._loop = asyncio.get_running_loop()
         self._stall = StallWatch(self._loop.time)
         self._crew = Crew(
             self._runtime, self._roster, self._ledger, now=self._now, wake=self._wake.set
@@ -99,6 +104,8 @@ class WorkerSet:
         self._chores = Chores(lambda error: self._log.error(names.TASK_FAILED, exc_info=error))
         self._chores.start(self._run())
         self._chores.start(self._stall.run())
+        ward = listener or RayWard(EVENT_LISTENER, self._birth.namespace)
+        self._chores.start(Watchdog(EVENT_LISTENER, ward, self._stall).run())
         self._chores.start(self._every(LOOK_AT_NODES_EVERY, self._look_at_nodes))
         self._chores.start(self._every(ASK_LICHESS_EVERY, self._ask_lichess))
 
@@ -132,23 +139,24 @@ class WorkerSet:
         """EventListener: may another challenge be accepted? Nobody knows before the adoption."""
         await self._adopted.wait()
         games = tuple(self._roster.games)
-        return LoadAnswer(games=games, room=room(self._roster.wanted(), self._observed())).pack()
+        free = room(self._roster.wanted(), self._observed())
+        return LoadAnswer(games=games, room=free, limits=self._board.pack()).pack()
 
     async def owns(self, message: Packed) -> Packed:
         """EngineActor: is this game still mine? `owner` is None when we cannot know."""
         claim = Claim.read(message)
         await self._adopted.wait()
-        return {"v": 1, "owner": self._roster.owns(claim)}
+        return Ownership(owner=self._roster.owns(claim), limits=self._board.pack()).pack()
 
     async def report(self, message: Packed) -> None:
-        """Anyone: what happened since the last report."""
+        """Anyone: what happened since the last report, and which limits of Lichess hold."""
         report = Report.read(message)
+        self._board.hear(report.limits)
+        if report.hearing is not None:
+            self._ear.hear(report.hearing)
         for metric, label, by in report.counts:
             with suppress(InvariantBroken):  # a newer actor may count what we do not know
                 self._ledger.inc(metric, label, by)
-        for metric, value in report.gauges:
-            with suppress(InvariantBroken):
-                self._ledger.set(metric, value)
         for metric, seconds in report.samples:
             with suppress(InvariantBroken):
                 self._ledger.observe(metric, seconds)
@@ -156,9 +164,9 @@ class WorkerSet:
 
     async def statistics(self, _message: Packed) -> Packed:
         """Everything that `/metrics`, `/games`, `status` and the live table show."""
-        return statistics(
-            self._birth, self._roster, self._nodes, self._ledger, problem=self._crew.problem
-        )
+        self._ledger.set("crabstick_event_stream_age_seconds", self._ear.age_s)
+        problem = self._crew.problem or self._ear.problem
+        return statistics(self._birth, self._roster, self._nodes, self._ledger, problem=problem)
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Ends the standbys and starts nothing more; the games stay with their actors.
@@ -259,14 +267,7 @@ class WorkerSet:
         entry = self._roster.end(game)
         if entry is not None:
             self._log.error(names.GAME_FORFEITED, game_id=game, takeovers=entry.takeovers)
-            self._chores.start(self._resign(game))
-
-    async def _resign(self, game: GameId) -> None:
-        try:
-            outcome = repr(await self._games_port().game(game).resign())
-        except CrabstickError as error:
-            outcome = str(error)
-        self._log.info(names.GAME_RESIGNED, game_id=game, outcome=outcome)
+            self._chores.start(self._desk.resign(game))
 
     # What is looked at now and then.
 
@@ -285,23 +286,8 @@ class WorkerSet:
 
     async def _ask_lichess(self) -> None:
         """Games that no event told of; what is missing in the answer ends nothing."""
-        for game in await self._port().playing():
+        for game in await self._desk.playing():
             await self.game_started(GameNews.of(game).pack())
-
-    def _port(self) -> LichessPort:
-        if self._lichess is None:
-            # Whoever is handed our handle imports this module: berserk would cost every actor 4 MB.
-            from crabstick.lichess.client import open_lichess  # noqa: PLC0415
-
-            token = read_token(self._settings)
-            self._lichess = open_lichess(self._settings.lichess.url, token, self._birth.bot)
-        return self._lichess
-
-    def _games_port(self) -> GamesPort:
-        if self._games is None:
-            token = read_token(self._settings)
-            self._games = open_games(self._settings.lichess.url, token, self._birth.bot)
-        return self._games
 
     def _now(self) -> timedelta:
         """The moment on the loop's monotonic clock."""

@@ -61,11 +61,13 @@ class RateLimited(LichessError):
     Args:
         message: which call was limited.
         retry_after: how long Lichess asked to wait; None when it did not say.
+        key: Lichess's name of the limit; empty when it did not say.
     """
 
-    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
-        super().__init__(message, retry_after)
+    def __init__(self, message: str, retry_after: timedelta | None = None, key: str = "") -> None:
+        super().__init__(message, retry_after, key)
         self.retry_after = retry_after
+        self.key = key
 
 
 class Unauthorized(LichessError):

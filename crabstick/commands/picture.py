@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, cast
 
 from rich.cells import cell_len
@@ -17,6 +18,16 @@ Picture = Mapping[str, Any]
 """What the WorkerSet's `statistics` answers."""
 SPARE_COLUMNS: Final = ("depth", "clock", "game", "eval", "node", "actor")
 """What a narrow terminal does without, the least first."""
+LIMITED: Final = {
+    "event_stream": "event stream",
+    "game_stream": "game streams",
+    "move": "moves",
+    "command": "aborts and claims",
+    "challenge": "challenges",
+    "bot_game": "games against bots",
+    "account": "list of games",
+}
+"""How people call what has to wait."""
 GAP: Final = 2
 """Columns between two columns of a table of rich."""
 
@@ -28,6 +39,8 @@ def picture_of(picture: Picture) -> RenderableType:
     parts: list[RenderableType] = [headline]
     if problem:
         parts.append(Text(problem, style="red"))
+    if picture.get("limits"):
+        parts.append(Text(_limits(picture["limits"]), style="yellow"))
     games = cast("Sequence[Picture]", picture["games"])
     parts.append(
         _Rows(rows=[*map(_row, games)])
@@ -46,6 +59,16 @@ def _headline(picture: Picture) -> str:
         f"{f' ({waiting} waiting for an actor)' if waiting else ''}, "
         f"{phases.count('standby')} on standby, {phases.count('starting')} starting"
     )
+
+
+def _limits(until_ms: Mapping[str, int]) -> str:
+    """What Lichess makes us wait for: a day at most, so the time of day says it all."""
+    waits = (f"{LIMITED.get(what, what)} until {_time(ms)}" for what, ms in until_ms.items())
+    return f"Lichess limits: {', '.join(waits)}"
+
+
+def _time(unix_ms: int) -> str:
+    return f"{datetime.fromtimestamp(unix_ms / 1000).astimezone():%H:%M:%S}"
 
 
 def _row(game: Picture) -> Mapping[str, str]:

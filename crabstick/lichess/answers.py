@@ -44,7 +44,8 @@ def failure(call: str, answer: Answer, login: Login) -> LichessError:
         return Unauthorized(_advice(call, words, login))
     verdict = classify(answer.status)
     if verdict is Verdict.COOL_DOWN:
-        return RateLimited(f"Lichess limits how often we may {call}: {words}", _wait(answer))
+        limited = f"Lichess limits how often we may {call}: {words}"
+        return RateLimited(limited, _wait(answer), _key(answer))
     if verdict is Verdict.RETRY:
         return Unavailable(f"Lichess could not {call}: {words}")
     return Refused(f"Lichess refused to {call}: {words}", answer.status)
@@ -74,9 +75,17 @@ def _advice(call: str, words: str, login: Login) -> str:
 
 
 def _wait(answer: Answer) -> timedelta | None:
+    return asked_wait(answer.retry_after, _ratelimit(answer).get("seconds"))
+
+
+def _key(answer: Answer) -> str:
+    key = _ratelimit(answer).get("key")
+    return key if isinstance(key, str) else ""
+
+
+def _ratelimit(answer: Answer) -> dict[str, object]:
     limit = _json_field(answer.body, "ratelimit")
-    seconds = limit.get("seconds") if isinstance(limit, dict) else None
-    return asked_wait(answer.retry_after, seconds)
+    return limit if isinstance(limit, dict) else {}
 
 
 def _words(answer: Answer, login: Login) -> str:

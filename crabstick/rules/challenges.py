@@ -35,11 +35,13 @@ class Policy:
 class Load:
     """How busy the bot is: `games` counts running games and accepted challenges together.
 
-    `has_room` is False when the cluster has no free slot and does not grow.
+    `has_room` is False when the cluster has no free slot and does not grow; `may_play_bots` when
+    Lichess lets us start no more games against bots for now.
     """
 
     games: int
     has_room: bool
+    may_play_bots: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +61,18 @@ def decide(challenge: Challenge, policy: Policy, load: Load) -> Accept | Decline
     for reason, holds in _OBJECTIONS:
         if holds(challenge, policy):
             return Decline(reason=reason)
-    if load.games >= policy.max_games or not load.has_room:
+    is_free = load.may_play_bots or not _is_from_bot(challenge)
+    if load.games >= policy.max_games or not load.has_room or not is_free:
         return Decline(reason="later")
     return Accept()
 
 
+def _is_from_bot(challenge: Challenge) -> bool:
+    return challenge.challenger is not None and challenge.challenger.title == "BOT"
+
+
 def _from_a_bot(challenge: Challenge, policy: Policy) -> bool:
-    is_bot = challenge.challenger is not None and challenge.challenger.title == "BOT"
-    return is_bot and not policy.accept_bots
+    return _is_from_bot(challenge) and not policy.accept_bots
 
 
 def _other_variant(challenge: Challenge, policy: Policy) -> bool:

@@ -35,6 +35,8 @@ QUIET_AFTER_GAME_START = timedelta(seconds=2)
 """A process that starts takes a second of CPU: not while a game makes its first moves."""
 COLD_STARTS_AT_ONCE = 4
 """More at once start no sooner: they share the cores. Only games that wait need them."""
+CALM_PACE = timedelta(seconds=5)
+"""One hand-over in this time disturbs no other game: an actor starts, and then it is quiet."""
 LEAVE_BEFORE_END = timedelta(seconds=2)
 """A game that is handed over in mid-thought needs some of its node's last seconds for that."""
 
@@ -170,24 +172,26 @@ def plan(
     free = _standbys(observed)
     assigns = _assigns(orphans, free, kept_free=sum(mover.is_leaving for mover in movers))
     free = free[len(assigns) :]
-    waiting = len(orphans) - len(assigns) + max(len(movers) - len(free), 0)
+    stuck, spare = movers[len(free) :], free[len(movers) :]
+    pressing = _pressing(stuck, observed)
+    waiting = len(orphans) - len(assigns) + pressing
+    calm = len(stuck) - pressing or int(not waiting and len(spare) < capacity.standby)
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
         *_hand_overs(movers[: len(free)], observed),
-        *(Kill(actor=name) for name in _doubles(observed.actors, owners)),
-        *_refill(observed, capacity, now, waiting=waiting, free=free[len(movers) :]),
+        *_kills(observed, owners, surplus=spare[capacity.standby :]),
+        *_spawns(observed, waiting=waiting, calm=calm, is_quiet=_is_quiet(observed, now)),
     )
 
 
 def room(wanted: Collection[WantedGame], observed: Observed) -> int:
     """How many more games could be played now; less than 0 when some that run have no place."""
     owners = _owners(observed.actors)
-    starting = sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
     slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
     orphans = sum(game.id not in owners for game in wanted)
     movers = len(_movers(wanted, owners, observed))
-    return len(_standbys(observed)) + starting + slots - orphans - movers
+    return len(_standbys(observed)) + _starting(observed) + slots - orphans - movers
 
 
 def _assigns(
@@ -225,6 +229,13 @@ def _hand_overs(movers: Collection[ActorView], observed: Observed) -> list[HandO
     ]
 
 
+def _pressing(stuck: Sequence[ActorView], observed: Observed) -> int:
+    """How many of those that find no standby need one now: all, when the time is short."""
+    if len(stuck) * CALM_PACE > min(_draining(observed).values(), default=timedelta.max):
+        return len(stuck)
+    return sum(mover.is_leaving for mover in stuck)
+
+
 def _draining(observed: Observed) -> dict[NodeId | None, timedelta]:
     """How long each of these nodes has left."""
     return {node.id: node.drains_in for node in observed.nodes if node.drains_in is not None}
@@ -243,17 +254,6 @@ def _owners(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
     return {game: actor for game, actor in owners.items() if not actor.is_suspect}
 
 
-def _doubles(actors: Collection[ActorView], owners: dict[GameId, ActorView]) -> list[ActorName]:
-    """Actors on a game that somebody else owns."""
-    return [
-        actor.name
-        for actor in actors
-        if actor.phase is ActorPhase.PLAYING
-        and actor.game in owners
-        and owners[actor.game].name != actor.name
-    ]
-
-
 def _by_urgency(game: WantedGame) -> tuple[bool, timedelta, GameId]:
     return (game.is_fresh, timedelta.max if game.urgency is None else game.urgency, game.id)
 
@@ -268,39 +268,47 @@ def _standbys(observed: Observed) -> list[ActorView]:
     )
 
 
-def _refill(
-    observed: Observed,
-    capacity: Capacity,
-    now: timedelta,
-    *,
-    waiting: int,
-    free: Sequence[ActorView],
-) -> tuple[Action, ...]:
-    """New actors for games that wait, else one standby at a time; surplus standbys end."""
-    starting = sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
+def _kills(
+    observed: Observed, owners: Mapping[GameId, ActorView], surplus: Collection[ActorView]
+) -> list[Kill]:
+    """Actors on a game that somebody else owns, standbys on draining nodes, and surplus ones."""
     draining = _draining(observed)
+    doubles = [
+        actor
+        for actor in observed.actors
+        if actor.phase is ActorPhase.PLAYING and actor.game is not None
+        if actor.game in owners and owners[actor.game].name != actor.name
+    ]
     stranded = [
-        actor.name
+        actor
         for actor in observed.actors
         if actor.phase is ActorPhase.STANDBY and actor.node in draining
     ]
-    surplus = [actor.name for actor in free[capacity.standby :]] if not starting else []
-    kills = tuple(Kill(actor=name) for name in [*stranded, *surplus])
-    if waiting:
-        return (*kills, *_cold_starts(observed, waiting - starting, starting))
+    ending = [*doubles, *stranded, *([] if _starting(observed) else surplus)]
+    return [Kill(actor=actor.name) for actor in ending]
+
+
+def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> list[Spawn]:
+    """New actors: some at once for games that wait, else one at a time and only when it is quiet.
+
+    Those that fit nowhere are a call for nodes, which is made at once.
+    """
+    starting, places = _starting(observed), _places(observed)
+    missing = max(waiting + calm - starting, 0)
+    at_once = max(min(waiting, COLD_STARTS_AT_ONCE) - starting, int(is_quiet and not starting))
+    return [
+        *(Spawn(node=node) for node in places[: min(missing, at_once)]),
+        *[Spawn(node=None)] * (missing - len(places)),
+    ]
+
+
+def _starting(observed: Observed) -> int:
+    return sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
+
+
+def _is_quiet(observed: Observed, now: timedelta) -> bool:
     lately = observed.last_game_start
-    is_quiet = lately is None or now - lately >= QUIET_AFTER_GAME_START
-    if len(free) >= capacity.standby or starting or not is_quiet:
-        return kills
-    return (*kills, Spawn(node=next(iter(_places(observed)), None)))
-
-
-def _cold_starts(observed: Observed, missing: int, starting: int) -> list[Spawn]:
-    """Actors for games that wait: a few where there is room, and a call for nodes for the rest."""
-    places = _places(observed)
-    at_once = max(min(missing, COLD_STARTS_AT_ONCE - starting), 0)
-    beyond = max(missing - len(places), 0)
-    return [*(Spawn(node=node) for node in places[:at_once]), *[Spawn(node=None)] * beyond]
+    return lately is None or now - lately >= QUIET_AFTER_GAME_START
 
 
 def _places(observed: Observed) -> list[NodeId]:

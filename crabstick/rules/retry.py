@@ -11,8 +11,10 @@ from crabstick.errors import InvariantBroken
 
 __all__ = [
     "FIRST_DELAY",
+    "LIMITED_GAME_DELAY",
     "LONGEST_COOL_DOWN",
     "LONGEST_DELAY",
+    "LONGEST_GAME_DELAY",
     "USUAL_COOL_DOWN",
     "Verdict",
     "asked_wait",

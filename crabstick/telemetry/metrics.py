@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from crabstick.errors import InvariantBroken
+from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import DeclineReason
 
 __all__ = ["METRICS", "SNAPSHOT_VERSION", "Ledger", "Metric"]
@@ -99,7 +100,14 @@ _TABLE = (
         kind="counter",
         help="Answers 429 of Lichess by what we had asked for.",
         label="endpoint",
-        label_values=("event_stream", "game_stream", "move", "challenge"),
+        label_values=ENDPOINTS,
+    ),
+    Metric(
+        name="crabstick_rate_limit_wait_seconds",
+        kind="gauge",
+        help="Time until Lichess lets the bot ask again, by what for; zero while it may.",
+        label="endpoint",
+        label_values=ENDPOINTS,
     ),
     Metric(
         name="crabstick_actors",

@@ -5,6 +5,7 @@ from typing import Final
 __all__ = [
     "ACTOR_ADOPTED",
     "ACTOR_FAILED",
+    "ACTOR_HUNG",
     "ACTOR_LOST",
     "ACTOR_SILENT",
     "ACTOR_SPAWNED",
@@ -36,6 +37,7 @@ __all__ = [
 
 ACTOR_ADOPTED: Final = "actor.adopted"
 ACTOR_FAILED: Final = "actor.failed"
+ACTOR_HUNG: Final = "actor.found_hung"
 ACTOR_LOST: Final = "actor.lost"
 ACTOR_SILENT: Final = "actor.fell_silent"
 ACTOR_SPAWNED: Final = "actor.spawned"

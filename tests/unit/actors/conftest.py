@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.unit.virtual_time import VirtualLoop
+from tests.unit.virtual_time import VirtualLoop, virtual_loop
+
+WALL_CLOCK_AT_ZERO_S = 1_700_000_000
 
 
 def pytest_asyncio_loop_factories(
@@ -13,3 +15,13 @@ def pytest_asyncio_loop_factories(
     item: pytest.Item,  # noqa: ARG001
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"virtual": VirtualLoop}
+
+
+@pytest.fixture
+def wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of day moves with the virtual time: for those who come after one another."""
+
+    def time() -> float:
+        return WALL_CLOCK_AT_ZERO_S + virtual_loop().time()
+
+    monkeypatch.setattr("actors.limit_board.time.time", time)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import chess
 
 from actors.lease import Lease
+from actors.limit_board import LimitBoard
 from actors.player import Player
 from actors.scorebook import Scorebook
 from actors.seat import Terms
@@ -90,7 +91,12 @@ class Table:
         self.link = WatchedGame(match)
         self.answers = deque(answers)
         self.asked_s: list[float] = []
-        self.scorebook = Scorebook(actor="engine:a", game=match.id, epoch=1)
+        self.told_s: list[float] = []
+        """When a limit was reported."""
+        self.board = LimitBoard(
+            virtual_loop().time, tell=lambda: self.told_s.append(virtual_loop().time())
+        )
+        self.scorebook = Scorebook(actor="engine:a", game=match.id, epoch=1, board=self.board)
         terms = Terms(
             bot="crabby",
             limits=EngineLimits(),

@@ -4,7 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
 from tests.builders import seconds
@@ -41,6 +47,8 @@ async def test_no_answer_in_time_is_silence() -> None:
     [
         (RayActorError(), ActorGone),
         (ActorUnavailableError("restarting", None), ActorSilent),
+        (ActorUnschedulableError("the node is draining"), ActorGone),
+        (RayError("something new"), ActorSilent),
         (task_error("Traceback\nValueError: 7"), ActorFailed),
     ],
 )

@@ -8,25 +8,27 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors.engine_actor import EngineActor
+from actors.limit_board import LimitBoard
 from actors.messages import (
     Assignment,
     Claim,
     Description,
     LeaveOrder,
     Outcome,
+    Ownership,
     Packed,
     Report,
 )
 from crabstick.errors import ConfigError
 from crabstick.lichess.fake import FakeGames, FakeMatch
-from crabstick.rules.model import GameId
+from crabstick.rules.model import GameId, Limited
 from engine.errors import EngineDied, EngineNotFound
 from engine.fake import ScriptedEngine
 from engine.spec import EngineSpec
 from tests.builders import seconds
 from tests.unit.actors.births import a_birth
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.virtual_time import until
+from tests.unit.virtual_time import until, virtual_loop
 
 GAME = GameId("abcdefgh")
 NAME = "engine:a"
@@ -36,14 +38,17 @@ class Manager:
     """The WorkerSet's side; `owner` is its word on who owns the game."""
 
     def __init__(self) -> None:
-        self.owner: object = True
+        self.owner: bool | None = True
         self.reports: list[Report] = []
+        self.board = LimitBoard(virtual_loop().time)
 
     async def owns(self, _message: Packed) -> Packed:
-        return {"v": 1, "owner": self.owner}
+        return Ownership(owner=self.owner, limits=self.board.pack()).pack()
 
     async def report(self, message: Packed) -> None:
-        self.reports.append(Report.read(message))
+        report = Report.read(message)
+        self.reports.append(report)
+        self.board.hear(report.limits)
 
     def count(self, metric: str) -> int:
         return sum(by for report in self.reports for name, _, by in report.counts if name == metric)
@@ -336,3 +341,44 @@ async def test_of_two_orders_to_leave_the_one_that_ends_first_holds() -> None:
     began_s = asyncio.get_running_loop().time()
     assert (await shop.outcome()).reason == "handed_over"
     assert asyncio.get_running_loop().time() - began_s == pytest.approx(3, abs=0.1)
+
+
+# The limits of the bot.
+
+
+async def test_a_limit_that_it_meets_is_reported_at_once() -> None:
+    shop = Workshop()
+    shop.match.next_outcomes.append(Limited(retry_after=seconds(5)))
+    await shop.assign()
+    await until(lambda: shop.manager.board.wait("move"), within_s=0.1)
+
+
+async def test_it_tells_of_the_limits_that_it_knows() -> None:
+    shop = Workshop()
+    shop.manager.board.note("challenge", seconds(40))
+    await shop.assign(limits=shop.manager.board.pack())
+    assert (await shop.describe()).limits == shop.manager.board.pack()
+
+
+async def test_before_it_opens_its_stream_anew_it_hears_what_others_met() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    await shop.assign()
+    await asyncio.sleep(1)
+    shop.manager.board.note("game_stream", seconds(40))
+    shop.match.end_stream()
+    began_s = virtual_loop().time()
+    await shop.moved()
+    assert 40 < virtual_loop().time() - began_s < 42
+
+
+async def test_an_answer_of_an_older_worker_set_is_read_too() -> None:
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+
+    async def owns(_message: Packed) -> Packed:
+        return {"v": 1, "owner": False}
+
+    shop.manager.owns = owns  # type: ignore[method-assign]  # an older one
+    await shop.assign()
+    await asyncio.sleep(1)
+    shop.match.end_stream()
+    assert (await shop.outcome()).reason == "replaced"

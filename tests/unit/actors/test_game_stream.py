@@ -18,7 +18,7 @@ from crabstick.rules.model import (
 )
 from tests.builders import seconds
 from tests.unit.actors.tables import a_table
-from tests.unit.virtual_time import stall, until
+from tests.unit.virtual_time import stall, until, virtual_loop
 
 E4, D4 = chess.Move.from_uci("e2e4"), chess.Move.from_uci("d2d4")
 NO, NOTHING = False, None
@@ -116,7 +116,7 @@ async def test_a_limited_stream_is_left_alone_for_as_long_as_lichess_asks() -> N
     table = a_table(E4)
     table.link.refusing.append(RateLimited("slowly", seconds(40)))
     await table.until_sent()
-    assert table.link.opened_s[1] - table.link.opened_s[0] == pytest.approx(40)
+    assert 40 <= table.link.opened_s[1] - table.link.opened_s[0] < 41
     await table.leave()
 
 
@@ -190,4 +190,47 @@ async def test_a_stream_that_ends_while_we_stall_is_opened_anew_once() -> None:
     table = a_table(E4, meddle=stall_and_end)
     await table.until_sent()
     assert len(table.link.opened_s) == 2
+    await table.leave()
+
+
+# Limits, which are the bot's.
+
+
+async def test_a_limited_stream_is_told_at_once() -> None:
+    table = a_table(E4)
+    table.link.refusing.append(RateLimited("slowly", seconds(40)))
+    await table.until_opened(1)
+    await until(lambda: table.told_s)
+    assert table.told_s == [pytest.approx(table.link.opened_s[0])]
+    await table.leave()
+
+
+async def test_a_stream_that_was_cut_waits_for_a_limit_that_another_game_met() -> None:
+    table = a_table(seconds(5))
+    await table.at_rest(1)
+    table.board.note("game_stream", seconds(40))
+    table.match.end_stream()
+    await table.until_opened(2)
+    assert 40 <= table.link.opened_s[1] - table.link.opened_s[0] - 1 < 41
+    await table.leave()
+
+
+async def test_that_wait_is_no_longer_than_a_quarter_of_our_clock() -> None:
+    """Five minutes are left."""
+    table = a_table(seconds(5))
+    await table.at_rest(1)
+    table.board.note("game_stream", seconds(900))
+    table.match.end_stream()
+    await asyncio.sleep(60)
+    await table.until_opened(2)
+    assert table.link.opened_s[1] - table.link.opened_s[0] == pytest.approx(76, abs=1)
+    await table.leave()
+
+
+async def test_the_first_opening_of_a_game_waits_a_moment_only() -> None:
+    table = a_table(E4)
+    table.board.note("game_stream", seconds(900))
+    began_s = virtual_loop().time()
+    await table.until_sent()
+    assert 2.9 < table.link.opened_s[0] - began_s < 3.1
     await table.leave()

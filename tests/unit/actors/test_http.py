@@ -15,6 +15,7 @@ from crabstick.telemetry.metrics import Ledger
 from crabstick.tokens import ADMIN_VARIABLE
 from tests.unit.actors.births import a_birth
 from tests.unit.actors.handles import FakeHandle
+from tests.unit.actors.wards import FakeWard
 from tests.unit.virtual_time import stall, virtual_loop
 
 TOKEN = "a-long-admin-token"  # noqa: S105 -- of this test
@@ -40,6 +41,8 @@ class Bot:
         self.worker_set = FakeHandle(self)
         self.listener = FakeHandle(self)
         self.handles = {WORKER_SET: self.worker_set, EVENT_LISTENER: self.listener}
+        self.ward = FakeWard()
+        self.endpoints: Any = None
         self.shut_down: list[str] = []
         self.shut_down_takes_s = 0.0
 
@@ -65,7 +68,8 @@ def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
     """The endpoints of a bot, with Ray's and Serve's part done by hand."""
     bot = Bot()
     plain_class: Any = HttpEndpoints.__mro__[1]  # what Serve wraps
-    context = SimpleNamespace(servable_object=plain_class(a_birth().pack()))
+    context = SimpleNamespace(servable_object=plain_class(a_birth().pack(), bot.ward))
+    bot.endpoints = context.servable_object
     monkeypatch.setattr("ray.serve.get_replica_context", lambda: context)
     monkeypatch.setattr("actors.http.ray.get_actor", bot.get_actor)
     monkeypatch.setattr("actors.http.end_manager", bot.end_manager)
@@ -241,3 +245,26 @@ async def test_a_get_shuts_nothing_down() -> None:
 async def test_an_equal_fingerprint_is_an_equal_version() -> None:
     app: Any = http_app(a_birth())
     assert app._bound_deployment.version == "0123456789ab"
+
+
+# The watch over the WorkerSet.
+
+
+async def test_a_worker_set_that_hangs_is_restarted_and_the_replica_calls_itself_well(
+    bot: Bot,
+) -> None:
+    for _ in range(3):  # as Serve does
+        await bot.endpoints.check_health()
+        await asyncio.sleep(1)
+    bot.ward.takes_s = float("inf")
+    for _ in range(7):
+        await bot.endpoints.check_health()
+        await asyncio.sleep(2)
+    assert len(bot.ward.restarted_s) == 1
+
+
+async def test_a_worker_set_that_answers_late_is_left_alone(bot: Bot) -> None:
+    await bot.endpoints.check_health()
+    bot.ward.takes_s = 5
+    await asyncio.sleep(600)
+    assert bot.ward.restarted_s == []

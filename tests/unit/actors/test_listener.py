@@ -8,10 +8,12 @@ import chess
 import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
+from actors.limit_board import LimitBoard
 from actors.listener import EventListener
 from actors.messages import GameNews, LoadAnswer, Packed, Report
 from crabstick.errors import ConfigError, RateLimited, StreamSilent, Unauthorized, Unavailable
 from crabstick.lichess.fake import FakeLichess
+from crabstick.rules.limits import BOT_GAMES_KEY
 from crabstick.rules.model import (
     Challenge,
     ChallengeEnded,
@@ -37,6 +39,7 @@ class Manager:
         self.games: dict[str, GameNews] = {}
         self.room = room
         self.reports: list[Report] = []
+        self.board = LimitBoard(virtual_loop().time)
 
     async def game_started(self, message: Packed) -> None:
         news = GameNews.read(message)
@@ -46,10 +49,13 @@ class Manager:
         self.games.pop(GameNews.read(message).game, None)
 
     async def load(self, _message: Packed) -> Packed:
-        return LoadAnswer(games=tuple(self.games), room=self.room - len(self.games)).pack()
+        room = self.room - len(self.games)
+        return LoadAnswer(games=tuple(self.games), room=room, limits=self.board.pack()).pack()
 
     async def report(self, message: Packed) -> None:
-        self.reports.append(Report.read(message))
+        report = Report.read(message)
+        self.reports.append(report)
+        self.board.hear(report.limits)
 
     def count(self, metric: str, label: str | None) -> int:
         counts = [entry for report in self.reports for entry in report.counts]
@@ -63,8 +69,18 @@ class Post:
         self.lichess = FakeLichess()
         self.manager = Manager(room)
         self.handle = FakeHandle(self.manager)
-        birth = a_birth("event-listener", challenges=challenges or {})
-        self.listener = EventListener(birth.pack(), self.handle, self.lichess)
+        self.birth = a_birth("event-listener", challenges=challenges or {}).pack()
+        self.begin()
+
+    def begin(self) -> None:
+        """The listener's process starts."""
+        self.listener = EventListener(self.birth, self.handle, self.lichess)
+
+    def crash(self) -> None:
+        """The listener's process dies, and nothing of it goes on."""
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        self.lichess._feed = None
 
     async def listening(self) -> None:
         """Returns when the stream is open."""
@@ -98,6 +114,10 @@ def a_game(game: GameId = GAME, **changes: Any) -> GameSummary:
         "time_left": seconds(300),
     }
     return GameSummary(**{**fields, **changes})
+
+
+def ages_of(manager: Manager) -> list[float]:
+    return [report.hearing.age_s for report in manager.reports if report.hearing]
 
 
 # Challenges.
@@ -272,7 +292,7 @@ async def test_a_challenge_that_had_to_wait_too_long_is_not_accepted_any_more() 
     """The challenger of a real-time game has gone by then, and would leave us alone in it."""
     post = Post()
     await post.listening()
-    post.lichess.faults.append(RateLimited("slowly", seconds(60)))
+    post.lichess.faults.append(RateLimited("slowly", seconds(50)))
     await post.challenged()
     assert (post.lichess.accepted, post.lichess.declined) == ([], [(GAME, "later")])
 
@@ -460,11 +480,14 @@ async def test_the_age_of_the_stream_is_reported() -> None:
     await post.listening()
     post.lichess.tell(None)
     await asyncio.sleep(9)
-    ages = [
-        dict(report.gauges)["crabstick_event_stream_age_seconds"] for report in post.manager.reports
-    ]
-    assert ages == sorted(ages)
-    assert ages[-1] > 5
+    assert ages_of(post.manager)[-1] == pytest.approx(9, abs=1.1)
+
+
+async def test_a_stream_that_was_never_heard_is_as_old_as_its_listener() -> None:
+    post = Post()
+    post.lichess.faults.append(RateLimited("slowly", seconds(600)))
+    await asyncio.sleep(60)
+    assert ages_of(post.manager)[-1] == pytest.approx(60, abs=3)
 
 
 async def test_a_mistake_of_our_own_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,3 +540,125 @@ async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:
     await asyncio.sleep(5)
     await post.challenged()
     assert post.lichess.accepted == [GAME]
+
+
+# Limits and budgets, which are the bot's.
+
+
+async def test_a_limit_is_told_at_once() -> None:
+    post = Post()
+    post.lichess.faults.append(RateLimited("slowly", seconds(40)))
+    await asyncio.sleep(0.1)
+    assert seconds(39) < post.manager.board.wait("event_stream") <= seconds(40)
+
+
+async def test_a_limited_challenge_makes_the_next_one_wait_too() -> None:
+    post = Post()
+    await post.listening()
+    post.lichess.faults.append(RateLimited("slowly", seconds(7)))
+    post.lichess.challenged(to_us(1))
+    await asyncio.sleep(0.1)
+    post.lichess.faults.append(RateLimited("never asked", seconds(600)))
+    post.lichess.challenged(to_us(2))
+    await asyncio.sleep(6)
+    post.lichess.faults.clear()
+    assert post.answers() == 0
+    await until(lambda: post.answers() == 2, within_s=2)
+
+
+async def test_a_spent_budget_of_bot_games_declines_bots_at_once_and_takes_people() -> None:
+    post = Post()
+    await post.listening()
+    bot = Player(name="sparring", title="BOT")
+    post.lichess.faults.append(RateLimited("100 games", seconds(9000), BOT_GAMES_KEY))
+    post.lichess.challenged(to_us(1, challenger=bot))
+    await until(lambda: post.answers() == 1, within_s=1)
+    post.lichess.challenged(to_us(2, challenger=bot))
+    post.lichess.challenged(to_us(3))
+    await until(lambda: post.answers() == 3, within_s=1)
+    assert post.lichess.declined == [("game0001", "later"), ("game0002", "later")]
+    assert post.lichess.accepted == ["game0003"]
+    assert post.manager.count("crabstick_rate_limited_total", "bot_game") == 1
+
+
+@pytest.mark.usefixtures("wall_clock")
+async def test_after_a_restart_a_limit_still_holds() -> None:
+    post = Post()
+    post.lichess.faults.append(RateLimited("slowly", seconds(40)))
+    await asyncio.sleep(10)
+    post.crash()
+    post.begin()
+    await asyncio.sleep(29)
+    assert post.lichess._feed is None
+    await post.listening()
+
+
+async def test_a_worker_set_that_says_nothing_delays_the_first_opening_by_two_seconds() -> None:
+    post = Post()
+    post.handle.is_silent = True
+    began_s = virtual_loop().time()
+    await post.listening()
+    assert virtual_loop().time() - began_s < 2.1
+
+
+@pytest.mark.usefixtures("wall_clock")
+async def test_a_listener_that_keeps_crashing_stays_within_lichess_s_budget() -> None:
+    post = Post()
+    loop, openings = asyncio.get_running_loop(), 0
+    until_s = loop.time() + WINDOW.total_seconds()
+    while loop.time() < until_s:
+        await post.listening()
+        openings += 1
+        await asyncio.sleep(0.1)
+        post.crash()
+        post.begin()
+    assert 20 <= openings <= ALLOWED
+
+
+async def test_what_the_budget_makes_wait_is_shown_as_a_limit() -> None:
+    post = Post()
+    for _ in range(40):
+        await post.listening()
+        post.lichess.end_stream()
+        await asyncio.sleep(0.1)
+    await until(lambda: post.manager.board.wait("event_stream") > seconds(5), within_s=3)
+
+
+async def test_somebody_else_with_our_token_is_named_until_a_stream_lives() -> None:
+    post = Post()
+    for _ in range(3):
+        await post.listening()
+        post.lichess.tell(None)
+        await asyncio.sleep(1)
+        post.lichess.end_stream()
+        await asyncio.sleep(0.1)
+    await post.listening()
+    post.lichess.tell(None)
+    await asyncio.sleep(3)
+    hearing = post.manager.reports[-1].hearing
+    assert hearing is not None
+    assert "each of the last 3 openings: somebody else seems to use this token" in hearing.problem
+    await asyncio.sleep(60)
+    post.lichess.tell(None)
+    await asyncio.sleep(0.1)
+    assert (await post.describe())["problem"] == ""
+
+
+async def test_of_two_bots_with_one_token_both_say_so_and_neither_is_too_loud() -> None:
+    """Each opening ends the other's stream, as on Lichess."""
+    post = Post()
+    other = EventListener(post.birth, FakeHandle(Manager(100)), post.lichess)
+    openings_s: list[float] = []
+    opening = post.lichess.events
+
+    def counted() -> Any:
+        openings_s.append(virtual_loop().time())
+        return opening()
+
+    post.lichess.events = counted  # type: ignore[method-assign]  # Lichess's side counts
+    for _ in range(600):
+        await asyncio.sleep(1)
+        post.lichess.tell(None)
+    problems = [(await post.describe())["problem"], (await other.describe({"v": 1}))["problem"]]
+    assert all("somebody else seems to use this token" in str(problem) for problem in problems)
+    assert len(openings_s) <= 2 * ALLOWED

@@ -12,9 +12,11 @@ from actors.messages import (
     Claim,
     Description,
     GameNews,
+    Hearing,
     LoadAnswer,
     Message,
     Outcome,
+    Ownership,
     Report,
     WrongProtocol,
 )
@@ -28,8 +30,9 @@ EXAMPLES: list[Message] = [
     Outcome(name="a", game="g", epoch=1, reason="finished", status="mate", result="won"),
     Claim(game="g", actor="a", epoch=1),
     GameNews(game="g", opponent="Alice", left_ms=9000),
-    LoadAnswer(games=("g",), room=3),
-    Report(sender="a", counts=(("m", None, 1),), samples=(("s", 0.5),), gauges=(("g", 1.0),)),
+    LoadAnswer(games=("g",), room=3, limits={"challenge": 1_700_000_000_000}),
+    Ownership(owner=None, limits={"command": 1_700_000_000_000}),
+    Report(sender="a", counts=(("m", None, 1),), samples=(("s", 0.5),), hearing=Hearing(age_s=1)),
 ]
 
 

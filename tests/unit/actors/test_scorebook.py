@@ -92,7 +92,7 @@ def test_the_overhead_is_never_negative_and_measured_once_a_move() -> None:
     ("outcome", "counts"),
     [
         (Posted(), (("crabstick_moves_total", None, 1),)),
-        (Limited(retry_after=None), (("crabstick_rate_limited_total", "move", 1),)),
+        (Limited(retry_after=None), ()),
         (Unanswered(why="reset"), ()),
     ],
 )
@@ -102,12 +102,19 @@ def test_answers_are_counted(outcome: PostOutcome, counts: tuple[object, ...]) -
     assert book.drain().counts == counts
 
 
-@pytest.mark.parametrize("is_limited", [True, False])
-def test_lost_streams_are_counted(is_limited: bool) -> None:  # noqa: FBT001 -- both cases
+def test_lost_streams_are_counted() -> None:
     book = a_scorebook()
-    book.lost_stream(is_limited=is_limited)
-    limited = [("crabstick_rate_limited_total", "game_stream", 1)] if is_limited else []
-    assert list(book.drain().counts) == [("crabstick_stream_reconnects_total", "game", 1), *limited]
+    book.lost_stream()
+    assert list(book.drain().counts) == [("crabstick_stream_reconnects_total", "game", 1)]
+
+
+def test_a_limit_is_counted_once_and_reported_as_long_as_it_holds() -> None:
+    book = a_scorebook()
+    book.limited("game_stream", timedelta(seconds=40))
+    first, second = book.drain(), book.drain()
+    assert first.counts == (("crabstick_rate_limited_total", "game_stream", 1),)
+    assert second.counts == ()
+    assert first.limits.keys() == second.limits.keys() == {"game_stream"}
 
 
 @pytest.mark.parametrize(

@@ -253,3 +253,58 @@ async def test_a_move_is_counted_when_lichess_took_it() -> None:
     await until(lambda: table.scorebook._counts)
     assert table.scorebook.drain().counts == (("crabstick_moves_total", None, 1),)
     await table.leave()
+
+
+# Limits, which are the bot's.
+
+
+@pytest.mark.parametrize("endpoint", ["move", "command", "challenge", "account", "game_stream"])
+async def test_a_limit_that_somebody_else_met_delays_no_move(endpoint: str) -> None:
+    table = a_table(E4)
+    await table.until_opened(1)
+    table.board.hear({endpoint: 2**62})
+    await table.until_sent()
+    assert table.link.sent_s[0] - table.link.opened_s[0] < 0.1
+    await table.leave()
+
+
+async def test_a_limited_move_is_told_and_counted() -> None:
+    table = a_table(E4)
+    table.match.next_outcomes.append(Limited(retry_after=seconds(7)))
+    await table.until_sent()
+    await until(lambda: table.told_s)
+    assert seconds(6.9) < table.board.wait("move") <= seconds(7.001)
+    assert ("crabstick_rate_limited_total", "move", 1) in table.scorebook.drain().counts
+    await table.leave()
+
+
+async def test_a_limited_claim_waits_for_as_long_as_lichess_asks_and_is_told() -> None:
+    table = a_table(moves="e2e4 e7e5 g1f3")
+    table.match.opponent_is_gone = True
+    table.match.next_outcomes.append(Limited(retry_after=seconds(40)))
+    await table.at_rest(1)
+    table.tell(GONE)
+    await until(lambda: table.told_s)
+    await table.at_rest(37)
+    assert table.link.posts == ["claim-victory"]
+    assert (await table.finish()).status == "timeout"
+
+
+async def test_a_claim_waits_for_a_limit_that_another_game_met() -> None:
+    table = a_table(moves="e2e4 e7e5 g1f3")
+    table.match.opponent_is_gone = True
+    await table.at_rest(1)
+    table.board.note("command", seconds(40))
+    table.tell(GONE)
+    await table.at_rest(39)
+    assert table.link.posts == []
+    assert (await table.finish()).status == "timeout"
+
+
+async def test_a_limit_on_aborts_delays_an_abort_and_no_move() -> None:
+    table = a_table(color=chess.BLACK)
+    await table.at_rest(1)
+    table.board.note("command", 1.5 * ABORT_AFTER)
+    await table.at_rest(1.2 * ABORT_AFTER.total_seconds())
+    assert table.link.posts == []
+    assert (await table.finish()).status == "aborted"

@@ -9,14 +9,26 @@ import chess
 import pytest
 
 from actors.fake_runtime import FakeActor, FakeRuntime
-from actors.messages import Assignment, Claim, GameNews, LeaveOrder, LoadAnswer, Report
+from actors.limit_board import LimitBoard
+from actors.messages import (
+    Assignment,
+    Claim,
+    Description,
+    GameNews,
+    Hearing,
+    LeaveOrder,
+    LoadAnswer,
+    Ownership,
+    Report,
+)
 from actors.worker_set import WorkerSet
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
 from crabstick.rules.model import ActorName, GameId, GameSummary, NodeId, Player
 from tests.builders import seconds
 from tests.unit.actors.births import BOT, a_birth
-from tests.unit.virtual_time import stall, until
+from tests.unit.actors.wards import FakeWard
+from tests.unit.virtual_time import stall, until, virtual_loop
 
 GAME = "abcdefgh"
 STATISTICS: dict[str, object] = {"v": 1}
@@ -32,13 +44,16 @@ class House:
         self.lichess = FakeLichess()
         self.match = FakeMatch(GameId(GAME))
         self.games = FakeGames(self.match)
+        self.listener = FakeWard()
         cluster = {"standby": standby, "max_takeovers": max_takeovers}
         self.birth = a_birth(cluster=cluster).pack()
         self.begin()
 
     def begin(self) -> None:
         """The WorkerSet's process starts."""
-        self.worker_set = WorkerSet(self.birth, self.runtime, self.lichess, self.games)
+        self.worker_set = WorkerSet(
+            self.birth, self.runtime, self.lichess, self.games, self.listener
+        )
 
     def crash(self) -> None:
         """The WorkerSet's process dies, and nothing of it goes on."""
@@ -193,7 +208,7 @@ async def test_a_game_that_lichess_no_longer_lists_is_played_on() -> None:
 
 async def test_a_limit_of_lichess_does_not_stop_the_looking() -> None:
     house = House()
-    house.lichess.faults.append(RateLimited("slowly"))
+    house.lichess.faults.append(RateLimited("slowly", seconds(30)))
     await asyncio.sleep(1)
     house.lichess.started(a_summary())
     await house.player()
@@ -291,9 +306,9 @@ async def test_a_forfeit_without_a_token_is_survived(
     def refuse(_settings: object) -> None:
         raise ConfigError("there is no Lichess token")
 
-    monkeypatch.setattr("actors.worker_set.read_token", refuse)
+    monkeypatch.setattr("actors.desk.read_token", refuse)
     house = House(max_takeovers=0)
-    house.worker_set._games = None
+    house.worker_set._desk._games = None
     house.runtime.lose_actor(await house.playing())
     await asyncio.sleep(5)
     assert house.runtime.playing(GAME) == []
@@ -407,17 +422,14 @@ async def test_an_order_to_leave_that_got_lost_is_given_again() -> None:
     assert heir.assignment == Assignment(game=GAME, epoch=2)
 
 
-async def test_an_actor_of_older_code_stays_to_the_end_and_a_standby_waits_for_its_game() -> None:
+async def test_an_actor_of_older_code_that_cannot_leave_is_replaced() -> None:
     house = House(FakeRuntime(n1=4, n2=1))
     actor = await house.playing()
     actor.methods.discard("leave")
     house.drain(actor)
-    await asyncio.sleep(20)
-    assert house.runtime.playing(GAME) == [actor]
-    assert house.phases().count("standby") == 1
-    assert actor.node is not None
-    house.runtime.lose(actor.node)
-    await house.successor(actor, within_s=0.1)
+    heir = await house.successor(actor)
+    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1)
+    await until(lambda: actor.is_over)
 
 
 async def test_a_game_that_is_left_while_the_worker_set_is_away_finds_an_actor() -> None:
@@ -658,9 +670,105 @@ async def test_reports_add_up_and_what_is_unknown_in_them_is_left_out() -> None:
         sender="engine:a",
         counts=(("crabstick_moves_total", None, 3), ("crabstick_later_total", None, 1)),
         samples=(("crabstick_think_seconds", 0.2), ("crabstick_later_seconds", 1.0)),
-        gauges=(("crabstick_event_stream_age_seconds", 4.0), ("crabstick_later", 1.0)),
     )
     await house.worker_set.report(report.pack())
     await house.worker_set.report(report.pack())
     assert await house.value("crabstick_moves_total") == 6
-    assert await house.value("crabstick_event_stream_age_seconds") == 4
+
+
+async def test_what_was_heard_gets_older_when_the_listener_says_nothing_any_more() -> None:
+    house = House()
+    report = Report(sender="event-listener", hearing=Hearing(age_s=4, problem="deaf"))
+    await house.worker_set.report(report.pack())
+    picture = await house.worker_set.statistics(STATISTICS)
+    assert picture["problem"] == "deaf"
+    await asyncio.sleep(60)
+    age_s = await house.value("crabstick_event_stream_age_seconds")
+    assert age_s == pytest.approx(64, abs=0.1)
+
+
+# The limits of the bot.
+
+
+def a_report(**wait_s: float) -> Report:
+    board = LimitBoard(virtual_loop().time)
+    for endpoint, wait in wait_s.items():
+        board.note(endpoint, seconds(wait))
+    return Report(sender="engine:a", limits=board.pack())
+
+
+async def test_a_limit_that_anyone_met_is_known_to_all() -> None:
+    house = House()
+    actor = await house.playing()
+    report = a_report(challenge=40, command=50)
+    await house.worker_set.report(report.pack())
+    claim = Claim(game=GAME, actor=actor.name, epoch=1).pack()
+    owns = Ownership.read(await house.worker_set.owns(claim))
+    assert owns.limits == (await house.load()).limits == report.limits
+    await house.standbys(1)
+    await house.starts("second12")
+    assert (await house.player("second12")).assignments[0].limits == report.limits
+
+
+async def test_a_limit_is_forgotten_when_it_is_over() -> None:
+    house = House()
+    await house.worker_set.report(a_report(challenge=5).pack())
+    await asyncio.sleep(6)
+    assert (await house.load()).limits == {}
+
+
+async def test_a_limit_is_shown_with_its_time() -> None:
+    house = House()
+    report = a_report(move=30, openings=60)
+    await house.worker_set.report(report.pack())
+    picture = await house.worker_set.statistics(STATISTICS)
+    assert picture["limits"] == {"move": report.limits["move"]}
+    wait_s = await house.value("crabstick_rate_limit_wait_seconds", "move")
+    assert wait_s == pytest.approx(30, abs=0.1)
+
+
+async def test_a_restarted_worker_set_learns_the_limits_from_the_actors_that_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+    actor = await house.playing()
+    house.crash()
+    limits = a_report(command=50).limits
+    described = actor._description
+
+    def description() -> Description:
+        return described().model_copy(update={"limits": limits})
+
+    monkeypatch.setattr(actor, "_description", description)
+    house.begin()
+    await house.owns(actor, 1)
+    assert (await house.load()).limits == limits
+
+
+async def test_its_own_limits_are_the_bots_too() -> None:
+    house = House()
+    house.lichess.faults.append(RateLimited("slowly", seconds(30)))
+    await asyncio.sleep(1)
+    assert (await house.load()).limits.keys() == {"account"}
+    assert await house.value("crabstick_rate_limited_total", "account") == 1
+
+
+# The listener.
+
+
+async def test_a_listener_that_hangs_is_restarted() -> None:
+    house = House()
+    await asyncio.sleep(5)
+    house.listener.takes_s = float("inf")
+    await until(lambda: house.listener.restarted_s, within_s=13)
+
+
+async def test_a_listener_is_not_restarted_because_the_worker_set_stood_still() -> None:
+    house = House()
+    await asyncio.sleep(5)
+    house.listener.takes_s = float("inf")
+    await asyncio.sleep(3)
+    stall(30)
+    house.listener.takes_s = 0
+    await asyncio.sleep(60)
+    assert house.listener.restarted_s == []

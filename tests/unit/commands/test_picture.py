@@ -1,12 +1,14 @@
 """How a running bot looks on a terminal."""
 
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from crabstick.commands.picture import picture_of
+from crabstick.commands.picture import LIMITED, picture_of
+from crabstick.rules.limits import ENDPOINTS
 
 
 def shown(picture: dict[str, Any], width: int = 200) -> list[str]:
@@ -58,6 +60,21 @@ def test_games_that_wait_are_named_in_the_headline() -> None:
 
 def test_a_problem_stands_below_the_headline() -> None:
     assert shown(a_picture(problem="there is no Lichess token"))[1] == "there is no Lichess token"
+
+
+def test_what_lichess_makes_us_wait_for_is_told_with_the_time_of_day() -> None:
+    moment = datetime(2026, 2, 1, 12, 3, 10).astimezone()
+    limits = {"move": round(moment.timestamp() * 1000), "new": 1000 * round(moment.timestamp())}
+    line = "Lichess limits: moves until 12:03:10, new until 12:03:10"
+    assert shown(a_picture(limits=limits))[1] == line
+
+
+def test_every_class_that_may_wait_has_a_name_for_people() -> None:
+    assert LIMITED.keys() == set(ENDPOINTS)
+
+
+def test_without_limits_there_is_no_line_about_them() -> None:
+    assert len(shown(a_picture(limits={}))) == len(shown(a_picture())) == 2
 
 
 def test_a_bot_without_games_says_so() -> None:

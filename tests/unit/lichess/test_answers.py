@@ -49,6 +49,16 @@ def test_a_limit_keeps_what_lichess_asked() -> None:
     assert error.retry_after == timedelta(seconds=9)
 
 
+@pytest.mark.parametrize(
+    ("limit", "key"),
+    [({"key": "bot.vsBot.day", "seconds": 5}, "bot.vsBot.day"), ({"key": 7}, ""), ("odd", "")],
+)
+def test_a_limit_keeps_its_name_also_in_another_process(limit: object, key: str) -> None:
+    error = failure("ask", saying(429, {"ratelimit": limit}), LOGIN)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
+    assert copy.key == key
+
+
 @given(statuses, st.binary(max_size=60))
 def test_every_failure_is_an_error_and_an_outcome_of_ours(status: int, body: bytes) -> None:
     answer = Answer(status=status, body=body)

@@ -56,6 +56,17 @@ def test_a_cluster_without_room_says_later() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("title", "verdict"), [("BOT", Decline(reason="later")), ("GM", Accept()), (None, Accept())]
+)
+def test_when_lichess_allows_no_more_games_against_bots_people_are_still_welcome(
+    title: str | None, verdict: Accept | Decline
+) -> None:
+    challenge = a_challenge(challenger=Player(name="x", title=title))
+    spent = Load(games=0, has_room=True, may_play_bots=False)
+    assert decide(challenge, a_policy(), spent) == verdict
+
+
 @given(games=st.integers(0, 100), most=st.integers(1, 100), has_room=st.booleans())
 def test_never_more_than_max_games_are_taken(games: int, most: int, *, has_room: bool) -> None:
     verdict = decide(a_challenge(), a_policy(max_games=most), Load(games=games, has_room=has_room))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.openings import ALLOWED, WINDOW, Openings
+from crabstick.rules.openings import ALLOWED, STABLE, WINDOW, Openings
 from crabstick.rules.retry import FIRST_DELAY, LONGEST_DELAY
 from tests.builders import seconds
 
@@ -42,6 +42,30 @@ def most_in_a_window(moments: list[timedelta]) -> int:
 def test_lichess_never_sees_more_openings_than_it_allows(story: list[Life]) -> None:
     moments, _ = story_of(story)
     assert most_in_a_window(moments) <= ALLOWED
+
+
+@given(st.lists(st.tuples(short, draws, st.booleans()), max_size=99))
+def test_nor_when_the_process_dies_and_goes_on_with_what_was_spent(
+    story: list[tuple[timedelta, float, bool]],
+) -> None:
+    now, openings, moments = seconds(1000), Openings(), []
+    for life, draw, dies in story:
+        openings = openings.opened(now)
+        moments.append(now)
+        now += life
+        if dies:
+            openings = Openings().owing(openings.debt(now), now)
+            now += openings.wait(now)
+        else:
+            openings, pause = openings.ended(now, draw)
+            now += pause
+    assert most_in_a_window(moments) <= ALLOWED
+
+
+@given(st.timedeltas(ZERO, seconds(10**6)))
+def test_a_debt_by_a_clock_that_went_wrong_costs_half_a_minute(debt: timedelta) -> None:
+    now = seconds(1000)
+    assert Openings().owing(debt, now).wait(now) <= seconds(30)
 
 
 @given(stories)
@@ -88,3 +112,48 @@ def test_streams_that_end_at_once_are_opened_ever_more_slowly() -> None:
     assert [pause.total_seconds() for pause in pauses] == [
         0.125, 0.25, 0.5, 1, 2, 4, 8, 15, 15,
     ]  # fmt: skip
+
+
+# Somebody else with our token.
+
+
+def cut_by(*lives: tuple[timedelta, bool]) -> tuple[Openings, timedelta]:
+    """After streams of these lives, each ended by Lichess or by something else."""
+    now, openings = seconds(1000), Openings()
+    for life, by_lichess in lives:
+        openings = openings.opened(now)
+        now += life
+        openings, pause = openings.ended(now, 0.5, by_lichess=by_lichess)
+        now += pause
+    return openings, openings.last
+
+
+LICHESS, NETWORK = True, False
+
+
+@pytest.mark.parametrize(
+    ("lives", "is_contested"),
+    [
+        ([(seconds(20), LICHESS)] * 3, True),
+        ([(seconds(20), LICHESS)] * 2, False),
+        ([(seconds(20), NETWORK)] * 9, False),
+        ([(seconds(20), LICHESS), (seconds(2), NETWORK)] * 3, True),
+        ([(seconds(61), LICHESS)] * 9, False),
+        ([*[(seconds(20), LICHESS)] * 3, (seconds(61), LICHESS)], False),
+    ],
+)
+def test_three_streams_in_a_row_that_lichess_ended_soon_are_somebody_elses_doing(
+    lives: list[tuple[timedelta, bool]],
+    is_contested: bool,  # noqa: FBT001 -- a table
+) -> None:
+    openings, now = cut_by(*lives)
+    assert openings.is_contested(now) is is_contested
+
+
+def test_a_stream_that_lives_is_proof_that_nobody_else_is_there_any_more() -> None:
+    openings, now = cut_by(*[(seconds(20), LICHESS)] * 3)
+    openings = openings.opened(now)
+    assert [openings.is_contested(now + life) for life in (STABLE, STABLE + seconds(1))] == [
+        True,
+        False,
+    ]

@@ -152,12 +152,26 @@ def test_nodes_are_asked_for_all_games_at_once() -> None:
     assert plan(games, on_a_draining_node(*pending, games=9), ONE, NOW) == ()
 
 
-def test_where_there_is_room_not_all_actors_start_at_once() -> None:
+@pytest.mark.parametrize(("left_s", "at_once"), [(100, 1), (44, 4)])
+def test_where_there_is_room_actors_start_calmly_unless_the_time_is_short(
+    left_s: float, at_once: int
+) -> None:
     games = [a_game(f"g{number}") for number in range(9)]
     n2 = NodeView(id=NodeId("n2"), free_slots=6)
-    observed = replace(on_a_draining_node(games=9), nodes=(DRAINING, n2))
+    draining = replace(DRAINING, drains_in=seconds(left_s))
+    observed = replace(on_a_draining_node(games=9), nodes=(draining, n2))
     spawns = plan(games, observed, ONE, NOW)
-    assert spawns == (*[Spawn(node=n2.id)] * 4, *[Spawn(node=None)] * 3)
+    assert spawns == (*[Spawn(node=n2.id)] * at_once, *[Spawn(node=None)] * 3)
+
+
+def test_a_calm_start_waits_for_the_one_before_and_for_quiet() -> None:
+    games = [a_game("g0"), a_game("g1")]
+    n2 = NodeView(id=NodeId("n2"), free_slots=6)
+    calm = replace(on_a_draining_node(games=2), nodes=(DRAINING, n2))
+    assert plan(games, calm, ONE, NOW) == (Spawn(node=n2.id),)
+    busy = replace(calm, actors=(*calm.actors, a_starting("s")))
+    assert plan(games, busy, ONE, NOW) == ()
+    assert plan(games, replace(calm, last_game_start=NOW - seconds(1.9)), ONE, NOW) == ()
 
 
 def test_the_game_with_the_least_time_is_handed_over_first() -> None:

@@ -1,0 +1,212 @@
+"""Who hangs is restarted and no game notices; what Lichess limits delays nothing else."""
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+import pytest
+
+from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.runtime import ActorGone, ActorSilent
+from crabstick.sandbox.opponent import Opponent, Result
+from crabstick.telemetry import names
+from tests.cluster.stage import (
+    BOT,
+    CLOCK,
+    Stage,
+    describe,
+    frozen,
+    picture,
+    pid_of,
+    until,
+    wait_ply,
+    wait_standbys,
+)
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
+
+ASK_S = 5
+PATIENT_FOR_S = 12
+LIMIT_S = 12
+LONG_LIMIT_S = 30
+PLIES = 6
+
+
+async def wait_replaced(name: str, old_pid: int) -> None:
+    """Waits until another process answers under that name."""
+
+    async def its_pid() -> int:
+        try:
+            return await asyncio.wait_for(pid_of(name), timeout=ASK_S)
+        except (ActorGone, ActorSilent, TimeoutError):
+            return old_pid
+
+    await until(its_pid, lambda pid: pid != old_pid)
+
+
+async def begin(stack: AsyncExitStack, stage: Stage, *numbers: int) -> list[tuple[Opponent, str]]:
+    """Games against these opponents, each some plies old."""
+    await wait_standbys(1)
+    games = []
+    for number in numbers:
+        opponent = await stack.enter_async_context(stage.opponent(number, think_ms=1500))
+        games.append((opponent, await opponent.challenge(BOT, CLOCK, "random")))
+    await asyncio.gather(*(wait_ply(game_id, 2) for _, game_id in games))
+    return games
+
+
+async def owners(games: list[tuple[Opponent, str]]) -> dict[str, tuple[str, int]]:
+    """Who plays each game, and after how many takeovers."""
+    ours = {game_id for _, game_id in games}
+    rows = (await picture())["games"]
+    return {row["id"]: (row["actor"], row["takeovers"]) for row in rows if row["id"] in ours}
+
+
+async def ends(games: list[tuple[Opponent, str]]) -> set[str]:
+    """How the games end."""
+    results = await asyncio.gather(*(o.wait_result(i) for o, i in games))
+    return {result.status for result in results}
+
+
+async def play(stage: Stage, number: int) -> Result:
+    """One quick game."""
+    async with stage.opponent(number, think_ms=20) as opponent:
+        return await opponent.play(BOT, CLOCK, "random")
+
+
+def hung(stage: Stage, name: str) -> int:
+    """How often a watchdog has spoken of that actor."""
+    return sum(event["actor"] == name for event in stage.events(names.ACTOR_HUNG))
+
+
+# Who hangs.
+
+
+def test_a_worker_set_that_hangs_is_restarted_and_its_games_go_on(stage: Stage) -> None:
+    async def story() -> tuple[dict[str, Any], dict[str, Any], set[str]]:
+        async with AsyncExitStack() as stack:
+            games = await begin(stack, stage, 0, 1, 2)
+            before = await owners(games)
+            pid = await pid_of(WORKER_SET)
+            with frozen(pid):
+                await wait_replaced(WORKER_SET, pid)
+            after = await owners(games)
+            return before, after, await ends(games)
+
+    spoken = hung(stage, WORKER_SET)
+    before, after, statuses = asyncio.run(story())
+    assert {game: before[game] for game in after} == after
+    assert statuses == {"mate"}
+    assert hung(stage, WORKER_SET) == spoken + 1
+    assert stage.moves_taken() - stage.moves_meant() == set()
+
+
+def test_a_listener_that_hangs_is_restarted_and_hears_the_next_challenge(stage: Stage) -> None:
+    async def story() -> Result:
+        pid = await pid_of(EVENT_LISTENER)
+        with frozen(pid):
+            await wait_replaced(EVENT_LISTENER, pid)
+        return await play(stage, 3)
+
+    spoken = hung(stage, EVENT_LISTENER)
+    assert asyncio.run(story()).status == "mate"
+    assert hung(stage, EVENT_LISTENER) == spoken + 1
+
+
+def test_who_is_killed_is_not_taken_for_hung_while_ray_restarts_it(stage: Stage) -> None:
+    async def story() -> None:
+        for name in (WORKER_SET, EVENT_LISTENER):
+            pid = await pid_of(name)
+            os.kill(pid, signal.SIGKILL)
+            await wait_replaced(name, pid)
+        await asyncio.sleep(PATIENT_FOR_S)  # how long a watchdog would need
+
+    before = len(stage.events(names.ACTOR_HUNG))
+    asyncio.run(story())
+    assert len(stage.events(names.ACTOR_HUNG)) == before
+
+
+# What is limited.
+
+
+async def wait_limited(*endpoints: str) -> dict[str, int]:
+    """Waits until these are shown as limited."""
+    seen: dict[str, Any] = await until(picture, lambda seen: set(endpoints) <= set(seen["limits"]))
+    limits: dict[str, int] = seen["limits"]
+    return limits
+
+
+async def _limit(stage: Stage, endpoint: str, for_s: int, **more: str) -> None:
+    """The bot's next call of this kind is answered 429."""
+    arm = partial(stage.sandbox.arm, "rate-limit", endpoint=endpoint, user=BOT, **more)
+    await asyncio.to_thread(arm, retry_after_s=for_s)
+
+
+def test_limits_on_everything_else_delay_no_move(stage: Stage) -> None:
+    """The limits still hold when the game is some moves further."""
+
+    async def story() -> tuple[dict[str, int], dict[str, int], set[str]]:
+        async with AsyncExitStack() as stack:
+            games = await begin(stack, stage, 0, 1)
+            await _limit(stage, "playing", LONG_LIMIT_S)
+            await wait_limited("account")
+            await _limit(stage, "challenge-accept", LONG_LIMIT_S)
+            third = await stack.enter_async_context(stage.opponent(2))
+            await third.challenge(BOT, CLOCK, "random")
+            limits = await wait_limited("account", "challenge")
+            rows = (await picture())["games"]
+            plies = {row["id"]: row["ply"] for row in rows}
+            await asyncio.gather(*(wait_ply(i, plies[i] + PLIES) for _, i in games))
+            return limits, (await picture())["limits"], await ends(games)
+
+    limits, still, statuses = asyncio.run(story())
+    assert still == limits
+    assert statuses == {"mate"}
+    asyncio.run(until(picture, lambda seen: not seen["limits"]))
+
+
+def test_a_limit_that_one_game_met_outlives_the_worker_set_and_delays_no_other_game(
+    stage: Stage,
+) -> None:
+    async def story() -> tuple[dict[str, int], dict[str, int], set[str]]:
+        async with AsyncExitStack() as stack:
+            games = await begin(stack, stage, 0, 1)
+            (_, unlucky), (_, lucky) = games
+            await _limit(stage, "game-stream", LIMIT_S, game=unlucky)
+            await asyncio.to_thread(
+                stage.sandbox.arm, "cut", endpoint="game-stream", game=unlucky, user=BOT
+            )
+            limits = await wait_limited("game_stream")
+            row = await wait_ply(lucky, 0)
+            await wait_ply(lucky, row["ply"] + 2)
+            pid = await pid_of(WORKER_SET)
+            os.kill(pid, signal.SIGKILL)
+            await wait_replaced(WORKER_SET, pid)
+            learnt = await wait_limited("game_stream")
+            return limits, learnt, await ends(games)
+
+    limits, learnt, statuses = asyncio.run(story())
+    assert learnt == limits
+    assert statuses == {"mate"}
+
+
+def test_a_limited_event_stream_is_left_alone_by_the_next_listener_too(stage: Stage) -> None:
+    async def story() -> tuple[dict[str, int], Result]:
+        await _limit(stage, "event-stream", LIMIT_S)
+        await asyncio.to_thread(stage.sandbox.arm, "cut", endpoint="event-stream", user=BOT)
+        await wait_limited("event_stream")
+        pid = await pid_of(EVENT_LISTENER)
+        os.kill(pid, signal.SIGKILL)
+        await wait_replaced(EVENT_LISTENER, pid)
+
+        async def heard() -> Any:
+            return (await describe(EVENT_LISTENER))["age_s"]
+
+        await until(heard, lambda age_s: age_s is not None)
+        return (await picture())["limits"], await play(stage, 3)
+
+    limits_when_heard, result = asyncio.run(story())
+    assert (limits_when_heard, result.status) == ({}, "mate")
