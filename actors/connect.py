@@ -3,16 +3,17 @@
 import logging
 import platform
 import re
-import signal
 import socket
 from datetime import timedelta
 
 import grpc
 import ray
+from ray._private import auto_init_hook
 from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.interrupts import blocked_interrupts
 
 __all__ = ["connect", "dashboard_url", "disconnect"]
 
@@ -28,10 +29,15 @@ def connect(address: str, namespace: str) -> None:
         EnvironmentProblem: nothing answers there, or it is not our Ray.
     """
     _check(address)
-    if address != "auto":
-        _probe(address)
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    with blocked_interrupts():  # Ray has handlers of its own, and may crash in the midst of this
+        if address != "auto":
+            _probe(address)
+        _init(address, namespace)
+    auto_init_hook.enable_auto_connect = False  # a late call must not connect again by itself
+
+
+def _init(address: str, namespace: str) -> None:
     try:
         ray.init(
             address=address,
@@ -43,8 +49,6 @@ def connect(address: str, namespace: str) -> None:
         )
     except Exception as error:  # noqa: BLE001 -- Ray raises whatever it meets, all say the same
         raise EnvironmentProblem(_why_not(address, str(error))) from None
-    finally:
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts its own in this place
 
 
 def disconnect() -> None:

@@ -58,6 +58,7 @@ async def deploy(birth: Birth) -> bool:
         EnvironmentProblem: the cluster cannot run it.
     """
     settings = Settings.from_message(birth.settings)
+    await asyncio.to_thread(_check_http, birth, settings)
     changed = await ensure_manager(birth)
     await asyncio.to_thread(_ensure_http, birth, settings)
     return changed
@@ -125,8 +126,8 @@ async def _create(actor: type, name: str, birth: Birth, *args: Handle) -> Handle
         await asyncio.sleep(POLL_S)
 
 
-def _ensure_http(birth: Birth, settings: Settings) -> None:
-    """Host and port belong to the cluster: whoever starts Serve first decides them."""
+def _check_http(birth: Birth, settings: Settings) -> None:
+    """Host and port belong to the cluster, whoever starts Serve first decides them; `/` is ours."""
     wanted = (settings.http.host, settings.http.port)
     client = serve.context._get_global_client(raise_if_no_controller_running=False)  # noqa: SLF001
     if client is not None:
@@ -134,8 +135,23 @@ def _ensure_http(birth: Birth, settings: Settings) -> None:
         if has != wanted:
             raise EnvironmentProblem(
                 f"Ray Serve on this cluster listens on {has[0]}:{has[1]}, not on "
-                f"{wanted[0]}:{wanted[1]}: set http.host and http.port to those, or end Serve first"
+                f"{wanted[0]}:{wanted[1]}: set http.host and http.port to those, or end it first "
+                "(`crabstick down`)"
             )
+        others = [
+            name
+            for name, application in client.get_serve_details()["applications"].items()
+            if name != birth.namespace and application["route_prefix"] == "/"
+        ]
+        if others:
+            raise EnvironmentProblem(
+                f"the application {others[0]!r} has this cluster's HTTP paths already: "
+                "a second bot needs a cluster of its own"
+            )
+
+
+def _ensure_http(birth: Birth, settings: Settings) -> None:
+    wanted = (settings.http.host, settings.http.port)
     serve.start(proxy_location="HeadOnly", http_options={"host": wanted[0], "port": wanted[1]})
     serve.run(http_app(birth), name=birth.namespace, route_prefix="/")
 

@@ -137,7 +137,11 @@ def authenticate() -> None:
     """
     logging.getLogger("ray").setLevel(logging.ERROR)  # it would warn that it is on
     enable_token_auth_by_default()
-    ensure_token_if_auth_enabled(create_token_if_missing=True)
+    before = os.umask(0o077)  # who can read the token rules the cluster
+    try:
+        ensure_token_if_auth_enabled(create_token_if_missing=True)
+    finally:
+        os.umask(before)
 
 
 def find_local_ray() -> LocalRay | None:

@@ -39,10 +39,28 @@ async def end_manager(namespace: str) -> int:
     try:
         answer = await ask(worker_set.shut_down.remote({"v": 1}), PATIENCE)
         games = int(str(answer.get("games", 0)))
-    except (ActorGone, ActorSilent, ActorFailed):
-        pass  # it hangs or is dead: killing it is all that is left
+    except (ActorGone, ActorSilent, ActorFailed):  # it hangs or is dead
+        await asyncio.to_thread(end_actor, worker_set)
+        return await _end_standbys(namespace)
     await asyncio.to_thread(end_actor, worker_set)
     return games
+
+
+async def _end_standbys(namespace: str) -> int:
+    """Ends the actors that play nothing, which their manager could not; how many play."""
+    actors = await playing_actors(namespace)
+    idle = await asyncio.gather(*(_is_idle(actor) for actor in actors))
+    for actor, is_idle in zip(actors, idle, strict=True):
+        if is_idle:
+            await asyncio.to_thread(end_actor, actor)
+    return idle.count(False)
+
+
+async def _is_idle(actor: Handle) -> bool:
+    try:
+        return (await ask(actor.describe.remote({"v": 1}), PATIENCE)).get("phase") == "standby"
+    except (ActorGone, ActorSilent, ActorFailed):
+        return False
 
 
 async def playing_actors(namespace: str) -> list[Handle]:

@@ -15,7 +15,7 @@ from crabstick import __version__
 from crabstick.commands.clocks import parse_clock
 from crabstick.config import load_settings
 from crabstick.errors import CrabstickError
-from crabstick.interrupts import listen_for_interrupts
+from crabstick.interrupts import blocked_interrupts, listen_for_interrupts
 
 __all__ = ["app", "main"]
 
@@ -57,7 +57,8 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,  # noqa: FBT002 -- typer's form
 ) -> None:
     """Bring the bot up, on a cluster or on a Ray of its own; twice changes nothing."""
-    from crabstick.commands.up import up as run  # noqa: PLC0415 -- Ray takes a second to import
+    with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.up import up as run  # noqa: PLC0415
 
     run(load_settings(config), address, detach=detach, console=console)
 
@@ -69,7 +70,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
 ) -> None:
     """Show how the bot stands."""
-    from crabstick.commands.status import status as run  # noqa: PLC0415
+    with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.status import status as run  # noqa: PLC0415
 
     run(load_settings(config), address, as_json=as_json, console=console)
 
@@ -81,7 +83,8 @@ def down(
     now: Annotated[bool, typer.Option("--now", help="Give the running games up.")] = False,  # noqa: FBT002
 ) -> None:
     """Take no more challenges, and end when the last game is over."""
-    from crabstick.commands.down import down as run  # noqa: PLC0415
+    with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.down import down as run  # noqa: PLC0415
 
     run(load_settings(config), address, now=now, console=console)
 
@@ -96,7 +99,8 @@ def drain(
     ] = 120,
 ) -> None:
     """Move a node's games to other nodes, between two moves, and let it leave."""
-    from crabstick.commands.drain import drain as run  # noqa: PLC0415
+    with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.drain import drain as run  # noqa: PLC0415
 
     within = timedelta(seconds=deadline)
     run(load_settings(config), node, within, address=address, console=console)
@@ -156,7 +160,8 @@ def demo(
 ) -> None:
     """Play real games against sparring partners on a local Lichess, and show it."""
     wanted = parse_clock(clock)
-    from crabstick.commands.demo import demo as run  # noqa: PLC0415
+    with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.demo import demo as run  # noqa: PLC0415
 
     run(games=games, clock=wanted, chaos=chaos, pgn_folder=pgn, console=console)
 

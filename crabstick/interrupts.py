@@ -1,17 +1,17 @@
-"""Ctrl-C and SIGTERM: both ask for an end, and neither may cut short what puts things in order."""
+"""Ctrl-C, SIGTERM, a closed terminal: all ask for an end, none may cut short what tidies up."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["deferred_interrupt", "listen_for_interrupts"]
+__all__ = ["blocked_interrupts", "deferred_interrupt", "listen_for_interrupts"]
 
-ENDS = (signal.SIGINT, signal.SIGTERM)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def listen_for_interrupts() -> None:
-    """Both signals raise KeyboardInterrupt in the main thread from now on.
+    """Each of them raises KeyboardInterrupt in the main thread from now on.
 
     A shell's `&` leaves SIGINT ignored, and SIGTERM would end us without putting things in order.
     """
@@ -35,6 +35,24 @@ def deferred_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
     if came:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def blocked_interrupts() -> Iterator[None]:
+    """Has the system keep interrupts back, so that no handler sees them before the block's end.
+
+    For what sets handlers of its own, or cannot bear an exception in its midst; what it starts as
+    threads never sees them.
+    """
+    handlers = {number: signal.getsignal(number) for number in ENDS}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:  # else it was none of Python's
+                signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _interrupt(*_: object) -> None:

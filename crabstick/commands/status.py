@@ -7,10 +7,11 @@ from rich.console import Console
 
 from actors.connect import connect, disconnect
 from actors.names import WORKER_SET
-from actors.shutdown import find
+from actors.shutdown import find, playing_actors
 from crabstick.commands.cluster import cluster_of
 from crabstick.commands.picture import Picture, picture_of
 from crabstick.commands.up import read_picture
+from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -46,7 +47,9 @@ async def _ask(namespace: str) -> Picture:
     if seen is not None:
         return seen
     if await find(WORKER_SET, namespace) is None:
-        raise EnvironmentProblem(NO_BOT)
+        games = len(await playing_actors(namespace))
+        going = f"the bot is going down: {counted(games, 'game')} may still be played"
+        raise EnvironmentProblem(going if games else NO_BOT)
     raise EnvironmentProblem(
         "the bot's WorkerSet does not answer: it restarts or hangs; its games go on meanwhile"
     )

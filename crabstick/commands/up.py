@@ -46,6 +46,8 @@ def up(settings: Settings, address: str | None, *, detach: bool, console: Consol
     bot = identify(settings).name
     birth = birth_for(settings, bot)  # before Ray is near: it may lay a job's files anew
     with turn(address, console.print) as found:
+        if found is None or found.local is not None:
+            try_engine(settings)
         cluster = found or _own_cluster(settings, console)
         try:
             connect(cluster.address, settings.cluster.namespace)
@@ -92,7 +94,6 @@ async def read_picture(namespace: str) -> Picture | None:
 
 
 def _own_cluster(settings: Settings, console: Console) -> Cluster:
-    try_engine(settings)
     host, port = settings.http.host, settings.http.port
     if not port_is_free(host, port):
         raise EnvironmentProblem(

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from crabstick.interrupts import deferred_interrupt
+from crabstick.interrupts import blocked_interrupts, deferred_interrupt, listen_for_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -36,3 +36,24 @@ def test_an_error_in_the_block_goes_before_the_interrupt() -> None:
 
     with pytest.raises(ValueError, match="7"):
         fail()
+
+
+def test_a_blocked_interrupt_comes_after_the_block_whatever_handler_that_set() -> None:
+    done: list[str] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    listen_for_interrupts()
+
+    def connect() -> None:
+        with blocked_interrupts():
+            signal.signal(signal.SIGTERM, lambda *_: done.append("theirs"))
+            signal.raise_signal(signal.SIGTERM)
+            done.append("connected")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            connect()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert done == ["connected"]

@@ -20,8 +20,12 @@ class WorkerSetSide:
 class EngineSide:
     """`gave_up` is the answer."""
 
-    def __init__(self, *, gave_up: bool) -> None:
+    def __init__(self, *, gave_up: bool, phase: str = "playing") -> None:
         self.gave_up = gave_up
+        self.phase = phase
+
+    async def describe(self, _message: object) -> dict[str, object]:
+        return {"v": 1, "phase": self.phase}
 
     async def give_up(self, _message: object) -> dict[str, object]:
         return {"v": 1, "gave_up": self.gave_up}
@@ -77,6 +81,16 @@ async def test_a_manager_that_hangs_is_ended_after_five_seconds(cluster: Cluster
     assert await end_manager("tests") == 0
     assert virtual_loop().time() - began_s == pytest.approx(5, abs=0.1)
     assert cluster.ended == [EVENT_LISTENER, WORKER_SET]
+
+
+async def test_the_standbys_of_a_manager_that_hangs_are_ended_and_its_games_are_counted(
+    cluster: Cluster,
+) -> None:
+    cluster.worker_set.is_silent = True
+    for name, phase in (("engine:a", "standby"), ("engine:b", "playing")):
+        cluster.add(name, FakeHandle(EngineSide(gave_up=True, phase=phase)))
+    assert await end_manager("tests") == 1
+    assert cluster.ended == [EVENT_LISTENER, WORKER_SET, "engine:a"]
 
 
 async def test_a_manager_that_dies_meanwhile_is_ended_too(cluster: Cluster) -> None:
