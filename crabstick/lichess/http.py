@@ -14,19 +14,21 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import h11
 from aiohttp.http import HttpProcessingError
 
 from crabstick.lichess.answers import BODY_LIMIT, Answer
 from crabstick.lichess.login import Login
 
-__all__ = ["LOST", "describe", "open_session", "read_answer"]
+__all__ = ["LOST", "describe", "open_session", "proxy_for", "read_answer"]
 
 LOST: Final = (
     aiohttp.ClientError,
     HttpProcessingError,  # the other side does not speak HTTP
+    h11.RemoteProtocolError,  # the same, in a post of a move
     OSError,  # TimeoutError is one
 )
-"""What aiohttp raises when an exchange did not come to its end."""
+"""What is raised when an exchange did not come to its end."""
 
 _SSL_NOISE = re.compile(r"^\[[A-Z0-9_: ]+\] | \(_ssl\.c:\d+\)$")
 _DNS_CACHE_S = 300
@@ -41,7 +43,7 @@ def open_session(url: str) -> aiohttp.ClientSession:
             limit=_CONNECTIONS, ttl_dns_cache=_DNS_CACHE_S, keepalive_timeout=_KEEP_ALIVE_S
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
-        proxy=_proxy_for(url),
+        proxy=proxy_for(url),
         skip_auto_headers=("Content-Type",),
     )
 
@@ -101,7 +103,7 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
     return bytes(body[:BODY_LIMIT])
 
 
-def _proxy_for(url: str) -> str | None:
+def proxy_for(url: str) -> str | None:
     """The proxy of the environment; aiohttp itself would look, in a thread, for each request."""
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc):

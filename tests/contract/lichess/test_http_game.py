@@ -163,7 +163,7 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_ado() -> 
         for uci in ("e2e4", "d2d4"):
             outcomes.append(await game.move(uci))
             await until(server.requests[-1].reader.at_eof)
-    assert outcomes == [Posted(), Posted()]
+    assert list(outcomes) == [Posted(), Posted()]
     assert server.connections == 2
 
 
@@ -191,9 +191,45 @@ async def test_posts_share_one_connection() -> None:
 async def test_a_warm_connection_carries_the_first_move() -> None:
     async with some_games(answering(404, b"")) as (games, server):
         assert await games.warm()
+        warm = server.connections
         await games.game(GAME).move("e2e4")
-    assert server.connections == 1
-    assert "authorization" not in server.requests[0].headers
+        assert server.connections == warm
+    assert all("authorization" not in asked.headers for asked in server.requests[:-1])
+
+
+async def test_what_the_server_says_unasked_is_no_answer_to_the_next_move() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.ok()
+        if exchange.connection == 1:
+            await exchange.respond(408, {"error": "you were silent for too long"})
+
+    async with a_game(script) as (game, server):
+        await game.move("e2e4")
+        await until(server.requests[0].reader.at_eof)
+        assert await game.move("d2d4") == Posted()
+
+
+async def test_two_posts_at_once_do_not_wait_for_each_other() -> None:
+    both = asyncio.Barrier(2)
+
+    async def script(exchange: Exchange) -> None:
+        await both.wait()
+        await exchange.ok()
+
+    async with a_game(script) as (game, _):
+        outcomes = await asyncio.gather(game.move("e2e4"), game.move("d2d4"))
+    assert list(outcomes) == [Posted(), Posted()]
+
+
+async def test_behind_a_proxy_moves_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(answering(200, {"ok": True})) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        games = open_games("http://lichess.invalid", SecretStr(TOKEN), "crabby")
+        outcome = await games.game(GAME).move("e2e4")
+        await games.close()
+    assert outcome == Posted()
+    assert proxy.paths == ["POST http://lichess.invalid/api/bot/game/abcdefgh/move/e2e4"]
 
 
 async def test_warming_up_without_lichess_says_so() -> None:
