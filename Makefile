@@ -7,6 +7,7 @@ DEV := $(VENV)/.dev
 GAMES ?= 4
 CLOCK ?= 30+0
 CHAOS ?=
+BENCH ?= moves handover
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -33,8 +34,8 @@ check: $(DEV) ## lint, types, import contracts
 unit: $(DEV) ## the tests that need no process
 	$(BIN)/pytest tests/unit $(ARGS)
 
-bench: $(DEV) ## what a move costs, on this machine
-	$(BIN)/python -m benchmarks.moves $(ARGS)
+bench: $(DEV) ## what a move costs, and what a change of actors does: BENCH=moves ARGS="--games 8"
+	for one in $(BENCH); do $(BIN)/python -m benchmarks.$$one $(ARGS) || exit; done
 
 lock: $(DEV) ## new requirements.lock and requirements-dev.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \

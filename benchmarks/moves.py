@@ -9,20 +9,20 @@ to that tells more than the milliseconds of one machine.
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bots import BOT
 from benchmarks.meter import Meter
 from benchmarks.processes import Crew, machine
-from benchmarks.rounds import BOT, Round, play_round
+from benchmarks.results import write_result
+from benchmarks.rounds import Round, play_round
 from benchmarks.stand import Stand, actor_pids, stand, wait_standbys
 from benchmarks.summaries import (
     COLUMNS,
@@ -39,7 +39,6 @@ from crabstick.errors import CrabstickError
 
 __all__ = ["main"]
 
-FOLDER = Path("bench-results")
 GAMES = (1, 8, 32)
 MOVES = 25
 GAP = timedelta(milliseconds=300)
@@ -70,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     console.print(_table(rows))
-    console.print(f"also in {_write(rows, facts)}", soft_wrap=True)
+    path = write_result("moves", machine=facts, rows=[asdict(row) for row in rows])
+    console.print(f"also in {path}", soft_wrap=True)
     return 0
 
 
@@ -139,15 +139,6 @@ def _table(rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(*cells(row))
     return table
-
-
-def _write(rows: Sequence[Row], facts: dict[str, object]) -> Path:
-    at = datetime.now(UTC).replace(microsecond=0)
-    result = {"at": at.isoformat(), "machine": facts, "rows": [asdict(row) for row in rows]}
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"moves-{at:%Y%m%d-%H%M%S}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return path
 
 
 if __name__ == "__main__":

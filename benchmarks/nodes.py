@@ -36,10 +36,26 @@ def worker_node(
     Raises:
         EnvironmentProblem: it did not start.
     """
+    child = _start(_command(address, slots, name), {**os.environ, **_variables(drains)})
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _start(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """On a busy machine Ray itself gives up after half a minute: then once more."""
+    try:
+        return _try_to_start(command, environment)
+    except EnvironmentProblem:
+        return _try_to_start(command, environment)
+
+
+def _try_to_start(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     with tempfile.NamedTemporaryFile(prefix="crabstick-node-") as log:
         child = subprocess.Popen(  # noqa: S603 -- our own interpreter
-            _command(address, slots, name),
-            env={**os.environ, **_variables(drains)},
+            command,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -47,12 +63,18 @@ def worker_node(
         )
         try:
             _wait_up(child, Path(log.name))
-            yield child
-        finally:
-            if child.poll() is None:
-                child.kill()  # a SIGTERM would wait for the games
-            LocalRay(address="", pid=child.pid).end()
-            child.wait()
+        except BaseException:
+            _end(child)
+            raise
+        return child
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Kills it and whatever it started: a SIGTERM would wait for the games."""
+    if child.poll() is None:
+        child.kill()
+    LocalRay(address="", pid=child.pid).end()
+    child.wait()
 
 
 def _variables(drains: timedelta) -> dict[str, str]:

@@ -10,14 +10,14 @@ from datetime import timedelta
 import aiohttp
 import chess
 
+from benchmarks.bots import BOT
 from crabstick.commands.stage import LocalLichess
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.opponent import Opponent, Player, think_time
 from crabstick.sandbox.policies import random_mover
 
-__all__ = ["BOT", "CLOCK", "Round", "play_round"]
+__all__ = ["CLOCK", "Round", "play_round"]
 
-BOT = "crabstick"
 CLOCK = (timedelta(seconds=180), timedelta(seconds=2))
 """Nobody flags."""
 THINK = timedelta(seconds=1)

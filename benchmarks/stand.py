@@ -1,8 +1,6 @@
 """The stand that a round is measured on: a Lichess, a Ray and a bot of its own, all actors warm."""
 
 import asyncio
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,10 +13,10 @@ from ray import serve
 from rich.console import Console
 
 from actors.deploy import birth_for
-from actors.ports import free_port
 from actors.runtime import ask
 from actors.shutdown import playing_actors
-from benchmarks.rounds import BOT, CLOCK
+from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
+from benchmarks.rounds import CLOCK
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
 from crabstick.commands.up import bring_up, read_picture
 from crabstick.errors import EnvironmentProblem
@@ -26,7 +24,6 @@ from crabstick.settings import Settings
 
 __all__ = ["Stand", "actor_pids", "stand", "wait_standbys"]
 
-NAMESPACE = "crabstick-bench"
 STANDBY_LIMIT = timedelta(seconds=300)
 ASK_LIMIT = timedelta(seconds=10)
 POLL_S = 0.25
@@ -49,8 +46,9 @@ def stand(games: int) -> Iterator[Stand]:
     Ray gets no slot more than that: no actor can start while games run and disturb them.
     """
     players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
-    with local_lichess(players) as lichess, _instant_engine() as engine:
-        settings = _settings(games, lichess.url, engine)
+    with local_lichess(players) as lichess, _folder() as folder:
+        engine = engine_program(folder, "--mode", "instant")
+        settings = bot_settings(lichess.url, engine, CLOCK, games=games, standby=games)
         began_s = time.monotonic()
         with own_ray(_for_ray(settings), lichess.tokens[BOT]):
             ray_s = time.monotonic()
@@ -93,31 +91,9 @@ async def actor_pids() -> list[int]:
 
 
 @contextmanager
-def _instant_engine() -> Iterator[Path]:
-    """A program that plays at once: settings name an engine by a path, without arguments."""
+def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="crabstick-bench-") as folder:
-        program = Path(folder) / "instant-engine"
-        python = shlex.quote(sys.executable)
-        program.write_text(f"#!/bin/sh\nexec {python} -m engine.fake --mode instant\n")
-        program.chmod(0o755)
-        yield program
-
-
-def _settings(games: int, url: str, engine: Path) -> Settings:
-    limit, increment = CLOCK
-    return Settings.model_validate(
-        {
-            "lichess": {"url": url},
-            "engine": {"kind": "uci", "path": str(engine)},
-            "challenges": {
-                "max_games": games,
-                "max_initial_s": int(limit.total_seconds()),
-                "max_increment_s": int(increment.total_seconds()),
-            },
-            "cluster": {"standby": games, "namespace": NAMESPACE, "slot_memory_mb": 64},
-            "http": {"port": free_port()},
-        }
-    )
+        yield Path(folder)
 
 
 def _for_ray(settings: Settings) -> Settings:

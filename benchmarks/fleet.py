@@ -1,0 +1,175 @@
+"""A bot on nodes that come and go, and games that never run out: the stage of `handover`."""
+
+import asyncio
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+import chess
+from rich.console import Console
+
+from actors.connect import connect, disconnect
+from actors.deploy import birth_for
+from actors.drain import Node, living_nodes
+from actors.local_ray import start_local_ray
+from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
+from benchmarks.nodes import worker_node
+from crabstick.commands.stage import LocalLichess, local_lichess
+from crabstick.commands.up import bring_up, read_picture
+from crabstick.errors import EnvironmentProblem
+from crabstick.rules.model import GameId
+from crabstick.sandbox.opponent import Opponent, Player
+from crabstick.sandbox.policies import Policy, random_mover
+from crabstick.settings import Settings
+from crabstick.tokens import TOKEN_VARIABLE
+
+__all__ = ["THINK_MS", "Fleet", "Opponents", "fleet", "until"]
+
+THINK_MS = 100
+"""What the engine takes for each move."""
+CLOCK = (timedelta(seconds=600), timedelta(seconds=5))
+"""Nobody flags."""
+LIMIT = timedelta(seconds=180)
+POLL_S = 0.1
+SPREAD = (0.2, 1.8)
+TRIES = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Fleet:
+    """The cluster, whose nodes hold `slots` each, and its Lichess."""
+
+    lichess: LocalLichess
+    settings: Settings
+    address: str
+    slots: int
+    stack: ExitStack
+    _places: dict[str, ExitStack] = field(default_factory=dict)
+    _serial: int = 0
+
+    def join(self) -> Node:
+        """A fresh node comes."""
+        self._serial += 1
+        name = f"node{self._serial}"
+        place = ExitStack()
+        place.enter_context(worker_node(self.address, slots=self.slots, name=name))
+        node = next(node for node in living_nodes(self.settings.cluster) if name in node.names)
+        self._places[node.id] = place
+        self.stack.push(place)
+        return node
+
+    def retire(self, node: Node) -> None:
+        """Ends what is left of a node that was drained: its `ray start` does not."""
+        self._places.pop(node.id).close()
+
+    async def playing(self) -> dict[GameId, str]:
+        """The running games and the actors that play them."""
+        seen = await read_picture(NAMESPACE)
+        games = seen["games"] if seen else ()
+        return {game["id"]: game["actor"] for game in games if game["actor"]}
+
+    async def has_standby(self) -> bool:
+        """Whether an actor waits for a game."""
+        seen = await read_picture(NAMESPACE)
+        return seen is not None and any(a["phase"] == "standby" for a in seen["actors"])
+
+
+async def until(what: str, look: Callable[[], Awaitable[bool]]) -> None:
+    """Returns when it is so.
+
+    Raises:
+        EnvironmentProblem: it does not come to that in three minutes.
+    """
+    until_s = time.monotonic() + LIMIT.total_seconds()
+    while not await look():
+        if time.monotonic() > until_s:
+            raise EnvironmentProblem(f"it never came that {what}")
+        await asyncio.sleep(POLL_S)
+
+
+@contextmanager
+def fleet(games: int, standby: int) -> Iterator[Fleet]:
+    """Starts a head without slots, a node with room for everything, and the bot."""
+    players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
+    with ExitStack() as stack:
+        lichess = stack.enter_context(local_lichess(players))
+        folder = Path(tempfile.mkdtemp(prefix="crabstick-bench-"))
+        stack.callback(lambda: shutil.rmtree(folder, ignore_errors=True))
+        engine = engine_program(folder, "--mode", "delay", "--delay-ms", str(THINK_MS))
+        settings = bot_settings(lichess.url, engine, CLOCK, games=games, standby=standby)
+        os.environ[TOKEN_VARIABLE] = lichess.tokens[BOT]
+        head = start_local_ray(cpus=0, temp_dir=str(folder / "ray"), is_remembered=False)
+        stack.callback(head.end)
+        connect(head.address, NAMESPACE)
+        stack.callback(disconnect)
+        ready = Fleet(
+            lichess=lichess,
+            settings=settings,
+            address=head.address,
+            slots=games + standby + 1,
+            stack=stack,
+        )
+        ready.join()
+        bring_up(birth_for(settings, BOT), Console(quiet=True))
+        yield ready
+
+
+class Opponents:
+    """They challenge the bot again and again, each to one game at a time, while the block lasts.
+
+    `think` is the mean of their think times, which are spread evenly from a fifth to nine fifths.
+    """
+
+    def __init__(self, lichess: LocalLichess, games: int, think: timedelta) -> None:
+        self.think = think
+        self._lichess = lichess
+        self._games = games
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for number in range(1, self._games + 1):
+            self._tasks.append(asyncio.create_task(self._play_on(number)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _play_on(self, number: int) -> None:
+        rng = random.Random(number)  # noqa: S311 -- chess, not secrets
+        name = f"sparring{number}"
+        pick = random_mover(rng)
+        player = Player(
+            name=name,
+            token=self._lichess.tokens[name],
+            policy=lambda board: _spare(board, pick),
+            delay=lambda: self.think * rng.uniform(*SPREAD),
+        )
+        async with Opponent(self._lichess.url, player) as opponent:
+            while True:
+                try:
+                    await opponent.play(BOT, CLOCK, "random")
+                except EnvironmentProblem:  # declined: there is no room for a moment
+                    await asyncio.sleep(1)
+
+
+def _spare(board: chess.Board, pick: Policy) -> chess.Move:
+    """A move that takes nothing and ends nothing, if there is one: games shall last."""
+    for _ in range(TRIES):
+        move = pick(board)
+        if not board.is_capture(move) and not board.gives_check(move):
+            board.push(move)
+            is_over = board.is_game_over()
+            board.pop()
+            if not is_over:
+                return move
+    return pick(board)

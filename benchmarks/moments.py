@@ -1,0 +1,82 @@
+"""Pure: what a change of actors cost a game, from the sandbox's ledger; all moments are Unix ms."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Change", "changes_of", "plain_losses_ms", "reopened_ms"]
+
+UNTIMED_PLIES = 2
+"""Lichess starts the clocks with the second move; until then a game may wait for an actor."""
+Ledger = Mapping[str, Any]
+Game = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A game got another actor: its stream was opened anew, and later a move was sent."""
+
+    game: str
+    opened_ms: float
+    turn_ms: float
+    """When the opponent's move arrived at the server, after which ours is due."""
+    moved_ms: float
+    """When ours arrived there."""
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether our clock ran already when the new actor came."""
+        return self.turn_ms < self.opened_ms
+
+    def lost_ms(self, think_ms: float) -> float:
+        """What our clock lost beside the engine's thinking."""
+        return self.moved_ms - self.turn_ms - think_ms
+
+
+def changes_of(ledger: Ledger, bot: str) -> list[Change]:
+    """Every stream of a game after its first, with the first move that came after it."""
+    changes = []
+    for game in ledger["games"]:
+        for opened_ms in _openings(ledger, game, bot)[1:]:
+            turn = next((t for t in _turns(game, bot) if t[1] > opened_ms), None)
+            if turn is not None:
+                turn_ms, moved_ms = turn
+                changes.append(
+                    Change(game=game["id"], opened_ms=opened_ms, turn_ms=turn_ms, moved_ms=moved_ms)
+                )
+    return changes
+
+
+def plain_losses_ms(
+    games: Collection[Game], bot: str, changes: Collection[Change], think_ms: float
+) -> list[float]:
+    """What our clock lost at each move that no change of actors came before."""
+    changed = {(change.game, change.moved_ms) for change in changes}
+    return [
+        moved_ms - turn_ms - think_ms
+        for game in games
+        for turn_ms, moved_ms in _turns(game, bot)
+        if (game["id"], moved_ms) not in changed
+    ]
+
+
+def reopened_ms(ledger: Ledger, game_id: str, bot: str, after_ms: float) -> float | None:
+    """When the stream of a game was opened next; None when it was not."""
+    game = next(game for game in ledger["games"] if game["id"] == game_id)
+    later = (opened for opened in _openings(ledger, game, bot) if opened > after_ms)
+    return next(later, None)
+
+
+def _openings(ledger: Ledger, game: Game, bot: str) -> list[float]:
+    return sorted(
+        stream["opened_ms"]
+        for stream in ledger["streams"]
+        if stream["game"] == game["id"] and stream["user"].lower() == bot.lower()
+    )
+
+
+def _turns(game: Game, bot: str) -> Iterator[tuple[float, float]]:
+    """For each move of ours on a running clock: when the opponent's came, and when ours."""
+    for theirs, ours in zip(game["moves"], game["moves"][1:], strict=False):
+        if ours["by"] == bot and ours["ply"] > UNTIMED_PLIES:
+            yield theirs["received_ms"], ours["received_ms"]
