@@ -10,7 +10,9 @@ import ray
 import requests
 
 from actors.deploy import birth_for, deploy
+from actors.names import WORKER_SET
 from actors.shutdown import find
+from crabstick.errors import EnvironmentProblem
 from tests.cluster.stage import (
     ADMIN_TOKEN,
     BOT,
@@ -61,6 +63,17 @@ def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
     changed, before, after = asyncio.run(again())
     assert (changed, after) == (False, before)
     assert {p.pid for p in _processes("ServeReplica")} == replicas
+
+
+def test_a_second_bot_is_refused_before_anything_of_it_is_made(stage: Stage) -> None:
+    second = birth_for(stage.settings, "second").model_copy(update={"namespace": "second"})
+
+    async def story() -> object:
+        with pytest.raises(EnvironmentProblem, match="a second bot needs a cluster of its own"):
+            await deploy(second)
+        return await find(WORKER_SET, "second")
+
+    assert asyncio.run(story()) is None
 
 
 def test_the_endpoints_tell_how_the_bot_is(stage: Stage) -> None:

@@ -112,6 +112,7 @@ def test_up_plays_until_it_is_told_to_end_and_then_finishes_its_games(folder: Pa
     assert story.status == "mate"
     assert "was up already; nothing changed" in (folder / "again").read_text(encoding="utf-8")
     assert "waiting for 1 game (" in said(folder)
+    assert "the bot is going down: 1 game may still be played" in said(folder, "status")
     assert "Traceback" not in said(folder)
     assert left_behind(folder) == []
 
@@ -136,11 +137,13 @@ async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
     clock = (timedelta(seconds=60), timedelta(seconds=1))
     with started(folder, "up", **more) as up:
         await asyncio.to_thread(wait, lambda: "is up" in said(folder), folder)
-        await asyncio.to_thread(_up_again, folder, more)
+        await asyncio.to_thread(_run, folder, "again", "up", "--detach", **more)
         async with Opponent(sandbox.url, player) as opponent:
             game_id = await opponent.challenge("crabstick", clock, "black")
             await asyncio.to_thread(wait, lambda: _has_begun(sandbox), folder)
             os.killpg(up.pid, signal.SIGTERM)  # as systemd does; a Ctrl-C is the same to us
+            await asyncio.to_thread(wait, lambda: "waiting for 1 game (" in said(folder), folder)
+            await asyncio.to_thread(_run, folder, "status", "status", **more)
             result = await opponent.wait_result(game_id)
         assert await asyncio.to_thread(up.wait, PATIENCE_S) == 0, said(folder)
         return result
@@ -150,17 +153,26 @@ def _has_begun(sandbox: RunningSandbox) -> bool:
     return any(game["moves"] for game in sandbox.ledger()["games"])
 
 
-def _up_again(folder: Path, more: dict[str, str]) -> None:
-    with (folder / "again").open("w") as out:
-        subprocess.run(
-            [sys.executable, "-m", "crabstick", "up", "--detach"],
-            cwd=folder,
-            env=variables(folder, **more),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+def _run(folder: Path, out: str, *arguments: str, **more: str) -> None:
+    with started(folder, *arguments, out=out, **more) as command:
+        command.wait(PATIENCE_S)
+
+
+def test_a_signal_while_up_connects_ends_all_of_it(folder: Path) -> None:
+    with (
+        running(options=Options(rate_limits=False)) as sandbox,
+        started(folder, "up", **wishes(sandbox)) as up,
+    ):
+        wait(lambda: _ray_has_started(folder), folder)
+        os.killpg(up.pid, signal.SIGTERM)
+        assert up.wait(PATIENCE_S) == 130, said(folder)
+    assert "Traceback" not in said(folder)
+    assert left_behind(folder) == []
+
+
+def _ray_has_started(folder: Path) -> bool:
+    records = folder.glob(".ray/crabstick-*.json")
+    return any('"is_up": true' in record.read_text(encoding="utf-8") for record in records)
 
 
 def test_two_ups_at_once_share_one_ray_and_end_what_a_killed_one_left(folder: Path) -> None:
@@ -184,6 +196,7 @@ def test_two_ups_at_once_share_one_ray_and_end_what_a_killed_one_left(folder: Pa
     assert both(folder).count("another crabstick command is at work") >= 1
     assert both(folder).count("no longer following; the bot goes on") == 1
     assert both(folder).count("ending Ray …") >= 1
+    assert (folder / ".ray" / "auth_token").stat().st_mode & 0o077 == 0
     assert left_behind(folder) == []
 
 
