@@ -35,7 +35,7 @@ class Unplayable(LichessError):
 
 
 class GameStream:
-    """The stream of one game; `received_s` is when its last line came, in loop time."""
+    """The stream of one game; `received_s` is when it last told the clocks, in loop time."""
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
@@ -45,6 +45,10 @@ class GameStream:
         self._refusals = 0
         self._gap_allowed_s = 0.0
         self.received_s = 0.0
+
+    def since_told(self) -> timedelta:
+        """How long ago that was."""
+        return timedelta(seconds=self._seat.loop.time() - self.received_s)
 
     def open(self) -> None:
         """Opens the first connection."""
@@ -82,8 +86,8 @@ class GameStream:
         draw = self._seat.terms.draw()
         limit = self._seat.scorebook.board.wait("game_stream")
         if not limit:
-            return next_game_delay(self._failures, draw)
-        return limited_game_delay(limit + next_game_delay(0, draw), 0, draw, left=left)
+            return next_game_delay(self._failures, draw, left=left)
+        return limited_game_delay(limit + next_game_delay(0, draw, left=left), 0, draw, left=left)
 
     async def _read(self) -> None:
         """One connection: its lines go to the inbox, its end as `StreamLost`."""
@@ -92,7 +96,6 @@ class GameStream:
         try:
             async with aclosing(self._seat.link.lines()) as lines:
                 async for line in lines:
-                    self.received_s = self._seat.loop.time()
                     event = None if line is None else self._event_of(line)
                     if event is not None:
                         self._seat.tell(FromStream(connection, event))
@@ -103,10 +106,12 @@ class GameStream:
         match line:
             case GameFull():
                 self._failures = self._refusals = 0
+                self.received_s = self._seat.loop.time()
                 color = color_of(line, self._seat.terms.bot)
                 self._seat.scorebook.opened(line, color)
                 return words.Opened(full=line, color=color)
             case GameState():
+                self.received_s = self._seat.loop.time()
                 self._seat.scorebook.advanced(line)
                 return words.Advanced(state=line)
             case OpponentGone():

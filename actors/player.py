@@ -12,17 +12,16 @@ from actors.lease import Lease
 from actors.position import Position
 from actors.scorebook import Scorebook
 from actors.seat import FromStream, Item, Seat, Terms
-from actors.sender import Sender
+from actors.sender import ECHO_LIMIT, Sender
 from crabstick.lichess.port import GamePort
 from crabstick.rules import play as words
 from crabstick.rules.clock import budget_for
 from crabstick.rules.game import step
+from crabstick.rules.overhead import UNTIMED_PLIES
 from engine.process import Engine
 from engine.spec import SearchRequest
 
 __all__ = ["Player"]
-
-ECHO_LIMIT = timedelta(seconds=5)
 
 
 class Player:
@@ -79,6 +78,9 @@ class Player:
     def _step(self, event: words.Event) -> None:
         if isinstance(event, words.Opened):
             self._position = Position(event.full)
+            self._seat.pace.shown(event.full.state, event.color)
+        elif isinstance(event, words.Advanced):
+            self._seat.pace.shown(event.state, self._play.color)
         self._play, effects = step(self._play, event)
         for effect in effects:
             self._carry_out(effect)
@@ -96,27 +98,33 @@ class Player:
                 self._search = self._seat.chores.start(self._think(ply))
             case words.Forget():
                 self._forget()
-            case words.Post():
-                self._sender.post(self._play, effect)
-            case words.PostAgain():
-                self._sender.post_again(effect, self._play.time_left)
             case words.Resync():
-                self._stream.open_anew(self._play.time_left)
-            case words.Finish() | words.Leave():
-                self._finish = effect
-            case _:
-                self._carry_out_rare(effect)
-
-    def _carry_out_rare(self, effect: words.RareEffect) -> None:
-        match effect:
+                self._stream.open_anew(self._time_left())
             case words.WatchEcho(ply=ply):
                 self._seat.later(ECHO_LIMIT, words.EchoOverdue(ply=ply))
             case words.WatchNoShow(ply=ply):
                 self._seat.later(self._seat.terms.abort_after, words.NoShow(ply=ply))
+            case words.Finish() | words.Leave():
+                self._finish = effect
+            case _:
+                self._send(effect)
+
+    def _send(self, request: words.Request) -> None:
+        match request:
+            case words.Post():
+                self._sender.post(self._play, request)
+            case words.PostAgain():
+                self._sender.post_again(request, self._time_left())
             case words.Abort():
                 self._sender.abort(self._play.ply)
             case words.ClaimVictory():
                 self._sender.claim_victory()
+
+    def _time_left(self) -> timedelta | None:
+        """Our clock at this moment; None without one."""
+        left = self._play.time_left
+        is_running = self._play.is_our_turn and self._play.ply >= UNTIMED_PLIES
+        return left - self._stream.since_told() if left is not None and is_running else left
 
     # The engine.
 
@@ -130,8 +138,8 @@ class Player:
             state,
             self._play.color,
             terms.limits,
-            overhead=terms.overhead,
-            elapsed=timedelta(seconds=self._seat.loop.time() - received_s),
+            overhead=self._seat.pace.overhead,
+            elapsed=self._stream.since_told(),
         )
         request = SearchRequest(board=board, limit=budget.limit, deadline=budget.deadline)
         result = await self._engine.search(request)

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from actors.chores import Chores
 from actors.lease import Lease
+from actors.pace import Pace
 from actors.scorebook import Scorebook
 from crabstick.lichess.port import GamePort
 from crabstick.rules import play as words
@@ -54,6 +55,7 @@ class Seat:
         self.lease = lease
         self.terms = terms
         self.scorebook = scorebook
+        self.pace = Pace(terms.overhead)
         self.log = get_logger(game_id=scorebook.game, actor=scorebook.actor).bind()
         self.loop = asyncio.get_running_loop()
         self.inbox: asyncio.Queue[Item] = asyncio.Queue()

@@ -24,9 +24,11 @@ from crabstick.rules.retry import (
 )
 from crabstick.telemetry import names
 
-__all__ = ["Sender"]
+__all__ = ["ECHO_LIMIT", "Sender"]
 
 UNREAD_PAUSE = timedelta(milliseconds=1)
+ECHO_LIMIT = timedelta(seconds=5)
+"""Past it, the stream is opened anew: its first line tells position and clocks."""
 CLAIM_AGAIN_AFTER = timedelta(seconds=2)
 
 
@@ -59,14 +61,19 @@ class Sender:
         elif seat.inbox.empty() and seat.link.is_current():
             epoch = seat.scorebook.epoch
             seat.log.info(names.MOVE_POSTING, ply=move.ply, move=move.uci, epoch=epoch)
+            seat.pace.sent(play.state, self._stream.since_told())
             seat.chores.start(self._send(move))
         else:
             self._post_later(UNREAD_PAUSE, move)
 
     def post_again(self, again: words.PostAgain, left: timedelta | None) -> None:
-        """Sends the same move after a pause; `left` is our clock."""
+        """Sends the same move after a pause, unless our clock (`left`) is up: the server knows."""
+        if left is not None and left <= timedelta(0):
+            self._seat.log.warning(names.MOVE_TOO_LATE, ply=again.ply, move=again.uci)
+            self._seat.later(ECHO_LIMIT, words.EchoOverdue(ply=again.ply))
+            return
         draw = self._seat.terms.draw()
-        delay = next_game_delay(again.attempt, draw)
+        delay = next_game_delay(again.attempt, draw, left=left)
         if again.is_limited:
             delay = limited_game_delay(again.after, again.attempt, draw, left=left)
             self._limited_until_s = self._seat.loop.time() + delay.total_seconds()

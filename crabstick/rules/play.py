@@ -33,7 +33,7 @@ __all__ = [
     "Play",
     "Post",
     "PostAgain",
-    "RareEffect",
+    "Request",
     "Resync",
     "StreamLost",
     "Think",
@@ -250,5 +250,6 @@ class Leave:
     """The game is somebody else's from here on; nothing more is sent."""
 
 
-RareEffect = WatchEcho | WatchNoShow | Abort | ClaimVictory
-Effect = Think | Forget | Post | PostAgain | Resync | Finish | Leave | RareEffect
+Request = Post | PostAgain | Abort | ClaimVictory
+"""What is asked of Lichess."""
+Effect = Think | Forget | Request | Resync | WatchEcho | WatchNoShow | Finish | Leave

@@ -15,6 +15,7 @@ __all__ = [
     "LONGEST_COOL_DOWN",
     "LONGEST_DELAY",
     "LONGEST_GAME_DELAY",
+    "SHORTEST_GAME_DELAY",
     "USUAL_COOL_DOWN",
     "Verdict",
     "asked_wait",
@@ -34,6 +35,7 @@ LONGEST_COOL_DOWN = timedelta(days=1)
 """The longest window that Lichess has (100 games against bots a day)."""
 LONGEST_GAME_DELAY = timedelta(seconds=3)
 """Our clock runs: the long pauses that spare an idle server are not for a game."""
+SHORTEST_GAME_DELAY = timedelta(milliseconds=100)
 LIMITED_GAME_DELAY = timedelta(seconds=1)
 """The least wait of a game after a 429 that names no time."""
 MOST_OF_A_CLOCK = 4
@@ -85,9 +87,13 @@ def next_delay(attempt: int, draw: float) -> timedelta:
     return full / 2 + full / 2 * draw
 
 
-def next_game_delay(attempt: int, draw: float) -> timedelta:
-    """`next_delay` for what a running game waits for: three seconds at most."""
-    return min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
+def next_game_delay(attempt: int, draw: float, *, left: timedelta | None) -> timedelta:
+    """`next_delay` for what a running game waits for: three seconds at most.
+
+    `left` is our clock, of which the wait takes a fourth at most; None without a clock.
+    """
+    delay = min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
+    return delay if left is None else min(delay, max(left / MOST_OF_A_CLOCK, SHORTEST_GAME_DELAY))
 
 
 def limited_game_delay(

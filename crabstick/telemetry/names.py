@@ -29,6 +29,7 @@ __all__ = [
     "LOOP_STALLED",
     "MOVE_NOT_TAKEN",
     "MOVE_POSTING",
+    "MOVE_TOO_LATE",
     "RAY_SILENT",
     "STREAM_LOST",
     "TASK_FAILED",
@@ -61,6 +62,7 @@ LOOK_FAILED: Final = "look.failed"
 LOOP_STALLED: Final = "loop.stalled"
 MOVE_NOT_TAKEN: Final = "move.not_taken"
 MOVE_POSTING: Final = "game.move_posting"
+MOVE_TOO_LATE: Final = "move.too_late"
 RAY_SILENT: Final = "ray.fell_silent"
 STREAM_LOST: Final = "stream.lost"
 TASK_FAILED: Final = "task.failed"

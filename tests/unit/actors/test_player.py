@@ -143,3 +143,14 @@ async def test_a_game_that_ends_first_is_finished_not_left() -> None:
     table.player.leave(seconds(100))
     table.match.finish("resign", chess.WHITE)
     assert await table.finish() == Finish(status="resign", winner=chess.WHITE)
+
+
+async def test_what_the_clock_took_beyond_our_own_time_is_kept_from_the_next_search() -> None:
+    """The fake's clock stands still although it gives three seconds a move: so it took three."""
+    table = a_table(chess.Move.from_uci("g2g3"), chess.Move.from_uci("f1g2"), moves="e2e4 e7e5")
+    await table.until_sent()
+    table.match.opponent_plays("d7d6")
+    await table.until_sent(2)
+    told = [request.limit.white_clock for request in table.engine.requests]
+    assert told == [pytest.approx(299.7), pytest.approx(297, abs=0.01)]
+    await table.leave()

@@ -11,6 +11,7 @@ from crabstick.errors import InvariantBroken
 from crabstick.lichess.fake import FakeMatch
 from crabstick.rules.model import (
     ChatLine,
+    Clock,
     Denied,
     Limited,
     OpponentGone,
@@ -19,11 +20,12 @@ from crabstick.rules.model import (
     Unanswered,
 )
 from crabstick.rules.play import Finish
+from crabstick.rules.retry import SHORTEST_GAME_DELAY
 from tests.builders import seconds
 from tests.unit.actors.tables import ABORT_AFTER, a_table
 from tests.unit.virtual_time import stall, until
 
-E4, D4 = chess.Move.from_uci("e2e4"), chess.Move.from_uci("d2d4")
+E4, D4, G3 = (chess.Move.from_uci(uci) for uci in ("e2e4", "d2d4", "g2g3"))
 NO, NOTHING = False, None
 GONE = OpponentGone(gone=True, claim_win_in=seconds(0))
 
@@ -163,6 +165,19 @@ async def test_a_move_without_an_echo_is_looked_for_after_five_seconds() -> None
     assert table.link.sent == [("e2e4", True), ("e2e4", True)]
     assert len(table.link.opened_s) == 2
     assert table.link.sent_s[1] - table.link.sent_s[0] > 4.999
+    await table.leave()
+
+
+async def test_a_move_is_not_repeated_when_our_clock_is_up_but_looked_for() -> None:
+    table = a_table(G3, moves="e2e4 e7e5")
+    table.match.clock = Clock(initial=seconds(1), increment=seconds(0))
+    table.match.next_outcomes += [Unanswered(why="reset")] * 50
+    await table.at_rest(4)
+    tries_s = [sent_s - table.link.sent_s[0] for sent_s in table.link.sent_s]
+    assert len(tries_s) > 2
+    assert max(tries_s) < 1 + SHORTEST_GAME_DELAY.total_seconds()
+    assert len(table.link.opened_s) == 1
+    await table.until_opened(2)
     await table.leave()
 
 

@@ -10,6 +10,7 @@ from crabstick.rules.retry import (
     LONGEST_COOL_DOWN,
     LONGEST_DELAY,
     LONGEST_GAME_DELAY,
+    SHORTEST_GAME_DELAY,
     USUAL_COOL_DOWN,
     Verdict,
     asked_wait,
@@ -88,7 +89,17 @@ def test_an_argument_out_of_range_is_our_own_mistake(attempt: int, draw: float) 
 def test_a_running_game_never_waits_longer_than_anybody_and_never_for_long(
     attempt: int, draw: float
 ) -> None:
-    assert next_game_delay(attempt, draw) == min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
+    wait = next_game_delay(attempt, draw, left=None)
+    assert wait == min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
+
+
+@given(attempts, draws, st.timedeltas(timedelta(seconds=-5), timedelta(hours=3)))
+def test_a_running_game_waits_a_fourth_of_its_clock_at_most(
+    attempt: int, draw: float, left: timedelta
+) -> None:
+    wait = next_game_delay(attempt, draw, left=left)
+    assert wait <= max(left / 4, SHORTEST_GAME_DELAY)
+    assert wait <= next_game_delay(attempt, draw, left=None)
 
 
 @given(waits, attempts, draws, st.timedeltas(timedelta(0), timedelta(hours=3)))
