@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from actors.chores import Chores
 from actors.messages import (
+    EMPTY,
     Assignment,
     Birth,
     Description,
@@ -161,7 +162,7 @@ class Crew:
     async def _describe(self, member: Member, patience: timedelta) -> bool:
         """Whether the actor answered; only a living one that says nothing is an open question."""
         try:
-            answer = await self._runtime.call(member.name, "describe", {"v": 1}, patience=patience)
+            answer = await self._runtime.call(member.name, "describe", EMPTY, patience=patience)
             self._roster.hear_from(member, Description.read(answer), self._now())
         except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
             self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))

@@ -14,9 +14,10 @@ from typing import Any, cast
 import ray
 from ray import serve
 
+from actors.compatibility import require_compatible
 from actors.http import http_app
 from actors.listener import EventListener
-from actors.messages import Birth
+from actors.messages import EMPTY, Birth
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, Handle, ask
 from actors.shutdown import end_manager, find
@@ -68,17 +69,18 @@ async def ensure_manager(birth: Birth) -> bool:
     """WorkerSet and EventListener run as `birth` says; False when they already did.
 
     Raises:
-        EnvironmentProblem: one of them does not start.
+        EnvironmentProblem: one of them does not start, or would not understand the running games.
     """
     found = [await _fingerprint(name, birth.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
     if found == [birth.fingerprint] * 2:
         return False
+    await require_compatible(birth.namespace)
     await end_manager(birth.namespace)
     worker_set = await _create(WorkerSet, WORKER_SET, birth)
     listener = await _create(EventListener, EVENT_LISTENER, birth, worker_set)
     for name, handle in ((WORKER_SET, worker_set), (EVENT_LISTENER, listener)):
         try:
-            await ask(handle.describe.remote({"v": 1}), START_PATIENCE)
+            await ask(handle.describe.remote(EMPTY), START_PATIENCE)
         except (ActorGone, ActorSilent, ActorFailed) as error:
             raise EnvironmentProblem(_why_not(name, str(error))) from None
     return True
@@ -98,7 +100,7 @@ async def _fingerprint(name: str, namespace: str) -> str | None:
     if handle is None:
         return None
     try:
-        answer = await ask(handle.describe.remote({"v": 1}), ANSWER_PATIENCE)
+        answer = await ask(handle.describe.remote(EMPTY), ANSWER_PATIENCE)
     except (ActorGone, ActorSilent, ActorFailed):
         return None
     return str(answer["fingerprint"])
@@ -163,7 +165,7 @@ async def wait_heard(namespace: str, patience: timedelta) -> str:
         handle = await find(EVENT_LISTENER, namespace)
         if handle is None:
             return "there is no EventListener"
-        answer = await ask(handle.describe.remote({"v": 1}), ANSWER_PATIENCE)
+        answer = await ask(handle.describe.remote(EMPTY), ANSWER_PATIENCE)
         if answer["age_s"] is not None:
             return ""
         if time.monotonic() > until_s:

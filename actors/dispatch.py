@@ -11,7 +11,7 @@ from random import SystemRandom
 
 from actors.chores import Chores
 from actors.limit_board import LimitBoard
-from actors.messages import GameNews, Hearing, LoadAnswer, Report, WrongProtocol
+from actors.messages import EMPTY, GameNews, Hearing, LoadAnswer, Report, WrongProtocol
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
 from crabstick.rules.limits import Endpoint
 from crabstick.rules.retry import next_delay
@@ -65,7 +65,7 @@ class Dispatch:
     async def load(self, patience: timedelta) -> LoadAnswer | None:
         """What the WorkerSet says of its load; None without an answer in time."""
         try:
-            load = LoadAnswer.read(await ask(self._manager.load.remote({"v": 1}), patience))
+            load = LoadAnswer.read(await ask(self._manager.load.remote(EMPTY), patience))
         except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
             return None
         self.board.hear(load.limits)

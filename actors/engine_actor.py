@@ -21,6 +21,8 @@ from actors.garbage import spare_what_stays
 from actors.lease import Lease, Replaced
 from actors.limit_board import LimitBoard
 from actors.messages import (
+    EMPTY,
+    PROTOCOL,
     Assignment,
     Birth,
     Claim,
@@ -125,7 +127,7 @@ class EngineActor:
             self._assignment = assignment
             self._phase = "playing"
             self._given.set_result(assignment)
-        return {"v": 1, "taken": self._assignment.game == assignment.game}
+        return {"v": PROTOCOL, "taken": self._assignment.game == assignment.game}
 
     async def leave(self, message: Packed) -> Packed:
         """Hands the game over between two moves and ends; the pending `outcome` call tells when.
@@ -138,7 +140,7 @@ class EngineActor:
             self._leave_within = within  # the game was given to us a moment ago
         else:
             self._player.leave(within)
-        return {"v": 1}
+        return EMPTY
 
     async def outcome(self, _message: Packed) -> Packed:
         """Answers when the actor's work is done: the pending call that supervises it."""
@@ -150,7 +152,7 @@ class EngineActor:
         if self._assignment is not None and self._games is not None and self._phase == "playing":
             outcome = await self._games.game(GameId(self._assignment.game)).resign()
             gave_up = isinstance(outcome, Posted)
-        return {"v": 1, "gave_up": gave_up}
+        return {"v": PROTOCOL, "gave_up": gave_up}
 
     # Its life.
 

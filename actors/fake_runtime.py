@@ -9,7 +9,16 @@ from collections import Counter
 from datetime import timedelta
 from typing import Literal
 
-from actors.messages import Assignment, Birth, Description, LeaveOrder, Outcome, Packed
+from actors.messages import (
+    EMPTY,
+    PROTOCOL,
+    Assignment,
+    Birth,
+    Description,
+    LeaveOrder,
+    Outcome,
+    Packed,
+)
 from actors.names import engine_actor_name
 from actors.runtime import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
 from crabstick.rules.model import ActorName, NodeId
@@ -108,9 +117,9 @@ class FakeActor:
             return self._description().pack()
         if method == "leave":
             self.orders.append(LeaveOrder.read(message))
-            return {"v": 1}
+            return EMPTY
         self.assignments.append(Assignment.read(message))
-        return {"v": 1, "taken": True}
+        return {"v": PROTOCOL, "taken": True}
 
     async def outcome(self) -> Packed:
         """The pending call that tells how it ended."""

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from ray import serve
 
 from actors.chores import Chores
-from actors.messages import Birth, Packed
+from actors.messages import EMPTY, Birth, Packed
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask
 from actors.shutdown import end_manager
@@ -146,7 +146,7 @@ class HttpEndpoints:
                     self._handles[name] = await asyncio.to_thread(
                         ray.get_actor, name, self._birth.namespace
                     )
-            answer = await ask(getattr(self._handles[name], method).remote({"v": 1}), PATIENCE)
+            answer = await ask(getattr(self._handles[name], method).remote(EMPTY), PATIENCE)
         except (ActorGone, ValueError):
             self._handles.pop(name, None)
             return None

@@ -16,7 +16,7 @@ from typing import Final
 from actors.chores import Chores
 from actors.dispatch import Dispatch
 from actors.garbage import spare_what_stays
-from actors.messages import Birth, GameNews, Hearing, Packed
+from actors.messages import PROTOCOL, Birth, GameNews, Hearing, Packed
 from actors.runtime import Handle
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.lichess.client import open_lichess
@@ -94,7 +94,7 @@ class EventListener:
         """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
         age_s = None if self._heard_s is None else self._loop.time() - self._heard_s
         return {
-            "v": 1,
+            "v": PROTOCOL,
             "fingerprint": self._birth.fingerprint,
             "age_s": age_s,
             "pid": os.getpid(),

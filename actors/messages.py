@@ -16,6 +16,7 @@ from crabstick.errors import CrabstickError
 from crabstick.rules.model import GameSummary
 
 __all__ = [
+    "EMPTY",
     "PROTOCOL",
     "Assignment",
     "Birth",
@@ -38,6 +39,8 @@ PROTOCOL = 1
 
 Packed = dict[str, object]
 """A message on the wire."""
+EMPTY: Packed = {"v": PROTOCOL}
+"""A message that says nothing more."""
 
 
 class WrongProtocol(CrabstickError):

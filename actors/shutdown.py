@@ -11,6 +11,7 @@ import ray
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
+from actors.messages import EMPTY
 from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor
 
@@ -37,7 +38,7 @@ async def end_manager(namespace: str) -> int:
         return 0
     games = 0
     try:
-        answer = await ask(worker_set.shut_down.remote({"v": 1}), PATIENCE)
+        answer = await ask(worker_set.shut_down.remote(EMPTY), PATIENCE)
         games = int(str(answer.get("games", 0)))
     except (ActorGone, ActorSilent, ActorFailed):  # it hangs or is dead
         await asyncio.to_thread(end_actor, worker_set)
@@ -58,7 +59,7 @@ async def _end_standbys(namespace: str) -> int:
 
 async def _is_idle(actor: Handle) -> bool:
     try:
-        return (await ask(actor.describe.remote({"v": 1}), PATIENCE)).get("phase") == "standby"
+        return (await ask(actor.describe.remote(EMPTY), PATIENCE)).get("phase") == "standby"
     except (ActorGone, ActorSilent, ActorFailed):
         return False
 
@@ -84,7 +85,7 @@ async def end_games(namespace: str) -> int:
 
 async def _give_up(actor: Handle) -> bool:
     try:
-        answer = await ask(actor.give_up.remote({"v": 1}), PATIENCE)
+        answer = await ask(actor.give_up.remote(EMPTY), PATIENCE)
     except (ActorGone, ActorSilent, ActorFailed):
         answer = {}
     await asyncio.to_thread(end_actor, actor)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from actors.messages import Birth, Packed
+from actors.messages import PROTOCOL, Birth, Packed
 from actors.roster import Roster
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import GameId
@@ -35,7 +35,7 @@ def statistics(
         ledger.set("crabstick_rate_limit_wait_seconds", wait_s, endpoint)
     limits = roster.board.pack()
     return {
-        "v": 1,
+        "v": PROTOCOL,
         "bot": birth.bot,
         "fingerprint": birth.fingerprint,
         "problem": problem,

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 import ray
 from ray.actor import ActorHandle
 
+from actors.messages import EMPTY
 from actors.runtime import (
     GCS_PATIENCE,
     ActorAway,
@@ -117,7 +118,7 @@ class RayWard:
         if self._handle is None:
             self._handle = await self._find()
         try:
-            await ask(self._handle.describe.remote({"v": 1}), patience)
+            await ask(self._handle.describe.remote(EMPTY), patience)
         except ActorGone:
             self._handle = None  # the next of its name is another one
             raise

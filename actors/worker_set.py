@@ -21,7 +21,7 @@ from actors.ear import Ear
 from actors.engine_actor import EngineActor
 from actors.garbage import spare_what_stays
 from actors.limit_board import LimitBoard
-from actors.messages import Birth, Claim, GameNews, LoadAnswer, Ownership, Packed, Report
+from actors.messages import PROTOCOL, Birth, Claim, GameNews, LoadAnswer, Ownership, Packed, Report
 from actors.names import EVENT_LISTENER
 from actors.ray_metrics import RayMirror
 from actors.roster import Roster
@@ -114,7 +114,7 @@ class WorkerSet:
     async def describe(self, _message: Packed) -> Packed:
         """Who runs here: the fingerprint tells `up` whether anything has to change."""
         return {
-            "v": 1,
+            "v": PROTOCOL,
             "fingerprint": self._birth.fingerprint,
             "bot": self._birth.bot,
             "pid": os.getpid(),
@@ -178,7 +178,7 @@ class WorkerSet:
             if member.phase is not ActorPhase.PLAYING:
                 self._crew.kill(member.name)
         await self._crew.settle()
-        return {"v": 1, "games": len(self._roster.games)}
+        return {"v": PROTOCOL, "games": len(self._roster.games)}
 
     # The loop.
 

@@ -76,7 +76,7 @@ def machine() -> dict[str, object]:
 
 def _ray_head() -> psutil.Process:
     for child in psutil.Process().children():
-        if "ray.scripts.scripts" in child.cmdline():
+        if child.status() != psutil.STATUS_ZOMBIE and "ray.scripts.scripts" in child.cmdline():
             return child
     raise EnvironmentProblem("our Ray is gone")
 
