@@ -82,13 +82,15 @@ class Fleet:
         return seen is not None and any(a["phase"] == "standby" for a in seen["actors"])
 
 
-async def until(what: str, look: Callable[[], Awaitable[bool]]) -> None:
+async def until(
+    what: str, look: Callable[[], Awaitable[bool]], patience: timedelta = LIMIT
+) -> None:
     """Returns when it is so.
 
     Raises:
-        EnvironmentProblem: it does not come to that in three minutes.
+        EnvironmentProblem: it does not come to that in time.
     """
-    until_s = time.monotonic() + LIMIT.total_seconds()
+    until_s = time.monotonic() + patience.total_seconds()
     while not await look():
         if time.monotonic() > until_s:
             raise EnvironmentProblem(f"it never came that {what}")
@@ -125,17 +127,20 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
 class Opponents:
     """They challenge the bot again and again, each to one game at a time, while the block lasts.
 
-    `think` is the mean of their think times, which are spread evenly from a fifth to nine fifths.
+    `think` is the mean of their think times, which are spread evenly from a fifth to nine fifths;
+    `first` is the number of the first of them.
     """
 
-    def __init__(self, lichess: LocalLichess, games: int, think: timedelta) -> None:
+    def __init__(
+        self, lichess: LocalLichess, games: int, think: timedelta, *, first: int = 1
+    ) -> None:
         self.think = think
         self._lichess = lichess
-        self._games = games
+        self._numbers = range(first, first + games)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        for number in range(1, self._games + 1):
+        for number in self._numbers:
             self._tasks.append(asyncio.create_task(self._play_on(number)))
         return self
 

@@ -1,0 +1,160 @@
+"""`python -m benchmarks.manager`: what the WorkerSet costs a second, by games at once.
+
+A local Lichess, a Ray of its own, one bot; more and more opponents, who think for a second. For
+each number of games: the CPU time that WorkerSet and EventListener use while all of them run.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+from ray import serve
+from rich.console import Console
+from rich.table import Table
+
+from actors.deploy import birth_for
+from actors.messages import EMPTY
+from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.runtime import ask
+from actors.shutdown import find
+from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
+from benchmarks.fleet import Opponents, until
+from benchmarks.processes import machine
+from benchmarks.results import write_result
+from benchmarks.rounds import CLOCK
+from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
+from crabstick.commands.up import bring_up, read_picture
+from crabstick.errors import CrabstickError, EnvironmentProblem
+
+__all__ = ["main"]
+
+GAMES = (0, 1, 10, 100)
+STANDBYS = 2
+THINK = timedelta(seconds=1)
+SETTLE_S = 15
+"""Until nobody starts any more."""
+WINDOW_S = 30
+START_LIMIT = timedelta(seconds=600)
+ASK_LIMIT = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one number of games costs: CPU milliseconds a second, and USS in MiB at the end."""
+
+    games: int
+    worker_set_cpu_ms: float
+    listener_cpu_ms: float
+    worker_set_mib: float
+    machine_busy: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, shows the table and writes the JSON file; returns the exit status."""
+    options = _parse(arguments)
+    console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    facts = machine()
+    most = max(options.games)
+    players = [BOT, *(f"sparring{number}" for number in range(1, most + 1))]
+    try:
+        with local_lichess(players) as lichess, tempfile.TemporaryDirectory() as folder:
+            engine = engine_program(Path(folder), "--mode", "instant")
+            settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
+            with own_ray(settings, lichess.tokens[BOT]):
+                bring_up(birth_for(settings, BOT), Console(quiet=True))
+                rows = asyncio.run(_measure_all(lichess, sorted(options.games)))
+                serve.shutdown()  # type: ignore[no-untyped-call]
+    except CrabstickError as error:
+        console.print(f"bench: {error}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    console.print(_table(rows))
+    path = write_result("manager", machine=facts, rows=[asdict(row) for row in rows])
+    console.print(f"also in {path}", soft_wrap=True)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.manager", description=__doc__)
+    parser.add_argument("--games", type=int, nargs="+", default=list(GAMES), help="at once")
+    return parser.parse_args(arguments)
+
+
+async def _measure_all(lichess: LocalLichess, numbers: Sequence[int]) -> list[Row]:
+    rows: list[Row] = []
+    async with AsyncExitStack() as stack:
+        for before, games in pairwise((0, *numbers)):
+            more = Opponents(lichess, games - before, THINK, first=before + 1)
+            await stack.enter_async_context(more)
+            rows.append(await _measure(games))
+    return rows
+
+
+async def _measure(games: int) -> Row:
+    async def all_play() -> bool:
+        seen = await read_picture(NAMESPACE)
+        running = seen["games"] if seen else ()
+        return sum(bool(game["actor"]) for game in running) >= games
+
+    await until("all games run", all_play, START_LIMIT)
+    await asyncio.sleep(SETTLE_S)
+    managers = [await _process(name) for name in (WORKER_SET, EVENT_LISTENER)]
+    before_s, began_s = [_cpu_s(process) for process in managers], time.monotonic()
+    psutil.cpu_percent()
+    await asyncio.sleep(WINDOW_S)
+    passed_s = time.monotonic() - began_s
+    used = [
+        1000 * (_cpu_s(process) - cpu_s) / passed_s
+        for process, cpu_s in zip(managers, before_s, strict=True)
+    ]
+    return Row(
+        games=games,
+        worker_set_cpu_ms=used[0],
+        listener_cpu_ms=used[1],
+        worker_set_mib=managers[0].memory_full_info().uss / 2**20,
+        machine_busy=psutil.cpu_percent() / 100,
+    )
+
+
+async def _process(name: str) -> psutil.Process:
+    handle = await find(name, NAMESPACE)
+    if handle is None:
+        raise EnvironmentProblem(f"the {name} is gone")
+    return psutil.Process(int(str((await ask(handle.describe.remote(EMPTY), ASK_LIMIT))["pid"])))
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return used.user + used.system
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(title="what the managers cost", title_justify="left", box=None)
+    for head in ("games", "WorkerSet", "EventListener", "WorkerSet", "machine"):
+        table.add_column(head, justify="right")
+    table.add_row("", "CPU ms/s", "CPU ms/s", "USS MiB", "busy")
+    for row in rows:
+        table.add_row(
+            str(row.games),
+            f"{row.worker_set_cpu_ms:.1f}",
+            f"{row.listener_cpu_ms:.1f}",
+            f"{row.worker_set_mib:.0f}",
+            f"{row.machine_busy:.0%}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
