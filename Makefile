@@ -20,7 +20,7 @@ demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS
 	@$(BIN)/python -m crabstick demo --games $(GAMES) --clock $(CLOCK) $(if $(filter-out 0,$(CHAOS)),--chaos)
 
 test: $(DEV) check stockfish ## lint, types, import contracts and all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup $(ARGS)
 
 long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang
 	$(BIN)/pytest -m long $(ARGS)
