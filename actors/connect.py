@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import grpc
 import ray
-from ray._private import auto_init_hook
+from ray._private import auto_init_hook, worker
 from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
-from crabstick.errors import ConfigError, EnvironmentProblem
+from actors.address import host_and_port
+from crabstick.errors import EnvironmentProblem
 from crabstick.interrupts import blocked_interrupts
 
 __all__ = ["connect", "dashboard_url", "disconnect"]
@@ -22,17 +23,17 @@ PROBE_LIMIT = timedelta(seconds=3)
 
 
 def connect(address: str, namespace: str) -> None:
-    """Makes this process a driver of the cluster at `address` (`host:port` or `auto`).
+    """Makes this process a driver of the cluster whose GCS listens at `address` (`host:port`).
 
     Raises:
         ConfigError: `address` is not one.
         EnvironmentProblem: nothing answers there, or it is not our Ray.
     """
-    _check(address)
+    _reach(address)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     with blocked_interrupts():  # Ray has handlers of its own, and may crash in the midst of this
-        if address != "auto":
-            _probe(address)
+        _probe(address)
+        _keep_raylets_quiet()
         _init(address, namespace)
     auto_init_hook.enable_auto_connect = False  # a late call must not connect again by itself
 
@@ -51,6 +52,14 @@ def _init(address: str, namespace: str) -> None:
         raise EnvironmentProblem(_why_not(address, str(error))) from None
 
 
+def _keep_raylets_quiet() -> None:
+    """Ray prints what its raylets report of any job; `log_to_driver` is about workers only.
+
+    There is no public switch. Everything is in the logs of Ray's session as well.
+    """
+    worker._worker_logs_enabled = False  # noqa: SLF001
+
+
 def disconnect() -> None:
     """Leaves the cluster; detached actors stay."""
     ray.shutdown()
@@ -62,20 +71,12 @@ def dashboard_url() -> str:
     return f"http://{url}" if url else ""
 
 
-def _check(address: str) -> None:
+def _reach(address: str) -> None:
     """Ray itself waits a minute for a port at which nobody listens."""
-    if address == "auto":
-        return
-    match = re.fullmatch(r"\[?([\w.:-]+?)\]?:(\d+)", address)
-    if match is None or "://" in address:
-        raise ConfigError(
-            f"{address!r} is no address of a Ray cluster: write host:port of its head's GCS, "
-            "such as 10.0.0.1:6379, or auto"
-        )
-    host, port = match.group(1), int(match.group(2))
+    host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), timeout=PROBE_LIMIT.total_seconds()).close()
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise EnvironmentProblem(
             f"no Ray answers at {address} ({error}): start one, or leave --address and RAY_ADDRESS "
             "out and crabstick starts its own"

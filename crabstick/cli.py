@@ -3,19 +3,23 @@
 Only wiring here; what a command does is in `crabstick/commands/`.
 """
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
+from actors.address import check_named
 from crabstick import __version__
 from crabstick.commands.clocks import parse_clock
 from crabstick.config import load_settings
-from crabstick.errors import CrabstickError
+from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.interrupts import blocked_interrupts, listen_for_interrupts
+from crabstick.settings import Settings
 
 __all__ = ["app", "main"]
 
@@ -39,6 +43,11 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", help="A running Ray cluster, host:port; default: RAY_ADDRESS."),
 ]
+ToleranceOption = Annotated[
+    bool,
+    typer.Option("--gcs-fault-tolerance", help="A Ray of its own whose head may die in mid-game."),
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Return after the last game.")]
 RateLimitsOption = Annotated[
     bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
 ]
@@ -55,12 +64,20 @@ def up(
     config: ConfigOption = None,
     address: AddressOption = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,  # noqa: FBT002 -- typer's form
+    gcs_fault_tolerance: ToleranceOption = False,  # noqa: FBT002
 ) -> None:
     """Bring the bot up, on a cluster or on a Ray of its own; twice changes nothing."""
+    settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.up import up as run  # noqa: PLC0415
 
-    run(load_settings(config), address, detach=detach, console=console)
+    run(
+        settings,
+        address,
+        detach=detach,
+        gcs_fault_tolerance=gcs_fault_tolerance,
+        console=console,
+    )
 
 
 @app.command()
@@ -70,23 +87,32 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
 ) -> None:
     """Show how the bot stands."""
+    settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.status import status as run  # noqa: PLC0415
 
-    run(load_settings(config), address, as_json=as_json, console=console)
+    run(settings, address, as_json=as_json, console=console)
 
 
 @app.command()
 def down(
     config: ConfigOption = None,
     address: AddressOption = None,
+    wait: WaitOption = False,  # noqa: FBT002
     now: Annotated[bool, typer.Option("--now", help="Give the running games up.")] = False,  # noqa: FBT002
 ) -> None:
-    """Take no more challenges, and end when the last game is over."""
+    """Take no more challenges, and leave the games to be played on to their ends."""
+    if wait and now:
+        raise typer.BadParameter(
+            "--now gives up the games that --wait would wait for: leave one out"
+        )
+    settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.down import Games  # noqa: PLC0415
         from crabstick.commands.down import down as run  # noqa: PLC0415
 
-    run(load_settings(config), address, now=now, console=console)
+    games = Games.GIVEN_UP if now else Games.AWAITED if wait else Games.PLAYED_ON
+    run(settings, address, games, console)
 
 
 @app.command()
@@ -99,11 +125,12 @@ def drain(
     ] = 120,
 ) -> None:
     """Move a node's games to other nodes, between two moves, and let it leave."""
+    settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.drain import drain as run  # noqa: PLC0415
 
     within = timedelta(seconds=deadline)
-    run(load_settings(config), node, within, address=address, console=console)
+    run(settings, node, within, address=address, console=console)
 
 
 @app.command()
@@ -172,13 +199,41 @@ def version() -> None:
     console.print(f"crabstick {__version__}")
 
 
+def _settings(config: Path | None, address: str | None) -> Settings:
+    """What a person wrote is judged at once: to import Ray takes seconds."""
+    check_named(address, os.environ)
+    return load_settings(config)
+
+
 def main() -> None:
-    """Runs the program; the exit status is 2 for a wrong wish and 1 for a machine in the way."""
+    """Runs the program, and ends the process.
+
+    The exit status is 2 for a wrong wish, 1 for what is in the way, 130 after an interrupt.
+    """
     listen_for_interrupts()
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except CrabstickError as error:
-        typer.echo(f"crabstick: {error}", err=True)
-        sys.exit(error.exit_status)
+        _refuse(str(error), error.exit_status)
+    except TyperException as error:
+        _refuse(_usage(error), error.exit_code)
+    except typer.Abort as error:  # at a question
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            _refuse("there was no answer, so nothing changed", EnvironmentProblem.exit_status)
+        sys.exit(INTERRUPTED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _usage(error: TyperException) -> str:
+    """One line, as all our errors are; empty when the help was shown instead."""
+    words = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    place = f" (see {context.command_path} --help)" if words and context else ""
+    return f"{words[:1].lower()}{words[1:]}{place}"
+
+
+def _refuse(sentence: str, status: int) -> NoReturn:
+    if sentence:
+        typer.echo(f"crabstick: {sentence}", err=True)
+    sys.exit(status)

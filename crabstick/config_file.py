@@ -56,7 +56,8 @@ def _parse(text: str, path: Path) -> object:
     try:
         root = loader.get_single_node()
         for key, first, second in _twice(root, "") if root else ():
-            problem = f"{key} stands twice, in lines {first} and {second}; keep one of them"
+            lines = f"line {first}" if first == second else f"lines {first} and {second}"
+            problem = f"{key} stands twice, in {lines}; keep one of them"
             raise ConfigError(public(f"{path}: {problem}"))
         values: object = root and loader.construct_document(root)
         return {} if values is None else values

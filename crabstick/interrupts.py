@@ -1,11 +1,17 @@
 """Ctrl-C, SIGTERM, a closed terminal: all ask for an end, none may cut short what tidies up."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["blocked_interrupts", "deferred_interrupt", "listen_for_interrupts"]
+__all__ = [
+    "blocked_interrupts",
+    "cancelling_interrupts",
+    "deferred_interrupt",
+    "listen_for_interrupts",
+]
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -53,6 +59,33 @@ def blocked_interrupts() -> Iterator[None]:
             if handler is not None:  # else it was none of Python's
                 signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def cancelling_interrupts() -> Iterator[None]:
+    """Lets an interrupt cancel the coroutine that is in the block, and raises it there at the end.
+
+    Else it strikes whichever task runs, and asyncio prints a traceback of each but the first one.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+
+    before = {number: signal.signal(number, note) for number in ENDS}
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not came:
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _interrupt(*_: object) -> None:

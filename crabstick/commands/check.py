@@ -1,11 +1,16 @@
 """`crabstick check`: whether settings, token, account and engine are fit to play."""
 
 import asyncio
+import json
+import os
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from typing import Final
 
 from pydantic import SecretStr
 
+from actors.address import VARIABLE
+from actors.ports import LOOPBACK, PortTaken, require_free
 from crabstick.errors import (
     ConfigError,
     CrabstickError,
@@ -23,6 +28,8 @@ from engine.process import check as check_engine
 __all__ = ["check", "identify", "try_engine"]
 
 SCOPE = "bot:play"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 -- the owner's choice, not ours
+LIVEZ_PATIENCE_S = 3
 
 
 def check(settings: Settings, say: Callable[[str], None]) -> None:
@@ -30,7 +37,7 @@ def check(settings: Settings, say: Callable[[str], None]) -> None:
 
     Raises:
         ConfigError: a setting, the engine or a token is wrong.
-        EnvironmentProblem: Lichess does not do what is needed.
+        EnvironmentProblem: Lichess does not do what is needed, or nobody can listen at `http.host`.
     """
     say("settings: in order")
     problem: CrabstickError | None = None
@@ -55,12 +62,39 @@ def _shutdown(settings: Settings) -> str:
     return "needs the admin token" if guarded else "closed, no admin token is set"
 
 
+def _http(settings: Settings) -> str:
+    if os.environ.get(VARIABLE):
+        return f"comes up on the head of the cluster that {VARIABLE} names; not looked at"
+    host, port = settings.http.host, settings.http.port
+    try:
+        require_free(host, port)
+    except PortTaken:
+        if not _is_served(LOOPBACK if host == EVERYWHERE else host, port):
+            raise
+        return f"a bot serves port {port} on {host} already"
+    return f"port {port} on {host} is free"
+
+
+def _is_served(host: str, port: int) -> bool:
+    """Whether it is a crabstick that listens there."""
+    connection = HTTPConnection(host, port, timeout=LIVEZ_PATIENCE_S)
+    try:
+        connection.request("GET", "/livez")
+        answer: object = json.load(connection.getresponse())
+    except (OSError, HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return answer == {"ok": True}
+
+
 def _lichess(settings: Settings) -> str:
     return f"{settings.lichess.url} knows {identify(settings).name} as a bot with {SCOPE}"
 
 
 _POINTS: Final[dict[str, Callable[[Settings], str]]] = {
     "engine": _engine,
+    "HTTP": _http,
     "POST /shutdown": _shutdown,
     "Lichess": _lichess,
 }
@@ -92,16 +126,18 @@ async def _identify(settings: Settings, token: SecretStr) -> Account:
         raise EnvironmentProblem(str(error)) from None
     finally:
         await lichess.close()
+    no_bot = (
+        f"{account.name} is not a BOT account: `crabstick upgrade-account` makes it one "
+        "(for ever, and only while it has played no game)"
+    )
     if SCOPE not in scopes:
+        also = "" if account.is_bot else f"; besides, {no_bot}"
         raise ConfigError(
             f"the Lichess token of {account.name} lacks the scope {SCOPE}: make one at "
-            f"{url}/account/oauth/token that has it"
+            f"{url}/account/oauth/token that has it{also}"
         )
     if not account.is_bot:
-        raise EnvironmentProblem(
-            f"{account.name} is not a BOT account: `crabstick upgrade-account` makes it one "
-            "(for ever, and only while it has played no game)"
-        )
+        raise EnvironmentProblem(no_bot)
     return account
 
 

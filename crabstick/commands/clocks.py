@@ -6,7 +6,7 @@ from datetime import timedelta
 from crabstick.errors import ConfigError
 from crabstick.rules.model import Clock
 
-__all__ = ["parse_clock"]
+__all__ = ["in_seconds", "parse_clock"]
 
 _LIMITS_S = frozenset({0, 15, 30, 45, 60, 90, *range(120, 10801, 60)})
 _MOST_INCREMENT_S = 60
@@ -32,3 +32,8 @@ def parse_clock(text: str) -> Clock:
     if limit_s + 40 * increment_s < _LEAST_ESTIMATE_S:
         raise ConfigError(f"--clock {text}: too fast for bots; the fastest are 30+0 and 0+1")
     return Clock(initial=timedelta(seconds=limit_s), increment=timedelta(seconds=increment_s))
+
+
+def in_seconds(clock: Clock) -> str:
+    """As a person writes it here: `30+0 s`; Lichess counts the first figure in minutes."""
+    return f"{clock.initial.total_seconds():g}+{clock.increment.total_seconds():g} s"

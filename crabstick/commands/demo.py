@@ -18,11 +18,13 @@ from actors.deploy import birth_for
 from actors.ports import usual_or_free
 from actors.runtime import ask
 from actors.shutdown import find
+from crabstick.commands.clocks import in_seconds
 from crabstick.commands.picture import Picture, picture_of
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
 from crabstick.commands.up import bring_up, read_picture
 from crabstick.commands.words import counted
 from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.interrupts import cancelling_interrupts
 from crabstick.rules.model import Clock
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.policies import greedy, random_mover
@@ -67,9 +69,8 @@ def demo(*, games: int, clock: Clock, chaos: bool, pgn_folder: Path, console: Co
     _make_folder(pgn_folder)
     opponents = [f"sparring{number}" for number in range(1, games + 1)]
     with ExitStack() as stack:
-        console.print(
-            f"starting a local Lichess and a local Ray for {counted(games, 'game')} of {clock} …"
-        )
+        what = f"{counted(games, 'game')} of {in_seconds(clock)}"
+        console.print(f"starting a local Lichess and a local Ray for {what} …")
         lichess = stack.enter_context(local_lichess([BOT, *opponents]))
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
         settings = _settings(show, lichess.url)
@@ -113,6 +114,7 @@ async def _play(
 ) -> tuple[list[Result], Picture]:
     """The opponents challenge, all at once; the table is shown until the last game is over."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(cancelling_interrupts())
         opponents = [
             await stack.enter_async_context(Opponent(lichess.url, _player(name, number, lichess)))
             for number, name in enumerate(name for name in lichess.tokens if name != BOT)

@@ -1,6 +1,7 @@
 """`crabstick down`: no more challenges; the games are played on, or given up with `now`."""
 
 import asyncio
+from enum import Enum
 
 from rich.console import Console
 
@@ -13,14 +14,22 @@ from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["down"]
+__all__ = ["Games", "down"]
 
 
-def down(settings: Settings, address: str | None, *, now: bool, console: Console) -> None:
+class Games(Enum):
+    """What becomes of the games that run."""
+
+    PLAYED_ON = "played on"
+    AWAITED = "awaited"
+    GIVEN_UP = "given up"
+
+
+def down(settings: Settings, address: str | None, games: Games, console: Console) -> None:
     """Ends the bot; its own Ray goes with it as soon as no game needs it.
 
-    On a foreign cluster the games go on after this returns. With `now` they are resigned (Lichess
-    aborts them instead while it may).
+    On a foreign cluster games that are played on do so after this returns; on a Ray of our own they
+    are awaited. Games that are given up are resigned (Lichess aborts them instead while it may).
 
     Raises:
         EnvironmentProblem: no bot runs there.
@@ -33,7 +42,7 @@ def down(settings: Settings, address: str | None, *, now: bool, console: Console
         namespace, is_local = settings.cluster.namespace, cluster.local is not None
         connect(cluster.address, namespace)
         try:
-            asyncio.run(_down(namespace, now=now, is_local=is_local, console=console))
+            asyncio.run(_down(namespace, games, is_local=is_local, console=console))
         except KeyboardInterrupt:
             console.print("leaving the games that still run")
         finally:
@@ -42,19 +51,21 @@ def down(settings: Settings, address: str | None, *, now: bool, console: Console
     console.print("the bot is down")
 
 
-async def _down(namespace: str, *, now: bool, is_local: bool, console: Console) -> None:
+async def _down(namespace: str, games: Games, *, is_local: bool, console: Console) -> None:
     actors = [await find(name, namespace) for name in (WORKER_SET, EVENT_LISTENER)]
     if not any(actors) and not await playing_actors(namespace) and not is_local:
         raise EnvironmentProblem(f"no bot runs in the namespace {namespace} of this cluster")
-    if now:
-        await end_manager(namespace)
-        console.print(f"gave up {counted(await end_games(namespace), 'game')}")
-    elif is_local:
-        await wait_for_games(namespace, console)
-    else:
-        games = await end_manager(namespace)
-        verb = "is" if games == 1 else "are"
-        console.print(
-            f"{counted(games, 'game')} {verb} played on to the end" if games else "no game runs"
-        )
-    await end_http(namespace)
+    try:
+        if games is Games.GIVEN_UP:
+            await end_manager(namespace)
+            console.print(f"gave up {counted(await end_games(namespace), 'game')}")
+        elif is_local or games is Games.AWAITED:
+            await wait_for_games(namespace, console)
+        else:
+            left = await end_manager(namespace)
+            verb = "is" if left == 1 else "are"
+            console.print(
+                f"{counted(left, 'game')} {verb} played on to the end" if left else "no game runs"
+            )
+    finally:
+        await end_http(namespace)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from crabstick.commands.clocks import in_seconds
 from crabstick.rules.model import Clock
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.accounts_file import load_accounts
@@ -91,7 +92,9 @@ def _introduce(accounts: Accounts, console: Console) -> None:
 def _let_spar(sparring: Sparring, url: str, console: Console) -> "asyncio.Task[None]":
     """On the loop of the server, which cancels it at its end."""
     names = ", ".join(player.name for player in sparring.players)
-    console.print(f"{sparring.target} will be challenged by {names}", soft_wrap=True)
+    initial, increment = sparring.clock
+    clock = in_seconds(Clock(initial=initial, increment=increment))
+    console.print(f"{sparring.target} will be challenged by {names} ({clock})", soft_wrap=True)
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

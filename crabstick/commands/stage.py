@@ -131,7 +131,9 @@ def _wait_ready(child: "subprocess.Popen[bytes]", url: str) -> None:
 def own_ray(
     settings: Settings, token: str, say: Callable[[str], None] = lambda _: None
 ) -> Iterator[None]:
-    """Starts a Ray that knows the bot's token, and connects to it; `say` as for `start_local_ray`.
+    """Starts a Ray that knows the bot's token, and connects to it.
+
+    `say` is told what takes time: as by `start_local_ray`, and the end.
 
     Raises:
         EnvironmentProblem: Ray did not start.
@@ -151,6 +153,7 @@ def own_ray(
             yield
         finally:
             with deferred_interrupt():
+                say("ending Ray …")
                 disconnect()
                 local.end()
     finally:

@@ -1,57 +1,61 @@
 """`crabstick up`: the bot runs, on the cluster that is named or on a Ray of its own.
 
-Doing it twice changes nothing. Without `detach` it follows the games; Ctrl-C then ends what `up`
-began: on a Ray that it started, the first stops challenges and waits for the games, the second
-leaves; where it only joined, it only stops following.
+Doing it twice changes nothing, and mends a Ray of our own of which a part has gone.
 """
 
 import asyncio
 import os
-from contextlib import suppress
 from datetime import timedelta
 
 from rich.console import Console
-from rich.live import Live
 
 from actors.connect import connect, dashboard_url, disconnect
 from actors.deploy import birth_for, deploy, wait_heard
-from actors.local_ray import find_local_ray, start_local_ray
-from actors.local_record import sole_command
+from actors.local_pair import start_pair
+from actors.local_ray import start_local_ray
 from actors.messages import Birth
-from actors.names import WORKER_SET
-from actors.ports import port_is_free
-from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
-from actors.shutdown import end_manager, find, playing_actors
+from actors.ports import require_free
 from crabstick.commands.check import identify, try_engine
-from crabstick.commands.cluster import Cluster, turn
-from crabstick.commands.picture import Picture, picture_of
-from crabstick.commands.words import counted
-from crabstick.errors import EnvironmentProblem
+from crabstick.commands.cluster import Cluster, named_cluster, turn
+from crabstick.commands.follow import follow, slots
+from crabstick.commands.watch import read_picture, wait_for_games, wait_restored
+from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 
 __all__ = ["bring_up", "read_picture", "up", "wait_for_games"]
 
 HEARD_PATIENCE = timedelta(seconds=20)
-PICTURE_PATIENCE = timedelta(seconds=5)
-REFRESH_S = 0.5
 
 
-def up(settings: Settings, address: str | None, *, detach: bool, console: Console) -> None:
+def up(
+    settings: Settings,
+    address: str | None,
+    *,
+    detach: bool,
+    console: Console,
+    gcs_fault_tolerance: bool = False,
+) -> None:
     """Brings the bot up, and follows it unless `detach`.
 
+    With `gcs_fault_tolerance` a Ray that it starts is one whose head may die.
+
     Raises:
-        ConfigError: a setting or the token is wrong.
+        ConfigError: a setting or the token is wrong, or the switch has nothing to act on.
         EnvironmentProblem: Lichess, the engine or the cluster is not as needed.
     """
+    if gcs_fault_tolerance:
+        _check_local(address)
     bot = identify(settings).name
     birth = birth_for(settings, bot)  # before Ray is near: it may lay a job's files anew
     with turn(address, console.print) as found:
+        if gcs_fault_tolerance:
+            _check_tolerant(found)
         if found is None or found.local is not None:
             try_engine(settings)
-        cluster = found or _own_cluster(settings, console)
+        cluster = found or _own_cluster(settings, console, gcs_fault_tolerance=gcs_fault_tolerance)
         try:
-            connect(cluster.address, settings.cluster.namespace)
-            changed = bring_up(birth, console)
+            cluster = cluster.with_worker(slots(settings), console.print)
+            changed = _join(birth, cluster, console)
         except BaseException:
             disconnect()
             if cluster.is_new:
@@ -59,8 +63,32 @@ def up(settings: Settings, address: str | None, *, detach: bool, console: Consol
             raise
     console.print(f"{bot} {'is up' if changed else 'was up already; nothing changed'}")
     if not detach:
-        _follow(settings.cluster.namespace, cluster, console)
+        follow(settings, cluster, console)
     disconnect()
+
+
+def _check_local(address: str | None) -> None:
+    named = named_cluster(address)
+    if named:
+        raise ConfigError(
+            f"--gcs-fault-tolerance is for a Ray that crabstick starts itself, and {named} is "
+            "another: leave the switch out, the head of that cluster needs it (docs/deploying.md)"
+        )
+
+
+def _check_tolerant(found: Cluster | None) -> None:
+    if found is not None and not found.is_tolerant:
+        raise EnvironmentProblem(
+            "the Ray that runs here was started without --gcs-fault-tolerance: end it first "
+            "(`crabstick down`)"
+        )
+
+
+def _join(birth: Birth, cluster: Cluster, console: Console) -> bool:
+    connect(cluster.address, birth.namespace)
+    if cluster.is_mended:
+        asyncio.run(wait_restored(birth.namespace))
+    return bring_up(birth, console)
 
 
 def bring_up(birth: Birth, console: Console) -> bool:
@@ -83,73 +111,9 @@ def bring_up(birth: Birth, console: Console) -> bool:
     return changed
 
 
-async def read_picture(namespace: str) -> Picture | None:
-    """What the WorkerSet shows of itself; None when there is none or it says nothing."""
-    handle = await find(WORKER_SET, namespace)
-    if handle is None:
-        return None
-    with suppress(ActorGone, ActorSilent, ActorFailed):
-        return await ask(handle.statistics.remote({"v": 1}), PICTURE_PATIENCE)
-    return None
-
-
-def _own_cluster(settings: Settings, console: Console) -> Cluster:
-    host, port = settings.http.host, settings.http.port
-    if not port_is_free(host, port):
-        raise EnvironmentProblem(
-            f"port {port} on {host} is in use: end what listens there or set http.port to another"
-        )
-    slots = settings.challenges.max_games + settings.cluster.standby
+def _own_cluster(settings: Settings, console: Console, *, gcs_fault_tolerance: bool) -> Cluster:
+    require_free(settings.http.host, settings.http.port)
     console.print("starting Ray on this machine …")
-    local = start_local_ray(cpus=slots * settings.cluster.slot_cpus, say=console.print)
+    start = start_pair if gcs_fault_tolerance else start_local_ray
+    local = start(cpus=slots(settings), say=console.print)
     return Cluster(address=local.address, local=local, is_new=True)
-
-
-def _follow(namespace: str, cluster: Cluster, console: Console) -> None:
-    """Shows the games until Ctrl-C or until the bot is gone."""
-    try:
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            asyncio.run(_show(namespace, live))
-    except KeyboardInterrupt:
-        if cluster.is_new:
-            with sole_command(console.print):
-                _wait_and_end(namespace, cluster, console)
-        else:
-            console.print("no longer following; the bot goes on (`crabstick down` ends it)")
-        return
-    console.print("the bot was shut down")
-    disconnect()  # whoever did it may end our Ray as well
-    if cluster.is_new:
-        with sole_command(console.print):
-            if find_local_ray() == cluster.local:
-                connect(cluster.address, namespace)
-                _wait_and_end(namespace, cluster, console)
-
-
-async def _show(namespace: str, live: Live) -> None:
-    while (seen := await read_picture(namespace)) is not None or await find(WORKER_SET, namespace):
-        if seen is not None:
-            live.update(picture_of(seen), refresh=True)
-        await asyncio.sleep(REFRESH_S)
-
-
-def _wait_and_end(namespace: str, cluster: Cluster, console: Console) -> None:
-    """No new games, and the end of our Ray when the last is over or at the next Ctrl-C."""
-    try:
-        asyncio.run(wait_for_games(namespace, console))
-    except KeyboardInterrupt:
-        console.print("leaving the games that still run")
-    finally:
-        disconnect()
-        cluster.end(console.print)
-
-
-async def wait_for_games(namespace: str, console: Console) -> None:
-    """Ends the manager and returns when the last game is over."""
-    games = await end_manager(namespace)
-    if games:
-        console.print(
-            f"no more challenges; waiting for {counted(games, 'game')} (Ctrl-C leaves them)"
-        )
-    while await playing_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
-        await asyncio.sleep(REFRESH_S)

@@ -79,6 +79,12 @@ class Stage:
         )
         return Opponent(self.sandbox.url, player)
 
+    def resign(self, game_id: str, number: int) -> bool:
+        """An opponent gives up; False while Lichess does not let it: both have to move first."""
+        address = f"{self.sandbox.url}/api/bot/game/{game_id}/resign"
+        headers = {"Authorization": f"Bearer {self.sandbox.token(OPPONENTS[number])}"}
+        return requests.post(address, headers=headers, timeout=10).ok
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """All log events of that name, of all processes."""
         lines = (

@@ -30,7 +30,7 @@ from tests.cluster.stage import (
 
 pytestmark = pytest.mark.cluster
 
-TASKS = "/api/v0/tasks?detail=1&limit=1000"
+TASKS = "/api/v0/tasks?detail=1&limit=10000"
 HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
 
 

@@ -1,7 +1,7 @@
 """`crabstick up` with other settings while games run: the managers change, the games do not."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,7 +11,6 @@ from actors.deploy import birth_for, deploy
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.shutdown import find
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.opponent import Opponent
 from crabstick.settings import Settings
 from tests.cluster.stage import (
     BOT,
@@ -37,11 +36,27 @@ def settings(stage: Stage) -> Iterator[Settings]:
     asyncio.run(deploy(birth_for(stage.settings, BOT)))
 
 
-async def begin(stack: AsyncExitStack, stage: Stage, number: int) -> tuple[Opponent, str]:
-    opponent = await stack.enter_async_context(stage.opponent(number, think_ms=1000))
+async def begin(stack: AsyncExitStack, stage: Stage, number: int) -> str:
+    """A game against somebody who thinks for long, so that it lasts."""
+    opponent = await stack.enter_async_context(stage.opponent(number, think_ms=3000))
     game_id = await opponent.challenge(BOT, CLOCK, "random")
     await wait_ply(game_id, 2)
-    return opponent, game_id
+    return game_id
+
+
+async def go_on_and_end(stage: Stage, games: Mapping[int, str]) -> set[str]:
+    """How the games end, when their opponents resign after some more moves."""
+    plies = {row["id"]: row["ply"] for row in (await picture())["games"]}
+    await asyncio.gather(*(wait_ply(i, plies.get(i, 0) + 2) for i in games.values()))
+
+    async def statuses() -> list[str]:
+        for number, game_id in games.items():
+            await asyncio.to_thread(stage.resign, game_id, number)
+        ledger = await asyncio.to_thread(stage.sandbox.ledger)
+        return [game["status"] for game in ledger["games"] if game["id"] in games.values()]
+
+    ended = await until(statuses, lambda all_of_them: "started" not in all_of_them)
+    return set(ended)
 
 
 async def owners(*ids: str) -> dict[str, tuple[str, int]]:
@@ -65,23 +80,22 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
     async def story() -> tuple[list[Any], list[Any], set[str]]:
         async with AsyncExitStack() as stack:
             await wait_standbys(2)
-            games = [await begin(stack, stage, number) for number in (0, 1)]
-            ids = [game_id for _, game_id in games]
+            games = {number: await begin(stack, stage, number) for number in (0, 1)}
+            ids = list(games.values())
             who, pids = [await owners(*ids)], [await manager_pids()]
-            late = await stack.enter_async_context(stage.opponent(2))
-            for wanted, opponent in ((settings, late), (stage.settings, None)):
+            late = await stack.enter_async_context(stage.opponent(2, think_ms=3000))
+            for wanted in (settings, stage.settings):
                 deployed = asyncio.ensure_future(deploy(birth_for(wanted, BOT)))
-                if opponent is not None:
+                if len(games) < 3:  # somebody challenges while nobody listens
                     await until(ear, lambda found: found is None)
-                    games.append((opponent, await opponent.challenge(BOT, CLOCK, "random")))
+                    games[2] = await late.challenge(BOT, CLOCK, "random")
                 assert await deployed
                 who.append(await owners(*ids))
                 pids.append(await manager_pids())
-            results = await asyncio.gather(*(o.wait_result(i) for o, i in games))
-            return who, pids, {result.status for result in results}
+            return who, pids, await go_on_and_end(stage, games)
 
     who, pids, statuses = asyncio.run(story())
-    assert statuses == {"mate"}
+    assert statuses == {"resign"}
     assert who[1:] == who[:1] * 2
     assert len({pid for pair in pids for pid in pair}) == 6
     assert stage.moves_taken() - stage.moves_meant() == set()
@@ -90,16 +104,16 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
 def test_a_version_that_the_running_games_do_not_understand_changes_nothing(
     stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> tuple[tuple[int, int], tuple[int, int], str]:
+    async def story() -> tuple[tuple[int, int], tuple[int, int], set[str]]:
         async with AsyncExitStack() as stack:
             await wait_standbys(1)
-            opponent, game_id = await begin(stack, stage, 0)
+            games = {0: await begin(stack, stage, 0)}
             before = await manager_pids()
             monkeypatch.setattr("actors.compatibility.PROTOCOL", 2)
             with pytest.raises(EnvironmentProblem, match=r"1 game .* speak protocol 1, .* 2;"):
                 await deploy(birth_for(settings, BOT))
             monkeypatch.undo()
-            return before, await manager_pids(), (await opponent.wait_result(game_id)).status
+            return before, await manager_pids(), await go_on_and_end(stage, games)
 
-    before, after, status = asyncio.run(story())
-    assert (after, status) == (before, "mate")
+    before, after, statuses = asyncio.run(story())
+    assert (after, statuses) == (before, {"resign"})

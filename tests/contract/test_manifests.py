@@ -130,6 +130,11 @@ def test_head_and_workers_run_actors_un_niced_and_outlive_a_lost_head(container:
     assert tuning["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
 
 
+def test_the_head_remembers_few_actors_that_are_gone() -> None:
+    head = next(iter(group_containers()))
+    assert environment(head)["RAY_maximum_gcs_destroyed_actor_cached_count"] == "500"
+
+
 @pytest.mark.parametrize(("group", "spare_s"), [(HEAD, 3), (GAME, 20)])
 def test_rays_drain_ends_before_kubernetes_kills_the_pod(group: str, spare_s: int) -> None:
     pod = part(ray_cluster(), f"{group}.{POD}")

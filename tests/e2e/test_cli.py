@@ -2,10 +2,12 @@
 
 import os
 import re
-import socket
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -24,7 +26,7 @@ ACCOUNTS = [
         title="BOT",
         tokens={"good": SCOPES, "poor": frozenset({"preference:read"})},
     ),
-    Account(name="human", tokens={"human": SCOPES}),
+    Account(name="human", tokens={"human": SCOPES, "nobody": frozenset({"preference:read"})}),
 ]
 USAGE, ENVIRONMENT = 2, 1
 
@@ -89,6 +91,7 @@ def test_without_a_token_one_is_told_where_it_goes(tmp_path: Path) -> None:
         ("stranger", USAGE, "does not know the Lichess token"),
         ("poor", USAGE, "lacks the scope bot:play"),
         ("human", ENVIRONMENT, "upgrade-account"),
+        ("nobody", USAGE, "lacks the scope bot:play.*upgrade-account"),
     ],
 )
 def test_a_token_that_will_not_do_is_explained(
@@ -124,20 +127,51 @@ def _script(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
+def wishes(lichess: RunningSandbox, **more: str) -> dict[str, str]:
+    return {"LICHESS_BOT_TOKEN": "good", "CRABSTICK__LICHESS__URL": lichess.url, **more}
+
+
+@pytest.mark.parametrize("command", ["up", "check"])
 def test_a_port_that_is_taken_is_named_before_anything_starts(
+    lichess: RunningSandbox, tmp_path: Path, command: str
+) -> None:
+    port = lichess.url.rpartition(":")[2]
+    variables = wishes(lichess, CRABSTICK__HTTP__PORT=port)
+    done = run(command, folder=tmp_path, **variables)
+    refused(done, ENVIRONMENT, f"port {port} on .* is in use.*http.port")
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info)]
+
+
+@pytest.mark.parametrize("command", ["up", "check"])
+@pytest.mark.parametrize("host", ["203.0.113.7", "a..b"])
+def test_a_host_that_is_not_of_this_machine_is_named(
+    lichess: RunningSandbox, tmp_path: Path, command: str, host: str
+) -> None:
+    done = run(command, folder=tmp_path, **wishes(lichess, CRABSTICK__HTTP__HOST=host))
+    refused(done, ENVIRONMENT, f"http.host is {host}, which is no address of this machine")
+
+
+class Livez(BaseHTTPRequestHandler):
+    """What a running bot answers."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"ok":true}')
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_port_that_the_running_bot_holds_is_in_order(
     lichess: RunningSandbox, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        done = run(
-            "up",
-            folder=tmp_path,
-            LICHESS_BOT_TOKEN="good",
-            CRABSTICK__LICHESS__URL=lichess.url,
-            CRABSTICK__HTTP__PORT=port,
-        )
-    refused(done, ENVIRONMENT, f"port {port} .*http.port")
-    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info)]
+    with HTTPServer(("127.0.0.1", 0), Livez) as bot:
+        threading.Thread(target=bot.serve_forever, daemon=True).start()
+        variables = wishes(lichess, CRABSTICK__HTTP__PORT=str(bot.server_port))
+        done = run("check", folder=tmp_path, **variables)
+        bot.shutdown()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"HTTP: a bot serves port {bot.server_port}" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["up", "status", "drain x"])
@@ -159,6 +193,11 @@ def test_an_address_that_is_none_is_a_wrong_wish(tmp_path: Path) -> None:
     refused(run("status", "--address", "nonsense", folder=tmp_path), USAGE, "host:port")
 
 
+def test_a_wrong_command_line_gets_one_sentence_and_no_frame(tmp_path: Path) -> None:
+    done = run("up", "--adress", "h:1", folder=tmp_path)
+    refused(done, USAGE, "^crabstick: no such option: --adress .*up --help")
+
+
 @pytest.mark.parametrize("command", ["status", "down", "drain x"])
 def test_where_no_bot_runs_that_is_said(tmp_path: Path, command: str) -> None:
     refused(run(*command.split(), folder=tmp_path), ENVIRONMENT, "no bot")
@@ -169,16 +208,32 @@ def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path, command: str) -> N
     refused(run(command, "--clock", "abc", folder=tmp_path), USAGE, "--clock abc: .*30\\+0")
 
 
-def test_a_wrong_clock_is_told_before_ray_is_imported() -> None:
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("demo --clock abc", "--clock abc"),
+        ("up --address h:0", "--address is 'h:0'"),
+        ("up --config nowhere.yaml", "nowhere.yaml"),
+        ("status --config nowhere.yaml", "nowhere.yaml"),
+        ("down --config nowhere.yaml", "nowhere.yaml"),
+        ("drain x --config nowhere.yaml", "nowhere.yaml"),
+    ],
+)
+def test_a_wrong_wish_is_told_before_ray_is_imported(
+    tmp_path: Path, command: str, words: str
+) -> None:
     code = "import sys; from crabstick.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code, "demo", "--clock", "abc"],
+        [sys.executable, "-X", "importtime", "-c", code, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert "--clock abc" in done.stderr
+    assert done.returncode == USAGE
+    assert words in done.stderr
     assert re.search(r"\| +ray\b", done.stderr) is None
 
 
@@ -201,6 +256,21 @@ def test_the_sandbox_ends_with_whoever_started_it(tmp_path: Path) -> None:
         while "will be challenged by sparring1" not in child.stdout.readline():
             assert child.poll() is None
         child.stdin.close()
+        assert child.wait(timeout=10) == 0
+
+
+def test_ctrl_c_is_how_a_sandbox_ends(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "crabstick", "sandbox", "--port", "0", "--opponents", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        while "will be challenged by sparring1 (60+1 s)" not in child.stdout.readline():
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
         assert child.wait(timeout=10) == 0
 
 

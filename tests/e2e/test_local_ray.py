@@ -20,7 +20,7 @@ def test_a_ray_that_ends_in_its_start_is_started_once_more(
     said: list[str] = []
     monkeypatch.setattr(local_ray, "authenticate", lambda: None)
     program = [sys.executable, "-c", "print('the node timed out')"]
-    monkeypatch.setattr(local_ray, "_command", lambda *_: program)
+    monkeypatch.setattr(local_ray, "node_command", lambda *_: program)
     with pytest.raises(EnvironmentProblem, match=r"Ray did not start .*: the node timed out"):
         start_local_ray(cpus=1, say=said.append)
     assert said == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]

@@ -342,6 +342,7 @@ def test_broken_yaml_is_told_with_its_line(text: str, expected: str) -> None:
     ("text", "expected"),
     [
         ("http:\n  port: 1\n  port: 2", "http.port stands twice, in lines 2 and 3"),
+        ("http: {port: 1, port: 2}", "http.port stands twice, in line 1; keep one of them"),
         ("http: {port: 1}\nhttp: {}", "http stands twice, in lines 1 and 2"),
         ("engine:\n  options:\n    Hash: 1\n    Hash: 2", "engine.options.Hash stands twice"),
     ],

@@ -1,10 +1,16 @@
 """A Ctrl-C waits until things are in order."""
 
+import asyncio
 import signal
 
 import pytest
 
-from crabstick.interrupts import blocked_interrupts, deferred_interrupt, listen_for_interrupts
+from crabstick.interrupts import (
+    blocked_interrupts,
+    cancelling_interrupts,
+    deferred_interrupt,
+    listen_for_interrupts,
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -57,3 +63,52 @@ def test_a_blocked_interrupt_comes_after_the_block_whatever_handler_that_set() -
         for number, handler in before.items():
             signal.signal(number, handler)
     assert done == ["connected"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_in_another_task_ends_the_coroutine_in_order(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    done: list[str] = []
+
+    async def strike() -> None:
+        signal.raise_signal(number)
+        await asyncio.sleep(0)
+        done.append("the other task went on")
+
+    async def play() -> None:
+        with cancelling_interrupts():
+            other = asyncio.create_task(strike())
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await other
+                done.append("put in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(play())
+    assert done == ["the other task went on", "put in order"]
+    assert signal.getsignal(number) == before
+
+
+def test_an_interrupt_at_the_very_end_is_not_lost() -> None:
+    async def play() -> None:
+        with cancelling_interrupts():
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(play())
+
+
+def test_a_cancellation_by_others_stays_one() -> None:
+    async def play() -> None:
+        with cancelling_interrupts():
+            await asyncio.Event().wait()
+
+    async def cancel() -> None:
+        playing = asyncio.create_task(play())
+        await asyncio.sleep(0)
+        playing.cancel()
+        await playing
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -10,11 +11,12 @@ from ray._private.parameter import RayParams
 
 from actors import local_ray
 from actors.local_ray import LocalRay, find_local_ray
-from actors.local_record import Record, recall, remember
+from actors.local_record import Node, Record, make_store, recall, remember, store
 from actors.ray_start_hook import HOOK
 
 NOBODY = 2**22 + 1
 """No pid is that large."""
+HEAD, WORKER = NOBODY + 2, NOBODY + 3
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +25,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".ray").mkdir()
 
 
-def record(pid: int, born_s: float = 0) -> Record:
-    return Record(address="127.0.0.1:1", pid=pid, born_s=born_s, is_up=True)
+@pytest.fixture
+def living(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The pids of which a test says that their node lives."""
+    pids: set[int] = set()
+    monkeypatch.setattr(local_ray, "is_alive", lambda node: node.pid in pids)
+    monkeypatch.setattr(local_ray, "authenticate", lambda: None)
+    return pids
+
+
+def record(pid: int, born_s: float = 0, worker: Node | None = None) -> Record:
+    return Record(address="127.0.0.1:1", head=Node(pid=pid, born_s=born_s), worker=worker)
 
 
 def test_nothing_remembered_is_no_ray() -> None:
@@ -37,6 +48,52 @@ def test_a_record_of_another_process_is_no_ray(pid: int) -> None:
     assert find_local_ray() is None
 
 
+@pytest.mark.parametrize(
+    ("alive", "is_found", "has_lost_head", "has_lost_worker"),
+    [
+        ({HEAD, WORKER}, True, False, False),
+        ({WORKER}, True, True, False),
+        ({HEAD}, True, False, True),
+        (set(), False, True, True),
+    ],
+)
+def test_a_pair_is_found_as_long_as_one_of_the_two_lives(
+    living: set[int],
+    alive: set[int],
+    *,
+    is_found: bool,
+    has_lost_head: bool,
+    has_lost_worker: bool,
+) -> None:
+    living |= alive
+    remember(record(HEAD, worker=Node(pid=WORKER, born_s=0)))
+    local = find_local_ray()
+    assert (local is not None) == is_found
+    if local is not None:
+        assert (local.has_lost_head, local.has_lost_worker) == (has_lost_head, has_lost_worker)
+        assert not local.is_unfinished
+
+
+def test_a_part_of_a_pair_that_was_never_up_is_lost_though_its_process_lives(
+    living: set[int],
+) -> None:
+    living |= {HEAD, WORKER}
+    rising = Node(pid=WORKER, born_s=0, is_up=False)
+    assert LocalRay(address="a:1", pid=HEAD, born_s=0, worker=rising).has_lost_worker
+    worker = Node(pid=WORKER, born_s=0)
+    local = LocalRay(address="a:1", pid=HEAD, born_s=0, is_up=False, worker=worker)
+    assert local.has_lost_head
+    assert not local.is_unfinished
+
+
+def test_a_single_ray_has_nothing_that_could_be_started_anew(living: set[int]) -> None:
+    assert not living
+    local = LocalRay(address="a:1", pid=HEAD, born_s=0)
+    assert not local.has_lost_head
+    assert not local.has_lost_worker
+    assert replace(local, is_up=False).is_unfinished
+
+
 def test_ending_what_is_gone_forgets_it() -> None:
     remember(record(NOBODY))
     LocalRay(address="127.0.0.1:1", pid=NOBODY).end()
@@ -47,6 +104,20 @@ def test_ending_one_does_not_forget_another() -> None:
     remember(record(NOBODY))
     LocalRay(address="127.0.0.1:1", pid=NOBODY + 1).end()
     assert recall() == record(NOBODY)
+
+
+@pytest.mark.parametrize(
+    ("local", "stays"),
+    [
+        (LocalRay(address="a:1", pid=NOBODY), True),
+        (LocalRay(address="a:1", pid=NOBODY, is_up=False), False),
+        (LocalRay(address="a:1", pid=NOBODY, worker=Node(pid=NOBODY, born_s=0)), False),
+    ],
+)
+def test_the_store_goes_with_its_ray(local: LocalRay, *, stays: bool) -> None:
+    make_store()
+    local.end()
+    assert store().exists() == stays
 
 
 def test_the_environment_of_our_ray_lets_games_outlive_its_head() -> None:

@@ -6,10 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_record import Record, forget, recall, remember, sole_command
+from actors.local_record import (
+    Node,
+    Record,
+    forget,
+    make_store,
+    recall,
+    remember,
+    remove_store,
+    sole_command,
+    store,
+)
 from crabstick.errors import EnvironmentProblem
 
-RECORD = Record(address="127.0.0.1:6379", pid=7, born_s=1.25, is_up=False)
+HEAD = Node(pid=7, born_s=1.25, is_up=False)
+WORKER = Node(pid=8, born_s=2.5)
+RECORD = Record(address="127.0.0.1:6379", head=HEAD)
+PAIR = Record(address="127.0.0.1:6379", head=HEAD, worker=WORKER)
 
 
 @pytest.fixture(autouse=True)
@@ -20,16 +33,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_what_is_remembered_is_recalled_until_it_is_forgotten() -> None:
-    remember(RECORD)
-    assert recall() == RECORD
-    forget(RECORD.pid)
+@pytest.mark.parametrize("record", [RECORD, PAIR])
+def test_what_is_remembered_is_recalled_until_it_is_forgotten(record: Record) -> None:
+    remember(record)
+    assert recall() == record
+    forget(record.head.pid)
     assert recall() is None
+
+
+def test_what_an_earlier_version_wrote_is_recalled(folder: Path) -> None:
+    remember(PAIR)
+    (file,) = folder.iterdir()
+    file.write_text('{"address": "a:1", "pid": 7, "born_s": 1.25, "is_up": true}', encoding="utf-8")
+    assert recall() == Record(address="a:1", head=Node(pid=7, born_s=1.25))
 
 
 def test_forgetting_another_changes_nothing() -> None:
     remember(RECORD)
-    forget(RECORD.pid + 1)
+    forget(RECORD.head.pid + 1)
     assert recall() == RECORD
 
 
@@ -40,13 +61,34 @@ def test_remembering_leaves_one_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", "null", '{"address": "a:1"}', '{"address": "a:1", "pid": "x"}']
+    "text",
+    [
+        *("", "{", "[]", "{}", "null", '{"address": "a:1"}', '{"address": "a:1", "pid": "x"}'),
+        '{"address": "a:1", "pid": 7, "born_s": 1.25, "is_up": true, "worker": 8}',
+    ],
 )
 def test_a_record_that_is_none_is_nothing(folder: Path, text: str) -> None:
     remember(RECORD)
     (file,) = folder.iterdir()
     file.write_text(text, encoding="utf-8")
     assert recall() is None
+
+
+def test_the_store_is_made_anew_for_nobody_else_to_read() -> None:
+    make_store()
+    (store() / "old").touch()
+    make_store()
+    assert list(store().iterdir()) == []
+    assert store().stat().st_mode & 0o077 == 0
+    remove_store()
+    remove_store()
+    assert not store().exists()
+
+
+def test_a_store_that_cannot_be_made_is_told(folder: Path) -> None:
+    folder.rmdir()
+    with pytest.raises(EnvironmentProblem, match="gcs cannot be made"):
+        make_store()
 
 
 def _take_turn(pipe: Connection) -> None:

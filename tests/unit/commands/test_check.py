@@ -37,6 +37,13 @@ def answers(
     return lichess
 
 
+@pytest.fixture(autouse=True)
+def _a_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever listens on the machine that runs the tests."""
+    monkeypatch.setattr(command, "require_free", lambda *_: None)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
 async def play(_spec: object) -> str:
     return "Pinch 1"
 
@@ -72,6 +79,13 @@ def test_a_token_without_the_scope_is_a_wrong_setting(monkeypatch: pytest.Monkey
         identify(SETTINGS)
 
 
+def test_an_account_that_lacks_both_is_told_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, Account(name="alice", title=None), scopes=frozenset())
+    with pytest.raises(ConfigError, match=r"lacks the scope bot:play.*upgrade-account") as caught:
+        identify(SETTINGS)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_account_that_is_no_bot_is_told_how_to_become_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -95,10 +109,11 @@ def test_everything_that_is_in_order_is_said(
     monkeypatch.setenv(ADMIN_VARIABLE, token)
     said: list[str] = []
     check(SETTINGS, said.append)
-    assert word in said.pop(2)
+    assert word in said.pop(3)
     assert said == [
         "settings: in order",
         "engine: Pinch 1 plays",
+        "HTTP: port 8000 on 127.0.0.1 is free",
         "Lichess: https://lichess.org knows crabby as a bot with bot:play",
     ]
 
@@ -113,6 +128,7 @@ def test_without_a_network_the_engine_s_verdict_is_said(monkeypatch: pytest.Monk
     assert said == [
         "settings: in order",
         "engine: Pinch 1 plays",
+        "HTTP: port 8000 on 127.0.0.1 is free",
         "POST /shutdown: closed, no admin token is set",
     ]
 
@@ -126,6 +142,16 @@ def test_the_first_problem_is_raised_and_the_others_are_said(
     said: list[str] = []
     with pytest.raises(ConfigError, match="there is no /opt/engine"):
         check(SETTINGS, said.append)
-    assert [line.partition(":")[0] for line in said] == ["settings", "POST /shutdown", "Lichess"]
-    assert "does not hold a token" in said[1]
-    assert "lacks the scope bot:play" in said[2]
+    subjects = [line.partition(":")[0] for line in said]
+    assert subjects == ["settings", "HTTP", "POST /shutdown", "Lichess"]
+    assert "does not hold a token" in said[2]
+    assert "lacks the scope bot:play" in said[3]
+
+
+def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch)
+    monkeypatch.setattr(command, "check_engine", play)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    said: list[str] = []
+    check(SETTINGS, said.append)
+    assert "on the head of the cluster that RAY_ADDRESS names" in said[2]

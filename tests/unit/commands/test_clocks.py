@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from crabstick.commands.clocks import parse_clock
+from crabstick.commands.clocks import in_seconds, parse_clock
 from crabstick.errors import ConfigError
 from crabstick.rules.model import Clock
 
@@ -17,6 +17,11 @@ def test_a_clock_is_seconds_plus_seconds_a_move(text: str, limit_s: int, increme
     assert parse_clock(text) == Clock(
         initial=timedelta(seconds=limit_s), increment=timedelta(seconds=increment_s)
     )
+
+
+@pytest.mark.parametrize("text", ["30+0", "0+1", "10800+60"])
+def test_a_clock_is_shown_as_it_was_written(text: str) -> None:
+    assert in_seconds(parse_clock(text)) == f"{text} s"
 
 
 @pytest.mark.parametrize("text", ["", "5", "5+", "+3", "1:00+0", "60+-1", "60 + 1", "60+100"])

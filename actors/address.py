@@ -1,0 +1,52 @@
+"""The address of a Ray cluster as a person writes it; light, for a wrong one is told at once."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from crabstick.errors import ConfigError
+
+__all__ = ["VARIABLE", "check_named", "host_and_port"]
+
+VARIABLE: Final = "RAY_ADDRESS"
+"""Ray's own; `ray job submit` sets it for what it runs."""
+_SHAPE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
+_LAST_PORT = 65_535
+_RIGHT = "write host:port of the head's GCS, such as 10.0.0.1:6379"
+
+
+def check_named(option: str | None, environment: Mapping[str, str]) -> None:
+    """Refuses the address that is in force (`--address`, else RAY_ADDRESS) when it is none.
+
+    Raises:
+        ConfigError: it says which of the two is wrong.
+    """
+    if option is not None:
+        host_and_port(option, named_by="--address")
+    elif environment.get(VARIABLE):
+        host_and_port(environment[VARIABLE], named_by=VARIABLE)
+
+
+def host_and_port(address: str, *, named_by: str = "the address") -> tuple[str, int]:
+    """Where the head's GCS listens; the host of an IPv6 address is without its brackets.
+
+    Raises:
+        ConfigError: `address` is nothing of that kind.
+    """
+    match = _SHAPE.fullmatch(address)
+    if match is None or not 0 < int(match[2]) <= _LAST_PORT:
+        raise ConfigError(_sentence(address, named_by))
+    return match[1].strip("[]"), int(match[2])
+
+
+def _sentence(address: str, named_by: str) -> str:
+    if address == "auto":
+        return (
+            f"{named_by} is auto, but crabstick does not guess which cluster is meant: {_RIGHT}, "
+            "or leave it out for the Ray that crabstick starts itself"
+        )
+    if address.startswith(("http://", "https://")):
+        return f"{named_by} is {address!r}, as Ray's dashboard is addressed: {_RIGHT}"
+    if address.startswith("ray://"):
+        return f"{named_by} is {address!r}, but crabstick is no Ray Client: {_RIGHT}"
+    return f"{named_by} is {address!r}, which is no address of a Ray cluster: {_RIGHT}"

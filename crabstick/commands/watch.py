@@ -1,0 +1,79 @@
+"""Looks at a bot that is up, over the connected cluster, and waits for what it does."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Protocol
+
+from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
+from actors.shutdown import end_manager, find, playing_actors
+from crabstick.commands.picture import Picture
+from crabstick.commands.words import counted
+
+__all__ = ["Printer", "read_picture", "show", "wait_for_games", "wait_restored"]
+
+PICTURE_PATIENCE = timedelta(seconds=5)
+RESTORE_PATIENCE = timedelta(seconds=60)
+REFRESH_S = 0.5
+
+
+class Printer(Protocol):
+    """Of a console, what is needed here."""
+
+    def print(self, text: str, /) -> None:
+        """One line for a person."""
+
+
+async def read_picture(namespace: str) -> Picture | None:
+    """What the WorkerSet shows of itself; None when there is none or it says nothing."""
+    handle = await find(WORKER_SET, namespace)
+    if handle is None:
+        return None
+    with suppress(ActorGone, ActorSilent, ActorFailed):
+        return await ask(handle.statistics.remote({"v": 1}), PICTURE_PATIENCE)
+    return None
+
+
+async def show(namespace: str, draw: Callable[[Picture], None]) -> None:
+    """Gives a picture now and then until the bot is gone."""
+    while (seen := await read_picture(namespace)) is not None or await find(WORKER_SET, namespace):
+        if seen is not None:
+            draw(seen)
+        await asyncio.sleep(REFRESH_S)
+
+
+async def wait_for_games(namespace: str, console: Printer) -> None:
+    """Ends the manager and returns when the last game is over."""
+    games = await end_manager(namespace)
+    if games:
+        console.print(
+            f"no more challenges; waiting for {counted(games, 'game')} (Ctrl-C leaves them)"
+        )
+    while await playing_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
+        await asyncio.sleep(REFRESH_S)
+
+
+async def wait_restored(namespace: str) -> None:
+    """Waits until Ray has started again what ran on the head; for a minute, then others must."""
+    until_s = time.monotonic() + RESTORE_PATIENCE.total_seconds()
+    for name in (WORKER_SET, EVENT_LISTENER):
+        while time.monotonic() < until_s:
+            if await _is_restored(name, namespace):
+                break
+            await asyncio.sleep(REFRESH_S)
+
+
+async def _is_restored(name: str, namespace: str) -> bool:
+    handle = await find(name, namespace)
+    if handle is None:
+        return True
+    try:
+        await ask(handle.describe.remote({"v": 1}), PICTURE_PATIENCE)
+    except (ActorGone, ActorSilent):
+        return False
+    except ActorFailed:
+        return True
+    return True

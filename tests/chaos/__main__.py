@@ -1,0 +1,99 @@
+"""`python -m tests.chaos`: no game is ever lost, whatever is broken meanwhile.
+
+A local Lichess, a Ray of several nodes on this machine, the bot, opponents that never stop, and a
+seeded schedule of faults. At the end the server's ledger is judged, and a table tells what each
+kind of fault cost. The exit status is 1 when a promise was broken.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Console
+
+from crabstick.errors import CrabstickError
+from tests.chaos.arena import arena
+from tests.chaos.kinds import KINDS, SHORT_RUN, kind_of
+from tests.chaos.places import apart, lasting_folder
+from tests.chaos.run import Run
+from tests.chaos.schedule import schedule
+from tests.chaos.table import show
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs, shows the table, and returns the exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parse(given)
+    try:
+        status = apart([*given, "--seed", str(options.seed)])
+    except KeyboardInterrupt:
+        return 130
+    if status is not None:
+        return status
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    try:
+        is_good = _run(options, console)
+    except CrabstickError as error:
+        console.print(f"chaos: {error}", soft_wrap=True, markup=False)
+        is_good = False
+    except KeyboardInterrupt:
+        return 130
+    if not is_good:
+        console.print(f"once more the same: --seed {options.seed} --faults {options.faults}")
+    return 0 if is_good else 1
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--games", type=int, default=100, help="that are played, at least")
+    parser.add_argument("--at-once", type=int, default=4, help="games")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--minutes", type=float, default=120, help="for the faults, at most")
+    parser.add_argument("--short", action="store_true", help="only quick faults")
+    parser.add_argument("--kind", action="append", default=[], help="only these, repeatable")
+    return parser.parse_args(arguments)
+
+
+def _run(options: argparse.Namespace, console: Console) -> bool:
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    wanted = options.kind or (SHORT_RUN if options.short else [kind.name for kind in KINDS])
+    kinds = [kind_of(name) for name in wanted]
+    say(f"seed {options.seed}")
+    with arena(options.at_once) as ready:
+        run = Run(
+            arena=ready,
+            injections=schedule(options.seed, options.faults, kinds),
+            games=options.games,
+            seed=options.seed,
+            limit=timedelta(minutes=options.minutes),
+            say=say,
+        )
+        story, verdict, record = asyncio.run(run.play())
+    injected = {fault.kind for fault in story.faults}
+    never = {kind: why for kind, why in story.missed.items() if kind not in injected}
+    show(story.faults, verdict, {**never, **story.impossible}, console)
+    for kind in sorted(never):
+        say(f"BROKEN: {kind} was scheduled and never injected")
+    too_few = verdict.games < options.games
+    if too_few:
+        say(f"BROKEN: only {verdict.games} of {options.games} games were played")
+    if not verdict.is_good:
+        path = lasting_folder() / f"crabstick-chaos-{options.seed}.json"
+        path.write_text(json.dumps(record), encoding="utf-8")
+        say(f"everything that happened is in {path}")
+    return verdict.is_good and not never and not too_few and bool(story.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

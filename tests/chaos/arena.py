@@ -1,0 +1,138 @@
+"""The bot on a cluster whose every part can be hurt, a Lichess of its own, and its opponents."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import yaml
+
+from actors.local_ray import authenticate
+from actors.ports import free_port
+from crabstick.errors import EnvironmentProblem
+from crabstick.tokens import TOKEN_VARIABLE
+from tests.chaos.engine import program
+from tests.chaos.lichess import Lichess, lichess
+from tests.chaos.nodes import ROOT, RayNode, RayProcess, head, worker
+from tests.chaos.places import ground
+from tests.chaos.rivals import CLOCK
+from tests.chaos.worker_logs import WorkerLogs
+
+__all__ = ["BOT", "Arena", "arena"]
+
+BOT: Final = "crabstick"
+NAMESPACE: Final = "crabstick-chaos"
+STANDBY: Final = 3
+UP_LIMIT_S: Final = 240
+WORKERS: Final = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Arena:
+    """Everything that can be hurt, and where to see how it is."""
+
+    lichess: Lichess
+    rivals: dict[str, str]
+    """The tokens of the opponents."""
+    http: str
+    head: RayNode
+    workers: list[RayNode]
+    orders: Path
+    """Where engines are told to misbehave."""
+    logs: WorkerLogs
+
+    def process(self, title: str) -> RayProcess:
+        """The one of that title on the head.
+
+        Raises:
+            EnvironmentProblem: there is none.
+        """
+        for process in self.head.processes():
+            if process.title.startswith(f"ray::{title}"):
+                return process
+        raise EnvironmentProblem(f"no process is called ray::{title}")
+
+    def replace(self, node: RayNode) -> None:
+        """A fresh node comes for one that was ended."""
+        node.kill()
+        node.start()
+
+
+@contextmanager
+def arena(games: int) -> Iterator[Arena]:
+    """Starts everything for so many games at once, and ends it.
+
+    Raises:
+        EnvironmentProblem: something does not start.
+    """
+    players = [BOT, *(f"rival{number}" for number in range(1, games + 1))]
+    with ExitStack() as stack:
+        folder = Path(
+            stack.enter_context(TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True))
+        )
+        where = ground(stack, WORKERS)
+        server = stack.enter_context(lichess(players, where.lichess, free_port(), folder))
+        os.environ[TOKEN_VARIABLE] = server.tokens[BOT]
+        os.environ.pop("RAY_ADDRESS", None)
+        authenticate()
+        http_port, ray_port = free_port(), free_port()
+        _write_config(folder, server.url, http_port, games)
+        address = f"{where.head.address}:{ray_port}"
+        slots = -(-(games + STANDBY) // (WORKERS - 1))
+        store = folder / "ray"
+        store.mkdir()
+        nodes = [head(where.head, store, ray_port)]
+        nodes += [worker(place, store, address, slots) for place in where.workers]
+        for node in nodes:
+            stack.callback(node.kill)
+            node.start()
+        _bring_up(folder, address)
+        yield Arena(
+            lichess=server,
+            rivals={name: server.tokens[name] for name in players[1:]},
+            http=f"http://127.0.0.1:{http_port}",
+            head=nodes[0],
+            workers=nodes[1:],
+            orders=folder,
+            logs=WorkerLogs(store),
+        )
+
+
+def _write_config(folder: Path, url: str, http_port: int, games: int) -> None:
+    initial, increment = CLOCK
+    sections: dict[str, dict[str, Any]] = {
+        "lichess": {"url": url},
+        "engine": {
+            "kind": "uci",
+            "path": str(program(folder)),
+            "limits": {"move_time_ms": 1000},
+        },
+        "challenges": {
+            "max_games": games,
+            "max_initial_s": int(initial.total_seconds()),
+            "max_increment_s": int(increment.total_seconds()),
+        },
+        "cluster": {"namespace": NAMESPACE, "standby": STANDBY, "max_takeovers": 1000},
+        "http": {"port": http_port},
+    }
+    (folder / "crabstick.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
+
+
+def _bring_up(folder: Path, address: str) -> None:
+    """In a process of its own: a driver ends with the head that it is connected to."""
+    up = subprocess.run(
+        [sys.executable, "-m", "crabstick", "up", "--detach", "--address", address],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=UP_LIMIT_S,
+        check=False,
+    )
+    if up.returncode:
+        raise EnvironmentProblem(f"crabstick up: {up.stderr[-1000:]}{up.stdout[-1000:]}")

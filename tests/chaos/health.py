@@ -1,0 +1,104 @@
+"""Whether all is well: every game has an actor and goes on, somebody waits, Lichess is heard."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+
+from crabstick.errors import EnvironmentProblem
+from tests.chaos.arena import BOT, Arena
+
+__all__ = ["Doctor", "GameNow"]
+
+ASK_LIMIT: Final = aiohttp.ClientTimeout(total=3)
+OK: Final = 200
+STANDBYS: Final = re.compile(r'^crabstick_actors\{state="standby"\} (\d+)', re.MULTILINE)
+NODES: Final = re.compile(r'^crabstick_nodes\{state="alive"\} (\d+)', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameNow:
+    """A running game as Lichess has it at this moment."""
+
+    id: str
+    ply: int
+    is_our_turn: bool
+
+
+@dataclass(slots=True)
+class Doctor:
+    """Looks at the bot from outside: its HTTP endpoints, and the sandbox's running games."""
+
+    arena: Arena
+    http: aiohttp.ClientSession
+    _owed: dict[str, int] = field(default_factory=dict)
+    """The ply that each touched game must reach to be seen going on."""
+
+    async def running(self) -> list[GameNow]:
+        """The bot's games that run."""
+        games = await asyncio.to_thread(self.arena.lichess.games)
+        return [
+            GameNow(
+                id=game["id"],
+                ply=game["ply"],
+                is_our_turn=game[game["turn"]] == BOT,
+            )
+            for game in games
+            if BOT in {game["white"], game["black"]}
+        ]
+
+    async def expect_moves(self) -> None:
+        """All games that run now must go on: a move of ours is due in each."""
+        self._owed = {game.id: game.ply + 2 for game in await self.running()}
+
+    async def troubles(self) -> str:
+        """What is not well; empty when all is."""
+        try:
+            return await self._troubles()
+        except (aiohttp.ClientError, TimeoutError, OSError, EnvironmentProblem) as error:
+            return f"{type(error).__name__}: {error}"
+
+    async def _troubles(self) -> str:
+        running = {game.id: game for game in await self.running()}
+        for game_id, ply in self._owed.items():
+            if game_id in running and running[game_id].ply < ply:
+                return f"the game {game_id} stands still"
+        return await self._managers_troubles(running)
+
+    async def _managers_troubles(self, running: Mapping[str, GameNow]) -> str:
+        for page in ("/livez", "/readyz"):
+            async with self.http.get(self.arena.http + page) as answer:
+                if answer.status != OK:
+                    return f"{page} says {answer.status}"
+        rows = {row["id"]: row for row in await self.games()}
+        for game_id in running:
+            if not rows.get(game_id, {}).get("actor"):
+                return f"nobody plays {game_id}"
+        metrics = await self._text("/metrics")
+        if not _figure(STANDBYS, metrics):
+            return "nobody waits on standby"
+        if (nodes := _figure(NODES, metrics)) != len(self.arena.workers):
+            return f"{nodes} of {len(self.arena.workers)} nodes are there"
+        return ""
+
+    async def games(self) -> list[Mapping[str, Any]]:
+        """The rows of `/games`."""
+        async with self.http.get(f"{self.arena.http}/games") as answer:
+            rows: list[Mapping[str, Any]] = (await answer.json()).get("games", [])
+            return rows
+
+    async def standbys(self) -> int:
+        """How many actors wait."""
+        return _figure(STANDBYS, await self._text("/metrics"))
+
+    async def _text(self, page: str) -> str:
+        async with self.http.get(self.arena.http + page) as answer:
+            return await answer.text()
+
+
+def _figure(pattern: re.Pattern[str], text: str) -> int:
+    match = pattern.search(text)
+    return int(float(match[1])) if match else 0

@@ -1,0 +1,179 @@
+"""Ray nodes of this machine that can be killed whole, frozen, told to end, and started again.
+
+Each is one `ray start --block`, which leads a POSIX session that nothing of it leaves.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from actors.local_ray import ENVIRONMENT
+from actors.ports import free_port
+from crabstick.errors import EnvironmentProblem
+from tests.chaos.places import Place
+
+__all__ = ["RayNode", "RayProcess", "head", "worker"]
+
+START_LIMIT_S: Final = 120
+TRIES: Final = 3
+"""On a busy machine Ray itself gives up its start after half a minute."""
+POLL_S: Final = 0.05
+ROOT: Final = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayProcess:
+    """One process of a node, by the title that Ray gives it."""
+
+    pid: int
+    title: str
+
+
+@dataclass(slots=True, kw_only=True)
+class RayNode:
+    """One node; `start` begins it, also after it was killed."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    place: Place
+    store: Path | None = None
+    """Of a head: where Ray keeps its files."""
+    _child: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    def start(self) -> None:
+        """Returns when Ray says that it runs.
+
+        Raises:
+            EnvironmentProblem: it does not.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                self._try_to_start()
+            except EnvironmentProblem:
+                self.kill()
+                if not left:
+                    raise
+            else:
+                return
+
+    def _try_to_start(self) -> None:
+        if self.store is not None:  # it takes the nodes that wait for it for another cluster
+            (self.store / "ray_current_cluster").unlink(missing_ok=True)
+        port = f"--dashboard-agent-listen-port={free_port()}"
+        with self.log.open("wb") as log:
+            self._child = subprocess.Popen(
+                [*self.place.prefix, *self.command, port],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        until_s = time.monotonic() + START_LIMIT_S
+        while "Ray runtime started" not in (said := self.log.read_text("utf-8", "replace")):
+            if self._child.poll() is not None or time.monotonic() > until_s:
+                raise EnvironmentProblem(f"the node {self.name} did not start: {said[-300:]}")
+            time.sleep(POLL_S)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its `ray start` is gone, or was never there."""
+        return self._child is None or self._child.poll() is not None
+
+    def processes(self) -> list[RayProcess]:
+        """Everything that runs on it."""
+        found = []
+        for process in self._session():
+            with suppress(psutil.Error):
+                found.append(RayProcess(pid=process.pid, title=" ".join(process.cmdline())))
+        return found
+
+    def _session(self) -> Iterator[psutil.Process]:
+        if self._child is None:
+            return
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                is_ours = os.getsid(process.pid) == self._child.pid
+                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                    yield process
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to everything on it."""
+        for process in self._session():
+            with suppress(psutil.Error):
+                process.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends everything on it at once; new processes of those that die last are ended too."""
+        while list(self._session()):
+            self.signal(signal.SIGKILL)
+            time.sleep(POLL_S)
+        if self._child is not None:
+            self._child.wait()
+
+    def drain(self) -> None:
+        """Tells it to end as soon as its games have left."""
+        if self._child is not None:
+            self._child.send_signal(signal.SIGTERM)
+
+
+def head(place: Place, folder: Path, port: int) -> RayNode:
+    """A head without slots, whose state outlives it in `folder`."""
+    command = [
+        *_ray_start("--head", f"--port={port}", f"--node-ip-address={place.address}"),
+        "--num-cpus=0",
+        "--include-dashboard=false",
+        f"--temp-dir={folder}",
+    ]
+    environment = {
+        **_environment(),
+        "RAY_gcs_storage": "rocksdb",
+        "RAY_gcs_storage_path": str(folder / "gcs"),
+    }
+    return RayNode(
+        name="head",
+        command=command,
+        environment=environment,
+        log=folder.with_name("head.log"),
+        place=place,
+        store=folder,
+    )
+
+
+def worker(place: Place, folder: Path, address: str, slots: int) -> RayNode:
+    """A node that holds so many EngineActors; drained, it gives games a minute to leave."""
+    command = [
+        *_ray_start(f"--address={address}", f"--node-ip-address={place.address}"),
+        f"--num-cpus={slots}",
+        f"--node-name={place.name}",
+    ]
+    return RayNode(
+        name=place.name,
+        command=command,
+        environment={**_environment(), "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "60"},
+        log=folder.with_name(f"{place.name}.log"),
+        place=place,
+    )
+
+
+def _ray_start(*arguments: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
+        *arguments,
+    ]
+
+
+def _environment() -> dict[str, str]:
+    search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**ENVIRONMENT, "PYTHONPATH": search_path}

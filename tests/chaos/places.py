@@ -1,0 +1,135 @@
+"""Where a node lives: on this machine's loopback, or in a network namespace with links to cut.
+
+With namespaces each worker has two links: one to Ray's head, one to Lichess. Either can be cut.
+They exist only within `apart`, which runs this program once more in namespaces of its own: what it
+does to the network touches nothing outside, and every process ends with it.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Final
+
+from crabstick.errors import EnvironmentProblem
+
+__all__ = ["Ground", "Place", "apart", "ground", "lasting_folder"]
+
+MARK: Final = "CRABSTICK_CHAOS_APART"
+NETWORKS: Final = {"ray": "10.77.0", "lichess": "10.78.0"}
+CENTRE: Final = 254
+"""The last number of the address that the head and Lichess have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A network of one's own, or this machine's."""
+
+    name: str
+    address: str
+    prefix: Sequence[str] = ()
+    """The words that run a command there."""
+    links: Sequence[str] = ()
+    """To Ray and to Lichess, as they are called on this side; none on loopback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """The addresses of one run."""
+
+    head: Place
+    workers: Sequence[Place]
+    lichess: str
+
+
+def apart(arguments: Sequence[str]) -> int | None:
+    """Runs this program again where it may do as it likes, and returns its exit status.
+
+    None when it is there already, or this machine does not allow it.
+    """
+    if MARK in os.environ:
+        return None
+    enter = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid():
+        enter[1:1] = ["--user", "--map-root-user"]
+    if not _works([*enter, "ip", "link", "set", "lo", "up"]):
+        return None
+    first = 'ip link set lo up; "$@"; exit $?'  # stays, and reaps whoever loses its parent
+    with TemporaryDirectory(prefix="c-", ignore_cleanup_errors=True) as folder:
+        child = subprocess.run(  # killed with all that it began when we are interrupted
+            [*enter, "sh", "-c", first, "sh", sys.executable, "-m", "tests.chaos", *arguments],
+            env={**os.environ, "TMPDIR": folder, MARK: gettempdir()},
+            check=False,
+        )
+    return child.returncode
+
+
+def lasting_folder() -> Path:
+    """Where a file outlives this run."""
+    return Path(os.environ.get(MARK) or gettempdir())
+
+
+def _works(command: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def ground(stack: ExitStack, workers: int) -> Ground:
+    """Makes the networks for so many workers; on loopback where there are no namespaces."""
+    names = [f"worker{number}" for number in range(1, workers + 1)]
+    if MARK not in os.environ:
+        here = [Place(name=name, address="127.0.0.1") for name in names]
+        return Ground(
+            head=Place(name="head", address="127.0.0.1"), workers=here, lichess="127.0.0.1"
+        )
+    for network, prefix in NETWORKS.items():
+        _ip(f"link add {network} type bridge")
+        _ip(f"address add {prefix}.{CENTRE}/24 dev {network}")
+        _ip(f"link set {network} up")
+    centre = {network: f"{prefix}.{CENTRE}" for network, prefix in NETWORKS.items()}
+    _ip("route add default dev ray")  # by it Ray finds out its own address
+    return Ground(
+        head=Place(name="head", address=centre["ray"]),
+        workers=[_place(stack, name, number) for number, name in enumerate(names, start=1)],
+        lichess=centre["lichess"],
+    )
+
+
+def _place(stack: ExitStack, name: str, number: int) -> Place:
+    wait = ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"]
+    keeper = subprocess.Popen(wait, stdout=subprocess.PIPE)
+    stack.callback(keeper.wait)
+    stack.callback(keeper.kill)
+    if keeper.stdout is not None:
+        keeper.stdout.readline()  # from now on it is there
+    inside = ("nsenter", "--target", str(keeper.pid), "--net", "--")
+    _run(*inside, "ip", "link", "set", "lo", "up")
+    for network, prefix in NETWORKS.items():
+        link = f"{network}{number}"
+        _ip(f"link add {link} type veth peer name {network} netns {keeper.pid}")
+        _ip(f"link set {link} master {network} up")
+        _run(*inside, "ip", "address", "add", f"{prefix}.{number}/24", "dev", network)
+        _run(*inside, "ip", "link", "set", network, "up")
+    _run(*inside, "ip", "route", "add", "default", "dev", "ray")
+    return Place(
+        name=name,
+        address=f"{NETWORKS['ray']}.{number}",
+        prefix=inside,
+        links=[f"{network}{number}" for network in NETWORKS],
+    )
+
+
+def _ip(arguments: str) -> None:
+    _run("ip", *arguments.split())
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EnvironmentProblem(f"{' '.join(command)}: {done.stderr.strip()}")

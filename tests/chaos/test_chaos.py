@@ -1,0 +1,47 @@
+"""A short run of the harness: quick faults of every sort, and no game is lost.
+
+`make chaos` has the long one, with every kind of fault.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.chaos.injuries import INJURIES
+from tests.chaos.kinds import KINDS, SHORT_RUN
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+ROOT: Final = Path(__file__).parents[2]
+LIMIT_S: Final = 840
+SEED: Final = 1
+GAMES: Final = 8
+
+
+def test_every_kind_of_fault_can_be_injected() -> None:
+    assert set(INJURIES) == {kind.name for kind in KINDS}
+
+
+def test_no_game_is_lost_whatever_is_broken() -> None:
+    arguments = ["--short", "--faults", len(SHORT_RUN), "--games", GAMES, "--seed", SEED]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.chaos", *map(str, arguments), "--minutes", "6"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        said, _ = child.communicate(timeout=LIMIT_S)
+    except BaseException:
+        child.send_signal(signal.SIGINT)  # it ends whatever it began
+        child.wait()
+        raise
+    assert child.returncode == 0, said
+    assert "games lost: 0" in said

@@ -1,0 +1,122 @@
+"""After many short games the bot holds what it held after a few: nothing leaks."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+import pytest
+from ray._private.state import actors as actor_table
+
+from actors.local_node import ENVIRONMENT
+from actors.names import EVENT_LISTENER, WORKER_SET
+from crabstick.sandbox.opponent import Opponent
+from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until
+
+pytestmark = pytest.mark.cluster
+
+WARM_UP = 50
+AT_ONCE = 3
+STANDBYS = 3
+FEW_PROCESSES = 2
+"""A worker that Ray has just started, or not yet ended."""
+FEW_FILES = 4
+"""Connections that come and go: a scrape, Ray's own calls."""
+FEW_MIB = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What the bot and its Ray hold while no game is played."""
+
+    processes: int
+    zombies: list[str]
+    files: dict[str, int]
+    """Open files and sockets of those of us who live long."""
+    memory_mib: dict[str, float]
+    """Their USS."""
+    dead_actors: int
+    """Rows of Ray's table of actors."""
+
+
+@pytest.mark.parametrize(
+    "games",
+    [
+        pytest.param(150, marks=pytest.mark.timeout(900)),
+        pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(5400)]),
+    ],
+)
+def test_many_games_leave_no_more_than_a_few(stage: Stage, games: int) -> None:
+    async def story() -> tuple[Holdings, Holdings]:
+        await play(stage, WARM_UP)
+        early = await holdings(stage)
+        await play(stage, games - WARM_UP)
+        return early, await holdings(stage)
+
+    early, late = asyncio.run(story())
+    assert late.processes <= early.processes + FEW_PROCESSES
+    assert late.zombies == []
+    assert grown(early.files, late.files, by=FEW_FILES) == {}
+    assert grown(early.memory_mib, late.memory_mib, by=FEW_MIB) == {}
+    assert late.dead_actors <= int(ENVIRONMENT["RAY_maximum_gcs_destroyed_actor_cached_count"])
+
+
+def grown(
+    early: Mapping[str, float], late: Mapping[str, float], *, by: float
+) -> dict[str, tuple[float, float]]:
+    """Who holds more than so much more."""
+    return {name: (early[name], held) for name, held in late.items() if held > early[name] + by}
+
+
+async def play(stage: Stage, games: int) -> None:
+    """So many games, which the opponents resign as soon as they may."""
+    left = iter(range(games))
+
+    async def play_on(number: int) -> None:
+        async with stage.opponent(number, think_ms=0) as opponent:
+            for _ in left:
+                await _short_game(stage, opponent, number)
+
+    await asyncio.gather(*(play_on(number) for number in range(AT_ONCE)))
+
+
+async def _short_game(stage: Stage, opponent: Opponent, number: int) -> None:
+    game_id = await opponent.challenge(BOT, CLOCK, "random")
+    over = asyncio.ensure_future(opponent.wait_result(game_id))
+    while not over.done():
+        await asyncio.to_thread(stage.resign, game_id, number)
+        await asyncio.wait({over}, timeout=0.1)
+
+
+async def holdings(stage: Stage) -> Holdings:
+    """What is held when all standbys wait and nothing else goes on."""
+
+    async def is_idle() -> list[str]:
+        seen = await picture()
+        return sorted(actor["phase"] for actor in seen["actors"]) + [g["id"] for g in seen["games"]]
+
+    await until(is_idle, lambda phases: phases == ["standby"] * STANDBYS)
+    running = _session(stage.ray.pid)
+    managers = {name: psutil.Process(await pid_of(name)) for name in (WORKER_SET, EVENT_LISTENER)}
+    replicas = {p.name(): p for p in running if p.name().startswith("ray::ServeRepl")}
+    ours = {**managers, **replicas}
+    table = await asyncio.to_thread(actor_table)
+    return Holdings(
+        processes=len(running),
+        zombies=[p.name() for p in running if p.status() == psutil.STATUS_ZOMBIE],
+        files={name: process.num_fds() for name, process in ours.items()},
+        memory_mib={name: process.memory_full_info().uss / 2**20 for name, process in ours.items()},
+        dead_actors=sum(actor["State"] == "DEAD" for actor in table.values()),
+    )
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """What Ray started here, and what that started."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):
+            if os.getsid(process.pid) == leader:
+                found.append(process)
+    return found

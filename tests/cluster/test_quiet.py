@@ -1,0 +1,44 @@
+"""What Ray tells of workers that die is for its logs; the terminal is for our own words."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cluster.stage import Stage
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120
+DRIVER = """
+import os, sys
+import ray
+from actors.connect import connect, disconnect
+
+connect(sys.argv[1], "quiet")
+
+@ray.remote(num_cpus=0, max_retries=1)
+def die_once(mark):
+    if not os.path.exists(mark):
+        open(mark, "w").close()
+        os._exit(1)
+
+ray.get(die_once.remote(sys.argv[2]))
+try:
+    ray.get(die_once.options(max_retries=0).remote(sys.argv[2] + "x"))
+except ray.exceptions.WorkerCrashedError:
+    print("it died")
+disconnect()
+"""
+
+
+def test_what_raylets_report_does_not_reach_the_terminal(stage: Stage, tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", DRIVER, stage.ray.address, str(tmp_path / "mark")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    assert told.stdout == "it died\n"

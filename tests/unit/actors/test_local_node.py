@@ -1,0 +1,40 @@
+"""Which process is a node of ours; starting and ending one is tested with a real one."""
+
+import psutil
+
+from actors import local_node
+from actors.local_node import end_node, is_alive, node_command
+from actors.local_record import Node
+
+NOBODY = 2**22 + 1
+"""No pid is that large."""
+
+
+def test_a_process_of_another_birth_is_not_it() -> None:
+    this = psutil.Process()
+    ours = Node(pid=this.pid, born_s=this.create_time())
+    assert local_node._may_be_its(ours)
+    assert not local_node._may_be_its(Node(pid=this.pid, born_s=ours.born_s - 60))
+
+
+def test_a_pid_that_nobody_has_may_have_left_something() -> None:
+    assert local_node._may_be_its(Node(pid=NOBODY, born_s=0))
+
+
+def test_what_is_no_ray_start_is_no_node() -> None:
+    this = psutil.Process()
+    assert not is_alive(Node(pid=this.pid, born_s=this.create_time()))
+    assert not is_alive(Node(pid=NOBODY, born_s=0))
+
+
+def test_ending_a_pid_that_another_process_has_ends_nothing() -> None:
+    this = psutil.Process()
+    end_node(this.pid, this.create_time() - 60)
+    assert this.is_running()
+
+
+def test_a_node_is_on_loopback_and_leaves_the_usual_ports_to_others() -> None:
+    command = node_command("--head")
+    assert "--head" in command
+    assert "--node-ip-address=127.0.0.1" in command
+    assert any(option.startswith("--dashboard-agent-listen-port=") for option in command)
