@@ -159,8 +159,10 @@ class EngineActor:
     async def _live(self) -> None:
         try:
             await self._get_ready()
-            assignment = await self._given
-            self._outcome.set_result(await self._play(assignment))
+            outcome = await self._play(await self._given)
+            if outcome.reason == "finished":  # no successor waits, and we may be killed at once
+                await self._engine.close()
+            self._outcome.set_result(outcome)
         except Exception as error:  # noqa: BLE001 -- the actor's top: its supervisor must hear of it
             self._log.exception(names.ACTOR_FAILED)
             self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))

@@ -33,6 +33,7 @@ class Holdings:
 
     processes: int
     zombies: list[str]
+    """Ended children that one of us has not asked for; those of init are init's."""
     files: dict[str, int]
     """Open files and sockets of those of us who live long."""
     memory_mib: dict[str, float]
@@ -99,13 +100,15 @@ async def holdings(stage: Stage) -> Holdings:
 
     await until(is_idle, lambda phases: phases == ["standby"] * STANDBYS)
     running = _session(stage.ray.pid)
+    living = [process for process in running if process.status() != psutil.STATUS_ZOMBIE]
+    pids = {process.pid for process in living}
     managers = {name: psutil.Process(await pid_of(name)) for name in (WORKER_SET, EVENT_LISTENER)}
     replicas = {p.name(): p for p in running if p.name().startswith("ray::ServeRepl")}
     ours = {**managers, **replicas}
     table = await asyncio.to_thread(actor_table)
     return Holdings(
-        processes=len(running),
-        zombies=[p.name() for p in running if p.status() == psutil.STATUS_ZOMBIE],
+        processes=len(living),
+        zombies=[p.name() for p in running if p not in living and p.ppid() in pids],
         files={name: process.num_fds() for name, process in ours.items()},
         memory_mib={name: process.memory_full_info().uss / 2**20 for name, process in ours.items()},
         dead_actors=sum(actor["State"] == "DEAD" for actor in table.values()),

@@ -101,6 +101,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(folder: Path) -> None:
         wait(lambda: "Metrics:" in said(folder), folder)
         os.killpg(demo.pid, signal.SIGINT)
         assert demo.wait(PATIENCE_S) == 130
+    assert "ending Ray …" in said(folder)
     assert "Traceback" not in said(folder)
     assert left_behind(folder) == []
     assert [path.name for path in folder.iterdir() if path.name.startswith("crabstick-")] == []
