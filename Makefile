@@ -22,7 +22,7 @@ demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS
 test: $(DEV) check stockfish ## lint, types, import contracts and all tests
 	$(BIN)/pytest --numprocesses=2 --dist=loadgroup $(ARGS)
 
-long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang
+long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)
 
 soak: $(DEV) ## a thousand games, after which nothing may have leaked (about half an hour)

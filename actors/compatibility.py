@@ -8,7 +8,7 @@ import asyncio
 
 from actors.messages import EMPTY, PROTOCOL, Packed
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
-from actors.shutdown import PATIENCE, playing_actors
+from actors.shutdown import PATIENCE, engine_actors
 from crabstick.errors import EnvironmentProblem
 
 __all__ = ["require_compatible"]
@@ -20,7 +20,7 @@ async def require_compatible(namespace: str) -> None:
     Raises:
         EnvironmentProblem: some of them speak another one.
     """
-    actors = await playing_actors(namespace)
+    actors = await engine_actors(namespace)
     said = await asyncio.gather(*(_described(actor) for actor in actors))
     foreign = [one["v"] for one in said if one.get("game") and one["v"] != PROTOCOL]
     if foreign:

@@ -14,13 +14,12 @@ from ray._private.authentication.authentication_token_setup import (
     ensure_token_if_auth_enabled,
 )
 
-from actors.local_node import ENVIRONMENT, end_node, is_alive, node_command, start_node
+from actors.local_node import end_node, is_alive, node_command, start_node
 from actors.local_record import Node, Record, forget, recall, remember, remove_store
 from actors.ports import LOOPBACK, free_port, usual_or_free
 from crabstick.interrupts import deferred_interrupt
 
 __all__ = [
-    "ENVIRONMENT",
     "LocalRay",
     "authenticate",
     "find_local_ray",

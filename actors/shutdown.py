@@ -15,7 +15,7 @@ from actors.messages import EMPTY
 from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor
 
-__all__ = ["end_games", "end_http", "end_manager", "find", "playing_actors"]
+__all__ = ["end_games", "end_http", "end_manager", "engine_actors", "find"]
 
 PATIENCE = timedelta(seconds=5)
 
@@ -49,7 +49,7 @@ async def end_manager(namespace: str) -> int:
 
 async def _end_standbys(namespace: str) -> int:
     """Ends the actors that play nothing, which their manager could not; how many play."""
-    actors = await playing_actors(namespace)
+    actors = await engine_actors(namespace)
     idle = await asyncio.gather(*(_is_idle(actor) for actor in actors))
     for actor, is_idle in zip(actors, idle, strict=True):
         if is_idle:
@@ -64,7 +64,7 @@ async def _is_idle(actor: Handle) -> bool:
         return False
 
 
-async def playing_actors(namespace: str) -> list[Handle]:
+async def engine_actors(namespace: str) -> list[Handle]:
     """The handles of all EngineActors that live."""
     entries = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
     ours = [
@@ -78,7 +78,7 @@ async def playing_actors(namespace: str) -> list[Handle]:
 
 async def end_games(namespace: str) -> int:
     """Resigns every running game (Lichess aborts it while it may), and ends the actors."""
-    actors = await playing_actors(namespace)
+    actors = await engine_actors(namespace)
     gave_up = await asyncio.gather(*(_give_up(actor) for actor in actors))
     return sum(gave_up)
 

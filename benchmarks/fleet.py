@@ -23,7 +23,8 @@ from actors.local_ray import start_local_ray
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
 from crabstick.commands.stage import LocalLichess, local_lichess
-from crabstick.commands.up import bring_up, read_picture
+from crabstick.commands.up import bring_up
+from crabstick.commands.watch import read_picture
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.model import GameId
 from crabstick.sandbox.opponent import Opponent, Player

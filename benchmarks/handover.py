@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.drain import Node, drain_node, is_alive, living_nodes
+from actors.messages import EMPTY
 from actors.runtime import ask
 from actors.shutdown import find
 from benchmarks.bots import BOT, NAMESPACE
@@ -130,7 +131,7 @@ async def _kill_one(ready: Fleet, rng: random.Random) -> tuple[str, float]:
     handle = await find(actor, NAMESPACE)
     if handle is None:
         raise EnvironmentProblem(f"{actor} is gone")
-    pid = int(str((await ask(handle.describe.remote({"v": 1}), ASK_LIMIT))["pid"]))
+    pid = int(str((await ask(handle.describe.remote(EMPTY), ASK_LIMIT))["pid"]))
     killed_ms = time.time() * 1000
     os.kill(pid, signal.SIGKILL)
     return game, killed_ms

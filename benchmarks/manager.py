@@ -33,7 +33,8 @@ from benchmarks.processes import machine
 from benchmarks.results import write_result
 from benchmarks.rounds import CLOCK
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
-from crabstick.commands.up import bring_up, read_picture
+from crabstick.commands.up import bring_up
+from crabstick.commands.watch import read_picture
 from crabstick.errors import CrabstickError, EnvironmentProblem
 
 __all__ = ["main"]

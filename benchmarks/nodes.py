@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from actors.local_ray import ENVIRONMENT, LocalRay
+from actors.local_node import ENVIRONMENT, end_node
 from actors.ports import LOOPBACK, free_port
 from crabstick.errors import EnvironmentProblem
 
@@ -73,7 +73,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     """Kills it and whatever it started: a SIGTERM would wait for the games."""
     if child.poll() is None:
         child.kill()
-    LocalRay(address="", pid=child.pid).end()
+    end_node(child.pid)
     child.wait()
 
 

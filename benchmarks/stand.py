@@ -13,12 +13,14 @@ from ray import serve
 from rich.console import Console
 
 from actors.deploy import birth_for
+from actors.messages import EMPTY
 from actors.runtime import ask
-from actors.shutdown import playing_actors
+from actors.shutdown import engine_actors
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.rounds import CLOCK
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
-from crabstick.commands.up import bring_up, read_picture
+from crabstick.commands.up import bring_up
+from crabstick.commands.watch import read_picture
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -85,8 +87,8 @@ async def _standbys() -> int:
 
 async def actor_pids() -> list[int]:
     """The processes of the EngineActors that are warm; one that cannot start has no answer yet."""
-    handles = await playing_actors(NAMESPACE)
-    answers = [await ask(one.describe.remote({"v": 1}), ASK_LIMIT) for one in handles]
+    handles = await engine_actors(NAMESPACE)
+    answers = [await ask(one.describe.remote(EMPTY), ASK_LIMIT) for one in handles]
     return [int(str(answer["pid"])) for answer in answers]
 
 

@@ -15,13 +15,15 @@ from rich.live import Live
 from rich.table import Table
 
 from actors.deploy import birth_for
+from actors.messages import EMPTY
 from actors.ports import usual_or_free
 from actors.runtime import ask
 from actors.shutdown import find
 from crabstick.commands.clocks import in_seconds
 from crabstick.commands.picture import Picture, picture_of
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
-from crabstick.commands.up import bring_up, read_picture
+from crabstick.commands.up import bring_up
+from crabstick.commands.watch import read_picture
 from crabstick.commands.words import counted
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.interrupts import cancelling_interrupts
@@ -194,7 +196,7 @@ async def _kill_one(namespace: str, console: Console) -> None:
     handle = await find(victim["actor"], namespace)
     if handle is None:
         return
-    told = await ask(handle.describe.remote({"v": 1}), READY_LIMIT)
+    told = await ask(handle.describe.remote(EMPTY), READY_LIMIT)
     os.kill(int(str(told["pid"])), signal.SIGKILL)
     console.print(f"chaos: killed {victim['actor']} in the midst of game {victim['id']}")
 

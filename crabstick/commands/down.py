@@ -7,9 +7,9 @@ from rich.console import Console
 
 from actors.connect import connect, disconnect
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import end_games, end_http, end_manager, find, playing_actors
+from actors.shutdown import end_games, end_http, end_manager, engine_actors, find
 from crabstick.commands.cluster import turn
-from crabstick.commands.up import wait_for_games
+from crabstick.commands.watch import wait_for_games
 from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
@@ -53,7 +53,7 @@ def down(settings: Settings, address: str | None, games: Games, console: Console
 
 async def _down(namespace: str, games: Games, *, is_local: bool, console: Console) -> None:
     actors = [await find(name, namespace) for name in (WORKER_SET, EVENT_LISTENER)]
-    if not any(actors) and not await playing_actors(namespace) and not is_local:
+    if not any(actors) and not await engine_actors(namespace) and not is_local:
         raise EnvironmentProblem(f"no bot runs in the namespace {namespace} of this cluster")
     try:
         if games is Games.GIVEN_UP:

@@ -10,7 +10,7 @@ from actors.connect import connect, disconnect
 from actors.drain import Node, drain_node, find_node, is_alive, living_nodes
 from crabstick.commands.cluster import cluster_of
 from crabstick.commands.picture import Picture
-from crabstick.commands.up import read_picture
+from crabstick.commands.watch import read_picture
 from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from actors.connect import connect, disconnect
 from actors.names import WORKER_SET
-from actors.shutdown import find, playing_actors
+from actors.shutdown import engine_actors, find
 from crabstick.commands.cluster import cluster_of
 from crabstick.commands.picture import Picture, picture_of
-from crabstick.commands.up import read_picture
+from crabstick.commands.watch import read_picture
 from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
@@ -47,7 +47,7 @@ async def _ask(namespace: str) -> Picture:
     if seen is not None:
         return seen
     if await find(WORKER_SET, namespace) is None:
-        games = len(await playing_actors(namespace))
+        games = len(await engine_actors(namespace))
         going = f"the bot is going down: {counted(games, 'game')} may still be played"
         raise EnvironmentProblem(going if games else NO_BOT)
     raise EnvironmentProblem(

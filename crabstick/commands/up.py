@@ -18,11 +18,11 @@ from actors.ports import require_free
 from crabstick.commands.check import identify, try_engine
 from crabstick.commands.cluster import Cluster, named_cluster, turn
 from crabstick.commands.follow import follow, slots
-from crabstick.commands.watch import read_picture, wait_for_games, wait_restored
+from crabstick.commands.watch import wait_restored
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["bring_up", "read_picture", "up", "wait_for_games"]
+__all__ = ["bring_up", "up"]
 
 HEARD_PATIENCE = timedelta(seconds=20)
 

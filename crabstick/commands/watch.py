@@ -7,9 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
+from actors.messages import EMPTY
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
-from actors.shutdown import end_manager, find, playing_actors
+from actors.shutdown import end_manager, engine_actors, find
 from crabstick.commands.picture import Picture
 from crabstick.commands.words import counted
 
@@ -33,7 +34,7 @@ async def read_picture(namespace: str) -> Picture | None:
     if handle is None:
         return None
     with suppress(ActorGone, ActorSilent, ActorFailed):
-        return await ask(handle.statistics.remote({"v": 1}), PICTURE_PATIENCE)
+        return await ask(handle.statistics.remote(EMPTY), PICTURE_PATIENCE)
     return None
 
 
@@ -52,7 +53,7 @@ async def wait_for_games(namespace: str, console: Printer) -> None:
         console.print(
             f"no more challenges; waiting for {counted(games, 'game')} (Ctrl-C leaves them)"
         )
-    while await playing_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
+    while await engine_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
         await asyncio.sleep(REFRESH_S)
 
 
@@ -71,7 +72,7 @@ async def _is_restored(name: str, namespace: str) -> bool:
     if handle is None:
         return True
     try:
-        await ask(handle.describe.remote({"v": 1}), PICTURE_PATIENCE)
+        await ask(handle.describe.remote(EMPTY), PICTURE_PATIENCE)
     except (ActorGone, ActorSilent):
         return False
     except ActorFailed:

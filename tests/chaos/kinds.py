@@ -18,6 +18,9 @@ class Kind:
     name: str
     spans: tuple[float, float] = (0.0, 0.0)
     """How long it lasts, in seconds, at least and at most; zero for what happens in a moment."""
+    deafens: bool = False
+    """Whether the event stream ends, stays silent or is not read: it can be opened 30 times in ten
+    minutes only, and a challenge that is not heard within 20 s is not heard at all."""
     recovery: timedelta = SOON
     """How long after it the bot may take to be whole again."""
 
@@ -43,35 +46,35 @@ KINDS: Final = (
     Kind(name="node cut off", spans=(6, 12), recovery=LATER),
     Kind(name="node cut off from Ray alone", spans=(6, 12), recovery=LATER),
     Kind(name="WorkerSet killed"),
-    Kind(name="WorkerSet frozen", spans=(10, 15)),
-    Kind(name="EventListener killed"),
-    Kind(name="EventListener frozen", spans=(10, 15)),
+    Kind(name="WorkerSet frozen", spans=(16, 20)),
+    Kind(name="EventListener killed", deafens=True),
+    Kind(name="EventListener frozen", deafens=True, spans=(16, 20)),
     Kind(name="Serve replica killed"),
     Kind(name="Serve replica frozen", spans=(10, 15)),
     Kind(name="Serve controller killed"),
     Kind(name="Serve controller frozen", spans=(10, 15)),
     Kind(name="Serve proxy killed"),
-    Kind(name="head killed", spans=(2, 10), recovery=LATER),
-    Kind(name="event stream cut"),
-    Kind(name="event stream reset"),
-    Kind(name="event stream silent", spans=(16, 20)),
+    Kind(name="head killed", deafens=True, spans=(2, 10), recovery=LATER),
+    Kind(name="event stream cut", deafens=True),
+    Kind(name="event stream reset", deafens=True),
+    Kind(name="event stream silent", deafens=True, spans=(16, 20)),
     Kind(name="game stream cut"),
     Kind(name="game stream reset"),
-    Kind(name="game stream silent", spans=(4, 20)),
+    Kind(name="game stream silent", spans=(16, 20)),
     Kind(name="429 to an accept"),
     Kind(name="429 to a move"),
     Kind(name="429 to a game stream"),
-    Kind(name="429 to the event stream"),
+    Kind(name="429 to the event stream", deafens=True),
     Kind(name="429 to the list of games"),
     Kind(name="5xx to an accept"),
     Kind(name="5xx to a move"),
     Kind(name="5xx to a game stream"),
-    Kind(name="5xx to the event stream"),
+    Kind(name="5xx to the event stream", deafens=True),
     Kind(name="answer to a move lost"),
     Kind(name="answer to an accept lost"),
-    Kind(name="Lichess frozen", spans=(28, 32)),
-    Kind(name="Lichess answers 503 to everything", spans=(28, 32)),
-    Kind(name="second listener", spans=(3, 6)),
+    Kind(name="Lichess frozen", deafens=True, spans=(28, 32)),
+    Kind(name="Lichess answers 503 to everything", deafens=True, spans=(28, 32)),
+    Kind(name="second listener", deafens=True, spans=(3, 6)),
 )
 
 SHORT_RUN: Final = (
@@ -87,7 +90,6 @@ SHORT_RUN: Final = (
     "game stream reset",
     "429 to a move",
     "answer to a move lost",
-    "5xx to an accept",
     "event stream cut",
 )
 """What is quick, and of every sort something."""

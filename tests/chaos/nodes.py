@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from actors.local_ray import ENVIRONMENT
+from actors.local_node import ENVIRONMENT
 from actors.ports import free_port
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.places import Place

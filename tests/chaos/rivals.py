@@ -17,8 +17,8 @@ __all__ = ["CLOCK", "Rivals"]
 CLOCK: Final = (timedelta(seconds=120), timedelta(seconds=1))
 SPREAD: Final = (0.2, 1.8)
 PAUSE_S: Final = 1.0
-ANSWER_LIMIT_S: Final = 150.0
-"""A bot whose accepts are limited may take a minute, and one whose head is away longer."""
+ANSWER_LIMIT_S: Final = 25.0
+"""Lichess shows a challenge for 20 s."""
 THINK: Final = timedelta(milliseconds=1500)
 HASTE: Final = timedelta(milliseconds=20)
 TRIES: Final = 5

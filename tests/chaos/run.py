@@ -63,7 +63,6 @@ class Run:
         rivals = Rivals(self.arena.lichess.url, self.arena.rivals, BOT, self.seed)
         async with aiohttp.ClientSession(timeout=ASK_LIMIT) as http, rivals:
             doctor = Doctor(self.arena, http)
-            await self._until_first_well(doctor, len(self.arena.rivals))
             await self._injure(doctor, story)
             until_s = time.monotonic() + self.limit.total_seconds()
             while rivals.finished < self.games and time.monotonic() < until_s:
@@ -81,14 +80,16 @@ class Run:
         }
         return story, judge(ledger, logs.meant, story.faults, BOT), record
 
-    async def _until_first_well(self, doctor: Doctor, games: int) -> None:
+    async def _until_busy(self, doctor: Doctor) -> None:
+        """Waits until all games run and all is well."""
         until_s = time.monotonic() + WELL_FIRST.total_seconds()
-        trouble = "?"
+        games, trouble = 0, ""
         while time.monotonic() < until_s:
-            if len(await doctor.running()) >= games and not (trouble := await doctor.troubles()):
+            games = len(await doctor.running())
+            if games >= len(self.arena.rivals) - 1 and not (trouble := await doctor.troubles()):
                 return
             await asyncio.sleep(LOOK_S)
-        raise EnvironmentProblem(f"the bot never was well: {trouble}")
+        raise EnvironmentProblem(f"the bot is not well, with {games} games: {trouble}")
 
     async def _injure(self, doctor: Doctor, story: Story) -> None:
         began_s = time.monotonic()
@@ -101,6 +102,7 @@ class Run:
             if kind in story.impossible:
                 continue
             await asyncio.sleep(injection.pause_s)
+            await self._until_busy(doctor)
             try:
                 fault = await self._one(doctor, injection)
             except NotNow as why:
@@ -141,6 +143,7 @@ class Run:
             began_ms=began_ms,
             recovered_ms=recovered_ms if is_well else None,
             games=(game,) if game else tuple(before),
+            deafens=injection.kind.deafens,
             trouble="" if is_well else seen[-1],
         )
 

@@ -37,11 +37,20 @@ def schedule(seed: int, count: int, kinds: Sequence[Kind]) -> tuple[Injection, .
     order: list[Kind] = []
     shuffling = random.Random(seed)
     while len(order) < count:
-        order += shuffling.sample(kinds, len(kinds))
+        order += _round(shuffling, kinds)
     return tuple(
         _injection(number, kind, random.Random(f"{seed} {number}"))
         for number, kind in enumerate(order[:count], start=1)
     )
+
+
+def _round(rng: random.Random, kinds: Sequence[Kind]) -> list[Kind]:
+    """Every kind once; those that cost openings of the event stream are spread evenly."""
+    moments = [(rng.random(), kind) for kind in kinds if not kind.deafens]
+    deafening = [kind for kind in kinds if kind.deafens]
+    for number, kind in enumerate(rng.sample(deafening, len(deafening))):
+        moments.append(((number + rng.random() / 2) / len(deafening), kind))
+    return [kind for _, kind in sorted(moments, key=lambda moment: moment[0])]
 
 
 def _injection(number: int, kind: Kind, rng: random.Random) -> Injection:

@@ -57,7 +57,8 @@ def show(
     """Prints everything; `missed` are the kinds that could not be injected, and why."""
     console.print(_table(rows(faults, verdict)))
     console.print(
-        f"{len(faults)} faults, {verdict.games} games, {verdict.challenges} challenges, "
+        f"{len(faults)} faults, {verdict.games} games, {verdict.challenges} challenges, of which "
+        f"{verdict.unheard} were over before the bot could hear, "
         f"{verdict.moves} moves of ours; a quiet one took {verdict.usual_ms:.0f} ms"
     )
     for kind, why in missed.items():

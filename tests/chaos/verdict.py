@@ -20,10 +20,12 @@ UNTIMED_PLIES: Final = 2
 ON_THE_BOARD: Final = frozenset({"mate", "stalemate", "draw"})
 BY_THE_OPPONENT: Final = frozenset({"outoftime", "resign", "timeout"})
 """As good as chess when it is we who win by it."""
+SHOWN_MS: Final = 20_000
 ANSWERED: Final = frozenset({"accepted", "declined"})
 
 Ledger = Mapping[str, Any]
 Game = Mapping[str, Any]
+Challenge = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Fault:
     """When all was well again; None when that was not seen in time."""
     games: tuple[str, ...] = ()
     """Those that it could touch."""
+    deafens: bool = False
+    """Whether challenges could not be heard meanwhile."""
     trouble: str = ""
     """What was still wrong when the time for recovery was over."""
 
@@ -77,6 +81,8 @@ class Verdict:
 
     games: int
     challenges: int
+    unheard: int
+    """Challenges that went offline before anybody could hear them."""
     moves: int
     usual_ms: float
     """What a move of ours takes when nothing is injected."""
@@ -98,7 +104,7 @@ def judge(ledger: Ledger, meant: Sequence[Meant], faults: Sequence[Fault], bot: 
     lost = {game["id"]: why for game in games if (why := _why_lost(game, faults, bot))}
     breaches = (
         *(Breach(law="a game was lost", told=why, game=game) for game, why in lost.items()),
-        *_unanswered(ledger, bot),
+        *_unanswered(ledger, faults, bot),
         *_unmeant(games, meant, bot),
         *_decided_twice(meant),
         *_late_words(meant),
@@ -107,6 +113,7 @@ def judge(ledger: Ledger, meant: Sequence[Meant], faults: Sequence[Fault], bot: 
     return Verdict(
         games=len(games),
         challenges=sum(_is_for(challenge, bot) for challenge in ledger["challenges"]),
+        unheard=sum(_is_unheard(challenge, faults, bot) for challenge in ledger["challenges"]),
         moves=sum(move["by"] == bot for game in games for move in game["moves"]),
         usual_ms=usual_ms,
         breaches=breaches,
@@ -159,9 +166,10 @@ def _color(game: Game, bot: str) -> str:
 # Challenges.
 
 
-def _unanswered(ledger: Ledger, bot: str) -> Iterator[Breach]:
+def _unanswered(ledger: Ledger, faults: Sequence[Fault], bot: str) -> Iterator[Breach]:
     for challenge in ledger["challenges"]:
-        if _is_for(challenge, bot) and challenge["outcome"] not in ANSWERED:
+        is_answered = challenge["outcome"] in ANSWERED
+        if _is_for(challenge, bot) and not (is_answered or _is_unheard(challenge, faults, bot)):
             yield Breach(
                 law="a challenge was not answered",
                 told=f"it is {challenge['outcome']}, made at {challenge['made_ms']:.0f}",
@@ -169,7 +177,15 @@ def _unanswered(ledger: Ledger, bot: str) -> Iterator[Breach]:
             )
 
 
-def _is_for(challenge: Mapping[str, Any], bot: str) -> bool:
+def _is_unheard(challenge: Challenge, faults: Sequence[Fault], bot: str) -> bool:
+    """Lichess shows a challenge for 20 s; who cannot listen in that time never hears of it."""
+    if challenge["outcome"] in ANSWERED or not _is_for(challenge, bot):
+        return False
+    made_ms = challenge["made_ms"]
+    return any(fault.deafens and _overlaps(fault, made_ms, made_ms + SHOWN_MS) for fault in faults)
+
+
+def _is_for(challenge: Challenge, bot: str) -> bool:
     return str(challenge["target"]).lower() == bot.lower()
 
 
@@ -262,7 +278,7 @@ def _costs(
     """What the moves took above the usual, of each game that a fault touched."""
     by_id = {game["id"]: game for game in games}
     for fault in faults:
-        for game_id in fault.games:
+        for game_id in filter(by_id.__contains__, fault.games):
             spent = [
                 moved_ms - turn_ms - usual_ms
                 for turn_ms, moved_ms in _thoughts(by_id[game_id], bot)

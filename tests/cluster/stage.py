@@ -25,11 +25,11 @@ from actors.local_ray import LocalRay, start_local_ray
 from actors.ports import free_port
 from actors.runtime import ask
 from actors.shutdown import find
-from crabstick.commands.up import read_picture
+from crabstick.commands.watch import read_picture
 from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.opponent import Opponent, Player, think_time
+from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.policies import Policy, random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
 from crabstick.telemetry import names
@@ -67,15 +67,22 @@ class Stage:
         """Where Ray keeps the logs of this session."""
         return self.temp_dir / "session_latest" / "logs"
 
-    def opponent(self, number: int, *, think_ms: int = 500) -> Opponent:
-        """A sparring partner that moves at random."""
+    def opponent(
+        self,
+        number: int,
+        *,
+        think_ms: float | Callable[[], float] = 500,
+        policy: Policy | None = None,
+    ) -> Opponent:
+        """A sparring partner that moves at random; its pace may change while it plays."""
         name = OPPONENTS[number]
         rng = random.Random(number)
+        now_ms = think_ms if callable(think_ms) else lambda: think_ms
         player = Player(
             name=name,
             token=self.sandbox.token(name),
-            policy=random_mover(rng),
-            delay=think_time(timedelta(milliseconds=think_ms), 0.4, rng),
+            policy=policy or random_mover(rng),
+            delay=lambda: timedelta(milliseconds=now_ms() * rng.uniform(0.6, 1.4)),
         )
         return Opponent(self.sandbox.url, player)
 

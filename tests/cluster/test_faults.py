@@ -46,13 +46,15 @@ def aftermath(stage: Stage) -> Aftermath:
 
 
 async def _story(stage: Stage) -> Aftermath:
+    think_ms = 3000.0  # nobody is mated before everything has gone wrong
     async with AsyncExitStack() as stack:
         await wait_standbys(3)
         opponents = [
-            await stack.enter_async_context(stage.opponent(n, think_ms=700)) for n in range(GAMES)
+            await stack.enter_async_context(stage.opponent(n, think_ms=lambda: think_ms))
+            for n in range(GAMES)
         ]
         ids = [await o.challenge(BOT, CLOCK, "random") for o in opponents]
-        rows = [await wait_ply(game_id, 6) for game_id in ids]
+        rows = [await wait_ply(game_id, 4) for game_id in ids]
         pids = [int((await describe(row["actor"]))["pid"]) for row in rows]
         os.kill(engine_pid_of(pids[0]), signal.SIGKILL)
         os.kill(pids[1], signal.SIGKILL)
@@ -60,6 +62,7 @@ async def _story(stage: Stage) -> Aftermath:
             os.kill(await pid_of(EVENT_LISTENER), signal.SIGKILL)
             os.kill(await pid_of(WORKER_SET), signal.SIGKILL)
             await asyncio.sleep(FREEZE_S)  # how long the freeze lasts, not a wait for something
+        think_ms = 100
         results = await asyncio.gather(
             *(o.wait_result(i) for o, i in zip(opponents, ids, strict=True))
         )

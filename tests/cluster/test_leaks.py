@@ -2,23 +2,26 @@
 
 import asyncio
 import os
+import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+import chess
 import psutil
 import pytest
 from ray._private.state import actors as actor_table
 
 from actors.local_node import ENVIRONMENT
 from actors.names import EVENT_LISTENER, WORKER_SET
-from crabstick.sandbox.opponent import Opponent
+from crabstick.sandbox.policies import random_mover
 from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until
 
 pytestmark = pytest.mark.cluster
 
 WARM_UP = 50
 AT_ONCE = 3
+MOVES = 3
 STANDBYS = 3
 FEW_PROCESSES = 2
 """A worker that Ray has just started, or not yet ended."""
@@ -57,6 +60,8 @@ def test_many_games_leave_no_more_than_a_few(stage: Stage, games: int) -> None:
         return early, await holdings(stage)
 
     early, late = asyncio.run(story())
+    ledger = stage.sandbox.ledger()
+    assert sum(game["status"] in {"resign", "mate"} for game in ledger["games"]) >= games
     assert late.processes <= early.processes + FEW_PROCESSES
     assert late.zombies == []
     assert grown(early.files, late.files, by=FEW_FILES) == {}
@@ -72,23 +77,30 @@ def grown(
 
 
 async def play(stage: Stage, games: int) -> None:
-    """So many games, which the opponents resign as soon as they may."""
+    """So many games, which the opponents resign after some moves."""
     left = iter(range(games))
 
     async def play_on(number: int) -> None:
-        async with stage.opponent(number, think_ms=0) as opponent:
+        tired = asyncio.Event()
+        pick = random_mover(random.Random(number))
+
+        def policy(board: chess.Board) -> chess.Move:
+            if board.fullmove_number > MOVES:
+                tired.set()
+            return pick(board)
+
+        async with stage.opponent(number, think_ms=0, policy=policy) as opponent:
             for _ in left:
-                await _short_game(stage, opponent, number)
+                tired.clear()
+                game_id = await opponent.challenge(BOT, CLOCK, "random")
+                over = asyncio.ensure_future(opponent.wait_result(game_id))
+                enough = asyncio.ensure_future(tired.wait())
+                await asyncio.wait({over, enough}, return_when=asyncio.FIRST_COMPLETED)
+                enough.cancel()
+                await asyncio.to_thread(stage.resign, game_id, number)  # unless it was mated
+                await over
 
     await asyncio.gather(*(play_on(number) for number in range(AT_ONCE)))
-
-
-async def _short_game(stage: Stage, opponent: Opponent, number: int) -> None:
-    game_id = await opponent.challenge(BOT, CLOCK, "random")
-    over = asyncio.ensure_future(opponent.wait_result(game_id))
-    while not over.done():
-        await asyncio.to_thread(stage.resign, game_id, number)
-        await asyncio.wait({over}, timeout=0.1)
 
 
 async def holdings(stage: Stage) -> Holdings:

@@ -11,7 +11,7 @@ import requests
 from actors.deploy import birth_for, ensure_manager
 from actors.names import EVENT_LISTENER
 from actors.runtime import ask, end_actor
-from actors.shutdown import end_manager, find, playing_actors
+from actors.shutdown import end_manager, engine_actors, find
 from crabstick.sandbox.testing import running
 from crabstick.settings import Settings
 from tests.cluster.stage import (
@@ -76,7 +76,7 @@ async def _be_refused() -> None:
 
         assert "token" in await until(problem, bool)
         await end_manager(STRANGER)
-        for actor in await playing_actors(STRANGER):
+        for actor in await engine_actors(STRANGER):
             end_actor(actor)
 
 

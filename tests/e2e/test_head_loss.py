@@ -22,9 +22,7 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
-from tests.e2e.test_up import folder, left_behind, said, started, wait, wishes
-
-__all__ = ["folder"]
+from tests.e2e.stage import left_behind, said, started, wait, wishes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(900)]
 

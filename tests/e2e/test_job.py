@@ -21,7 +21,7 @@ import psutil
 import pytest
 import requests
 
-from actors.local_ray import LocalRay
+from actors.local_node import end_node
 from actors.ports import free_port
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
@@ -155,7 +155,7 @@ def ray_node(variables: dict[str, str], *arguments: str) -> Iterator[int]:
             wait(lambda: "Ray runtime started" in Path(log.name).read_text(encoding="utf-8"))
             yield node.pid
         finally:
-            LocalRay(address="", pid=node.pid).end()
+            end_node(node.pid)
 
 
 def wait(condition: Callable[[], object]) -> None:

@@ -4,88 +4,19 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 
-from actors.ports import free_port
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
+from tests.e2e.stage import PATIENCE_S, left_behind, said, started, wait, wishes
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 150
-MARK = "CRABSTICK_TEST_MARK"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A home of its own, with a path short enough for Ray's sockets."""
-    with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def variables(folder: Path, **more: str) -> dict[str, str]:
-    kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CRABSTICK", "LICHESS"))
-    }
-    home = {"HOME": str(folder), "TMPDIR": str(folder), MARK: str(folder)}
-    return {**kept, **home, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **more}
-
-
-@contextmanager
-def started(
-    folder: Path, *arguments: str, out: str = "out", **more: str
-) -> "Iterator[subprocess.Popen[str]]":
-    with (folder / out).open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crabstick", *arguments],
-            cwd=folder,
-            env=variables(folder, **more),
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # a terminal's Ctrl-C goes to the whole group
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(PATIENCE_S)
-
-
-def said(folder: Path, out: str = "out") -> str:
-    return (folder / out).read_text(encoding="utf-8")
-
-
-def wait(condition: Callable[[], object], folder: Path) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, said(folder)
-        time.sleep(0.1)
-
-
-def left_behind(folder: Path) -> list[str]:
-    """Processes that grew out of the command: all inherit its environment."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
-                found.append(" ".join(process.cmdline()))
-    return found
 
 
 def test_the_demo_plays_real_games_even_when_an_actor_is_killed(folder: Path) -> None:
@@ -116,15 +47,6 @@ def test_up_plays_until_it_is_told_to_end_and_then_finishes_its_games(folder: Pa
     assert "the bot is going down: 1 game may still be played" in said(folder, "status")
     assert "Traceback" not in said(folder)
     assert left_behind(folder) == []
-
-
-def wishes(sandbox: RunningSandbox) -> dict[str, str]:
-    return {
-        "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
-        "CRABSTICK__LICHESS__URL": sandbox.url,
-        "CRABSTICK__HTTP__PORT": str(free_port()),
-        "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
-    }
 
 
 async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:

@@ -10,6 +10,7 @@ import pytest
 from ray._private.parameter import RayParams
 
 from actors import local_ray
+from actors.local_node import ENVIRONMENT
 from actors.local_ray import LocalRay, find_local_ray
 from actors.local_record import Node, Record, make_store, recall, remember, store
 from actors.ray_start_hook import HOOK
@@ -121,8 +122,8 @@ def test_the_store_goes_with_its_ray(local: LocalRay, *, stays: bool) -> None:
 
 
 def test_the_environment_of_our_ray_lets_games_outlive_its_head() -> None:
-    assert local_ray.ENVIRONMENT["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
-    assert local_ray.ENVIRONMENT["RAY_worker_niceness"] == "0"
+    assert ENVIRONMENT["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
+    assert ENVIRONMENT["RAY_worker_niceness"] == "0"
 
 
 def test_ray_finds_our_hook_and_starts_no_client_server() -> None:

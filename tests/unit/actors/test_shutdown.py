@@ -7,7 +7,7 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import end_games, end_manager, find, playing_actors
+from actors.shutdown import end_games, end_manager, engine_actors, find
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.virtual_time import virtual_loop
 
@@ -112,7 +112,7 @@ async def test_only_engine_actors_of_this_bot_are_playing(cluster: Cluster) -> N
     ours = FakeHandle(EngineSide(gave_up=True))
     cluster.add("engine:a", ours)
     cluster.add("engine:b", FakeHandle(EngineSide(gave_up=True)), namespace="other")
-    assert await playing_actors("tests") == [ours]
+    assert await engine_actors("tests") == [ours]
 
 
 async def test_giving_up_counts_the_games_and_ends_every_actor(cluster: Cluster) -> None:

@@ -35,6 +35,14 @@ def test_no_kind_comes_twice_more_often_than_another(
     assert {times[kind] for kind in kinds} <= {count // len(kinds), -(-count // len(kinds))}
 
 
+@given(SEEDS)
+def test_faults_that_deafen_are_never_all_at_once(seed: int) -> None:
+    """The event stream can be opened 30 times in ten minutes."""
+    order = [injection.kind.deafens for injection in schedule(seed, len(KINDS), KINDS)]
+    half = len(order) // 2
+    assert abs(sum(order[:half]) - sum(order[half:])) <= 3
+
+
 @given(SEEDS, COUNTS, CHOICES)
 def test_everything_drawn_keeps_its_bounds(seed: int, count: int, kinds: list[Kind]) -> None:
     for number, injection in enumerate(schedule(seed, count, kinds), start=1):

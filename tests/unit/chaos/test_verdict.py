@@ -131,6 +131,25 @@ def test_either_answer_will_do(outcome: str) -> None:
     assert laws(a_ledger(challenges=(a_challenge(outcome),)), [], []) == []
 
 
+@pytest.mark.parametrize(
+    ("began_ms", "recovered_ms", "count"),
+    [(1000, 9000, 1), (25_000, 40_000, 0), (19_000, None, 1)],
+)
+def test_a_challenge_that_nobody_could_hear_is_counted_apart(
+    began_ms: float, recovered_ms: float, count: int
+) -> None:
+    ledger = a_ledger(challenges=(a_challenge("offline", made_ms=2000.0),))
+    deaf = a_fault(began_ms, recovered_ms, deafens=True)
+    verdict = judge(ledger, [], [deaf], BOT)
+    assert verdict.unheard == count
+    assert [breach.law for breach in verdict.breaches].count(UNANSWERED) == 1 - count
+
+
+def test_a_fault_that_leaves_the_ear_alone_excuses_no_silence() -> None:
+    ledger = a_ledger(challenges=(a_challenge("offline", made_ms=1000.0),))
+    assert laws(ledger, [], [a_fault(500, 1500)]) == [UNANSWERED]
+
+
 def test_a_challenge_to_somebody_else_is_not_ours_to_answer() -> None:
     assert laws(a_ledger(challenges=(a_challenge("offline", target=RIVAL),)), [], []) == []
 

@@ -1,0 +1,80 @@
+"""What a test of the command line needs: a home of its own, and commands that are started in it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from actors.ports import free_port
+from crabstick.sandbox.testing import RunningSandbox
+
+__all__ = ["PATIENCE_S", "left_behind", "said", "started", "wait", "wishes"]
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 150
+MARK = "CRABSTICK_TEST_MARK"
+
+
+def variables(folder: Path, **more: str) -> dict[str, str]:
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CRABSTICK", "LICHESS"))
+    }
+    home = {"HOME": str(folder), "TMPDIR": str(folder), MARK: str(folder)}
+    return {**kept, **home, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **more}
+
+
+@contextmanager
+def started(
+    folder: Path, *arguments: str, out: str = "out", **more: str
+) -> "Iterator[subprocess.Popen[str]]":
+    with (folder / out).open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crabstick", *arguments],
+            cwd=folder,
+            env=variables(folder, **more),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C goes to the whole group
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(PATIENCE_S)
+
+
+def said(folder: Path, out: str = "out") -> str:
+    return (folder / out).read_text(encoding="utf-8")
+
+
+def wait(condition: Callable[[], object], folder: Path) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, said(folder)
+        time.sleep(0.1)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes that grew out of the command: all inherit its environment."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def wishes(sandbox: RunningSandbox) -> dict[str, str]:
+    return {
+        "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
+        "CRABSTICK__LICHESS__URL": sandbox.url,
+        "CRABSTICK__HTTP__PORT": str(free_port()),
+        "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
+    }
