@@ -24,7 +24,7 @@ from tests.chaos.places import Place
 __all__ = ["RayNode", "RayProcess", "head", "worker"]
 
 START_LIMIT_S: Final = 120
-TRIES: Final = 3
+TRIES: Final = 6
 """On a busy machine Ray itself gives up its start after half a minute."""
 POLL_S: Final = 0.05
 ROOT: Final = Path(__file__).parents[2]

@@ -43,7 +43,7 @@ def test_nothing_remembered_is_no_ray() -> None:
     assert find_local_ray() is None
 
 
-@pytest.mark.parametrize("pid", [NOBODY, os.getpid()])
+@pytest.mark.parametrize("pid", [NOBODY, os.getpid()], ids=["nobody", "no Ray"])
 def test_a_record_of_another_process_is_no_ray(pid: int) -> None:
     remember(record(pid, psutil.Process().create_time()))
     assert find_local_ray() is None
