@@ -96,7 +96,7 @@ class Stage:
         """All log events of that name, of all processes."""
         lines = (
             line
-            for path in self.logs.glob("worker-*")
+            for path in self.logs.rglob("worker-*")  # Ray puts those of long ago into old/
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
         )
         return [json.loads(line) for line in lines if f'"{name}"' in line and line[0] == "{"]
