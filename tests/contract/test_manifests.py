@@ -130,9 +130,10 @@ def test_head_and_workers_run_actors_un_niced_and_outlive_a_lost_head(container:
     assert tuning["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
 
 
-def test_the_head_remembers_few_actors_that_are_gone() -> None:
-    head = next(iter(group_containers()))
-    assert environment(head)["RAY_maximum_gcs_destroyed_actor_cached_count"] == "500"
+def test_actors_that_are_gone_cost_the_head_no_memory() -> None:
+    head = environment(next(iter(group_containers())))
+    assert head["RAY_maximum_gcs_destroyed_actor_cached_count"] == "500"
+    assert head["MALLOC_ARENA_MAX"] == "1"
 
 
 @pytest.mark.parametrize(("group", "spare_s"), [(HEAD, 3), (GAME, 20)])

@@ -57,6 +57,7 @@ def test_every_ray_process_asks_for_the_token_runs_un_niced_and_outlives_a_lost_
         "RAY_AUTH_MODE": "token",
         "RAY_worker_niceness": "0",
         "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+        "MALLOC_ARENA_MAX": "1",
         "RAY_maximum_gcs_destroyed_actor_cached_count": "500",
         "CRABSTICK__LICHESS__TOKEN_FILE": "/home/ray/.crabstick/lichess.token",
     }
