@@ -11,7 +11,7 @@ BENCH ?= moves handover manager
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long soak check unit bench lock clean stockfish
+.PHONY: help demo test long chaos soak check unit bench lock clean stockfish
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -24,6 +24,9 @@ test: $(DEV) check stockfish ## lint, types, import contracts and all tests
 
 long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)
+
+chaos: $(DEV) ## two hundred faults over a hundred games, and none is lost (about an hour)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 soak: $(DEV) ## a thousand games, after which nothing may have leaked (about half an hour)
 	$(BIN)/pytest -m soak $(ARGS)
