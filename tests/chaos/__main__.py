@@ -92,7 +92,10 @@ def _run(options: argparse.Namespace, console: Console) -> bool:
         path = lasting_folder() / f"crabstick-chaos-{options.seed}.json"
         path.write_text(json.dumps(record), encoding="utf-8")
         say(f"everything that happened is in {path}")
-    return verdict.is_good and not never and not too_few and bool(story.faults)
+    too_calm = len(story.faults) * 2 < options.faults
+    if too_calm:
+        say(f"BROKEN: only {len(story.faults)} of {options.faults} faults were injected")
+    return verdict.is_good and not (never or too_few or too_calm)
 
 
 if __name__ == "__main__":

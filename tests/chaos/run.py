@@ -56,14 +56,16 @@ class Run:
     async def play(self) -> tuple[Story, Verdict, dict[str, Any]]:
         """Injects everything and judges; tells also what the verdict is made from.
 
-        Raises:
-            EnvironmentProblem: the bot was never well, or not again.
+        When the bot was never well, or not again, the rest is missed.
         """
         story = Story()
         rivals = Rivals(self.arena.lichess.url, self.arena.rivals, BOT, self.seed)
         async with aiohttp.ClientSession(timeout=ASK_LIMIT) as http, rivals:
             doctor = Doctor(self.arena, http)
-            await self._injure(doctor, story)
+            try:
+                await self._injure(doctor, story)
+            except EnvironmentProblem as problem:
+                story.missed["the rest"] = str(problem)
             until_s = time.monotonic() + self.limit.total_seconds()
             while rivals.finished < self.games and time.monotonic() < until_s:
                 rivals.think = timedelta(milliseconds=50)

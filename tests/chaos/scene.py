@@ -27,6 +27,7 @@ __all__ = [
     "at_moment",
     "find_victim",
     "frozen",
+    "is_engine_actor",
     "send",
 ]
 
@@ -76,7 +77,7 @@ async def find_victim(scene: Scene, is_fit: Callable[[GameNow], bool] = lambda _
         for game in await scene.doctor.running()
         if is_fit(game)
         and (pid := arena.logs.pids.get(rows.get(game.id) or "")) is not None
-        and psutil.pid_exists(pid)
+        and is_engine_actor(pid)
     ]
     if not victims:
         raise NotNow("no game fits")
@@ -101,6 +102,13 @@ async def at_moment(scene: Scene, moment: Moment) -> Victim:
             return victim
         await asyncio.sleep(LOOK_S)
     raise NotNow(f"the moment of {moment} did not come")
+
+
+def is_engine_actor(pid: int) -> bool:
+    """Whether that process lives and is what we take it for."""
+    with suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline()).startswith("ray::EngineActor")
+    return False
 
 
 def _log_of(arena: Arena, pid: int) -> Path:

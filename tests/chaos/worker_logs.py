@@ -29,7 +29,7 @@ class WorkerLogs:
         self.folder = folder
         self._offsets: dict[Path, int] = {}
         self.pids: dict[str, int] = {}
-        """The process of each actor that has said something."""
+        """The process of each actor that has posted a move."""
         self.meant: list[Meant] = []
         self.events: list[dict[str, Any]] = []
         """Everything but the moves."""
@@ -56,9 +56,8 @@ class WorkerLogs:
                 yield json.loads(line)
 
     def _take(self, entry: dict[str, Any], pid: int) -> None:
-        if "actor" in entry and str(entry["actor"]).startswith("engine:"):
-            self.pids.setdefault(entry["actor"], pid)
         if entry.get("event") == names.MOVE_POSTING:
+            self.pids[entry["actor"]] = pid  # the WorkerSet speaks of actors too, but posts nothing
             self.meant.append(meant_of(entry))
         else:
             self.events.append({**entry, "pid": pid})
