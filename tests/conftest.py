@@ -10,6 +10,7 @@ settings.register_profile(
 settings.load_profile("crabstick")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever starts a Ray goes to one worker of `pytest -n`: two at once are too much."""
     for item in items:
