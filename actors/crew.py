@@ -17,6 +17,7 @@ from actors.messages import (
     Birth,
     Description,
     LeaveOrder,
+    LookOrder,
     Outcome,
     Packed,
     WrongProtocol,
@@ -98,6 +99,12 @@ class Crew:
         within_s = within.total_seconds()
         self._log.info(names.GAME_LEAVING, actor=name, game_id=member.game, within_s=within_s)
         self._chores.start(self._tell_to_leave(member, LeaveOrder(within_s=within_s)))
+
+    def look(self, game: GameId, *, is_our_turn: bool) -> None:
+        """Lichess tells whose turn it is: an actor that has missed that shall look for itself."""
+        member = self._roster.owner_of(game)
+        if self._roster.is_behind(game, is_our_turn=is_our_turn) and member is not None:
+            self._chores.start(self._tell_to_look(member, LookOrder(ply=member.progress.ply)))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it."""
@@ -206,6 +213,12 @@ class Crew:
             self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
             if member.is_suspect:
                 self._wake()
+
+    async def _tell_to_look(self, member: Member, order: LookOrder) -> None:
+        try:
+            await self._runtime.call(member.name, "look", order.pack(), patience=ASSIGN_PATIENCE)
+        except (ActorGone, ActorFailed, ActorSilent) as error:
+            self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
 
     async def _watch(self, member: Member) -> None:
         """Pings a busy actor; one that stays silent is for `suspicion` to judge."""

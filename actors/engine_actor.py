@@ -28,6 +28,7 @@ from actors.messages import (
     Claim,
     Description,
     LeaveOrder,
+    LookOrder,
     Outcome,
     Ownership,
     Packed,
@@ -140,6 +141,13 @@ class EngineActor:
             self._leave_within = within  # the game was given to us a moment ago
         else:
             self._player.leave(within)
+        return EMPTY
+
+    async def look(self, message: Packed) -> Packed:
+        """Lichess calls it our turn: an actor that waits at that ply opens its stream anew."""
+        self._meet(message)
+        if self._player is not None:
+            self._player.look(LookOrder.read(message).ply)
         return EMPTY
 
     async def outcome(self, _message: Packed) -> Packed:

@@ -16,8 +16,10 @@ from actors.messages import (
     Birth,
     Description,
     LeaveOrder,
+    LookOrder,
     Outcome,
     Packed,
+    Progress,
 )
 from actors.names import engine_actor_name
 from actors.runtime import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
@@ -40,7 +42,10 @@ class FakeActor:
         self.problem = ""
         self.assignments: list[Assignment] = []
         self.orders: list[LeaveOrder] = []
-        self.methods = {"describe", "assign", "leave"}
+        self.methods = {"describe", "assign", "leave", "look"}
+        self.progress = Progress()
+        self.looks: list[int] = []
+        """At which plies it was told to look again."""
         """What its code knows."""
         self.is_over = False
         self.is_hanging = False
@@ -118,6 +123,9 @@ class FakeActor:
         if method == "leave":
             self.orders.append(LeaveOrder.read(message))
             return EMPTY
+        if method == "look":
+            self.looks.append(LookOrder.read(message).ply)
+            return EMPTY
         self.assignments.append(Assignment.read(message))
         return {"v": PROTOCOL, "taken": True}
 
@@ -138,6 +146,7 @@ class FakeActor:
             epoch=mine.epoch if mine else 0,
             takeovers=mine.takeovers if mine else 0,
             problem=self.problem,
+            progress=self.progress,
         )
 
     async def _reached(self) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "Hearing",
     "LeaveOrder",
     "LoadAnswer",
+    "LookOrder",
     "Message",
     "Outcome",
     "Ownership",
@@ -99,6 +100,12 @@ class LeaveOrder(Message):
     """WorkerSet → EngineActor: leave your game between two moves, or when `within_s` is up."""
 
     within_s: float
+
+
+class LookOrder(Message):
+    """WorkerSet → EngineActor: Lichess says that it is our turn; do you still wait at this ply?"""
+
+    ply: int
 
 
 class Progress(Message):

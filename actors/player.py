@@ -18,6 +18,7 @@ from crabstick.rules import play as words
 from crabstick.rules.clock import budget_for
 from crabstick.rules.game import step
 from crabstick.rules.overhead import UNTIMED_PLIES
+from crabstick.telemetry import names
 from engine.process import Engine
 from engine.spec import SearchRequest
 
@@ -62,6 +63,12 @@ class Player:
         """Hands the game over between two moves, or in mid-thought when `within` is up."""
         self._seat.tell(words.LeaveAsked())
         self._seat.later(within, words.LeaveAsked(at_once=True))
+
+    def look(self, ply: int) -> None:
+        """It is our turn: unless we know of a move after `ply`, a line of the stream got lost."""
+        if self._play.phase is words.Phase.WAITING and self._play.ply == ply:
+            self._seat.log.warning(names.LINE_MISSED, ply=ply)
+            self._stream.doubt()
 
     def _take(self, item: Item) -> None:
         match item:

@@ -32,6 +32,8 @@ class Game:
     urgency: timedelta | None = None
     epoch: int = 0
     takeovers: int = 0
+    called_at_ply: int | None = None
+    """Where its actor stood when Lichess last called it our turn; None when it did not."""
     finished_at: timedelta | None = None
 
 
@@ -85,6 +87,18 @@ class Roster:
         game.speed = news.speed or game.speed
         game.urgency = None if news.left_ms is None else timedelta(milliseconds=news.left_ms)
         return game
+
+    def is_behind(self, game_id: GameId, *, is_our_turn: bool) -> bool:
+        """Whether Lichess calls it our turn, and did so before, and no move came between the two.
+
+        Its actor may think for long, or wait for a line that got lost.
+        """
+        game, owner = self.games.get(game_id), self.owner_of(game_id)
+        if game is None:
+            return False
+        before = game.called_at_ply
+        game.called_at_ply = owner.progress.ply if is_our_turn and owner is not None else None
+        return game.called_at_ply is not None and game.called_at_ply == before
 
     def enter(self, name: ActorName, now: timedelta, node: NodeId | None = None) -> Member:
         """A new actor, of which only the name is known."""

@@ -285,9 +285,10 @@ class WorkerSet:
         self._mirror.show(self._ledger.snapshot())
 
     async def _ask_lichess(self) -> None:
-        """Games that no event told of; what is missing in the answer ends nothing."""
+        """Games that no event told of, moves that no line did; what is missing ends nothing."""
         for game in await self._desk.playing():
             await self.game_started(GameNews.of(game).pack())
+            self._crew.look(game.id, is_our_turn=game.is_my_turn)
 
     def _now(self) -> timedelta:
         """The moment on the loop's monotonic clock."""

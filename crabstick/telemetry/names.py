@@ -24,6 +24,7 @@ __all__ = [
     "GAME_STARTED",
     "GAME_TAKEN_OVER",
     "GAME_UNPLAYABLE",
+    "LINE_MISSED",
     "LINE_UNEXPECTED",
     "LOOK_FAILED",
     "LOOP_STALLED",
@@ -57,6 +58,7 @@ GAME_RESIGNED: Final = "game.resigned"
 GAME_STARTED: Final = "game.started"
 GAME_TAKEN_OVER: Final = "game.taken_over"
 GAME_UNPLAYABLE: Final = "game.found_unplayable"
+LINE_MISSED: Final = "line.missed"
 LINE_UNEXPECTED: Final = "line.not_understood"
 LOOK_FAILED: Final = "look.failed"
 LOOP_STALLED: Final = "loop.stalled"

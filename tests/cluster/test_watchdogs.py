@@ -30,6 +30,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 ASK_S = 5
 PATIENT_FOR_S = 12
+SHORT_SILENCE_S = 8
+"""Over before anybody notices."""
 LIMIT_S = 12
 LONG_LIMIT_S = 30
 PLIES = 6
@@ -127,6 +129,26 @@ def test_who_is_killed_is_not_taken_for_hung_while_ray_restarts_it(stage: Stage)
     before = len(stage.events(names.ACTOR_HUNG))
     asyncio.run(story())
     assert len(stage.events(names.ACTOR_HUNG)) == before
+
+
+def test_an_opponents_move_whose_line_got_lost_is_found(stage: Stage) -> None:
+    """The stream is silent while the opponent moves, and goes on as if nothing had been."""
+
+    async def story() -> dict[str, Any]:
+        async with AsyncExitStack() as stack:
+            await wait_standbys(1)
+            opponent = await stack.enter_async_context(stage.opponent(4, think_ms=4000))
+            game_id = await opponent.challenge(BOT, CLOCK, "white")
+            row = await wait_ply(game_id, 4)
+            while row["ply"] % 2:  # it is our turn: after it the opponent thinks
+                row = await wait_ply(game_id, row["ply"] + 1)
+            silence = partial(stage.sandbox.arm, "silence", endpoint="game-stream", user=BOT)
+            await asyncio.to_thread(silence, game=game_id, seconds=SHORT_SILENCE_S)
+            return await wait_ply(game_id, row["ply"] + 4)
+
+    seen = len(stage.events(names.LINE_MISSED))
+    asyncio.run(story())
+    assert len(stage.events(names.LINE_MISSED)) == seen + 1
 
 
 # What is limited.

@@ -48,6 +48,21 @@ async def test_a_line_that_cannot_be_read_makes_it_ask_for_the_whole_game() -> N
     await table.leave()
 
 
+async def test_a_move_whose_line_got_lost_is_found_when_somebody_says_that_it_is_our_turn() -> None:
+    table = a_table(E4, D4)
+    await table.until_sent()
+    await table.at_rest(1)
+    table.match.board.push_uci("e7e5")  # nobody is told
+    table.player.look(0)
+    await table.at_rest(1)
+    assert len(table.link.opened_s) == 1  # somebody is late: we know of a later ply
+    table.player.look(1)
+    await table.until_sent(2)
+    assert table.link.sent == [("e2e4", True), ("d2d4", True)]
+    table.player.look(3)
+    await table.leave()
+
+
 async def test_a_stream_that_is_never_readable_is_not_opened_without_a_pause() -> None:
     table = a_table(E4)
     await table.until_sent()

@@ -19,6 +19,7 @@ from actors.messages import (
     LeaveOrder,
     LoadAnswer,
     Ownership,
+    Progress,
     Report,
 )
 from actors.worker_set import WorkerSet
@@ -178,6 +179,26 @@ async def test_games_that_no_event_told_of_are_found_on_lichess() -> None:
     house = House()
     house.lichess.started(a_summary())
     await house.player()
+
+
+async def test_an_actor_that_waits_although_lichess_keeps_calling_it_our_turn_looks_again() -> None:
+    house = House()
+    house.lichess.started(a_summary())
+    actor = await house.player()
+    actor.progress = Progress(ply=7)
+    await until(lambda: actor.looks)
+    assert actor.looks == [7]
+
+
+@pytest.mark.parametrize("is_my_turn", [True, False])
+async def test_an_actor_whose_game_goes_on_is_left_alone(*, is_my_turn: bool) -> None:
+    house = House()
+    house.lichess.started(a_summary(is_my_turn=is_my_turn))
+    actor = await house.player()
+    for ply in range(100):
+        actor.progress = Progress(ply=ply if is_my_turn else 7)
+        await asyncio.sleep(1)
+    assert actor.looks == []
 
 
 @pytest.mark.parametrize(
