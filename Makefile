@@ -11,7 +11,7 @@ BENCH ?= moves handover manager
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-alone test-ray long chaos soak check unit bench lock clean stockfish
+.PHONY: help demo test test-pure test-live long chaos soak check unit bench lock clean stockfish
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -20,13 +20,13 @@ demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS
 	@$(BIN)/python -m crabstick demo --games $(GAMES) --clock $(CLOCK) $(if $(filter-out 0,$(CHAOS)),--chaos)
 
 test: $(DEV) check stockfish ## lint, types, import contracts and all tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-alone test-ray
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-pure test-live
 
-test-alone:
-	$(BIN)/pytest tests/unit tests/contract tests/engine $(ARGS)
+test-pure:
+	$(BIN)/pytest tests/unit tests/contract $(ARGS)
 
-test-ray: # all in one process: two Rays at once are too much for two cores
-	$(BIN)/pytest tests/cluster tests/e2e tests/chaos $(ARGS)
+test-live: # engines with clocks, and one Ray at a time: two cores bear no more at once
+	$(BIN)/pytest tests/engine tests/cluster tests/e2e tests/chaos $(ARGS)
 
 long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)
