@@ -20,7 +20,7 @@ from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until
 pytestmark = pytest.mark.cluster
 
 WARM_UP = 50
-AT_ONCE = 3
+AT_ONCE = 6
 MOVES = 3
 STANDBYS = 3
 FEW_PROCESSES = 2
