@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,7 +28,13 @@ def listen_for_interrupts() -> None:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[None]:
-    """Lets an interrupt wait until the block has put things in order."""
+    """Lets an interrupt wait until the block has put things in order.
+
+    Other threads than the main one are never interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     came: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:

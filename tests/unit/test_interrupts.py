@@ -14,6 +14,14 @@ from crabstick.interrupts import (
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_thread_may_put_things_in_order_as_well() -> None:
+    def tidy_up() -> str:
+        with deferred_interrupt():
+            return "tidy"
+
+    assert await asyncio.to_thread(tidy_up) == "tidy"
+
+
 def test_an_interrupt_waits_for_the_end_of_the_block(number: signal.Signals) -> None:
     done: list[str] = []
 
