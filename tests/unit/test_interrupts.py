@@ -13,7 +13,6 @@ from crabstick.interrupts import (
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_thread_may_put_things_in_order_as_well() -> None:
     def tidy_up() -> str:
         with deferred_interrupt():
@@ -22,6 +21,7 @@ async def test_a_thread_may_put_things_in_order_as_well() -> None:
     assert await asyncio.to_thread(tidy_up) == "tidy"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_waits_for_the_end_of_the_block(number: signal.Signals) -> None:
     done: list[str] = []
 
