@@ -125,8 +125,8 @@ async def _until_gone(node: Node) -> None:
 
 async def _kill_one(ready: Fleet, rng: random.Random) -> tuple[str, float]:
     """Kills an actor in its game; returns the game and when, in Unix ms."""
-    await until("an actor is warm", ready.has_standby)
     await asyncio.sleep(SETTLE_S + rng.random())
+    await until("an actor is warm", ready.has_standby)  # a new game may have taken the last one
     game, actor = rng.choice(sorted((await ready.playing()).items()))
     handle = await find(actor, NAMESPACE)
     if handle is None:
