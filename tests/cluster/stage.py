@@ -148,6 +148,11 @@ async def wait_standbys(count: int) -> Picture:
     return seen
 
 
+async def wait_no_game() -> None:
+    """Waits until no game is played, so that there is room for as many as there may be."""
+    await until(picture, lambda seen: not seen["games"])
+
+
 async def wait_ply(game_id: str, ply: int) -> dict[str, Any]:
     """Waits until the game has that many plies, and returns its row."""
 

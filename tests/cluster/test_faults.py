@@ -20,6 +20,7 @@ from tests.cluster.stage import (
     frozen,
     picture,
     pid_of,
+    wait_no_game,
     wait_ply,
     wait_standbys,
 )
@@ -102,6 +103,7 @@ def test_no_takeover_follows_when_the_worker_set_stood_still_with_eight_games(
     stage: Stage, aftermath: Aftermath
 ) -> None:
     async def story() -> tuple[dict[str, Any], dict[str, Any]]:
+        await wait_no_game()
         async with AsyncExitStack() as stack:
             opponents = [
                 await stack.enter_async_context(stage.opponent(n, think_ms=1500)) for n in range(8)

@@ -15,7 +15,7 @@ from ray._private.state import actors as actor_table
 from actors.local_node import ENVIRONMENT
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.sandbox.policies import random_mover
-from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until
+from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until, wait_no_game
 
 pytestmark = pytest.mark.cluster
 
@@ -54,6 +54,7 @@ class Holdings:
 )
 def test_many_games_leave_no_more_than_a_few(stage: Stage, games: int) -> None:
     async def story() -> tuple[Holdings, Holdings]:
+        await wait_no_game()
         await play(stage, WARM_UP)
         early = await holdings(stage)
         await play(stage, games - WARM_UP)

@@ -20,6 +20,7 @@ from tests.cluster.stage import (
     picture,
     pid_of,
     until,
+    wait_no_game,
     wait_ply,
     wait_standbys,
 )
@@ -105,6 +106,7 @@ def test_a_version_that_the_running_games_do_not_understand_changes_nothing(
     stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story() -> tuple[tuple[int, int], tuple[int, int], set[str]]:
+        await wait_no_game()
         async with AsyncExitStack() as stack:
             await wait_standbys(1)
             games = {0: await begin(stack, stage, 0)}
