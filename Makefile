@@ -31,10 +31,10 @@ test-live: # engines with clocks, and one Ray at a time; that of tests/cluster l
 long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)
 
-chaos: $(DEV) ## two hundred faults over a hundred games, and none is lost (about an hour)
+chaos: $(DEV) ## two hundred faults over a hundred games, and none is lost (ten seconds a fault and more)
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-soak: $(DEV) ## a thousand games, after which nothing may have leaked (about half an hour)
+soak: $(DEV) ## a thousand games, after which nothing may have leaked (two seconds each)
 	$(BIN)/pytest -m soak $(ARGS)
 
 check: $(DEV) ## lint, types, import contracts

@@ -43,10 +43,10 @@ class FakeActor:
         self.assignments: list[Assignment] = []
         self.orders: list[LeaveOrder] = []
         self.methods = {"describe", "assign", "leave", "look"}
+        """What its code knows."""
         self.progress = Progress()
         self.looks: list[int] = []
         """At which plies it was told to look again."""
-        """What its code knows."""
         self.is_over = False
         self.is_hanging = False
         self.lateness = timedelta(0)

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crabstick.rules.overhead import UNTIMED_PLIES
+
 __all__ = ["Change", "changes_of", "plain_losses_ms", "reopened_ms"]
 
-UNTIMED_PLIES = 2
-"""Lichess starts the clocks with the second move; until then a game may wait for an actor."""
 Ledger = Mapping[str, Any]
 Game = Mapping[str, Any]
 
