@@ -32,12 +32,14 @@ class Overheads:
 
         Args:
             before: the last line before the move.
-            later: the first line that shows it, and at most the opponent's answer.
+            later: the first line that shows it. One that shows the opponent's answer as well tells
+                nothing: our clock runs again by then.
             color: our side.
             ours: from the arrival of `before` to the sending of the move.
         """
         charged = _charged(before, later, color)
-        if charged is None or len(before.moves) < UNTIMED_PLIES:
+        plies = len(before.moves)
+        if charged is None or plies < UNTIMED_PLIES or len(later.moves) != plies + 1:
             return self
         cost = max(charged - ours, timedelta(0))
         return replace(self, recent=(*self.recent, cost)[-REMEMBERED:])

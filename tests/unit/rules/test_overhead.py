@@ -60,6 +60,12 @@ def test_the_first_move_of_each_side_is_free_and_tells_nothing() -> None:
     assert known == Overheads()
 
 
+def test_a_line_that_came_after_the_opponents_answer_tells_nothing() -> None:
+    before = a_state(MOVES, white_time=seconds(60))
+    later = a_state(f"{MOVES} g1f3 b8c6", white_time=seconds(45))
+    assert Overheads().after(before, later, chess.WHITE, seconds(1)) == Overheads()
+
+
 def test_a_game_without_a_clock_tells_nothing() -> None:
     before, later = a_state(MOVES, white_time=None), a_state(f"{MOVES} g1f3", white_time=None)
     assert Overheads().after(before, later, chess.WHITE, seconds(0)) == Overheads()
