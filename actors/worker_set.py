@@ -138,8 +138,8 @@ class WorkerSet:
     async def load(self, _message: Packed) -> Packed:
         """EventListener: may another challenge be accepted? Nobody knows before the adoption."""
         await self._adopted.wait()
-        games = tuple(self._roster.games)
-        free = room(self._roster.wanted(), self._observed())
+        wanted = self._roster.wanted()
+        games, free = tuple(game.id for game in wanted), room(wanted, self._observed())
         return LoadAnswer(games=games, room=free, limits=self._board.pack()).pack()
 
     async def owns(self, message: Packed) -> Packed:

@@ -186,12 +186,16 @@ def plan(
 
 
 def room(wanted: Collection[WantedGame], observed: Observed) -> int:
-    """How many more games could be played now; less than 0 when some that run have no place."""
+    """How many more games could be played now; less than 0 when some that run have no place.
+
+    An actor whose game is over leaves at once: its slot is as good as free.
+    """
     owners = _owners(observed.actors)
     slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
     orphans = sum(game.id not in owners for game in wanted)
     movers = len(_movers(wanted, owners, observed))
-    return len(_standbys(observed)) + _starting(observed) + slots - orphans - movers
+    idle = len(_standbys(observed)) + _starting(observed) + _done(wanted, observed)
+    return idle + slots - orphans - movers
 
 
 def _assigns(
@@ -300,6 +304,17 @@ def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> l
         *(Spawn(node=node) for node in places[: min(missing, at_once)]),
         *[Spawn(node=None)] * (missing - len(places)),
     ]
+
+
+def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
+    """How many actors have a game that is over, on nodes that stay."""
+    draining, running = _draining(observed), {game.id for game in wanted}
+    return sum(
+        actor.phase is ActorPhase.ENDING
+        or (actor.phase is ActorPhase.PLAYING and actor.game not in running)
+        for actor in observed.actors
+        if actor.node not in draining
+    )
 
 
 def _starting(observed: Observed) -> int:

@@ -657,6 +657,18 @@ async def test_the_load_tells_games_and_room() -> None:
     assert await house.load() == LoadAnswer(games=(GAME,), room=4)
 
 
+async def test_a_game_that_is_over_makes_room_before_its_actor_has_gone() -> None:
+    house = House(FakeRuntime(n1=1), standby=0)
+    await house.starts()
+    actor = await house.player()
+    await asyncio.sleep(2)  # the nodes have been looked at
+    busy = await house.load()
+    await house.ends()
+    assert (busy.games, busy.room) == ((GAME,), 0)
+    assert await house.load() == LoadAnswer(games=(), room=1)
+    assert not actor.is_over
+
+
 async def test_a_draining_node_has_no_room() -> None:
     house = House(FakeRuntime(n1=3, n2=2), standby=0)
     house.runtime.draining[NodeId("n1")] = seconds(100)

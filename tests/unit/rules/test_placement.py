@@ -225,6 +225,14 @@ def test_the_room_is_what_nobody_needs_yet() -> None:
     assert room([a_game("waits")], observed) == 4
 
 
+def test_an_actor_whose_game_is_over_is_as_good_as_gone_unless_its_node_goes() -> None:
+    done = a_player("p", "over")
+    ending = replace(done, name=ActorName("e"), phase=ActorPhase.ENDING)
+    assert room([], seen(done, ending, nodes=(FULL,))) == 2
+    assert room([a_game("over")], seen(done, ending, nodes=(FULL,))) == 1
+    assert room([], seen(done, ending, nodes=(DRAINING, FULL))) == 0
+
+
 def test_games_that_shall_move_take_room_and_a_draining_node_has_none() -> None:
     stranded, kept = a_standby("a"), a_standby("b", "n2")
     observed = on_a_draining_node(stranded, kept, games=3)
