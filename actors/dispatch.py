@@ -11,7 +11,7 @@ from random import SystemRandom
 
 from actors.chores import Chores
 from actors.limit_board import LimitBoard
-from actors.messages import EMPTY, GameNews, Hearing, LoadAnswer, Report, WrongProtocol
+from actors.messages import EMPTY, GameNews, Hearing, LoadAnswer, Packed, Report, WrongProtocol
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
 from crabstick.rules.limits import Endpoint
 from crabstick.rules.retry import next_delay
@@ -60,7 +60,11 @@ class Dispatch:
 
     def tell(self, method: str, news: GameNews) -> None:
         """Passes news of a game on, again and again until the WorkerSet has heard."""
-        self._chores.start(self._tell(method, news))
+        self._chores.start(self._tell(method, news.pack()))
+
+    def ask_for_room(self) -> None:
+        """A challenge had to be declined for want of a node; the next one shall find it."""
+        self._chores.start(self._tell("room_wanted", EMPTY))
 
     async def load(self, patience: timedelta) -> LoadAnswer | None:
         """What the WorkerSet says of its load; None without an answer in time."""
@@ -93,10 +97,10 @@ class Dispatch:
             for metric, label, by in counts:
                 self.count(metric, label, by)
 
-    async def _tell(self, method: str, news: GameNews) -> None:
+    async def _tell(self, method: str, message: Packed) -> None:
         for attempt in range(NEWS_TRIES):
             try:
-                await ask(getattr(self._manager, method).remote(news.pack()), NEWS_PATIENCE)
+                await ask(getattr(self._manager, method).remote(message), NEWS_PATIENCE)
             except (ActorGone, ActorSilent, ActorFailed) as error:
                 self._log.warning(names.ACTOR_SILENT, what=method, why=str(error))
                 await asyncio.sleep(next_delay(attempt, draw()).total_seconds())

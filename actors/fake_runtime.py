@@ -182,6 +182,8 @@ class FakeRuntime:
         self.start_time = START_TIME
         self.next_problem = ""
         """What actors that start from now on complain of."""
+        self.is_full_grown = False
+        """Whether no further node will come."""
         self.is_away = False
         """Whether the GCS answers nothing; actors still do."""
 
@@ -228,6 +230,11 @@ class FakeRuntime:
             NodeView(id=node, free_slots=self._free(node), drains_in=self.draining.get(node))
             for node in self.slots
         )
+
+    async def is_exhausted(self) -> bool:
+        """See `Runtime`."""
+        await self._trip()
+        return self.is_full_grown and any(a.node is None for a in self.actors.values())
 
     async def living(self) -> tuple[ActorName, ...]:
         """See `Runtime`."""

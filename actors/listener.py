@@ -82,6 +82,7 @@ class EventListener:
         self._problem = ""
         self._games: frozenset[str] = frozenset()
         self._room = self._policy.max_games
+        self._may_grow = False
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
         self._chores = Chores(self._surprised)
@@ -225,7 +226,9 @@ class EventListener:
                 await self._port().accept(challenge_id)
                 self._dispatch.count("crabstick_challenges_total", "accepted")
                 self._log.info(names.CHALLENGE_ACCEPTED, game_id=challenge_id)
-            case Decline(reason=reason):
+            case Decline(reason=reason, wants_room=wants_room):
+                if wants_room:
+                    self._dispatch.ask_for_room()
                 await self._port().decline(challenge_id, reason)
                 self._dispatch.count("crabstick_challenges_total", reason)
                 self._log.info(names.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
@@ -236,6 +239,7 @@ class EventListener:
         return Load(
             games=len(self._games) + len(to_come),
             has_room=self._room > len(to_come),
+            may_grow=self._may_grow,
             may_play_bots=not self._board.wait("bot_game"),
         )
 
@@ -244,7 +248,7 @@ class EventListener:
         load = await self._dispatch.load(patience)
         if load is None:
             return
-        self._games, self._room = frozenset(load.games), load.room
+        self._games, self._room, self._may_grow = frozenset(load.games), load.room, load.may_grow
         now_s = self._loop.time()
         for challenge_id, until_s in list(self._reserved.items()):
             if until_s < now_s or challenge_id in self._games:

@@ -186,10 +186,14 @@ class GameNews(Message):
 
 
 class LoadAnswer(Message):
-    """WorkerSet → EventListener: the games that it knows, and how many more could be played now."""
+    """WorkerSet → EventListener: the games that it knows, and how many more could be played now.
+
+    `may_grow`: nodes would come for further ones.
+    """
 
     games: tuple[str, ...]
     room: int
+    may_grow: bool = False
     limits: dict[str, int] = {}
 
 

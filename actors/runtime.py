@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 import ray
 from ray._private.state import available_resources_per_node, state
 from ray.actor import ActorHandle
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.exceptions import (
     ActorUnavailableError,
     ActorUnschedulableError,
@@ -22,6 +23,7 @@ from ray.exceptions import (
     RayError,
     RayTaskError,
 )
+from ray.experimental.internal_kv import internal_kv_get_gcs_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.messages import Packed
@@ -94,6 +96,13 @@ class Runtime(Protocol):
 
     async def nodes(self) -> tuple[NodeView, ...]:
         """The living nodes that may run EngineActors.
+
+        Raises:
+            ActorSilent: the GCS did not answer in time.
+        """
+
+    async def is_exhausted(self) -> bool:
+        """Whether Ray's autoscaler says that no node will come for actors that wait for one.
 
         Raises:
             ActorSilent: the GCS did not answer in time.
@@ -190,6 +199,18 @@ class RayRuntime:
             )
             for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
             if node["Alive"] and node["Resources"].get("CPU", 0) >= self._slot.slot_cpus
+        )
+
+    async def is_exhausted(self) -> bool:
+        """See `Runtime`; Ray's autoscaler lists what it cannot place once it was asked for it."""
+        return await self._in_thread(self._is_any_slot_infeasible)
+
+    def _is_any_slot_infeasible(self) -> bool:
+        gcs = internal_kv_get_gcs_client()  # type: ignore[no-untyped-call]  # Ray's
+        status = GetClusterStatusReply.FromString(gcs.get_cluster_status())
+        return any(
+            one.resources_bundle.get("CPU") == self._slot.slot_cpus
+            for one in status.autoscaling_state.infeasible_resource_requests
         )
 
     def _slots_in(self, free: dict[str, float]) -> int:

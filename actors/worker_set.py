@@ -18,6 +18,7 @@ from actors.chores import Chores
 from actors.crew import Crew
 from actors.desk import Desk
 from actors.ear import Ear
+from actors.elasticity import Elasticity
 from actors.engine_actor import EngineActor
 from actors.garbage import spare_what_stays
 from actors.limit_board import LimitBoard
@@ -36,7 +37,6 @@ from crabstick.rules.placement import (
     Action,
     ActorPhase,
     Assign,
-    Capacity,
     Forfeit,
     HandOver,
     Kill,
@@ -83,8 +83,8 @@ class WorkerSet:
         configure_logging()
         self._birth = Birth.read(birth)
         cluster = Settings.from_message(self._birth.settings).cluster
+        self._elasticity = Elasticity(cluster)
         self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, cluster)
-        self._capacity = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
         self._loop = asyncio.get_running_loop()
         self._board = LimitBoard(self._loop.time)
         self._roster = Roster(board=self._board)
@@ -140,7 +140,14 @@ class WorkerSet:
         await self._adopted.wait()
         wanted = self._roster.wanted()
         games, free = tuple(game.id for game in wanted), room(wanted, self._observed())
-        return LoadAnswer(games=games, room=free, limits=self._board.pack()).pack()
+        return LoadAnswer(
+            games=games, room=free, may_grow=self._elasticity.may_grow, limits=self._board.pack()
+        ).pack()
+
+    async def room_wanted(self, _message: Packed) -> None:
+        """EventListener: a challenge was declined that one more node would have had room for."""
+        self._elasticity.ask_for_room(self._now())
+        self._wake.set()
 
     async def owns(self, message: Packed) -> Packed:
         """EngineActor: is this game still mine? `owner` is None when we cannot know."""
@@ -215,7 +222,9 @@ class WorkerSet:
         now = self._now()
         self._suspect(now)
         self._drop_finished(now)
-        for action in plan(self._roster.wanted(), self._observed(), self._capacity, now):
+        wanted = self._roster.wanted()
+        shown = self._elasticity.shown(wanted, self._observed(), now)
+        for action in plan(wanted, shown, self._elasticity.capacity(now), now):
             self._carry_out(action, now)
 
     def _observed(self) -> Observed:
@@ -281,6 +290,8 @@ class WorkerSet:
 
     async def _look_at_nodes(self) -> None:
         self._nodes = await self._runtime.nodes()
+        if self._elasticity.is_elastic:
+            self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         await self.statistics({})  # brings the gauges up to date
         self._mirror.show(self._ledger.snapshot())
 

@@ -177,6 +177,7 @@ class ClusterSettings(_Section):
 
     namespace: Namespace = "crabstick"
     standby: Annotated[int, whole(0, 1000)] = 1
+    autoscaling: bool = False
     slot_cpus: Annotated[float, amount(0.01, 1024)] = 1.0
     slot_memory_mb: Annotated[int, whole(1, 1_048_576)] = 256
     max_takeovers: Annotated[int, whole(0, 1000)] = 5

@@ -35,12 +35,13 @@ class Policy:
 class Load:
     """How busy the bot is: `games` counts running games and accepted challenges together.
 
-    `has_room` is False when the cluster has no free slot and does not grow; `may_play_bots` when
-    Lichess lets us start no more games against bots for now.
+    `has_room` is False when the cluster has no free slot, and `may_grow` when no node would come
+    for another game; `may_play_bots` when Lichess lets us start no more games against bots for now.
     """
 
     games: int
     has_room: bool
+    may_grow: bool = False
     may_play_bots: bool = True
 
 
@@ -51,20 +52,30 @@ class Accept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
-    """The challenge is turned down; the challenger reads Lichess's text for `reason`."""
+    """The challenge is turned down; the challenger reads Lichess's text for `reason`.
+
+    `wants_room`: with one more node it would have been taken, and so may be the next.
+    """
 
     reason: DeclineReason
+    wants_room: bool = False
 
 
 def decide(challenge: Challenge, policy: Policy, load: Load) -> Accept | Decline:
-    """Accepts unless an objection holds; the first objection in the table names the reason."""
+    """Accepts unless an objection holds; the first objection in the table names the reason.
+
+    A human waits for a node to come, for Lichess starts no clock before the second move; bots on
+    lichess-bot or BotLi abort after 20 to 60 s.
+    """
     for reason, holds in _OBJECTIONS:
         if holds(challenge, policy):
             return Decline(reason=reason)
-    is_free = load.may_play_bots or not _is_from_bot(challenge)
-    if load.games >= policy.max_games or not load.has_room or not is_free:
+    is_from_bot = _is_from_bot(challenge)
+    if load.games >= policy.max_games or (is_from_bot and not load.may_play_bots):
         return Decline(reason="later")
-    return Accept()
+    if load.has_room or (load.may_grow and not is_from_bot):
+        return Accept()
+    return Decline(reason="later", wants_room=load.may_grow)
 
 
 def _is_from_bot(challenge: Challenge) -> bool:

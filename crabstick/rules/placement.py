@@ -27,6 +27,7 @@ __all__ = [
     "Observed",
     "Spawn",
     "WantedGame",
+    "owners_of",
     "plan",
     "room",
 ]
@@ -164,7 +165,7 @@ def plan(
     wanted: Collection[WantedGame], observed: Observed, capacity: Capacity, now: timedelta
 ) -> tuple[Action, ...]:
     """Everything that is to be done now, most urgent first."""
-    owners = _owners(observed.actors)
+    owners = owners_of(observed.actors)
     forfeits = [game for game in wanted if game.takeovers > capacity.max_takeovers]
     kept = [game for game in wanted if game not in forfeits]
     orphans = sorted((game for game in kept if game.id not in owners), key=_by_urgency)
@@ -188,13 +189,15 @@ def plan(
 def room(wanted: Collection[WantedGame], observed: Observed) -> int:
     """How many more games could be played now; less than 0 when some that run have no place.
 
-    An actor whose game is over leaves at once: its slot is as good as free.
+    An actor whose game is over leaves at once: its slot is as good as free. One that was started
+    where nothing was free is no room yet, but a call for some.
     """
-    owners = _owners(observed.actors)
+    owners = owners_of(observed.actors)
     slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
     orphans = sum(game.id not in owners for game in wanted)
     movers = len(_movers(wanted, owners, observed))
-    idle = len(_standbys(observed)) + _starting(observed) + _done(wanted, observed)
+    placed = sum(a.phase is ActorPhase.STARTING and a.node is not None for a in observed.actors)
+    idle = len(_standbys(observed)) + placed + _done(wanted, observed)
     return idle + slots - orphans - movers
 
 
@@ -249,7 +252,7 @@ def _left(actor: ActorView) -> timedelta:
     return timedelta.max if actor.time_left is None else actor.time_left
 
 
-def _owners(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
+def owners_of(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
     """The actor that owns each game: the latest epoch, unless it is suspected."""
     owners: dict[GameId, ActorView] = {}
     for actor in sorted(actors, key=lambda actor: (actor.epoch, actor.name)):

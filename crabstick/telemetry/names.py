@@ -31,6 +31,7 @@ __all__ = [
     "MOVE_NOT_TAKEN",
     "MOVE_POSTING",
     "MOVE_TOO_LATE",
+    "NODE_SPARED",
     "RAY_SILENT",
     "STREAM_LOST",
     "TASK_FAILED",
@@ -65,6 +66,7 @@ LOOP_STALLED: Final = "loop.stalled"
 MOVE_NOT_TAKEN: Final = "move.not_taken"
 MOVE_POSTING: Final = "game.move_posting"
 MOVE_TOO_LATE: Final = "move.too_late"
+NODE_SPARED: Final = "node.found_spare"
 RAY_SILENT: Final = "ray.fell_silent"
 STREAM_LOST: Final = "stream.lost"
 TASK_FAILED: Final = "task.failed"

@@ -38,6 +38,8 @@ class Manager:
     def __init__(self, room: int) -> None:
         self.games: dict[str, GameNews] = {}
         self.room = room
+        self.may_grow = False
+        self.calls_for_room = 0
         self.reports: list[Report] = []
         self.board = LimitBoard(virtual_loop().time)
 
@@ -50,7 +52,16 @@ class Manager:
 
     async def load(self, _message: Packed) -> Packed:
         room = self.room - len(self.games)
-        return LoadAnswer(games=tuple(self.games), room=room, limits=self.board.pack()).pack()
+        answer = LoadAnswer(
+            games=tuple(self.games),
+            room=room,
+            may_grow=self.may_grow,
+            limits=self.board.pack(),
+        )
+        return answer.pack()
+
+    async def room_wanted(self, _message: Packed) -> None:
+        self.calls_for_room += 1
 
     async def report(self, message: Packed) -> None:
         report = Report.read(message)
@@ -662,3 +673,23 @@ async def test_of_two_bots_with_one_token_both_say_so_and_neither_is_too_loud() 
     problems = [(await post.describe())["problem"], (await other.describe({"v": 1}))["problem"]]
     assert all("somebody else seems to use this token" in str(problem) for problem in problems)
     assert len(openings_s) <= 2 * ALLOWED
+
+
+# Room that is to come.
+
+
+async def test_a_human_is_taken_when_a_node_has_to_come_first_and_a_bot_is_not() -> None:
+    post = Post(room=0)
+    post.manager.may_grow = True
+    await post.challenged(to_us(1, challenger=Player(name="somebody")))
+    post.lichess.challenged(to_us(2, challenger=Player(name="engine", title="BOT")))
+    await until(lambda: post.answers() == 2)
+    await until(lambda: post.manager.calls_for_room == 1)
+    assert post.lichess.accepted == ["game0001"]
+    assert post.lichess.declined == [("game0002", "later")]
+
+
+async def test_on_a_cluster_that_does_not_grow_nobody_calls_for_room() -> None:
+    post = Post(room=0)
+    await post.challenged(to_us(1, challenger=Player(name="engine", title="BOT")))
+    assert (post.lichess.declined, post.manager.calls_for_room) == ([("game0001", "later")], 0)

@@ -57,6 +57,23 @@ def test_a_cluster_without_room_says_later() -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "verdict"),
+    [("BOT", Decline(reason="later", wants_room=True)), ("GM", Accept()), (None, Accept())],
+)
+def test_a_human_waits_for_a_node_and_a_bot_shall_find_one_later(
+    title: str | None, verdict: Accept | Decline
+) -> None:
+    grows = Load(games=0, has_room=False, may_grow=True)
+    challenge = a_challenge(challenger=Player(name="b", title=title))
+    assert decide(challenge, a_policy(), grows) == verdict
+
+
+def test_nodes_are_called_for_no_more_games_than_there_may_be() -> None:
+    full = Load(games=4, has_room=False, may_grow=True)
+    assert decide(a_challenge(), a_policy(max_games=4), full) == Decline(reason="later")
+
+
+@pytest.mark.parametrize(
     ("title", "verdict"), [("BOT", Decline(reason="later")), ("GM", Accept()), (None, Accept())]
 )
 def test_when_lichess_allows_no_more_games_against_bots_people_are_still_welcome(

@@ -220,9 +220,14 @@ def test_an_actor_whose_node_vanished_while_it_leaves_keeps_its_standby() -> Non
 
 def test_the_room_is_what_nobody_needs_yet() -> None:
     roomy = NodeView(id=NodeId("n2"), free_slots=3)
-    observed = seen(a_standby("s", "n2"), a_starting("t"), nodes=(roomy,))
+    placed = replace(a_starting("t"), node=NodeId("n2"))
+    observed = seen(a_standby("s", "n2"), placed, nodes=(roomy,))
     assert room([], observed) == 5
     assert room([a_game("waits")], observed) == 4
+
+
+def test_an_actor_that_fits_nowhere_is_a_call_for_room_and_none_itself() -> None:
+    assert room([a_game("g")], seen(a_player("p", "g"), a_starting("t"), nodes=(FULL,))) == 0
 
 
 def test_an_actor_whose_game_is_over_is_as_good_as_gone_unless_its_node_goes() -> None:

@@ -1,0 +1,212 @@
+"""Which node is emptied: examples, and the laws on worlds that never were."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.rules.consolidation import FITS_FOR, Consolidation
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import (
+    Action,
+    ActorPhase,
+    ActorView,
+    Assign,
+    Capacity,
+    HandOver,
+    Kill,
+    NodeView,
+    Observed,
+    Spawn,
+    WantedGame,
+    plan,
+)
+from tests.builders import seconds
+
+NOW = seconds(1000)
+NONE = Capacity(standby=0, max_takeovers=5)
+ONE = Capacity(standby=1, max_takeovers=5)
+A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
+
+
+def cluster(
+    games: dict[NodeId, int], free: dict[NodeId, int], standbys: dict[NodeId, int] | None = None
+) -> tuple[list[WantedGame], Observed]:
+    """So many games, free slots and standbys on each node."""
+    actors, wanted = [], []
+    for node, count in games.items():
+        for number in range(count):
+            game = GameId(f"{node}{number}")
+            wanted.append(WantedGame(id=game))
+            actors.append(an_actor(f"p-{game}", node, ActorPhase.PLAYING, game))
+    for node, count in (standbys or {}).items():
+        actors += [an_actor(f"s-{node}{n}", node, ActorPhase.STANDBY) for n in range(count)]
+    nodes = tuple(NodeView(id=node, free_slots=count) for node, count in free.items())
+    return wanted, Observed(actors=tuple(actors), nodes=nodes)
+
+
+def an_actor(name: str, node: NodeId, phase: ActorPhase, game: GameId | None = None) -> ActorView:
+    return ActorView(name=ActorName(name), phase=phase, node=node, game=game, epoch=1)
+
+
+def looked(
+    wanted: list[WantedGame],
+    observed: Observed,
+    capacity: Capacity = NONE,
+    *,
+    before: Consolidation | None = None,
+) -> Consolidation:
+    """What it comes to when all stays as it is for a while."""
+    found = before or Consolidation()
+    for moment in (NOW, NOW + FITS_FOR):
+        found = found.after(wanted, observed, capacity, moment)
+    return found
+
+
+def test_the_node_with_the_fewest_games_is_spared_when_they_fit_elsewhere() -> None:
+    assert looked(*cluster({A: 3, B: 1}, {A: 1, B: 3})).leaving == B
+
+
+def test_it_is_not_spared_at_the_first_look() -> None:
+    wanted, observed = cluster({A: 3, B: 1}, {A: 1, B: 3})
+    once = Consolidation().after(wanted, observed, NONE, NOW)
+    soon = once.after(wanted, observed, NONE, NOW + FITS_FOR - seconds(1))
+    assert (once.leaving, soon.leaving) == (None, None)
+
+
+def test_a_hole_that_closes_in_between_starts_the_time_anew() -> None:
+    holes, full = cluster({A: 3, B: 1}, {A: 1, B: 3}), cluster({A: 4, B: 1}, {A: 0, B: 3})
+    found = Consolidation().after(*holes, NONE, NOW).after(*full, NONE, NOW + seconds(5))
+    assert found.after(*holes, NONE, NOW + FITS_FOR).leaving is None
+
+
+def test_games_that_do_not_fit_stay() -> None:
+    assert looked(*cluster({A: 3, B: 2}, {A: 1, B: 2})).leaving is None
+
+
+def test_the_standbys_need_their_places_too() -> None:
+    games, free, standbys = {A: 2, B: 1}, {A: 1, B: 2}, {B: 1}
+    assert looked(*cluster(games, free, standbys), ONE).leaving is None
+    roomy = cluster(games, {A: 2, B: 2}, standbys)
+    assert looked(*roomy, ONE).leaving == B
+
+
+def test_no_node_is_emptied_into_one_that_is_empty() -> None:
+    assert looked(*cluster({A: 1}, {A: 3, B: 4})).leaving is None
+
+
+def test_a_node_with_nothing_but_a_standby_goes_first() -> None:
+    found = looked(*cluster({A: 2, B: 1}, {A: 2, B: 3, C: 3}, {C: 1}), ONE)
+    assert found.leaving == C
+
+
+def test_nothing_moves_while_a_game_waits_an_actor_starts_or_a_node_drains() -> None:
+    wanted, observed = cluster({A: 2, B: 1}, {A: 4, B: 3, C: 4})
+    waits = [*wanted, WantedGame(id=GameId("waits"))]
+    starts = replace(observed, actors=(*observed.actors, an_actor("n", A, ActorPhase.STARTING)))
+    draining = (*observed.nodes[:2], replace(observed.nodes[2], drains_in=seconds(60)))
+    drains = replace(observed, nodes=draining)
+    busy = [(waits, observed), (wanted, starts), (wanted, drains)]
+    assert [looked(*world).leaving for world in busy] == [None] * 3
+
+
+def test_a_spared_node_hands_its_games_over_without_hurry() -> None:
+    wanted, observed = cluster({A: 2, B: 1}, {A: 1, B: 3}, {A: 1})
+    shown = looked(wanted, observed).shown(observed)
+    (order,) = (one for one in plan(wanted, shown, NONE, NOW) if isinstance(one, HandOver))
+    assert order.actor == "p-b0"
+    assert order.within > timedelta(minutes=30)
+
+
+def test_games_that_come_meanwhile_come_first() -> None:
+    wanted, observed = cluster({A: 2, B: 1}, {A: 1, B: 3})
+    leaving = looked(wanted, observed)
+    more = [*wanted, WantedGame(id=GameId("new"))]
+    assert leaving.leaving == B
+    assert leaving.after(more, observed, NONE, NOW).leaving is None
+
+
+def test_it_is_done_when_nobody_is_left_there() -> None:
+    leaving = Consolidation(leaving=B)
+    assert leaving.after(*cluster({A: 2}, {A: 2, B: 4}), NONE, NOW).leaving is None
+
+
+# The laws.
+
+some = st.integers(0, 4)
+counts = st.fixed_dictionaries({A: some, B: some, C: some})
+worlds = st.builds(cluster, counts, counts, counts)
+capacities = st.builds(Capacity, standby=st.integers(0, 3), max_takeovers=st.just(5))
+
+
+@given(worlds, capacities)
+def test_it_calls_for_no_node(world: tuple[list[WantedGame], Observed], capacity: Capacity) -> None:
+    """Everything that it makes necessary has a place."""
+    wanted, observed = world
+    found = looked(wanted, observed, capacity)
+    actions = plan(wanted, found.shown(observed), capacity, NOW)
+    calls = [one for one in actions if isinstance(one, Spawn) and one.node is None]
+    assert found.leaving is None or calls == []
+
+
+@given(worlds, capacities)
+def test_only_what_is_on_the_spared_node_is_touched(
+    world: tuple[list[WantedGame], Observed], capacity: Capacity
+) -> None:
+    wanted, observed = world
+    found = looked(wanted, observed, capacity)
+    actors = {actor.name: actor for actor in observed.actors}
+    told = [
+        actors[one.actor].node
+        for one in plan(wanted, found.shown(observed), capacity, NOW)
+        if isinstance(one, HandOver)
+    ]
+    assert set(told) <= {found.leaving}
+
+
+@given(worlds, capacities)
+def test_it_comes_to_rest_on_no_more_nodes_and_loses_no_game(
+    world: tuple[list[WantedGame], Observed], capacity: Capacity
+) -> None:
+    wanted, observed = world
+    began, found, now = busy(observed), Consolidation(), NOW
+    for _ in range(60):
+        now += FITS_FOR
+        found = found.after(wanted, observed, capacity, now)
+        actions = plan(wanted, found.shown(observed), capacity, now)
+        observed = carried_out(actions, observed)
+    played = {actor.game for actor in observed.actors if actor.phase is ActorPhase.PLAYING}
+    assert found.leaving is None
+    assert {game.id for game in wanted} <= played
+    assert len(busy(observed)) <= len(began) + capacity.standby
+
+
+def busy(observed: Observed) -> set[NodeId | None]:
+    return {actor.node for actor in observed.actors}
+
+
+def carried_out(actions: tuple[Action, ...], observed: Observed) -> Observed:
+    """The cluster when that is done; a call for a node is not heard."""
+    actors = {actor.name: actor for actor in observed.actors}
+    total = Counter({node.id: node.free_slots for node in observed.nodes})
+    total.update(actor.node for actor in observed.actors if actor.node)
+    for number, action in enumerate(actions):
+        match action:
+            case Kill(actor=name) | HandOver(actor=name):
+                del actors[name]
+            case Assign(game=game, actor=name):
+                node = actors[name].node
+                assert node is not None
+                actors[name] = an_actor(name, node, ActorPhase.PLAYING, game)
+            case Spawn(node=node) if node is not None:
+                fresh = f"{max(actors, default='z')}+{number}"
+                actors[ActorName(fresh)] = an_actor(fresh, node, ActorPhase.STANDBY)
+            case _:
+                pass
+    for actor in actors.values():
+        if actor.node:
+            total[actor.node] -= 1
+    nodes = tuple(replace(node, free_slots=total[node.id]) for node in observed.nodes)
+    return replace(observed, actors=tuple(actors.values()), nodes=nodes)
