@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from tests.cluster.stage import (
     BOT,
-    CLOCK,
     NAMESPACE,
     Stage,
     picture,
@@ -26,6 +26,10 @@ from tests.cluster.stage import (
 )
 
 pytestmark = pytest.mark.cluster
+
+LONG = (timedelta(minutes=10), timedelta(0))
+THINK_MS = 6000
+"""So slow an opponent is neither mated nor out of time before a busy machine is through."""
 
 
 @pytest.fixture
@@ -39,8 +43,8 @@ def settings(stage: Stage) -> Iterator[Settings]:
 
 async def begin(stack: AsyncExitStack, stage: Stage, number: int) -> str:
     """A game against somebody who thinks for long, so that it lasts."""
-    opponent = await stack.enter_async_context(stage.opponent(number, think_ms=3000))
-    game_id = await opponent.challenge(BOT, CLOCK, "random")
+    opponent = await stack.enter_async_context(stage.opponent(number, think_ms=THINK_MS))
+    game_id = await opponent.challenge(BOT, LONG, "random")
     await wait_ply(game_id, 2)
     return game_id
 
@@ -84,12 +88,12 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
             games = {number: await begin(stack, stage, number) for number in (0, 1)}
             ids = list(games.values())
             who, pids = [await owners(*ids)], [await manager_pids()]
-            late = await stack.enter_async_context(stage.opponent(2, think_ms=3000))
+            late = await stack.enter_async_context(stage.opponent(2, think_ms=THINK_MS))
             for wanted in (settings, stage.settings):
                 deployed = asyncio.ensure_future(deploy(birth_for(wanted, BOT)))
                 if len(games) < 3:  # somebody challenges while nobody listens
                     await until(ear, lambda found: found is None)
-                    games[2] = await late.challenge(BOT, CLOCK, "random")
+                    games[2] = await late.challenge(BOT, LONG, "random")
                 assert await deployed
                 who.append(await owners(*ids))
                 pids.append(await manager_pids())

@@ -1,0 +1,246 @@
+"""Pure: a day of games on a cluster that follows them, simulated with the rules that the bot uses.
+
+Time goes in steps of a second. Nodes come some seconds after the first actor that fits nowhere, as
+Ray's autoscaler makes them, and go when nobody was on them for the idle time. What is decided is
+`placement.plan` and `Consolidation`, as in the WorkerSet; only the cluster is made up.
+"""
+
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from benchmarks.demand import DAY_S, Demand, Game, ideal_node_s
+from crabstick.rules.consolidation import Consolidation
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import (
+    ActorPhase,
+    ActorView,
+    Assign,
+    Capacity,
+    HandOver,
+    Kill,
+    NodeView,
+    Observed,
+    Spawn,
+    WantedGame,
+    plan,
+)
+
+__all__ = ["Cluster", "Day", "Outcome", "Policy", "simulate"]
+
+SECOND: Final = timedelta(seconds=1)
+PATIENCE_S: Final = 4
+"""A game that has its actor by then makes its first move within five seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What nodes there are; times in seconds."""
+
+    slots: int
+    """How many games a node plays."""
+    boot_s: int
+    """From the call for a node until actors can start there."""
+    actor_start_s: int = 2
+    idle_s: int = 60
+    look_s: int = 5
+    """How often the autoscaler looks."""
+    leave_s: int = 3
+    """How long an actor takes to leave its game between two moves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the owner chose."""
+
+    name: str
+    standby: int
+    fits_for: timedelta | None
+    """How long games must have fitted elsewhere before a node is emptied; None: never emptied."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What the day cost."""
+
+    games: int = 0
+    node_s: int = 0
+    ideal_node_s: int = 0
+    """Of one who knows what comes, boots each node just in time, and packs all games tightly."""
+    waited: int = 0
+    """Games whose first move came later than five seconds after their start."""
+    longest_wait_s: int = 0
+    moved: int = 0
+    """Hand-overs."""
+    peak_nodes: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """Node-hours by the ideal ones."""
+        return self.node_s / self.ideal_node_s if self.ideal_node_s else 1.0
+
+
+@dataclass(slots=True)
+class _Actor:
+    view: ActorView
+    ready_s: int = 0
+    """When it has started; meaningless while it has no node."""
+    leaves_s: int | None = None
+
+
+@dataclass(slots=True)
+class Day:
+    """The cluster at one moment of the simulation."""
+
+    cluster: Cluster
+    policy: Policy
+    nodes: dict[NodeId, int] = field(default_factory=dict)
+    """Since when each is without actors, in seconds; -1 while it has some."""
+    booting: dict[NodeId, int] = field(default_factory=dict)
+    actors: dict[ActorName, _Actor] = field(default_factory=dict)
+    running: dict[GameId, Game] = field(default_factory=dict)
+    begun: set[GameId] = field(default_factory=set)
+    consolidation: Consolidation = field(default_factory=Consolidation)
+    last_game_start: timedelta | None = None
+    serial: int = 0
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def step(self, now_s: int) -> None:
+        """One second passes."""
+        self._leave(now_s)
+        if now_s % self.cluster.look_s == 0:
+            self._autoscale(now_s)
+        self._come(now_s)
+        self._decide(now_s)
+        self._end_idle_nodes(now_s)
+        self._count()
+
+    def begin(self, game: Game) -> None:
+        """A game starts."""
+        self.running[GameId(f"g{self._next()}")] = game
+
+    # The cluster.
+
+    def _leave(self, now_s: int) -> None:
+        for game, (_, over_s) in list(self.running.items()):
+            if now_s >= over_s:
+                del self.running[game]
+        for actor in list(self.actors.values()):
+            game_id = actor.view.game
+            is_over = game_id is not None and game_id not in self.running
+            if is_over or (actor.leaves_s is not None and now_s >= actor.leaves_s):
+                del self.actors[actor.view.name]
+
+    def _come(self, now_s: int) -> None:
+        for node, ready_s in list(self.booting.items()):
+            if now_s >= ready_s:
+                del self.booting[node]
+                self.nodes[node] = now_s
+        self._start_actors(now_s)
+
+    def _end_idle_nodes(self, now_s: int) -> None:
+        crew = {actor.view.node for actor in self.actors.values()}
+        for node, idle_since_s in list(self.nodes.items()):
+            if node in crew:
+                self.nodes[node] = -1
+            elif idle_since_s < 0:
+                self.nodes[node] = now_s
+            elif now_s - idle_since_s >= self.cluster.idle_s:
+                del self.nodes[node]
+
+    def _autoscale(self, now_s: int) -> None:
+        pending = sum(actor.view.node is None for actor in self.actors.values())
+        free = sum(node.free_slots for node in self._node_views())
+        lacking = pending - free - len(self.booting) * self.cluster.slots
+        for _ in range(math.ceil(max(lacking, 0) / self.cluster.slots)):
+            self.booting[NodeId(f"n{self._next()}")] = now_s + self.cluster.boot_s
+
+    def _start_actors(self, now_s: int) -> None:
+        roomy = [node.id for node in self._node_views() for _ in range(node.free_slots)]
+        for actor in self.actors.values():
+            if actor.view.node is None and roomy:
+                actor.view = replace(actor.view, node=roomy.pop(0))
+                actor.ready_s = now_s + self.cluster.actor_start_s
+            elif actor.view.phase is ActorPhase.STARTING and now_s >= actor.ready_s:
+                actor.view = replace(actor.view, phase=ActorPhase.STANDBY)
+
+    def _node_views(self) -> tuple[NodeView, ...]:
+        crew = Counter(actor.view.node for actor in self.actors.values())
+        return tuple(
+            NodeView(id=node, free_slots=self.cluster.slots - crew[node]) for node in self.nodes
+        )
+
+    # The bot.
+
+    def _decide(self, now_s: int) -> None:
+        now = now_s * SECOND
+        wanted = [WantedGame(id=game, is_fresh=game not in self.begun) for game in self.running]
+        observed = Observed(
+            actors=tuple(actor.view for actor in self.actors.values()),
+            nodes=self._node_views(),
+            last_game_start=self.last_game_start,
+        )
+        capacity = Capacity(standby=self.policy.standby, max_takeovers=5)
+        if self.policy.fits_for is not None:
+            self.consolidation = self.consolidation.after(
+                wanted, observed, capacity, now, self.policy.fits_for
+            )
+            observed = self.consolidation.shown(observed)
+        for action in plan(wanted, observed, capacity, now):
+            match action:
+                case Spawn(node=node):
+                    self._spawn(node, now_s)
+                case Assign(game=game, actor=name):
+                    self._assign(game, name, now_s)
+                case HandOver(actor=name):
+                    actor = self.actors[name]
+                    actor.view = replace(actor.view, is_leaving=True)
+                    actor.leaves_s = now_s + self.cluster.leave_s
+                    self.outcome.moved += 1
+                case Kill(actor=name):
+                    del self.actors[name]
+                case _:
+                    pass
+
+    def _spawn(self, node: NodeId | None, now_s: int) -> None:
+        name = ActorName(f"a{self._next()}")
+        view = ActorView(name=name, phase=ActorPhase.STARTING, node=node)
+        self.actors[name] = _Actor(view, ready_s=now_s + self.cluster.actor_start_s)
+
+    def _assign(self, game: GameId, name: ActorName, now_s: int) -> None:
+        actor = self.actors[name]
+        actor.view = replace(actor.view, phase=ActorPhase.PLAYING, game=game, epoch=self._next())
+        self.last_game_start = now_s * SECOND
+        if game not in self.begun:
+            self.begun.add(game)
+            waited_s = now_s - self.running[game][0]
+            self.outcome.longest_wait_s = max(self.outcome.longest_wait_s, waited_s)
+            self.outcome.waited += waited_s > PATIENCE_S
+
+    def _next(self) -> int:
+        self.serial += 1
+        return self.serial
+
+    def _count(self) -> None:
+        bought = len(self.nodes) + len(self.booting)
+        self.outcome.node_s += bought
+        self.outcome.peak_nodes = max(self.outcome.peak_nodes, bought)
+
+
+def simulate(
+    demand: Demand, cluster: Cluster, policy: Policy, *, seed: int, length_s: int = DAY_S
+) -> Outcome:
+    """What so many seconds cost; equal seeds are equal games, whatever the policy."""
+    day = Day(cluster, policy)
+    coming = list(demand.games(random.Random(seed), length_s))  # noqa: S311 -- no secret
+    day.outcome.games = len(coming)
+    day.outcome.ideal_node_s = ideal_node_s(coming, cluster.slots, cluster.boot_s, length_s)
+    coming.reverse()
+    for now_s in range(length_s):
+        while coming and coming[-1][0] <= now_s:
+            day.begin(coming.pop())
+        day.step(now_s)
+    return day.outcome

@@ -1,0 +1,75 @@
+"""The simulated day: what must hold whatever the policy."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.daycurve import Cluster, Policy, simulate
+from benchmarks.demand import DAY_S, Demand, ideal_node_s
+
+SMALL = Cluster(slots=2, boot_s=25)
+CALM = Demand(quiet=4, busy=4, game_s=120)
+A_WHILE_S = 1500
+
+
+def a_policy(standby: int = 1, fits_s: float | None = 30) -> Policy:
+    fits_for = None if fits_s is None else timedelta(seconds=fits_s)
+    return Policy(name="", standby=standby, fits_for=fits_for)
+
+
+def games_of(demand: Demand, length_s: int) -> list[tuple[int, int]]:
+    return list(demand.games(random.Random(1), length_s))
+
+
+@pytest.mark.parametrize("level", [2, 20])
+def test_there_are_as_many_games_at_once_as_were_asked_for(level: float) -> None:
+    games = games_of(Demand(quiet=level, busy=level, game_s=300), DAY_S)
+    played_s = sum(over_s - start_s for start_s, over_s in games)
+    assert played_s / DAY_S == pytest.approx(level, rel=0.2)
+
+
+def test_the_ideal_boots_a_node_just_before_it_is_needed() -> None:
+    games = [(100, 200), (150, 250), (160, 260)]  # two nodes of two slots from 160 to 200
+    assert ideal_node_s(games, slots=2, boot_s=0, length_s=400) == 160 + 40
+    assert ideal_node_s(games, slots=2, boot_s=30, length_s=400) == 160 + 40 + 2 * 30
+
+
+@settings(max_examples=5)
+@given(
+    seed=st.integers(0, 10**6),
+    standby=st.integers(0, 3),
+    fits_s=st.sampled_from([None, 0.0, 30.0]),
+)
+def test_only_games_that_wait_make_a_day_cheaper_than_the_ideal(
+    seed: int, standby: int, fits_s: float | None
+) -> None:
+    outcome = simulate(CALM, SMALL, a_policy(standby, fits_s), seed=seed, length_s=A_WHILE_S)
+    assert outcome.ratio >= 1 or outcome.longest_wait_s > 0
+
+
+def test_equal_seeds_are_equal_days() -> None:
+    one, same, other = (
+        simulate(CALM, SMALL, a_policy(), seed=seed, length_s=A_WHILE_S) for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_standby_costs_nodes_and_saves_waits() -> None:
+    none, some = (
+        simulate(CALM, SMALL, a_policy(standby), seed=1, length_s=A_WHILE_S) for standby in (0, 3)
+    )
+    assert none.node_s < some.node_s
+    assert none.longest_wait_s > some.longest_wait_s
+
+
+def test_gathering_games_saves_nodes_and_moves_games() -> None:
+    never, gathers = (
+        simulate(CALM, SMALL, a_policy(fits_s=fits_s), seed=1, length_s=A_WHILE_S)
+        for fits_s in (None, 10)
+    )
+    assert gathers.node_s < never.node_s
+    assert (never.moved, gathers.moved > 0) == (0, True)
