@@ -1,29 +1,60 @@
 """How far the cluster follows the games: what is kept free, whether nodes come, which one may go.
 
-Plain bookkeeping of the WorkerSet, without I/O; the rules are `placement` and `consolidation`.
+Plain bookkeeping of the WorkerSet, without I/O; the rules are `headroom` and `consolidation`.
 """
 
+from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
 from crabstick.rules.consolidation import Consolidation
+from crabstick.rules.headroom import LATELY, headroom
+from crabstick.rules.model import GameId
 from crabstick.rules.placement import Capacity, Observed, WantedGame
-from crabstick.settings import ClusterSettings
+from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["KEEP_ROOM_FOR", "Elasticity"]
+__all__ = ["KEEP_ROOM_FOR", "Elasticity", "Traffic"]
 
 KEEP_ROOM_FOR = timedelta(minutes=10)
 """How long a standby is kept for those who had to be told to come back later."""
 
 
+class Traffic:
+    """How many games began and ended lately, seen by who looks often enough."""
+
+    def __init__(self) -> None:
+        self._running: frozenset[GameId] | None = None
+        self._begun: deque[timedelta] = deque()
+        self._ended: deque[timedelta] = deque()
+
+    def see(self, running: Collection[GameId], now: timedelta) -> None:
+        """These games run now; those of the first look began before anybody looked."""
+        before, self._running = self._running, frozenset(running)
+        if before is not None:
+            self._begun.extend([now] * len(self._running - before))
+            self._ended.extend([now] * len(before - self._running))
+
+    def lately(self, now: timedelta) -> tuple[int, int]:
+        """How many began and how many ended in the time `LATELY`."""
+        for moments in (self._begun, self._ended):
+            while moments and now - moments[0] > LATELY:
+                moments.popleft()
+        return len(self._begun), len(self._ended)
+
+
 class Elasticity:
     """What is wanted of the cluster beside the games; moments are monotonic."""
 
-    def __init__(self, cluster: ClusterSettings) -> None:
+    def __init__(self, settings: Settings) -> None:
+        cluster = settings.cluster
         self._is_elastic = cluster.autoscaling
-        self._capacity = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
+        self._max_games = settings.challenges.max_games
+        self._wish = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
+        self._traffic = Traffic()
+        self._games = 0
         self._consolidation = Consolidation()
         self._room_wanted_until = timedelta.min
         self._log = get_logger()
@@ -45,15 +76,21 @@ class Elasticity:
         self._room_wanted_until = now + KEEP_ROOM_FOR
 
     def capacity(self, now: timedelta) -> Capacity:
-        """How many actors shall wait for a game at this moment."""
-        if now >= self._room_wanted_until:
-            return self._capacity
-        return replace(self._capacity, standby=max(self._capacity.standby, 1))
+        """How many actors shall wait for a game at this moment: no more than games may come."""
+        wish = self._wish.standby
+        if not self._is_elastic:
+            return self._wish
+        if now < self._room_wanted_until:
+            wish = max(wish, 1)
+        foreseen = headroom(wish, *self._traffic.lately(now))
+        return replace(self._wish, standby=max(wish, min(foreseen, self._max_games - self._games)))
 
-    def shown(self, wanted: list[WantedGame], observed: Observed, now: timedelta) -> Observed:
+    def shown(self, wanted: Collection[WantedGame], observed: Observed, now: timedelta) -> Observed:
         """The cluster as the plan shall see it: a node that can be spared is one that drains."""
         if not self._is_elastic:
             return observed
+        self._games = len(wanted)
+        self._traffic.see([game.id for game in wanted], now)
         before = self._consolidation
         self._consolidation = before.after(wanted, observed, self.capacity(now), now)
         if self._consolidation.leaving not in {None, before.leaving}:

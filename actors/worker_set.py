@@ -82,9 +82,9 @@ class WorkerSet:
     ) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
-        cluster = Settings.from_message(self._birth.settings).cluster
-        self._elasticity = Elasticity(cluster)
-        self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, cluster)
+        settings = Settings.from_message(self._birth.settings)
+        self._elasticity = Elasticity(settings)
+        self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, settings.cluster)
         self._loop = asyncio.get_running_loop()
         self._board = LimitBoard(self._loop.time)
         self._roster = Roster(board=self._board)

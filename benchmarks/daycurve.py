@@ -7,13 +7,14 @@ Ray's autoscaler makes them, and go when nobody was on them for the idle time. W
 
 import math
 import random
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
 from benchmarks.demand import DAY_S, Demand, Game, ideal_node_s
 from crabstick.rules.consolidation import Consolidation
+from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.placement import (
     ActorPhase,
@@ -45,7 +46,7 @@ class Cluster:
     boot_s: int
     """From the call for a node until actors can start there."""
     actor_start_s: int = 2
-    idle_s: int = 60
+    idle_s: int = 30
     look_s: int = 5
     """How often the autoscaler looks."""
     leave_s: int = 3
@@ -60,6 +61,8 @@ class Policy:
     standby: int
     fits_for: timedelta | None
     """How long games must have fitted elsewhere before a node is emptied; None: never emptied."""
+    foresees: bool = False
+    """Whether more actors stand by when more games come."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +107,8 @@ class Day:
     running: dict[GameId, Game] = field(default_factory=dict)
     begun: set[GameId] = field(default_factory=set)
     consolidation: Consolidation = field(default_factory=Consolidation)
+    starts: deque[int] = field(default_factory=deque)
+    ends: deque[int] = field(default_factory=deque)
     last_game_start: timedelta | None = None
     serial: int = 0
     outcome: Outcome = field(default_factory=Outcome)
@@ -121,6 +126,7 @@ class Day:
     def begin(self, game: Game) -> None:
         """A game starts."""
         self.running[GameId(f"g{self._next()}")] = game
+        self.starts.append(game[0])
 
     # The cluster.
 
@@ -128,6 +134,7 @@ class Day:
         for game, (_, over_s) in list(self.running.items()):
             if now_s >= over_s:
                 del self.running[game]
+                self.ends.append(now_s)
         for actor in list(self.actors.values()):
             game_id = actor.view.game
             is_over = game_id is not None and game_id not in self.running
@@ -161,9 +168,10 @@ class Day:
     def _start_actors(self, now_s: int) -> None:
         roomy = [node.id for node in self._node_views() for _ in range(node.free_slots)]
         for actor in self.actors.values():
-            if actor.view.node is None and roomy:
-                actor.view = replace(actor.view, node=roomy.pop(0))
-                actor.ready_s = now_s + self.cluster.actor_start_s
+            if actor.view.node is None:
+                if roomy:
+                    actor.view = replace(actor.view, node=roomy.pop(0))
+                    actor.ready_s = now_s + self.cluster.actor_start_s
             elif actor.view.phase is ActorPhase.STARTING and now_s >= actor.ready_s:
                 actor.view = replace(actor.view, phase=ActorPhase.STANDBY)
 
@@ -183,7 +191,11 @@ class Day:
             nodes=self._node_views(),
             last_game_start=self.last_game_start,
         )
-        capacity = Capacity(standby=self.policy.standby, max_takeovers=5)
+        standby = self.policy.standby
+        if self.policy.foresees:
+            begun, ended = self._lately(self.starts, now_s), self._lately(self.ends, now_s)
+            standby = headroom(standby, begun, ended)
+        capacity = Capacity(standby=standby, max_takeovers=5)
         if self.policy.fits_for is not None:
             self.consolidation = self.consolidation.after(
                 wanted, observed, capacity, now, self.policy.fits_for
@@ -204,6 +216,12 @@ class Day:
                     del self.actors[name]
                 case _:
                     pass
+
+    @staticmethod
+    def _lately(moments: deque[int], now_s: int) -> int:
+        while moments and now_s - moments[0] > LATELY.total_seconds():
+            moments.popleft()
+        return len(moments)
 
     def _spawn(self, node: NodeId | None, now_s: int) -> None:
         name = ActorName(f"a{self._next()}")

@@ -6,7 +6,7 @@ boots every node just in time, packs all games tightly and keeps nothing free.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Final
 
@@ -20,14 +20,15 @@ from crabstick.rules.consolidation import FITS_FOR
 
 __all__ = ["main"]
 
-GAME_S: Final = 600
+GAME_S: Final = 720
+OURS: Final = Policy(name="ours", standby=1, fits_for=FITS_FOR, foresees=True)
 POLICIES: Final = (
-    Policy(name="ours: standby 1, gathers", standby=1, fits_for=FITS_FOR),
-    Policy(name="gathers at once", standby=1, fits_for=timedelta(0)),
-    Policy(name="gathers late", standby=1, fits_for=4 * FITS_FOR),
-    Policy(name="never gathers", standby=1, fits_for=None),
-    Policy(name="standby 0, gathers", standby=0, fits_for=FITS_FOR),
-    Policy(name="standby 3, gathers", standby=3, fits_for=FITS_FOR),
+    OURS,
+    replace(OURS, name="gathers late", fits_for=timedelta(minutes=2)),
+    replace(OURS, name="never gathers", fits_for=None),
+    replace(OURS, name="always 1 standby", foresees=False),
+    replace(OURS, name="always 8 standbys", standby=8, foresees=False),
+    replace(OURS, name="always 1, never gathers", foresees=False, fits_for=None),
 )
 COLUMNS: Final = ("policy", "node-hours", "by ideal", "waited", "longest", "moved", "most nodes")
 
@@ -58,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.elasticity", description=__doc__)
-    parser.add_argument("--busy", type=float, default=40, help="games at once in the busiest hour")
-    parser.add_argument("--quiet", type=float, default=2, help="the same in the quietest")
+    parser.add_argument("--busy", type=float, default=100, help="games at once in the busiest hour")
+    parser.add_argument("--quiet", type=float, default=5, help="the same in the quietest")
     parser.add_argument("--slots", type=int, default=8, help="games on a node")
     parser.add_argument("--boot", type=int, default=25, help="seconds until a node is there")
-    parser.add_argument("--idle", type=int, default=60, help="seconds until an idle one goes")
+    parser.add_argument("--idle", type=int, default=30, help="seconds until an idle one goes")
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)

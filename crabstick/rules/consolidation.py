@@ -27,7 +27,7 @@ from crabstick.rules.placement import (
 
 __all__ = ["FITS_FOR", "Consolidation"]
 
-FITS_FOR = timedelta(seconds=30)
+FITS_FOR = timedelta(seconds=15)
 """Not for the first hole: a rematch may fill it at once. See benchmarks/elasticity.py."""
 AT_LEISURE = timedelta(hours=1)
 

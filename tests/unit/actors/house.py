@@ -29,6 +29,7 @@ class House:
         standby: int = 1,
         max_takeovers: int = 5,
         autoscaling: bool = False,
+        max_games: int = 4,
     ) -> None:
         self.runtime = runtime or FakeRuntime(n1=4, n2=4)
         self.lichess = FakeLichess()
@@ -40,7 +41,7 @@ class House:
             "max_takeovers": max_takeovers,
             "autoscaling": autoscaling,
         }
-        self.birth = a_birth(cluster=cluster).pack()
+        self.birth = a_birth(cluster=cluster, challenges={"max_games": max_games}).pack()
         self.begin()
 
     def begin(self) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 
+from actors.elasticity import Traffic
 from actors.fake_runtime import FakeRuntime
 from actors.messages import EMPTY
-from crabstick.rules.model import NodeId
+from crabstick.rules.model import GameId, NodeId
+from tests.builders import seconds
 from tests.unit.actors.house import GAME, House
 from tests.unit.virtual_time import until
 
@@ -45,7 +47,7 @@ async def test_a_declined_bot_leaves_a_standby_behind_for_ten_minutes() -> None:
 
 
 async def test_the_games_of_the_emptiest_node_are_gathered_on_the_others() -> None:
-    house = House(FakeRuntime(n1=3, n2=3), standby=0, autoscaling=True)
+    house = House(FakeRuntime(n1=3, n2=3), standby=0, autoscaling=True, max_games=3)
     await on_both_nodes(house)
     (lonely,) = house.runtime.playing("n2-game")
     await until(lambda: lonely.orders, within_s=120)
@@ -63,7 +65,7 @@ async def test_on_a_cluster_of_fixed_size_nothing_is_moved() -> None:
 
 
 async def test_the_way_is_kept_free_for_games_that_come_while_others_move() -> None:
-    house = House(FakeRuntime(n1=3, n2=3), standby=0, autoscaling=True)
+    house = House(FakeRuntime(n1=3, n2=3), standby=0, autoscaling=True, max_games=3)
     await on_both_nodes(house)
     (lonely,) = house.runtime.playing("n2-game")
     await until(lambda: lonely.orders, within_s=120)
@@ -84,3 +86,45 @@ async def on_both_nodes(house: House) -> None:
     await house.starts("n2-game")
     await house.player("n2-game")
     house.runtime.slots |= first
+
+
+# The headroom follows the traffic.
+
+
+async def test_more_actors_stand_by_while_many_games_come_and_fewer_afterwards() -> None:
+    house = House(FakeRuntime(n1=20), standby=1, autoscaling=True, max_games=20)
+    await house.standbys(1)
+    for number in range(5):
+        await house.starts(f"game{number}")
+        (await house.player(f"game{number}")).end_game()
+        await asyncio.sleep(20)
+    busy = house.phases()
+    await asyncio.sleep(720)
+    assert (busy, house.phases()) == (["standby"] * 3, ["standby"])
+
+
+async def test_no_more_actors_stand_by_than_games_may_come() -> None:
+    house = House(FakeRuntime(n1=20), standby=0, autoscaling=True, max_games=4)
+    for number in range(3):
+        await house.starts(f"game{number}")
+        await house.player(f"game{number}")
+    await asyncio.sleep(30)
+    assert sorted(house.phases()) == ["playing"] * 3 + ["standby"]
+
+
+async def test_a_cluster_of_fixed_size_keeps_what_its_owner_wants() -> None:
+    house = House(FakeRuntime(n1=20), standby=1)
+    for number in range(5):
+        await house.starts(f"game{number}")
+        await house.player(f"game{number}")
+    await asyncio.sleep(30)
+    assert house.phases().count("standby") == 1
+
+
+def test_games_that_run_at_the_first_look_did_not_begin_lately() -> None:
+    traffic = Traffic()
+    traffic.see([GameId("old")], seconds(1))
+    traffic.see([GameId("old"), GameId("new")], seconds(2))
+    traffic.see([GameId("new")], seconds(3))
+    assert traffic.lately(seconds(4)) == (1, 1)
+    assert traffic.lately(seconds(1000)) == (0, 0)
