@@ -251,8 +251,11 @@ class Day:
 def simulate(
     demand: Demand, cluster: Cluster, policy: Policy, *, seed: int, length_s: int = DAY_S
 ) -> Outcome:
-    """What so many seconds cost; equal seeds are equal games, whatever the policy."""
-    day = Day(cluster, policy)
+    """What so many seconds cost, with one node there at the beginning.
+
+    Equal seeds are equal games, whatever the policy.
+    """
+    day = Day(cluster, policy, nodes={NodeId("first"): 0})
     coming = list(demand.games(random.Random(seed), length_s))  # noqa: S311 -- no secret
     day.outcome.games = len(coming)
     day.outcome.ideal_node_s = ideal_node_s(coming, cluster.slots, cluster.boot_s, length_s)
