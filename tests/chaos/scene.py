@@ -112,10 +112,10 @@ def is_engine_actor(pid: int) -> bool:
 
 
 def _log_of(arena: Arena, pid: int) -> Path:
-    found = list(arena.logs.folder.glob(f"session_2*/logs/worker-*-{pid}.err"))
-    if not found:
+    found = arena.logs.path_of(pid)
+    if found is None:
         raise NotNow(f"the process {pid} has no log")
-    return found[0]
+    return found
 
 
 def _size(arena: Arena, pid: int) -> int:

@@ -21,6 +21,8 @@ ON_THE_BOARD: Final = frozenset({"mate", "stalemate", "draw"})
 BY_THE_OPPONENT: Final = frozenset({"outoftime", "resign", "timeout"})
 """As good as chess when it is we who win by it."""
 SHOWN_MS: Final = 20_000
+PLAYS_ON_MS: Final = 10_000
+"""In this time a second cut makes an actor that gets no answer stand idle (actors/lease.py)."""
 ANSWERED: Final = frozenset({"accepted", "declined"})
 
 Ledger = Mapping[str, Any]
@@ -222,18 +224,16 @@ def _decided_twice(meant: Sequence[Meant]) -> Iterator[Breach]:
 
 
 def _late_words(meant: Sequence[Meant]) -> Iterator[Breach]:
-    """Who was replaced sends nothing after its successor's first move."""
-    playing: dict[str, str] = {}
-    replaced: set[tuple[str, str]] = set()
+    """Who was replaced and cannot ask plays on for a moment, and then stands idle."""
+    began_ms: dict[str, dict[str, float]] = {}
     for one in sorted(meant, key=lambda one: one.at_ms):
-        before = playing.get(one.game, one.actor)
-        if before != one.actor:
-            replaced.add((one.game, before))
-        playing[one.game] = one.actor
-        if (one.game, one.actor) in replaced:
+        actors = began_ms.setdefault(one.game, {})
+        actors.setdefault(one.actor, one.at_ms)
+        after = [at_ms for at_ms in actors.values() if at_ms > actors[one.actor]]
+        if after and one.at_ms - min(after) > PLAYS_ON_MS:
             yield Breach(
-                law="an actor sent a move after its successor had",
-                told=f"{one.uci} at ply {one.ply} by {one.actor}, after {before}",
+                law="an actor sent a move long after its successor had",
+                told=f"{one.uci} at ply {one.ply} by {one.actor}",
                 game=one.game,
             )
 

@@ -1,11 +1,13 @@
 """What the bot's processes log, read as it grows: which process is which actor, and what it meant.
 
-Ray names the file of a process by its pid.
+Ray names the file of a process by its pid. When there are many files, its log monitor puts those of
+processes that have ended aside, and all that run in another process namespace seem to have ended.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +18,7 @@ from tests.chaos.verdict import Meant
 __all__ = ["WorkerLogs", "meant_of"]
 
 FILE: Final = re.compile(r"worker-.*-(\d+)\.err")
+PLACES: Final = ("session_2*/logs", "session_2*/logs/old")
 
 
 class WorkerLogs:
@@ -27,7 +30,7 @@ class WorkerLogs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._offsets: dict[Path, int] = {}
+        self._offsets: dict[str, int] = {}
         self.pids: dict[str, int] = {}
         """The process of each actor that has posted a move."""
         self.meant: list[Meant] = []
@@ -36,21 +39,30 @@ class WorkerLogs:
 
     def read(self) -> None:
         """Takes in what was written since the last time."""
-        for path in self.folder.glob("session_2*/logs/worker-*.err"):
+        for path in self._paths("*"):
             match = FILE.fullmatch(path.name)
             if match is not None:
-                for entry in self._news(path):
-                    self._take(entry, int(match[1]))
+                with suppress(FileNotFoundError):  # put aside meanwhile: the next time, then
+                    for entry in self._news(path):
+                        self._take(entry, int(match[1]))
+
+    def path_of(self, pid: int) -> Path | None:
+        """Where that process writes; None when it has no log."""
+        return next(self._paths(f"*-{pid}"), None)
+
+    def _paths(self, which: str) -> Iterator[Path]:
+        for place in PLACES:
+            yield from self.folder.glob(f"{place}/worker-{which}.err")
 
     def _news(self, path: Path) -> Iterator[dict[str, Any]]:
-        offset = self._offsets.get(path, 0)
+        offset = self._offsets.get(path.name, 0)
         if path.stat().st_size <= offset:
             return
         with path.open("rb") as file:
             file.seek(offset)
             block = file.read()
         whole = block[: block.rfind(b"\n") + 1]
-        self._offsets[path] = offset + len(whole)
+        self._offsets[path.name] = offset + len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
             if line.startswith("{") and line.endswith("}"):
                 yield json.loads(line)

@@ -25,7 +25,7 @@ LOST = "a game was lost"
 UNANSWERED = "a challenge was not answered"
 UNMEANT = "a move was not meant for its ply"
 TWICE = "a ply was decided twice"
-LATE = "an actor sent a move after its successor had"
+LATE = "an actor sent a move long after its successor had"
 SUCCESSOR = "engine:2"
 SICK = "all was not well again in time"
 
@@ -205,17 +205,24 @@ def test_a_successor_may_decide_anew() -> None:
     assert laws(a_ledger(game), [first, lost, replace(last, actor=SUCCESSOR)], []) == []
 
 
-def test_an_actor_that_sends_after_its_successor_is_found() -> None:
+def test_an_actor_that_cannot_ask_plays_on_for_a_moment() -> None:
     game = a_won_game()
     first, last = meant(game)
-    late = replace(last, ply=5, at_ms=last.at_ms + 50)
+    late = replace(last, ply=5, at_ms=last.at_ms + 9_000)
+    assert laws(a_ledger(game), [first, replace(last, actor=SUCCESSOR), late], []) == []
+
+
+def test_an_actor_that_sends_long_after_its_successor_is_found() -> None:
+    game = a_won_game()
+    first, last = meant(game)
+    late = replace(last, ply=5, at_ms=last.at_ms + 11_000)
     assert laws(a_ledger(game), [first, replace(last, actor=SUCCESSOR), late], []) == [LATE]
 
 
 def test_it_is_found_in_whatever_order_the_logs_are_read() -> None:
     game = a_won_game()
     first, last = meant(game)
-    late = replace(last, ply=5, at_ms=last.at_ms + 50)
+    late = replace(last, ply=5, at_ms=last.at_ms + 11_000)
     assert laws(a_ledger(game), [late, replace(last, actor=SUCCESSOR), first], []) == [LATE]
 
 

@@ -42,6 +42,20 @@ def test_each_line_is_read_once_and_only_when_it_is_whole(tmp_path: Path) -> Non
     assert len(logs.meant) == 2
 
 
+def test_a_log_that_ray_has_put_aside_is_read_on(tmp_path: Path) -> None:
+    path = a_log(tmp_path, "worker-ab-01-77.err")
+    line = json.dumps(POSTING) + "\n"
+    path.write_text(line, "utf-8")
+    logs = WorkerLogs(tmp_path)
+    logs.read()
+    aside = path.parent / "old" / path.name
+    aside.parent.mkdir()
+    path.rename(aside)
+    aside.write_text(line * 2, "utf-8")
+    logs.read()
+    assert (len(logs.meant), logs.path_of(77)) == (2, aside)
+
+
 def test_everything_else_is_an_event_of_its_process(tmp_path: Path) -> None:
     text = f"no JSON\n{json.dumps(OTHER)}\n"
     a_log(tmp_path, "worker-ab-01-78.err").write_text(text, "utf-8")
