@@ -260,6 +260,7 @@ class Crew:
         if not self._is_ours(member):
             return
         self._log.warning(names.ACTOR_LOST, actor=member.name, game_id=member.game, why=why)
+        self._roster.doubt(member, self._now())
         if member.game is not None and self._roster.owner_of(member.game) is member:
             self._count_takeover(member, why)
         if member.phase is ActorPhase.STARTING:

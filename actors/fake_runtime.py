@@ -173,6 +173,8 @@ class FakeRuntime:
         self.slots = {NodeId(node): count for node, count in slots.items()}
         self.draining: dict[NodeId, timedelta] = {}
         """The nodes that shall be emptied, and the time until they are ended."""
+        self.crashed: set[NodeId] = set()
+        """The nodes that are dead without Ray knowing it: what starts there never answers."""
         self.actors: dict[ActorName, FakeActor] = {}
         """Those that live."""
         self.spawned: list[ActorName] = []
@@ -198,6 +200,13 @@ class FakeRuntime:
     def lose(self, node: str) -> None:
         """A node dies with everything on it."""
         del self.slots[NodeId(node)]
+        for actor in list(self.actors.values()):
+            if actor.node == node:
+                self.lose_actor(actor)
+
+    def crash(self, node: str) -> None:
+        """A node dies, and nobody knows but by its actors: Ray still counts on it."""
+        self.crashed.add(NodeId(node))
         for actor in list(self.actors.values()):
             if actor.node == node:
                 self.lose_actor(actor)
@@ -249,6 +258,7 @@ class FakeRuntime:
         here = next((room for room in rooms if self._free(room) > 0), None)
         actor = self.actors[name] = FakeActor(Birth.read(birth), here, self.start_time)
         actor.problem = self.next_problem
+        actor.is_hanging = here in self.crashed
         self.spawned.append(name)
 
     async def call(

@@ -20,6 +20,8 @@ __all__ = ["Game", "Member", "Roster"]
 
 REMEMBERED: Final = 1000
 """Games that are over; ids never come back, and news are seconds old at most."""
+RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
+"""Ray calls a silent node dead after 64 s by default (five failures of a check of 10 s each)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Roster:
     board: LimitBoard = field(default_factory=LimitBoard)
     """The limits that Lichess has put on the bot, as all actors tell them."""
     _over: OrderedDict[GameId, None] = field(default_factory=OrderedDict)
+    _doubts: dict[NodeId, timedelta] = field(default_factory=dict)
+    """Since when the nodes are in doubt."""
 
     def hear_of(self, news: GameNews) -> Game | None:
         """A game runs; hearing of it again changes nothing but what is told of it.
@@ -111,6 +115,7 @@ class Roster:
         member.heard = now
         member.is_suspect = False
         member.node = NodeId(told.node)
+        self._doubts.pop(member.node, None)
         member.problem = told.problem
         member.progress = told.progress
         self.board.hear(told.limits)
@@ -126,6 +131,15 @@ class Roster:
             game.epoch = max(game.epoch, told.epoch)
             game.takeovers = max(game.takeovers, told.takeovers)
         member.phase = ActorPhase(told.phase)
+
+    def doubt(self, member: Member, now: timedelta) -> None:
+        """An actor was lost, or falls silent: perhaps with its node."""
+        if member.node is not None:
+            self._doubts[member.node] = now
+
+    def in_doubt(self, now: timedelta) -> set[NodeId]:
+        """The nodes of which nobody was heard since; Ray knows by then which of them live."""
+        return {node for node, since in self._doubts.items() if now - since < RAY_KNOWS_AFTER}
 
     def _is_taken(self, game_id: GameId, epoch: int) -> bool:
         owner = self.owner_of(game_id)

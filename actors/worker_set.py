@@ -12,6 +12,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from actors.chores import Chores
@@ -228,9 +229,10 @@ class WorkerSet:
             self._carry_out(action, now)
 
     def _observed(self) -> Observed:
+        doubtful = self._roster.in_doubt(self._now())
         return Observed(
             actors=self._roster.views(),
-            nodes=self._nodes,
+            nodes=tuple(replace(node, is_doubtful=node.id in doubtful) for node in self._nodes),
             last_game_start=self._roster.last_game_start,
         )
 
@@ -258,6 +260,7 @@ class WorkerSet:
             member = self._roster.members[name]
             if not member.is_suspect:
                 member.is_suspect = True
+                self._roster.doubt(member, now)
                 self._log.warning(names.ACTOR_SUSPECTED, actor=name, game_id=member.game)
 
     def _drop_finished(self, now: timedelta) -> None:

@@ -89,11 +89,14 @@ class NodeView:
     """One Ray node; `free_slots` is how many more EngineActors Ray would start there now.
 
     `drains_in` is the time until everything on it is ended; None for a node that stays.
+    `is_doubtful`: an actor on it was lost, and nobody there was heard since. Ray takes up to a
+    minute to call a node dead; until then nothing is put there that has another place.
     """
 
     id: NodeId
     free_slots: int
     drains_in: timedelta | None = None
+    is_doubtful: bool = False
 
     @property
     def is_draining(self) -> bool:
@@ -267,11 +270,11 @@ def _by_urgency(game: WantedGame) -> tuple[bool, timedelta, GameId]:
 
 def _standbys(observed: Observed) -> list[ActorView]:
     """Standbys that can take a game, those on the busiest node first: quiet nodes shall empty."""
-    draining = _draining(observed)
+    draining, doubtful = _draining(observed), _doubtful(observed)
     playing = [actor.node for actor in observed.actors if actor.phase is ActorPhase.PLAYING]
     return sorted(
         (a for a in observed.actors if a.phase is ActorPhase.STANDBY and a.node not in draining),
-        key=lambda actor: (-playing.count(actor.node), actor.name),
+        key=lambda actor: (actor.node in doubtful, -playing.count(actor.node), actor.name),
     )
 
 
@@ -300,7 +303,7 @@ def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> l
 
     Those that fit nowhere are a call for nodes, which is made at once.
     """
-    starting, places = _starting(observed), _places(observed)
+    starting, places = _coming(observed), _places(observed)
     missing = max(waiting + calm - starting, 0)
     at_once = max(min(waiting, COLD_STARTS_AT_ONCE) - starting, int(is_quiet and not starting))
     return [
@@ -324,16 +327,28 @@ def _starting(observed: Observed) -> int:
     return sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
 
 
+def _coming(observed: Observed) -> int:
+    """How many start where they can be counted on; with all nodes in doubt, any."""
+    doubtful = _doubtful(observed)
+    if all(node.id in doubtful for node in observed.nodes if not node.is_draining):
+        return _starting(observed)
+    return sum(a.phase is ActorPhase.STARTING and a.node not in doubtful for a in observed.actors)
+
+
+def _doubtful(observed: Observed) -> set[NodeId | None]:
+    return {node.id for node in observed.nodes if node.is_doubtful}
+
+
 def _is_quiet(observed: Observed, now: timedelta) -> bool:
     lately = observed.last_game_start
     return lately is None or now - lately >= QUIET_AFTER_GAME_START
 
 
 def _places(observed: Observed) -> list[NodeId]:
-    """Where actors fit now, a node for each: the busiest first."""
+    """Where actors fit now, a node for each: the busiest first, those in doubt last."""
     load = [actor.node for actor in observed.actors]
     nodes = sorted(
         (node for node in observed.nodes if not node.is_draining),
-        key=lambda node: (-load.count(node.id), node.id),
+        key=lambda node: (node.is_doubtful, -load.count(node.id), node.id),
     )
     return [node.id for node in nodes for _ in range(node.free_slots)]

@@ -528,6 +528,30 @@ async def test_shutting_down_ends_actors_that_are_just_being_made() -> None:
     assert house.runtime.actors == {}
 
 
+async def test_nothing_is_put_on_a_node_that_died_before_ray_knows_it() -> None:
+    house = House(FakeRuntime(n1=4, n2=4), standby=2)
+    await house.standbys(2)
+    for game in ("one", "two"):
+        await house.starts(game)
+        await house.player(game)
+    dead = (await house.player("one")).node
+    assert dead is not None
+    house.runtime.crash(dead)
+    await until(lambda: all(house.runtime.playing(game) for game in ("one", "two")), within_s=6)
+    await house.standbys(2)
+    assert {actor.node for actor in house.runtime.actors.values()} == {"n1", "n2"} - {dead}
+
+
+async def test_a_node_whose_other_actors_are_heard_is_not_in_doubt_for_long() -> None:
+    house = House(FakeRuntime(n1=4), standby=2)
+    first = await house.playing("one")
+    await house.playing("two")
+    house.runtime.lose_actor(first)
+    await house.successor(first, "one")
+    await asyncio.sleep(3)
+    assert house.worker_set._roster.in_doubt(house.worker_set._now()) == set()
+
+
 # What it tells.
 
 

@@ -288,6 +288,36 @@ def test_a_game_that_cost_too_many_actors_is_forfeited() -> None:
     assert plan(games, seen(a_standby("a")), ONE, NOW) == (Forfeit(game=GameId("g")),)
 
 
+# Nodes in doubt.
+
+DOUBTFUL = NodeView(id=NODE, free_slots=5, is_doubtful=True)
+
+
+def test_a_game_goes_to_a_standby_that_can_be_counted_on() -> None:
+    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=0))
+    observed = seen(a_player("p", "old"), a_standby("a"), a_standby("b", "n2"), nodes=nodes)
+    actions = plan([a_game("old"), a_game("g")], observed, ONE, NOW)
+    assert actions[0] == Assign(game=GameId("g"), actor=ActorName("b"))
+
+
+def test_a_standby_in_doubt_is_better_than_none() -> None:
+    actions = plan([a_game("g")], seen(a_standby("a"), nodes=(DOUBTFUL,)), NONE, NOW)
+    assert actions == (Assign(game=GameId("g"), actor=ActorName("a")),)
+
+
+def test_actors_start_where_nobody_doubts_the_node() -> None:
+    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=1))
+    assert plan([], seen(nodes=nodes), ONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert plan([], seen(nodes=(DOUBTFUL,)), ONE, NOW) == (Spawn(node=NODE),)
+
+
+def test_a_game_does_not_wait_for_an_actor_that_starts_on_a_node_in_doubt() -> None:
+    starts = replace(a_starting("t"), node=NODE)
+    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=1))
+    assert plan([a_game("g")], seen(starts, nodes=nodes), NONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert plan([a_game("g")], seen(starts, nodes=(DOUBTFUL,)), NONE, NOW) == ()
+
+
 # The laws, on worlds that never were.
 
 node_ids = st.sampled_from(["n1", "n2", "n3"]).map(NodeId)
@@ -329,7 +359,11 @@ def worlds(draw: st.DrawFn) -> tuple[list[WantedGame], Observed, Capacity]:
     nodes = draw(
         st.lists(
             st.builds(
-                NodeView, id=node_ids, free_slots=st.integers(0, 4), drains_in=st.none() | left
+                NodeView,
+                id=node_ids,
+                free_slots=st.integers(0, 4),
+                drains_in=st.none() | left,
+                is_doubtful=st.booleans(),
             ),
             unique_by=lambda node: node.id,
         )
