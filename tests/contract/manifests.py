@@ -1,31 +1,22 @@
-"""The deployment files of this repository as values, and a way to spoil them for a test."""
+"""Deployment files as values, and a way to spoil them for a test."""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-
+from actors.local_node import ENVIRONMENT
 from crabstick.settings import Settings
 
 __all__ = [
-    "DEPLOYMENT_FILES",
     "REPOSITORY",
+    "TUNING",
     "Manifest",
     "containers",
     "environment",
     "inline_secrets",
-    "keeper",
     "part",
-    "ray_cluster",
-    "ray_up_file",
-    "rendered",
     "slots",
     "spoiled",
 ]
@@ -33,56 +24,34 @@ __all__ = [
 Manifest = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DEPLOYMENT_FILES = (
-    "ray-cluster.yaml",
-    "kuberay/Dockerfile",
-    "kuberay/bot.yaml",
-    "kuberay/http-service.yaml",
-    "kuberay/keeper.yaml",
-    "kuberay/kustomization.yaml",
-    "kuberay/ray-cluster.yaml",
-)
 MIB = 2**20
 LOOKS_SECRET = re.compile(r"lip_\w+|\b(?=\w*\d)\w{32,}\b")
 
-
-def ray_cluster() -> Manifest:
-    """The RayCluster of `kuberay/`, in a namespace as the API server would hand it out."""
-    cluster = _load("kuberay/ray-cluster.yaml")
-    cluster["metadata"]["namespace"] = "crabstick"
-    return cluster
-
-
-def keeper() -> Manifest:
-    """The Deployment that keeps the bot up."""
-    return _load("kuberay/keeper.yaml")
-
-
-def ray_up_file() -> Manifest:
-    """The file for `ray up`."""
-    return _load("ray-cluster.yaml")
-
-
-@cache
-def rendered() -> tuple[Manifest, ...]:
-    """What `kubectl apply -k kuberay` would send; skips where there is no kubectl."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed, so kuberay/ cannot be rendered")
-    command = ["kubectl", "kustomize", str(REPOSITORY / "kuberay")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return tuple(yaml.safe_load_all(done.stdout))
+OF_ONE_MACHINE = frozenset(
+    {
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S",  # each kind of node has its own
+        "RAY_DEDUP_LOGS",  # what a driver prints; a job's goes to its log
+        "RAY_START_HOOK",  # needs our code before Ray starts, as does the next
+        "RAY_preload_python_modules",
+        "RAY_num_workers_soft_limit",  # for a machine that has no memory to spare, as is the next
+        "RAY_prestart_worker_first_driver",
+    }
+)
+TUNING = {name: value for name, value in ENVIRONMENT.items() if name not in OF_ONE_MACHINE}
+"""What every Ray node of every cluster has in its environment, as those of one machine do."""
 
 
 def containers(manifest: Manifest) -> Iterator[Manifest]:
     """Every container that the manifest describes, however deep."""
     parts: list[object] = [manifest]
     while parts:
-        part = parts.pop()
-        if isinstance(part, dict):
-            yield from part.get("containers", ())
-            parts.extend(part.values())
-        elif isinstance(part, list):
-            parts.extend(part)
+        here = parts.pop()
+        if isinstance(here, dict):
+            for key in ("initContainers", "containers"):
+                yield from here.get(key) or ()
+            parts.extend(here.values())
+        elif isinstance(here, list):
+            parts.extend(here)
 
 
 def environment(container: Manifest) -> dict[str, str | None]:
@@ -90,20 +59,20 @@ def environment(container: Manifest) -> dict[str, str | None]:
     return {variable["name"]: variable.get("value") for variable in container.get("env", ())}
 
 
-def part(manifest: Manifest, path: str) -> Manifest:
+def part(manifest: Manifest, path: str) -> Any:
     """What stands at the dotted path; numbers in it are list positions."""
-    here: Manifest = manifest
+    here: Any = manifest
     for step in _steps(path):
         here = here[step]
     return here
 
 
-def slots(resources: Manifest) -> int:
-    """How many engine actors of the default settings fit a node with these Ray resources.
+def slots(resources: Manifest, settings: Settings | None = None) -> int:
+    """How many engine actors fit a node with these Ray resources.
 
-    `memory` is in bytes.
+    `memory` is in bytes; the settings are the default ones unless given.
     """
-    cluster = Settings().cluster
+    cluster = (settings or Settings()).cluster
     by_memory = resources.get("memory", 0) // (cluster.slot_memory_mb * MIB)
     return int(min(resources.get("CPU", 0) // cluster.slot_cpus, by_memory))
 
@@ -114,21 +83,22 @@ def inline_secrets(text: str) -> list[str]:
 
 
 def spoiled(manifest: Manifest, path: str, value: object) -> Manifest:
-    """A copy with another value at the dotted path; the value None removes what is there."""
+    """A copy with another value at the dotted path; the value None removes what is there.
+
+    A path that ends in `+` appends to the list before it.
+    """
     copy = deepcopy(manifest)
     way, _, last = path.rpartition(".")
-    place = part(copy, way) if way else copy
-    if value is None:
-        del place[last]
+    place: Any = part(copy, way) if way else copy
+    key: Any = _steps(last)[0]
+    if key == "+":
+        place.append(value)
+    elif value is None:
+        del place[key]
     else:
-        place[last] = value
+        place[key] = value
     return copy
 
 
 def _steps(path: str) -> list[Any]:
     return [int(step) if step.isdigit() else step for step in path.split(".")]
-
-
-def _load(name: str) -> Manifest:
-    manifest: Manifest = yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
-    return deepcopy(manifest)  # anchors make one object of several

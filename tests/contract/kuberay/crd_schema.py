@@ -25,19 +25,33 @@ NOT_FOR_VALIDATION = frozenset({"description", "default", "nullable", "format"})
 
 def cluster_problems(cluster: Manifest) -> list[str]:
     """What the CRD has against this RayCluster, after the API server's defaults."""
-    return _problems(_ray_cluster_schema(), {**cluster, "metadata": {}})
+    return _problems(_ray_cluster_schema(), _cluster_checker(), {**cluster, "metadata": {}})
 
 
 def pod_template_problems(template: Manifest) -> list[str]:
     """What Kubernetes has against a Pod template; the CRD holds the schema of one."""
-    head = _ray_cluster_schema()["properties"]["spec"]["properties"]["headGroupSpec"]
-    return _problems(head["properties"]["template"], {**template, "metadata": {}})
+    return _problems(_template_schema(), _template_checker(), {**template, "metadata": {}})
 
 
-def _problems(schema: Manifest, value: Manifest) -> list[str]:
-    checker = jsonschema.Draft7Validator(_strict(schema))
+def _problems(schema: Manifest, checker: jsonschema.Draft7Validator, value: Manifest) -> list[str]:
     errors = checker.iter_errors(_with_defaults(schema, value))
     return [f"{'.'.join(map(str, error.path))}: {error.message}" for error in errors]
+
+
+@cache
+def _cluster_checker() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(_strict(_ray_cluster_schema()))
+
+
+@cache
+def _template_checker() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(_strict(_template_schema()))
+
+
+def _template_schema() -> Manifest:
+    head = _ray_cluster_schema()["properties"]["spec"]["properties"]["headGroupSpec"]
+    template: Manifest = head["properties"]["template"]
+    return template
 
 
 @cache

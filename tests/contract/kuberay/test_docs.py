@@ -1,0 +1,180 @@
+"""What docs/kubernetes.md tells people to type fits the manifests, and kubectl knows the words."""
+
+import math
+import re
+import shutil
+import subprocess
+from functools import cache
+
+import pytest
+import yaml
+from ray.autoscaler._private.kuberay.utils import parse_quantity
+
+from tests.contract.kuberay.pods import pods
+from tests.contract.kuberay.rendered import OVERLAYS, of_kind, rendered
+from tests.contract.kuberay.selectors import matches
+from tests.contract.manifests import REPOSITORY, containers
+from tests.contract.test_docs_commands import code, text
+
+PAGE = "kubernetes.md"
+MADE_BY_THE_OPERATOR = {("svc", "crabstick-head-svc"), ("secret", "crabstick")}
+CONTAINERS_OF_THE_OPERATOR = {"autoscaler", "wait-gcs-ready"}
+KINDS = {
+    "deployment": "Deployment",
+    "svc": "Service",
+    "raycluster": "RayCluster",
+    "secret": "Secret",
+    "serviceaccount": "ServiceAccount",
+}
+GLOBAL_OPTIONS = {"--namespace"}
+
+
+def lines(program: str) -> list[str]:
+    """Every call of a program, without what comes after a pipe or for the program in a Pod."""
+    found = re.findall(rf"(?:^|\(|; |until ){program} ([^\n|;)]*)", code(PAGE), re.MULTILINE)
+    return [line.partition(" -- ")[0] for line in found]
+
+
+def names() -> set[tuple[str, str]]:
+    """Kind and name of what kubectl is told to look at or to change."""
+    there = {(thing["kind"], thing["metadata"]["name"]) for thing in rendered("production")}
+    kinds = {kind: short for short, kind in KINDS.items()}
+    return {(kinds[kind], name) for kind, name in there if kind in kinds} | MADE_BY_THE_OPERATOR
+
+
+def test_the_page_has_commands() -> None:
+    assert len(lines("kubectl")) > 30
+    assert len(lines("helm")) >= 3
+
+
+def test_every_object_that_a_command_names_is_there() -> None:
+    words = "|".join(KINDS)
+    told = {
+        pair
+        for line in lines("kubectl")
+        for pair in re.findall(rf"(?<![\w-])({words})[/ ](crabstick[\w-]*)", line)
+    }
+    assert ("deployment", "crabstick-keeper") in told
+    assert told - names() == set()
+
+
+def test_every_folder_that_is_applied_can_be_rendered() -> None:
+    folders = {
+        match[1] for line in lines("kubectl") if (match := re.search(r" -k (\S+)", f" {line}"))
+    }
+    local = {folder for folder in folders if "github.com" not in folder}
+    assert local == {"kuberay", "kuberay/overlays/production"}
+    assert all((REPOSITORY / folder / "kustomization.yaml").exists() for folder in local)
+
+
+def test_every_label_that_a_command_selects_by_means_one_kind_of_pod() -> None:
+    everybody = pods(rendered("production"))
+    selectors = {match[1] for line in lines("kubectl") if (match := re.search(r" -l (\S+)", line))}
+    assert selectors
+    for selector in selectors:
+        labels = dict(pair.split("=") for pair in selector.split(","))
+        meant = {pod.role for pod in everybody if matches({"matchLabels": labels}, pod.labels)}
+        assert meant in ({"head"}, {"game", "spot"})
+
+
+def test_every_container_that_a_command_names_is_there() -> None:
+    named = {name for line in lines("kubectl") for name in re.findall(r" -c (\S+)", line)}
+    there = {each["name"] for thing in rendered("base") for each in containers(thing)}
+    assert named - there == CONTAINERS_OF_THE_OPERATOR
+
+
+def test_the_secrets_that_are_made_have_the_keys_that_pods_ask_for() -> None:
+    made: dict[str, set[str]] = {}
+    for line in lines("kubectl"):
+        match = re.search(r"create secret generic (\S+)", line)
+        if match:
+            made.setdefault(match[1], set()).update(re.findall(r"--from-file=(\w+)=", line))
+    asked: dict[str, set[str]] = {}
+    for thing in rendered("production"):
+        for container in containers(thing):
+            for variable in container.get("env", ()):
+                secret = variable.get("valueFrom", {}).get("secretKeyRef")
+                if secret:
+                    asked.setdefault(secret["name"], set()).add(secret["key"])
+    del asked["crabstick"]  # the operator's own
+    assert made == asked
+
+
+def test_the_image_that_is_built_is_the_one_that_the_overlays_name() -> None:
+    built = set(re.findall(r"docker build -f kuberay/Dockerfile -t (\S+) \.", text(PAGE)))
+    asked = {
+        container["image"]
+        for case in OVERLAYS
+        for thing in rendered(case)
+        for container in containers(thing)
+        if container["name"] != "redis"
+    }
+    assert built == asked
+
+
+def test_files_that_are_named_exist() -> None:
+    named = re.findall(r"(?<![\w/])(kuberay/[\w./-]+\.yaml|kuberay/Dockerfile)", text(PAGE))
+    assert named
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+def test_the_gate_and_the_events_are_called_as_the_operator_calls_them() -> None:
+    values = REPOSITORY / "kuberay/overlays/embedded-gcs/operator-values.yaml"
+    (gate,) = yaml.safe_load(values.read_text(encoding="utf-8"))["featureGates"]
+    assert gate["name"] == "GCSFaultToleranceEmbeddedStorage"
+    assert "InvalidRayClusterSpec" in text(PAGE)
+
+
+def test_the_times_that_the_page_names_are_those_of_the_manifests() -> None:
+    (cluster,) = of_kind("production", "RayCluster")
+    steady, spot = cluster["spec"]["workerGroupSpecs"]
+    drains = [
+        group["template"]["spec"]["containers"][0]["env"][0]["value"] for group in (steady, spot)
+    ]
+    assert drains == ["120", "12"]
+    assert "after 120 s at the latest" in " ".join(text(PAGE).split())
+    assert "12 s there to hand its games over" in " ".join(text(PAGE).split())
+
+
+def asked_for(case: str, what: str) -> float:
+    """What everything but the workers requests, in CPUs or GiB, rounded up to a tenth."""
+    spec = of_kind(case, "RayCluster")[0]["spec"]
+    head = spec["headGroupSpec"]["template"]["spec"]["containers"][0]
+    parts = [head["resources"], spec["autoscalerOptions"]["resources"]]
+    for thing in rendered(case):
+        if thing["kind"] in ("Deployment", "StatefulSet"):
+            parts += [container["resources"] for container in containers(thing)]
+    total = float(sum(parse_quantity(each["requests"][what]) for each in parts))
+    return math.ceil(total / (1 if what == "cpu" else 2**30) * 10) / 10
+
+
+@pytest.mark.parametrize("case", ["minimal", "production"])
+def test_the_page_says_what_an_overlay_asks_for(case: str) -> None:
+    words = f"asks for {asked_for(case, 'cpu')} CPUs and {asked_for(case, 'memory')} GiB"
+    assert f"`{case}` {words}" in " ".join(text(PAGE).split())
+
+
+@cache
+def help_of(*verb: str) -> str:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed, so its words cannot be looked up")
+    command = ["kubectl", *verb, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def verb_of(line: str) -> tuple[str, ...]:
+    words = re.sub(r"--namespace \S+ ", "", line).split()
+    if words[:2] == ["create", "secret"]:
+        return ("create", "secret", "generic")
+    return tuple(words[:2]) if words[0] in ("config", "create", "rollout") else (words[0],)
+
+
+@pytest.mark.parametrize("line", sorted(set(lines("kubectl"))))
+def test_kubectl_knows_the_verb_and_its_options(line: str) -> None:
+    known = help_of(*verb_of(line))
+    long = set(re.findall(r"(?<!\S)--[a-z-]+", line)) - GLOBAL_OPTIONS
+    short = set(re.findall(r"(?<!\S)-[a-z]\b", line))
+    assert [option for option in long if f"{option}=" not in known] == []
+    assert [option for option in short if f"{option}, --" not in known] == []

@@ -1,0 +1,178 @@
+"""No secret in a file, no privilege in a container, no file system that a container may change."""
+
+import pytest
+
+from tests.contract.kuberay.pods import Pod, pods
+from tests.contract.kuberay.rendered import CASES, KUBERAY, of_kind, ray_cluster, rendered
+from tests.contract.manifests import (
+    REPOSITORY,
+    Manifest,
+    containers,
+    environment,
+    inline_secrets,
+    spoiled,
+)
+
+FILES = sorted(path for path in KUBERAY.rglob("*") if path.is_file() and path.suffix != ".json")
+HARMLESS_VOLUMES = {"configMap", "emptyDir", "projected", "secret", "persistentVolumeClaim"}
+HOME = "/home/crabstick"
+GAME = "spec.workerGroupSpecs.0.template.spec"
+
+
+def all_pods(case: str) -> list[Pod]:
+    return pods(rendered(case))
+
+
+def all_containers(case: str) -> list[Manifest]:
+    """Those that we write, and the autoscaler's, which the operator makes of its options."""
+    found = [container for thing in rendered(case) for container in containers(thing)]
+    options = ray_cluster(case)["spec"]["autoscalerOptions"]
+    return [*found, {"name": "autoscaler", **options}]
+
+
+def loose(container: Manifest) -> list[str]:
+    """What keeps it from the strictest of Kubernetes's Pod Security Standards, and from being
+    read-only besides.
+    """
+    context = container.get("securityContext", {})
+    wanted = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    found = [name for name, value in wanted.items() if context.get(name) != value]
+    return found + [name for name in context if name not in wanted]
+
+
+def loose_pod(spec: Manifest) -> list[str]:
+    """The same for what a whole Pod says."""
+    context = spec.get("securityContext", {})
+    found = [] if context.get("runAsNonRoot") is True else ["runAsNonRoot"]
+    found += [] if context.get("runAsUser", 0) > 0 else ["runAsUser"]
+    found += [] if context.get("seccompProfile") == {"type": "RuntimeDefault"} else ["seccomp"]
+    found += [field for field in spec if field.startswith("host")]
+    kinds = {kind for volume in spec.get("volumes", ()) for kind in set(volume) - {"name"}}
+    return found + sorted(kinds - HARMLESS_VOLUMES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_container_is_locked_up(case: str) -> None:
+    found = {each["name"]: loose(each) for each in all_containers(case)}
+    assert {"ray-head", "ray-worker", "autoscaler", "keeper"} <= set(found)
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_runs_as_nobody_special(case: str) -> None:
+    found = {pod.role: loose_pod(pod.spec) for pod in all_pods(case)}
+    assert {role: problems for role, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("containers.0.securityContext.readOnlyRootFilesystem", None, "readOnlyRootFilesystem"),
+        ("containers.0.securityContext.allowPrivilegeEscalation", True, "allowPrivilegeEsc"),
+        ("containers.0.securityContext.capabilities", {"drop": ["NET_RAW"]}, "capabilities"),
+        ("containers.0.securityContext.privileged", True, "privileged"),
+        ("containers.0.securityContext.runAsUser", 0, "runAsUser"),
+        ("securityContext.runAsNonRoot", None, "runAsNonRoot"),
+        ("securityContext.runAsUser", 0, "runAsUser"),
+        ("securityContext.seccompProfile", {"type": "Unconfined"}, "seccomp"),
+        ("hostNetwork", True, "hostNetwork"),
+        ("volumes.0.hostPath", {"path": "/"}, "hostPath"),
+    ],
+)
+def test_a_looser_pod_would_be_seen(path: str, value: object, problem: str) -> None:
+    cluster = spoiled(ray_cluster("base"), f"{GAME}.{path}", value)
+    (worker,) = [pod for pod in pods([cluster]) if pod.role == "game"]
+    found = [*loose(worker.spec["containers"][0]), *loose_pod(worker.spec)]
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ray_and_the_keeper_may_write_to_tmp_and_home_and_nowhere_else(case: str) -> None:
+    for container in all_containers(case):
+        if container["name"] != "redis":
+            mounts = container["volumeMounts"]
+            writable = {each["mountPath"] for each in mounts if not each.get("readOnly")}
+            assert writable == {"/tmp", HOME}  # noqa: S108
+            assert environment(container)["HOME"] == HOME
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_may_be_written_to_is_empty_at_first_and_gone_with_the_pod(case: str) -> None:
+    for pod in all_pods(case):
+        kinds = {volume["name"]: set(volume) - {"name"} for volume in pod.spec.get("volumes", ())}
+        written = {
+            mount["name"]
+            for container in pod.spec["containers"]
+            for mount in container["volumeMounts"]
+            if not mount.get("readOnly")
+        }
+        assert {name for name in written if kinds.get(name) != {"emptyDir"}} <= {"data"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_pod_gets_a_token_of_the_kubernetes_api_by_itself(case: str) -> None:
+    accounts = of_kind(case, "ServiceAccount")
+    assert {pod.spec["serviceAccountName"] for pod in all_pods(case)} == {
+        account["metadata"]["name"] for account in accounts
+    }
+    assert {account["automountServiceAccountToken"] for account in accounts} == {False}
+    assert {pod.spec["automountServiceAccountToken"] for pod in all_pods(case)} == {False}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tokens_and_passwords_come_from_secrets(case: str) -> None:
+    sources = {
+        variable["name"]: variable.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
+        for container in all_containers(case)
+        for variable in container.get("env", ())
+        if any(word in variable["name"] for word in ("TOKEN", "AUTH", "PASSWORD"))
+    }
+    mode, redis = sources.pop("RAY_AUTH_MODE"), sources.pop("REDISCLI_AUTH", None)
+    assert (mode, redis) == (None, "crabstick-redis" if case == "production" else None)
+    assert sources == {
+        "LICHESS_BOT_TOKEN": "crabstick-tokens",
+        "CRABSTICK_ADMIN_TOKEN": "crabstick-tokens",
+        "RAY_AUTH_TOKEN": "crabstick",  # the operator's own, named as the RayCluster
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_head_and_workers_hold_the_token_of_lichess_and_the_head_alone_that_of_shutdown(
+    case: str,
+) -> None:
+    cluster = ray_cluster(case)["spec"]
+    (head,) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+    assert {"LICHESS_BOT_TOKEN", "CRABSTICK_ADMIN_TOKEN"} <= set(environment(head))
+    for group in cluster["workerGroupSpecs"]:
+        (worker,) = group["template"]["spec"]["containers"]
+        assert "LICHESS_BOT_TOKEN" in environment(worker)
+        assert "CRABSTICK_ADMIN_TOKEN" not in environment(worker)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_overlay_brings_a_secret_along(case: str) -> None:
+    assert "Secret" not in {thing["kind"] for thing in rendered(case)}
+    texts = [str(thing) for thing in rendered(case) if "dashboard" not in thing["metadata"]["name"]]
+    assert [word for text in texts for word in inline_secrets(text)] == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ray_asks_for_its_token(case: str) -> None:
+    assert ray_cluster(case)["spec"]["authOptions"] == {"mode": "token"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_no_file_holds_a_secret(path: object) -> None:
+    text = (REPOSITORY / str(path)).read_text(encoding="utf-8")
+    assert inline_secrets(text) == []
+    assert "kind: Secret" not in text
+
+
+@pytest.mark.parametrize("secret", ["lip_notARealToken", "0123456789abcdef" * 4])
+def test_an_inline_secret_would_be_seen(secret: str) -> None:
+    assert inline_secrets(f"value: {secret}\n") == [secret]
