@@ -46,6 +46,14 @@ STEADY = 0.5
 """The draw for pauses in which nobody else has to be considered."""
 EMBEDDED_FROM_TAKEOVER = 2
 """A game that has cost two actors may have been their engine's fault."""
+LOST_ON_TIME = frozenset({"outoftime", "timeout"})
+"""Source: Lichess's status names; `timeout` is a player who was away for too long."""
+LOST_AS = {
+    ActorPhase.STARTING: "starting",
+    ActorPhase.STANDBY: "standby",
+    ActorPhase.PLAYING: "busy",
+}
+"""How the metrics call what a lost actor did."""
 
 
 class Crew:
@@ -139,7 +147,7 @@ class Crew:
         if not self._is_ours(member):  # killed before there was anything to kill
             await self._kill(member.name)
             return
-        self._log.info(names.ACTOR_SPAWNED, actor=member.name, node=node)
+        self._log.info(names.ACTOR_SPAWNED, actor=member.name, on_node=node)
         self._chores.start(self._supervise(member, "standby"))
         self._chores.start(self._introduce(member, START_PATIENCE))
 
@@ -161,6 +169,7 @@ class Crew:
             self.problem = member.problem
             self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
             self._log.error(names.ACTOR_USELESS, actor=member.name, why=member.problem)
+            self._ledger.inc("crabstick_actors_lost_total", "useless")
             self.kill(member.name)
         else:
             self.problem = ""
@@ -197,6 +206,7 @@ class Crew:
             )
         except (ActorGone, ActorFailed, ActorSilent) as error:
             self._log.warning(names.ACTOR_LOST, actor=member.name, why=str(error))
+            self._ledger.inc("crabstick_actors_lost_total", "busy")
             self.kill(member.name)
             self._wake()
             return
@@ -221,9 +231,17 @@ class Crew:
             self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
 
     async def _watch(self, member: Member) -> None:
-        """Pings a busy actor; one that stays silent is for `suspicion` to judge."""
+        """Pings a busy actor; one that stays silent is for `suspicion` to judge.
+
+        Its first lines tell who plays, and then one more supervising call says that to people: a
+        call cannot be renamed.
+        """
+        is_titled = False
         while self._is_ours(member) and member.phase is ActorPhase.PLAYING:
             await self._describe(member, PING_PATIENCE)
+            if member.progress.opponent and not is_titled:
+                is_titled = True
+                self._chores.start(self._supervise(member, _title(member)))
             await asyncio.sleep(PING_EVERY.total_seconds())
 
     async def _supervise(self, member: Member, title: str) -> None:
@@ -242,6 +260,8 @@ class Crew:
         if game is not None and outcome.reason in {"finished", "unplayable"}:
             self._roster.end(game.id)
             self._ledger.inc("crabstick_games_finished_total", outcome.result or "aborted")
+            if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
+                self._ledger.inc("crabstick_games_lost_on_time_total")
             self._log.info(
                 names.GAME_FINISHED,
                 game_id=game.id,
@@ -261,6 +281,8 @@ class Crew:
             return
         self._log.warning(names.ACTOR_LOST, actor=member.name, game_id=member.game, why=why)
         self._roster.doubt(member, self._now())
+        if member.phase in LOST_AS:
+            self._ledger.inc("crabstick_actors_lost_total", LOST_AS[member.phase])
         if member.game is not None and self._roster.owner_of(member.game) is member:
             self._count_takeover(member, why)
         if member.phase is ActorPhase.STARTING:
@@ -295,3 +317,10 @@ class Crew:
     def _surprised(self, error: Exception) -> None:
         self._log.error(names.TASK_FAILED, exc_info=error)
         self._wake()
+
+
+def _title(member: Member) -> str:
+    """Which game, opponent and clock this actor plays."""
+    told = member.progress
+    clock = told.clock or "no clock"
+    return f"game {member.game} · {told.color} against {told.opponent} · {clock}"

@@ -68,7 +68,8 @@ class Desk:
             raise
 
     async def resign(self, game: GameId) -> None:
-        """Resigns a game; Lichess aborts it instead while that is possible."""
+        """Forfeits a game; Lichess aborts it instead of the resignation while that is possible."""
+        self._ledger.inc("crabstick_games_forfeited_total")
         try:
             for _ in range(RESIGN_TRIES):
                 await asyncio.sleep(self._board.wait("command").total_seconds())

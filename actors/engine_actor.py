@@ -35,7 +35,16 @@ from actors.messages import (
     WrongProtocol,
 )
 from actors.player import Player
-from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end_actor, this_node
+from actors.runtime import (
+    ActorFailed,
+    ActorGone,
+    ActorSilent,
+    Handle,
+    ask,
+    end_actor,
+    this_node,
+    unlisted,
+)
 from actors.scorebook import Scorebook
 from actors.seat import Terms
 from crabstick.errors import CrabstickError
@@ -45,7 +54,7 @@ from crabstick.rules.model import GameId, Posted
 from crabstick.rules.play import Finish, Leave
 from crabstick.settings import Settings
 from crabstick.telemetry import names
-from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.redaction import hide
 from crabstick.tokens import read_token
 from engine.errors import EngineError
@@ -80,6 +89,7 @@ class EngineActor:
     ) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
+        bind_process(actor=self._birth.name, node=this_node())
         self._settings = Settings.from_message(self._birth.settings)
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(actor=self._birth.name)
@@ -101,6 +111,7 @@ class EngineActor:
 
     # What the WorkerSet asks.
 
+    @unlisted
     async def describe(self, message: Packed) -> Packed:
         """Who I am and what I do; answers as soon as the actor is warm. Also the ping."""
         self._meet(message)
@@ -127,6 +138,7 @@ class EngineActor:
         if self._assignment is None:
             self._assignment = assignment
             self._phase = "playing"
+            bind_process(game_id=assignment.game)
             self._given.set_result(assignment)
         return {"v": PROTOCOL, "taken": self._assignment.game == assignment.game}
 
@@ -225,7 +237,6 @@ class EngineActor:
             return self._outcome_of(assignment, "unplayable")
         finally:
             reports.cancel()
-            self._scorebook.count("crabstick_engine_restarts_total", by=self._engine.restart_count)
             self._report()
         if isinstance(end, Leave):
             return self._outcome_of(assignment, "handed_over")
@@ -286,7 +297,9 @@ class EngineActor:
     def _report(self) -> None:
         """Sends what came together; nobody waits for it, and a lost one is only a gap."""
         if self._manager is not None:
-            self._manager.report.remote(self._scorebook.drain().pack())
+            engine, book = self._engine, self._scorebook
+            book.saw_engine(engine.restart_count, is_fallback=engine.is_fallback)
+            self._manager.report.remote(book.drain().pack())
 
 
 def _end_this_actor() -> None:

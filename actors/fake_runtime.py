@@ -74,6 +74,7 @@ class FakeActor:
         self,
         reason: Literal["finished", "replaced", "handed_over", "unplayable"] = "finished",
         result: Literal["won", "lost", "drawn", "aborted", ""] = "won",
+        status: str = "mate",
     ) -> None:
         """Its game ends for it, and it says so."""
         mine = self.assignment
@@ -82,7 +83,7 @@ class FakeActor:
             game=mine.game if mine else None,
             epoch=mine.epoch if mine else 0,
             reason=reason,
-            status="mate",
+            status=status,
             result=result,
         )
         self._outcome.set_result(outcome.pack())

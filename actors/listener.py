@@ -17,7 +17,7 @@ from actors.chores import Chores
 from actors.dispatch import Dispatch
 from actors.garbage import spare_what_stays
 from actors.messages import PROTOCOL, Birth, GameNews, Hearing, Packed
-from actors.runtime import Handle
+from actors.runtime import Handle, this_node, unlisted
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.lichess.client import open_lichess
 from crabstick.lichess.port import LichessPort
@@ -37,7 +37,7 @@ from crabstick.rules.openings import Openings
 from crabstick.rules.retry import cool_down, next_delay
 from crabstick.settings import Settings
 from crabstick.telemetry import names
-from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.redaction import hide
 from crabstick.tokens import read_token
 
@@ -71,6 +71,7 @@ class EventListener:
     def __init__(self, birth: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
+        bind_process(actor=self._birth.name, node=this_node())
         self._settings = Settings.from_message(self._birth.settings)
         self._policy = self._settings.challenges.policy()
         self._lichess = lichess
@@ -91,6 +92,7 @@ class EventListener:
         self._chores.start(self._listen())
         self._chores.start(self._dispatch.run())
 
+    @unlisted
     async def describe(self, _message: Packed) -> Packed:
         """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
         age_s = None if self._heard_s is None else self._loop.time() - self._heard_s

@@ -45,9 +45,11 @@ __all__ = [
     "ask",
     "end_actor",
     "this_node",
+    "unlisted",
 ]
 
 T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., object])
 
 
 class Handle(Protocol):
@@ -138,8 +140,15 @@ class Runtime(Protocol):
 
 
 def this_node() -> str:
-    """The id of the Ray node that we run on, in hex."""
+    """The id of the Ray node that we run on, in hex; empty outside of Ray."""
+    if not ray.is_initialized():
+        return ""
     return str(ray.get_runtime_context().get_node_id())
+
+
+def unlisted(method: Method) -> Method:
+    """Ray keeps no record of calls of this method: pings and reports would bury all others."""
+    return cast("Method", ray.method(enable_task_events=False)(method))
 
 
 def end_actor(handle: Handle) -> None:

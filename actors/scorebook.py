@@ -36,6 +36,8 @@ class Scorebook:
     _samples: list[tuple[str, float]] = field(default_factory=list)
     _received_s: float | None = None
     _think: timedelta = timedelta(0)
+    _restarts: int = 0
+    _has_fallen_back: bool = False
 
     @property
     def progress(self) -> Progress:
@@ -85,6 +87,12 @@ class Scorebook:
         """Lichess answered 429; who else asks for the same shall wait so long."""
         self.count("crabstick_rate_limited_total", endpoint)
         self.board.met(endpoint, wait)
+
+    def saw_engine(self, restarts: int, *, is_fallback: bool) -> None:
+        """How often this game's engine was started again so far, and whether it was given up."""
+        self.count("crabstick_engine_restarts_total", by=restarts - self._restarts)
+        self.count("crabstick_engine_fallbacks_total", by=is_fallback - self._has_fallen_back)
+        self._restarts, self._has_fallen_back = restarts, is_fallback
 
     def lost_stream(self) -> None:
         """The game stream ended before the game did."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
+from actors.gauges import Gauges
 from actors.messages import PROTOCOL, Birth, Packed
 from actors.roster import Roster
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import GameId
-from crabstick.rules.placement import ActorPhase, NodeView
-from crabstick.telemetry.metrics import Ledger
+from crabstick.rules.placement import NodeView
 
 __all__ = ["statistics"]
 
@@ -16,23 +16,12 @@ def statistics(
     birth: Birth,
     roster: Roster,
     nodes: Collection[NodeView],
-    ledger: Ledger,
+    gauges: Gauges,
     *,
     problem: str,
 ) -> Packed:
     """Writes the gauges of this moment into the ledger and returns all as a JSON-able message."""
-    waiting = roster.waiting()
-    ledger.set("crabstick_games", len(roster.games) - len(waiting), "playing")
-    ledger.set("crabstick_games", len(waiting), "waiting")
-    ledger.set("crabstick_actors", roster.count(ActorPhase.STARTING), "starting")
-    ledger.set("crabstick_actors", roster.count(ActorPhase.STANDBY), "standby")
-    ledger.set("crabstick_actors", roster.count(ActorPhase.PLAYING), "busy")
-    draining = sum(node.is_draining for node in nodes)
-    ledger.set("crabstick_nodes", len(nodes) - draining, "alive")
-    ledger.set("crabstick_nodes", draining, "draining")
-    for endpoint in ENDPOINTS:
-        wait_s = roster.board.wait(endpoint).total_seconds()
-        ledger.set("crabstick_rate_limit_wait_seconds", wait_s, endpoint)
+    gauges.show(roster, nodes, has_problem=bool(problem))
     limits = roster.board.pack()
     return {
         "v": PROTOCOL,
@@ -40,7 +29,7 @@ def statistics(
         "fingerprint": birth.fingerprint,
         "problem": problem,
         "limits": {what: limits[what] for what in ENDPOINTS if what in limits},
-        "ledger": ledger.snapshot(),
+        "ledger": gauges.ledger.snapshot(),
         "games": [_game(roster, game_id) for game_id in roster.games],
         "actors": [
             {"name": member.name, "phase": member.phase.value, "node": member.node or ""}

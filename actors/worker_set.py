@@ -22,12 +22,13 @@ from actors.ear import Ear
 from actors.elasticity import Elasticity
 from actors.engine_actor import EngineActor
 from actors.garbage import spare_what_stays
+from actors.gauges import Gauges
 from actors.limit_board import LimitBoard
 from actors.messages import PROTOCOL, Birth, Claim, GameNews, LoadAnswer, Ownership, Packed, Report
 from actors.names import EVENT_LISTENER
 from actors.ray_metrics import RayMirror
 from actors.roster import Roster
-from actors.runtime import ActorSilent, RayRuntime, Runtime
+from actors.runtime import ActorSilent, RayRuntime, Runtime, this_node, unlisted
 from actors.stall import StallWatch
 from actors.statistics import statistics
 from actors.watchdog import RayWard, Ward, Watchdog
@@ -50,7 +51,7 @@ from crabstick.rules.placement import (
 from crabstick.rules.suspicion import suspects
 from crabstick.settings import Settings
 from crabstick.telemetry import names
-from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["WorkerSet"]
@@ -83,6 +84,7 @@ class WorkerSet:
     ) -> None:
         configure_logging()
         self._birth = Birth.read(birth)
+        bind_process(actor=self._birth.name, node=this_node())
         settings = Settings.from_message(self._birth.settings)
         self._elasticity = Elasticity(settings)
         self._runtime = runtime or RayRuntime(EngineActor, self._birth.namespace, settings.cluster)
@@ -90,6 +92,7 @@ class WorkerSet:
         self._board = LimitBoard(self._loop.time)
         self._roster = Roster(board=self._board)
         self._ledger = Ledger()
+        self._gauges = Gauges(self._ledger, self._loop.time)
         self._desk = Desk(self._birth, self._board, self._ledger, lichess=lichess, games=games)
         self._ear = Ear(self._loop.time)
         self._mirror = RayMirror()
@@ -112,6 +115,7 @@ class WorkerSet:
 
     # What others ask.
 
+    @unlisted
     async def describe(self, _message: Packed) -> Packed:
         """Who runs here: the fingerprint tells `up` whether anything has to change."""
         return {
@@ -156,6 +160,7 @@ class WorkerSet:
         await self._adopted.wait()
         return Ownership(owner=self._roster.owns(claim), limits=self._board.pack()).pack()
 
+    @unlisted
     async def report(self, message: Packed) -> None:
         """Anyone: what happened since the last report, and which limits of Lichess hold."""
         report = Report.read(message)
@@ -170,11 +175,12 @@ class WorkerSet:
                 self._ledger.observe(metric, seconds)
                 self._mirror.observe(metric, seconds)
 
+    @unlisted
     async def statistics(self, _message: Packed) -> Packed:
         """Everything that `/metrics`, `/games`, `status` and the live table show."""
         self._ledger.set("crabstick_event_stream_age_seconds", self._ear.age_s)
         problem = self._crew.problem or self._ear.problem
-        return statistics(self._birth, self._roster, self._nodes, self._ledger, problem=problem)
+        return statistics(self._birth, self._roster, self._nodes, self._gauges, problem=problem)
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Ends the standbys and starts nothing more; the games stay with their actors.

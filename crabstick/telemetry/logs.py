@@ -32,10 +32,22 @@ def _import_without_rich() -> Iterator[None]:
 with _import_without_rich():
     import structlog
 
-__all__ = ["configure_logging", "get_logger", "hide", "redact"]
+__all__ = ["bind_process", "configure_logging", "get_logger", "hide", "redact"]
 
 _CHATTY: Final = ("aiohttp", "asyncio", "berserk", "urllib3", "requests", "stamina")
 """Libraries whose debug lines would drown ours, or show what they send."""
+
+
+_everywhere: dict[str, object] = {}
+"""What every line of this process says."""
+
+
+def bind_process(**context: object) -> None:
+    """From now on every line of this process has `context`: node, actor, game_id.
+
+    Lines of libraries have it too; a line that says otherwise of itself is right.
+    """
+    _everywhere.update(context)
 
 
 def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
@@ -66,6 +78,7 @@ def configure_logging(
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _with_context_of_process,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _durations_in_seconds,
@@ -94,6 +107,14 @@ def _console_renderers() -> tuple[structlog.typing.Processor, ...]:
             exception_formatter=structlog.dev.plain_traceback,  # shows no local variables
         ),
     )
+
+
+def _with_context_of_process(
+    _logger: object, _method: str, event: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    for key, value in _everywhere.items():
+        event.setdefault(key, value)
+    return event
 
 
 def _durations_in_seconds(

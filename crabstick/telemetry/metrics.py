@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from crabstick import __version__
 from crabstick.errors import InvariantBroken
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import DeclineReason
@@ -52,11 +53,28 @@ _TABLE = (
         label_values=("playing", "waiting"),
     ),
     Metric(
+        name="crabstick_game_wait_seconds",
+        kind="gauge",
+        help="The longest wait of a running game for an actor: its first one, or another.",
+        label="state",
+        label_values=("new", "begun"),
+    ),
+    Metric(
         name="crabstick_games_finished_total",
         kind="counter",
         help="Finished games by their result for us.",
         label="result",
         label_values=("won", "lost", "drawn", "aborted"),
+    ),
+    Metric(
+        name="crabstick_games_lost_on_time_total",
+        kind="counter",
+        help="Games that the bot lost by its clock, or because Lichess missed it.",
+    ),
+    Metric(
+        name="crabstick_games_forfeited_total",
+        kind="counter",
+        help="Games that were resigned because they had cost too many actors.",
     ),
     Metric(
         name="crabstick_challenges_total",
@@ -117,11 +135,45 @@ _TABLE = (
         label_values=("starting", "standby", "busy"),
     ),
     Metric(
+        name="crabstick_actor_start_seconds",
+        kind="gauge",
+        help="How long the engine actor that has been starting longest has been at it.",
+    ),
+    Metric(
+        name="crabstick_actors_lost_total",
+        kind="counter",
+        help="Engine actors that nobody had ended, by what they did; useless ones cannot play.",
+        label="state",
+        label_values=("starting", "standby", "busy", "useless"),
+    ),
+    Metric(
         name="crabstick_nodes",
         kind="gauge",
         help="Ray nodes that may play, and those that are leaving.",
         label="state",
         label_values=("alive", "draining"),
+    ),
+    Metric(
+        name="crabstick_free_slots",
+        kind="gauge",
+        help="How many more engine actors the nodes have room for.",
+    ),
+    Metric(
+        name="crabstick_node_seconds_total",
+        kind="counter",
+        help="Time of the nodes that may play, by what runs on them: games, other actors, nothing.",
+        label="state",
+        label_values=("busy", "standby", "idle"),
+    ),
+    Metric(
+        name="crabstick_games_on_draining_nodes",
+        kind="gauge",
+        help="Games that still have to leave a draining node.",
+    ),
+    Metric(
+        name="crabstick_drain_age_seconds",
+        kind="gauge",
+        help="How long the node that has been draining longest has been at it.",
     ),
     Metric(
         name="crabstick_event_stream_age_seconds",
@@ -132,6 +184,28 @@ _TABLE = (
         name="crabstick_engine_restarts_total",
         kind="counter",
         help="Engine processes that had to be started again within a game.",
+    ),
+    Metric(
+        name="crabstick_engine_fallbacks_total",
+        kind="counter",
+        help="Games that the embedded engine went on with, because the engine was given up.",
+    ),
+    Metric(
+        name="crabstick_problem",
+        kind="gauge",
+        help="1 while the bot has a problem, which its status tells in a sentence.",
+    ),
+    Metric(
+        name="crabstick_start_time_seconds",
+        kind="gauge",
+        help="When the WorkerSet began, in Unix time.",
+    ),
+    Metric(
+        name="crabstick_build_info",
+        kind="gauge",
+        help="Always 1; the label is the version of crabstick that runs.",
+        label="version",
+        label_values=(__version__,),
     ),
 )
 

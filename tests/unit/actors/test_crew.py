@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
+
+import pytest
 
 from actors.crew import Crew
 from actors.fake_runtime import FakeActor, FakeRuntime
-from actors.messages import Assignment, GameNews
+from actors.messages import Assignment, GameNews, Progress
 from actors.roster import Roster
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.placement import ActorPhase
@@ -130,6 +133,33 @@ async def test_the_game_is_told_to_its_actor_and_shown_on_the_dashboard() -> Non
     await until(lambda: f"game {GAME} · Alice · blitz" in deck.runtime.titles)
 
 
+@pytest.mark.parametrize(("clock", "shown"), [("5+3", "5+3"), ("", "no clock")])
+async def test_the_dashboard_shows_colour_and_clock_once_the_actor_knows_them(
+    clock: str, shown: str
+) -> None:
+    deck = a_deck()
+    actor = await deck.player()
+    title = f"game {GAME} · black against Alice · {shown}"
+    await asyncio.sleep(5)
+    assert title not in deck.runtime.titles
+    actor.progress = Progress(opponent="Alice", color="black", clock=clock)
+    await until(lambda: title in deck.runtime.titles)
+    actor.progress = Progress(opponent="Alice", color="black", clock=clock, ply=9)
+    await asyncio.sleep(20)
+    assert deck.runtime.titles.count(title) == 1
+    actor.end_game()
+    await until(lambda: not deck.roster.members)
+    assert deck.value("crabstick_games_finished_total", "won") == 1
+
+
+async def test_the_dashboard_shows_what_an_adopted_actor_plays() -> None:
+    deck = a_deck()
+    actor = deck.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
+    actor.progress = Progress(opponent="Alice", color="white", clock="5+3")
+    await deck.crew.adopt()
+    await until(lambda: f"game {GAME} · white against Alice · 5+3" in deck.runtime.titles)
+
+
 async def test_an_actor_that_cannot_be_told_is_killed_and_the_game_waits_again() -> None:
     deck = a_deck()
     actor = await deck.standby()
@@ -138,6 +168,7 @@ async def test_an_actor_that_cannot_be_told_is_killed_and_the_game_waits_again()
     deck.crew.assign(GAME, actor.name)
     await until(lambda: deck.runtime.killed == [actor.name])
     assert [game.id for game in deck.roster.waiting()] == [GAME]
+    assert deck.value("crabstick_actors_lost_total", "busy") == 1
 
 
 async def test_an_actor_whose_game_was_over_before_it_was_told_does_not_stay() -> None:
@@ -156,6 +187,50 @@ async def test_a_finished_game_is_counted_by_its_result_and_its_actor_ended() ->
     actor.end_game(result="lost")
     await until(lambda: not deck.roster.members)
     assert (deck.value("crabstick_games_finished_total", "lost"), deck.roster.games) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "count"),
+    [
+        ("outoftime", "lost", 1),
+        ("timeout", "lost", 1),
+        ("mate", "lost", 0),
+        ("outoftime", "won", 0),
+        ("outoftime", "drawn", 0),
+    ],
+)
+async def test_a_game_that_our_clock_lost_is_counted(
+    status: str, result: Literal["won", "lost", "drawn"], count: int
+) -> None:
+    deck = a_deck()
+    (await deck.player()).end_game(result=result, status=status)
+    await until(lambda: not deck.roster.members)
+    assert deck.value("crabstick_games_lost_on_time_total") == count
+
+
+async def test_actors_that_end_and_should_not_are_counted_by_what_they_did() -> None:
+    deck = a_deck()
+    deck.runtime.lose_actor(await deck.player())
+    deck.runtime.lose_actor(await deck.standby())
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: deck.runtime.actors)
+    deck.runtime.lose_actor(next(iter(deck.runtime.actors.values())))
+    deck.runtime.next_problem = "no token"
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: deck.crew.problem)
+    await until(lambda: not deck.roster.members)
+    states = ("starting", "standby", "busy", "useless")
+    assert [deck.value("crabstick_actors_lost_total", state) for state in states] == [1, 1, 1, 1]
+
+
+async def test_an_actor_whose_time_has_come_is_no_loss() -> None:
+    deck = a_deck()
+    (await deck.player()).end_game()
+    await until(lambda: not deck.roster.members)
+    deck.crew.kill((await deck.standby()).name)
+    await deck.crew.settle()
+    states = ("starting", "standby", "busy", "useless")
+    assert [deck.value("crabstick_actors_lost_total", state) for state in states] == [0, 0, 0, 0]
 
 
 async def test_an_unplayable_game_counts_as_aborted() -> None:

@@ -63,6 +63,14 @@ async def test_a_game_is_resigned() -> None:
     assert office.match.status == "resign"
 
 
+async def test_a_game_that_is_forfeited_is_counted_once_however_often_it_is_tried() -> None:
+    office = Office()
+    office.match.next_outcomes.append(Limited(retry_after=seconds(1)))
+    await office.desk.resign(GAME)
+    values: dict[str, dict[str, float]] = office.ledger.snapshot()["values"]  # type: ignore[assignment]  # JSON
+    assert values["crabstick_games_forfeited_total"][""] == 1
+
+
 async def test_a_limited_resignation_is_sent_again_when_lichess_allows_it() -> None:
     office = Office()
     office.match.next_outcomes.append(Limited(retry_after=seconds(30)))

@@ -1,6 +1,9 @@
 """An EngineActor from its birth to its end, called as a plain object."""
 
 import asyncio
+import io
+import json
+import logging
 from typing import Any
 
 import chess
@@ -22,6 +25,7 @@ from actors.messages import (
 from crabstick.errors import ConfigError
 from crabstick.lichess.fake import FakeGames, FakeMatch
 from crabstick.rules.model import GameId, Limited
+from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
 from engine.fake import ScriptedEngine
 from engine.spec import EngineSpec
@@ -253,6 +257,29 @@ async def test_an_engine_that_died_is_replaced_and_counted() -> None:
     shop.match.finish("resign", chess.WHITE)
     await shop.outcome()
     await until(lambda: shop.manager.count("crabstick_engine_restarts_total") == 1)
+
+
+async def test_an_engine_that_keeps_dying_is_told_while_the_game_still_runs() -> None:
+    shop = Workshop(ScriptedEngine([EngineDied("it died")] * 3))
+    await shop.assign()
+    await shop.moved()
+    await asyncio.sleep(11)
+    assert shop.manager.count("crabstick_engine_restarts_total") == 2
+    assert shop.manager.count("crabstick_engine_fallbacks_total") == 1
+    shop.match.finish("resign", chess.WHITE)
+    await shop.outcome()
+    assert shop.manager.count("crabstick_engine_restarts_total") == 2
+
+
+async def test_every_line_of_its_process_says_which_actor_plays_which_game_and_where() -> None:
+    out = io.StringIO()
+    shop = Workshop()
+    await shop.assign()
+    await shop.moved()
+    configure_logging(stream=out)
+    logging.getLogger("engine.sturdy").warning("the engine died")
+    line = json.loads(out.getvalue())
+    assert (line["actor"], line["game_id"], line["node"]) == (NAME, GAME, "n1" * 8)
 
 
 async def test_a_game_that_cost_too_many_actors_is_played_by_the_embedded_engine() -> None:

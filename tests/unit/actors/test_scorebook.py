@@ -102,6 +102,16 @@ def test_answers_are_counted(outcome: PostOutcome, counts: tuple[object, ...]) -
     assert book.drain().counts == counts
 
 
+def test_an_engine_that_is_restarted_and_given_up_is_counted_as_it_happens() -> None:
+    book = a_scorebook()
+    counts = []
+    for restarts, is_fallback in [(0, False), (1, False), (1, False), (2, True), (2, True)]:
+        book.saw_engine(restarts, is_fallback=is_fallback)
+        counts.append({metric: by for metric, _, by in book.drain().counts})
+    restarted, given_up = "crabstick_engine_restarts_total", "crabstick_engine_fallbacks_total"
+    assert counts == [{}, {restarted: 1}, {}, {restarted: 1, given_up: 1}, {}]
+
+
 def test_lost_streams_are_counted() -> None:
     book = a_scorebook()
     book.lost_stream()

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+from actors.gauges import Gauges
 from actors.messages import Description, GameNews, Progress
 from actors.roster import Roster
 from actors.statistics import statistics
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.model import ActorName, GameId
 from crabstick.rules.placement import NodeView
 from crabstick.telemetry.metrics import Ledger
 from tests.builders import seconds
@@ -18,7 +19,8 @@ A = ActorName("engine:a")
 
 
 def a_picture(roster: Roster, *nodes: NodeView, problem: str = "") -> Any:
-    picture = statistics(a_birth(), roster, nodes, Ledger(), problem=problem)
+    gauges = Gauges(Ledger(), NOW.total_seconds)
+    picture = statistics(a_birth(), roster, nodes, gauges, problem=problem)
     return json.loads(json.dumps(picture))
 
 
@@ -53,15 +55,10 @@ def test_each_game_shows_its_actor_and_how_it_stands() -> None:
     assert (waiting["actor"], waiting["node"], waiting["opponent"]) == (None, None, "Bob")
 
 
-def test_the_gauges_count_games_actors_and_nodes() -> None:
-    nodes = (
-        NodeView(id=NodeId("n1"), free_slots=1),
-        NodeView(id=NodeId("n2"), free_slots=0, drains_in=seconds(60)),
-    )
-    values = a_picture(a_roster(), *nodes)["ledger"]["values"]
+def test_the_ledger_that_it_shows_has_the_gauges_of_this_moment() -> None:
+    values = a_picture(a_roster(), problem="no token")["ledger"]["values"]
     assert values["crabstick_games"] == {"playing": 1, "waiting": 1}
-    assert values["crabstick_actors"] == {"starting": 1, "standby": 0, "busy": 1}
-    assert values["crabstick_nodes"] == {"alive": 1, "draining": 1}
+    assert values["crabstick_problem"] == {"": 1}
 
 
 def test_every_actor_is_shown_with_its_node_or_none() -> None:

@@ -14,8 +14,14 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from crabstick.telemetry import names, redaction
-from crabstick.telemetry.logs import _import_without_rich, configure_logging, get_logger, hide
+from crabstick.telemetry import logs, names, redaction
+from crabstick.telemetry.logs import (
+    _import_without_rich,
+    bind_process,
+    configure_logging,
+    get_logger,
+    hide,
+)
 
 SECRET = "lip_TopSecret99"  # noqa: S105 - nobody's
 
@@ -39,6 +45,7 @@ class BrokenPipe(io.StringIO):
 @pytest.fixture(autouse=True)
 def _untouched_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(redaction, "_hidden", set())
+    monkeypatch.setattr(logs, "_everywhere", {})
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     yield
@@ -139,6 +146,16 @@ def test_a_closed_stream_is_survived() -> None:
     stream.close()
     configure_logging(stream=stream)
     get_logger().info(names.GAME_STARTED)
+
+
+def test_what_a_process_is_stands_in_every_line_of_it(out: io.StringIO) -> None:
+    logger = get_logger(actor="engine:1")
+    bind_process(node="ab12", actor="worker-set", game_id="abcdefgh")
+    logger.info(names.ACTOR_LOST)
+    logging.getLogger("some.library").warning("hello")
+    ours, library = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (ours["node"], ours["actor"], ours["game_id"]) == ("ab12", "engine:1", "abcdefgh")
+    assert (library["node"], library["actor"]) == ("ab12", "worker-set")
 
 
 # Secrets

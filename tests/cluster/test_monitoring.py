@@ -1,0 +1,202 @@
+"""What people see of a real bot: in Prometheus, in Ray's dashboard, in the logs."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ray.util.state import list_tasks
+
+from crabstick.telemetry import names
+from tests.cluster.prometheus import CLUSTER, INSTALLED, Prometheus, scraping
+from tests.cluster.stage import (
+    BOT,
+    CLOCK,
+    OPPONENTS,
+    Stage,
+    dashboard,
+    picture,
+    until,
+    wait_ply,
+    wait_standbys,
+)
+from tests.contract.monitoring.parts import alerts, panels
+
+pytestmark = pytest.mark.cluster
+
+needs_prometheus = pytest.mark.skipif(
+    not INSTALLED, reason="prometheus is not installed (Debian: prometheus)"
+)
+
+
+@pytest.fixture(scope="module")
+def prometheus(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    with scraping(stage.http, tmp_path_factory.mktemp("prometheus")) as prometheus:
+        yield prometheus
+
+
+def queries() -> dict[str, str]:
+    """What the dashboard asks, by panel and letter."""
+    return {
+        f"{panel['title']}, {target['refId']}": target["expr"]
+        for panel in panels()
+        for target in panel.get("targets", ())
+    }
+
+
+async def answers(prometheus: Prometheus) -> dict[str, list[float]]:
+    return {
+        what: await asyncio.to_thread(prometheus.values, query) for what, query in queries().items()
+    }
+
+
+def is_up(prometheus: Prometheus) -> bool:
+    try:
+        return prometheus.is_scraping()
+    except (OSError, ValueError):  # it does not listen yet
+        return False
+
+
+@needs_prometheus
+def test_every_panel_of_the_dashboard_shows_a_real_game(
+    stage: Stage, prometheus: Prometheus
+) -> None:
+    async def story() -> dict[str, list[float]]:
+        await until(lambda: asyncio.to_thread(is_up, prometheus), bool)
+        await wait_standbys(1)
+        async with stage.opponent(3, think_ms=50) as opponent:
+            game_id = await opponent.challenge(BOT, CLOCK, "random")
+            await wait_ply(game_id, 8)
+            assert await asyncio.to_thread(stage.resign, game_id, 3)
+            await opponent.wait_result(game_id)
+        seen: dict[str, list[float]] = await until(
+            lambda: answers(prometheus), lambda seen: all(seen.values())
+        )
+        return seen
+
+    seen = asyncio.run(story())
+    assert seen["Games, A"] == [0]
+    assert seen["Problems, A"] == [0]
+    assert seen["Won, A"][0] > 0
+    assert seen["Lost, A"] == seen["Lost on time, A"] == seen["Forfeited, A"] == [0]
+    assert seen["Cost per game, A"][0] > 0
+    assert 0 < seen["Move overhead, A"][0] < 1
+
+
+@needs_prometheus
+def test_the_choices_of_the_dashboard_are_found(stage: Stage, prometheus: Prometheus) -> None:
+    async def choices(label: str, series: str) -> Any:
+        match = {"match[]": series}
+        return await asyncio.to_thread(prometheus.ask, f"label/{label}/values", **match)
+
+    async def story() -> tuple[Any, Any]:
+        clusters = await until(lambda: choices("ray_io_cluster", "crabstick_games"), bool)
+        series = "ray_node_network_receive_speed"
+        return clusters, await until(lambda: choices("SessionName", series), bool)
+
+    clusters, sessions = asyncio.run(story())
+    assert clusters == [CLUSTER]
+    assert sessions == [(stage.temp_dir / "session_latest").resolve().name]
+
+
+@needs_prometheus
+@pytest.mark.usefixtures("stage")
+def test_every_rule_is_evaluated_and_nothing_that_is_critical_fires(
+    prometheus: Prometheus,
+) -> None:
+    def rules() -> list[dict[str, Any]]:
+        groups = prometheus.ask("rules")["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    async def evaluated() -> list[dict[str, Any]]:
+        return await asyncio.to_thread(rules)
+
+    seen = asyncio.run(until(evaluated, lambda seen: {r["health"] for r in seen} == {"ok"}))
+    assert [rule["name"] for rule in seen] == list(alerts())
+    firing = prometheus.ask("alerts")["alerts"]
+    assert [a for a in firing if a["labels"]["severity"] == "critical"] == []
+
+
+def running(actor: str) -> list[str]:
+    """What the page of that actor in Ray's dashboard lists as running."""
+    actors = dashboard("/logical/actors").json()["data"]["actors"].values()
+    (one,) = [a for a in actors if (a["name"], a["state"]) == (actor, "ALIVE")]
+    of_it = [("actor_id", "=", one["actorId"]), ("job_id", "=", one["jobId"])]
+    tasks = list_tasks(filters=[*of_it, ("state", "=", "RUNNING")], detail=True)
+    return [task.name for task in tasks]
+
+
+def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(stage: Stage) -> None:
+    async def story() -> tuple[str, list[str]]:
+        await wait_standbys(1)
+        async with stage.opponent(4, think_ms=2000) as opponent:
+            game_id = await opponent.challenge(BOT, CLOCK, "white")
+            row = await wait_ply(game_id, 2)
+            titles: list[str] = await until(
+                lambda: asyncio.to_thread(running, row["actor"]),
+                lambda seen: any("1+1" in title for title in seen),
+            )
+            await asyncio.to_thread(stage.resign, game_id, 4)
+            await opponent.wait_result(game_id)
+            return game_id, titles
+
+    game_id, titles = asyncio.run(story())
+    assert set(titles) <= {
+        "standby",
+        "adopted",
+        f"game {game_id} · BOT {OPPONENTS[4]} · bullet",
+        f"game {game_id} · black against BOT {OPPONENTS[4]} · 1+1",
+    }
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_standby_says_that_it_is_one() -> None:
+    async def story() -> list[str]:
+        actors = (await wait_standbys(1))["actors"]
+        name = next(actor["name"] for actor in actors if actor["phase"] == "standby")
+        seen: list[str] = await until(lambda: asyncio.to_thread(running, name), bool)
+        return seen
+
+    assert set(asyncio.run(story())) <= {"standby", "adopted"}
+
+
+@pytest.mark.usefixtures("stage")
+def test_pings_and_reports_do_not_bury_the_games() -> None:
+    async def story() -> set[str]:
+        await wait_standbys(1)
+        tasks = await asyncio.to_thread(list_tasks, limit=10_000, raise_on_missing_output=False)
+        return {task.func_or_class_name for task in tasks}
+
+    listed = asyncio.run(story())
+    assert "EngineActor.outcome" in listed
+    assert listed.isdisjoint(
+        {"EngineActor.describe", "EventListener.describe", "WorkerSet.describe", "WorkerSet.report"}
+    )
+
+
+def test_every_line_of_the_log_is_ready_for_a_log_store(stage: Stage) -> None:
+    async def game() -> tuple[str, dict[str, Any]]:
+        await wait_standbys(1)
+        async with stage.opponent(5) as opponent:
+            game_id = await opponent.challenge(BOT, CLOCK, "random")
+            await wait_ply(game_id, 2)
+            row = next(g for g in (await picture())["games"] if g["id"] == game_id)
+            await asyncio.to_thread(stage.resign, game_id, 5)
+            await opponent.wait_result(game_id)
+            return game_id, row
+
+    game_id, row = asyncio.run(game())
+    lines = [json.loads(line) for line in our_lines(stage)]
+    assert lines
+    assert [line for line in lines if not {"event", "level", "timestamp"} <= line.keys()] == []
+    assert [line for line in lines if not line.get("node") or not line.get("actor")] == []
+    moves = [line for line in stage.events(names.MOVE_POSTING) if line["game_id"] == game_id]
+    assert {(line["actor"], line["node"]) for line in moves} == {(row["actor"], row["node"])}
+
+
+def our_lines(stage: Stage) -> Iterator[str]:
+    """What our code has written, of all that Ray keeps."""
+    for path in stage.logs.rglob("worker-*.err"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        yield from (line for line in text.splitlines() if line.startswith('{"'))

@@ -1,0 +1,147 @@
+"""The Grafana dashboard: one that Grafana can load, and that shows what there is."""
+
+import json
+import re
+from importlib import resources
+from itertools import combinations
+
+import pytest
+from ray.dashboard.modules.metrics import grafana_dashboard_factory
+
+from tests.contract.monitoring.parts import (
+    OURS,
+    Part,
+    alerts,
+    dashboard,
+    expressions,
+    metrics_in,
+    panels,
+)
+
+GRID_COLUMNS = 24
+SHOWN_KINDS = {"row", "stat", "timeseries"}
+GRAFANAS_OWN = {"__range", "__range_s", "__rate_interval", "__interval"}
+PROMETHEUS_OWN = {"up", "ALERTS"}
+VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+CASES = {
+    'sum by (a_total) (rate(x_total{b="y_total"}[5m])) / on () z > bool 3': {"x_total", "z"},
+    'max_over_time(a{b=~"(c|d{1})"}[1h:15s]) unless ignoring(e) f offset 5m': {"a", "f"},
+    "absent(up)": {"up"},
+    'sum (a) + count({c="d"}) * $price * 1e3': {"a"},
+}
+
+
+def variables() -> dict[str, Part]:
+    return {variable["name"]: variable for variable in dashboard()["templating"]["list"]}
+
+
+def rays_variables() -> dict[str, Part]:
+    """Those of Ray's own default dashboard, as this version of Ray writes it."""
+    text, _ = grafana_dashboard_factory.generate_default_grafana_dashboard()
+    found: list[Part] = json.loads(text)["templating"]["list"]
+    return {variable["name"]: variable for variable in found}
+
+
+@pytest.mark.parametrize("expression", CASES)
+def test_metrics_are_found_in_promql(expression: str) -> None:
+    assert metrics_in(expression) == CASES[expression]
+
+
+@pytest.mark.parametrize("place", expressions())
+def test_every_metric_that_is_asked_for_exists(place: str) -> None:
+    asked = metrics_in(expressions()[place])
+    assert asked
+    foreign = {name for name in asked if name.startswith(("ray_", "autoscaler_"))}
+    assert asked - foreign - PROMETHEUS_OWN <= OURS
+    assert foreign <= rays_metrics()
+
+
+def rays_metrics() -> set[str]:
+    """What Ray's own dashboards ask for."""
+    folder = resources.files("ray.dashboard.modules.metrics.dashboards")
+    texts = [f.read_text() for f in folder.iterdir() if f.name.endswith((".py", ".json"))]
+    return {name for text in texts for name in re.findall(r"\b(?:ray|autoscaler)_\w+", text)}
+
+
+def test_every_metric_of_ours_is_shown_or_watched() -> None:
+    asked = {name for expression in expressions().values() for name in metrics_in(expression)}
+    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in OURS} <= shown
+
+
+def test_each_panel_has_an_id_of_its_own() -> None:
+    ids = [panel["id"] for panel in panels()]
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_panels_lie_on_the_grid_and_beside_each_other() -> None:
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        assert 0 <= place["x"] < place["x"] + place["w"] <= GRID_COLUMNS
+        assert place["y"] >= 0 < place["h"]
+    for one, other in combinations(dashboard()["panels"], 2):
+        assert not _overlap(one["gridPos"], other["gridPos"]), (one["title"], other["title"])
+
+
+def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "w"), ("y", "h"))
+    )
+
+
+def test_each_panel_says_what_it_shows_in_which_unit() -> None:
+    for panel in panels():
+        assert panel["type"] in SHOWN_KINDS
+        if panel["type"] == "row":
+            continue
+        assert panel["title"]
+        assert panel["description"].endswith(".")
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs == sorted(set(refs))
+        assert refs
+
+
+def test_titles_are_told_apart_within_their_row() -> None:
+    titles: list[str] = []
+    for panel in panels():
+        titles = [] if panel["type"] == "row" else [*titles, panel["title"]]
+        assert len(titles) == len(set(titles))
+
+
+def test_everything_comes_from_the_data_source_that_is_chosen() -> None:
+    chosen = {"type": "prometheus", "uid": "${datasource}"}
+    for panel in panels():
+        for part in [panel, *panel["targets"]] if panel["type"] != "row" else []:
+            assert part["datasource"] == chosen
+    queried = [variable for variable in variables().values() if variable["type"] == "query"]
+    assert [variable["datasource"] for variable in queried] == [chosen] * len(queried)
+
+
+def test_every_variable_that_is_used_exists_and_the_other_way_round() -> None:
+    used = {name for text in expressions().values() for name in VARIABLE.findall(text)}
+    assert used - GRAFANAS_OWN <= variables().keys()
+    assert variables().keys() == (used - GRAFANAS_OWN) | {"datasource"}
+
+
+@pytest.mark.parametrize("name", ["datasource", "Cluster", "SessionName"])
+def test_variables_are_those_of_rays_own_dashboards(name: str) -> None:
+    ours, rays = variables()[name], rays_variables()[name]
+    for key in ("type", "includeAll", "multi", "allValue"):
+        assert ours.get(key) == rays.get(key)
+
+
+def test_every_query_is_for_the_chosen_cluster_only() -> None:
+    for panel in panels():
+        for target in panel.get("targets", ()):
+            selectors = re.findall(r"\w+\{([^}]*)\}", target["expr"])
+            assert selectors
+            assert all('ray_io_cluster=~"$Cluster"' in selector for selector in selectors)
+            if "ray_node" in target["expr"]:
+                assert 'SessionName=~"$SessionName"' in target["expr"]
+
+
+def test_dashboard_and_alerts_are_found_by_a_name_that_is_theirs() -> None:
+    assert (dashboard()["uid"], dashboard()["title"]) == ("crabstick", "crabstick")
+    assert all(name.startswith("Crabstick") for name in alerts())
