@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import ray
-from ray import serve
 
 from actors.compatibility import require_compatible
-from actors.http import http_app
 from actors.listener import EventListener
 from actors.messages import EMPTY, Birth
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, Handle, ask
+from actors.serving import check_http, ensure_http
 from actors.shutdown import end_manager, find
 from actors.worker_set import WorkerSet
 from crabstick import __version__
@@ -59,9 +58,9 @@ async def deploy(birth: Birth) -> bool:
         EnvironmentProblem: the cluster cannot run it.
     """
     settings = Settings.from_message(birth.settings)
-    await asyncio.to_thread(_check_http, birth, settings)
+    await asyncio.to_thread(check_http, birth, settings)
     changed = await ensure_manager(birth)
-    await asyncio.to_thread(_ensure_http, birth, settings)
+    await ensure_http(birth, settings)
     return changed
 
 
@@ -126,36 +125,6 @@ async def _create(actor: type, name: str, birth: Birth, *args: Handle) -> Handle
                     f"another {name} holds its name in the namespace {birth.namespace}"
                 ) from None
         await asyncio.sleep(POLL_S)
-
-
-def _check_http(birth: Birth, settings: Settings) -> None:
-    """Host and port belong to the cluster, whoever starts Serve first decides them; `/` is ours."""
-    wanted = (settings.http.host, settings.http.port)
-    client = serve.context._get_global_client(raise_if_no_controller_running=False)  # noqa: SLF001
-    if client is not None:
-        has = (client.http_config.host, client.http_config.port)
-        if has != wanted:
-            raise EnvironmentProblem(
-                f"Ray Serve on this cluster listens on {has[0]}:{has[1]}, not on "
-                f"{wanted[0]}:{wanted[1]}: set http.host and http.port to those, or end it first "
-                "(`crabstick down`)"
-            )
-        others = [
-            name
-            for name, application in client.get_serve_details()["applications"].items()
-            if name != birth.namespace and application["route_prefix"] == "/"
-        ]
-        if others:
-            raise EnvironmentProblem(
-                f"the application {others[0]!r} has this cluster's HTTP paths already: "
-                "a second bot needs a cluster of its own"
-            )
-
-
-def _ensure_http(birth: Birth, settings: Settings) -> None:
-    wanted = (settings.http.host, settings.http.port)
-    serve.start(proxy_location="HeadOnly", http_options={"host": wanted[0], "port": wanted[1]})
-    serve.run(http_app(birth), name=birth.namespace, route_prefix="/")
 
 
 async def wait_heard(namespace: str, patience: timedelta) -> str:

@@ -1,43 +1,59 @@
 """The HTTP endpoints, on Ray Serve: they own nothing, they ask the others.
 
-Every answer comes in bounded time, whatever hangs behind it. Nothing private is given away, and
-`/shutdown` needs a bearer token that the owner configured. Beside that the replica watches over the
-WorkerSet, which watches over everybody else.
+Every answer comes in bounded time, whatever hangs behind it, and an actor is asked once a second,
+however many want to know. Nothing private is given away, and `/shutdown` needs a bearer token that
+the owner configured. Floods end in Serve's proxy, at `http_door`. Beside that the replica watches
+over the WorkerSet, which watches over everybody else.
 """
 
 import asyncio
-import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, cast
+from typing import Any, Final, cast
 
-import ray
-from fastapi import FastAPI, Header, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from ray import serve
 
 from actors.chores import Chores
-from actors.messages import EMPTY, Birth, Packed
+from actors.http_api import error_response, new_api
+from actors.http_limits import is_bearer
+from actors.http_peer import Peer
+from actors.http_shared import Shared
+from actors.messages import Birth, Packed
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask
+from actors.runtime import ON_THE_HEAD, this_node
 from actors.shutdown import end_manager
 from actors.stall import StallWatch
 from actors.watchdog import RayWard, Ward, Watchdog
+from crabstick.errors import ConfigError, InvariantBroken
 from crabstick.lichess.port import SILENCE_LIMIT
 from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.exposition import CONTENT_TYPE, exposition
-from crabstick.telemetry.logs import configure_logging, get_logger
+from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.tokens import read_admin_token
 
 __all__ = ["http_app"]
 
-PATIENCE = timedelta(seconds=1)
-SHUTDOWN_PATIENCE = timedelta(seconds=20)
-STATISTICS_AGE = timedelta(seconds=1)
-"""However often they are asked for, the WorkerSet is asked once in this time."""
+AGE: Final = timedelta(seconds=1)
+"""However often they are asked for, an actor's words are this old before it is asked again."""
+SHUTDOWN_PATIENCE: Final = timedelta(seconds=20)
+MOST_AT_ONCE: Final = 64
+MOST_WAITING: Final = 64
+READ: Final = ["GET", "HEAD"]
+NO_WORKER_SET: Final = "the WorkerSet does not answer"
 
-api = FastAPI(title="crabstick", docs_url=None, redoc_url=None, openapi_url=None)
+api = new_api()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """What the WorkerSet said last."""
+
+    games: object
+    metrics: bytes
 
 
 @serve.ingress(api)
@@ -51,13 +67,15 @@ class HttpEndpoints:
 
     def __init__(self, birth: Packed, worker_set: Ward | None = None) -> None:
         configure_logging()
+        bind_process(actor="http", node=this_node())
         self._birth = Birth.read(birth)
         self._settings = Settings.from_message(self._birth.settings)
-        self._handles: Packed = {}
-        self._statistics: Packed | None = None
-        self._asked_s = float("-inf")
-        self._asking = asyncio.Lock()
         self._ward = worker_set or RayWard(WORKER_SET, self._birth.namespace)
+        self._worker_set = Peer(WORKER_SET, self._birth.namespace)
+        self._listener = Peer(EVENT_LISTENER, self._birth.namespace)
+        self._alive = Shared(lambda: self._worker_set.ask("describe"), AGE)
+        self._ready = Shared(lambda: self._listener.ask("describe"), AGE)
+        self._picture = Shared(self._look, AGE)
         self._chores: Chores | None = None
 
     async def check_health(self) -> None:
@@ -69,90 +87,70 @@ class HttpEndpoints:
             self._chores.start(stall.run())
             self._chores.start(Watchdog(WORKER_SET, self._ward, stall).run())
 
-    @api.get("/livez")
-    async def livez(self) -> JSONResponse:
+    @api.api_route("/livez", methods=READ)
+    async def livez(self) -> Response:
         """This replica serves and the WorkerSet answers."""
-        answer = await self._ask(WORKER_SET, "describe")
-        if answer is None:
-            return JSONResponse({"error": "the WorkerSet does not answer"}, status_code=503)
+        if await self._alive.get() is None:
+            return error_response(503, NO_WORKER_SET)
         return JSONResponse({"ok": True})
 
-    @api.get("/readyz")
-    async def readyz(self) -> JSONResponse:
+    @api.api_route("/readyz", methods=READ)
+    async def readyz(self) -> Response:
         """The listener has heard from Lichess within its silence limit."""
-        answer = await self._ask(EVENT_LISTENER, "describe")
+        answer = await self._ready.get()
         if answer is None:
-            return JSONResponse({"error": "the EventListener does not answer"}, status_code=503)
+            return error_response(503, "the EventListener does not answer")
         age_s = answer.get("age_s")
         if not isinstance(age_s, float) or age_s > SILENCE_LIMIT.total_seconds():
-            error = "Lichess was not heard lately"
-            return JSONResponse({"error": error, "age_s": age_s}, status_code=503)
+            return JSONResponse({"error": "Lichess was not heard lately", "age_s": age_s}, 503)
         return JSONResponse({"ok": True, "age_s": age_s})
 
-    @api.get("/metrics")
+    @api.api_route("/metrics", methods=READ)
     async def metrics(self) -> Response:
         """Prometheus text."""
-        picture = await self._picture()
+        picture = await self._picture.get()
         if picture is None:
-            return Response("# the WorkerSet does not answer\n", 503, media_type="text/plain")
-        return Response(
-            exposition(cast("Mapping[str, object]", picture["ledger"])), media_type=CONTENT_TYPE
-        )
+            return error_response(503, NO_WORKER_SET)
+        return Response(picture.metrics, media_type=CONTENT_TYPE)
 
-    @api.get("/games")
-    async def games(self) -> JSONResponse:
+    @api.api_route("/games", methods=READ)
+    async def games(self) -> Response:
         """The running games as JSON: what the live table shows."""
-        picture = await self._picture()
+        picture = await self._picture.get()
         if picture is None:
-            return JSONResponse({"error": "the WorkerSet does not answer"}, status_code=503)
-        return JSONResponse({"games": picture["games"]})
+            return error_response(503, NO_WORKER_SET)
+        return JSONResponse({"games": picture.games})
+
+    async def _look(self) -> _Picture | None:
+        answer = await self._worker_set.ask("statistics")
+        if answer is None:
+            return None
+        try:
+            metrics = exposition(cast("Mapping[str, object]", answer["ledger"]))
+        except InvariantBroken as error:  # in the midst of an upgrade, which replaces us as well
+            get_logger().warning(names.TASK_FAILED, why=str(error))
+            return None
+        return _Picture(games=answer["games"], metrics=metrics)
 
     @api.post("/shutdown")
-    async def shutdown(self, authorization: Annotated[str | None, Header()] = None) -> JSONResponse:
+    async def shutdown(self, request: Request) -> Response:
         """Ends listener and WorkerSet and leaves the games to their actors."""
-        expected = read_admin_token(self._settings)
-        if expected is None:
-            error = "no admin token is configured, so /shutdown is closed"
-            return JSONResponse({"error": error}, status_code=403)
-        scheme, _, given = (authorization or "").partition(" ")
-        fits = hmac.compare_digest(given.encode(), expected.get_secret_value().encode())
-        if scheme.lower() != "bearer" or not fits:
-            return JSONResponse(
-                {"error": "wrong token: send Authorization: Bearer <admin token>"},
-                status_code=401,
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+        try:
+            token = read_admin_token(self._settings)
+        except ConfigError as error:
+            get_logger().error(names.TASK_FAILED, why=str(error))
+            return error_response(403, "the admin token cannot be read, so /shutdown is closed")
+        if token is None:
+            return error_response(403, "no admin token is configured, so /shutdown is closed")
+        if not is_bearer(request.headers.getlist("authorization"), token.get_secret_value()):
+            wrong = "wrong token: send Authorization: Bearer <admin token>"
+            return error_response(401, wrong, {"WWW-Authenticate": "Bearer"})
         try:
             async with asyncio.timeout(SHUTDOWN_PATIENCE.total_seconds()):
                 games = await end_manager(self._birth.namespace)
         except TimeoutError:
-            return JSONResponse({"error": "Ray does not answer; try again"}, status_code=503)
+            return error_response(503, "Ray does not answer; try again")
         return JSONResponse({"ok": True, "games": games})
-
-    async def _picture(self) -> Packed | None:
-        """Whoever asks meanwhile gets the same answer, and the same None."""
-        clock = asyncio.get_running_loop().time
-        async with self._asking:
-            if clock() - self._asked_s > STATISTICS_AGE.total_seconds():
-                self._statistics = await self._ask(WORKER_SET, "statistics")
-                self._asked_s = clock()
-            return self._statistics
-
-    async def _ask(self, name: str, method: str) -> Packed | None:
-        """None: the actor is not there or says nothing in time."""
-        try:
-            async with asyncio.timeout(PATIENCE.total_seconds()):
-                if name not in self._handles:
-                    self._handles[name] = await asyncio.to_thread(
-                        ray.get_actor, name, self._birth.namespace
-                    )
-            answer = await ask(getattr(self._handles[name], method).remote(EMPTY), PATIENCE)
-        except (ActorGone, ValueError):
-            self._handles.pop(name, None)
-            return None
-        except (ActorSilent, ActorFailed, TimeoutError):
-            return None
-        return answer
 
 
 def http_app(birth: Birth) -> serve.Application:
@@ -162,7 +160,9 @@ def http_app(birth: Birth) -> serve.Application:
         version=birth.fingerprint,
         _internal=True,  # the one way left to set a version
         num_replicas=1,
-        max_ongoing_requests=32,
+        max_ongoing_requests=MOST_AT_ONCE,
+        max_queued_requests=MOST_WAITING,
+        backpressure_config={"retry_after_s": 1},
         ray_actor_options={"num_cpus": 0, "resources": ON_THE_HEAD},
     ).bind(birth.pack())
     return app

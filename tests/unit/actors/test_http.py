@@ -1,36 +1,26 @@
 """The endpoints, called as ASGI: what they answer, and that they always answer."""
 
 import asyncio
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayError
 
 from actors.http import HttpEndpoints, api, http_app
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.telemetry.metrics import Ledger
 from crabstick.tokens import ADMIN_VARIABLE
+from tests.unit.actors.asgi import Answer, ask
 from tests.unit.actors.births import a_birth
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.actors.wards import FakeWard
 from tests.unit.virtual_time import stall, virtual_loop
 
+PAGES = ["/livez", "/readyz", "/metrics", "/games"]
 TOKEN = "a-long-admin-token"  # noqa: S105 -- of this test
 GAMES = [{"id": "abcdefgh"}]
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Bot:
@@ -38,6 +28,8 @@ class Bot:
 
     def __init__(self) -> None:
         self.age_s: float | None = 3.0
+        self.ledger = Ledger().snapshot()
+        self.searches = 0
         self.worker_set = FakeHandle(self)
         self.listener = FakeHandle(self)
         self.handles = {WORKER_SET: self.worker_set, EVENT_LISTENER: self.listener}
@@ -50,9 +42,10 @@ class Bot:
         return {"v": 1, "age_s": self.age_s}
 
     async def statistics(self, _message: object) -> dict[str, object]:
-        return {"v": 1, "games": GAMES, "ledger": Ledger().snapshot()}
+        return {"v": 1, "games": GAMES, "ledger": self.ledger}
 
     def get_actor(self, name: str, _namespace: str) -> FakeHandle:
+        self.searches += 1
         if name not in self.handles:
             raise ValueError(f"Failed to look up actor with name '{name}'")
         return self.handles[name]
@@ -67,59 +60,37 @@ class Bot:
 def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
     """The endpoints of a bot, with Ray's and Serve's part done by hand."""
     bot = Bot()
+    monkeypatch.setattr("actors.http.this_node", lambda: "this-node")
     plain_class: Any = HttpEndpoints.__mro__[1]  # what Serve wraps
     context = SimpleNamespace(servable_object=plain_class(a_birth().pack(), bot.ward))
     bot.endpoints = context.servable_object
     monkeypatch.setattr("ray.serve.get_replica_context", lambda: context)
-    monkeypatch.setattr("actors.http.ray.get_actor", bot.get_actor)
+    monkeypatch.setattr("actors.http_peer.ray.get_actor", bot.get_actor)
     monkeypatch.setattr("actors.http.end_manager", bot.end_manager)
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     return bot
 
 
-async def ask(path: str, method: str = "GET", authorization: str | None = None) -> Answer:
-    """One HTTP request."""
-    headers = [(b"authorization", authorization.encode())] if authorization else []
-    sent: list[Any] = []
+async def get(path: str, method: str = "GET") -> Answer:
+    return await ask(api, path, method)
 
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": headers,
-        "client": None,
-        "server": None,
-    }
-    await api(scope, receive, send)
-    return Answer(
-        status=sent[0]["status"],
-        headers={key.decode(): value.decode() for key, value in sent[0]["headers"]},
-        body=b"".join(message.get("body", b"") for message in sent[1:]).decode(),
-    )
+async def shut_down(*authorizations: str) -> Answer:
+    """A POST with so many Authorization headers."""
+    headers = [(b"authorization", value.encode("latin-1")) for value in authorizations]
+    return await ask(api, "/shutdown", "POST", headers)
 
 
 async def took_s(path: str) -> tuple[int, float]:
     """The status, and how long it took."""
     began_s = virtual_loop().time()
-    answer = await ask(path)
+    answer = await get(path)
     return answer.status, virtual_loop().time() - began_s
 
 
 @pytest.mark.usefixtures("bot")
 async def test_a_bot_that_runs_is_alive_and_ready() -> None:
-    answers = [await ask("/livez"), await ask("/readyz")]
+    answers = [await get("/livez"), await get("/readyz")]
     assert [answer.status for answer in answers] == [200, 200]
     assert answers[1].json == {"ok": True, "age_s": 3.0}
 
@@ -127,17 +98,17 @@ async def test_a_bot_that_runs_is_alive_and_ready() -> None:
 @pytest.mark.parametrize("age_s", [None, 15.1])
 async def test_a_listener_that_does_not_hear_is_not_ready(bot: Bot, age_s: float | None) -> None:
     bot.age_s = age_s
-    answer = await ask("/readyz")
+    answer = await get("/readyz")
     assert (answer.status, answer.json["age_s"]) == (503, age_s)
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/games"])
+@pytest.mark.parametrize("path", PAGES)
 async def test_without_actors_every_answer_is_a_503(bot: Bot, path: str) -> None:
     bot.handles.clear()
-    assert (await ask(path)).status == 503
+    assert (await get(path)).status == 503
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/games"])
+@pytest.mark.parametrize("path", PAGES)
 async def test_whatever_hangs_the_answer_comes_within_two_seconds(bot: Bot, path: str) -> None:
     bot.worker_set.is_silent = bot.listener.is_silent = True
     status, seconds = await took_s(path)
@@ -145,10 +116,10 @@ async def test_whatever_hangs_the_answer_comes_within_two_seconds(bot: Bot, path
     assert seconds < 2
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/games"])
+@pytest.mark.parametrize("path", PAGES)
 async def test_whatever_hangs_many_who_ask_at_once_do_not_queue(bot: Bot, path: str) -> None:
-    bot.worker_set.is_silent = True
-    answers = await asyncio.gather(*(took_s(path) for _ in range(32)))
+    bot.worker_set.is_silent = bot.listener.is_silent = True
+    answers = await asyncio.gather(*(took_s(path) for _ in range(200)))
     assert {status for status, _ in answers} == {503}
     assert max(seconds for _, seconds in answers) < 2
 
@@ -166,16 +137,56 @@ async def test_a_gcs_that_hangs_does_not_hang_the_answer(
     assert seconds < 2
 
 
-async def test_an_actor_that_was_made_anew_is_found_again(bot: Bot) -> None:
-    assert (await ask("/livez")).status == 200
+async def test_a_gcs_that_hangs_is_asked_by_one_thread_only(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[object] = []
+
+    async def hang(*arguments: object) -> None:
+        threads.append(arguments)
+        await asyncio.Event().wait()
+
+    del bot
+    monkeypatch.setattr(asyncio, "to_thread", hang)
+    for _ in range(10):
+        assert (await get("/livez")).status == 503
+        stall(2)
+    assert len(threads) == 1
+
+
+async def test_a_gcs_that_was_away_is_asked_again(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RayError("the GCS is away")
+
+    monkeypatch.setattr("actors.http_peer.ray.get_actor", away)
+    assert (await get("/livez")).status == 503
+    monkeypatch.setattr("actors.http_peer.ray.get_actor", bot.get_actor)
+    stall(2)
+    assert (await get("/livez")).status == 200
+
+
+async def test_an_actor_that_was_made_anew_is_found_at_once(bot: Bot) -> None:
+    assert (await get("/livez")).status == 200
+    stall(2)
     bot.worker_set.errors.append(RayActorError())
     bot.handles[WORKER_SET] = FakeHandle(bot)
-    assert [(await ask("/livez")).status for _ in range(2)] == [503, 200]
+    assert (await get("/livez")).status == 200
+
+
+async def test_an_actor_that_is_dead_is_looked_for_once_a_second(bot: Bot) -> None:
+    assert (await get("/livez")).status == 200
+    bot.worker_set.errors.extend(RayActorError() for _ in range(9))
+    stall(2)
+    statuses = {(await get("/livez")).status for _ in range(100)}
+    assert statuses == {503}
+    assert bot.searches == 2
 
 
 @pytest.mark.usefixtures("bot")
 async def test_the_metrics_are_prometheus_text() -> None:
-    answer = await ask("/metrics")
+    answer = await get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'crabstick_games{state="playing"} 0.0' in answer.body
@@ -183,33 +194,110 @@ async def test_the_metrics_are_prometheus_text() -> None:
 
 @pytest.mark.usefixtures("bot")
 async def test_the_games_are_json() -> None:
-    assert (await ask("/games")).json == {"games": GAMES}
+    assert (await get("/games")).json == {"games": GAMES}
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_page_that_another_version_would_have_to_read_is_a_503(bot: Bot) -> None:
+    bot.ledger = {**bot.ledger, "v": 999}
+    assert [(await get(path)).status for path in ("/metrics", "/games")] == [503, 503]
 
 
 async def test_however_often_it_is_asked_the_worker_set_is_asked_once_a_second(bot: Bot) -> None:
-    await asyncio.gather(*(ask("/games") for _ in range(20)))
+    await asyncio.gather(*(get("/games") for _ in range(200)))
+    await get("/metrics")
     assert len(bot.worker_set.told("statistics")) == 1
     stall(1.1)
-    await ask("/metrics")
+    await get("/metrics")
     assert len(bot.worker_set.told("statistics")) == 2
 
 
-async def test_without_an_admin_token_shutdown_is_closed(bot: Bot) -> None:
-    answer = await ask("/shutdown", "POST", f"Bearer {TOKEN}")
+async def test_however_often_they_are_probed_the_actors_are_asked_once_a_second(bot: Bot) -> None:
+    for _ in range(100):
+        await asyncio.gather(get("/livez"), get("/readyz"))
+        await asyncio.sleep(0.05)
+    for actor in (bot.worker_set, bot.listener):
+        assert 4 <= len(actor.told("describe")) <= 6
+
+
+async def test_who_hangs_up_costs_the_others_nothing(bot: Bot) -> None:
+    bot.worker_set.is_silent = True
+    impatient = asyncio.create_task(get("/games"))
+    patient = asyncio.create_task(took_s("/games"))
+    await asyncio.sleep(0.5)
+    impatient.cancel()
+    status, seconds = await patient
+    assert status == 503
+    assert seconds < 2
+    assert len(bot.worker_set.told("statistics")) == 1
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("path", PAGES)
+async def test_head_is_answered_like_get(path: str) -> None:
+    head, full = await get(path, "HEAD"), await get(path)
+    assert (head.status, head.headers) == (full.status, full.headers)
+
+
+@pytest.mark.parametrize("authorization", [(), (f"Bearer {TOKEN}",), ("Bearer ",)])
+async def test_without_an_admin_token_shutdown_is_closed(
+    bot: Bot, authorization: Sequence[str]
+) -> None:
+    answer = await shut_down(*authorization)
     assert (answer.status, bot.shut_down) == (403, [])
 
 
+async def test_with_an_admin_token_that_cannot_be_read_shutdown_is_closed(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADMIN_VARIABLE, "no token at all")
+    answer = await shut_down("Bearer no token at all")
+    assert (answer.status, bot.shut_down) == (403, [])
+    assert "no token at all" not in answer.body
+
+
 @pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer ", "Bearer wrong", TOKEN, f"Basic {TOKEN}", "ü"]
+    "authorizations",
+    [
+        (),
+        ("",),
+        ("Bearer",),
+        ("Bearer ",),
+        ("Bearer wrong",),
+        (f"Bearer {TOKEN}x",),
+        (f"Bearer {TOKEN[:-1]}",),
+        (f"Bearer {TOKEN.upper()}",),
+        (f"Bearer  {TOKEN}",),
+        (f"Bearer {TOKEN},Bearer {TOKEN}",),
+        (TOKEN,),
+        (f"Baerer {TOKEN}",),
+        (f"Basic {TOKEN}",),
+        ("\xfc",),
+        (f"Bearer {TOKEN}\xff",),
+        (f"Bearer {'x' * 10_000}",),
+        (f"Bearer {TOKEN}", f"Bearer {TOKEN}"),
+        ("Bearer wrong", f"Bearer {TOKEN}"),
+        (f"Bearer {TOKEN}", "Bearer wrong"),
+    ],
 )
-async def test_shutdown_needs_the_right_token(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch, authorization: str | None
+async def test_shutdown_needs_the_right_token_once(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, authorizations: Sequence[str]
 ) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
-    answer = await ask("/shutdown", "POST", authorization)
+    answer = await shut_down(*authorizations)
     assert (answer.status, bot.shut_down) == (401, [])
     assert answer.headers["www-authenticate"] == "Bearer"
     assert TOKEN not in answer.body
+
+
+async def test_a_header_of_almost_the_right_name_is_none(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
+    value = f"Bearer {TOKEN}".encode()
+    for name in (b"authorisation", b"proxy-authorization", b"x-authorization", b"cookie"):
+        answer = await ask(api, "/shutdown", "POST", [(name, value)])
+        assert (answer.status, bot.shut_down) == (401, [])
 
 
 @pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", f"bearer {TOKEN}"])
@@ -217,7 +305,7 @@ async def test_shutdown_ends_the_manager_and_tells_how_many_games_go_on(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, authorization: str
 ) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
-    answer = await ask("/shutdown", "POST", authorization)
+    answer = await shut_down(authorization)
     assert (answer.status, answer.json) == (200, {"ok": True, "games": 2})
     assert bot.shut_down == ["tests"]
 
@@ -227,19 +315,74 @@ async def test_a_shutdown_that_hangs_is_answered_too(
 ) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
     bot.shut_down_takes_s = 3600
-    answer = await ask("/shutdown", "POST", f"Bearer {TOKEN}")
+    answer = await shut_down(f"Bearer {TOKEN}")
     assert (answer.status, bot.shut_down) == (503, [])
 
 
+async def test_a_small_body_is_ignored(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"content-length", b"4096")]
+    answer = await ask(api, "/shutdown", "POST", headers, chunk=b'{"token": "wrong"}')
+    assert (answer.status, answer.chunks_read, bot.shut_down) == (200, 0, ["tests"])
+
+
 @pytest.mark.usefixtures("bot")
-@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/sandbox/"])
+@pytest.mark.parametrize("path", [*PAGES, "/shutdown", "/nothing"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("header", [(b"content-length", b"4097"), (b"transfer-encoding", b"x")])
+async def test_a_body_is_refused_unread(
+    path: str, method: str, header: tuple[bytes, bytes]
+) -> None:
+    answer = await ask(api, path, method, [header], chunk=b"x" * 1000)
+    assert (answer.status, answer.chunks_read) == (413, 0)
+    assert answer.headers["connection"] == "close"
+    assert answer.json == {"error": "no endpoint takes a body"}
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/sandbox/", "/livez/", "/LIVEZ", "//livez", "/livez/x"]
+)
 async def test_nothing_else_is_there(path: str) -> None:
-    assert (await ask(path)).status == 404
+    answer = await get(path)
+    assert (answer.status, answer.json) == (404, {"error": "not found"})
 
 
-@pytest.mark.usefixtures("bot")
-async def test_a_get_shuts_nothing_down() -> None:
-    assert (await ask("/shutdown")).status == 405
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW") for path in PAGES]
+    + [(method, "/shutdown") for method in ("GET", "HEAD", "PUT", "OPTIONS")],
+)
+async def test_another_method_is_told_which_there_are(bot: Bot, method: str, path: str) -> None:
+    answer = await get(path, method)
+    assert (answer.status, bot.shut_down) == (405, [])
+    assert answer.json == {"error": "method not allowed"}
+    allowed = set(answer.headers["allow"].split(", "))
+    assert allowed == ({"POST"} if path == "/shutdown" else {"GET", "HEAD"})
+
+
+async def test_a_mistake_of_ours_gives_nothing_away(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_birth: object) -> None:
+        raise RuntimeError("a secret")
+
+    del bot
+    monkeypatch.setattr("actors.http.read_admin_token", fail)
+    sent: list[Any] = []
+
+    async def note(message: Any) -> None:
+        sent.append(message)
+
+    async def app(scope: Any, receive: Any, _send: Any) -> None:
+        with pytest.raises(RuntimeError):  # for Serve's log
+            await api(scope, receive, note)
+        for message in sent:
+            await _send(message)
+
+    answer = await ask(app, "/shutdown", "POST")
+    assert (answer.status, "secret" in answer.body) == (500, False)
+    assert set(answer.json) == {"error"}
 
 
 async def test_an_equal_fingerprint_is_an_equal_version() -> None:

@@ -1,0 +1,363 @@
+"""The endpoints under fire: floods, hanging actors, and people who send what they should not.
+
+Nothing here is about speed: what is counted is how often somebody was asked, what was answered, and
+how much was taken in.
+"""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+import ray
+import requests
+
+from actors.http_limits import LARGEST_HEAD
+from actors.http_wire import MOST_CONNECTIONS
+from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.shutdown import find
+from actors.worker_set import WorkerSet
+from tests.cluster.stage import ADMIN_TOKEN, NAMESPACE, Stage, frozen, pid_of, until
+
+pytestmark = pytest.mark.cluster
+
+PROBES = ("/livez", "/readyz")
+PAGES = ("/metrics", "/games")
+FLOOD_S = 3.0
+CONNECTIONS = 16
+BURST = 40
+A_SECOND = 20
+PATIENCE = aiohttp.ClientTimeout(total=6)
+"""Longer than any answer may take, with a machine that is busy."""
+LARGE = 100_000_000
+CHUNK = 65_536
+MIB = 2**20
+
+
+@dataclass(kw_only=True)
+class Flood:
+    """What came of it."""
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    refusals: set[tuple[str, str | None, str]] = field(default_factory=set)
+    """Content type, Retry-After and body of each 503."""
+    probed: Counter[int] = field(default_factory=Counter)
+    """The statuses of probes meanwhile, each on a connection of its own."""
+
+
+async def flood(url: str, *paths: str) -> Flood:
+    """Many connections ask as fast as they can, while others probe."""
+    seen = Flood()
+    began_s = time.monotonic()
+    is_over = asyncio.Event()
+
+    async def hammer(path: str) -> None:
+        async with aiohttp.ClientSession(url, timeout=PATIENCE) as session:
+            while not is_over.is_set():
+                async with session.get(path) as response:
+                    body = await response.text()
+                    seen.statuses[response.status] += 1
+                    if response.status == 503:
+                        kind, later = response.content_type, response.headers.get("retry-after")
+                        seen.refusals.add((kind, later, body))
+
+    async def probe(path: str) -> None:
+        while not is_over.is_set():
+            async with (
+                aiohttp.ClientSession(url, timeout=PATIENCE) as session,
+                session.get(path) as response,
+            ):
+                seen.probed[response.status] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(CONNECTIONS):
+            group.create_task(hammer(paths[number % len(paths)]))
+        for path in PROBES:
+            group.create_task(probe(path))
+        await asyncio.sleep(FLOOD_S)
+        is_over.set()
+    seen.seconds = time.monotonic() - began_s
+    return seen
+
+
+async def get_all(url: str, *paths: str) -> list[int]:
+    """The statuses of requests that are sent all at once."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(url, timeout=PATIENCE, connector=connector) as session:
+
+        async def get(path: str) -> int:
+            async with session.get(path) as response:
+                await response.read()
+                return response.status
+
+        return await asyncio.gather(*(get(path) for path in paths))
+
+
+async def until_probed(stage: Stage, statuses: list[int]) -> None:
+    """Waits until the probes are answered so; each answer comes within `PATIENCE`."""
+    await until(lambda: get_all(stage.http, *PROBES), lambda seen: seen == statuses)
+
+
+async def in_worker_set(work: Callable[[object], int]) -> int:
+    """Has the WorkerSet's process do that."""
+    handle = await find(WORKER_SET, NAMESPACE)
+    assert handle is not None
+    done: int = await handle.__ray_call__.remote(work)
+    return done
+
+
+def begin_counting(_worker_set: object) -> int:
+    """In the WorkerSet: from now on notes how often it is asked for its statistics."""
+    module: Any = sys.modules[WorkerSet.__module__]
+    if not hasattr(module, "asked"):
+        real, asked = module.statistics, []
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            if ray.get_runtime_context().get_task_name() == "WorkerSet.statistics":
+                asked.append(1)  # by others: it asks itself as well
+            return real(*arguments, **options)
+
+        module.statistics, module.asked = counted, asked
+    module.asked.clear()
+    return 0
+
+
+def counted(_worker_set: object) -> int:
+    """In the WorkerSet: how often it was asked since."""
+    return len(sys.modules[WorkerSet.__module__].asked)
+
+
+def serve_processes() -> list[psutil.Process]:
+    """The proxy and the replica."""
+    found = []
+    for entry in ray.util.list_named_actors(all_namespaces=True):
+        if entry["namespace"] == "serve" and not entry["name"].endswith("CONTROLLER_ACTOR"):
+            actor: Any = ray.get_actor(entry["name"], namespace="serve")
+            found.append(psutil.Process(ray.get(actor.__ray_call__.remote(lambda _: os.getpid()))))
+    return found
+
+
+def memory_mib() -> float:
+    """What Serve's proxy and replica have in memory."""
+    return sum(process.memory_info().rss for process in serve_processes()) / MIB
+
+
+@contextmanager
+def connection(stage: Stage) -> Iterator[socket.socket]:
+    """A client that says what it likes."""
+    address = ("127.0.0.1", stage.settings.http.port)
+    with socket.create_connection(address, timeout=PATIENCE.total) as client:
+        yield client
+
+
+def heard(client: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    parts = []
+    try:
+        while part := client.recv(CHUNK):
+            parts.append(part)
+    except ConnectionError:
+        pass
+    return b"".join(parts)
+
+
+def push(client: socket.socket, head: bytes, chunk: bytes) -> tuple[int, bytes]:
+    """Sends `chunk` again and again; how many bytes were taken, and the answer."""
+    sent = 0
+    try:
+        client.sendall(head)
+        while sent < LARGE:
+            client.sendall(chunk)
+            sent += len(chunk)
+    except ConnectionError:
+        pass
+    return sent, heard(client)
+
+
+# Floods.
+
+
+@pytest.mark.parametrize("paths", [PAGES, ("/livez", "/readyz"), ("/nothing", "/shutdown")])
+def test_a_flood_is_sent_away_and_reaches_nobody(stage: Stage, paths: tuple[str, str]) -> None:
+    async def story() -> tuple[Flood, int]:
+        await in_worker_set(begin_counting)
+        return await flood(stage.http, *paths), await in_worker_set(counted)
+
+    seen, asked = asyncio.run(story())
+    assert set(seen.probed) == {200}
+    assert asked <= seen.seconds + 1
+    if paths == PROBES:
+        assert set(seen.statuses) == {200}
+        return
+    let_in = seen.statuses.total() - seen.statuses[503]
+    budgets = 2 if "/shutdown" in paths else 1
+    assert let_in <= budgets * (BURST + A_SECOND * seen.seconds)
+    assert seen.statuses[503] > let_in
+    kinds = {(kind, later) for kind, later, _ in seen.refusals}
+    assert kinds == {("application/json", "1")}
+
+
+# Who hangs.
+
+
+def test_probes_are_answered_while_the_worker_set_hangs_and_hundreds_wait(stage: Stage) -> None:
+    async def story() -> list[int]:
+        with frozen(await pid_of(WORKER_SET)):
+            await until_probed(stage, [503, 200])  # what was heard before is soon forgotten
+            crowd = asyncio.create_task(get_all(stage.http, *PAGES * 100))
+            await until_probed(stage, [503, 200])
+            return await crowd
+
+    crowd = asyncio.run(story())
+    assert (len(crowd), set(crowd)) == (200, {503})
+    asyncio.run(until_probed(stage, [200, 200]))
+
+
+def test_probes_are_answered_while_the_listener_hangs(stage: Stage) -> None:
+    async def story() -> None:
+        with frozen(await pid_of(EVENT_LISTENER)):
+            await until_probed(stage, [200, 503])
+
+    asyncio.run(story())
+    asyncio.run(until_probed(stage, [200, 200]))
+
+
+def test_probes_are_answered_while_rays_gcs_is_away(stage: Stage) -> None:
+    gcs = next(p for p in psutil.process_iter(["cmdline"]) if _is_gcs(p, stage))
+
+    async def story() -> list[list[int]]:
+        with frozen(gcs.pid):
+            seen = []
+            for _ in range(3):
+                seen.append(await get_all(stage.http, *PROBES))
+                await asyncio.sleep(1.2)  # so that they are asked again
+            return seen
+
+    assert asyncio.run(story()) == [[200, 200]] * 3
+
+
+def _is_gcs(process: psutil.Process, stage: Stage) -> bool:
+    words = " ".join(process.info["cmdline"] or [])
+    return "gcs_server" in words.split(" ", maxsplit=1)[0] and str(stage.temp_dir) in words
+
+
+# Who sends too much.
+
+
+@pytest.mark.parametrize("path", [*PROBES, *PAGES, "/shutdown", "/nothing"])
+def test_a_large_body_is_not_taken_in(stage: Stage, path: str) -> None:
+    line = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
+    stated = line + f"Content-Length: {LARGE}\r\n\r\n".encode()
+    endless = line + b"Transfer-Encoding: chunked\r\n\r\n"
+    before_mib = memory_mib()
+    for head, chunk in (
+        (stated, b"x" * CHUNK),
+        (endless, f"{CHUNK:x}\r\n".encode() + b"x" * CHUNK + b"\r\n"),
+    ):
+        with connection(stage) as client:
+            taken, answer = push(client, head, chunk)
+        assert taken < LARGE / 5
+        assert re.match(rb"HTTP/1.1 413 .*\r\n\r\n{\"error\": \"[a-z ]+\"}$", answer, re.DOTALL)
+    assert memory_mib() < before_mib + 20
+
+
+def test_an_endless_head_is_not_taken_in(stage: Stage) -> None:
+    before_mib = memory_mib()
+    for head, chunk in (
+        (b"GET /livez HTTP/1.1\r\n", b"X-Y: " + b"z" * 1000 + b"\r\n"),
+        (b"GET /livez HTTP/1.1\r\nX: y", b"z" * CHUNK),
+        (b"GET /livez", b"/x" * CHUNK),
+    ):
+        with connection(stage) as client:
+            taken, answer = push(client, head, chunk)
+        assert taken < LARGE / 5
+        assert re.match(rb"HTTP/1.1 4(31|00|14) .*{\"error\": \"[a-zA-Z ]+\"}$", answer, re.DOTALL)
+    assert memory_mib() < before_mib + 20
+
+
+def test_who_never_ends_a_head_keeps_nobody_out_and_is_cut_off(stage: Stage) -> None:
+    """More of them than there may be connections."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connection(stage)) for _ in range(MOST_CONNECTIONS + 50)]
+        for client in slow[-MOST_CONNECTIONS:]:
+            client.sendall(b"GET /livez HTTP/1.1\r\n")
+        assert asyncio.run(get_all(stage.http, *PROBES)) == [200, 200]
+        for client in slow:
+            client.settimeout(30)
+            assert heard(client) == b""
+
+
+# What is answered.
+
+
+@pytest.mark.parametrize("path", [*PROBES, *PAGES])
+def test_head_is_answered_where_get_is(stage: Stage, path: str) -> None:
+    head, full = (requests.request(how, stage.http + path, timeout=6) for how in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == full.headers["content-type"]
+    assert requests.post(stage.http + path, timeout=6).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/livez/", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/-/routes", 404),
+        ("GET", "/-/healthz", 404),
+        ("POST", "/livez", 405),
+        ("DELETE", "/games", 405),
+        ("GET", "/shutdown", 405),
+        ("POST", "/shutdown", 401),
+    ],
+)
+def test_refusals_are_json_and_name_no_server(
+    stage: Stage, method: str, path: str, status: int
+) -> None:
+    answer = requests.request(method, stage.http + path, timeout=6)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+    assert answer.headers["content-type"] == "application/json"
+    told = {name.lower() for name in answer.headers} - {"allow", "www-authenticate"}
+    assert told == {"content-type", "content-length", "date"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"", b"401"),
+        (b"Authorisation: Bearer %s\r\n", b"401"),
+        (b"Authorization: Baerer %s\r\n", b"401"),
+        (b"Authorization: Bearer %s\xff\r\n", b"401"),
+        (b"Authorization: Bearer %s\r\nAuthorization: Bearer %s\r\n", b"401"),
+        (b"Authorization: Bearer wrong\r\nAuthorization: Bearer %s\r\n", b"401"),
+        (b"Authorization: Bearer " + b"x" * (LARGEST_HEAD - 200) + b"\r\n", b"401"),
+        (b"Authorization: Bearer " + b"x" * 2 * LARGEST_HEAD + b"\r\n", b"431"),
+        (b"X-Request-Timeout-Seconds: \xff\r\nX-Request-Id: \xff\r\n", b"401"),
+    ],
+)
+def test_no_header_but_the_right_one_shuts_anything_down(
+    stage: Stage, lines: bytes, status: bytes
+) -> None:
+    with connection(stage) as client:
+        told = lines.replace(b"%s", ADMIN_TOKEN.encode())
+        body = b'{"token": "%s"}' % ADMIN_TOKEN.encode()
+        length = b"Content-Length: %d\r\n" % len(body)
+        head = b"POST /shutdown HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        client.sendall(head + length + told + b"\r\n" + body)
+        answer = heard(client)
+    assert answer.split()[1] == status
+    assert ADMIN_TOKEN.encode() not in answer
+    assert asyncio.run(get_all(stage.http, "/livez")) == [200]
