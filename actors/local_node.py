@@ -19,11 +19,12 @@ import psutil
 
 from actors.local_record import Node
 from actors.ports import LOOPBACK, free_port
+from actors.ray_command import UNUSED_COMMANDS
 from actors.ray_start_hook import HOOK
 from crabstick.errors import EnvironmentProblem
 from crabstick.interrupts import deferred_interrupt
 
-__all__ = ["ENVIRONMENT", "end_node", "is_alive", "node_command", "start_node"]
+__all__ = ["ENVIRONMENT", "end_node", "is_alive", "node_command", "start_node", "variable_of"]
 
 START_LIMIT = timedelta(minutes=3)
 END_LIMIT = timedelta(seconds=20)
@@ -51,7 +52,9 @@ class _StartedLate(EnvironmentProblem):
 def node_command(*options: str) -> list[str]:
     """A `ray start` with those options, and with what each of our nodes has."""
     return [
-        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options),
+        *(sys.executable, "-m", "actors.ray_command", "--without", ",".join(UNUSED_COMMANDS)),
+        *("ray.scripts.scripts", "start", "--block"),
+        *options,
         f"--node-ip-address={LOOPBACK}",
         f"--dashboard-agent-listen-port={free_port()}",  # its default may be another Ray's
         "--disable-usage-stats",
@@ -146,6 +149,15 @@ def is_alive(node: Node) -> bool:
     """Whether its `ray start` runs: that one ends by itself when a part of its node has died."""
     process = _ray_start(node.pid)
     return process is not None and _is_of(node, process)
+
+
+def variable_of(node: Node, name: str) -> str | None:
+    """A variable that its `ray start` was given; None when that one has ended."""
+    process = _ray_start(node.pid)
+    try:
+        return process.environ().get(name) if process and _is_of(node, process) else None
+    except psutil.Error:
+        return None
 
 
 def end_node(pid: int, born_s: float | None = None) -> None:

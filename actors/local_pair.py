@@ -18,6 +18,7 @@ from actors.local_node import end_node, node_command, start_node
 from actors.local_ray import LocalRay, authenticate, find_local_ray, head_options
 from actors.local_record import Node, Record, make_store, remember, store
 from actors.ports import LOOPBACK, require_free
+from actors.ray_forms import WHOLE, Form
 from crabstick.errors import EnvironmentProblem
 
 __all__ = ["bring_back_head", "replace_worker", "start_pair"]
@@ -28,11 +29,12 @@ asking for the head while it is away, would otherwise find itself, and hold the 
 TRIES = 100
 
 
-def start_pair(*, cpus: float, say: Callable[[str], None]) -> LocalRay:
+def start_pair(*, cpus: float, say: Callable[[str], None], form: Form = WHOLE) -> LocalRay:
     """Starts both, to be found by `find_local_ray`; only within `sole_command`.
 
     Args:
         cpus: logical CPUs of the node with the games; they are slots, not cores.
+        form: of both, also when they are started anew.
         say: is told when Ray is started once more, or a start is taken back.
 
     Raises:
@@ -49,9 +51,9 @@ def start_pair(*, cpus: float, say: Callable[[str], None]) -> LocalRay:
         remember(Record(address=address, head=replace(head, is_up=False)))  # alone it is no use
 
     try:
-        _start_head(address, note, say)
+        _start_head(address, form, note, say)
         local = replace(local, is_up=True)
-        return _start_worker(local, cpus, say)
+        return _start_worker(local, form, cpus, say)
     except BaseException:
         (find_local_ray() or replace(local, is_up=False)).end()
         raise
@@ -66,13 +68,14 @@ def bring_back_head(local: LocalRay, say: Callable[[str], None]) -> LocalRay:
     if not local.has_lost_head:
         return local
     authenticate()
+    form = local.form
     end_node(local.pid, local.born_s)  # what is left of it holds the store
     _forget_bootstrap(local.address)
 
     def note(head: Node) -> None:
         remember(Record(address=local.address, head=head, worker=local.worker))
 
-    head = _start_head(local.address, note, say)
+    head = _start_head(local.address, form, note, say)
     return replace(local, pid=head.pid, born_s=head.born_s, is_up=True)
 
 
@@ -84,27 +87,35 @@ def replace_worker(local: LocalRay, *, cpus: float, say: Callable[[str], None]) 
     """
     if local.worker is None or not local.has_lost_worker:
         return local
+    form = local.form
     end_node(local.worker.pid, local.worker.born_s)
-    return _start_worker(local, cpus, say)
+    return _start_worker(local, form, cpus, say)
 
 
-def _start_head(address: str, note: Callable[[Node], None], say: Callable[[str], None]) -> Node:
+def _start_head(
+    address: str, form: Form, note: Callable[[Node], None], say: Callable[[str], None]
+) -> Node:
     return start_node(
-        lambda: node_command(*head_options(address, 0)),
+        lambda: node_command(*head_options(address, 0, form)),
         note,
         say,
-        {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(store())},
+        {
+            **form.variables,
+            "RAY_gcs_storage": "rocksdb",
+            "RAY_gcs_storage_path": str(store()),
+        },
     )
 
 
-def _start_worker(local: LocalRay, cpus: float, say: Callable[[str], None]) -> LocalRay:
+def _start_worker(local: LocalRay, form: Form, cpus: float, say: Callable[[str], None]) -> LocalRay:
     head = Node(pid=local.pid, born_s=local.born_s or 0)
 
     def note(worker: Node) -> None:
         remember(Record(address=local.address, head=head, worker=worker))
 
-    options = (f"--address={local.address}", f"--num-cpus={math.ceil(cpus)}")
-    return replace(local, worker=start_node(lambda: node_command(*options), note, say))
+    options = (f"--address={local.address}", f"--num-cpus={math.ceil(cpus)}", *form.options)
+    worker = start_node(lambda: node_command(*options), note, say, form.variables)
+    return replace(local, worker=worker)
 
 
 def _forget_bootstrap(address: str) -> None:

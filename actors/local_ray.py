@@ -14,9 +14,10 @@ from ray._private.authentication.authentication_token_setup import (
     ensure_token_if_auth_enabled,
 )
 
-from actors.local_node import end_node, is_alive, node_command, start_node
+from actors.local_node import end_node, is_alive, node_command, start_node, variable_of
 from actors.local_record import Node, Record, forget, recall, remember, remove_store
 from actors.ports import LOOPBACK, free_port, usual_or_free
+from actors.ray_forms import HOOK_VARIABLE, SMALL, WHOLE, Form
 from crabstick.interrupts import deferred_interrupt
 
 __all__ = [
@@ -59,8 +60,18 @@ class LocalRay:
         """Whether the node with the games is gone, or was never up."""
         return self.worker is not None and not (self.worker.is_up and is_alive(self.worker))
 
+    @property
+    def form(self) -> Form:
+        """What it was started as: a node of it that lives tells."""
+        hooks = {variable_of(node, HOOK_VARIABLE) for node in (self._head, self.worker) if node}
+        return SMALL if SMALL.variables[HOOK_VARIABLE] in hooks else WHOLE
+
+    @property
+    def _head(self) -> Node | None:
+        return None if self.born_s is None else Node(pid=self.pid, born_s=self.born_s)
+
     def _head_is_alive(self) -> bool:
-        return self.born_s is not None and is_alive(Node(pid=self.pid, born_s=self.born_s))
+        return self._head is not None and is_alive(self._head)
 
     def end(self) -> None:
         """Ends it and everything that runs on it; nothing happens when it is gone already.
@@ -80,6 +91,7 @@ def start_local_ray(
     *,
     cpus: float,
     temp_dir: str | None = None,
+    form: Form = WHOLE,
     is_remembered: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> LocalRay:
@@ -88,6 +100,7 @@ def start_local_ray(
     Args:
         cpus: logical CPUs; they are slots for games, not cores.
         temp_dir: where Ray keeps its session; None is Ray's own default.
+        form: with or without what is there for people.
         is_remembered: whether `find_local_ray` shall find it; only within `sole_command`.
         say: is told when Ray is started once more, or a start is taken back.
 
@@ -103,8 +116,11 @@ def start_local_ray(
         if is_remembered:
             remember(Record(address=address, head=node))
 
+    def command() -> list[str]:
+        return node_command(*head_options(address, cpus, form, temp_dir))
+
     try:
-        node = start_node(lambda: node_command(*head_options(address, cpus, temp_dir)), note, say)
+        node = start_node(command, note, say, form.variables)
     except BaseException:
         for node in noted:
             forget(node.pid)
@@ -112,7 +128,7 @@ def start_local_ray(
     return LocalRay(address=address, pid=node.pid, born_s=node.born_s)
 
 
-def head_options(address: str, cpus: float, temp_dir: str | None = None) -> list[str]:
+def head_options(address: str, cpus: float, form: Form, temp_dir: str | None = None) -> list[str]:
     """What makes a `ray start` the head of a cluster at `address`."""
     return [
         "--head",
@@ -120,6 +136,8 @@ def head_options(address: str, cpus: float, temp_dir: str | None = None) -> list
         f"--num-cpus={math.ceil(cpus)}",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={usual_or_free(USUAL_DASHBOARD)}",
+        *form.options,
+        *form.head_options,
         *([f"--temp-dir={temp_dir}"] if temp_dir else []),
     ]
 

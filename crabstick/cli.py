@@ -47,6 +47,9 @@ ToleranceOption = Annotated[
     bool,
     typer.Option("--gcs-fault-tolerance", help="A Ray of its own whose head may die in mid-game."),
 ]
+SmallOption = Annotated[
+    bool, typer.Option("--small", help="A Ray of its own without dashboard: half the memory.")
+]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Return after the last game.")]
 RateLimitsOption = Annotated[
     bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
@@ -65,19 +68,16 @@ def up(
     address: AddressOption = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,  # noqa: FBT002 -- typer's form
     gcs_fault_tolerance: ToleranceOption = False,  # noqa: FBT002
+    small: SmallOption = False,  # noqa: FBT002
 ) -> None:
     """Bring the bot up, on a cluster or on a Ray of its own; twice changes nothing."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.up import OwnRay  # noqa: PLC0415
         from crabstick.commands.up import up as run  # noqa: PLC0415
 
-    run(
-        settings,
-        address,
-        detach=detach,
-        gcs_fault_tolerance=gcs_fault_tolerance,
-        console=console,
-    )
+    own = OwnRay(gcs_fault_tolerance=gcs_fault_tolerance, small=small)
+    run(settings, address, detach=detach, console=console, own=own)
 
 
 @app.command()
@@ -134,11 +134,41 @@ def drain(
 
 
 @app.command()
-def check(config: ConfigOption = None) -> None:
-    """Check settings, token, account and engine."""
-    from crabstick.commands.check import check as run  # noqa: PLC0415
+def check(
+    manifest: Annotated[
+        str | None,
+        typer.Argument(help="With --cluster: a file, a kustomize folder, or - for standard input."),
+    ] = None,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    cluster: Annotated[  # noqa: FBT002
+        bool, typer.Option("--cluster", help="Check the running Ray cluster, or manifests.")
+    ] = False,
+) -> None:
+    """Check settings, token, account and engine, or a cluster."""
 
-    run(load_settings(config), lambda line: console.print(line, soft_wrap=True))
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    if not cluster:
+        if manifest is not None or address is not None:
+            word = "--address" if manifest is None else manifest
+            raise typer.BadParameter(f"{word} is for `crabstick check --cluster` only")
+        from crabstick.commands.check import check as run  # noqa: PLC0415
+
+        run(load_settings(config), say)
+    elif manifest is not None:
+        if address is not None:
+            raise typer.BadParameter("a manifest runs nowhere yet: leave --address or it out")
+        from crabstick.commands.check_manifests import check_manifests  # noqa: PLC0415
+
+        check_manifests(load_settings(config), manifest, is_named=config is not None, say=say)
+    else:
+        settings = _settings(config, address)
+        with blocked_interrupts():  # for the threads that Ray starts
+            from crabstick.commands.check_cluster import check_cluster  # noqa: PLC0415
+
+        check_cluster(settings, address, say)
 
 
 @app.command()

@@ -5,6 +5,7 @@ Doing it twice changes nothing, and mends a Ray of our own of which a part has g
 
 import asyncio
 import os
+from dataclasses import dataclass
 from datetime import timedelta
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from actors.local_pair import start_pair
 from actors.local_ray import start_local_ray
 from actors.messages import Birth
 from actors.ports import require_free
+from actors.ray_forms import SMALL, WHOLE
 from crabstick.commands.check import identify, try_engine
 from crabstick.commands.cluster import Cluster, named_cluster, turn
 from crabstick.commands.follow import follow, slots
@@ -22,9 +24,63 @@ from crabstick.commands.watch import wait_restored
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["bring_up", "up"]
+__all__ = ["OwnRay", "bring_up", "up"]
 
 HEARD_PATIENCE = timedelta(seconds=20)
+TOLERANCE = "--gcs-fault-tolerance"
+SMALLNESS = "--small"
+ELSEWHERE = {
+    TOLERANCE: "the head of that cluster needs it",
+    SMALLNESS: "that cluster has what it was started with",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRay:
+    """What a Ray that `up` starts shall be; one that runs already stays what it is.
+
+    Attributes:
+        gcs_fault_tolerance: its head may die.
+        small: it has no dashboard, nor what feeds one.
+    """
+
+    gcs_fault_tolerance: bool = False
+    small: bool = False
+
+    def check(self, address: str | None) -> None:
+        """Refuses a wish that has nothing to act on.
+
+        Raises:
+            ConfigError: another cluster is named.
+        """
+        named = named_cluster(address)
+        for switch in self._switches() if named else ():
+            raise ConfigError(
+                f"{switch} is for a Ray that crabstick starts itself, and {named} is another: "
+                f"leave the switch out, {ELSEWHERE[switch]} (docs/deploying.md)"
+            )
+
+    def check_found(self, found: Cluster | None) -> None:
+        """Refuses what the cluster that runs cannot become.
+
+        Raises:
+            EnvironmentProblem: it was started without a switch that is given now.
+        """
+        local = found.local if found else None
+        has = {TOLERANCE: local.worker is not None, SMALLNESS: local.form is SMALL} if local else {}
+        for switch in self._switches():
+            if not has.get(switch, True):
+                raise EnvironmentProblem(
+                    f"the Ray that runs here was started without {switch}: end it first "
+                    "(`crabstick down`)"
+                )
+
+    def _switches(self) -> list[str]:
+        given = {TOLERANCE: self.gcs_fault_tolerance, SMALLNESS: self.small}
+        return [switch for switch, is_given in given.items() if is_given]
+
+
+ANY_RAY = OwnRay()
 
 
 def up(
@@ -33,26 +89,22 @@ def up(
     *,
     detach: bool,
     console: Console,
-    gcs_fault_tolerance: bool = False,
+    own: OwnRay = ANY_RAY,
 ) -> None:
-    """Brings the bot up, and follows it unless `detach`.
-
-    With `gcs_fault_tolerance` a Ray that it starts is one whose head may die.
+    """Brings the bot up, and follows it unless `detach`; where no Ray is, it starts `own`.
 
     Raises:
         ConfigError: a setting or the token is wrong, or the switch has nothing to act on.
         EnvironmentProblem: Lichess, the engine or the cluster is not as needed.
     """
-    if gcs_fault_tolerance:
-        _check_local(address)
+    own.check(address)
     bot = identify(settings).name
     birth = birth_for(settings, bot)  # before Ray is near: it may lay a job's files anew
     with turn(address, console.print) as found:
-        if gcs_fault_tolerance:
-            _check_tolerant(found)
+        own.check_found(found)
         if found is None or found.local is not None:
             try_engine(settings)
-        cluster = found or _own_cluster(settings, console, gcs_fault_tolerance=gcs_fault_tolerance)
+        cluster = found or _own_cluster(settings, console, own)
         try:
             cluster = cluster.with_worker(slots(settings), console.print)
             changed = _join(birth, cluster, console)
@@ -65,23 +117,6 @@ def up(
     if not detach:
         follow(settings, cluster, console)
     disconnect()
-
-
-def _check_local(address: str | None) -> None:
-    named = named_cluster(address)
-    if named:
-        raise ConfigError(
-            f"--gcs-fault-tolerance is for a Ray that crabstick starts itself, and {named} is "
-            "another: leave the switch out, the head of that cluster needs it (docs/deploying.md)"
-        )
-
-
-def _check_tolerant(found: Cluster | None) -> None:
-    if found is not None and not found.is_tolerant:
-        raise EnvironmentProblem(
-            "the Ray that runs here was started without --gcs-fault-tolerance: end it first "
-            "(`crabstick down`)"
-        )
 
 
 def _join(birth: Birth, cluster: Cluster, console: Console) -> bool:
@@ -111,9 +146,10 @@ def bring_up(birth: Birth, console: Console) -> bool:
     return changed
 
 
-def _own_cluster(settings: Settings, console: Console, *, gcs_fault_tolerance: bool) -> Cluster:
+def _own_cluster(settings: Settings, console: Console, own: OwnRay) -> Cluster:
     require_free(settings.http.host, settings.http.port)
     console.print("starting Ray on this machine …")
-    start = start_pair if gcs_fault_tolerance else start_local_ray
-    local = start(cpus=slots(settings), say=console.print)
+    start = start_pair if own.gcs_fault_tolerance else start_local_ray
+    form = SMALL if own.small else WHOLE
+    local = start(cpus=slots(settings), say=console.print, form=form)
     return Cluster(address=local.address, local=local, is_new=True)

@@ -1,10 +1,15 @@
 """Which process is a node of ours; starting and ending one is tested with a real one."""
 
+import os
+from types import SimpleNamespace
+
 import psutil
+import pytest
 
 from actors import local_node
-from actors.local_node import end_node, is_alive, node_command
+from actors.local_node import end_node, is_alive, node_command, variable_of
 from actors.local_record import Node
+from actors.ray_command import UNUSED_COMMANDS
 
 NOBODY = 2**22 + 1
 """No pid is that large."""
@@ -38,3 +43,29 @@ def test_a_node_is_on_loopback_and_leaves_the_usual_ports_to_others() -> None:
     assert "--head" in command
     assert "--node-ip-address=127.0.0.1" in command
     assert any(option.startswith("--dashboard-agent-listen-port=") for option in command)
+
+
+def test_ray_start_leaves_out_the_commands_that_nobody_uses() -> None:
+    command = node_command("--head")
+    program = command.index("ray.scripts.scripts")
+    assert command[program - 2 : program] == ["--without", ",".join(UNUSED_COMMANDS)]
+    assert command[program + 1 : program + 4] == ["start", "--block", "--head"]
+
+
+def test_what_a_node_was_given_is_read_from_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    this = psutil.Process()
+    ours = Node(pid=this.pid, born_s=this.create_time())
+    assert variable_of(ours, "PATH") is None, "this is no `ray start`"
+    monkeypatch.setattr(local_node, "_ray_start", lambda _: this)
+    assert variable_of(ours, "PATH") == this.environ()["PATH"]
+    assert variable_of(ours, f"NEVER_SET_{os.getpid()}") is None
+    assert variable_of(Node(pid=this.pid, born_s=ours.born_s - 60), "PATH") is None
+
+
+def test_a_node_that_ends_meanwhile_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise psutil.NoSuchProcess(NOBODY)
+
+    ended = SimpleNamespace(environ=gone, create_time=lambda: 0)
+    monkeypatch.setattr(local_node, "_ray_start", lambda _: ended)
+    assert variable_of(Node(pid=NOBODY, born_s=0), "PATH") is None

@@ -1,6 +1,6 @@
 """What of a pair is started anew; the real one is killed in tests/e2e/test_head_loss.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from actors import local_pair, local_ray
 from actors.local_pair import bring_back_head, replace_worker, start_pair
 from actors.local_ray import LocalRay, find_local_ray
 from actors.local_record import Node, Record, recall, remember, store
+from actors.ray_forms import HOOK_VARIABLE, SMALL, WHOLE, Form
 from crabstick.errors import EnvironmentProblem
 
 NOBODY = 2**22 + 1
@@ -26,17 +27,21 @@ class Nodes:
         self.ended: list[int] = []
         self.notes: list[Record | None] = []
         self.fails = ""
+        self.commands: list[list[str]] = []
+        self.hooks: dict[int, str] = {}
 
     def start(
         self,
         command: Callable[[], list[str]],
         note: Callable[[Node], None],
         _say: Callable[[str], None],
-        variables: dict[str, str] | None = None,
+        variables: Mapping[str, str],
     ) -> Node:
-        kind = "head" if "--head" in command() else "worker"
-        assert ("RAY_gcs_storage" in (variables or {})) == (kind == "head")
+        self.commands.append(command())
+        kind = "head" if "--head" in self.commands[-1] else "worker"
+        assert ("RAY_gcs_storage" in variables) == (kind == "head")
         node = Node(pid=NOBODY + 10 + len(self.started), born_s=0, is_up=False)
+        self.hooks[node.pid] = variables[HOOK_VARIABLE]
         self.started.append(kind)
         note(node)
         self.notes.append(recall())
@@ -52,6 +57,10 @@ class Nodes:
         self.ended.append(pid)
         self.alive.discard(pid)
 
+    def variable_of(self, node: Node, name: str) -> str | None:
+        assert name == HOOK_VARIABLE
+        return self.hooks.get(node.pid) if node.pid in self.alive else None
+
 
 @pytest.fixture(autouse=True)
 def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nodes:
@@ -64,6 +73,7 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nodes:
         monkeypatch.setattr(module, "authenticate", lambda: None)
         monkeypatch.setattr(module, "end_node", nodes.end)
     monkeypatch.setattr(local_ray, "is_alive", lambda node: node.pid in nodes.alive)
+    monkeypatch.setattr(local_ray, "variable_of", nodes.variable_of)
     remember(Record(address=PAIR.address, head=HEAD, worker=WORKER))
     return nodes
 
@@ -159,3 +169,20 @@ def test_a_single_ray_gets_no_worker(nodes: Nodes) -> None:
     assert replace_worker(single, cpus=3, say=print) == single
     assert bring_back_head(single, print) == single
     assert nodes.started == []
+
+
+@pytest.mark.parametrize("form", [WHOLE, SMALL])
+def test_both_keep_the_form_that_they_were_started_in(nodes: Nodes, form: Form) -> None:
+    local = start_pair(cpus=3, say=print, form=form)
+    assert local.form is form
+    nodes.alive.discard(local.pid)
+    local = bring_back_head(local, print)
+    assert local.worker is not None
+    nodes.alive.discard(local.worker.pid)
+    local = replace_worker(local, cpus=3, say=print)
+    assert nodes.started == ["head", "worker", "head", "worker"]
+    assert set(nodes.hooks.values()) == {form.variables[HOOK_VARIABLE]}
+    for kind, command in zip(nodes.started, nodes.commands, strict=True):
+        wanted = {*form.options, *(form.head_options if kind == "head" else ())}
+        assert wanted == wanted & set(command)
+        assert ("--include-dashboard=false" in command) == (form is SMALL and kind == "head")

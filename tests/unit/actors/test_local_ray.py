@@ -1,19 +1,18 @@
 """Which local Ray is found again; starting and ending one is tested with a real one."""
 
-import importlib
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from ray._private.parameter import RayParams
 
 from actors import local_ray
 from actors.local_node import ENVIRONMENT
-from actors.local_ray import LocalRay, find_local_ray
+from actors.local_ray import LocalRay, find_local_ray, head_options, start_local_ray
 from actors.local_record import Node, Record, make_store, recall, remember, store
-from actors.ray_start_hook import HOOK
+from actors.ray_forms import HOOK_VARIABLE, SMALL, WHOLE, Form
 
 NOBODY = 2**22 + 1
 """No pid is that large."""
@@ -126,9 +125,66 @@ def test_the_environment_of_our_ray_lets_games_outlive_its_head() -> None:
     assert ENVIRONMENT["RAY_worker_niceness"] == "0"
 
 
-def test_ray_finds_our_hook_and_starts_no_client_server() -> None:
-    module, _, name = HOOK.rpartition(".")
-    hook = getattr(importlib.import_module(module), name)
-    parameters = RayParams(ray_client_server_port=10001)
-    hook(parameters, "as head")
-    assert parameters.ray_client_server_port is None
+@pytest.mark.parametrize(("form", "is_small"), [(WHOLE, False), (SMALL, True)])
+def test_only_the_small_form_goes_without_dashboard_and_room_for_objects(
+    form: Form, *, is_small: bool
+) -> None:
+    options = head_options("127.0.0.1:6379", 2.5, form)
+    assert {"--head", "--port=6379", "--num-cpus=3"} <= set(options)
+    for option in ("--include-dashboard=false", "--no-monitor", "--object-store-memory=80000000"):
+        assert (option in options) == is_small
+
+
+@pytest.mark.parametrize("form", [WHOLE, SMALL])
+def test_a_ray_is_started_in_its_form(monkeypatch: pytest.MonkeyPatch, form: Form) -> None:
+    started: list[tuple[list[str], Mapping[str, str]]] = []
+
+    def start(
+        command: Callable[[], list[str]],
+        note: Callable[[Node], None],
+        _say: Callable[[str], None],
+        variables: Mapping[str, str],
+    ) -> Node:
+        started.append((command(), variables))
+        node = Node(pid=HEAD, born_s=0)
+        note(node)
+        return node
+
+    monkeypatch.setattr(local_ray, "authenticate", lambda: None)
+    monkeypatch.setattr(local_ray, "start_node", start)
+    local = start_local_ray(cpus=2, form=form)
+    ((command, variables),) = started
+    assert variables == form.variables
+    assert ("--include-dashboard=false" in command) == (form is SMALL)
+    assert recall() == record_at(local.address, HEAD)
+
+
+def record_at(address: str, pid: int) -> Record:
+    return Record(address=address, head=Node(pid=pid, born_s=0))
+
+
+@pytest.mark.parametrize(
+    ("hooks", "form"),
+    [
+        ({HEAD: SMALL, WORKER: SMALL}, SMALL),
+        ({WORKER: SMALL}, SMALL),
+        ({HEAD: SMALL}, SMALL),
+        ({HEAD: WHOLE, WORKER: WHOLE}, WHOLE),
+        ({}, WHOLE),
+    ],
+)
+def test_a_node_that_lives_tells_the_form(
+    monkeypatch: pytest.MonkeyPatch, hooks: Mapping[int, Form], form: Form
+) -> None:
+    def variable_of(node: Node, name: str) -> str | None:
+        return hooks[node.pid].variables[name] if node.pid in hooks else None
+
+    monkeypatch.setattr(local_ray, "variable_of", variable_of)
+    local = LocalRay(address="a:1", pid=HEAD, born_s=0, worker=Node(pid=WORKER, born_s=0))
+    assert local.form is form
+    assert LocalRay(address="a:1", pid=HEAD).form is WHOLE
+
+
+def test_the_form_of_a_ray_is_nothing_that_every_node_everywhere_must_have() -> None:
+    assert HOOK_VARIABLE in ENVIRONMENT
+    assert ENVIRONMENT.keys() & {*WHOLE.variables, *SMALL.variables} == {HOOK_VARIABLE}

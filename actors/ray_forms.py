@@ -1,0 +1,96 @@
+"""The two forms of a Ray of our own: whole, and small. docs/small.md has what each costs.
+
+Neither starts what nobody uses on one machine. The small one is also without its dashboard and
+what feeds it: those are for people, the bot needs none of it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ray._private import ray_constants, services
+
+from actors.ray_command import leave_out
+from actors.ray_start_hook import without_client_server
+
+__all__ = ["HOOK_VARIABLE", "SMALL", "WHOLE", "Form", "without_idlers", "without_watchers"]
+
+HOOK_VARIABLE = "RAY_START_HOOK"
+"""The function that it names is called by `ray start` before anything is started."""
+DASHBOARD_NEEDS = "ray.dashboard.optional_deps"
+"""Where Ray looks whether it is installed with its dashboard."""
+AGENT_NEEDS = (
+    DASHBOARD_NEEDS,
+    *("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client", "pydantic"),
+)
+"""What such an installation lacks: the dashboard's agent tries to import it before it looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How each node of a Ray of ours is started, beside what its part in the cluster asks for.
+
+    Attributes:
+        options: of `ray start`, on each node.
+        head_options: those of the head alone.
+        variables: in the environment of each node; the hook that they name tells the form.
+    """
+
+    options: tuple[str, ...] = ()
+    head_options: tuple[str, ...] = ()
+    variables: Mapping[str, str]
+
+
+def without_idlers(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's form
+    """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
+    without_client_server(parameters, is_head)
+    parameters.include_log_monitor = False
+
+
+def without_watchers(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's form
+    """Leaves out the dashboard's server as well, and most of its agent.
+
+    To Ray it is as if its dashboard's dependencies were not installed, which it puts up with, and
+    as if the server had not come up.
+    """
+    without_idlers(parameters, is_head)
+    leave_out([DASHBOARD_NEEDS])
+    services.start_api_server = lambda *_, **__: (None, None)
+    build = services._build_python_executable_command_memory_profileable  # noqa: SLF001
+    services._build_python_executable_command_memory_profileable = _lean(build)  # noqa: SLF001
+
+
+def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Has `ray_command` run the two agents, the dashboard's as if it were installed without."""
+
+    def lean(component: str, *args: Any, **options: Any) -> list[str]:  # noqa: ANN401 -- Ray's
+        command = [*build(component, *args, **options), "-P", "-m", "actors.ray_command"]
+        if component == ray_constants.PROCESS_TYPE_DASHBOARD_AGENT:
+            command += ["--without", ",".join(AGENT_NEEDS)]
+        return command
+
+    return lean
+
+
+ALWAYS = {
+    "RAY_preload_python_modules": "actors.preload",
+    # a worker that waits for work costs as much as one that works, and Ray would keep one a slot
+    "RAY_num_workers_soft_limit": "0",
+    "RAY_prestart_worker_first_driver": "0",
+}
+WHOLE = Form(
+    variables=MappingProxyType({HOOK_VARIABLE: f"{__name__}.{without_idlers.__name__}", **ALWAYS})
+)
+SMALL = Form(
+    options=("--object-store-memory=80000000",),  # unused; Ray's least, and the rest is for games
+    head_options=("--include-dashboard=false", "--no-monitor"),
+    variables=MappingProxyType(
+        {
+            HOOK_VARIABLE: f"{__name__}.{without_watchers.__name__}",
+            **ALWAYS,
+            "RAY_enable_metrics_collection": "0",  # nobody could fetch them
+            "RAY_task_events_report_interval_ms": "0",  # only the dashboard shows them
+        }
+    ),
+)

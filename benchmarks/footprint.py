@@ -1,0 +1,244 @@
+"""`python -m benchmarks.footprint`: what a bot that idles takes on one machine, whole and small.
+
+A local Lichess, and `crabstick up` as a person starts it, once without and once with `--small`.
+When its standby is warm, each process that grew out of it is read: USS is what is its alone, PSS
+has its share of what several use, so that PSS adds up to what the machine is short of.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from actors.ports import free_port
+from benchmarks.bots import BOT
+from benchmarks.processes import MIB, machine
+from benchmarks.results import write_result
+from crabstick.commands.stage import LocalLichess, local_lichess
+from crabstick.errors import CrabstickError, EnvironmentProblem
+from crabstick.tokens import TOKEN_VARIABLE
+
+__all__ = ["Reading", "kind_of", "main", "summed"]
+
+START_LIMIT = timedelta(seconds=300)
+END_LIMIT = timedelta(seconds=60)
+SETTLE_S = 45
+"""Until processes have given back what they only started with."""
+WINDOW_S = 10
+POLL_S = 0.25
+OTHER = "other"
+FOLLOWER = "crabstick up"
+GAMES = ("engine actor", "its engine")
+KINDS: Mapping[str, str] = {
+    FOLLOWER: r"-m crabstick up",
+    "ray start": r"ray\.scripts\.scripts start",
+    "GCS": r"gcs/gcs_server ",
+    "raylet": r"raylet/raylet ",
+    "dashboard": r"dashboard/dashboard\.py|^ray-dashboard-|multiprocessing\.(fork|resource)",
+    "its agent": r"^ray::DashboardAgent|dashboard/agent\.py",
+    "runtime environments": r"^ray::RuntimeEnvAgent|runtime_env/agent/main\.py",
+    "autoscaler": r"autoscaler/\S*monitor\.py",
+    "logs to drivers": r"log_monitor\.py",
+    "Ray Client": r"ray\.util\.client\.server",
+    "idle workers": r"^ray::IDLE|workers/default_worker\.py",
+    "Serve": r"^ray::(ServeController|ProxyActor|ServeReplica)",
+    "WorkerSet": r"^ray::WorkerSet",
+    "EventListener": r"^ray::EventListener",
+    GAMES[0]: r"^ray::EngineActor",
+    GAMES[1]: r"-m engine\.embedded",
+}
+"""What a process is, by its command line; Ray rewrites those of its workers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Processes of one kind, or several together: memory in MiB, CPU milliseconds a second."""
+
+    kind: str
+    processes: int
+    uss_mib: float
+    pss_mib: float
+    cpu_ms: float
+
+
+def kind_of(command: str) -> str:
+    """Which of `KINDS` a process is, by its command line."""
+    return next((kind for kind, pattern in KINDS.items() if re.search(pattern, command)), OTHER)
+
+
+def summed(kind: str, readings: Sequence[Reading]) -> Reading:
+    """All of them as one."""
+    return Reading(
+        kind=kind,
+        processes=sum(one.processes for one in readings),
+        uss_mib=sum(one.uss_mib for one in readings),
+        pss_mib=sum(one.pss_mib for one in readings),
+        cpu_ms=sum(one.cpu_ms for one in readings),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, shows the table and writes the JSON file; returns the exit status."""
+    options = _parse(arguments)
+    console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    facts = machine()
+    try:
+        with local_lichess([BOT]) as lichess:
+            forms = {
+                "whole": _measure(lichess, [], options.settle),
+                "small": _measure(lichess, ["--small"], options.settle),
+            }
+    except CrabstickError as error:
+        console.print(f"bench: {error}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    console.print(_table(forms))
+    rows = {form: [asdict(one) for one in readings] for form, readings in forms.items()}
+    path = write_result("footprint", machine=facts, rows=rows)
+    console.print(f"also in {path}", soft_wrap=True)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__)
+    parser.add_argument("--settle", type=float, default=SETTLE_S, help="seconds before reading")
+    return parser.parse_args(arguments)
+
+
+def _measure(lichess: LocalLichess, switches: Sequence[str], settle_s: float) -> list[Reading]:
+    with _up(lichess, switches) as child:
+        time.sleep(settle_s)
+        family = _family(child)
+        before_s, began_s = [_cpu_s(one) for one in family], time.monotonic()
+        time.sleep(WINDOW_S)
+        passed_s = time.monotonic() - began_s
+        readings = []
+        for process, cpu_s in zip(family, before_s, strict=True):
+            with suppress(psutil.Error):  # it has ended
+                readings.append(_read(process, 1000 * (_cpu_s(process) - cpu_s) / passed_s))
+    kinds = dict.fromkeys([*KINDS, OTHER])
+    found = {kind: [one for one in readings if one.kind == kind] for kind in kinds}
+    return [summed(kind, ones) for kind, ones in found.items() if ones]
+
+
+def _read(process: psutil.Process, cpu_ms: float) -> Reading:
+    used = process.memory_full_info()
+    return Reading(
+        kind=kind_of(" ".join(process.cmdline())),
+        processes=1,
+        uss_mib=used.uss / MIB,
+        pss_mib=used.pss / MIB,
+        cpu_ms=cpu_ms,
+    )
+
+
+@contextmanager
+def _up(lichess: LocalLichess, switches: Sequence[str]) -> "Iterator[subprocess.Popen[bytes]]":
+    """A bot in a home of its own, with a standby that is warm."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as home:
+        said = Path(home) / "said"
+        with said.open("wb") as file:
+            child = subprocess.Popen(  # noqa: S603 -- our own interpreter
+                [sys.executable, "-m", "crabstick", "up", *switches],
+                cwd=home,
+                env=_environment(lichess, home, port),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to act on
+            )
+        try:
+            _wait_warm(child, port, said)
+            yield child
+        finally:
+            child.terminate()
+            child.wait(END_LIMIT.total_seconds())
+
+
+def _environment(lichess: LocalLichess, home: str, port: int) -> dict[str, str]:
+    foreign = ("RAY_", "CRABSTICK", "LICHESS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    root = str(Path(__file__).parent.parent)
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        "HOME": home,
+        "TMPDIR": home,
+        TOKEN_VARIABLE: lichess.tokens[BOT],
+        "CRABSTICK__LICHESS__URL": lichess.url,
+        "CRABSTICK__HTTP__PORT": str(port),
+    }
+
+
+def _wait_warm(child: "subprocess.Popen[bytes]", port: int, said: Path) -> None:
+    until_s = time.monotonic() + START_LIMIT.total_seconds()
+    while 'crabstick_actors{state="standby"} 1.0' not in _metrics(port):
+        if child.poll() is not None or time.monotonic() > until_s:
+            last = said.read_text("utf-8", errors="replace")[-300:]
+            raise EnvironmentProblem(f"`crabstick up` did not get a standby warm: {last}")
+        time.sleep(POLL_S)
+
+
+def _metrics(port: int) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+def _family(child: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    this = psutil.Process(child.pid)
+    return [this, *this.children(recursive=True)]
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        used = process.cpu_times()
+        return float(used.user + used.system)
+    return 0.0
+
+
+def _table(forms: Mapping[str, Sequence[Reading]]) -> Table:
+    table = Table(title="a bot that idles, in MiB", title_justify="left", box=None)
+    table.add_column("")
+    for form in forms:
+        for head in (form, "USS", "PSS", "CPU ms/s"):
+            table.add_column(head, justify="right")
+    seen = {one.kind for readings in forms.values() for one in readings}
+    for kind in [*KINDS, OTHER]:
+        if kind in seen:
+            table.add_row(kind, *_cells(forms, {kind}))
+    table.add_row()
+    table.add_row("fixed cost", *_cells(forms, seen - {FOLLOWER, *GAMES}))
+    table.add_row("all", *_cells(forms, seen))
+    return table
+
+
+def _cells(forms: Mapping[str, Sequence[Reading]], kinds: Collection[str]) -> list[str]:
+    cells = []
+    for readings in forms.values():
+        total = summed("", [one for one in readings if one.kind in kinds])
+        figures = (total.uss_mib, total.pss_mib, total.cpu_ms)
+        cells += [str(total.processes), *(f"{figure:.0f}" for figure in figures)]
+    return cells
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What each form of a Ray of ours is started without, and that this Ray knows what it is told."""
+
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray._private import ray_constants, services, utils
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+
+from actors.local_node import ENVIRONMENT
+from actors.ray_command import UNUSED_COMMANDS
+from actors.ray_forms import AGENT_NEEDS, DASHBOARD_NEEDS, HOOK_VARIABLE, SMALL, WHOLE, Form
+from actors.ray_start_hook import HOOK
+
+FORMS = {"whole": WHOLE, "small": SMALL}
+BUILD = "_build_python_executable_command_memory_profileable"
+
+
+@pytest.fixture(autouse=True)
+def _ray_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("start_api_server", BUILD):
+        monkeypatch.setattr(services, name, getattr(services, name))
+    monkeypatch.setitem(sys.modules, DASHBOARD_NEEDS, sys)
+    del sys.modules[DASHBOARD_NEEDS]
+
+
+def hooked(form: Form) -> Any:
+    """The parameters of a head after the form's hook, found as Ray finds it."""
+    module, _, name = form.variables[HOOK_VARIABLE].rpartition(".")
+    parameters = RayParams(ray_client_server_port=10001)
+    getattr(importlib.import_module(module), name)(parameters, True)  # noqa: FBT003 -- Ray's form
+    return parameters
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_no_form_has_what_only_other_programs_would_use(form: Form) -> None:
+    parameters = hooked(form)
+    assert parameters.ray_client_server_port is None
+    assert parameters.include_log_monitor is False
+    assert form.variables["RAY_num_workers_soft_limit"] == "0"
+    assert form.variables["RAY_prestart_worker_first_driver"] == "0"
+    assert importlib.util.find_spec(form.variables["RAY_preload_python_modules"])
+
+
+def test_the_whole_one_keeps_its_dashboard() -> None:
+    before = services.start_api_server
+    hooked(WHOLE)
+    assert services.start_api_server is before
+    assert utils.get_dashboard_dependency_error() is None
+    assert (WHOLE.options, WHOLE.head_options) == ((), ())
+
+
+def test_the_small_one_is_to_ray_an_installation_without_the_dashboard() -> None:
+    hooked(SMALL)
+    assert isinstance(utils.get_dashboard_dependency_error(), ImportError)
+
+
+def test_the_small_one_starts_no_server_for_a_dashboard() -> None:
+    hooked(SMALL)
+    start: Any = services.start_api_server
+    assert start(False, raise_on_failure=False) == (None, None)  # noqa: FBT003 -- Ray's form
+    assert "if process_info is not None" in inspect.getsource(Node.start_api_server)
+
+
+def test_the_small_one_runs_its_agents_without_the_dashboard_too() -> None:
+    hooked(SMALL)
+    command = getattr(services, BUILD)(ray_constants.PROCESS_TYPE_DASHBOARD_AGENT, "session")
+    assert command[:5] == [sys.executable, "-u", "-P", "-m", "actors.ray_command"]
+    assert command[5] == "--without"
+    assert DASHBOARD_NEEDS in command[6].split(",")
+    other = getattr(services, BUILD)(ray_constants.PROCESS_TYPE_RUNTIME_ENV_AGENT, "session")
+    assert other == command[:5], "it needs its aiohttp"
+
+
+def test_what_the_agent_is_run_without_is_what_the_dashboard_needs() -> None:
+    (needs,) = (Path(ray.__file__).parent / "dashboard").glob("optional_deps.py")
+    imported = re.findall(
+        r"^(?:import|from) (\w+)", needs.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert set(AGENT_NEEDS) - {DASHBOARD_NEEDS} <= set(imported)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_this_ray_knows_each_option(form: Form) -> None:
+    scripts = (Path(ray.__file__).parent / "scripts" / "scripts.py").read_text(encoding="utf-8")
+    options = [option.partition("=")[0] for option in (*form.options, *form.head_options)]
+    assert [option for option in options if f'"{option}"' not in scripts] == []
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_this_ray_knows_each_variable(form: Form) -> None:
+    raylet = Path(services.RAYLET_EXECUTABLE).read_bytes()
+    settings = [name for name in {**ENVIRONMENT, **form.variables} if re.match("RAY_[a-z]", name)]
+    assert len(settings) >= 6
+    assert [name for name in settings if name.encode() not in raylet] == []
+
+
+def test_the_hooks_tell_the_forms_apart() -> None:
+    hooks = {one.variables[HOOK_VARIABLE] for one in FORMS.values()} | {HOOK}
+    assert len(hooks) == 3
+
+
+def test_what_our_command_line_leaves_out_is_no_part_of_a_form() -> None:
+    assert DASHBOARD_NEEDS not in UNUSED_COMMANDS
