@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from actors.address import VARIABLE
 from actors.ports import LOOPBACK, PortTaken, require_free
+from crabstick.commands.report import report
 from crabstick.errors import (
     ConfigError,
     CrabstickError,
@@ -40,17 +41,15 @@ def check(settings: Settings, say: Callable[[str], None]) -> None:
         EnvironmentProblem: Lichess does not do what is needed, or nobody can listen at `http.host`.
     """
     say("settings: in order")
-    problem: CrabstickError | None = None
+    report(_looked_at(settings), say)
+
+
+def _looked_at(settings: Settings) -> Iterator[tuple[str, str | CrabstickError]]:
     for subject, look in _POINTS.items():
         try:
-            say(f"{subject}: {look(settings)}")
+            yield subject, look(settings)
         except CrabstickError as error:
-            if problem is None:
-                problem = error
-            else:
-                say(f"{subject}: {error}")
-    if problem is not None:
-        raise problem
+            yield subject, error
 
 
 def _engine(settings: Settings) -> str:

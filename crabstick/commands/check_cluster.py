@@ -1,0 +1,55 @@
+"""`crabstick check --cluster`: whether the running Ray cluster is fit to play."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from platform import python_version
+
+from actors.connect import connect, disconnect
+from actors.inspection import look_around, our_code
+from actors.local_record import recall
+from crabstick.commands.cluster import cluster_of
+from crabstick.commands.cluster_points import points
+from crabstick.commands.report import report
+from crabstick.commands.seen_cluster import SeenCluster
+from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
+
+__all__ = ["check_cluster"]
+
+
+def check_cluster(settings: Settings, address: str | None, say: Callable[[str], None]) -> None:
+    """Says how the cluster is, line by line, and raises the first problem at the end.
+
+    Nothing is changed there, and no game is disturbed.
+
+    Raises:
+        EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
+    """
+    cluster = cluster_of(address)
+    if cluster is None or cluster.is_unfinished:
+        raise EnvironmentProblem(
+            "no bot runs here: name its cluster by --address or RAY_ADDRESS, or manifests by "
+            "`crabstick check --cluster PATH`"
+        )
+    connect(cluster.address, settings.cluster.namespace)
+    try:
+        seen = _look(cluster.address, settings)
+    finally:
+        disconnect()
+    report(points(seen, settings), say)
+
+
+def _look(address: str, settings: Settings) -> SeenCluster:
+    nodes, scaling = look_around(settings)
+    local = recall()
+    crabstick, code = our_code()
+    return SeenCluster(
+        address=address,
+        ray=version("ray"),
+        python=python_version(),
+        version=crabstick,
+        code=code,
+        nodes=nodes,
+        scaling=scaling,
+        is_own=local is not None and local.address == address,
+    )

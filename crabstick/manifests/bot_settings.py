@@ -1,0 +1,155 @@
+"""The settings that the bot will have on that cluster: a file in a ConfigMap, and variables.
+
+The file is the one that `crabstick up --config` names in one of the manifests, as the head sees it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from pydantic import ValidationError
+
+from crabstick.config_file import misplaced_secret
+from crabstick.config_problems import PREFIX, sentence
+from crabstick.errors import ConfigError
+from crabstick.manifests.bundle import Bundle
+from crabstick.manifests.documents import Document, read_documents
+from crabstick.manifests.faults import Fault, Finding, Remark
+from crabstick.problems import neighbours
+from crabstick.settings import Settings
+
+__all__ = ["BotSettings", "find_settings", "reach"]
+
+_WISH = re.compile(r"""crabstick\s+up\b(?:\\\n|[^\n;&|])*?\s--config[\s=\\]+["']?([^\s"';&|)]+)""")
+"""As a shell reads it."""
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotSettings:
+    """`settings` is None when the manifests hold none that can be read; `told` says where from."""
+
+    settings: Settings | None = None
+    told: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def find_settings(bundle: Bundle) -> BotSettings:
+    """The bot's settings as these manifests have them."""
+    wish = _wish(bundle)
+    if wish is None:
+        has_variables = any(_variables(bundle))
+        return _read("", "the variables of the head", bundle) if has_variables else BotSettings()
+    name = _config_map(wish, bundle)
+    if name is None:
+        words = f"the head mounts no ConfigMap at {wish}, which `crabstick up --config` names"
+        return BotSettings(findings=(Remark(f"{words}: its settings were not looked at"),))
+    maps = [each for each in bundle.documents if (each.kind, each.name) == ("ConfigMap", name)]
+    if not maps:
+        remark = Remark(f"the ConfigMap {name} is not in these manifests: not looked at")
+        return BotSettings(findings=(remark,))
+    files, key = _files(maps[0]), PurePosixPath(wish).name
+    if key not in files:
+        words = f"holds no {key}, which `crabstick up --config` names; "
+        advice = neighbours(key, sorted(files)) if files else "it is empty"
+        fault = Fault(words + advice, ("data",), f"ConfigMap {name}")
+        return BotSettings(findings=(fault,))
+    return _read(files[key], f"{key} of the ConfigMap {name}", bundle)
+
+
+def _wish(bundle: Bundle) -> PurePosixPath | None:
+    """The file that `crabstick up` is told to read."""
+    for pod in bundle.pods:
+        for container, _ in pod.containers():
+            match = _WISH.search(" ".join((*container.command, *container.args)))
+            if match:
+                return PurePosixPath(match[1])
+    return None
+
+
+def _config_map(file: PurePosixPath, bundle: Bundle) -> str | None:
+    """The ConfigMap that the head has there."""
+    head = bundle.cluster.head
+    volumes = {volume.name: volume.config_map for volume in head.pod.volumes}
+    for mount in head.ray.volume_mounts:
+        found = volumes.get(mount.name)
+        if found is not None and str(file.parent) == mount.mount_path.rstrip("/"):
+            return found.name
+    return None
+
+
+def _files(document: Document) -> Mapping[str, str]:
+    data = document.body.get("data")
+    return {str(k): str(v) for k, v in data.items()} if isinstance(data, Mapping) else {}
+
+
+def _read(text: str, told: str, bundle: Bundle) -> BotSettings:
+    try:
+        values = _over(dict(_variables(bundle)), _values(text, told))
+        return BotSettings(settings=_settings(values, told), told=told)
+    except ConfigError as error:
+        return BotSettings(findings=(Fault(str(error)),))
+
+
+def _values(text: str, told: str) -> dict[str, object]:
+    documents = read_documents(text, told)
+    values = {} if not documents else dict(documents[0].body)
+    secret = misplaced_secret(values)
+    if secret:
+        raise ConfigError(f"{told}: {secret}")
+    return {key: {} if value is None else value for key, value in values.items()}
+
+
+def _settings(values: Mapping[str, object], told: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(sentence(error, Settings, source=told)) from None
+
+
+def _variables(bundle: Bundle) -> Iterator[tuple[str, object]]:
+    """CRABSTICK__CLUSTER__STANDBY of the head, as ("cluster.standby", value)."""
+    for variable in bundle.cluster.head.ray.env:
+        if variable.name.startswith(PREFIX) and variable.value is not None:
+            yield variable.name.removeprefix(PREFIX).lower().replace("__", "."), variable.value
+
+
+def _over(upper: Mapping[str, object], lower: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(lower)
+    for key, value in upper.items():
+        section, _, rest = key.partition(".")
+        below = merged.get(section)
+        if rest:
+            merged[section] = _over({rest: value}, below if isinstance(below, Mapping) else {})
+        else:
+            merged[section] = _decoded(value)
+    return merged
+
+
+def _decoded(value: object) -> object:
+    """A list or a mapping, where a variable holds JSON; everything else as it is."""
+    text = str(value)
+    try:
+        return json.loads(text) if text[:1] in {"[", "{"} else value
+    except ValueError:
+        return value
+
+
+def reach(bundle: Bundle) -> Iterator[Finding]:
+    """Who asks by a Service finds the bot listening."""
+    host = bundle.settings.http.host
+    services = [each for each in bundle.documents if each.kind == "Service" and _is_ours(each)]
+    if bundle.has_settings and services and host in _LOOPBACK:
+        yield Fault(
+            f"http.host of the bot's settings is {host}, where the Service {services[0].name} "
+            "cannot reach it: write 0.0.0.0"
+        )
+
+
+def _is_ours(service: Document) -> bool:
+    spec = service.body.get("spec")
+    selector = spec.get("selector") if isinstance(spec, Mapping) else None
+    return isinstance(selector, Mapping) and selector.get("ray.io/node-type") == "head"

@@ -1,0 +1,74 @@
+"""Which fields KubeRay 1.7 knows in a RayCluster, down to the Pods of its groups.
+
+Source: the CustomResourceDefinition `rayclusters.ray.io` of KubeRay 1.7.0; a test compares. What it
+requires and also fills in by itself (minReplicas, maxReplicas) is not required here.
+"""
+
+from typing import Final
+
+from crabstick.manifests.pod_fields import POD
+from crabstick.manifests.shapes import Kind, Part, read_tables
+from crabstick.manifests.volume_fields import VOLUMES
+
+__all__ = ["KUBERAY", "OBJECT", "POD_TEMPLATE", "RAY_CLUSTER"]
+
+KUBERAY: Final = "KubeRay 1.7"
+
+_CLUSTER = """
+RayCluster: apiVersion!, kind!, metadata!: ObjectMeta, spec!: RayClusterSpec, status: anything
+ObjectMeta: name, generateName, namespace, labels: {text}, annotations: {text}, finalizers: [text],
+    uid, resourceVersion, generation: number, creationTimestamp, deletionTimestamp, selfLink,
+    deletionGracePeriodSeconds: number, ownerReferences: anything, managedFields: anything
+RayClusterSpec: rayVersion, headGroupSpec!: HeadGroup, workerGroupSpecs: [WorkerGroup],
+    enableInTreeAutoscaling: flag, autoscalerOptions: AutoscalerOptions, authOptions: AuthOptions,
+    gcsFaultToleranceOptions: FaultTolerance, headServiceAnnotations: {text}, managedBy,
+    suspend: flag, upgradeStrategy: UpgradeStrategy, networkPolicy: ClusterNetworkPolicy,
+    tlsOptions: TlsOptions, historyServerOptions: HistoryServer
+HeadGroup: rayStartParams: {text}, resources: {text}, labels: {text}, template!: PodTemplate,
+    serviceType, headService: Service, enableIngress: flag, ingressOptions: Ingress
+WorkerGroup: groupName!, replicas: number, minReplicas: number, maxReplicas: number,
+    numOfHosts: number, priority: number, idleTimeoutSeconds: number, suspend: flag,
+    scaleStrategy: ScaleStrategy, rayStartParams: {text}, resources: {text}, labels: {text},
+    template!: PodTemplate
+ScaleStrategy: workersToDelete: [text]
+AutoscalerOptions: version: v1|v2, idleTimeoutSeconds: number, image, imagePullPolicy,
+    upscalingMode: Default|Aggressive|Conservative, command: [text], args: [text], env: [EnvVar],
+    envFrom: [EnvFromSource], resources: ResourceRequirements, securityContext: SecurityContext,
+    volumeMounts: [VolumeMount]
+AuthOptions: mode: disabled|token, secretName, enableK8sTokenAuth: flag
+FaultTolerance: backend: redis|rocksdb, redisAddress, redisUsername: Credential,
+    redisPassword: Credential, externalStorageNamespace, storage: GcsStorage
+Credential: value, valueFrom: EnvVarSource
+GcsStorage: size: amount, storageClassName, accessModes: [text], claimName, subPath,
+    deletionPolicy: DeleteWithCluster|Retain
+UpgradeStrategy: type: Recreate|None
+TlsOptions: enabled: flag
+HistoryServer: collectorOptions: Collector
+Collector: image, imagePullPolicy, env: [EnvVar], resources: ResourceRequirements
+Ingress: host, path, pathType: Exact|Prefix|ImplementationSpecific, tls: [IngressTls]
+IngressTls: hosts: [text], secretName
+ClusterNetworkPolicy: mode: DenyAll|DenyAllIngress|DenyAllEgress, head: NetworkRules,
+    worker: NetworkRules, workerGroups: [GroupNetworkRules]
+NetworkRules: ingressRules: [IngressRule], egressRules: [EgressRule]
+GroupNetworkRules: groupName!, ingressRules: [IngressRule], egressRules: [EgressRule]
+IngressRule: from: [NetworkPeer], ports: [NetworkPort]
+EgressRule: to: [NetworkPeer], ports: [NetworkPort]
+NetworkPeer: podSelector: LabelSelector, namespaceSelector: LabelSelector, ipBlock: IpBlock
+NetworkPort: port: port, endPort: number, protocol
+IpBlock: cidr!, except: [text]
+Service: apiVersion, kind, metadata: TemplateMeta, spec: ServiceSpec, status: anything
+ServiceSpec: type, selector: {text}, ports: [ServicePort], clusterIP, clusterIPs: [text],
+    externalIPs: [text], externalName, externalTrafficPolicy, internalTrafficPolicy,
+    healthCheckNodePort: number, ipFamilies: [text], ipFamilyPolicy, loadBalancerIP,
+    loadBalancerClass, loadBalancerSourceRanges: [text], allocateLoadBalancerNodePorts: flag,
+    publishNotReadyAddresses: flag, sessionAffinity, sessionAffinityConfig: SessionAffinity,
+    trafficDistribution
+ServicePort: name, port!: number, targetPort: port, nodePort: number, protocol, appProtocol
+SessionAffinity: clientIP: ClientIp
+ClientIp: timeoutSeconds: number
+"""
+
+_PARTS = read_tables(_CLUSTER, POD, VOLUMES)
+RAY_CLUSTER: Final[Kind] = _PARTS["RayCluster"]
+POD_TEMPLATE: Final[Kind] = _PARTS["PodTemplate"]
+OBJECT: Final[Part] = _PARTS["ObjectMeta"]

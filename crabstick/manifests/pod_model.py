@@ -1,0 +1,178 @@
+"""What the rules look at in Pods; everything else is left out.
+
+The values fit their shapes already (`reading` saw to it), so nothing is refused here.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "Container",
+    "Mount",
+    "PodSpec",
+    "PodTemplate",
+    "ValueFrom",
+    "Variable",
+    "View",
+    "Volume",
+]
+
+
+class View(BaseModel):
+    """The fields that somebody looks at, under Python's names."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
+
+
+class KeyReference(View):
+    """One key of a Secret."""
+
+    name: str = ""
+    key: str = ""
+    optional: bool = False
+
+
+class Reference(View):
+    """A Secret as a whole."""
+
+    name: str = ""
+    optional: bool = False
+
+
+class ValueFrom(View):
+    """Where a value comes from, if it is not written down."""
+
+    secret_key_ref: KeyReference | None = None
+    config_map_key_ref: KeyReference | None = None
+
+
+class Variable(View):
+    """An environment variable of a container; `value` is None when it comes from elsewhere."""
+
+    name: str = ""
+    value: str | None = None
+    value_from: ValueFrom | None = None
+
+
+class EnvFrom(View):
+    """Variables by the dozen."""
+
+    secret_ref: Reference | None = None
+    config_map_ref: Reference | None = None
+    prefix: str = ""
+
+
+class Mount(View):
+    """A volume's place in a container."""
+
+    name: str = ""
+    mount_path: str = ""
+
+
+class Port(View):
+    """A port of a container."""
+
+    name: str = ""
+
+
+class Resources(View):
+    """What a container asks for and may use."""
+
+    limits: Mapping[str, str] = Field(default_factory=dict)
+    requests: Mapping[str, str] = Field(default_factory=dict)
+
+    def amount(self, name: str) -> str | None:
+        """The limit, else the request."""
+        return self.limits.get(name) or self.requests.get(name)
+
+
+class Container(View):
+    """A container of a Pod."""
+
+    name: str = ""
+    image: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[Variable, ...] = ()
+    env_from: tuple[EnvFrom, ...] = ()
+    ports: tuple[Port, ...] = ()
+    resources: Resources = Resources()
+    volume_mounts: tuple[Mount, ...] = ()
+
+    def variable(self, name: str) -> Variable | None:
+        """The last one of that name, as Kubernetes takes it."""
+        return next((each for each in reversed(self.env) if each.name == name), None)
+
+
+class KeyToPath(View):
+    """A key that becomes a file."""
+
+    key: str = ""
+
+
+class SecretFiles(View):
+    """A Secret as files; a volume of its own calls it secretName, one among several name."""
+
+    secret_name: str = ""
+    name: str = ""
+    items: tuple[KeyToPath, ...] = ()
+    optional: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those that must be there; one without a name stands for whatever there is."""
+        return () if self.optional else tuple(item.key for item in self.items) or ("",)
+
+
+class ConfigMapVolume(View):
+    """A ConfigMap as files."""
+
+    name: str = ""
+
+
+class ProjectedSource(View):
+    """One of those sources."""
+
+    secret: SecretFiles | None = None
+    config_map: ConfigMapVolume | None = None
+
+
+class Projected(View):
+    """A volume of several sources."""
+
+    sources: tuple[ProjectedSource, ...] = ()
+
+
+class Volume(View):
+    """A volume of a Pod."""
+
+    name: str = ""
+    secret: SecretFiles | None = None
+    config_map: ConfigMapVolume | None = None
+    projected: Projected | None = None
+
+
+class PodSpec(View):
+    """What runs in a Pod, and how it ends."""
+
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    image_pull_secrets: tuple[Reference, ...] = ()
+    restart_policy: str | None = None
+    termination_grace_period_seconds: int = 30
+
+
+class TemplateMeta(View):
+    """How Pods are labelled."""
+
+    labels: Mapping[str, str] = Field(default_factory=dict)
+
+
+class PodTemplate(View):
+    """What Pods are made of."""
+
+    metadata: TemplateMeta = TemplateMeta()
+    spec: PodSpec = PodSpec()

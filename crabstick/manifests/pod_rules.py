@@ -1,0 +1,119 @@
+"""What keeps Pods from starting, confuses the operator about them, or ends those that run."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.faults import Fault, Finding, Route
+from crabstick.manifests.model import Group
+from crabstick.manifests.pod_model import Container, Mount, PodSpec
+from crabstick.manifests.unwanted import unwanted_variables
+from crabstick.problems import neighbours, shown
+
+__all__ = ["labels", "lifetime", "mounts", "repeated"]
+
+_BY_KUBERAY = frozenset({"shared-mem", "ray-logs"})
+"""Volumes that the operator adds by itself."""
+_LONGEST_PORT_NAME = 15
+_SELECTED = ("app.kubernetes.io/", "ray.io/")
+_SERVE = "ray.io/enable-serve-service"
+_OPERATORS: Final = dict.fromkeys(
+    ("RAY_ADDRESS", "RAY_CLOUD_INSTANCE_ID", "RAY_CLUSTER_NAME", "RAY_NODE_TYPE_NAME"),
+    "the operator sets it: leave it out",
+)
+
+
+def mounts(bundle: Bundle) -> Iterator[Finding]:
+    """Each mount is of a volume that its Pod has: else the operator tries in vain to make one."""
+    for pod in bundle.pods:
+        for container, route in pod.containers():
+            where = (*route, "volumeMounts")
+            volumes = _volumes(pod.spec) | pod.claimed
+            yield from _unknown(container.volume_mounts, where, volumes, pod.owner)
+    options = bundle.cluster.spec.autoscaler_options
+    where = ("spec", "autoscalerOptions", "volumeMounts")
+    yield from _unknown(options.volume_mounts, where, _volumes(bundle.cluster.head.pod), "")
+
+
+def _volumes(pod: PodSpec) -> frozenset[str]:
+    return frozenset(volume.name for volume in pod.volumes)
+
+
+def _unknown(
+    mounts: Sequence[Mount], route: Route, volumes: frozenset[str], owner: str
+) -> Iterator[Finding]:
+    for at, mount in enumerate(mounts):
+        if mount.name and mount.name not in volumes | _BY_KUBERAY:
+            advice = neighbours(mount.name, sorted(volumes)) if volumes else "it has none at all"
+            yield Fault(
+                f"is {mount.name!r}, and its Pod has no volume of that name; {advice}",
+                (*route, at, "name"),
+                owner,
+            )
+
+
+def repeated(bundle: Bundle) -> Iterator[Finding]:
+    """What may be there once is there once: else Kubernetes refuses each Pod, or takes one."""
+    for pod in bundle.pods:
+        names = [volume.name for volume in pod.spec.volumes]
+        yield from _twice(names, (*pod.route, "volumes"), pod)
+        for container, route in pod.containers():
+            yield from _in_container(container, route, pod)
+
+
+def _in_container(container: Container, route: Route, pod: Pod) -> Iterator[Finding]:
+    ports = [port.name for port in container.ports]
+    yield from _twice(ports, (*route, "ports"), pod)
+    yield from _twice([each.name for each in container.env], (*route, "env"), pod)
+    paths = [mount.mount_path for mount in container.volume_mounts]
+    yield from _twice(paths, (*route, "volumeMounts"), pod)
+    for at, name in enumerate(ports):
+        if len(name) > _LONGEST_PORT_NAME:
+            yield Fault(
+                f"is {shown(name)}; it must have {_LONGEST_PORT_NAME} letters at most",
+                (*route, "ports", at, "name"),
+                pod.owner,
+            )
+
+
+def _twice(names: Iterable[str], route: Route, pod: Pod) -> Iterator[Finding]:
+    for name, times in Counter(names).items():
+        if name and times > 1:
+            words = f"holds {name} {times} times: keep one of them"
+            yield Fault(words, route, pod.owner)
+
+
+def labels(bundle: Bundle) -> Iterator[Finding]:
+    """What the operator knows its Pods and Services by is left to the operator."""
+    for group in bundle.groups:
+        yield from _labels(group)
+        yield from unwanted_variables(group.ray.env, (*group.ray_route, "env"), _OPERATORS)
+    if bundle.cluster.metadata.annotations.get(_SERVE, "").lower() == "true":
+        yield Fault(
+            "makes a Service that also selects the workers, where nobody listens: leave it out, "
+            "and let a Service of yours select ray.io/node-type: head",
+            ("metadata", "annotations", _SERVE),
+        )
+
+
+def _labels(group: Group) -> Iterator[Finding]:
+    for name in group.spec.template.metadata.labels:
+        if name.startswith(_SELECTED):
+            yield Fault(
+                "is a label that the operator selects Pods by: take another name",
+                (*group.route, "template", "metadata", "labels", name),
+            )
+
+
+def lifetime(bundle: Bundle) -> Iterator[Finding]:
+    """A changed manifest ends no game."""
+    spec = bundle.cluster.spec
+    if spec.suspend:
+        yield Fault("is true: it ends all Pods and every game; leave it out", ("spec", "suspend"))
+    if spec.upgrade_strategy.type == "Recreate":
+        yield Fault(
+            "is Recreate: the smallest change of the spec would end all Pods and every game; "
+            "leave it out",
+            ("spec", "upgradeStrategy", "type"),
+        )

@@ -1,0 +1,119 @@
+"""The points that are looked at in manifests, in the order in which they are told."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
+from crabstick.manifests.bot_settings import BotSettings, find_settings, reach
+from crabstick.manifests.bundle import Bundle
+from crabstick.manifests.faults import Fault, Finding, Route
+from crabstick.manifests.fields import KUBERAY
+from crabstick.manifests.gated_rules import gate_rules
+from crabstick.manifests.group_rules import drains, names, room, told_drains, told_room, variables
+from crabstick.manifests.operator_rules import operator_rules
+from crabstick.manifests.pod_rules import labels, lifetime, mounts, repeated
+from crabstick.manifests.ray_rules import (
+    authentication,
+    autoscaler,
+    head,
+    told_nodes,
+    versions,
+)
+from crabstick.manifests.secret_rules import secrets, told_secrets
+from crabstick.manifests.token_rules import lichess_token, written_secrets
+
+__all__ = ["look"]
+
+_Rule = Callable[[Bundle], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """`well` is what is said when no rule finds anything."""
+
+    subject: str
+    rules: tuple[_Rule, ...]
+    well: Callable[[Bundle], str]
+
+
+def _fields(bundle: Bundle) -> Iterator[Finding]:
+    yield from bundle.faults
+
+
+_AFTER_FIELDS = "to be judged when the fields are right"
+_POINTS = (
+    _Point("fields", (_fields,), lambda _: f"all are known to {KUBERAY}"),
+    _Point("operator", (operator_rules, gate_rules), lambda _: "refuses nothing"),
+    _Point(
+        "Pods",
+        (mounts, repeated, labels, lifetime),
+        lambda _: "a changed manifest ends none of them",
+    ),
+    _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),
+    _Point("head", (head,), lambda _: "plays no games"),
+    _Point("autoscaler", (autoscaler, names), told_nodes),
+    _Point("authentication", (authentication,), lambda _: "by token"),
+    _Point("room", (room,), told_room),
+    _Point("drains", (drains,), told_drains),
+    _Point("variables", (variables,), lambda _: "Ray's own are alike on head and workers"),
+    _Point("Lichess token", (lichess_token,), lambda _: "on the head and on every worker"),
+    _Point("Secrets", (secrets, written_secrets), told_secrets),
+)
+
+
+def look(
+    bundle: Bundle, *, is_named: bool, where: Callable[[Fault], str] = lambda _: ""
+) -> Iterator[tuple[str, str | CrabstickError]]:
+    """Each point, with what is well there, what is good to know, or what is wrong.
+
+    Args:
+        bundle: the manifests; the settings in it hold when they bring none.
+        is_named: whether those settings hold in any case.
+        where: what to say of a fault's place in the text.
+    """
+    found = BotSettings() if is_named else find_settings(bundle)
+    bundle = replace(bundle, has_settings=is_named)
+    if found.settings is not None:
+        bundle = replace(bundle, settings=found.settings, has_settings=True)
+    findings = [*found.findings, *reach(bundle)]
+    yield from _told("settings", findings, found.told or "those of this command", where)
+    for point in _POINTS:
+        yield from _judged(point, bundle, where)
+
+
+def _judged(
+    point: _Point, bundle: Bundle, where: Callable[[Fault], str]
+) -> Iterator[tuple[str, str | CrabstickError]]:
+    findings = [finding for rule in point.rules for finding in rule(bundle)]
+    news = findings if point.rules == (_fields,) else [*_news(findings, bundle)]
+    if not findings:
+        yield point.subject, point.well(bundle)
+    else:
+        yield from _told(point.subject, news, _AFTER_FIELDS, where)
+
+
+def _news(findings: list[Finding], bundle: Bundle) -> Iterator[Finding]:
+    """Without the faults at places where a field is wrong already: one mistake, one sentence."""
+    wrong = {(fault.owner, fault.route) for fault in bundle.faults if fault.route}
+    for finding in findings:
+        if not isinstance(finding, Fault) or not wrong & {*_around(finding)}:
+            yield finding
+
+
+def _around(fault: Fault) -> Iterator[tuple[str, Route]]:
+    """Its place, and each that it lies in."""
+    for end in range(len(fault.route) + 1):
+        yield fault.owner, fault.route[:end]
+
+
+def _told(
+    subject: str, findings: list[Finding], well: str, where: Callable[[Fault], str]
+) -> Iterator[tuple[str, str | CrabstickError]]:
+    if not findings:
+        yield subject, well
+    for finding in findings:
+        if not isinstance(finding, Fault):
+            yield subject, finding.words
+            continue
+        kind = EnvironmentProblem if finding.is_elsewhere else ConfigError
+        yield subject, kind(f"{where(finding)}{finding}")

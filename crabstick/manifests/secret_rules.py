@@ -1,0 +1,213 @@
+"""Which Secrets the Pods need, and whether anybody has them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.documents import Document
+from crabstick.manifests.faults import Fault, Finding, Remark, Route
+from crabstick.manifests.model import RayCluster
+from crabstick.manifests.pod_model import Container, ValueFrom, Volume
+from crabstick.problems import neighbours
+
+__all__ = ["Use", "keys_in_manifests", "secrets", "told_secrets", "unseen", "uses"]
+
+_AUTH_KEY = "auth_token"
+
+Keys = frozenset[str] | None
+"""The keys of a Secret; None when nobody knows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A Secret that somebody needs; `key` is empty when all of it is wanted."""
+
+    namespace: str
+    name: str
+    key: str = ""
+    route: Route = ()
+    owner: str = ""
+
+
+def uses(bundle: Bundle) -> Iterator[Use]:
+    """Every Secret that must be there, as often as it is named."""
+    for pod in bundle.pods:
+        for container, route in pod.containers():
+            yield from _of_container(container, route, pod)
+        for at, volume in enumerate(pod.spec.volumes):
+            yield from _of_volume(volume, (*pod.route, "volumes", at), pod)
+        for at, reference in enumerate(pod.spec.image_pull_secrets):
+            yield _use(pod, reference.name, (*pod.route, "imagePullSecrets", at))
+    options = bundle.cluster.spec.autoscaler_options
+    yield from _of_container(options, ("spec", "autoscalerOptions"), bundle.pods[0])
+    yield from _of_cluster(bundle.cluster)
+
+
+def _use(pod: Pod, name: str, route: Route, key: str = "") -> Use:
+    return Use(namespace=pod.namespace, name=name, key=key, route=route, owner=pod.owner)
+
+
+def _of_container(container: Container, route: Route, pod: Pod) -> Iterator[Use]:
+    for at, variable in enumerate(container.env):
+        found = variable.value_from.secret_key_ref if variable.value_from else None
+        if found is not None and not found.optional:
+            yield _use(pod, found.name, (*route, "env", at), found.key)
+    for at, source in enumerate(container.env_from):
+        if source.secret_ref is not None and not source.secret_ref.optional:
+            yield _use(pod, source.secret_ref.name, (*route, "envFrom", at))
+
+
+def _of_volume(volume: Volume, route: Route, pod: Pod) -> Iterator[Use]:
+    if volume.secret is not None:
+        for key in volume.secret.keys:
+            yield _use(pod, volume.secret.secret_name, (*route, "secret"), key)
+    for at, source in enumerate(volume.projected.sources if volume.projected else ()):
+        for key in source.secret.keys if source.secret else ():
+            name = source.secret.name if source.secret else ""
+            yield _use(pod, name, (*route, "projected", "sources", at), key)
+
+
+def _of_cluster(cluster: RayCluster) -> Iterator[Use]:
+    spec, namespace = cluster.spec, cluster.metadata.namespace
+    if spec.auth_options.secret_name:
+        yield Use(
+            namespace=namespace,
+            name=spec.auth_options.secret_name,
+            key=_AUTH_KEY,
+            route=("spec", "authOptions", "secretName"),
+        )
+    store = spec.gcs_fault_tolerance_options
+    for field, credential in (
+        ("redisUsername", store and store.redis_username),
+        ("redisPassword", store and store.redis_password),
+    ):
+        if credential:
+            route = ("spec", "gcsFaultToleranceOptions", field)
+            yield from _of_value(credential.value_from, namespace, route)
+
+
+def _of_value(source: ValueFrom | None, namespace: str, route: Route) -> Iterator[Use]:
+    found = source.secret_key_ref if source else None
+    if found is not None and not found.optional:
+        yield Use(namespace=namespace, name=found.name, key=found.key, route=route)
+
+
+def keys_in_manifests(bundle: Bundle) -> dict[tuple[str, str], Keys]:
+    """The Secrets that come with the manifests, or are made because of them."""
+    made = dict(_made(bundle.documents))
+    spec, metadata = bundle.cluster.spec, bundle.cluster.metadata
+    if spec.auth_options.mode == "token" and not spec.auth_options.secret_name:
+        made[metadata.namespace, metadata.name] = frozenset({_AUTH_KEY})
+    return made
+
+
+def _made(documents: Iterable[Document]) -> Iterator[tuple[tuple[str, str], Keys]]:
+    for document in documents:
+        body, place = document.body, (document.namespace, document.name)
+        spec = _mapping(body, "spec")
+        match document.kind:
+            case "Secret":
+                yield place, frozenset({*_mapping(body, "data"), *_mapping(body, "stringData")})
+            case "SealedSecret":
+                yield place, None
+            case "ExternalSecret":
+                name = _mapping(spec, "target").get("name") or document.name
+                yield (document.namespace, str(name)), None
+            case "Certificate":
+                yield (document.namespace, str(spec.get("secretName"))), None
+            case _:
+                pass
+
+
+def _mapping(body: Mapping[str, object], key: str) -> Mapping[str, object]:
+    below = body.get(key)
+    return below if isinstance(below, Mapping) else {}
+
+
+def unseen(bundle: Bundle) -> tuple[tuple[str, str], ...]:
+    """Namespace and name of the Secrets that the manifests need and do not bring."""
+    known = keys_in_manifests(bundle)
+    places = ((use.namespace, use.name) for use in uses(bundle) if use.name)
+    return tuple(dict.fromkeys(place for place in places if place not in known))
+
+
+def secrets(bundle: Bundle) -> Iterator[Finding]:
+    """Each is there, and has the keys that are wanted."""
+    known, answers = keys_in_manifests(bundle), bundle.answers
+    unknown: list[list[Use]] = []
+    for place, wanted in _by_secret(bundle).items():
+        if place in known:
+            yield from _keys(known[place], wanted, is_elsewhere=False)
+        elif place in answers.secrets:
+            yield from _keys(answers.secrets[place], wanted, is_elsewhere=True)
+        elif answers.silence:
+            unknown.append(wanted)
+        else:
+            yield _missing(wanted)
+    if unknown:
+        yield _not_looked_at(unknown, answers.silence)
+
+
+def _by_secret(bundle: Bundle) -> dict[tuple[str, str], list[Use]]:
+    wanted: dict[tuple[str, str], list[Use]] = {}
+    for use in uses(bundle):
+        wanted.setdefault((use.namespace, use.name), []).append(use)
+    return wanted
+
+
+def _not_looked_at(unknown: Sequence[Sequence[Use]], silence: str) -> Remark:
+    return Remark(
+        f"{', '.join(map(_told, unknown))}: not in these manifests, and whether the cluster has "
+        f"{'it' if len(unknown) == 1 else 'them'} was not looked at ({silence}); "
+        f"{_creation(unknown[0])} makes one"
+    )
+
+
+def told_secrets(bundle: Bundle) -> str:
+    """Which ones there are."""
+    names = sorted({use.name for use in uses(bundle)})
+    return f"{', '.join(names)}: there, with all keys" if names else "none is wanted"
+
+
+def _keys(keys: Keys, wanted: Sequence[Use], *, is_elsewhere: bool) -> Iterator[Finding]:
+    """A fault for each key that is missing, where it is wanted first."""
+    if keys is None:
+        return
+    missing = {use.key: use for use in reversed(wanted) if use.key and use.key not in keys}
+    for key, use in sorted(missing.items()):
+        advice = neighbours(key, sorted(keys)) if keys else "it is empty"
+        where = " in the cluster" if is_elsewhere else ""
+        yield Fault(
+            f"wants the key {key} of the Secret {use.name}, which{where} has no such key; {advice}",
+            use.route,
+            use.owner,
+            is_elsewhere=is_elsewhere,
+        )
+
+
+def _missing(wanted: Sequence[Use]) -> Fault:
+    use = wanted[0]
+    place = f"the namespace {use.namespace}" if use.namespace else "kubectl's namespace"
+    return Fault(
+        f"wants the Secret {_told(wanted)}, which is neither in these manifests nor in {place} of "
+        f"the cluster: {_creation(wanted)} makes it",
+        use.route,
+        use.owner,
+        is_elsewhere=True,
+    )
+
+
+def _told(wanted: Sequence[Use]) -> str:
+    keys = _wanted_keys(wanted)
+    label = "key" if len(keys) == 1 else "keys"
+    return f"{wanted[0].name} ({label} {', '.join(keys)})" if keys else wanted[0].name
+
+
+def _wanted_keys(wanted: Sequence[Use]) -> list[str]:
+    return sorted({use.key for use in wanted if use.key})
+
+
+def _creation(wanted: Sequence[Use]) -> str:
+    namespace = f" --namespace {wanted[0].namespace}" if wanted[0].namespace else ""
+    files = "".join(f" --from-file={key}=FILE" for key in _wanted_keys(wanted) or ["KEY"])
+    return f"`kubectl{namespace} create secret generic {wanted[0].name}{files}`"

@@ -1,0 +1,172 @@
+"""`crabstick check --cluster` on a real Ray: each node that is not as it should be is named."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+import ray
+from ray._raylet import GcsClient  # type: ignore[attr-defined]  # no stub
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+from ray.core.generated.gcs_service_pb2 import CheckAliveReply
+from ray.core.generated.gcs_service_pb2_grpc import (
+    NodeInfoGcsServiceServicer,
+    add_NodeInfoGcsServiceServicer_to_server,
+)
+
+from actors.local_node import ENVIRONMENT
+from benchmarks import nodes
+from tests.cluster.stage import Stage, picture, until
+
+ROOT = Path(__file__).parents[2]
+PROBLEM = 1
+PATIENCE_S = 120
+LONG_MS = 1000
+TUNING = {key: value for key, value in ENVIRONMENT.items() if key != "RAY_START_HOOK"}
+"""Ray's start must not need our code there."""
+WITHOUT_OUR_CODE = """
+import os, sys
+sys.path[:] = [each for each in sys.path if not os.path.isdir(os.path.join(each, "crabstick"))]
+"""
+"""Python runs this at its start, after it has found what is installed."""
+
+
+def check(address: str, folder: Path) -> tuple[dict[str, str], str]:
+    """What is said of each point, and the problem that is raised; from a folder without code.
+
+    Ray itself warns, with its time in brackets, when there is no network but loopback.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "crabstick", "check", "--cluster", "--address", address],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("[")]
+    assert (done.returncode, len(ours)) == (PROBLEM, 1), done.stderr
+    said: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        subject, _, words = line.partition(": ")
+        said[subject] = f"{said.get(subject, '')}{words}\n"
+    return said, ours[0]
+
+
+@contextmanager
+def bare_node(stage: Stage, name: str, variables: dict[str, str]) -> Iterator[None]:
+    """A node with nothing of ours but those variables."""
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("LICHESS", "CRABSTICK", "RAY_gcs"))
+    }
+    child = nodes._start(nodes._command(stage.ray.address, 1, name), {**inherited, **variables})
+    try:
+        yield
+    finally:
+        nodes._end(child)
+
+
+def a_folder_with_other_code(folder: Path) -> Path:
+    for package in ("actors", "crabstick", "engine"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text("", encoding="utf-8")
+    text = '__version__ = "0.0.7"\n'
+    (folder / "crabstick" / "__init__.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def a_folder_without_code(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(WITHOUT_OUR_CODE, encoding="utf-8")
+    return folder
+
+
+class OtherRay(NodeInfoGcsServiceServicer):  # type: ignore[misc]  # made by protoc
+    """The head of a cluster of another version, as far as anybody gets there."""
+
+    def CheckAlive(self, _request: object, _context: object) -> CheckAliveReply:  # noqa: N802
+        return CheckAliveReply(ray_version="2.59.1")
+
+
+def test_a_cluster_of_another_ray_is_named_with_both_versions(tmp_path: Path) -> None:
+    server = grpc.server(ThreadPoolExecutor(max_workers=1))
+    add_NodeInfoGcsServiceServicer_to_server(OtherRay(), server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        said, problem = check(address, tmp_path)
+    finally:
+        server.stop(grace=None)
+    assert said == {}
+    assert f"the cluster at {address} runs Ray 2.59.1, this is Ray {ray.__version__}" in problem
+    assert "both sides need the same Ray" in problem
+
+
+def test_the_one_thing_wrong_with_one_machine_is_that_its_head_plays(
+    stage: Stage, tmp_path: Path
+) -> None:
+    said, problem = check(stage.ray.address, tmp_path)
+    assert "offers 12 CPUs for games, which would disturb the bot and each other" in problem
+    assert said["cluster"].startswith(f"Ray {ray.__version__} with Python ")
+    assert said["autoscaler"] == "none, so the cluster does not grow\n"
+    assert said["code"] == "the same on every node, and here\n"
+    assert said["Lichess token"] == "on every node\n"
+    assert said["variables"] == "Ray's own are alike on every node\n"
+    assert said["clocks"] == "together within a second\n"
+    assert said["nodes"] == "all were looked at\n"
+    assert stage.token not in f"{said}{problem}"
+
+
+@pytest.mark.timeout(400)
+async def test_a_node_that_is_not_as_the_others_is_named_and_not_kept_alive(
+    stage: Stage, tmp_path: Path
+) -> None:
+    before = await picture()
+    stranger = {
+        "PYTHONPATH": str(a_folder_without_code(tmp_path / "stranger")),
+        "RAY_NODE_TYPE_NAME": "game",
+        "RAY_worker_niceness": "7",
+    }
+    with bare_node(stage, "stranger", stranger):
+        said, _ = check(stage.ray.address, tmp_path)
+        assert "stranger) has no code of crabstick" in said["code"]
+        assert "stranger) has no Lichess token" in said["Lichess token"]
+        assert "stranger) has RAY_worker_niceness=7, and the head has" in said["variables"]
+        assert "stranger) has no RAY_gcs_rpc_server_reconnect" in said["variables"]
+        assert "no autoscaler runs, so no node comes when a game needs one" in said["autoscaler"]
+        await until(lambda: idle_ms("stranger"), lambda idle: idle > LONG_MS)
+    assert (await picture())["games"] == before["games"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_node_with_other_code_is_named(stage: Stage, tmp_path: Path) -> None:
+    old = {
+        **TUNING,
+        "PYTHONPATH": str(a_folder_with_other_code(tmp_path / "old")),
+        "LICHESS_BOT_TOKEN": stage.token,
+    }
+    with bare_node(stage, "old", old):
+        said, _ = check(stage.ray.address, tmp_path)
+    assert "old) has crabstick 0.0.7 with other code than this" in said["code"]
+    assert said["Lichess token"] == "on every node\n"
+    assert said["variables"] == "Ray's own are alike on every node\n"
+
+
+async def idle_ms(name: str) -> int:
+    """How long the node has had nothing to do, as an autoscaler sees it."""
+    every = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
+    (node,) = [each["NodeID"] for each in every if each["Alive"] and each["NodeName"] == name]
+    reply = GetClusterStatusReply()
+    gcs = GcsClient(address=ray.get_runtime_context().gcs_address)
+    reply.ParseFromString(gcs.get_cluster_status(timeout_s=5))
+    states = {each.node_id.hex(): each for each in reply.cluster_resource_state.node_states}
+    return int(states[node].idle_duration_ms)

@@ -1,0 +1,135 @@
+"""`crabstick check --cluster MANIFEST` as people type it: lines, one sentence, a status."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.contract.check.kubernetes import Kubernetes, serving
+from tests.contract.kuberay.rendered import KUBERAY, rendered
+from tests.contract.manifests import REPOSITORY, spoiled
+
+FINE, ENVIRONMENT, USAGE = 0, 1, 2
+GAME = "spec.workerGroupSpecs.0"
+MINIMAL = KUBERAY / "overlays" / "minimal"
+
+needs_kubectl = pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not installed"
+)
+
+
+def check(
+    *words: str, folder: Path, text: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """The command, with no Kubernetes cluster to ask unless `variables` name one."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CRABSTICK", "RAY_", "LICHESS", "KUBE"))
+    }
+    nowhere = {"KUBECONFIG": str(folder / "no-cluster"), "HOME": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "crabstick", "check", *words],
+        cwd=folder,
+        env={**inherited, **nowhere, "PYTHONPATH": str(REPOSITORY), **variables},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(done: "subprocess.CompletedProcess[str]", status: int, words: str) -> None:
+    assert words in done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
+
+
+def a_file(folder: Path, path: str = "", value: object = None) -> Path:
+    """The RayCluster of the base in a file, spoiled if a path is given."""
+    (cluster,) = [thing for thing in rendered("base") if thing["kind"] == "RayCluster"]
+    file = folder / "cluster.yaml"
+    text = yaml.safe_dump(spoiled(cluster, path, value) if path else cluster)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def line_of(file: Path, words: str) -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    (found,) = [number for number, line in enumerate(lines, start=1) if words in line]
+    return found
+
+
+@needs_kubectl
+def test_an_overlay_is_rendered_and_each_point_is_told(tmp_path: Path) -> None:
+    done = check("--cluster", str(MINIMAL), folder=tmp_path)
+    assert (done.returncode, done.stderr) == (FINE, "")
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert told["manifests"].startswith("the RayCluster crabstick, with ")
+    assert told["settings"] == "bot.yaml of the ConfigMap crabstick-config"
+    assert told["head"] == "plays no games"
+    assert "was not looked at (kubectl" in told["Secrets"]
+
+
+@needs_kubectl
+def test_what_kubectl_rendered_may_come_through_a_pipe(tmp_path: Path) -> None:
+    text = yaml.safe_dump_all(rendered("minimal"))
+    by_pipe = check("--cluster", "-", folder=tmp_path, text=text)
+    by_name = check("--cluster", str(MINIMAL / "kustomization.yaml"), folder=tmp_path)
+    assert by_pipe.returncode == FINE
+    assert by_pipe.stdout == by_name.stdout
+
+
+def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path: Path) -> None:
+    file = a_file(tmp_path, f"{GAME}.maxReplica", 4)
+    place = f"{file}, line {line_of(file, 'maxReplica:')}: spec.workerGroupSpecs[0].maxReplica is"
+    refused(check("--cluster", str(file), folder=tmp_path), USAGE, place)
+
+
+def test_all_mistakes_are_told_and_the_first_decides(tmp_path: Path) -> None:
+    file = a_file(tmp_path, "spec.enableInTreeAutoscaling", value=False)
+    text = file.read_text(encoding="utf-8").replace("num-cpus: '0'", "num-cpus: '2'")
+    done = check("--cluster", "-", folder=tmp_path, text=text)
+    refused(done, USAGE, "num-cpus gives the head 2 CPUs for games")
+    assert "autoscaler: spec.enableInTreeAutoscaling is not true" in done.stdout
+    assert "authentication: by token" in done.stdout
+
+
+@needs_kubectl
+def test_a_secret_that_the_cluster_lacks_is_the_cluster_s_fault(tmp_path: Path) -> None:
+    with serving(Kubernetes(), tmp_path) as config:
+        done = check("--cluster", str(a_file(tmp_path)), folder=tmp_path, KUBECONFIG=str(config))
+    refused(done, ENVIRONMENT, "wants the Secret crabstick-tokens (key lichess), which is neither")
+
+
+@needs_kubectl
+def test_a_kustomization_that_cannot_be_rendered_is_told_in_kubectl_s_words(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [missing.yaml]", encoding="utf-8")
+    done = check("--cluster", str(tmp_path), folder=tmp_path)
+    refused(done, USAGE, "cannot be rendered: accumulating resources")
+    assert "missing.yaml" in done.stderr
+
+
+def test_a_folder_that_nobody_can_render_is_told_with_the_way_round(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: []", encoding="utf-8")
+    done = check("--cluster", str(tmp_path), folder=tmp_path, PATH=str(tmp_path / "bin"))
+    refused(done, ENVIRONMENT, "neither kubectl nor kustomize is here")
+    assert "crabstick check --cluster -" in done.stderr
+
+
+@needs_kubectl
+def test_kustomize_by_itself_will_do(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    tool = tools / "kustomize"
+    tool.write_text(f'#!/bin/sh\nexec {shutil.which("kubectl")} kustomize "$2"\n', encoding="utf-8")
+    tool.chmod(0o755)
+    done = check("--cluster", str(MINIMAL), folder=tmp_path, PATH=str(tools))
+    assert (done.returncode, done.stderr) == (FINE, "")
+    assert "was not looked at (kubectl is not installed)" in done.stdout

@@ -1,0 +1,134 @@
+"""The settings that the bot will have there are found, read, and judged as everywhere else."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.manifests.clusters import Manifest, a_cluster, problems, said, spoiled
+
+HEAD = "spec.headGroupSpec.template.spec"
+UP = "ray job submit -- python -m crabstick up --detach --config /etc/crabstick/bot.yaml"
+MOUNT = {"name": "config", "mountPath": "/etc/crabstick"}
+VOLUME = {"name": "config", "configMap": {"name": "crabstick-config"}}
+
+
+def with_config() -> Manifest:
+    return spoiled(
+        f"{HEAD}.volumes.+", VOLUME, spoiled(f"{HEAD}.containers.0.volumeMounts.+", MOUNT)
+    )
+
+
+def keeper(words: str = UP) -> Manifest:
+    container = {"name": "keeper", "command": ["sh", "-c"], "args": [f"until {words}; do x; done"]}
+    template = {"spec": {"containers": [container]}}
+    return {"kind": "Deployment", "metadata": {"name": "keeper"}, "spec": {"template": template}}
+
+
+GROWS = "cluster: {autoscaling: true}"
+
+
+def config(text: str, key: str = "bot.yaml") -> Manifest:
+    return {"kind": "ConfigMap", "metadata": {"name": "crabstick-config"}, "data": {key: text}}
+
+
+def service(**selector: str) -> Manifest:
+    return {"kind": "Service", "metadata": {"name": "http"}, "spec": {"selector": selector}}
+
+
+def things(text: str, *more: Manifest) -> tuple[Manifest, ...]:
+    return (with_config(), keeper(), config(text), *more)
+
+
+def test_the_file_in_the_config_map_holds() -> None:
+    assert said("settings", *things("challenges: {max_games: 9}")) == [
+        "bot.yaml of the ConfigMap crabstick-config"
+    ]
+    (line,) = problems(*things("challenges: {max_games: 9}"))
+    assert "challenges.max_games (9) and cluster.standby (1) want 10" in line
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    assert problems(*things("# nothing yet\n")) == []
+    assert problems(*things("http:\nengine:\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("challenges: {max_game: 3}", "did you mean challenges.max_games?"),
+        ("http: {port: many}", "http.port is 'many'; it must be a whole number"),
+        ("lichess: {token: lip_abc}", "a token does not belong into the configuration"),
+        ("http: [", "bot.yaml of the ConfigMap crabstick-config, line 1: "),
+        ("- a", "must be a mapping"),
+    ],
+)
+def test_a_wrong_setting_is_named(text: str, words: str) -> None:
+    (line,) = problems(*things(text))
+    assert line.startswith("settings: ")
+    assert words in line
+    assert "lip_abc" not in line
+
+
+def test_a_file_that_the_config_map_lacks_is_named() -> None:
+    (line,) = problems(with_config(), keeper(), config("", key="bot.yml"))
+    assert line == (
+        "settings: ConfigMap crabstick-config, data holds no bot.yaml, which `crabstick up "
+        "--config` names; did you mean bot.yml?"
+    )
+
+
+def test_a_config_map_that_is_not_there_is_not_judged() -> None:
+    assert problems(with_config(), keeper()) == []
+    assert said("settings", with_config(), keeper()) == [
+        "the ConfigMap crabstick-config is not in these manifests: not looked at"
+    ]
+
+
+def test_a_file_that_the_head_does_not_mount_is_told() -> None:
+    (line,) = said("settings", a_cluster(), keeper(), config(""))
+    assert "the head mounts no ConfigMap at /etc/crabstick/bot.yaml" in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "crabstick up --config=/etc/crabstick/bot.yaml",
+        "crabstick up --config '/etc/crabstick/bot.yaml'",
+        "python -m crabstick up --config \\\n    /etc/crabstick/bot.yaml --detach",
+    ],
+)
+def test_the_file_is_found_however_it_is_named(words: str) -> None:
+    found = said("settings", with_config(), keeper(words), config(""))
+    assert found == ["bot.yaml of the ConfigMap crabstick-config"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CRABSTICK__CHALLENGES__MAX_GAMES", "9"),
+        ("CRABSTICK__CHALLENGES", '{"max_games": 9}'),
+    ],
+)
+def test_variables_of_the_head_hold_over_the_file(variable: str, value: str) -> None:
+    wish = {"name": variable, "value": value}
+    cluster = spoiled(f"{HEAD}.containers.0.env.+", wish, with_config())
+    (line,) = problems(cluster, keeper(), config("challenges: {max_games: 2}"))
+    assert "challenges.max_games (9)" in line
+    (line,) = problems(spoiled(f"{HEAD}.containers.0.env.+", wish))
+    assert "challenges.max_games (9)" in line
+
+
+def test_an_autoscaler_that_the_bot_makes_little_of_is_told() -> None:
+    cluster = (with_config(), keeper())
+    (line,) = said("autoscaler", *cluster, config("cluster: {autoscaling: false}"))
+    assert line.startswith("cluster.autoscaling of the bot's settings is false: challenges that")
+    (line,) = said("autoscaler", *cluster, config(GROWS))
+    assert line == "v2, with 0 to 4 replicas of game"
+
+
+def test_a_service_must_find_the_bot_listening() -> None:
+    ours: dict[str, Any] = {"ray.io/node-type": "head"}
+    (line,) = problems(*things("", service(**ours)))
+    assert "http.host of the bot's settings is 127.0.0.1, where the Service http cannot" in line
+    assert problems(*things("http: {host: 0.0.0.0}", service(**ours))) == []
+    assert problems(*things("", service(app="redis"))) == []

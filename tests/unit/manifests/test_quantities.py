@@ -1,0 +1,44 @@
+"""Amounts as Kubernetes writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.manifests.quantities import is_quantity, rounded_up
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("2", 2),
+        ("500m", 1),
+        ("1500m", 2),
+        ("0.1", 1),
+        (".5", 1),
+        ("2.", 2),
+        ("1Ki", 1024),
+        ("2Gi", 2 * 2**30),
+        ("1k", 1000),
+        ("1G", 10**9),
+        ("1e3", 1000),
+        ("1E3", 1000),
+        ("1E", 10**18),
+        ("100n", 1),
+        ("-500m", 0),
+    ],
+)
+def test_an_amount_is_a_whole_number_rounded_up(text: str, number: int) -> None:
+    assert is_quantity(text)
+    assert rounded_up(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "2Gb", "2 Gi", "Gi", "1.2.3", "0x10", "1e", "1e999", "٣"])
+def test_what_kubernetes_does_not_read_is_none(text: str) -> None:
+    assert rounded_up(text) is None
+    assert not is_quantity(text)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_an_amount_or_not(text: str) -> None:
+    assert is_quantity(text) == (rounded_up(text) is not None)
