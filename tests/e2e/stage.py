@@ -1,6 +1,7 @@
 """What a test of the command line needs: a home of its own, and commands that are started in it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,11 +14,21 @@ import psutil
 from actors.ports import free_port
 from crabstick.sandbox.testing import RunningSandbox
 
-__all__ = ["PATIENCE_S", "left_behind", "said", "started", "wait", "wishes"]
+__all__ = ["PATIENCE_S", "copy_checkout", "left_behind", "said", "started", "wait", "wishes"]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150
 MARK = "CRABSTICK_TEST_MARK"
+
+
+def copy_checkout(checkout: Path, version: str) -> None:
+    """What a person would submit as a working directory; each of its requests names the version."""
+    for package in ("actors", "crabstick", "engine"):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, checkout / package, ignore=ignore)
+    (checkout / "crabstick/__init__.py").write_text(
+        f'"""Submitted."""\n\n__version__ = "{version}"\n', encoding="utf-8"
+    )
 
 
 def variables(folder: Path, **more: str) -> dict[str, str]:

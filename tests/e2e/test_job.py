@@ -5,7 +5,6 @@ import json
 import os
 import random
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,14 +27,16 @@ from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
+from tests.e2e.stage import copy_checkout
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
 PATIENCE_S = 120
+VERSION = "0.1.0+submitted"
+"""What the code calls itself that comes with the job; the installed one has another name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +49,15 @@ class Cluster:
     sandbox: RunningSandbox
     variables: dict[str, str]
     head_pid: int
+    worker_pid: int
     checkout: Path
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """A command, typed at the head in the checkout."""
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """A command, typed at the head in the checkout; `more` replaces variables."""
         return subprocess.run(
             command,
             cwd=self.checkout,
-            env=self.variables,
+            env={**self.variables, **more},
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -86,6 +88,12 @@ class Cluster:
             and os.getsid(process.pid) == self.head_pid
         )
 
+    def user_agents(self, game_id: str) -> set[str]:
+        """How those called themselves who moved for us in that game."""
+        (game,) = self.sandbox.ledger(game_id)["games"]
+        ours = [move for move in game["moves"] if move["by"] == "crabstick"]
+        return {move["user_agent"].split()[0] for move in ours}
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
@@ -98,15 +106,15 @@ def cluster() -> Iterator[Cluster]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crab-")))
         sandbox = stack.enter_context(running(Accounts(accounts), Options(rate_limits=False)))
         checkout = folder / "checkout"
-        for package in ("actors", "crabstick", "engine"):
-            shutil.copytree(ROOT / package, checkout / package)
+        copy_checkout(checkout, VERSION)
+        (folder / ".ray").mkdir()
+        (folder / ".ray/auth_token").write_text(secrets.token_hex(32), encoding="utf-8")
         gcs, dashboard, http = free_port(), free_port(), free_port()
         variables = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CRABSTICK"))},
             "HOME": str(folder),
             "TMPDIR": str(folder),
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(16),
             "RAY_worker_niceness": "0",
             "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
@@ -122,7 +130,7 @@ def cluster() -> Iterator[Cluster]:
                 *(f"--dashboard-port={dashboard}", f"--temp-dir={folder}"),
             )
         )
-        stack.enter_context(
+        worker = stack.enter_context(
             ray_node(
                 variables,
                 *(f"--address=127.0.0.1:{gcs}", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
@@ -135,6 +143,7 @@ def cluster() -> Iterator[Cluster]:
             sandbox=sandbox,
             variables=variables,
             head_pid=head,
+            worker_pid=worker,
             checkout=checkout,
         )
 
@@ -197,7 +206,9 @@ def test_the_bot_plays_on_after_the_job_has_ended(
     cluster: Cluster, submitted: subprocess.CompletedProcess[str]
 ) -> None:
     assert submitted.returncode == 0
-    assert play(cluster).status == "mate"
+    result = play(cluster)
+    assert result.status == "mate"
+    assert cluster.user_agents(result.game_id) == {f"crabstick/{VERSION}"}
 
 
 def test_a_worker_set_that_is_killed_finds_its_code_again(
@@ -228,3 +239,36 @@ def test_the_status_shows_the_bot_to_people_and_programs(
 ) -> None:
     assert submitted.returncode == 0
     assert cluster.status()["bot"] == "crabstick"
+
+
+def test_without_the_cluster_token_no_command_is_answered(
+    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
+) -> None:
+    assert submitted.returncode == 0
+    status = (sys.executable, "-m", "crabstick", "status", "--address", cluster.address)
+    for stranger in ({"RAY_AUTH_TOKEN": "0" * 32}, {"RAY_AUTH_MODE": "disabled"}):
+        done = cluster.run(*status, **stranger)
+        assert done.returncode == 1
+        assert "wants another authentication token" in done.stderr
+
+
+@pytest.mark.long
+def test_without_the_cluster_token_no_node_joins(cluster: Cluster) -> None:
+    start = (*RAY, "start", "--block", "--disable-usage-stats", f"--address={cluster.address}")
+    done = cluster.run(*start, RAY_AUTH_MODE="disabled")
+    assert done.returncode != 0
+    assert "InvalidAuthToken" in done.stdout + done.stderr
+
+
+def test_a_node_that_comes_after_the_job_finds_the_code(
+    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
+) -> None:
+    """The last one here: the node with the actors of before goes."""
+    assert submitted.returncode == 0
+    with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as folder:
+        arguments = [f"--address={cluster.address}", "--num-cpus=4", f"--temp-dir={folder}"]
+        with ray_node(cluster.variables, *arguments, "--node-ip-address=127.0.0.1"):
+            end_node(cluster.worker_pid)
+            result = play(cluster)
+    assert result.status == "mate"
+    assert cluster.user_agents(result.game_id) == {f"crabstick/{VERSION}"}

@@ -1,0 +1,105 @@
+"""Opponents of the bot whose games last as long as a test wants."""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Self
+
+import chess
+
+from crabstick.sandbox.opponent import Opponent, Player, Result
+from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.testing import RunningSandbox
+from tests.kube.lichess import BOT, GUESTS, HUMANS
+
+__all__ = ["Guests"]
+
+CLOCK: Final = (timedelta(seconds=300), timedelta(seconds=3))
+THINK: Final = timedelta(seconds=4)
+HASTE: Final = timedelta(milliseconds=20)
+TRIES: Final = 5
+LOOK_S: Final = 0.1
+
+
+@dataclass(slots=True)
+class _Guest:
+    opponent: Opponent
+    pace: timedelta = THINK
+
+
+class Guests:
+    """Each plays one game at a time, slowly and without harm, until it is told to finish.
+
+    Args:
+        sandbox: their Lichess.
+    """
+
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self._sandbox = sandbox
+        self._stack = AsyncExitStack()
+        self._guests: dict[str, _Guest] = {}
+        """By the game that they play."""
+        self._names = {"bot": iter(GUESTS), "human": iter(HUMANS)}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def challenge(self, kind: str = "bot") -> str:
+        """A new one, bot or human, challenges; returns the game's id when the game has begun.
+
+        A human of Lichess plays in a browser, which the sandbox has not: its account becomes that
+        of a bot as soon as the bot has accepted its challenge.
+
+        Raises:
+            Declined: the bot does not want to.
+        """
+        name = next(self._names[kind])
+        guest = await self._welcome(name)
+        game_id = await guest.opponent.challenge(BOT, CLOCK, "white")
+        self._guests[game_id] = guest
+        over = asyncio.ensure_future(guest.opponent.wait_result(game_id))
+        while not guest.opponent.has_begun(game_id):
+            await asyncio.wait([over], timeout=LOOK_S)
+            if over.done():
+                over.result()
+        if kind == "human":
+            self._sandbox.accounts.upgrade(name)
+        return game_id
+
+    async def finish(self, *games: str) -> list[Result]:
+        """Plays these games to their ends, in haste."""
+        for game_id in games:
+            self._guests[game_id].pace = HASTE
+        return [await self._guests[game_id].opponent.wait_result(game_id) for game_id in games]
+
+    async def _welcome(self, name: str) -> _Guest:
+        rng = random.Random(name)
+        guest: _Guest
+
+        def policy(board: chess.Board) -> chess.Move:
+            return _pick(board, rng, is_hasty=guest.pace is HASTE)
+
+        player = Player(
+            name=name,
+            token=self._sandbox.token(name),
+            policy=policy,
+            delay=lambda: guest.pace * rng.uniform(0.5, 1.5),
+        )
+        guest = _Guest(Opponent(self._sandbox.url, player))
+        await self._stack.enter_async_context(guest.opponent)
+        return guest
+
+
+def _pick(board: chess.Board, rng: random.Random, *, is_hasty: bool) -> chess.Move:
+    """A move that takes nothing and ends nothing, if there is one: games shall last."""
+    policy = random_mover(rng)
+    for _ in range(0 if is_hasty else TRIES):
+        move = policy(board)
+        if not board.is_capture(move) and not board.gives_check(move):
+            return move
+    return policy(board)

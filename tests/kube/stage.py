@@ -1,0 +1,140 @@
+"""The bot on a Ray cluster that Ray's own autoscaler scales, with its Lichess."""
+
+import asyncio
+import json
+import os
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from crabstick.sandbox.testing import RunningSandbox
+from tests.chaos.verdict import Verdict, judge
+from tests.chaos.worker_logs import WorkerLogs
+from tests.kube.cluster import Kube, kube
+from tests.kube.lichess import BOT, lichess
+from tests.kube.manifests import SETTINGS, Manifests
+from tests.kube.network import Network
+from tests.kube.pod_spec import AUTH_KEY
+
+__all__ = ["Stage", "stage", "until"]
+
+PATIENCE_S: Final = 150
+UP_LIMIT_S: Final = 180
+LOOK_S: Final = 0.2
+ASK_LIMIT_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a test sees and does."""
+
+    kube: Kube
+    sandbox: RunningSandbox
+    settings: Path
+    http_port: int
+
+    def up(self, **cluster: Any) -> None:
+        """`crabstick up` on the head, with the settings as shipped and these of `cluster`."""
+        wishes = {
+            "CRABSTICK__LICHESS__URL": self.sandbox.url,
+            "CRABSTICK__HTTP__HOST": self.kube.network.addresses.head,
+            "CRABSTICK__HTTP__PORT": str(self.http_port),
+            "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
+            "CRABSTICK__CLUSTER__AUTOSCALING": "true",
+            **{f"CRABSTICK__CLUSTER__{key.upper()}": str(value) for key, value in cluster.items()},
+        }
+        command = ["python", "-m", "crabstick", "up", "--detach", f"--config={self.settings}"]
+        up = self.kube.run_on_head([*command, f"--address={self.kube.gcs}"], wishes)
+        said, _ = up.communicate(timeout=UP_LIMIT_S)
+        assert up.returncode == 0, said
+
+    def games(self) -> dict[str, str]:
+        """The Pod where each game is played; empty for one that waits."""
+        nodes = self.kube.ray_nodes()
+        rows = json.loads(self._page("/games"))["games"]
+        return {row["id"]: nodes[row["node"]].pod if row["node"] else "" for row in rows}
+
+    def count(self, metric: str) -> int:
+        """One number of `/metrics`."""
+        found = re.search(rf"^{re.escape(metric)} (\S+)$", self._page("/metrics"), re.MULTILINE)
+        return int(float(found[1])) if found else 0
+
+    def is_ready(self) -> bool:
+        """Whether the bot runs and hears Lichess."""
+        return bool(json.loads(self._page("/readyz"))["ok"])
+
+    def deaths(self) -> dict[str, str]:
+        """Ray's word for why each Pod that has ended did so, the first one first."""
+        nodes = [node for node in self.kube.ray_nodes().values() if node.death]
+        return {node.pod: node.death for node in sorted(nodes, key=lambda node: node.ended_ms)}
+
+    def _page(self, path: str) -> str:
+        url = f"http://{self.kube.network.addresses.head}:{self.http_port}{path}"
+        with urllib.request.urlopen(url, timeout=ASK_LIMIT_S) as page:
+            text: str = page.read().decode()
+        return text
+
+    def verdict(self) -> Verdict:
+        """What the ledger of Lichess says, compared with what the actors say they meant."""
+        meant = [one for logs in self._logs() for one in logs.meant]
+        return judge(self.sandbox.ledger(), meant, (), BOT)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the bot has logged, except its moves."""
+        events = [one for logs in self._logs() for one in logs.events]
+        return sorted(events, key=lambda one: str(one["timestamp"]))
+
+    def _logs(self) -> list[WorkerLogs]:
+        found = [WorkerLogs(folder) for folder in self.kube.network.ray_folders()]
+        for logs in found:
+            logs.read()
+        return found
+
+
+async def until(look: Callable[[], Any], is_right: Callable[[Any], bool]) -> Any:
+    """Looks again and again until it is right; fails with what was seen last.
+
+    A bot that does not answer a question is asked again.
+    """
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            seen = await asyncio.to_thread(look)
+        except OSError as error:
+            seen = error
+        else:
+            if is_right(seen):
+                return seen
+        assert time.monotonic() < until_s, f"after {PATIENCE_S} s still {seen}"
+        await asyncio.sleep(LOOK_S)
+
+
+@contextmanager
+def stage(*, most: int = 4, **cluster: Any) -> Iterator[Stage]:
+    """Starts everything, with that `maxReplicas` and these settings of `cluster`, and ends it."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="c-")))
+        manifests = Manifests.rendered()
+        network = Network(stack, folder)
+        sandbox = stack.enter_context(lichess(network.lichess))
+        secrets = {
+            manifests.cluster["metadata"]["name"]: {AUTH_KEY: os.environ["RAY_AUTH_TOKEN"]},
+            "crabstick-tokens": {"lichess": sandbox.token(BOT)},
+        }
+        ready = stack.enter_context(kube(manifests.cluster, secrets, network, folder))
+        ready.set_max_replicas(most)
+        settings = folder / SETTINGS
+        settings.write_text(manifests.settings, encoding="utf-8")
+        ours = Stage(kube=ready, sandbox=sandbox, settings=settings, http_port=network.port(8000))
+        try:
+            ours.up(**cluster)
+            yield ours
+        except Exception as error:
+            error.add_note("\n".join(map(json.dumps, ours.events())))
+            raise

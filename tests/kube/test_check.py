@@ -1,0 +1,60 @@
+"""`crabstick check --cluster` where Ray scales: well as it is, and named when nobody speaks."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from tests.kube.apart import apart
+from tests.kube.stage import Stage, stage, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(600)]
+
+PATIENCE_S = 120
+GROWS = {"CRABSTICK__CLUSTER__AUTOSCALING": "true"}
+
+
+def check(ours: Stage) -> tuple[int, str]:
+    """Status and words of the command, as somebody types it on the head."""
+    command = ["python", "-m", "crabstick", "check", "--cluster", f"--config={ours.settings}"]
+    done = ours.kube.run_on_head([*command, f"--address={ours.kube.gcs}"], GROWS)
+    said, _ = done.communicate(timeout=PATIENCE_S)
+    return done.returncode, said
+
+
+@contextmanager
+def frozen_autoscaler() -> Iterator[None]:
+    """It lives, and does nothing."""
+    found = [each for each in psutil.process_iter() if "kuberay-autoscaler" in each.cmdline()]
+    for process in found:
+        process.send_signal(signal.SIGSTOP)
+    assert found
+    try:
+        yield
+    finally:
+        for process in found:
+            process.send_signal(signal.SIGCONT)
+
+
+@apart
+def test_a_cluster_that_scales_is_well_and_one_whose_autoscaler_is_silent_is_not() -> None:
+    with stage(standby=1) as ours:
+        asyncio.run(until(ours.kube.workers, lambda pods: len(pods) == 1))
+        asyncio.run(until(lambda: ours.count(STANDBYS), lambda count: count == 1))
+        status, said = check(ours)
+        assert "autoscaler: v2, and it answers" in said
+        assert "plays no games" in said
+        assert "code: the same on every node, and here" in said
+        assert "Lichess token: on every node" in said
+        assert "variables: Ray's own are alike on every node" in said
+        assert status == 0, said
+        with frozen_autoscaler():
+            status, said = check(ours)
+        assert "the autoscaler has said nothing for 20 s" in said
+        assert status == 1
+
+
+STANDBYS = 'crabstick_actors{state="standby"}'

@@ -1,0 +1,206 @@
+"""Ray's own autoscaler under the bot: nodes come with the games, go with them, and take none along.
+
+What the autoscaler does is written into the RayCluster, what Ray says of its nodes in its GCS, and
+what became of the games in the ledger of Lichess.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import pytest
+
+from crabstick.sandbox.opponent import Declined
+from tests.kube.apart import apart
+from tests.kube.guests import Guests
+from tests.kube.stage import Stage, stage, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
+
+IDLE: Final = "AUTOSCALER_DRAIN_IDLE"
+"""Ray's word for a node that was told to end and agreed, because nothing was going on there."""
+TOLD: Final = "AUTOSCALER_DRAIN_PREEMPTED"
+"""For one that got SIGTERM, and ended when its last actor had left."""
+TURNS: Final = 5
+
+Story = Callable[[Stage, Guests], Coroutine[Any, Any, None]]
+
+
+def play(story: Story, *, games: int, **wishes: Any) -> dict[str, str]:
+    """Plays it, and returns Ray's word for the end of each Pod that has ended.
+
+    Each of the games ended on the board, every move was sent by whom it was given to, and no node
+    was taken away under an actor: that would have cost a takeover.
+    """
+    with stage(**wishes) as ours:
+        asyncio.run(_play(ours, story))
+        verdict, deaths = ours.verdict(), ours.deaths()
+        takeovers = ours.count("crabstick_takeovers_total")
+    assert verdict.breaches == ()
+    assert (verdict.games, takeovers) == (games, 0)
+    return deaths
+
+
+async def _play(ours: Stage, story: Story) -> None:
+    async with Guests(ours.sandbox) as guests:
+        await story(ours, guests)
+
+
+async def sit_down(ours: Stage, guests: Guests, count: int) -> list[str]:
+    """So many bots come, each when a standby waits for it."""
+    games = []
+    for _ in range(count):
+        await until(lambda: ours.count('crabstick_actors{state="standby"}'), lambda n: n == 1)
+        games.append(await guests.challenge())
+    return games
+
+
+async def settled(ours: Stage, *games: str) -> dict[str, str]:
+    """Waits until all games are played somewhere, and tells where."""
+
+    def is_right(seen: dict[str, str]) -> bool:
+        return set(seen) == set(games) and all(seen.values())
+
+    where: dict[str, str] = await until(ours.games, is_right)
+    return where
+
+
+def on(where: dict[str, str], pod: str) -> list[str]:
+    return [game for game, place in where.items() if place == pod]
+
+
+@apart
+def test_nodes_come_one_after_another_and_each_goes_after_its_last_game() -> None:
+    deaths = play(_three_nodes, games=4, standby=1)
+    assert list(deaths.values()) == [IDLE] * 3
+
+
+async def _three_nodes(ours: Stage, guests: Guests) -> None:
+    games = await sit_down(ours, guests, 4)
+    first, second, third = await until(ours.kube.workers, lambda pods: len(pods) == 3)
+    where = await settled(ours, *games)
+    assert [len(on(where, pod)) for pod in (first, second, third)] == [2, 2, 0]
+    await guests.finish(*on(where, first))
+    assert await until(ours.kube.workers, lambda pods: len(pods) < 3) == [second, third]
+    assert await settled(ours, *on(where, second)) == dict.fromkeys(on(where, second), second)
+    await guests.finish(*on(where, second))
+    assert await until(ours.kube.workers, lambda pods: len(pods) < 2) == [third]
+    await asyncio.to_thread(ours.up, standby=0)
+    await until(ours.kube.workers, lambda pods: pods == [])
+    assert ours.kube.picked() == [first, second, third]
+    assert ours.is_ready()
+
+
+@apart
+def test_without_a_node_a_human_is_waited_on_and_a_bot_finds_one_when_it_comes_again() -> None:
+    deaths = play(_cold_starts, games=3, standby=0)
+    assert list(deaths.values()) == [IDLE]
+
+
+async def _cold_starts(ours: Stage, guests: Guests) -> None:
+    games = [await guests.challenge("human"), await guests.challenge("human")]
+    where = await settled(ours, *games)
+    (first,) = ours.kube.workers()
+    assert set(where.values()) == {first}
+    await guests.finish(*games)
+    await until(ours.kube.workers, lambda pods: pods == [])
+    with pytest.raises(Declined, match="later"):
+        await guests.challenge()
+    (game,) = await sit_down(ours, guests, 1)
+    (second,) = ours.kube.workers()
+    assert await settled(ours, game) == {game: second}
+    await guests.finish(game)
+    assert ours.kube.picked() == [first]
+
+
+@apart
+def test_a_pod_that_is_deleted_in_mid_game_hands_over_to_one_that_comes_meanwhile() -> None:
+    deaths = play(_eviction, games=3, standby=1)
+    assert sorted(deaths.values()) == [IDLE, TOLD]
+
+
+async def _eviction(ours: Stage, guests: Guests) -> None:
+    games = await sit_down(ours, guests, 3)
+    where = await settled(ours, *games)
+    evicted, other = ours.kube.workers()
+    assert [len(on(where, evicted)), len(on(where, other))] == [2, 1]
+    await until(lambda: ours.count('crabstick_actors{state="standby"}'), lambda n: n == 1)
+    ours.kube.delete(evicted)
+    _, fresh = await until(ours.kube.workers, lambda pods: len(pods) == 2)
+    (gone,) = await until(lambda: ours.kube.events("gone", evicted), bool)
+    assert gone.detail.startswith("by itself")
+    (created,) = ours.kube.events("created", fresh)
+    assert created.at_s < gone.at_s
+    where = await settled(ours, *games)
+    assert {len(on(where, pod)) for pod in (other, fresh)} == {1, 2}
+    # Kubernetes refills what the deleted Pod has left, and the autoscaler takes that back
+    await until(ours.kube.picked, bool)
+    await until(ours.kube.workers, lambda pods: pods == [other, fresh])
+    assert ours.count("crabstick_handovers_total") == 2
+    await guests.finish(*games)
+
+
+@apart
+def test_games_that_wait_for_a_place_get_one_as_soon_as_there_may_be_more_nodes() -> None:
+    deaths = play(_more_nodes, games=2, most=1, standby=1)
+    assert list(deaths.values()) == [TOLD]
+
+
+async def _more_nodes(ours: Stage, guests: Guests) -> None:
+    games = await sit_down(ours, guests, 2)
+    (evicted,) = set((await settled(ours, *games)).values())
+    ours.kube.delete(evicted)
+    reads = ours.kube.store.reads
+    await until(lambda: ours.kube.store.reads, lambda now: now > reads + TURNS)
+    assert ours.kube.workers() == []
+    assert await settled(ours, *games) == dict.fromkeys(games, evicted)
+    ours.kube.set_max_replicas(2)
+    (fresh,) = await until(ours.kube.workers, lambda pods: len(pods) == 1)
+    await until(ours.games, lambda seen: seen == dict.fromkeys(games, fresh))
+    (gone,) = await until(lambda: ours.kube.events("gone", evicted), bool)
+    assert gone.detail.startswith("by itself")
+    await guests.finish(*games)
+    assert ours.count("crabstick_handovers_total") == 2
+
+
+@apart
+def test_fewer_nodes_than_there_are_cost_no_game_while_every_busy_one_may_stay() -> None:
+    deaths = play(_fewer_nodes, games=4, standby=1)
+    assert len(deaths) == 1
+
+
+async def _fewer_nodes(ours: Stage, guests: Guests) -> None:
+    games = await sit_down(ours, guests, 4)
+    first, second, third = await until(ours.kube.workers, lambda pods: len(pods) == 3)
+    where = await settled(ours, *games)
+    assert on(where, third) == []
+    await until(lambda: ours.count('crabstick_actors{state="standby"}'), lambda n: n == 1)
+    ours.kube.set_max_replicas(2)
+    await until(ours.kube.workers, lambda pods: pods == [first, second])
+    reads = ours.kube.store.reads
+    await until(lambda: ours.kube.store.reads, lambda now: now > reads + TURNS)
+    assert ours.kube.picked() == [third]
+    assert await settled(ours, *games) == where
+    await guests.finish(*games)
+
+
+@apart
+def test_the_games_of_the_emptiest_node_move_to_another_and_the_node_goes() -> None:
+    deaths = play(_consolidation, games=4, standby=0)
+    assert list(deaths.values()) == [IDLE, IDLE]
+
+
+async def _consolidation(ours: Stage, guests: Guests) -> None:
+    games = [await guests.challenge("human") for _ in range(4)]
+    where = await settled(ours, *games)
+    pods = set(where.values())
+    assert [len(on(where, pod)) for pod in pods] == [2, 2]
+    over = [on(where, pod)[0] for pod in pods]
+    left = [game for game in games if game not in over]
+    await guests.finish(*over)
+    (kept,) = await until(ours.kube.workers, lambda pods: len(pods) == 1)
+    assert await settled(ours, *left) == dict.fromkeys(left, kept)
+    assert ours.kube.picked() == [*(pods - {kept})]
+    assert ours.count("crabstick_handovers_total") == 1
+    await guests.finish(*left)
+    await until(ours.kube.workers, lambda pods: pods == [])
