@@ -56,6 +56,7 @@ class _Picture:
     metrics: bytes
 
 
+# Serve keeps a copy of what the endpoints are here: all that they use has to stand above
 @serve.ingress(api)
 class HttpEndpoints:
     """`/livez`, `/readyz`, `/metrics`, `/games` and `/shutdown` of one bot.

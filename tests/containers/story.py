@@ -239,6 +239,7 @@ async def play(cluster: Cluster) -> Facts:
     return facts | {
         "results": [result.status for result in results],
         "games": await asyncio.to_thread(cluster.played),
+        "refused": cluster.lichess.ledger()["refused_moves"],
         "handovers": cluster.metric("crabstick_handovers_total"),
         "takeovers": cluster.metric("crabstick_takeovers_total"),
     }
@@ -251,20 +252,6 @@ def _end_busiest(cluster: Cluster, rows: dict[str, Facts]) -> Facts:
     name = max(NODES, key=lambda name: games.count(nodes[name]))
     processes = {one: cluster.processes(one) for one in ("head", *NODES, "keeper")}
     inspected = podman("inspect", *processes)
-    print(
-        "ZOMBIES",
-        {
-            one: podman(
-                "exec",
-                one,
-                "python",
-                "-c",
-                "import psutil;print([(p.pid,p.name(),p.ppid()) for p in psutil.process_iter() if p.status()=='zombie'])",
-            )
-            for one in processes
-        },
-        flush=True,
-    )  # DEBUG
     began_s = time.monotonic()
     podman("stop", name, limit_s=300)
     state = json.loads(podman("inspect", name))[0]["State"]

@@ -60,6 +60,7 @@ def test_the_games_of_a_container_that_is_told_to_end_are_handed_over(facts: Fac
     assert facts["had"] >= 1
     assert facts["handovers"] >= facts["had"]
     assert facts["takeovers"] == 0
+    assert facts["refused"] == [], "two played at once"
     assert facts["stopped"] not in {row["node"] for row in facts["after"].values()}
 
 

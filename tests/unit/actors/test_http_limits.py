@@ -13,6 +13,7 @@ from actors.http_limits import (
     TOO_MANY,
     Budget,
     error_answer,
+    is_bearer,
     objection,
 )
 
@@ -73,6 +74,11 @@ def test_an_error_is_json() -> None:
 
 def test_who_asks_too_much_is_told_when_to_come_back() -> None:
     assert (TOO_MANY.status, (b"retry-after", b"1") in TOO_MANY.headers) == (503, True)
+
+
+@given(st.lists(st.text(max_size=20) | st.just("Bearer right"), max_size=3))
+def test_only_one_authorization_with_the_right_token_fits(authorizations: list[str]) -> None:
+    assert is_bearer(authorizations, "right") == (authorizations == ["Bearer right"])
 
 
 @given(

@@ -45,7 +45,7 @@ def test_code_without_a_version_is_still_code(tmp_path: Path) -> None:
 
 
 def test_a_node_without_the_code_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_look.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     look = look_around(VARIABLE, "", "")
     assert (look["version"], look["code"]) == ("", "")
 
