@@ -46,10 +46,11 @@ def schedule(seed: int, count: int, kinds: Sequence[Kind]) -> tuple[Injection, .
 
 def _round(rng: random.Random, kinds: Sequence[Kind]) -> list[Kind]:
     """Every kind once; those that cost openings of the event stream are spread evenly."""
-    moments = [(rng.random(), kind) for kind in kinds if not kind.deafens]
-    deafening = [kind for kind in kinds if kind.deafens]
-    for number, kind in enumerate(rng.sample(deafening, len(deafening))):
-        moments.append(((number + rng.random() / 2) / len(deafening), kind))
+    moments: list[tuple[float, Kind]] = []
+    for deafens in (False, True):
+        ones = [kind for kind in kinds if kind.deafens is deafens]
+        for number, kind in enumerate(rng.sample(ones, len(ones))):
+            moments.append(((number + rng.random() / 2) / len(ones), kind))
     return [kind for _, kind in sorted(moments, key=lambda moment: moment[0])]
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.chaos.kinds import KINDS, SHORT_RUN, Kind, kind_of
@@ -36,6 +36,7 @@ def test_no_kind_comes_twice_more_often_than_another(
 
 
 @given(SEEDS)
+@example(526643)
 def test_faults_that_deafen_are_never_all_at_once(seed: int) -> None:
     """The event stream can be opened 30 times in ten minutes."""
     order = [injection.kind.deafens for injection in schedule(seed, len(KINDS), KINDS)]
