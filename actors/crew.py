@@ -306,8 +306,8 @@ class Crew:
     async def _kill(self, name: ActorName) -> None:
         try:
             await self._runtime.kill(name)
-        except ActorSilent as silent:
-            self._log.warning(names.ACTOR_SILENT, actor=name, why=str(silent))
+        except (ActorSilent, ActorFailed) as error:
+            self._log.warning(names.ACTOR_SILENT, actor=name, why=str(error))
 
     def _soon_settled(self, work: Coroutine[object, None, None]) -> None:
         task = self._chores.start(work)

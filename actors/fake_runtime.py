@@ -187,6 +187,8 @@ class FakeRuntime:
         """What actors that start from now on complain of."""
         self.is_full_grown = False
         """Whether no further node will come."""
+        self.listing_fails = 0
+        """How many more times the actors cannot be listed."""
         self.is_away = False
         """Whether the GCS answers nothing; actors still do."""
 
@@ -249,6 +251,9 @@ class FakeRuntime:
     async def living(self) -> tuple[ActorName, ...]:
         """See `Runtime`."""
         await self._trip()
+        if self.listing_fails:
+            self.listing_fails -= 1
+            raise ActorFailed("an actor died while it was looked up")
         return tuple(self.actors)
 
     async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar, cast
 
@@ -111,7 +112,12 @@ class Runtime(Protocol):
         """
 
     async def living(self) -> tuple[ActorName, ...]:
-        """The EngineActors that exist, whoever made them; all can be called afterwards."""
+        """The EngineActors that exist, whoever made them; all can be called afterwards.
+
+        Raises:
+            ActorSilent: the GCS did not answer in time.
+            ActorFailed: it could not.
+        """
 
     async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:
         """Starts an EngineActor; returns before it runs."""
@@ -240,7 +246,8 @@ class RayRuntime:
             name = ActorName(entry["name"])
             is_ours = entry["namespace"] == self._namespace and serial_of(name) is not None
             if is_ours and name not in self._handles:
-                self._handles[name] = ray.get_actor(name, namespace=self._namespace)
+                with suppress(ValueError):  # it died since it was listed
+                    self._handles[name] = ray.get_actor(name, namespace=self._namespace)
         return tuple(self._handles)
 
     async def spawn(self, name: ActorName, birth: Packed, node: NodeId | None) -> None:

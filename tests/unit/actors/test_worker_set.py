@@ -528,6 +528,17 @@ async def test_shutting_down_ends_actors_that_are_just_being_made() -> None:
     assert house.runtime.actors == {}
 
 
+async def test_a_worker_set_that_cannot_list_the_actors_at_first_tries_again() -> None:
+    house = House()
+    actor = await house.playing()
+    house.crash()
+    house.runtime.listing_fails = 3
+    house.begin()
+    await house.starts("another")
+    await house.player("another")
+    assert house.runtime.playing(GAME) == [actor]
+
+
 async def test_nothing_is_put_on_a_node_that_died_before_ray_knows_it() -> None:
     house = House(FakeRuntime(n1=4, n2=4), standby=2)
     await house.standbys(2)
