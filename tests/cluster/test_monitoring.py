@@ -121,10 +121,19 @@ def test_every_rule_is_evaluated_and_nothing_that_is_critical_fires(
 def running(actor: str) -> list[str]:
     """What the page of that actor in Ray's dashboard lists as running."""
     actors = dashboard("/logical/actors").json()["data"]["actors"].values()
-    (one,) = [a for a in actors if (a["name"], a["state"]) == (actor, "ALIVE")]
-    of_it = [("actor_id", "=", one["actorId"]), ("job_id", "=", one["jobId"])]
-    tasks = list_tasks(filters=[*of_it, ("state", "=", "RUNNING")], detail=True)
-    return [task.name for task in tasks]
+    living = [one for one in actors if (one["name"], one["state"]) == (actor, "ALIVE")]
+    return [
+        task.name
+        for one in living
+        for task in list_tasks(
+            filters=[
+                ("actor_id", "=", one["actorId"]),
+                ("job_id", "=", one["jobId"]),
+                ("state", "=", "RUNNING"),
+            ],
+            detail=True,
+        )
+    ]
 
 
 def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(stage: Stage) -> None:

@@ -39,13 +39,14 @@ class Stage:
     settings: Path
     http_port: int
 
-    def up(self, **cluster: Any) -> None:
+    def up(self, *, max_games: int = 4, **cluster: Any) -> None:
         """`crabstick up` on the head, with the settings as shipped and these of `cluster`."""
         wishes = {
             "CRABSTICK__LICHESS__URL": self.sandbox.url,
             "CRABSTICK__HTTP__HOST": self.kube.network.addresses.head,
             "CRABSTICK__HTTP__PORT": str(self.http_port),
             "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
+            "CRABSTICK__CHALLENGES__MAX_GAMES": str(max_games),
             "CRABSTICK__CLUSTER__AUTOSCALING": "true",
             **{f"CRABSTICK__CLUSTER__{key.upper()}": str(value) for key, value in cluster.items()},
         }
@@ -64,6 +65,10 @@ class Stage:
         """One number of `/metrics`."""
         found = re.search(rf"^{re.escape(metric)} (\S+)$", self._page("/metrics"), re.MULTILINE)
         return int(float(found[1])) if found else 0
+
+    def standbys(self) -> int:
+        """How many actors wait for a game."""
+        return self.count('crabstick_actors{state="standby"}')
 
     def is_ready(self) -> bool:
         """Whether the bot runs and hears Lichess."""
@@ -116,8 +121,8 @@ async def until(look: Callable[[], Any], is_right: Callable[[Any], bool]) -> Any
 
 
 @contextmanager
-def stage(*, most: int = 4, **cluster: Any) -> Iterator[Stage]:
-    """Starts everything, with that `maxReplicas` and these settings of `cluster`, and ends it."""
+def stage(*, most: int = 4, **wishes: Any) -> Iterator[Stage]:
+    """Starts everything, with that `maxReplicas` and these wishes to `up`, and ends it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="c-")))
         manifests = Manifests.rendered()
@@ -133,7 +138,7 @@ def stage(*, most: int = 4, **cluster: Any) -> Iterator[Stage]:
         settings.write_text(manifests.settings, encoding="utf-8")
         ours = Stage(kube=ready, sandbox=sandbox, settings=settings, http_port=network.port(8000))
         try:
-            ours.up(**cluster)
+            ours.up(**wishes)
             yield ours
         except Exception as error:
             error.add_note("\n".join(map(json.dumps, ours.events())))

@@ -1,4 +1,4 @@
-"""Ray's own autoscaler brings a node for a game, and takes it away after it: the short story."""
+"""Ray's own autoscaler brings nodes for games and takes them away after them: the short story."""
 
 import asyncio
 
@@ -12,22 +12,25 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 @apart
-def test_from_no_node_a_game_gets_one_and_afterwards_there_is_none_again() -> None:
-    with stage(standby=0) as ours:
-        asyncio.run(_one_game(ours))
+def test_a_node_comes_before_the_game_that_needs_it_and_goes_after_its_last_one() -> None:
+    with stage(standby=1, max_games=2) as ours:
+        asyncio.run(_two_games(ours))
         verdict, deaths = ours.verdict(), ours.deaths()
     assert verdict.breaches == ()
-    assert verdict.games == 1
+    assert verdict.games == 2
     assert list(deaths.values()) == ["AUTOSCALER_DRAIN_IDLE"]
 
 
-async def _one_game(ours: Stage) -> None:
-    assert ours.kube.workers() == []
+async def _two_games(ours: Stage) -> None:
+    (first,) = await until(ours.kube.workers, lambda pods: len(pods) == 1)
     async with Guests(ours.sandbox) as guests:
-        game = await guests.challenge("human")
-        (pod,) = await until(ours.kube.workers, lambda pods: len(pods) == 1)
-        await until(ours.games, lambda seen: seen == {game: pod})
-        await guests.finish(game)
-    await until(ours.kube.workers, lambda pods: pods == [])
-    assert ours.kube.picked() == [pod]
+        games = []
+        for _ in range(2):
+            await until(ours.standbys, bool)
+            games.append(await guests.challenge())
+        await until(ours.games, lambda seen: seen == dict.fromkeys(games, first))
+        _, second = await until(ours.kube.workers, lambda pods: len(pods) == 2)
+        await guests.finish(*games)
+    await until(ours.kube.workers, lambda pods: pods == [second])
+    assert ours.kube.picked() == [first]
     assert ours.is_ready()

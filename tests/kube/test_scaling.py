@@ -50,7 +50,7 @@ async def sit_down(ours: Stage, guests: Guests, count: int) -> list[str]:
     """So many bots come, each when a standby waits for it."""
     games = []
     for _ in range(count):
-        await until(lambda: ours.count('crabstick_actors{state="standby"}'), lambda n: n == 1)
+        await until(ours.standbys, bool)
         games.append(await guests.challenge())
     return games
 
@@ -115,7 +115,7 @@ async def _cold_starts(ours: Stage, guests: Guests) -> None:
 
 @apart
 def test_a_pod_that_is_deleted_in_mid_game_hands_over_to_one_that_comes_meanwhile() -> None:
-    deaths = play(_eviction, games=3, standby=1)
+    deaths = play(_eviction, games=3, standby=1, max_games=3)
     assert sorted(deaths.values()) == [IDLE, TOLD]
 
 
@@ -124,7 +124,7 @@ async def _eviction(ours: Stage, guests: Guests) -> None:
     where = await settled(ours, *games)
     evicted, other = ours.kube.workers()
     assert [len(on(where, evicted)), len(on(where, other))] == [2, 1]
-    await until(lambda: ours.count('crabstick_actors{state="standby"}'), lambda n: n == 1)
+    await until(ours.standbys, bool)
     ours.kube.delete(evicted)
     _, fresh = await until(ours.kube.workers, lambda pods: len(pods) == 2)
     (gone,) = await until(lambda: ours.kube.events("gone", evicted), bool)
@@ -142,7 +142,7 @@ async def _eviction(ours: Stage, guests: Guests) -> None:
 
 @apart
 def test_games_that_wait_for_a_place_get_one_as_soon_as_there_may_be_more_nodes() -> None:
-    deaths = play(_more_nodes, games=2, most=1, standby=1)
+    deaths = play(_more_nodes, games=2, most=1, standby=1, max_games=2)
     assert list(deaths.values()) == [TOLD]
 
 
@@ -174,7 +174,7 @@ async def _fewer_nodes(ours: Stage, guests: Guests) -> None:
     first, second, third = await until(ours.kube.workers, lambda pods: len(pods) == 3)
     where = await settled(ours, *games)
     assert on(where, third) == []
-    await until(lambda: ours.count('crabstick_actors{state="standby"}'), lambda n: n == 1)
+    await until(ours.standbys, bool)
     ours.kube.set_max_replicas(2)
     await until(ours.kube.workers, lambda pods: pods == [first, second])
     reads = ours.kube.store.reads

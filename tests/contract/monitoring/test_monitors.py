@@ -101,7 +101,7 @@ def test_the_service_of_the_bot_is_found_by_its_label_and_its_port() -> None:
     assert selects(monitor["spec"]["selector"], service["metadata"]["labels"])
     ports = {port["name"] for port in service["spec"]["ports"]}
     assert {endpoint["port"] for endpoint in endpoints(monitor)} <= ports
-    assert {endpoint["path"] for endpoint in endpoints(monitor)} <= api.openapi()["paths"].keys()
+    assert [endpoint["path"] for endpoint in endpoints(monitor)] == [api.url_path_for("metrics")]
 
 
 def test_the_alerts_know_the_job_by_the_name_of_the_service() -> None:
