@@ -28,7 +28,7 @@ from actors.messages import PROTOCOL, Birth, Claim, GameNews, LoadAnswer, Owners
 from actors.names import EVENT_LISTENER
 from actors.ray_metrics import RayMirror
 from actors.roster import Roster
-from actors.runtime import ActorFailed, ActorSilent, RayRuntime, Runtime, this_node, unlisted
+from actors.runtime import RayRuntime, Runtime, this_node, unlisted
 from actors.stall import StallWatch
 from actors.statistics import statistics
 from actors.watchdog import RayWard, Ward, Watchdog
@@ -215,8 +215,8 @@ class WorkerSet:
         while True:
             try:
                 await self._crew.adopt()
-            except (ActorSilent, ActorFailed) as problem:
-                self._log.warning(names.RAY_SILENT, why=str(problem))
+            except Exception as error:  # noqa: BLE001 -- who gives up here lives on and does nothing
+                self._log.warning(names.RAY_SILENT, why=str(error))
                 await asyncio.sleep(TICK.total_seconds())
             else:
                 self._adopted.set()
