@@ -251,7 +251,6 @@ def _end_busiest(cluster: Cluster, rows: dict[str, Facts]) -> Facts:
     games = [row["node"] for row in rows.values()]
     name = max(NODES, key=lambda name: games.count(nodes[name]))
     processes = {one: cluster.processes(one) for one in ("head", *NODES, "keeper")}
-    inspected = podman("inspect", *processes)
     began_s = time.monotonic()
     podman("stop", name, limit_s=300)
     state = json.loads(podman("inspect", name))[0]["State"]
@@ -262,5 +261,4 @@ def _end_busiest(cluster: Cluster, rows: dict[str, Facts]) -> Facts:
         "took_s": time.monotonic() - began_s,
         "exit_status": state["ExitCode"],
         "processes": processes,
-        "described": inspected,
     }
