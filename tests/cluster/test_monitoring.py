@@ -23,7 +23,7 @@ from tests.cluster.stage import (
 )
 from tests.contract.monitoring.parts import alerts, panels
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 needs_prometheus = pytest.mark.skipif(
     not INSTALLED, reason="prometheus is not installed (Debian: prometheus)"
