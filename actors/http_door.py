@@ -44,8 +44,8 @@ SHUTDOWN_PATIENCE: Final = timedelta(seconds=25)
 AT_ONCE: Final = 40
 EVERY: Final = timedelta(milliseconds=50)
 """Forty at once, and twenty a second after that; probes are not counted."""
-NICENESS: Final = 5
-"""Behind the actors that play, before their engines."""
+NICENESS: Final = 10
+"""Behind the actors that play, like their engines."""
 
 SHOWN: Final = frozenset({b"content-type", b"allow", b"retry-after", b"www-authenticate"})
 """No other header of an answer goes out."""

@@ -75,6 +75,8 @@ def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
 
 ALWAYS = {
     "RAY_preload_python_modules": "actors.preload",
+    # the door of `http_door`, for Serve's proxy: given later it costs a process more, and seconds
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http_door.open_door",
     # a worker that waits for work costs as much as one that works, and Ray would keep one a slot
     "RAY_num_workers_soft_limit": "0",
     "RAY_prestart_worker_first_driver": "0",

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,11 @@ class Bot:
 
 def worker(above: int, title: str) -> psutil.Process | None:
     """The Ray worker of that title below a process."""
-    below = psutil.Process(above).children(recursive=True)
-    return next((one for one in below if " ".join(one.cmdline()).startswith(title)), None)
+    for process in psutil.Process(above).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended
+            if " ".join(process.cmdline()).startswith(title):
+                return process
+    return None
 
 
 def test_a_small_ray_lacks_nothing_that_a_game_needs(folder: Path) -> None:

@@ -91,11 +91,19 @@ class Kube:
         return f"{self.network.addresses.head}:{self.network.addresses.gcs_port}"
 
     def ray_nodes(self) -> dict[str, RayNode]:
-        """All nodes for games that Ray has ever had, by their ids."""
+        """All nodes for games that Ray has ever had, by their ids.
+
+        But for those that it gave up itself: it gives a start half a minute, however busy we are.
+        """
         client: Any = GcsClient(address=self.gcs)
         found = client.get_all_node_info(timeout=GCS_LIMIT_S)
         nodes = {node_id.hex(): _ray_node(info) for node_id, info in found.items()}
-        return {node_id: node for node_id, node in nodes.items() if node.group != HEAD}
+        given_up = {one.name for one in self.events("ended")}
+        return {
+            node_id: node
+            for node_id, node in nodes.items()
+            if node.group != HEAD and node.pod not in given_up
+        }
 
     def run_on_head(
         self, command: Sequence[str], more: Mapping[str, str]

@@ -24,7 +24,7 @@ from tests.kube.pod_spec import AUTH_KEY
 
 __all__ = ["Stage", "stage", "until"]
 
-PATIENCE_S: Final = 150
+PATIENCE_S: Final = 240
 UP_LIMIT_S: Final = 180
 LOOK_S: Final = 0.2
 ASK_LIMIT_S: Final = 5

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 @apart
 def test_a_node_comes_before_the_game_that_needs_it_and_goes_after_its_last_one() -> None:
-    with stage(standby=1, max_games=2) as ours:
+    with stage(standby=2, max_games=2) as ours:
         asyncio.run(_two_games(ours))
         verdict, deaths = ours.verdict(), ours.deaths()
     assert verdict.breaches == ()
@@ -22,14 +22,15 @@ def test_a_node_comes_before_the_game_that_needs_it_and_goes_after_its_last_one(
 
 
 async def _two_games(ours: Stage) -> None:
-    (first,) = await until(ours.kube.workers, lambda pods: len(pods) == 1)
+    await until(ours.standbys, bool)
+    (first,) = ours.kube.workers()
     async with Guests(ours.sandbox) as guests:
-        games = []
+        games: list[str] = []
         for _ in range(2):
-            await until(ours.standbys, bool)
             games.append(await guests.challenge())
-        await until(ours.games, lambda seen: seen == dict.fromkeys(games, first))
-        _, second = await until(ours.kube.workers, lambda pods: len(pods) == 2)
+            await until(ours.games, lambda seen: seen == dict.fromkeys(games, first))
+            await until(ours.standbys, bool)
+        _, second = ours.kube.workers()
         await guests.finish(*games)
     await until(ours.kube.workers, lambda pods: pods == [second])
     assert ours.kube.picked() == [first]

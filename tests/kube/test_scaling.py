@@ -46,13 +46,13 @@ async def _play(ours: Stage, story: Story) -> None:
         await story(ours, guests)
 
 
-async def sit_down(ours: Stage, guests: Guests, count: int) -> list[str]:
-    """So many bots come, each when a standby waits for it."""
-    games = []
+async def sit_down(ours: Stage, guests: Guests, count: int) -> dict[str, str]:
+    """So many bots come, each when a standby waits for it; tells where their games are played."""
+    where: dict[str, str] = {}
     for _ in range(count):
         await until(ours.standbys, bool)
-        games.append(await guests.challenge())
-    return games
+        where = await settled(ours, *where, await guests.challenge())
+    return where
 
 
 async def settled(ours: Stage, *games: str) -> dict[str, str]:
@@ -71,14 +71,14 @@ def on(where: dict[str, str], pod: str) -> list[str]:
 
 @apart
 def test_nodes_come_one_after_another_and_each_goes_after_its_last_game() -> None:
-    deaths = play(_three_nodes, games=4, standby=1)
+    deaths = play(_three_nodes, games=4, standby=2)
     assert list(deaths.values()) == [IDLE] * 3
 
 
 async def _three_nodes(ours: Stage, guests: Guests) -> None:
-    games = await sit_down(ours, guests, 4)
-    first, second, third = await until(ours.kube.workers, lambda pods: len(pods) == 3)
-    where = await settled(ours, *games)
+    where = await sit_down(ours, guests, 4)
+    await until(ours.standbys, bool)
+    first, second, third = ours.kube.workers()
     assert [len(on(where, pod)) for pod in (first, second, third)] == [2, 2, 0]
     await guests.finish(*on(where, first))
     assert await until(ours.kube.workers, lambda pods: len(pods) < 3) == [second, third]
@@ -106,10 +106,9 @@ async def _cold_starts(ours: Stage, guests: Guests) -> None:
     await until(ours.kube.workers, lambda pods: pods == [])
     with pytest.raises(Declined, match="later"):
         await guests.challenge()
-    (game,) = await sit_down(ours, guests, 1)
-    (second,) = ours.kube.workers()
-    assert await settled(ours, game) == {game: second}
-    await guests.finish(game)
+    where = await sit_down(ours, guests, 1)
+    assert [*where.values()] == ours.kube.workers()
+    await guests.finish(*where)
     assert ours.kube.picked() == [first]
 
 
@@ -120,24 +119,23 @@ def test_a_pod_that_is_deleted_in_mid_game_hands_over_to_one_that_comes_meanwhil
 
 
 async def _eviction(ours: Stage, guests: Guests) -> None:
-    games = await sit_down(ours, guests, 3)
-    where = await settled(ours, *games)
+    where = await sit_down(ours, guests, 3)
+    await until(ours.standbys, bool)
     evicted, other = ours.kube.workers()
     assert [len(on(where, evicted)), len(on(where, other))] == [2, 1]
-    await until(ours.standbys, bool)
     ours.kube.delete(evicted)
-    _, fresh = await until(ours.kube.workers, lambda pods: len(pods) == 2)
     (gone,) = await until(lambda: ours.kube.events("gone", evicted), bool)
     assert gone.detail.startswith("by itself")
+    where = await settled(ours, *where)
+    (fresh,) = set(where.values()) - {other}
+    assert len(on(where, other)) == 2
     (created,) = ours.kube.events("created", fresh)
     assert created.at_s < gone.at_s
-    where = await settled(ours, *games)
-    assert {len(on(where, pod)) for pod in (other, fresh)} == {1, 2}
     # Kubernetes refills what the deleted Pod has left, and the autoscaler takes that back
     await until(ours.kube.picked, bool)
     await until(ours.kube.workers, lambda pods: pods == [other, fresh])
     assert ours.count("crabstick_handovers_total") == 2
-    await guests.finish(*games)
+    await guests.finish(*where)
 
 
 @apart
@@ -148,17 +146,17 @@ def test_games_that_wait_for_a_place_get_one_as_soon_as_there_may_be_more_nodes(
 
 async def _more_nodes(ours: Stage, guests: Guests) -> None:
     games = await sit_down(ours, guests, 2)
-    (evicted,) = set((await settled(ours, *games)).values())
+    (evicted,) = set(games.values())
     ours.kube.delete(evicted)
     reads = ours.kube.store.reads
     await until(lambda: ours.kube.store.reads, lambda now: now > reads + TURNS)
     assert ours.kube.workers() == []
     assert await settled(ours, *games) == dict.fromkeys(games, evicted)
     ours.kube.set_max_replicas(2)
-    (fresh,) = await until(ours.kube.workers, lambda pods: len(pods) == 1)
-    await until(ours.games, lambda seen: seen == dict.fromkeys(games, fresh))
     (gone,) = await until(lambda: ours.kube.events("gone", evicted), bool)
     assert gone.detail.startswith("by itself")
+    (fresh,) = set((await settled(ours, *games)).values())
+    assert fresh != evicted
     await guests.finish(*games)
     assert ours.count("crabstick_handovers_total") == 2
 
@@ -170,18 +168,17 @@ def test_fewer_nodes_than_there_are_cost_no_game_while_every_busy_one_may_stay()
 
 
 async def _fewer_nodes(ours: Stage, guests: Guests) -> None:
-    games = await sit_down(ours, guests, 4)
-    first, second, third = await until(ours.kube.workers, lambda pods: len(pods) == 3)
-    where = await settled(ours, *games)
-    assert on(where, third) == []
+    where = await sit_down(ours, guests, 4)
     await until(ours.standbys, bool)
+    first, second, third = ours.kube.workers()
+    assert on(where, third) == []
     ours.kube.set_max_replicas(2)
     await until(ours.kube.workers, lambda pods: pods == [first, second])
     reads = ours.kube.store.reads
     await until(lambda: ours.kube.store.reads, lambda now: now > reads + TURNS)
     assert ours.kube.picked() == [third]
-    assert await settled(ours, *games) == where
-    await guests.finish(*games)
+    assert await settled(ours, *where) == where
+    await guests.finish(*where)
 
 
 @apart

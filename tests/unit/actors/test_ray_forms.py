@@ -13,6 +13,7 @@ from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 
+from actors.http_door import ENVIRONMENT as DOOR
 from actors.local_node import ENVIRONMENT
 from actors.ray_command import UNUSED_COMMANDS
 from actors.ray_forms import AGENT_NEEDS, DASHBOARD_NEEDS, HOOK_VARIABLE, SMALL, WHOLE, Form
@@ -46,6 +47,11 @@ def test_no_form_has_what_only_other_programs_would_use(form: Form) -> None:
     assert form.variables["RAY_num_workers_soft_limit"] == "0"
     assert form.variables["RAY_prestart_worker_first_driver"] == "0"
     assert importlib.util.find_spec(form.variables["RAY_preload_python_modules"])
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_serves_proxy_has_its_door_in_each_form(form: Form) -> None:
+    assert {name: form.variables.get(name) for name in DOOR} == DOOR
 
 
 def test_the_whole_one_keeps_its_dashboard() -> None:
