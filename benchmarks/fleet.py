@@ -32,7 +32,7 @@ from crabstick.sandbox.policies import Policy, random_mover
 from crabstick.settings import Settings
 from crabstick.tokens import TOKEN_VARIABLE
 
-__all__ = ["THINK_MS", "Fleet", "Opponents", "fleet", "until"]
+__all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
 
 THINK_MS = 100
 """What the engine takes for each move."""

@@ -74,7 +74,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.handover", description=__doc__)
     parser.add_argument("--games", type=int, default=4, help="at once")
     parser.add_argument("--standby", type=int, default=1, help="actors that wait")
-    parser.add_argument("--drains", type=int, default=10, help="of the node that all play on")
+    parser.add_argument("--drains", type=int, default=25, help="of the node that all play on")
     parser.add_argument("--kills", type=int, default=30, help="of an actor that plays")
     parser.add_argument("--think-ms", type=int, default=500, help="of opponents, on average")
     return parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """`python -m benchmarks.manager`: what the WorkerSet costs a second, by games at once.
 
-A local Lichess, a Ray of its own, one bot; more and more opponents, who think for a second. For
+A local Lichess, a Ray of its own, one bot; more and more opponents, who think for some seconds. For
 each number of games: the CPU time that WorkerSet and EventListener use while all of them run.
 """
 
@@ -28,10 +28,9 @@ from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ask
 from actors.shutdown import find
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
-from benchmarks.fleet import Opponents, until
+from benchmarks.fleet import CLOCK, Opponents, until
 from benchmarks.processes import machine
 from benchmarks.results import write_result
-from benchmarks.rounds import CLOCK
 from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
 from crabstick.commands.up import bring_up
 from crabstick.commands.watch import read_picture
@@ -41,7 +40,8 @@ __all__ = ["main"]
 
 GAMES = (0, 1, 10, 100)
 STANDBYS = 2
-THINK = timedelta(seconds=1)
+THINK = timedelta(seconds=4)
+"""A hundred games leave two cores half of their time."""
 SETTLE_S = 15
 """Until nobody starts any more."""
 WINDOW_S = 30
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
             with own_ray(settings, lichess.tokens[BOT]):
                 bring_up(birth_for(settings, BOT), Console(quiet=True))
-                rows = asyncio.run(_measure_all(lichess, sorted(options.games)))
+                rows = asyncio.run(_measure_all(lichess, sorted(options.games), console))
                 serve.shutdown()  # type: ignore[no-untyped-call]
     except CrabstickError as error:
         console.print(f"bench: {error}", soft_wrap=True)
@@ -93,12 +93,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _measure_all(lichess: LocalLichess, numbers: Sequence[int]) -> list[Row]:
+async def _measure_all(
+    lichess: LocalLichess, numbers: Sequence[int], console: Console
+) -> list[Row]:
     rows: list[Row] = []
     async with AsyncExitStack() as stack:
         for before, games in pairwise((0, *numbers)):
             more = Opponents(lichess, games - before, THINK, first=before + 1)
             await stack.enter_async_context(more)
+            console.print(f"{games} games …")
             rows.append(await _measure(games))
     return rows
 
