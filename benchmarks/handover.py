@@ -37,6 +37,8 @@ __all__ = ["main"]
 
 DEADLINE = timedelta(seconds=120)
 SETTLE_S = 3.0
+NODE_SETTLE_S = 10.0
+"""Two agents of Ray start with a node; in life they have a machine of their own."""
 ASK_LIMIT = timedelta(seconds=10)
 
 
@@ -107,7 +109,7 @@ async def _drain_all(ready: Fleet, rng: random.Random, games: int) -> None:
     old = [node for node in living_nodes(ready.settings.cluster) if not node.is_head]
     await asyncio.to_thread(ready.join)
     await _until_all_play(ready, games)
-    await asyncio.sleep(SETTLE_S + rng.random())
+    await asyncio.sleep(NODE_SETTLE_S + rng.random())
     for node in old:
         await asyncio.to_thread(drain_node, node, DEADLINE)
     for node in old:

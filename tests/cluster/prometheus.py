@@ -71,7 +71,11 @@ def configuration(http: str) -> Part:
     ]
     assert "metrics" in ports
     nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
-    rays = [f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}" for node in nodes]
+    rays = [
+        f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"
+        for node in nodes
+        if node["Alive"]
+    ]
     return {
         "global": {"scrape_interval": SCRAPE_EVERY, "evaluation_interval": SCRAPE_EVERY},
         "rule_files": ["rules.yaml"],
