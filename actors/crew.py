@@ -169,8 +169,9 @@ class Crew:
             self.problem = member.problem
             self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
             self._log.error(names.ACTOR_USELESS, actor=member.name, why=member.problem)
-            self._ledger.inc("crabstick_actors_lost_total", "useless")
-            self.kill(member.name)
+            if not (member.lacks_engine and self._roster.is_any_abandoned()):
+                self._ledger.inc("crabstick_actors_lost_total", "useless")
+                self.kill(member.name)
         else:
             self.problem = ""
         self._wake()
@@ -191,21 +192,26 @@ class Crew:
             self.kill(member.name)
             self._wake()
             return
+        is_embedded = member.lacks_engine or game.takeovers >= EMBEDDED_FROM_TAKEOVER
         assignment = Assignment(
             game=game.id,
             epoch=member.epoch,
             takeovers=game.takeovers,
-            engine="embedded" if game.takeovers >= EMBEDDED_FROM_TAKEOVER else "own",
+            engine="embedded" if is_embedded else "own",
             limits=self._roster.board.pack(),
         )
         title = f"game {game.id} · {game.opponent} · {game.speed}"
         self._chores.start(self._supervise(member, title))
         try:
-            await self._runtime.call(
+            answer = await self._runtime.call(
                 member.name, "assign", assignment.pack(), patience=ASSIGN_PATIENCE
             )
+            is_taken = not (isinstance(answer, dict) and answer.get("taken") is False)
+            why = "it plays another game"
         except (ActorGone, ActorFailed, ActorSilent) as error:
-            self._log.warning(names.ACTOR_LOST, actor=member.name, why=str(error))
+            is_taken, why = False, str(error)
+        if not is_taken:
+            self._log.warning(names.ACTOR_LOST, actor=member.name, why=why)
             self._ledger.inc("crabstick_actors_lost_total", "busy")
             self.kill(member.name)
             self._wake()

@@ -95,6 +95,7 @@ class EngineActor:
         self._log = get_logger(actor=self._birth.name)
         self._phase: Phase = "starting"
         self._problem = ""
+        self._lacks_engine = False
         self._assignment: Assignment | None = None
         self._board = LimitBoard(self._loop.time, tell=self._report)
         self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0, board=self._board)
@@ -126,6 +127,7 @@ class EngineActor:
             epoch=self._assignment.epoch if self._assignment else 0,
             takeovers=self._assignment.takeovers if self._assignment else 0,
             problem=self._problem,
+            lacks_engine=self._lacks_engine,
             progress=self._scorebook.progress,
             limits=self._board.pack(),
         ).pack()
@@ -202,6 +204,7 @@ class EngineActor:
             await self._games.warm()
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
+            self._lacks_engine = isinstance(error, EngineError)
         self._phase = "standby" if self._phase == "starting" else self._phase
         spare_what_stays()
         self._warm.set_result(None)
@@ -279,15 +282,23 @@ class EngineActor:
             self._manager = cast("Handle", manager)
 
     async def _ask_owner(self, assignment: Assignment) -> bool | None:
+        """A WorkerSet that was ended gives the game to nobody else: it is ours to play to its end.
+
+        Ray's word for that counts when it comes twice, for one that has just died is restarted.
+        """
         if self._manager is None:
             return None
         claim = Claim(game=assignment.game, actor=self._birth.name, epoch=assignment.epoch).pack()
-        try:
-            answer = Ownership.read(await ask(self._manager.owns.remote(claim), LEASE_PATIENCE))
-        except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
-            return None
-        self._board.hear(answer.limits)
-        return answer.owner
+        for _ in range(2):
+            try:
+                answer = Ownership.read(await ask(self._manager.owns.remote(claim), LEASE_PATIENCE))
+            except ActorGone:
+                continue
+            except (ActorSilent, ActorFailed, WrongProtocol):
+                return None
+            self._board.hear(answer.limits)
+            return answer.owner
+        return True
 
     async def _report_now_and_then(self) -> None:
         while True:

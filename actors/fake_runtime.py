@@ -40,6 +40,7 @@ class FakeActor:
         self.birth = birth
         self.node = node
         self.problem = ""
+        self.lacks_engine = False
         self.assignments: list[Assignment] = []
         self.orders: list[LeaveOrder] = []
         self.methods = {"describe", "assign", "leave", "look"}
@@ -147,6 +148,7 @@ class FakeActor:
             epoch=mine.epoch if mine else 0,
             takeovers=mine.takeovers if mine else 0,
             problem=self.problem,
+            lacks_engine=self.lacks_engine,
             progress=self.progress,
         )
 
@@ -185,6 +187,8 @@ class FakeRuntime:
         self.start_time = START_TIME
         self.next_problem = ""
         """What actors that start from now on complain of."""
+        self.lacks_engine = False
+        """Whether that is their engine."""
         self.is_full_grown = False
         """Whether no further node will come."""
         self.listing_fails = 0
@@ -263,7 +267,7 @@ class FakeRuntime:
         rooms = [node] if node else [n for n in self.slots if n not in self.draining]
         here = next((room for room in rooms if self._free(room) > 0), None)
         actor = self.actors[name] = FakeActor(Birth.read(birth), here, self.start_time)
-        actor.problem = self.next_problem
+        actor.problem, actor.lacks_engine = self.next_problem, self.lacks_engine
         actor.is_hanging = here in self.crashed
         self.spawned.append(name)
 

@@ -8,15 +8,16 @@ ongoing games and open challenges again, and of limits and openings the WorkerSe
 import asyncio
 import os
 from collections import OrderedDict
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
+from itertools import count
 from random import SystemRandom
 from typing import Final
 
 from actors.chores import Chores
 from actors.dispatch import Dispatch
 from actors.garbage import spare_what_stays
-from actors.messages import PROTOCOL, Birth, GameNews, Hearing, Packed
+from actors.messages import EMPTY, PROTOCOL, Birth, GameNews, Hearing, Packed
 from actors.runtime import Handle, this_node, unlisted
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.lichess.client import open_lichess
@@ -47,9 +48,10 @@ LOAD_PATIENCE = timedelta(milliseconds=400)
 """A challenge is answered within a second, whether the WorkerSet answers or not."""
 LEARN_PATIENCE = timedelta(seconds=2)
 """Before the first opening: what it may cost that the WorkerSet is being restarted, too."""
+CLOSING_PATIENCE = timedelta(seconds=3)
+CLOSING_LOOK = timedelta(milliseconds=20)
 RESERVED_FOR = timedelta(seconds=20)
 """An accepted challenge whose game has not come by then will not come."""
-ANSWER_TRIES = 3
 CONTESTED: Final = (
     "Lichess ended the event stream soon after each of the last {} openings: somebody else seems "
     "to use this token; let only one bot run with it"
@@ -86,6 +88,8 @@ class EventListener:
         self._may_grow = False
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
+        self._answering = 0
+        self._is_closing = False
         self._chores = Chores(self._surprised)
         self._dispatch = Dispatch(self._birth.name, manager, self._chores, self._hearing)
         self._board = self._dispatch.board
@@ -103,6 +107,19 @@ class EventListener:
             "pid": os.getpid(),
             "problem": self._problem,
         }
+
+    async def shut_down(self, _message: Packed) -> Packed:
+        """Answers no more challenges; returns when the WorkerSet knows what became of the others.
+
+        The caller kills this actor afterwards. Idempotent.
+        """
+        self._is_closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_PATIENCE.total_seconds()):
+                while self._answering or self._reserved:
+                    await asyncio.sleep(CLOSING_LOOK.total_seconds())
+                    await self._ask_load(LOAD_PATIENCE)
+        return EMPTY
 
     def _hearing(self) -> Hearing:
         heard_s = self._born_s if self._heard_s is None else self._heard_s
@@ -160,7 +177,8 @@ class EventListener:
     def _hear(self, event: LichessEvent) -> None:
         match event:
             case ChallengeMade(challenge=challenge):
-                if self._is_to_us(challenge) and challenge.id not in self._answered:
+                is_new = challenge.id not in self._answered
+                if is_new and self._is_to_us(challenge) and not self._is_closing:
                     self._remember(challenge.id)
                     self._chores.start(self._answer(challenge))
             case ChallengeEnded(id=challenge_id):
@@ -186,8 +204,15 @@ class EventListener:
     # Challenges.
 
     async def _answer(self, challenge: Challenge) -> None:
+        self._answering += 1
+        try:
+            await self._try_to_answer(challenge)
+        finally:
+            self._answering -= 1
+
+    async def _try_to_answer(self, challenge: Challenge) -> None:
         heard_s = self._loop.time()
-        for attempt in range(ANSWER_TRIES):
+        for attempt in count():
             await asyncio.sleep(self._board.wait("challenge").total_seconds())
             try:
                 verdict = await self._verdict_on(challenge)
@@ -195,11 +220,13 @@ class EventListener:
                     verdict = Decline(reason="later")  # after so long nobody may be there any more
                 await self._send(challenge.id, verdict)
             except LichessError as error:
-                if not await self._may_try_again(challenge.id, error, attempt):
+                is_late = self._loop.time() - heard_s > RESERVED_FOR.total_seconds()
+                if is_late or not await self._may_try_again(challenge.id, error, attempt):
                     break
             else:
                 return
         self._reserved.pop(challenge.id, None)
+        self._answered.pop(challenge.id, None)  # the stream tells of it again while it is open
         self._dispatch.count("crabstick_challenges_total", "failed")
 
     async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
@@ -216,7 +243,7 @@ class EventListener:
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
             self._dispatch.limited(class_of(error.key), cool_down(error.retry_after))
-        if isinstance(error, Refused) or attempt + 1 == ANSWER_TRIES:
+        if isinstance(error, Refused):
             return False  # refused: cancelled meanwhile, or taken and only the answer was lost
         if not isinstance(error, RateLimited):
             await asyncio.sleep(next_delay(attempt, draw()).total_seconds())

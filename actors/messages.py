@@ -123,7 +123,10 @@ class Progress(Message):
 
 
 class Description(Message):
-    """EngineActor → WorkerSet: who I am and what I do; `problem` says why I cannot play."""
+    """EngineActor → WorkerSet: who I am and what I do.
+
+    `problem` says why I cannot play; with `lacks_engine` I could, with the embedded one.
+    """
 
     name: str
     node: str
@@ -134,6 +137,7 @@ class Description(Message):
     epoch: int = 0
     takeovers: int = 0
     problem: str = ""
+    lacks_engine: bool = False
     progress: Progress = Progress()
     limits: dict[str, int] = {}
 
@@ -148,7 +152,7 @@ class Outcome(Message):
     name: str
     game: str | None = None
     epoch: int = 0
-    reason: Literal["finished", "replaced", "handed_over", "unplayable", "unused"]
+    reason: Literal["finished", "replaced", "handed_over", "unplayable"]
     status: str = ""
     result: Literal["won", "lost", "drawn", "aborted", ""] = ""
 

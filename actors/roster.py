@@ -24,6 +24,10 @@ RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 """Ray calls a silent node dead after 64 s by default (five failures of a check of 10 s each)."""
 
 
+STARTS_WITHIN: Final = timedelta(seconds=30)
+"""An actor takes two seconds, and thirteen were seen on a machine with seven times its load."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Game:
     """A game that runs on Lichess. `epoch` is the one of its latest actor."""
@@ -56,7 +60,13 @@ class Member:
     is_leaving: bool = False
     """Whether it was told to hand its game over, and has not done so yet."""
     problem: str = ""
+    lacks_engine: bool = False
     progress: Progress = field(default_factory=Progress)
+
+    def is_late(self, now: timedelta) -> bool:
+        """Whether it should have started long ago on its node; without one it waits for one."""
+        is_placed = self.phase is ActorPhase.STARTING and self.node is not None
+        return is_placed and now - self.since > STARTS_WITHIN
 
     @property
     def time_left(self) -> timedelta | None:
@@ -116,7 +126,7 @@ class Roster:
         member.is_suspect = False
         member.node = NodeId(told.node)
         self._doubts.pop(member.node, None)
-        member.problem = told.problem
+        member.problem, member.lacks_engine = told.problem, told.lacks_engine
         member.progress = told.progress
         self.board.hear(told.limits)
         if member.phase is not ActorPhase.STARTING:
@@ -190,7 +200,7 @@ class Roster:
             if game.finished_at is None
         ]
 
-    def views(self) -> tuple[ActorView, ...]:
+    def views(self, now: timedelta) -> tuple[ActorView, ...]:
         """The members as `placement.plan` sees them."""
         return tuple(
             ActorView(
@@ -199,7 +209,7 @@ class Roster:
                 node=member.node,
                 game=member.game,
                 epoch=member.epoch,
-                is_suspect=member.is_suspect,
+                is_suspect=member.is_suspect or member.is_late(now),
                 is_leaving=member.is_leaving,
                 time_left=member.time_left,
             )
@@ -222,6 +232,10 @@ class Roster:
     def count(self, phase: ActorPhase) -> int:
         """How many members are in `phase`."""
         return sum(member.phase is phase for member in self.members.values())
+
+    def is_any_abandoned(self) -> bool:
+        """Whether a game that had an actor has none."""
+        return any(game.epoch for game in self.waiting())
 
     def waiting(self) -> list[Game]:
         """Running games that nobody plays: there should be none."""

@@ -230,8 +230,7 @@ class RayRuntime:
 
     def _slots_in(self, free: dict[str, float]) -> int:
         by_memory = free.get("memory", 0.0) / self._memory_bytes
-        by_cpu = free.get("CPU", 0.0) / self._slot.slot_cpus if self._slot.slot_cpus else by_memory
-        return math.floor(min(by_cpu, by_memory))
+        return math.floor(min(free.get("CPU", 0.0) / self._slot.slot_cpus, by_memory))
 
     @property
     def _memory_bytes(self) -> int:
@@ -267,7 +266,11 @@ class RayRuntime:
             ).remote(birth)
             return handle
 
-        self._handles[name] = await self._in_thread(create)
+        try:
+            self._handles[name] = await self._in_thread(create)
+        except ActorSilent:
+            self._gcs.submit(lambda: end_actor(create()))  # it may come to life yet, unknown to all
+            raise
 
     async def call(
         self, name: ActorName, method: str, message: Packed, *, patience: timedelta

@@ -18,6 +18,8 @@ from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask, end
 __all__ = ["end_games", "end_http", "end_manager", "engine_actors", "find"]
 
 PATIENCE = timedelta(seconds=5)
+CLOSING_PATIENCE = timedelta(seconds=20)
+"""A WorkerSet that closes finds actors for games that have none."""
 
 
 async def find(name: str, namespace: str) -> Handle | None:
@@ -32,19 +34,27 @@ async def end_manager(namespace: str) -> int:
     """Ends EventListener and WorkerSet and returns how many games go on without them."""
     listener = await find(EVENT_LISTENER, namespace)
     if listener is not None:
+        await _let_finish(listener)
         await asyncio.to_thread(end_actor, listener)
     worker_set = await find(WORKER_SET, namespace)
     if worker_set is None:
         return 0
     games = 0
     try:
-        answer = await ask(worker_set.shut_down.remote(EMPTY), PATIENCE)
+        await ask(worker_set.describe.remote(EMPTY), PATIENCE)  # it may hang
+        answer = await ask(worker_set.shut_down.remote(EMPTY), CLOSING_PATIENCE)
         games = int(str(answer.get("games", 0)))
     except (ActorGone, ActorSilent, ActorFailed):  # it hangs or is dead
         await asyncio.to_thread(end_actor, worker_set)
         return await _end_standbys(namespace)
     await asyncio.to_thread(end_actor, worker_set)
     return games
+
+
+async def _let_finish(listener: Handle) -> None:
+    """A challenge that is being accepted is a game soon, and somebody has to hear of it."""
+    with suppress(ActorGone, ActorSilent, ActorFailed, AttributeError):  # it may be of older code
+        await ask(listener.shut_down.remote(EMPTY), PATIENCE)
 
 
 async def _end_standbys(namespace: str) -> int:

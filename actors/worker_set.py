@@ -39,6 +39,7 @@ from crabstick.rules.placement import (
     Action,
     ActorPhase,
     Assign,
+    Capacity,
     Forfeit,
     HandOver,
     Kill,
@@ -61,6 +62,8 @@ LOOK_AT_NODES_EVERY = timedelta(seconds=1)
 ASK_LICHESS_EVERY = timedelta(seconds=20)
 FINISHED_GRACE = timedelta(seconds=30)
 """An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
+CLOSING_PATIENCE = timedelta(seconds=15)
+"""For an actor that has to start; those who end us wait for longer."""
 
 
 class WorkerSet:
@@ -99,7 +102,9 @@ class WorkerSet:
         self._nodes: tuple[NodeView, ...] = ()
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
-        self._is_closing = False
+        self._is_closing = self._is_closed = False
+        self._all_played = asyncio.Event()
+        """Set when every game has an actor, and nothing more is to be done before we end."""
         self._stall = StallWatch(self._loop.time)
         self._crew = Crew(
             self._runtime, self._roster, self._ledger, now=self._now, wake=self._wake.set
@@ -144,9 +149,12 @@ class WorkerSet:
         """EventListener: may another challenge be accepted? Nobody knows before the adoption."""
         await self._adopted.wait()
         wanted = self._roster.wanted()
-        games, free = tuple(game.id for game in wanted), room(wanted, self._observed())
+        can_start = not self._crew.problem
         return LoadAnswer(
-            games=games, room=free, may_grow=self._elasticity.may_grow, limits=self._board.pack()
+            games=tuple(game.id for game in wanted),
+            room=room(wanted, self._observed(), can_actors_start=can_start),
+            may_grow=self._elasticity.may_grow and can_start,
+            limits=self._board.pack(),
         ).pack()
 
     async def room_wanted(self, _message: Packed) -> None:
@@ -183,11 +191,16 @@ class WorkerSet:
         return statistics(self._birth, self._roster, self._nodes, self._gauges, problem=problem)
 
     async def shut_down(self, _message: Packed) -> Packed:
-        """Ends the standbys and starts nothing more; the games stay with their actors.
+        """Ends the standbys; the games stay with their actors, and those without get one first.
 
         The caller kills this actor afterwards. Idempotent.
         """
         self._is_closing = True
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_PATIENCE.total_seconds()):
+                await self._all_played.wait()
+        self._is_closed = True
         for member in list(self._roster.members.values()):
             if member.phase is not ActorPhase.PLAYING:
                 self._crew.kill(member.name)
@@ -224,20 +237,29 @@ class WorkerSet:
 
     def _tick(self) -> None:
         """Compares what is wanted with what is, and starts whatever the plan says."""
-        if self._is_closing:
+        if self._is_closed:
             return
         now = self._now()
         self._suspect(now)
         self._drop_finished(now)
         wanted = self._roster.wanted()
         shown = self._elasticity.shown(wanted, self._observed(), now)
-        for action in plan(wanted, shown, self._elasticity.capacity(now), now):
+        for action in plan(wanted, shown, self._capacity(now), now):
             self._carry_out(action, now)
+        if self._is_closing and not self._roster.waiting():
+            self._all_played.set()
+
+    def _capacity(self, now: timedelta) -> Capacity:
+        """Where actors cannot start one is wanted in any case: it tells when they can again."""
+        capacity = self._elasticity.capacity(now)
+        if self._is_closing:
+            return replace(capacity, standby=0)
+        return replace(capacity, standby=max(capacity.standby, int(bool(self._crew.problem))))
 
     def _observed(self) -> Observed:
         doubtful = self._roster.in_doubt(self._now())
         return Observed(
-            actors=self._roster.views(),
+            actors=self._roster.views(self._now()),
             nodes=tuple(replace(node, is_doubtful=node.id in doubtful) for node in self._nodes),
             last_game_start=self._roster.last_game_start,
         )

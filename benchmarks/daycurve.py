@@ -6,13 +6,13 @@ Ray's autoscaler makes them, and go when nobody was on them for the idle time. W
 """
 
 import math
-import random
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from benchmarks.demand import DAY_S, Demand, Game, ideal_node_s
+from benchmarks.demand import Game, ideal_node_s
 from crabstick.rules.consolidation import Consolidation
 from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.model import ActorName, GameId, NodeId
@@ -47,6 +47,8 @@ class Cluster:
     """From the call for a node until actors can start there."""
     actor_start_s: int = 2
     idle_s: int = 30
+    end_s: int = 0
+    """How long a node takes to end."""
     look_s: int = 5
     """How often the autoscaler looks."""
     leave_s: int = 3
@@ -103,6 +105,9 @@ class Day:
     nodes: dict[NodeId, int] = field(default_factory=dict)
     """Since when each is without actors, in seconds; -1 while it has some."""
     booting: dict[NodeId, int] = field(default_factory=dict)
+    """When each will be there."""
+    ending: dict[NodeId, int] = field(default_factory=dict)
+    """When each will be gone."""
     actors: dict[ActorName, _Actor] = field(default_factory=dict)
     running: dict[GameId, Game] = field(default_factory=dict)
     begun: set[GameId] = field(default_factory=set)
@@ -157,6 +162,10 @@ class Day:
                 self.nodes[node] = now_s
             elif now_s - idle_since_s >= self.cluster.idle_s:
                 del self.nodes[node]
+                self.ending[node] = now_s + self.cluster.end_s
+        for node, gone_s in list(self.ending.items()):
+            if now_s >= gone_s:
+                del self.ending[node]
 
     def _autoscale(self, now_s: int) -> None:
         pending = sum(actor.view.node is None for actor in self.actors.values())
@@ -243,23 +252,17 @@ class Day:
         return self.serial
 
     def _count(self) -> None:
-        bought = len(self.nodes) + len(self.booting)
+        bought = len(self.nodes) + len(self.booting) + len(self.ending)
         self.outcome.node_s += bought
         self.outcome.peak_nodes = max(self.outcome.peak_nodes, bought)
 
 
-def simulate(
-    demand: Demand, cluster: Cluster, policy: Policy, *, seed: int, length_s: int = DAY_S
-) -> Outcome:
-    """What so many seconds cost, with one node there at the beginning.
-
-    Equal seeds are equal games, whatever the policy.
-    """
+def simulate(games: Sequence[Game], cluster: Cluster, policy: Policy, length_s: int) -> Outcome:
+    """What so many seconds with these games cost, with one node there at the beginning."""
     day = Day(cluster, policy, nodes={NodeId("first"): 0})
-    coming = list(demand.games(random.Random(seed), length_s))  # noqa: S311 -- no secret
-    day.outcome.games = len(coming)
-    day.outcome.ideal_node_s = ideal_node_s(coming, cluster.slots, cluster.boot_s, length_s)
-    coming.reverse()
+    day.outcome.games = len(games)
+    day.outcome.ideal_node_s = ideal_node_s(games, cluster.slots, cluster.boot_s, length_s)
+    coming = [*reversed(games)]
     for now_s in range(length_s):
         while coming and coming[-1][0] <= now_s:
             day.begin(coming.pop())

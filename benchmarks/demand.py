@@ -26,6 +26,8 @@ class Demand:
     busy: float
     game_s: float
     """How long a game lasts, on average; few last much longer."""
+    period_s: float = DAY_S
+    """From one quietest moment to the next."""
 
     def games(self, rng: random.Random, length_s: int) -> Iterator[Game]:
         """The games, by their starts."""
@@ -39,7 +41,7 @@ class Demand:
                 yield int(at_s), int(at_s + max(SHORTEST_S, rng.lognormvariate(mu, SPREAD)))
 
     def _level(self, at_s: float) -> float:
-        swing = (1 - math.cos(2 * math.pi * at_s / DAY_S)) / 2
+        swing = (1 - math.cos(2 * math.pi * at_s / self.period_s)) / 2
         return self.quiet + (self.busy - self.quiet) * swing
 
 

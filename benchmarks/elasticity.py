@@ -5,6 +5,7 @@ boots every node just in time, packs all games tightly and keeps nothing free.
 """
 
 import argparse
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from benchmarks.demand import Demand
 from benchmarks.results import write_result
 from crabstick.rules.consolidation import FITS_FOR
 
-__all__ = ["main"]
+__all__ = ["OURS", "main"]
 
 GAME_S: Final = 720
 OURS: Final = Policy(name="ours", standby=1, fits_for=FITS_FOR, foresees=True)
@@ -38,12 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     demand = Demand(quiet=options.quiet, busy=options.busy, game_s=GAME_S)
     cluster = Cluster(slots=options.slots, boot_s=options.boot, idle_s=options.idle)
-    outcomes = {
-        policy.name: simulate(
-            demand, cluster, policy, seed=options.seed, length_s=round(options.hours * 3600)
-        )
-        for policy in POLICIES
-    }
+    length_s = round(options.hours * 3600)
+    games = [*demand.games(random.Random(options.seed), length_s)]  # noqa: S311 -- no secret
+    outcomes = {policy.name: simulate(games, cluster, policy, length_s) for policy in POLICIES}
     _show(outcomes, options)
     path = write_result(
         "elasticity",

@@ -70,7 +70,8 @@ class WantedGame:
 class ActorView:
     """One live EngineActor; `epoch` orders the actors that a game has had.
 
-    `is_leaving`: it was told to hand its game over. `time_left` is our clock in its game, as it
+    `is_suspect`: it is silent, or has not said that it is there for so long that it is not counted
+    on. `is_leaving`: it was told to hand its game over. `time_left` is our clock in its game, as it
     last told; None without one.
     """
 
@@ -169,7 +170,9 @@ def plan(
 ) -> tuple[Action, ...]:
     """Everything that is to be done now, most urgent first."""
     owners = owners_of(observed.actors)
-    forfeits = [game for game in wanted if game.takeovers > capacity.max_takeovers]
+    forfeits = [
+        game for game in wanted if game.takeovers > capacity.max_takeovers and game.id not in owners
+    ]
     kept = [game for game in wanted if game not in forfeits]
     orphans = sorted((game for game in kept if game.id not in owners), key=_by_urgency)
     movers = _movers(kept, owners, observed)
@@ -189,19 +192,27 @@ def plan(
     )
 
 
-def room(wanted: Collection[WantedGame], observed: Observed) -> int:
+def room(
+    wanted: Collection[WantedGame], observed: Observed, *, can_actors_start: bool = True
+) -> int:
     """How many more games could be played now; less than 0 when some that run have no place.
 
     An actor whose game is over leaves at once: its slot is as good as free. One that was started
-    where nothing was free is no room yet, but a call for some.
+    where nothing was free is no room yet, but a call for some. Where actors cannot start, an engine
+    or a token being missing, only those that wait are room.
     """
     owners = owners_of(observed.actors)
-    slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
     orphans = sum(game.id not in owners for game in wanted)
     movers = len(_movers(wanted, owners, observed))
-    placed = sum(a.phase is ActorPhase.STARTING and a.node is not None for a in observed.actors)
-    idle = len(_standbys(observed)) + placed + _done(wanted, observed)
-    return idle + slots - orphans - movers
+    ready = len(_standbys(observed)) - orphans - movers
+    if not can_actors_start:
+        return ready
+    slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
+    placed = sum(
+        actor.phase is ActorPhase.STARTING and actor.node is not None and not actor.is_suspect
+        for actor in observed.actors
+    )
+    return ready + placed + _done(wanted, observed) + slots
 
 
 def _assigns(
@@ -323,16 +334,16 @@ def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
     )
 
 
-def _starting(observed: Observed) -> int:
-    return sum(actor.phase is ActorPhase.STARTING for actor in observed.actors)
+def _starting(observed: Observed) -> list[ActorView]:
+    return [a for a in observed.actors if a.phase is ActorPhase.STARTING and not a.is_suspect]
 
 
 def _coming(observed: Observed) -> int:
     """How many start where they can be counted on; with all nodes in doubt, any."""
-    doubtful = _doubtful(observed)
+    doubtful, starting = _doubtful(observed), _starting(observed)
     if all(node.id in doubtful for node in observed.nodes if not node.is_draining):
-        return _starting(observed)
-    return sum(a.phase is ActorPhase.STARTING and a.node not in doubtful for a in observed.actors)
+        return len(starting)
+    return sum(actor.node not in doubtful for actor in starting)
 
 
 def _doubtful(observed: Observed) -> set[NodeId | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import chess
 import pytest
-from ray.exceptions import RayActorError
+from ray.exceptions import ActorUnavailableError, RayActorError
 
 from actors.engine_actor import EngineActor
 from actors.limit_board import LimitBoard
@@ -212,6 +212,29 @@ async def test_without_a_word_of_the_worker_set_it_plays_on(trouble: str) -> Non
     await asyncio.sleep(1)
     shop.match.end_stream()
     await shop.moved()
+
+
+async def test_a_worker_set_that_was_ended_holds_no_game_up() -> None:
+    """It gives the game to nobody else, so two cuts in a row are no reason to stand idle."""
+    shop = Workshop(ScriptedEngine([seconds(5)]))
+    await shop.assign()
+    shop.handle.errors.extend([RayActorError()] * 100)
+    for _ in range(3):
+        await asyncio.sleep(1)
+        shop.match.end_stream()
+    await shop.moved()
+
+
+async def test_a_worker_set_that_is_being_restarted_is_waited_for() -> None:
+    shop = Workshop(ScriptedEngine([seconds(20)]))
+    await shop.assign()
+    away = [RayActorError(), ActorUnavailableError("restarting", None)]
+    shop.handle.errors.extend(away * 3)
+    for _ in range(2):
+        await asyncio.sleep(1)
+        shop.match.end_stream()
+    await shop.moved()
+    assert len(shop.handle.told("owns")) == len(away * 3) + 1
 
 
 async def test_an_actor_that_never_met_a_worker_set_plays_on() -> None:

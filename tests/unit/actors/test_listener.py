@@ -308,17 +308,69 @@ async def test_a_challenge_that_had_to_wait_too_long_is_not_accepted_any_more() 
     assert (post.lichess.accepted, post.lichess.declined) == ([], [(GAME, "later")])
 
 
-async def test_after_three_tries_it_gives_up_and_frees_the_place() -> None:
+async def test_shutting_down_waits_for_what_is_being_answered_and_answers_nothing_more() -> None:
+    post = Post()
+    await post.listening()
+    post.lichess.faults.append(Unavailable("502"))
+    post.lichess.challenged(to_us(1))
+    await asyncio.sleep(0.01)
+    closing = asyncio.ensure_future(post.listener.shut_down({"v": 1}))
+    await asyncio.sleep(0.01)
+    post.lichess.challenged(to_us(2))
+    await until(lambda: post.lichess.accepted == ["game0001"])
+    assert not closing.done()  # nobody has told the WorkerSet of that game yet
+    post.manager.games["game0001"] = GameNews(game="game0001")
+    await closing
+    assert post.answers() == 1
+
+
+async def test_shutting_down_waits_for_some_seconds_only() -> None:
+    post = Post()
+    await post.listening()
+    post.lichess.faults += [Unavailable("502")] * 100
+    post.lichess.challenged(to_us(1))
+    await asyncio.sleep(0.01)
+    began_s = virtual_loop().time()
+    await post.listener.shut_down({"v": 1})
+    assert virtual_loop().time() - began_s < 4
+
+
+async def test_a_challenge_outlives_some_seconds_of_server_errors() -> None:
+    post = Post()
+    await post.listening()
+    post.lichess.faults += [Unavailable("502")] * 5
+    await post.challenged()
+    assert post.lichess.accepted == [GAME]
+    assert post.manager.count("crabstick_challenges_total", "failed") == 0
+
+
+async def test_after_twenty_seconds_it_gives_up_and_frees_the_place() -> None:
     post = Post(challenges={"max_games": 1})
     await post.listening()
-    post.lichess.faults += [Unavailable("502")] * 3
+    post.lichess.faults += [Unavailable("502")] * 100
     post.lichess.challenged(to_us(1))
-    await until(lambda: not post.lichess.faults)
+    await asyncio.sleep(60)
+    post.lichess.faults.clear()
     post.lichess.challenged(to_us(2))
     await until(post.answers)
     await asyncio.sleep(5)
     assert post.lichess.accepted == ["game0002"]
     assert post.manager.count("crabstick_challenges_total", "failed") == 1
+
+
+async def test_a_challenge_that_was_given_up_is_answered_when_the_stream_tells_of_it_again() -> (
+    None
+):
+    post = Post()
+    await post.listening()
+    post.lichess.faults += [Unavailable("502")] * 100
+    post.lichess.challenged(to_us())
+    await asyncio.sleep(60)
+    assert post.answers() == 0
+    post.lichess.faults.clear()
+    post.lichess.challenged(to_us())
+    await until(post.answers)
+    assert post.lichess.accepted == [GAME]
 
 
 async def test_a_refused_answer_is_not_given_again() -> None:

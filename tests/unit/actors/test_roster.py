@@ -81,7 +81,7 @@ def test_the_plan_sees_our_clock_as_the_actor_tells_it(
 ) -> None:
     roster = a_roster()
     roster.hear_from(roster.enter(A, NOW), a_description(progress=progress), NOW)
-    assert [view.time_left for view in roster.views()] == [left]
+    assert [view.time_left for view in roster.views(NOW)] == [left]
 
 
 def test_old_news_do_not_bring_a_finished_game_back() -> None:
@@ -222,7 +222,7 @@ def test_the_plan_sees_what_the_roster_knows() -> None:
     roster = a_roster(GAME)
     with_standby(roster)
     roster.assign(GAME, A, NOW)
-    view = roster.views()[0]
+    view = roster.views(NOW)[0]
     assert (view.name, view.phase, view.node, view.game, view.epoch) == (
         A,
         ActorPhase.PLAYING,

@@ -13,6 +13,9 @@ from tests.unit.virtual_time import virtual_loop
 
 
 class WorkerSetSide:
+    async def describe(self, _message: object) -> dict[str, object]:
+        return {"v": 1}
+
     async def shut_down(self, _message: object) -> dict[str, object]:
         return {"v": 1, "games": 3}
 

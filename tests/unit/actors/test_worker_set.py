@@ -301,6 +301,32 @@ async def test_when_the_node_has_a_token_the_waiting_game_is_played() -> None:
     await house.player()
 
 
+async def test_where_actors_cannot_play_no_challenge_is_accepted_until_they_can() -> None:
+    house = House(standby=0)
+    assert (await house.load()).room > 0
+    house.runtime.next_problem = "there is no Lichess token"
+    await house.starts()
+    await until(lambda: house.worker_set._crew.problem)
+    assert (await house.load()).room <= 0
+    await house.ends()
+    await asyncio.sleep(30)
+    assert (await house.load()).room == 0
+    house.runtime.next_problem = ""
+    await asyncio.sleep(30)
+    assert (await house.load()).room > 0
+
+
+async def test_a_begun_game_is_played_on_by_the_embedded_engine_where_its_own_is_gone() -> None:
+    house = House(standby=0)
+    await house.starts()
+    actor = await house.player()
+    house.runtime.next_problem, house.runtime.lacks_engine = "there is no engine", True
+    house.runtime.lose_actor(actor)
+    successor = await house.successor(actor)
+    assert successor.assignment
+    assert successor.assignment.engine == "embedded"
+
+
 # Nodes.
 
 
@@ -521,6 +547,21 @@ async def test_shutting_down_ends_the_standbys_and_leaves_the_games() -> None:
     assert list(house.runtime.actors.values()) == [actor]
 
 
+async def test_shutting_down_waits_until_every_game_has_its_actor() -> None:
+    house = House(standby=0)
+    await house.starts()
+    assert (await house.worker_set.shut_down({"v": 1}))["games"] == 1
+    assert [actor.assignment for actor in house.runtime.actors.values()] != [None]
+
+
+async def test_shutting_down_does_not_wait_for_a_place_that_does_not_come() -> None:
+    house = House(FakeRuntime(n1=0))
+    await house.starts()
+    began_s = virtual_loop().time()
+    await house.worker_set.shut_down({"v": 1})
+    assert virtual_loop().time() - began_s < 20
+
+
 async def test_shutting_down_ends_actors_that_are_just_being_made() -> None:
     house = House()
     await until(lambda: house.phases() == ["starting"])
@@ -633,7 +674,8 @@ async def test_a_draining_node_has_no_room() -> None:
 async def test_a_game_whose_actor_starts_takes_its_place_once() -> None:
     house = House(FakeRuntime(n1=3), standby=0)
     await asyncio.sleep(2)
-    house.worker_set._roster.enter(ActorName("engine:starts"), seconds(0), NodeId("n1"))
+    now = house.worker_set._now()
+    house.worker_set._roster.enter(ActorName("engine:starts"), now, NodeId("n1"))
     house.worker_set._roster.hear_of(GameNews(game=GAME))
     assert (await house.load()).room == 3
 

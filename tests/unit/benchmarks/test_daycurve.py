@@ -1,13 +1,14 @@
 """The simulated day: what must hold whatever the policy."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.daycurve import Cluster, Policy, simulate
+from benchmarks.daycurve import Cluster, Outcome, Policy, simulate
 from benchmarks.demand import DAY_S, Demand, ideal_node_s
 
 SMALL = Cluster(slots=2, boot_s=25)
@@ -20,8 +21,12 @@ def a_policy(standby: int = 1, fits_s: float | None = 30) -> Policy:
     return Policy(name="", standby=standby, fits_for=fits_for)
 
 
-def games_of(demand: Demand, length_s: int) -> list[tuple[int, int]]:
-    return list(demand.games(random.Random(1), length_s))
+def games_of(demand: Demand, length_s: int, seed: int = 1) -> list[tuple[int, int]]:
+    return list(demand.games(random.Random(seed), length_s))
+
+
+def a_while(policy: Policy, seed: int = 1, cluster: Cluster = SMALL) -> Outcome:
+    return simulate(games_of(CALM, A_WHILE_S, seed), cluster, policy, A_WHILE_S)
 
 
 @pytest.mark.parametrize("level", [2, 20])
@@ -46,30 +51,38 @@ def test_the_ideal_boots_a_node_just_before_it_is_needed() -> None:
 def test_only_games_that_wait_make_a_day_cheaper_than_the_ideal(
     seed: int, standby: int, fits_s: float | None
 ) -> None:
-    outcome = simulate(CALM, SMALL, a_policy(standby, fits_s), seed=seed, length_s=A_WHILE_S)
+    outcome = a_while(a_policy(standby, fits_s), seed)
     assert outcome.ratio >= 1 or outcome.longest_wait_s > 0
 
 
 def test_equal_seeds_are_equal_days() -> None:
-    one, same, other = (
-        simulate(CALM, SMALL, a_policy(), seed=seed, length_s=A_WHILE_S) for seed in (1, 1, 2)
-    )
+    one, same, other = (a_while(a_policy(), seed) for seed in (1, 1, 2))
     assert one == same
     assert one != other
 
 
 def test_a_standby_costs_nodes_and_saves_waits() -> None:
-    none, some = (
-        simulate(CALM, SMALL, a_policy(standby), seed=1, length_s=A_WHILE_S) for standby in (0, 3)
-    )
+    none, some = (a_while(a_policy(standby)) for standby in (0, 3))
     assert none.node_s < some.node_s
     assert none.longest_wait_s > some.longest_wait_s
 
 
 def test_gathering_games_saves_nodes_and_moves_games() -> None:
-    never, gathers = (
-        simulate(CALM, SMALL, a_policy(fits_s=fits_s), seed=1, length_s=A_WHILE_S)
-        for fits_s in (None, 10)
-    )
+    never, gathers = (a_while(a_policy(fits_s=fits_s)) for fits_s in (None, 10))
     assert gathers.node_s < never.node_s
     assert (never.moved, gathers.moved > 0) == (0, True)
+
+
+def test_a_node_that_takes_long_to_end_is_paid_for_and_nothing_else_changes() -> None:
+    at_once, slowly = (
+        a_while(a_policy(), cluster=replace(SMALL, end_s=end_s)) for end_s in (0, 20)
+    )
+    assert at_once.node_s < slowly.node_s
+    assert (at_once.moved, at_once.waited) == (slowly.moved, slowly.waited)
+
+
+def test_the_busiest_moment_comes_in_the_middle_of_a_period() -> None:
+    swing = Demand(quiet=0, busy=20, game_s=60, period_s=1000)
+    starts = [start_s for start_s, _ in games_of(swing, 1000)]
+    early, middle = sum(s < 250 for s in starts), sum(375 <= s < 625 for s in starts)
+    assert early * 2 < middle

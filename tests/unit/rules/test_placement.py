@@ -71,6 +71,25 @@ def test_a_game_that_is_played_is_left_alone() -> None:
     assert plan([a_game("g")], seen(a_player("a", "g"), a_standby("b")), ONE, NOW) == ()
 
 
+def test_a_game_that_has_cost_too_many_actors_is_resigned_when_it_has_lost_the_last() -> None:
+    game, capacity = a_game("g", takeovers=3), Capacity(standby=0, max_takeovers=2)
+    assert plan([game], seen(a_player("a", "g")), capacity, NOW) == ()
+    assert plan([game], seen(), capacity, NOW) == (Forfeit(game=game.id),)
+
+
+def test_an_actor_that_is_late_with_its_start_holds_no_game_up() -> None:
+    late = replace(a_starting("a"), node=NODE, is_suspect=True)
+    other = (NodeView(id=NodeId("n2"), free_slots=1),)
+    assert plan([a_game("g")], seen(late, nodes=other), NONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert room([], seen(late, nodes=(FULL,))) == 0
+
+
+def test_where_actors_cannot_start_only_those_that_wait_are_room() -> None:
+    observed = seen(a_standby("a"), replace(a_starting("b"), node=NODE))
+    assert room([], observed) == 11
+    assert room([], observed, can_actors_start=False) == 1
+
+
 def test_the_game_with_least_time_goes_first() -> None:
     games = [
         a_game("calm"),
