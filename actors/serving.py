@@ -69,7 +69,10 @@ async def ensure_http(birth: Birth, settings: Settings) -> None:
         else:
             await _start_with_door(*where)
     app = http_app(birth)
-    await asyncio.to_thread(serve.run, app, name=birth.namespace, route_prefix="/")
+    try:
+        await asyncio.to_thread(serve.run, app, name=birth.namespace, route_prefix="/")
+    except RuntimeError as error:  # Serve's word for an application that does not come up
+        raise EnvironmentProblem(f"the HTTP endpoints do not start: {error}") from None
 
 
 def _start(host: str, port: int) -> None:

@@ -42,7 +42,7 @@ def load_settings(path: Path | None) -> Settings:
     Raises:
         ConfigError: one sentence about the first thing that is wrong.
     """
-    if path is None and DEFAULT_FILE.exists():
+    if path is None and _is_there(DEFAULT_FILE):
         path = DEFAULT_FILE
     written = {} if path is None else _anchored(read_file(path), path.absolute().parent)
     variables = _variables()
@@ -52,6 +52,14 @@ def load_settings(path: Path | None) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigError(sentence(error, Settings, source=source, variables=variables)) from None
+
+
+def _is_there(file: Path) -> bool:
+    """A working directory that we may not look into holds no settings of ours."""
+    try:
+        return file.exists()
+    except OSError:
+        return False
 
 
 class _Shape(BaseSettings, Settings):
@@ -85,7 +93,9 @@ def _environment(variables: Mapping[str, str]) -> dict[str, object]:
         raise ConfigError(f"the environment sets {secret}")
     _refuse_slips(os.environ)
     for key in variables:
-        if key.partition(".")[0] not in Settings.model_fields:  # pydantic-settings passes over it
+        is_below = any(key.startswith(f"{other}.") for other in variables if other not in _OPEN)
+        is_known = key.partition(".")[0] in Settings.model_fields
+        if is_below or not is_known:  # pydantic-settings passes over it
             raise ConfigError(unknown_key(key, Settings, source="", is_variable=True))
     return values
 

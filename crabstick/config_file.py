@@ -6,6 +6,7 @@ grow without bound through them), and a token that was written into the file.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import yaml
 
@@ -15,6 +16,8 @@ from crabstick.small_files import read_small
 
 __all__ = ["misplaced_secret", "read_file"]
 
+_UNREADABLE: Final = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError)
+"""What PyYAML raises over values that are not what their tags promise."""
 _LARGEST_FILE = 1_000_000
 _DEEPEST = 20
 _LICHESS_ADVICE = (
@@ -40,7 +43,7 @@ def read_file(path: Path) -> dict[str, object]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = public(error.problem or "this is no YAML")
         raise ConfigError(f"{path}, line {line}: {problem}") from None
-    except (yaml.YAMLError, ValueError):  # control characters; a date such as 2026-99-99
+    except _UNREADABLE:  # control characters; a date such as 2026-99-99; !!bool maybe
         raise ConfigError(f"{path} holds something that YAML cannot read") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must be a mapping of sections such as lichess: and engine:")

@@ -45,7 +45,8 @@ def whole(low: int, high: int) -> BeforeValidator:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < _LONGEST:
+    digits = value.strip().removeprefix("-") if isinstance(value, str) else ""
+    if isinstance(value, str) and digits.isdecimal() and len(value) < _LONGEST:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -46,8 +46,8 @@ def started_late(label: str, timeout: timedelta, words: str, *, said_uciok: bool
     within = f"within {timeout.total_seconds():g} s"
     if said_uciok:
         return EngineHung(
-            f"the engine '{label}' was not ready {within}: give it a longer start_timeout,"
-            " or less to load"
+            f"the engine '{label}' was not ready {within}: give it less to load, such as a smaller"
+            " hash table"
         )
     answer = f"'{words}'" if words else "nothing"
     return NotAnEngine(

@@ -4,7 +4,8 @@ import asyncio
 import os
 import random
 import signal
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -93,6 +94,8 @@ def _make_folder(folder: Path) -> None:
         raise ConfigError(
             f"--pgn {folder}: no folder can be made there ({error.strerror})"
         ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"--pgn {folder}: this user may not write there")
 
 
 def _settings(show: Show, url: str) -> Settings:
@@ -155,12 +158,25 @@ def _player(name: str, number: int, lichess: LocalLichess) -> Player:
 
 async def _wait_standby(namespace: str) -> None:
     """The games shall find an actor that is warm."""
-    async with asyncio.timeout(READY_LIMIT.total_seconds()):
+    async with _patience("no actor was ready to play"):
         while True:
             seen = await read_picture(namespace)
             if seen and any(actor["phase"] == "standby" for actor in seen["actors"]):
                 return
             await asyncio.sleep(REFRESH_S)
+
+
+@asynccontextmanager
+async def _patience(otherwise: str) -> AsyncIterator[None]:
+    """Raises EnvironmentProblem when the block is not done in time."""
+    try:
+        async with asyncio.timeout(READY_LIMIT.total_seconds()):
+            yield
+    except TimeoutError:
+        within = f"{READY_LIMIT.total_seconds():g} s"
+        raise EnvironmentProblem(
+            f"{otherwise} within {within}: this machine seems to be too busy"
+        ) from None
 
 
 async def _watch(namespace: str, live: Live) -> None:
@@ -174,7 +190,7 @@ async def _watch(namespace: str, live: Live) -> None:
 async def _wait_reported(namespace: str, live: Live, *, games: int) -> Picture:
     """The actors tell how their games ended a moment after Lichess does."""
     seen: Picture | None = None
-    async with asyncio.timeout(READY_LIMIT.total_seconds()):
+    async with _patience("the bot did not tell how its games ended"):
         while True:
             seen = await read_picture(namespace) or seen
             if seen is not None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from actors.connect import connect, disconnect
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.shutdown import end_games, end_http, end_manager, engine_actors, find
-from crabstick.commands.cluster import turn
+from crabstick.commands.cluster import Cluster, turn
 from crabstick.commands.watch import wait_for_games
 from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
@@ -40,15 +40,37 @@ def down(settings: Settings, address: str | None, games: Games, console: Console
                 "no bot of yours runs on this machine; name its cluster by --address or RAY_ADDRESS"
             )
         namespace, is_local = settings.cluster.namespace, cluster.local is not None
-        connect(cluster.address, namespace)
+        is_reached = _reach(cluster, namespace, games, console)
         try:
-            asyncio.run(_down(namespace, games, is_local=is_local, console=console))
+            if is_reached:
+                asyncio.run(_down(namespace, games, is_local=is_local, console=console))
         except KeyboardInterrupt:
             console.print("leaving the games that still run")
         finally:
             disconnect()
             cluster.end(console.print)
     console.print("the bot is down")
+
+
+def _reach(cluster: Cluster, namespace: str, games: Games, console: Console) -> bool:
+    """Connects; a Ray of our own that hangs is ended without that when its games are given up.
+
+    Raises:
+        EnvironmentProblem: nothing answers.
+    """
+    try:
+        connect(cluster.address, namespace)
+    except EnvironmentProblem:
+        if cluster.local is None:
+            raise
+        if games is not Games.GIVEN_UP:
+            raise EnvironmentProblem(
+                "the bot's own Ray runs and does not answer: try again, or end it and the games "
+                "that it may still play by `crabstick down --now`"
+            ) from None
+        console.print("the bot's own Ray does not answer: its games cannot be resigned")
+        return False
+    return True
 
 
 async def _down(namespace: str, games: Games, *, is_local: bool, console: Console) -> None:

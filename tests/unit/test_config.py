@@ -154,6 +154,12 @@ def test_a_misspelt_variable_is_an_error_too(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+def test_a_variable_below_another_one_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRABSTICK__HTTP__PORT", "1")
+    monkeypatch.setenv("CRABSTICK__HTTP__PORT__NUMBER", "2")
+    assert problem_with().startswith("CRABSTICK__HTTP__PORT__NUMBER is not a known key")
+
+
 @pytest.mark.parametrize("name", ["CRABSTICK__HTPP__PORT", "CRABSTICK__PORT"])
 def test_a_misspelt_section_in_a_variable_is_an_error_too(
     monkeypatch: pytest.MonkeyPatch, name: str
@@ -268,6 +274,7 @@ WRONG_VALUES = [
             "must not be above the second"
         ),
     ),
+    ("challenges: {max_games: '--3'}", "challenges.max_games is '--3'; it must be a whole number"),
     ("cluster: {slot_cpus: 0}", "cluster.slot_cpus is 0; it must be a number from 0.01 to 1024"),
     ("cluster: {slot_cpus: .nan}", "cluster.slot_cpus is nan; it must be a number from 0.01"),
     ("cluster: {slot_cpus: a}", "cluster.slot_cpus is 'a'; it must be a number from 0.01 to 1024"),
@@ -313,6 +320,16 @@ def test_a_named_file_that_is_missing_is_an_error() -> None:
         load_settings(Path("a.yaml"))
 
 
+def test_a_working_directory_that_cannot_be_read_has_no_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_file: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert load_settings(None) == Settings()
+
+
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a directory; it must be a file"):
         load_settings(tmp_path)
@@ -328,6 +345,9 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
         ("a: !!python/name:os.system x", "crabstick.yaml, line 1: could not determine a constr"),
         ("{a: b}: 2", "crabstick.yaml, line 1: found unhashable key"),
         ("x: 2026-99-99", "crabstick.yaml holds something that YAML cannot read"),
+        ("a: !!bool maybe", "crabstick.yaml holds something that YAML cannot read"),
+        ("a: !!timestamp foo", "crabstick.yaml holds something that YAML cannot read"),
+        ("a: !!int ''", "crabstick.yaml holds something that YAML cannot read"),
         ("\x01", "crabstick.yaml holds something that YAML cannot read"),
         ("- a", "crabstick.yaml must be a mapping of sections such as lichess: and engine:"),
         ("hello", "crabstick.yaml must be a mapping of sections such as lichess: and engine:"),

@@ -56,7 +56,7 @@ TEN = timedelta(seconds=10)
             EngineHung,
             (
                 "the engine 'fish' was not ready within 10 s:"
-                " give it a longer start_timeout, or less to load"
+                " give it less to load, such as a smaller hash table"
             ),
         ),
         (
