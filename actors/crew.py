@@ -25,8 +25,8 @@ from actors.messages import (
 from actors.names import engine_actor_name
 from actors.roster import Member, Roster
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Runtime
+from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import ActorPhase
 from crabstick.rules.retry import next_delay
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger

@@ -8,10 +8,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
+from crabstick.rules.cluster_view import Capacity, Observed, WantedGame
 from crabstick.rules.consolidation import Consolidation
 from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.model import GameId
-from crabstick.rules.placement import Capacity, Observed, WantedGame
 from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger

@@ -23,8 +23,8 @@ from actors.messages import (
 )
 from actors.names import engine_actor_name
 from actors.runtime import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
+from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, NodeId
-from crabstick.rules.placement import NodeView
 
 __all__ = ["FakeActor", "FakeRuntime"]
 

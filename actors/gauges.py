@@ -9,9 +9,9 @@ from typing import Final, Generic, TypeVar
 
 from actors.roster import Roster
 from crabstick import __version__
+from crabstick.rules.cluster_view import ActorPhase, NodeView
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import GameId, NodeId
-from crabstick.rules.placement import ActorPhase, NodeView
 from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["Gauges"]

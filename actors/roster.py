@@ -12,8 +12,8 @@ from typing import Final
 
 from actors.limit_board import LimitBoard
 from actors.messages import Claim, Description, GameNews, Progress
+from crabstick.rules.cluster_view import ActorPhase, ActorView, WantedGame
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import ActorPhase, ActorView, WantedGame
 from crabstick.rules.suspicion import Pulse
 
 __all__ = ["Game", "Member", "Roster"]

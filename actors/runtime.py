@@ -30,8 +30,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.messages import Packed
 from actors.names import serial_of
 from crabstick.errors import CrabstickError
+from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, NodeId
-from crabstick.rules.placement import NodeView
 
 __all__ = [
     "ON_THE_HEAD",

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from actors.gauges import Gauges
 from actors.messages import PROTOCOL, Birth, Packed
 from actors.roster import Roster
+from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import GameId
-from crabstick.rules.placement import NodeView
 
 __all__ = ["statistics"]
 

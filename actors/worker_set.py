@@ -34,21 +34,9 @@ from actors.statistics import statistics
 from actors.watchdog import RayWard, Ward, Watchdog
 from crabstick.errors import InvariantBroken
 from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observed
 from crabstick.rules.model import GameId
-from crabstick.rules.placement import (
-    Action,
-    ActorPhase,
-    Assign,
-    Capacity,
-    Forfeit,
-    HandOver,
-    Kill,
-    NodeView,
-    Observed,
-    Spawn,
-    plan,
-    room,
-)
+from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
 from crabstick.rules.suspicion import suspects
 from crabstick.settings import Settings
 from crabstick.telemetry import names

@@ -13,22 +13,18 @@ from datetime import timedelta
 from typing import Final
 
 from benchmarks.demand import Game, ideal_node_s
+from crabstick.rules.cluster_view import (
+    ActorPhase,
+    ActorView,
+    Capacity,
+    NodeView,
+    Observed,
+    WantedGame,
+)
 from crabstick.rules.consolidation import Consolidation
 from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import (
-    ActorPhase,
-    ActorView,
-    Assign,
-    Capacity,
-    HandOver,
-    Kill,
-    NodeView,
-    Observed,
-    Spawn,
-    WantedGame,
-    plan,
-)
+from crabstick.rules.placement import Assign, HandOver, Kill, Spawn, plan
 
 __all__ = ["Cluster", "Day", "Outcome", "Policy", "simulate"]
 

@@ -15,15 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
+from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observed, WantedGame
 from crabstick.rules.model import NodeId
-from crabstick.rules.placement import (
-    ActorPhase,
-    Capacity,
-    NodeView,
-    Observed,
-    WantedGame,
-    owners_of,
-)
+from crabstick.rules.placement import owners_of
 
 __all__ = ["FITS_FOR", "Consolidation"]
 

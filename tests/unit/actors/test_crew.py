@@ -11,8 +11,8 @@ from actors.crew import Crew
 from actors.fake_runtime import FakeActor, FakeRuntime
 from actors.messages import Assignment, GameNews, Progress
 from actors.roster import Roster
+from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import ActorPhase
 from crabstick.telemetry.metrics import Ledger
 from tests.unit.actors.births import a_birth
 from tests.unit.virtual_time import until, virtual_loop

@@ -12,8 +12,8 @@ from actors.gauges import Gauges, Lasting
 from actors.messages import Description, GameNews
 from actors.roster import Member, Roster
 from crabstick import __version__
+from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import NodeView
 from crabstick.telemetry.metrics import Ledger
 
 START_S = 1000.0

@@ -7,8 +7,8 @@ import pytest
 
 from actors.messages import Claim, Description, GameNews, Progress
 from actors.roster import REMEMBERED, Member, Roster
+from crabstick.rules.cluster_view import ActorPhase, WantedGame
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import ActorPhase, WantedGame
 from tests.builders import seconds
 
 NOW = seconds(100)

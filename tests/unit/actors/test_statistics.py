@@ -7,8 +7,8 @@ from actors.gauges import Gauges
 from actors.messages import Description, GameNews, Progress
 from actors.roster import Roster
 from actors.statistics import statistics
+from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, GameId
-from crabstick.rules.placement import NodeView
 from crabstick.telemetry.metrics import Ledger
 from tests.builders import seconds
 from tests.unit.actors.births import BOT, a_birth

@@ -7,22 +7,17 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.consolidation import FITS_FOR, Consolidation
-from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import (
-    Action,
+from crabstick.rules.cluster_view import (
     ActorPhase,
     ActorView,
-    Assign,
     Capacity,
-    HandOver,
-    Kill,
     NodeView,
     Observed,
-    Spawn,
     WantedGame,
-    plan,
 )
+from crabstick.rules.consolidation import FITS_FOR, Consolidation
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import Action, Assign, HandOver, Kill, Spawn, plan
 from tests.builders import seconds
 
 NOW = seconds(1000)

@@ -8,23 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import (
-    Action,
+from crabstick.rules.cluster_view import (
     ActorPhase,
     ActorView,
-    Assign,
     Capacity,
-    Forfeit,
-    HandOver,
-    Kill,
     NodeView,
     Observed,
-    Spawn,
     WantedGame,
-    plan,
-    room,
 )
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
 from tests.builders import seconds
 
 NOW = seconds(1000)
