@@ -55,7 +55,6 @@ from crabstick.rules.play import Finish, Leave
 from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.telemetry.redaction import hide
 from crabstick.tokens import read_token
 from engine.errors import EngineError
 from engine.process import Engine, UciEngine
@@ -198,7 +197,6 @@ class EngineActor:
         try:
             if self._games is None:
                 token = read_token(self._settings)
-                hide(token)
                 self._games = open_games(self._settings.lichess.url, token, self._birth.bot)
             await self._engine.open()
             await self._games.warm()

@@ -39,7 +39,6 @@ from crabstick.rules.retry import cool_down, next_delay
 from crabstick.settings import Settings
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.telemetry.redaction import hide
 from crabstick.tokens import read_token
 
 __all__ = ["EventListener"]
@@ -285,9 +284,8 @@ class EventListener:
 
     def _port(self) -> LichessPort:
         if self._lichess is None:
-            token = read_token(self._settings)
-            hide(token)
-            self._lichess = open_lichess(self._settings.lichess.url, token, self._birth.bot)
+            token, url = read_token(self._settings), self._settings.lichess.url
+            self._lichess = open_lichess(url, token, self._birth.bot)
         return self._lichess
 
     def _remember(self, challenge_id: GameId) -> None:

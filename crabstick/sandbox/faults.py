@@ -15,7 +15,6 @@ from crabstick.sandbox.streams import Reader, Stream
 
 __all__ = ["Cut", "Fault", "Faults", "LoseAnswer", "RateLimit", "ServerError", "Silence"]
 
-_STREAMS = ("event-stream", "game-stream")
 _FOR_EVER_MS = float("inf")
 
 
