@@ -3,11 +3,10 @@
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-import aiohttp
 import chess
 
 from benchmarks.bots import BOT
@@ -51,12 +50,11 @@ class _Sparring:
         self._moves = moves
         self._pick = random_mover(rng)
         self._has_enough = asyncio.Event()
-        self._url, self._token = lichess.url, lichess.tokens[name]
         self.opponent = Opponent(
             lichess.url,
             Player(
                 name=name,
-                token=self._token,
+                token=lichess.tokens[name],
                 policy=self._policy,
                 delay=think_time(THINK, THINK_SPREAD, rng),
             ),
@@ -76,17 +74,10 @@ class _Sparring:
         tired.cancel()
         if not result.done():
             on_tired()
-            await self._resign(game_id)
+            with suppress(EnvironmentProblem):  # it has just ended
+                await self.opponent.resign(game_id)
         await result
         return game_id
-
-    async def _resign(self, game_id: str) -> None:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        async with (
-            aiohttp.ClientSession(self._url, headers=headers) as session,
-            session.post(f"/api/bot/game/{game_id}/resign") as response,
-        ):
-            await response.read()
 
 
 def _nothing() -> None:

@@ -165,6 +165,16 @@ class Opponent:
         """Challenge a player and wait for the end of the game."""
         return await self.wait_result(await self.challenge(target, clock, color))
 
+    async def resign(self, game_id: str) -> None:
+        """Give a game up; the server refuses that until both sides have moved.
+
+        Raises:
+            EnvironmentProblem: it did.
+        """
+        async with self._http.post(f"/api/bot/game/{game_id}/resign") as response:
+            if response.status != _OK:
+                raise EnvironmentProblem(f"the game {game_id} was not resigned: {response.status}")
+
     @property
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:

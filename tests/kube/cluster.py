@@ -42,6 +42,7 @@ class RayNode:
     pod: str
     group: str
     death: str
+    started_ms: int
     ended_ms: int
 
 
@@ -148,6 +149,7 @@ def _ray_node(info: GcsNodeInfo) -> RayNode:
         pod=info.instance_id,
         group=info.node_type_name,
         death="" if is_alive else reason,
+        started_ms=info.start_time_ms,
         ended_ms=info.end_time_ms,
     )
 

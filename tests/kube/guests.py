@@ -77,6 +77,12 @@ class Guests:
             self._guests[game_id].pace = HASTE
         return [await self._guests[game_id].opponent.wait_result(game_id) for game_id in games]
 
+    async def resign(self, game_id: str) -> Result:
+        """Its guest gives the game up."""
+        opponent = self._guests[game_id].opponent
+        await opponent.resign(game_id)
+        return await opponent.wait_result(game_id)
+
     async def _welcome(self, name: str) -> _Guest:
         rng = random.Random(name)
         guest: _Guest

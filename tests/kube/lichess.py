@@ -16,7 +16,7 @@ __all__ = ["BOT", "GUESTS", "HUMANS", "lichess"]
 
 BOT: Final = "crabstick"
 GUESTS: Final = tuple(f"guest{number}" for number in range(1, 9))
-HUMANS: Final = tuple(f"human{number}" for number in range(1, 9))
+HUMANS: Final = tuple(f"human{number}" for number in range(1, 65))
 SCOPES: Final = frozenset({"bot:play", "challenge:read", "challenge:write"})
 
 
