@@ -1,0 +1,68 @@
+"""A bot that is ended while games begin: each of them has its actor, and is played to its end."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from actors.deploy import birth_for, deploy
+from actors.shutdown import end_manager, engine_actors
+from tests.cluster.stage import BOT, NAMESPACE, Stage, until, wait_no_game, wait_standbys
+
+pytestmark = pytest.mark.cluster
+
+LONG = (timedelta(minutes=10), timedelta(0))
+GAMES = 5
+"""Two more than there are standbys."""
+
+
+@pytest.fixture
+def ending(stage: Stage) -> Iterator[Stage]:
+    """The bot runs again afterwards."""
+    yield stage
+    stage.sandbox.heal()
+    asyncio.run(deploy(birth_for(stage.settings, BOT)))
+
+
+async def plies(stage: Stage, *ids: str) -> Mapping[str, int]:
+    """How far these games are, as Lichess sees them."""
+    games = (await asyncio.to_thread(stage.sandbox.ledger))["games"]
+    return {game["id"]: len(game["moves"]) for game in games if game["id"] in ids}
+
+
+async def accepted(stage: Stage, *ids: str) -> bool:
+    challenges = (await asyncio.to_thread(stage.sandbox.ledger))["challenges"]
+    return all(c["outcome"] == "accepted" for c in challenges if c["id"] in ids)
+
+
+def test_games_that_have_just_been_accepted_are_played_without_their_manager(ending: Stage) -> None:
+    async def story() -> tuple[int, list[Any]]:
+        await wait_no_game()
+        await wait_standbys(3)
+        async with AsyncExitStack() as stack:
+            opponents = [
+                await stack.enter_async_context(ending.opponent(number, think_ms=1000))
+                for number in range(GAMES)
+            ]
+            ids = [await opponent.challenge(BOT, LONG, "white") for opponent in opponents]
+            await until(lambda: accepted(ending, *ids), bool)
+            played_on = await end_manager(NAMESPACE)
+            for _ in range(3):  # cut so often and so soon, an actor asks whether it may go on
+                seen = await plies(ending, *ids)
+                await until(
+                    lambda: plies(ending, *ids),
+                    lambda now, seen=seen: all(now[i] > seen[i] + 1 for i in ids),  # type: ignore[misc]
+                )
+                await asyncio.to_thread(ending.sandbox.arm, "cut", user=BOT, endpoint="game-stream")
+            for opponent, game_id in zip(opponents, ids, strict=True):
+                await opponent.resign(game_id)
+            await until(lambda: engine_actors(NAMESPACE), lambda left: not left)
+            return played_on, [await o.wait_result(i) for o, i in zip(opponents, ids, strict=True)]
+
+    played_on, results = asyncio.run(story())
+    assert played_on == GAMES
+    assert {result.status for result in results} == {"resign"}
+    assert ending.moves_taken() - ending.moves_meant() == set()
