@@ -1,13 +1,13 @@
 """Ray Serve on the head: it starts with our door in its proxy, and runs the bot's endpoints."""
 
 import asyncio
-import os
 from datetime import timedelta
 from typing import Any
 
 import ray
 from ray import serve
 
+from actors.environment import variables
 from actors.http import http_app
 from actors.http_door import ENVIRONMENT as DOOR
 from actors.messages import Birth
@@ -96,12 +96,7 @@ async def _head_has_door(namespace: str) -> bool:
     if worker_set is None:
         return False
     try:
-        answer = await ask(worker_set.__ray_call__.remote(_door), ANSWER_PATIENCE)
+        answer = await ask(worker_set.__ray_call__.remote(variables, [*DOOR]), ANSWER_PATIENCE)
     except (ActorSilent, ActorGone, ActorFailed):
         return False
     return answer == DOOR
-
-
-def _door(_worker_set: object) -> dict[str, str]:
-    """In the WorkerSet, whose environment is the head's: what it has of the door's."""
-    return {name: os.environ[name] for name in DOOR if name in os.environ}

@@ -10,7 +10,7 @@ import ray
 import requests
 
 from actors.deploy import birth_for, deploy
-from actors.names import WORKER_SET
+from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.shutdown import find
 from crabstick.errors import EnvironmentProblem
 from tests.cluster.stage import (
@@ -34,20 +34,30 @@ TASKS = "/api/v0/tasks?detail=1&limit=10000"
 HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
 
 
+async def loaded(name: str) -> list[str]:
+    """The modules of an actor that lives."""
+    handle = await find(name, NAMESPACE)
+    assert handle is not None
+    modules: list[str] = await handle.__ray_call__.remote(lambda _self: list(sys.modules))
+    return modules
+
+
 @pytest.mark.usefixtures("stage")
 def test_a_live_engine_actor_has_loaded_nothing_heavy() -> None:
-    async def loaded() -> list[str]:
+    async def story() -> list[str]:
         actors = (await wait_standbys(1))["actors"]
-        name = next(actor["name"] for actor in actors if actor["phase"] == "standby")
-        handle = await find(name, NAMESPACE)
-        assert handle is not None
-        modules: list[str] = await handle.__ray_call__.remote(lambda _self: list(sys.modules))
-        return modules
+        return await loaded(next(a["name"] for a in actors if a["phase"] == "standby"))
 
-    modules = asyncio.run(loaded())
+    modules = asyncio.run(story())
     assert "actors.engine_actor" in modules
-    loaded_heavy = [name for name in modules if name.startswith(HEAVY)]
-    assert loaded_heavy == []
+    assert [name for name in modules if name.startswith(HEAVY)] == []
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize("name", [WORKER_SET, EVENT_LISTENER])
+def test_a_manager_has_loaded_nothing_of_the_http_endpoints(name: str) -> None:
+    modules = asyncio.run(loaded(name))
+    assert [name for name in modules if name.startswith(("fastapi", "numpy", "ray.serve"))] == []
 
 
 def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
