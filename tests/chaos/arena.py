@@ -32,6 +32,16 @@ UP_LIMIT_S: Final = 240
 WORKERS: Final = 3
 
 
+ON_THE_HEAD: Final = (
+    "WorkerSet",
+    "EventListener",
+    "ServeController",
+    "ServeReplica",
+    "ProxyActor",
+)
+"""What must run there, as Ray titles its processes."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Arena:
     """Everything that can be hurt, and where to see how it is."""
@@ -46,16 +56,15 @@ class Arena:
     """Where engines are told to misbehave."""
     logs: WorkerLogs
 
-    def process(self, title: str) -> RayProcess:
-        """The one of that title on the head.
+    def process(self, title: str) -> RayProcess | None:
+        """The one of that title on the head; None while there is none."""
+        wanted = f"ray::{title}"
+        return next((p for p in self.head.processes() if p.title.startswith(wanted)), None)
 
-        Raises:
-            EnvironmentProblem: there is none.
-        """
-        for process in self.head.processes():
-            if process.title.startswith(f"ray::{title}"):
-                return process
-        raise EnvironmentProblem(f"no process is called ray::{title}")
+    def missing(self) -> list[str]:
+        """Those of the managers and of Serve that do not run."""
+        titles = [process.title for process in self.head.processes()]
+        return [one for one in ON_THE_HEAD if not any(t.startswith(f"ray::{one}") for t in titles)]
 
     def replace(self, node: RayNode) -> None:
         """A fresh node comes for one that was ended."""

@@ -73,6 +73,8 @@ class Doctor:
             async with self.http.get(self.arena.http + page) as answer:
                 if answer.status != OK:
                     return f"{page} says {answer.status}"
+        if missing := await asyncio.to_thread(self.arena.missing):
+            return f"no {missing[0]} runs"
         rows = {row["id"]: row for row in await self.games()}
         for game_id in running:
             if not rows.get(game_id, {}).get("actor"):

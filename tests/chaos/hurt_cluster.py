@@ -6,7 +6,7 @@ import time
 
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.nodes import RayNode
-from tests.chaos.scene import NotPossible, Scene, frozen, send
+from tests.chaos.scene import NotNow, NotPossible, Scene, frozen, send
 from tests.chaos.schedule import chosen
 
 __all__ = [
@@ -73,12 +73,19 @@ async def _run(*command: str) -> None:
 
 
 async def kill_process(scene: Scene, title: str) -> None:
-    send(scene.arena.process(title).pid, signal.SIGKILL)
+    send(_pid(scene, title), signal.SIGKILL)
 
 
 async def freeze_process(scene: Scene, title: str) -> None:
-    with frozen(scene.arena.process(title).pid):
+    with frozen(_pid(scene, title)):
         await asyncio.sleep(scene.span_s)
+
+
+def _pid(scene: Scene, title: str) -> int:
+    process = scene.arena.process(title)
+    if process is None:
+        raise NotNow(f"no process is called {title}")
+    return process.pid
 
 
 async def kill_head(scene: Scene) -> None:
