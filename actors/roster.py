@@ -24,7 +24,7 @@ RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 """Ray calls a silent node dead after 64 s by default (five failures of a check of 10 s each)."""
 
 
-STARTS_WITHIN: Final = timedelta(seconds=30)
+STARTS_WITHIN: Final = timedelta(seconds=60)
 """An actor takes two seconds, and thirteen were seen on a machine with seven times its load."""
 
 

@@ -231,3 +231,18 @@ def test_the_plan_sees_what_the_roster_knows() -> None:
         1,
     )
     assert roster.count(ActorPhase.PLAYING) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "after_s", "is_late"), [("n1", 59, False), ("n1", 61, True), (None, 600, False)]
+)
+def test_who_has_a_node_and_does_not_come_up_there_is_late(
+    node: str | None,
+    after_s: float,
+    is_late: bool,  # noqa: FBT001 -- both ways
+) -> None:
+    """Without a node it waits for one that may have to be bought."""
+    roster = a_roster()
+    roster.enter(A, NOW, None if node is None else NodeId(node))
+    (view,) = roster.views(NOW + seconds(after_s))
+    assert view.is_suspect == is_late
