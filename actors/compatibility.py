@@ -1,17 +1,65 @@
-"""Whether the games that run and the code that shall manage them understand each other.
+"""What must be so before a running bot is replaced; else nothing is changed.
 
 A game is played to its end by the code that it began with, and its manager may be replaced
 meanwhile; the two then speak the same protocol, or nothing is changed.
 """
 
 import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+import ray
 
 from actors.messages import EMPTY, PROTOCOL, Packed
-from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, ask
+from actors.runtime import ActorFailed, ActorGone, ActorSilent, Handle, Slot, ask, slots_of
 from actors.shutdown import PATIENCE, engine_actors
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["require_compatible"]
+__all__ = ["require_compatible", "require_same_bot", "require_slots"]
+
+
+class SlotOrGrowth(Slot, Protocol):
+    """What a game asks of a node, and whether nodes come."""
+
+    @property
+    def autoscaling(self) -> bool:
+        """Whether there may be other nodes soon."""
+
+
+def require_same_bot(running: str, wanted: str) -> None:
+    """Returns when the account is the one that plays already.
+
+    Raises:
+        EnvironmentProblem: it is another one.
+    """
+    if running.lower() != wanted.lower():
+        raise EnvironmentProblem(
+            f"{running} plays on this cluster, and the token is that of {wanted}: a second bot "
+            "needs a cluster of its own, or end the first one with `crabstick down` (nothing was "
+            "changed)"
+        )
+
+
+def require_slots(slot: SlotOrGrowth) -> None:
+    """Returns when a game fits a node of the connected cluster, or none is there yet.
+
+    Raises:
+        EnvironmentProblem: every node is too small.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    players = [resources for resources in nodes if resources.get("CPU")]
+    if slot.autoscaling or not players or any(slots_of(one, slot) for one in players):
+        return
+    largest = max(players, key=_size)
+    raise EnvironmentProblem(
+        f"no game fits a node: one asks for {slot.slot_cpus:g} CPUs and {slot.slot_memory_mb} MB "
+        f"(cluster.slot_cpus, cluster.slot_memory_mb), and the largest node has "
+        f"{largest['CPU']:g} and {largest.get('memory', 0) // 2**20:.0f} MB (nothing was changed)"
+    )
+
+
+def _size(resources: Mapping[str, float]) -> tuple[float, float]:
+    return resources["CPU"], resources.get("memory", 0)
 
 
 async def require_compatible(namespace: str) -> None:

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import ray
 
-from actors.compatibility import require_compatible
+from actors.compatibility import require_compatible, require_same_bot, require_slots
 from actors.listener import EventListener
-from actors.messages import EMPTY, Birth
+from actors.messages import EMPTY, Birth, Packed
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.runtime import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, Handle, ask
 from actors.serving import check_http, ensure_http
@@ -70,9 +70,11 @@ async def ensure_manager(birth: Birth) -> bool:
     Raises:
         EnvironmentProblem: one of them does not start, or would not understand the running games.
     """
-    found = [await _fingerprint(name, birth.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
-    if found == [birth.fingerprint] * 2:
+    found = [await _described(name, birth.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
+    if [one.get("fingerprint") for one in found] == [birth.fingerprint] * 2:
         return False
+    require_same_bot(str(found[0].get("bot", birth.bot)), birth.bot)
+    await asyncio.to_thread(require_slots, Settings.from_message(birth.settings).cluster)
     await require_compatible(birth.namespace)
     await end_manager(birth.namespace)
     worker_set = await _create(WorkerSet, WORKER_SET, birth)
@@ -94,15 +96,15 @@ def _why_not(name: str, error: str) -> str:
     return f"the {name} does not start: {error}"
 
 
-async def _fingerprint(name: str, namespace: str) -> str | None:
+async def _described(name: str, namespace: str) -> Packed:
+    """What a manager says of itself; nothing when there is none or it does not answer."""
     handle = await find(name, namespace)
     if handle is None:
-        return None
+        return {}
     try:
-        answer = await ask(handle.describe.remote(EMPTY), ANSWER_PATIENCE)
+        return await ask(handle.describe.remote(EMPTY), ANSWER_PATIENCE)
     except (ActorGone, ActorSilent, ActorFailed):
-        return None
-    return str(answer["fingerprint"])
+        return {}
 
 
 async def _create(actor: type, name: str, birth: Birth, *args: Handle) -> Handle:

@@ -16,7 +16,7 @@ from ray._private.state import state
 from ray._raylet import GcsClient  # type: ignore[attr-defined]  # no stub
 from ray.core.generated import autoscaler_pb2
 
-from actors.runtime import Slot
+from actors.runtime import Slot, slots_of
 from crabstick.errors import ConfigError, EnvironmentProblem
 
 __all__ = ["Node", "drain_node", "find_node", "is_alive", "living_nodes"]
@@ -49,17 +49,12 @@ def living_nodes(slot: Slot) -> tuple[Node, ...]:
         Node(
             id=node["NodeID"],
             names=tuple(dict.fromkeys(node[key] for key in NAMES if node.get(key))),
-            slots=_slots(node["Resources"], slot),
+            slots=slots_of(node["Resources"], slot),
             is_head="node:__internal_head__" in node["Resources"],
         )
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
         if node["Alive"]
     )
-
-
-def _slots(resources: dict[str, float], slot: Slot) -> int:
-    by_memory = resources.get("memory", 0.0) / (slot.slot_memory_mb * 2**20)
-    return int(min(by_memory, resources.get("CPU", 0.0) / slot.slot_cpus))
 
 
 def find_node(wish: str, nodes: Sequence[Node]) -> Node:

@@ -58,8 +58,11 @@ class Elasticity:
         self._consolidation = Consolidation()
         self._room_wanted_until = timedelta.min
         self._log = get_logger()
+        self._slot = cluster
         self.is_exhausted = False
         """Whether Ray says that no further node will come."""
+        self.has_nodes = True
+        """Whether a node is there that a game fits."""
 
     @property
     def is_elastic(self) -> bool:
@@ -70,6 +73,17 @@ class Elasticity:
     def may_grow(self) -> bool:
         """Whether a node would come for another game."""
         return self._is_elastic and not self.is_exhausted
+
+    @property
+    def problem(self) -> str:
+        """Why no game can be played; empty where that can be, or a node may come for it."""
+        if self.has_nodes or self._is_elastic:
+            return ""
+        cpus, memory_mb = self._slot.slot_cpus, self._slot.slot_memory_mb
+        return (
+            f"no node has the {cpus:g} CPUs and {memory_mb} MB that a game asks for "
+            "(cluster.slot_cpus, cluster.slot_memory_mb)"
+        )
 
     def ask_for_room(self, now: timedelta) -> None:
         """Somebody was declined for want of a node."""

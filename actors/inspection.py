@@ -21,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors import node_look
 from actors.autoscaler_view import Watch
 from actors.drain import NAMES
-from actors.runtime import NO_HURRY, Slot
+from actors.runtime import NO_HURRY, Slot, slots_of
 from actors.seen import ClockRange, Look, Scaling, SeenNode
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
@@ -48,19 +48,14 @@ def seen_nodes(slot: Slot) -> tuple[SeenNode, ...]:
             group=node["Labels"].get(GROUP, ""),
             is_head=HEAD in node["Resources"],
             cpus=node["Resources"].get("CPU", 0.0),
-            slots=_slots(node["Resources"], slot),
-            free_slots=_slots(free.get(node["NodeID"], {}), slot),
+            slots=slots_of(node["Resources"], slot),
+            free_slots=slots_of(free.get(node["NodeID"], {}), slot),
             drains_in=_until(draining.get(node["NodeID"])),
         )
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
         if node["Alive"]
     ]
     return tuple(sorted(nodes, key=lambda node: not node.is_head))
-
-
-def _slots(resources: Mapping[str, float], slot: Slot) -> int:
-    by_memory = resources.get("memory", 0.0) / (slot.slot_memory_mb * 2**20)
-    return int(min(by_memory, resources.get("CPU", 0.0) / slot.slot_cpus))
 
 
 def _until(deadline_ms: int | None) -> timedelta | None:

@@ -7,7 +7,7 @@ head is away; they run in threads of their own, never on an event loop.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -145,6 +145,12 @@ class Runtime(Protocol):
         """Ends an actor; nothing happens when it is dead already."""
 
 
+def slots_of(resources: Mapping[str, float], slot: Slot) -> int:
+    """How many EngineActors such resources hold."""
+    by_memory = resources.get("memory", 0.0) / (slot.slot_memory_mb * 2**20)
+    return math.floor(min(resources.get("CPU", 0.0) / slot.slot_cpus, by_memory))
+
+
 def this_node() -> str:
     """The id of the Ray node that we run on, in hex; empty outside of Ray."""
     if not ray.is_initialized():
@@ -209,11 +215,11 @@ class RayRuntime:
         return tuple(
             NodeView(
                 id=NodeId(node["NodeID"]),
-                free_slots=self._slots_in(free.get(node["NodeID"], {})),
+                free_slots=slots_of(free.get(node["NodeID"], {}), self._slot),
                 drains_in=_until(draining.get(node["NodeID"])),
             )
             for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
-            if node["Alive"] and node["Resources"].get("CPU", 0) >= self._slot.slot_cpus
+            if node["Alive"] and slots_of(node["Resources"], self._slot)
         )
 
     async def is_exhausted(self) -> bool:
@@ -227,10 +233,6 @@ class RayRuntime:
             one.resources_bundle.get("CPU") == self._slot.slot_cpus
             for one in status.autoscaling_state.infeasible_resource_requests
         )
-
-    def _slots_in(self, free: dict[str, float]) -> int:
-        by_memory = free.get("memory", 0.0) / self._memory_bytes
-        return math.floor(min(free.get("CPU", 0.0) / self._slot.slot_cpus, by_memory))
 
     @property
     def _memory_bytes(self) -> int:

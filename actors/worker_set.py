@@ -175,7 +175,7 @@ class WorkerSet:
     async def statistics(self, _message: Packed) -> Packed:
         """Everything that `/metrics`, `/games`, `status` and the live table show."""
         self._ledger.set("crabstick_event_stream_age_seconds", self._ear.age_s)
-        problem = self._crew.problem or self._ear.problem
+        problem = self._crew.problem or self._elasticity.problem or self._ear.problem
         return statistics(self._birth, self._roster, self._nodes, self._gauges, problem=problem)
 
     async def shut_down(self, _message: Packed) -> Packed:
@@ -309,6 +309,7 @@ class WorkerSet:
 
     async def _look_at_nodes(self) -> None:
         self._nodes = await self._runtime.nodes()
+        self._elasticity.has_nodes = bool(self._nodes)
         if self._elasticity.is_elastic:
             self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         await self.statistics({})  # brings the gauges up to date

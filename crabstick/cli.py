@@ -99,9 +99,12 @@ def down(
     config: ConfigOption = None,
     address: AddressOption = None,
     wait: WaitOption = False,  # noqa: FBT002
-    now: Annotated[bool, typer.Option("--now", help="Give the running games up.")] = False,  # noqa: FBT002
+    now: Annotated[bool, typer.Option("--now", help="Resign the running games.")] = False,  # noqa: FBT002
 ) -> None:
-    """Take no more challenges, and leave the games to be played on to their ends."""
+    """Take no more challenges; the running games are played on to their ends.
+
+    Where crabstick has started Ray itself it waits for them, as with --wait.
+    """
     if wait and now:
         raise typer.BadParameter(
             "--now gives up the games that --wait would wait for: leave one out"

@@ -9,7 +9,7 @@ from actors.connect import connect, disconnect
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.shutdown import end_games, end_http, end_manager, engine_actors, find
 from crabstick.commands.cluster import Cluster, turn
-from crabstick.commands.watch import wait_for_games
+from crabstick.commands.watch import LOST_BY_CTRL_C, wait_for_games
 from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
@@ -29,7 +29,8 @@ def down(settings: Settings, address: str | None, games: Games, console: Console
     """Ends the bot; its own Ray goes with it as soon as no game needs it.
 
     On a foreign cluster games that are played on do so after this returns; on a Ray of our own they
-    are awaited. Games that are given up are resigned (Lichess aborts them instead while it may).
+    are awaited, until KeyboardInterrupt. Games that are given up are resigned (Lichess aborts them
+    instead while it may).
 
     Raises:
         EnvironmentProblem: no bot runs there.
@@ -45,7 +46,9 @@ def down(settings: Settings, address: str | None, games: Games, console: Console
             if is_reached:
                 asyncio.run(_down(namespace, games, is_local=is_local, console=console))
         except KeyboardInterrupt:
-            console.print("leaving the games that still run")
+            if is_local:
+                console.print("the games that still run are given up: they run out of time")
+            raise
         finally:
             disconnect()
             cluster.end(console.print)
@@ -82,7 +85,8 @@ async def _down(namespace: str, games: Games, *, is_local: bool, console: Consol
             await end_manager(namespace)
             console.print(f"gave up {counted(await end_games(namespace), 'game')}")
         elif is_local or games is Games.AWAITED:
-            await wait_for_games(namespace, console)
+            what = LOST_BY_CTRL_C if is_local else "Ctrl-C: they are played on without us"
+            await wait_for_games(namespace, console, what)
         else:
             left = await end_manager(namespace)
             verb = "is" if left == 1 else "are"

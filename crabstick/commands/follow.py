@@ -96,7 +96,7 @@ def _wait_and_end(namespace: str, cluster: Cluster, console: Console) -> None:
         while not is_over and (ours := cluster.as_it_is()) is not None:
             is_over = _wait(namespace, ours.with_head(console.print), console)
     except KeyboardInterrupt:
-        console.print("leaving the games that still run")
+        console.print("the games that still run are given up: they run out of time")
     finally:
         disconnect()
         if (ours := cluster.as_it_is()) is not None:

@@ -14,11 +14,12 @@ from actors.shutdown import end_manager, engine_actors, find
 from crabstick.commands.picture import Picture
 from crabstick.commands.words import counted
 
-__all__ = ["Printer", "read_picture", "show", "wait_for_games", "wait_restored"]
+__all__ = ["LOST_BY_CTRL_C", "Printer", "read_picture", "show", "wait_for_games", "wait_restored"]
 
 PICTURE_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)
 REFRESH_S = 0.5
+LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
 
 
 class Printer(Protocol):
@@ -46,13 +47,11 @@ async def show(namespace: str, draw: Callable[[Picture], None]) -> None:
         await asyncio.sleep(REFRESH_S)
 
 
-async def wait_for_games(namespace: str, console: Printer) -> None:
-    """Ends the manager and returns when the last game is over."""
+async def wait_for_games(namespace: str, console: Printer, ctrl_c: str = LOST_BY_CTRL_C) -> None:
+    """Ends the manager and returns when the last game is over; `ctrl_c` says what that would do."""
     games = await end_manager(namespace)
     if games:
-        console.print(
-            f"no more challenges; waiting for {counted(games, 'game')} (Ctrl-C leaves them)"
-        )
+        console.print(f"no more challenges; waiting for {counted(games, 'game')} ({ctrl_c})")
     while await engine_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
         await asyncio.sleep(REFRESH_S)
 

@@ -124,3 +124,25 @@ def test_a_version_that_the_running_games_do_not_understand_changes_nothing(
     before, after, statuses = asyncio.run(story())
     assert after == before
     assert statuses <= {"resign", "mate"}
+
+
+@pytest.mark.parametrize(
+    ("bot", "cluster", "words"),
+    [
+        (BOT, {"slot_cpus": 1000.0}, "no game fits a node: one asks for 1000 CPUs"),
+        ("another", {}, f"{BOT} plays on this cluster, and the token is that of another"),
+    ],
+)
+def test_what_cannot_play_here_replaces_nobody(
+    stage: Stage, bot: str, cluster: dict[str, Any], words: str
+) -> None:
+    async def story() -> tuple[tuple[int, int], tuple[int, int]]:
+        before = await manager_pids()
+        slots = stage.settings.cluster.model_copy(update=cluster)
+        settings = stage.settings.model_copy(update={"cluster": slots})
+        with pytest.raises(EnvironmentProblem, match=words):
+            await deploy(birth_for(settings, bot))
+        return before, await manager_pids()
+
+    before, after = asyncio.run(story())
+    assert after == before

@@ -330,6 +330,16 @@ async def test_a_begun_game_is_played_on_by_the_embedded_engine_where_its_own_is
 # Nodes.
 
 
+@pytest.mark.parametrize("autoscaling", [True, False])
+async def test_without_a_node_that_a_game_fits_it_says_so_unless_one_may_come(
+    autoscaling: bool,  # noqa: FBT001 -- both ways
+) -> None:
+    house = House(FakeRuntime(), autoscaling=autoscaling)
+    await asyncio.sleep(2)
+    problem = str((await house.worker_set.statistics(STATISTICS))["problem"])
+    assert ("cluster.slot_cpus" in problem) == (not autoscaling)
+
+
 async def test_a_draining_node_hands_its_games_over_without_a_takeover() -> None:
     house = House(FakeRuntime(n1=2, n2=2))
     actor = await house.playing()

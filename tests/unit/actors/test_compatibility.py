@@ -1,0 +1,62 @@
+"""What must be so before a running bot is replaced."""
+
+from typing import Any
+
+import pytest
+
+from actors.compatibility import require_same_bot, require_slots
+from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
+
+MB = 2**20
+HEAD = {"memory": 900.0 * MB}
+WORKER = {"CPU": 2.0, "memory": 900.0 * MB}
+
+
+def a_slot(**cluster: object) -> Any:
+    return Settings.model_validate({"cluster": cluster}).cluster
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
+    """What the nodes have; Ray lists dead ones, too."""
+    living: list[dict[str, float]] = [HEAD, WORKER]
+    dead = {"Alive": False, "Resources": {"CPU": 99.0, "memory": 9e12}}
+    listed = lambda: [dead, *({"Alive": True, "Resources": one} for one in living)]  # noqa: E731
+    monkeypatch.setattr("ray.nodes", listed)
+    return living
+
+
+def test_the_same_account_may_replace_itself_whatever_its_letters() -> None:
+    require_same_bot("Crabby", "crabby")
+
+
+def test_another_account_is_told_who_plays() -> None:
+    with pytest.raises(EnvironmentProblem, match=r"crabby plays .* is that of lobster: .*own"):
+        require_same_bot("crabby", "lobster")
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        {"slot_cpus": 2, "slot_memory_mb": 900},
+        {"slot_cpus": 0.5},
+        {"slot_cpus": 8, "autoscaling": True},
+    ],
+)
+@pytest.mark.usefixtures("nodes")
+def test_a_slot_that_fits_a_node_or_one_to_come_is_fine(cluster: dict[str, object]) -> None:
+    require_slots(a_slot(**cluster))
+
+
+@pytest.mark.parametrize("cluster", [{"slot_cpus": 2.5}, {"slot_memory_mb": 901}])
+@pytest.mark.usefixtures("nodes")
+def test_a_slot_that_fits_nowhere_is_told_with_the_largest_node(cluster: dict[str, object]) -> None:
+    with pytest.raises(EnvironmentProblem, match="the largest node has 2 and 900 MB") as refused:
+        require_slots(a_slot(**cluster))
+    assert "cluster.slot_cpus" in str(refused.value)
+
+
+def test_a_cluster_whose_workers_have_not_come_yet_is_fine(nodes: list[dict[str, float]]) -> None:
+    nodes.remove(WORKER)
+    require_slots(a_slot(slot_cpus=64))
