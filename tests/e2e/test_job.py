@@ -34,6 +34,7 @@ pytestmark = pytest.mark.e2e
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
+STARTS = 3
 PATIENCE_S = 120
 VERSION = "0.1.0+submitted"
 """What the code calls itself that comes with the job; the installed one has another name."""
@@ -150,21 +151,36 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def ray_node(variables: dict[str, str], *arguments: str) -> Iterator[int]:
-    """`ray start --block` with these arguments, until the block ends; yields its pid."""
+    """`ray start --block` with these arguments, until the block ends; yields its pid.
+
+    Ray gives a node half a minute to come up, however busy the machine is; then it is started anew.
+    """
     agent = f"--dashboard-agent-listen-port={free_port()}"  # or the node is not alone on its port
+    command = [*RAY, "start", "--block", "--disable-usage-stats", agent, *arguments]
     with tempfile.NamedTemporaryFile("r") as log:
-        node = subprocess.Popen(
-            [*RAY, "start", "--block", "--disable-usage-stats", agent, *arguments],
-            env=variables,
-            stdout=Path(log.name).open("w"),  # noqa: SIM115 -- lives as long as the node
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        said = Path(log.name)
+        for _ in range(STARTS):
+            node = _started(command, variables, said)
+            try:
+                if _is_up(node, said):
+                    yield node.pid
+                    return
+            finally:
+                end_node(node.pid)
+        pytest.fail(said.read_text("utf-8"), pytrace=False)
+
+
+def _started(command: list[str], variables: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("w") as file:
+        return subprocess.Popen(
+            command, env=variables, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
-        try:
-            wait(lambda: "Ray runtime started" in Path(log.name).read_text(encoding="utf-8"))
-            yield node.pid
-        finally:
-            end_node(node.pid)
+
+
+def _is_up(node: "subprocess.Popen[bytes]", log: Path) -> bool:
+    """Waits until it is, or has given up."""
+    wait(lambda: node.poll() is not None or "Ray runtime started" in log.read_text("utf-8"))
+    return node.poll() is None
 
 
 def wait(condition: Callable[[], object]) -> None:
