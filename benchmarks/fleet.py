@@ -107,7 +107,7 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
         folder = Path(tempfile.mkdtemp(prefix="crabstick-bench-"))
         stack.callback(lambda: shutil.rmtree(folder, ignore_errors=True))
         engine = engine_program(folder, "--mode", "delay", "--delay-ms", str(THINK_MS))
-        settings = bot_settings(lichess.url, engine, CLOCK, games=games, standby=standby)
+        settings = _bounded(bot_settings(lichess.url, engine, CLOCK, games=games, standby=standby))
         os.environ[TOKEN_VARIABLE] = lichess.tokens[BOT]
         head = start_local_ray(cpus=0, temp_dir=str(folder / "ray"), is_remembered=False)
         stack.callback(head.end)
@@ -123,6 +123,13 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
         ready.join()
         bring_up(birth_for(settings, BOT), Console(quiet=True))
         yield ready
+
+
+def _bounded(settings: Settings) -> Settings:
+    """A game that has cost two actors is played by our own engine, which would think for long."""
+    limits = settings.engine.limits.model_copy(update={"move_time_ms": 2 * THINK_MS})
+    engine = settings.engine.model_copy(update={"limits": limits})
+    return settings.model_copy(update={"engine": engine})
 
 
 class Opponents:
