@@ -26,7 +26,7 @@ test-pure:
 	$(BIN)/pytest tests/unit tests/contract tests/e2e/test_cli.py $(ARGS)
 
 test-live: # engines with clocks, and one Ray at a time; that of tests/cluster lives to the end
-	$(BIN)/pytest tests/engine tests/e2e tests/chaos tests/cluster --ignore=tests/e2e/test_cli.py $(ARGS)
+	$(BIN)/pytest tests/engine tests/e2e tests/chaos tests/kube tests/cluster --ignore=tests/e2e/test_cli.py $(ARGS)
 
 long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)

@@ -8,7 +8,7 @@ from tests.kube.apart import apart
 from tests.kube.guests import Guests
 from tests.kube.stage import Stage, stage, until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @apart
