@@ -98,7 +98,7 @@ class Crew:
         member = self._roster.assign(game, name, self._now())
         if before is not None and before.is_suspect:
             self._count_takeover(member, why="the actor before is silent or cannot leave")
-        self._chores.start(self._assign(member))
+        self._soon_settled(self._assign(member))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
         """Tells an actor to leave its game between two moves, `within` at the latest."""
@@ -132,7 +132,7 @@ class Crew:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
     async def settle(self) -> None:
-        """Returns when every actor that was killed so far is gone, and none is on its way."""
+        """Returns when nothing is on its way: no actor made or killed, no game given."""
         while self._unsettled:
             await asyncio.gather(*self._unsettled, return_exceptions=True)
 

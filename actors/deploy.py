@@ -68,7 +68,7 @@ async def ensure_manager(birth: Birth) -> bool:
     """WorkerSet and EventListener run as `birth` says; False when they already did.
 
     Raises:
-        EnvironmentProblem: one of them does not start, or would not understand the running games.
+        EnvironmentProblem: one of them does not start, or what runs may not be replaced by it.
     """
     found = [await _described(name, birth.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
     if [one.get("fingerprint") for one in found] == [birth.fingerprint] * 2:

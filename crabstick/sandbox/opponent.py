@@ -166,10 +166,10 @@ class Opponent:
         return await self.wait_result(await self.challenge(target, clock, color))
 
     async def resign(self, game_id: str) -> None:
-        """Give a game up; the server refuses that until both sides have moved.
+        """Give a game up.
 
         Raises:
-            EnvironmentProblem: it did.
+            EnvironmentProblem: the server refused, for one that is over.
         """
         async with self._http.post(f"/api/bot/game/{game_id}/resign") as response:
             if response.status != _OK:

@@ -560,8 +560,11 @@ async def test_shutting_down_ends_the_standbys_and_leaves_the_games() -> None:
 async def test_shutting_down_waits_until_every_game_has_its_actor() -> None:
     house = House(standby=0)
     await house.starts()
-    assert (await house.worker_set.shut_down({"v": 1}))["games"] == 1
-    assert [actor.assignment for actor in house.runtime.actors.values()] != [None]
+    closing = asyncio.ensure_future(house.worker_set.shut_down({"v": 1}))
+    (actor,) = await until(lambda: [*house.runtime.actors.values()])
+    actor.lateness = seconds(1)  # who ends us now would take the game back
+    assert (await closing)["games"] == 1
+    assert house.runtime.playing(GAME) == [actor]
 
 
 async def test_shutting_down_does_not_wait_for_a_place_that_does_not_come() -> None:
