@@ -68,10 +68,11 @@ def test_every_panel_of_the_dashboard_shows_a_real_game(
     async def story() -> dict[str, list[float]]:
         await until(lambda: asyncio.to_thread(is_up, prometheus), bool)
         await wait_standbys(1)
-        async with stage.opponent(3, think_ms=50) as opponent:
+        quick_ms = iter([50] * 4)  # four moves, and a long thought that nothing ends too early
+        async with stage.opponent(3, think_ms=lambda: next(quick_ms, 30_000)) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "random")
             await wait_ply(game_id, 8)
-            await asyncio.to_thread(stage.resign, game_id, 3)  # if it is not mated already
+            await opponent.resign(game_id)
             await opponent.wait_result(game_id)
         seen: dict[str, list[float]] = await until(
             lambda: answers(prometheus), lambda seen: all(seen.values())
