@@ -5,56 +5,23 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.contract.monitoring.parts import COMPONENT, OURS, alerts, rule_file
-
-CLUSTER = {"ray_io_cluster": "crabstick", "namespace": "games"}
-OTHER_CLUSTER = {"ray_io_cluster": "spare", "namespace": "games"}
-POD = {"job": "crabstick-http", "instance": "10.0.0.1:8000", "pod": "crabstick-head-x"}
-NEXT_POD = {**POD, "instance": "10.0.0.2:8000", "pod": "crabstick-head-y"}
-SAMPLE_EVERY = "15s"
-LONG = 480  # samples: two hours
-
-Series = dict[str, str]
-"""Prometheus's notation for what a series does: by its name, and its labels where it has some."""
-
-HEALTHY: Series = {
-    "up": f"1x{LONG}",
-    'crabstick_game_wait_seconds{state="new"}': f"0x{LONG}",
-    'crabstick_game_wait_seconds{state="begun"}': f"0x{LONG}",
-    "crabstick_games_forfeited_total": f"0x{LONG}",
-    "crabstick_games_lost_on_time_total": f"0x{LONG}",
-    'crabstick_move_overhead_seconds_bucket{le="0.01"}': f"0+9x{LONG}",
-    'crabstick_move_overhead_seconds_bucket{le="0.2"}': f"0+10x{LONG}",
-    'crabstick_move_overhead_seconds_bucket{le="0.5"}': f"0+10x{LONG}",
-    'crabstick_move_overhead_seconds_bucket{le="+Inf"}': f"0+10x{LONG}",
-    "crabstick_takeovers_total": f"0x{LONG}",
-    "crabstick_handovers_total": f"0x{LONG}",
-    "crabstick_event_stream_age_seconds": " ".join(["1 3 5 0"] * (LONG // 4)),
-    'crabstick_stream_reconnects_total{stream="event"}': f"0x{LONG}",
-    'crabstick_stream_reconnects_total{stream="game"}': f"0+1x{LONG}",
-    'crabstick_rate_limited_total{endpoint="move"}': f"0x{LONG}",
-    'crabstick_rate_limited_total{endpoint="bot_game"}': f"0x{LONG}",
-    'crabstick_rate_limit_wait_seconds{endpoint="move"}': f"0x{LONG}",
-    'crabstick_rate_limit_wait_seconds{endpoint="bot_game"}': f"0x{LONG}",
-    'crabstick_challenges_total{outcome="accepted"}': f"0+5x{LONG}",
-    'crabstick_challenges_total{outcome="failed"}': f"0x{LONG}",
-    "crabstick_engine_restarts_total": f"0x{LONG}",
-    "crabstick_engine_fallbacks_total": f"0x{LONG}",
-    'crabstick_actors_lost_total{state="starting"}': f"0x{LONG}",
-    'crabstick_actors_lost_total{state="useless"}': f"0x{LONG}",
-    'crabstick_actors_lost_total{state="busy"}': f"0x{LONG}",
-    "crabstick_problem": f"0x{LONG}",
-    "crabstick_actor_start_seconds": " ".join(["0 1 0 0"] * (LONG // 4)),
-    "crabstick_games_on_draining_nodes": f"0x{LONG}",
-    "crabstick_drain_age_seconds": f"0x{LONG}",
-    "crabstick_start_time_seconds": f"1700000000x{LONG}",
-}
-"""A bot with which all is well, for two hours."""
+from tests.contract.monitoring.promtool import (
+    CLUSTER,
+    HEALTHY,
+    NEXT_POD,
+    OTHER_CLUSTER,
+    POD,
+    SAMPLE_EVERY,
+    Series,
+    expectation,
+    run,
+    series_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +56,17 @@ BUCKET = 'crabstick_move_overhead_seconds_bucket{le="%s"}'
 SLOW_MOVES = {BUCKET % "0.2": "0+9x480", BUCKET % "0.01": "0+9x480", BUCKET % "0.5": "0+10x480"}
 
 CASES = [
-    fires("CrabstickDown", "the WorkerSet is away", {"up": "1 1 0x100"}, "3m"),
-    silent("CrabstickDown", "it is being replaced", {"up": "1 1 0x100"}, "2m"),
+    fires("CrabstickDown", "the WorkerSet is away", {"up": "1 1 0x100"}, "3m30s"),
+    silent("CrabstickDown", "it is being replaced", {"up": "1 1 0x100"}, "2m30s"),
+    silent("CrabstickDown", "it has just been made", {"up": "_x4 0x3 1x100"}, "2m15s"),
     Case(
         alert="CrabstickMissing",
         why="nothing is scraped any more",
-        series={"up": "1x4 _x100"},
-        at="20m",
+        series={"up": "1x4 stale"},
+        at="4m30s",
         labels={"job": "crabstick-http"},
     ),
+    silent("CrabstickMissing", "the next one comes", {"up": "1x4 stale _x8 1x400"}, "3m15s"),
     silent("CrabstickMissing", "what is scraped is down: another alert", {"up": "0x480"}, "20m"),
     fires("CrabstickGameWithoutActor", "no actor comes", {WAITS % "begun": "0x4 0+15x100"}, "2m"),
     silent("CrabstickGameWithoutActor", "taken over", {WAITS % "begun": "0 12 0 12 0x100"}, "1m"),
@@ -219,7 +188,14 @@ CASES = [
         {"crabstick_actor_start_seconds": " ".join(["0+15x8"] * 40)},
         "10m",
     ),
-    fires("CrabstickDrainStuck", "no game moves", {ON_DRAINING: "0x4 3x400"}, "3m"),
+    fires("CrabstickDrainStuck", "no game moves", {ON_DRAINING: "0x40 3x400"}, "12m15s"),
+    silent("CrabstickDrainStuck", "it has just begun", {ON_DRAINING: "0x40 3x400"}, "11m"),
+    fires(
+        "CrabstickDrainStuck",
+        "one game left, the others do not",
+        {ON_DRAINING: "0x4 3 3 2x400", HANDOVERS: "0x5 1x400"},
+        "3m45s",
+    ),
     silent(
         "CrabstickDrainStuck",
         "games move, a few a minute",
@@ -238,41 +214,6 @@ CASES = [
     fires("CrabstickManagerRestarts", "three times", {START: "1x20 2x20 3x20 4x400"}, "20m"),
     silent("CrabstickManagerRestarts", "an upgrade", {START: "1x20 2x400"}, "20m"),
 ]
-
-
-def series_of(values: Series, cluster: Mapping[str, str], pod: Mapping[str, str]) -> list[Any]:
-    """In the notation of promtool, with the labels that come with the scraping."""
-    found = []
-    for name, course in values.items():
-        bare, _, own = name.rstrip("}").partition("{")
-        targets = [f'{key}="{value}"' for key, value in {**cluster, **pod}.items()]
-        labels = ", ".join([*([own] if own else []), *targets])
-        found.append({"series": f"{bare}{{{labels}}}", "values": course})
-    return found
-
-
-def expectation(alert: str, at: str, labels: Mapping[str, str] | None) -> dict[str, Any]:
-    """That the alert fires with these labels, and no others; None: that it does not."""
-    rule = alerts()[alert]
-    firing = {"alertname": alert, "alertstate": "firing", **rule["labels"], **(labels or {})}
-    shown = ", ".join(f'{key}="{value}"' for key, value in firing.items())
-    return {
-        "expr": f'ALERTS{{alertname="{alert}", alertstate="firing"}}',
-        "eval_time": at,
-        "exp_samples": [{"labels": f"ALERTS{{{shown}}}", "value": 1}] if labels else [],
-    }
-
-
-def run(folder: Path, *tests: dict[str, Any]) -> str:
-    """What promtool says of tests of our rules; empty when all hold."""
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed (Debian: prometheus), so no alert can be fired")
-    (folder / "rules.yaml").write_text(yaml.safe_dump(rule_file()))
-    tests_of_it = {"rule_files": ["rules.yaml"], "evaluation_interval": "15s", "tests": list(tests)}
-    (folder / "tests.yaml").write_text(yaml.safe_dump(tests_of_it))
-    command = ["promtool", "test", "rules", str(folder / "tests.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.why}")
