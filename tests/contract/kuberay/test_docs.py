@@ -11,7 +11,7 @@ import yaml
 from ray.autoscaler._private.kuberay.utils import parse_quantity
 
 from tests.contract.kuberay.pods import pods
-from tests.contract.kuberay.rendered import OVERLAYS, of_kind, rendered
+from tests.contract.kuberay.rendered import OVERLAYS, of_kind, rendered, settings_of
 from tests.contract.kuberay.selectors import matches
 from tests.contract.manifests import REPOSITORY, containers
 from tests.contract.test_docs_commands import code, text
@@ -136,22 +136,58 @@ def test_the_times_that_the_page_names_are_those_of_the_manifests() -> None:
     assert "12 s there to hand its games over" in " ".join(text(PAGE).split())
 
 
-def asked_for(case: str, what: str) -> float:
-    """What everything but the workers requests, in CPUs or GiB, rounded up to a tenth."""
+BESIDES = {"cpu": 0.95 + 0.1, "memory": (290 + 512) * 2**20}
+"""What else is requested: by kind's own Pods, and by the operator as its Helm chart sets it up."""
+SLOTS_OF_A_WORKER = 2
+
+
+def asked_for(case: str, what: str, workers: int = 0) -> float:
+    """What everything with so many workers requests, in CPUs or bytes."""
     spec = of_kind(case, "RayCluster")[0]["spec"]
     head = spec["headGroupSpec"]["template"]["spec"]["containers"][0]
+    worker = spec["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]
     parts = [head["resources"], spec["autoscalerOptions"]["resources"]]
+    parts += [worker["resources"]] * workers
     for thing in rendered(case):
         if thing["kind"] in ("Deployment", "StatefulSet"):
             parts += [container["resources"] for container in containers(thing)]
-    total = float(sum(parse_quantity(each["requests"][what]) for each in parts))
-    return math.ceil(total / (1 if what == "cpu" else 2**30) * 10) / 10
+    return float(sum(parse_quantity(each["requests"][what]) for each in parts))
+
+
+def shown(case: str, what: str) -> float:
+    """In CPUs or GiB, rounded up to a tenth."""
+    return math.ceil(asked_for(case, what) / (1 if what == "cpu" else 2**30) * 10) / 10
 
 
 @pytest.mark.parametrize("case", ["minimal", "production"])
 def test_the_page_says_what_an_overlay_asks_for(case: str) -> None:
-    words = f"asks for {asked_for(case, 'cpu')} CPUs and {asked_for(case, 'memory')} GiB"
+    words = f"asks for {shown(case, 'cpu')} CPUs and {shown(case, 'memory')} GiB"
     assert f"`{case}` {words}" in " ".join(text(PAGE).split())
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gib", "workers", "words"),
+    [
+        (4, 8, 4, "a machine with 4 CPUs and 8 GiB holds it with all four workers"),
+        (2, 6, 2, "One with 2 CPUs and 6 GiB holds it with two"),
+    ],
+)
+def test_the_machines_that_the_page_names_hold_what_it_says(
+    cpus: int, gib: int, workers: int, words: str
+) -> None:
+    assert words in " ".join(text(PAGE).split())
+    assert asked_for("minimal", "cpu", workers) + BESIDES["cpu"] <= cpus
+    assert asked_for("minimal", "memory", workers) + BESIDES["memory"] <= gib * 2**30
+
+
+def test_the_games_of_the_smaller_machine_are_those_that_its_workers_hold() -> None:
+    told = re.search(r"`maxReplicas: (\d)` and `challenges.max_games: (\d)`", text(PAGE))
+    assert told is not None
+    workers, games = (int(number) for number in told.groups())
+    standby = settings_of("minimal").cluster.standby
+    assert games + standby == workers * SLOTS_OF_A_WORKER
+    (cluster,) = of_kind("minimal", "RayCluster")
+    assert cluster["spec"]["workerGroupSpecs"][0]["maxReplicas"] == 4  # "all four workers"
 
 
 @cache
