@@ -24,9 +24,17 @@ ELSEWHERE = {
     "names": Place(address=POD_ADDRESS, namespace="kube-system", labels={"k8s-app": "kube-dns"}),
     "lichess": Place(address="37.187.205.99"),
     "lichess over IPv6": Place(address="2001:41d0:307:b200::"),
+    "names of OpenShift": Place(
+        address=POD_ADDRESS,
+        namespace="openshift-dns",
+        labels={"dns.operator.openshift.io/daemonset-dns": "default"},
+    ),
+    "names of a machine": Place(address="169.254.20.10"),
     "the API server": Place(address="10.96.0.1"),
+    "a public API server": Place(address="34.118.224.1"),
     "the cloud's metadata": Place(address="169.254.169.254"),
 }
+NAMES = (53, 5353)
 EVERYWHERE = [
     # from, to, port, whether
     ("game", "head", 6379, True),
@@ -38,6 +46,8 @@ EVERYWHERE = [
     ("keeper", "head", 6379, False),
     ("keeper", "game", 8080, False),
     ("keeper", "names", 53, True),
+    ("keeper", "names of OpenShift", 5353, True),
+    ("keeper", "names of a machine", 53, True),
     ("keeper", "lichess", 443, False),
     ("keeper", "the API server", 443, False),
     ("head", "keeper", 80, False),
@@ -59,6 +69,10 @@ EVERYWHERE = [
     ("stranger", "head", 8265, False),
     ("head", "names", 53, True),
     ("game", "names", 53, True),
+    ("head", "names of OpenShift", 5353, True),
+    ("game", "names of OpenShift", 5353, True),
+    ("game", "names of a machine", 53, True),
+    ("game", "names of a machine", 443, False),
     ("head", "lichess", 443, True),
     ("game", "lichess", 443, True),
     ("game", "lichess over IPv6", 443, True),
@@ -67,6 +81,11 @@ EVERYWHERE = [
     ("game", "the cloud's metadata", 443, False),
     ("head", "the cloud's metadata", 80, False),
     ("head", "the API server", 443, True),
+    ("head", "a public API server", 6443, True),
+    ("head", "stranger", 443, True),  # wider than it had to be: the API server may be anywhere
+    ("head", "stranger", 80, False),
+    ("game", "stranger", 443, False),
+    ("game", "a public API server", 6443, False),
     ("head", "the API server", 6443, True),
     ("head", "the API server", 8443, True),
     ("game", "the API server", 443, False),
@@ -86,6 +105,7 @@ IN_PRODUCTION = [
     ("spot", "redis", 6379, False),
     ("keeper", "redis", 6379, False),
     ("neighbour", "redis", 6379, False),
+    ("redis", "names", 53, False),
     ("redis", "lichess", 443, False),
     ("redis", "head", 6379, False),
 ]
@@ -113,7 +133,7 @@ def wrong(objects: list[Manifest], policies: list[Manifest], case: str) -> list[
 
 
 def protocol(port: int) -> str:
-    return "UDP" if port == 53 else "TCP"
+    return "UDP" if port in NAMES else "TCP"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -121,9 +141,10 @@ def test_everybody_reaches_whom_they_need_and_nobody_else(case: str) -> None:
     assert wrong(rendered(case), of_kind(case, "NetworkPolicy"), case) == []
 
 
-def test_names_are_asked_for_over_tcp_too() -> None:
+@pytest.mark.parametrize(("where", "port"), [("names", 53), ("names of OpenShift", 5353)])
+def test_names_are_asked_for_over_tcp_too(where: str, port: int) -> None:
     known, policies = places(rendered("base")), of_kind("base", "NetworkPolicy")
-    assert all(may_reach(policies, known[who], known["names"], 53) for who in ("head", "keeper"))
+    assert all(may_reach(policies, known[who], known[where], port) for who in ("head", "keeper"))
 
 
 @pytest.mark.parametrize(
