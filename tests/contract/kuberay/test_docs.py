@@ -63,8 +63,19 @@ def test_every_folder_that_is_applied_can_be_rendered() -> None:
         match[1] for line in lines("kubectl") if (match := re.search(r" -k (\S+)", f" {line}"))
     }
     local = {folder for folder in folders if "github.com" not in folder}
-    assert local == {"kuberay", "kuberay/overlays/production"}
+    assert local == {"kuberay/overlays/minimal", "kuberay/overlays/production"}
     assert all((REPOSITORY / folder / "kustomization.yaml").exists() for folder in local)
+
+
+def test_make_knows_what_the_page_has_it_make() -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed, so its targets cannot be looked up")
+    (target,) = lines("make")
+    command = ["make", "--dry-run", target.removesuffix(" && . .venv/bin/activate")]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_label_that_a_command_selects_by_means_one_kind_of_pod() -> None:

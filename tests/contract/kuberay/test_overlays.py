@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.contract.kuberay.rendered import (
     rendered,
     settings_of,
 )
-from tests.contract.manifests import containers
+from tests.contract.manifests import Manifest, containers
 
 OURS = {
     "ConfigMap": 1,
@@ -129,6 +130,50 @@ def test_a_setting_in_the_bots_file_reaches_its_config_map(tmp_path: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     (config,) = [thing for thing in yaml.safe_load_all(done.stdout) if thing["kind"] == "ConfigMap"]
     assert yaml.safe_load(config["data"]["bot.yaml"])["game"] == {"abort_after_s": 40}
+
+
+def changed(folder: Path, change: Callable[[Manifest], None]) -> list[Manifest]:
+    """A copy of production, changed and rendered."""
+    rendered("minimal")  # skips without kubectl
+    shutil.copytree(KUBERAY, folder / "kuberay")
+    mine = folder / "kuberay/overlays/production"
+    overlay = yaml.safe_load((mine / "kustomization.yaml").read_text(encoding="utf-8"))
+    change(overlay)
+    (mine / "kustomization.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    command = ["kubectl", "kustomize", str(mine)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.mark.parametrize("component", ["redis", "spot", "monitoring"])
+def test_each_component_of_production_may_be_left_out(component: str, tmp_path: Path) -> None:
+    def without(overlay: Manifest) -> None:
+        overlay["components"].remove(f"../../components/{component}")
+        if component == "spot":
+            del overlay["patches"][-1]  # as the overlay and docs/kubernetes.md say
+
+    names = {thing["metadata"]["name"] for thing in changed(tmp_path, without)}
+    assert ("crabstick-redis" in names) == (component != "redis")
+    assert ("crabstick-ray-head" in names) == (component != "monitoring")
+
+
+def test_without_spot_machines_the_steady_ones_are_what_they_were(tmp_path: Path) -> None:
+    def steady(overlay: Manifest) -> None:
+        overlay["components"].remove("../../components/spot")
+        del overlay["patches"][-1]
+
+    (cluster,) = [each for each in changed(tmp_path, steady) if each["kind"] == "RayCluster"]
+    (group,) = cluster["spec"]["workerGroupSpecs"]
+    (same, _) = ray_cluster("production")["spec"]["workerGroupSpecs"]
+    del same["priority"], same["template"]["spec"]["affinity"]
+    assert group == same
+
+
+def test_a_second_bot_goes_into_a_namespace_of_its_own(tmp_path: Path) -> None:
+    things = changed(tmp_path, lambda overlay: overlay.update(namespace="second"))
+    assert {thing["metadata"]["namespace"] for thing in things} == {"second"}
+    assert "crabstick.svc" not in str(things)  # an address that names the first one's namespace
 
 
 def test_two_keepers_never_run_at_once() -> None:
