@@ -4,6 +4,7 @@ import json
 import re
 from importlib import resources
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from ray.dashboard.modules.metrics import grafana_dashboard_factory
@@ -17,6 +18,7 @@ from tests.contract.monitoring.parts import (
     metrics_in,
     panels,
 )
+from tests.contract.monitoring.promtool import CLUSTER, POD, SAMPLE_EVERY, run, series_of
 
 GRID_COLUMNS = 24
 SHOWN_KINDS = {"row", "stat", "timeseries"}
@@ -140,6 +142,31 @@ def test_every_query_is_for_the_chosen_cluster_only() -> None:
             assert all('ray_io_cluster=~"$Cluster"' in selector for selector in selectors)
             if "ray_node" in target["expr"]:
                 assert 'SessionName=~"$SessionName"' in target["expr"]
+
+
+@pytest.mark.parametrize(
+    ("at", "is_marked"), [("3m", False), ("3m15s", True), ("3m45s", True), ("6m", False)]
+)
+def test_a_start_of_the_worker_set_is_marked_for_a_moment(
+    at: str, tmp_path: Path, *, is_marked: bool
+) -> None:
+    """The window is longer than a step, or Prometheus 3, which leaves its beginning out, sees one
+    sample in it and no change.
+    """
+    asked = expressions()["annotation WorkerSet started"].replace("$Cluster", "crabstick")
+    samples = [{"labels": "{}", "value": 1}] if is_marked else []
+    test = {
+        "interval": SAMPLE_EVERY,
+        "input_series": series_of({"crabstick_start_time_seconds": "1x12 9x40"}, CLUSTER, POD),
+        "promql_expr_test": [
+            {
+                "expr": asked.replace("$__rate_interval", "1m"),  # Grafana's least
+                "eval_time": at,
+                "exp_samples": samples,
+            }
+        ],
+    }
+    assert run(tmp_path, test) == ""
 
 
 def test_dashboard_and_alerts_are_found_by_a_name_that_is_theirs() -> None:
