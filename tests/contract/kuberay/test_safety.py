@@ -1,6 +1,7 @@
 """No secret in a file, no privilege in a container, no file system that a container may change."""
 
 import pytest
+from ray.autoscaler._private.kuberay.utils import parse_quantity
 
 from tests.contract.kuberay.pods import Pod, pods
 from tests.contract.kuberay.rendered import CASES, KUBERAY, of_kind, ray_cluster, rendered
@@ -112,6 +113,18 @@ def test_what_may_be_written_to_is_empty_at_first_and_gone_with_the_pod(case: st
             if not mount.get("readOnly")
         }
         assert {name for name in written if kinds.get(name) != {"emptyDir"}} <= {"data"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written_cannot_fill_the_disk_of_a_machine(case: str) -> None:
+    limits = {
+        (pod.role, volume["name"]): parse_quantity(volume["emptyDir"].get("sizeLimit", "0"))
+        for pod in all_pods(case)
+        for volume in pod.spec.get("volumes", ())
+        if "emptyDir" in volume
+    }
+    assert {role for role, _ in limits} >= {"head", "game", "keeper"}
+    assert [place for place, limit in limits.items() if not 2**28 <= limit <= 2**33] == []
 
 
 @pytest.mark.parametrize("case", CASES)
