@@ -148,11 +148,11 @@ class Crew:
             await self._kill(member.name)
             return
         self._log.info(names.ACTOR_SPAWNED, actor=member.name, on_node=node)
-        self._chores.start(self._supervise(member, "standby"))
+        self._chores.start(self._supervise(member))
         self._chores.start(self._introduce(member, START_PATIENCE))
 
     async def _adopt(self, member: Member) -> None:
-        self._chores.start(self._supervise(member, "adopted"))
+        self._chores.start(self._supervise(member))
         await self._introduce(member, PING_PATIENCE)
         if member.phase is ActorPhase.PLAYING:
             self._log.info(names.ACTOR_ADOPTED, actor=member.name, game_id=member.game)
@@ -200,8 +200,6 @@ class Crew:
             engine="embedded" if is_embedded else "own",
             limits=self._roster.board.pack(),
         )
-        title = f"game {game.id} · {game.opponent} · {game.speed}"
-        self._chores.start(self._supervise(member, title))
         try:
             answer = await self._runtime.call(
                 member.name, "assign", assignment.pack(), patience=ASSIGN_PATIENCE
@@ -237,29 +235,21 @@ class Crew:
             self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
 
     async def _watch(self, member: Member) -> None:
-        """Pings a busy actor; one that stays silent is for `suspicion` to judge.
-
-        Its first lines tell who plays, and then one more supervising call says that to people: a
-        call cannot be renamed.
-        """
-        is_titled = False
+        """Pings a busy actor; one that stays silent is for `suspicion` to judge."""
         while self._is_ours(member) and member.phase is ActorPhase.PLAYING:
             await self._describe(member, PING_PATIENCE)
-            if member.progress.opponent and not is_titled:
-                is_titled = True
-                self._chores.start(self._supervise(member, _title(member)))
             await asyncio.sleep(PING_EVERY.total_seconds())
 
-    async def _supervise(self, member: Member, title: str) -> None:
+    async def _supervise(self, member: Member) -> None:
         try:
-            outcome = Outcome.read(await self._runtime.outcome(member.name, title))
+            outcome = Outcome.read(await self._runtime.outcome(member.name))
         except (ActorGone, ActorFailed, WrongProtocol) as error:
             self._lost(member, str(error))
         else:
             self._ended(member, outcome)
 
     def _ended(self, member: Member, outcome: Outcome) -> None:
-        """The actor is done with its game; the first of its supervising calls tells."""
+        """The actor is done with its game."""
         if not self._is_ours(member):
             return
         game = self._roster.games.get(member.game) if member.game else None
@@ -323,10 +313,3 @@ class Crew:
     def _surprised(self, error: Exception) -> None:
         self._log.error(names.TASK_FAILED, exc_info=error)
         self._wake()
-
-
-def _title(member: Member) -> str:
-    """Which game, opponent and clock this actor plays."""
-    told = member.progress
-    clock = told.clock or "no clock"
-    return f"game {member.game} · {told.color} against {told.opponent} · {clock}"

@@ -34,6 +34,7 @@ from actors.messages import (
     Packed,
     WrongProtocol,
 )
+from actors.name_plate import NamePlate
 from actors.player import Player
 from actors.runtime import (
     ActorFailed,
@@ -41,6 +42,7 @@ from actors.runtime import (
     ActorSilent,
     Handle,
     ask,
+    call_myself,
     end_actor,
     this_node,
     unlisted,
@@ -98,6 +100,7 @@ class EngineActor:
         self._assignment: Assignment | None = None
         self._board = LimitBoard(self._loop.time, tell=self._report)
         self._scorebook = Scorebook(actor=self._birth.name, game="", epoch=0, board=self._board)
+        self._plate = NamePlate(lambda title: call_myself("shown", title))
         self._player: Player | None = None
         self._leave_within: timedelta | None = None
         self._manager: Handle | None = None
@@ -140,6 +143,7 @@ class EngineActor:
             self._assignment = assignment
             self._phase = "playing"
             bind_process(game_id=assignment.game)
+            self._plate.show(f"game {assignment.game}")
             self._given.set_result(assignment)
         return {"v": PROTOCOL, "taken": self._assignment.game == assignment.game}
 
@@ -166,6 +170,11 @@ class EngineActor:
     async def outcome(self, _message: Packed) -> Packed:
         """Answers when the actor's work is done: the pending call that supervises it."""
         return (await asyncio.shield(self._outcome)).pack()
+
+    async def shown(self, message: Packed) -> Packed:
+        """My own call, pending for people: its name tells what I do."""
+        await self._plate.hang(str(message["title"]))
+        return EMPTY
 
     async def give_up(self, _message: Packed) -> Packed:
         """Resigns the game, if there is one; Lichess aborts it instead while that is possible."""
@@ -203,7 +212,9 @@ class EngineActor:
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
             self._lacks_engine = isinstance(error, EngineError)
-        self._phase = "standby" if self._phase == "starting" else self._phase
+        if self._phase == "starting":
+            self._phase = "standby"
+            self._plate.show("standby")
         spare_what_stays()
         self._warm.set_result(None)
 
@@ -215,6 +226,7 @@ class EngineActor:
             game=assignment.game,
             epoch=assignment.epoch,
             board=self._board,
+            show=self._plate.show,
         )
         if assignment.engine == "embedded":
             await self._engine.close()

@@ -182,8 +182,8 @@ class FakeRuntime:
         """Those that live."""
         self.spawned: list[ActorName] = []
         self.killed: list[ActorName] = []
-        self.titles: list[str] = []
-        """What the dashboard would show of the supervising calls."""
+        self.supervised: list[ActorName] = []
+        """The actors whose outcome was asked for."""
         self.start_time = START_TIME
         self.next_problem = ""
         """What actors that start from now on complain of."""
@@ -282,9 +282,9 @@ class FakeRuntime:
         except TimeoutError:
             raise ActorSilent(f"no answer within {patience.total_seconds():g} s") from None
 
-    async def outcome(self, name: ActorName, title: str) -> object:
+    async def outcome(self, name: ActorName) -> object:
         """See `Runtime`."""
-        self.titles.append(title)
+        self.supervised.append(name)
         return await self._actor(name).outcome()
 
     async def kill(self, name: ActorName) -> None:

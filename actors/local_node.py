@@ -38,6 +38,8 @@ ENVIRONMENT = {
     "RAY_worker_niceness": "0",  # at Ray's 15 every move waits for whatever else is busy
     "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # games outlive a head that is away
     "RAY_maximum_gcs_destroyed_actor_cached_count": "500",  # each game leaves one; Ray keeps 100000
+    "RAY_task_events_max_num_task_in_gcs": "10000",  # the same of calls
+    "RAY_metric_cardinality_level": "low",  # else each game leaves its name in Ray's metrics
     "MALLOC_ARENA_MAX": "1",  # else each actor that comes and goes leaves a manager 60 KB larger
     "RAY_DEDUP_LOGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -27,7 +27,7 @@ from ray.exceptions import (
 from ray.experimental.internal_kv import internal_kv_get_gcs_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.messages import Packed
+from actors.messages import PROTOCOL, Packed
 from actors.names import serial_of
 from crabstick.errors import CrabstickError
 from crabstick.rules.cluster_view import NodeView
@@ -44,6 +44,7 @@ __all__ = [
     "Runtime",
     "Slot",
     "ask",
+    "call_myself",
     "end_actor",
     "this_node",
     "unlisted",
@@ -133,8 +134,8 @@ class Runtime(Protocol):
             ActorFailed: its code raised.
         """
 
-    async def outcome(self, name: ActorName, title: str) -> object:
-        """The pending call that supervises an actor; the dashboard shows it as `title`.
+    async def outcome(self, name: ActorName) -> object:
+        """The pending call that supervises an actor.
 
         Raises:
             ActorGone: the actor died before its game ended.
@@ -156,6 +157,13 @@ def this_node() -> str:
     if not ray.is_initialized():
         return ""
     return str(ray.get_runtime_context().get_node_id())
+
+
+def call_myself(method: str, title: str) -> None:
+    """Has the actor that runs here called by itself, under a title for the dashboard."""
+    if ray.is_initialized():
+        myself: Any = ray.get_runtime_context().current_actor
+        getattr(myself, method).options(name=title).remote({"v": PROTOCOL, "title": title})
 
 
 def unlisted(method: Method) -> Method:
@@ -289,11 +297,11 @@ class RayRuntime:
         self._met.add(name)
         return reply
 
-    async def outcome(self, name: ActorName, title: str) -> object:
+    async def outcome(self, name: ActorName) -> object:
         """See `Runtime`."""
         handle = self._handle(name)
         try:
-            return await handle.outcome.options(name=title).remote({})
+            return await handle.outcome.remote({})
         except RayTaskError as error:
             raise ActorFailed(_last_line(error)) from None
         except RayError as error:  # dead, or its node left before it was there

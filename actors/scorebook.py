@@ -3,6 +3,7 @@
 Nothing here is needed to play; it is drained by reports after the POST, which nobody awaits.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal
@@ -29,6 +30,8 @@ class Scorebook:
     game: str
     epoch: int
     board: LimitBoard = field(default_factory=LimitBoard)
+    show: Callable[[str], None] = lambda _title: None
+    """Tells people which game this is."""
     _opening: Progress = field(default_factory=Progress)
     _state: GameState | None = None
     _result: SearchResult | None = None
@@ -59,6 +62,9 @@ class Scorebook:
             color="white" if color == chess.WHITE else "black",
             clock=str(full.clock) if full.clock else "",
         )
+        told = self._opening
+        clock = told.clock or "no clock"
+        self.show(f"game {self.game} · {told.color} against {told.opponent} · {clock}")
         self.advanced(full.state)
 
     def advanced(self, state: GameState) -> None:

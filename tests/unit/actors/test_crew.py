@@ -9,7 +9,7 @@ import pytest
 
 from actors.crew import Crew
 from actors.fake_runtime import FakeActor, FakeRuntime
-from actors.messages import Assignment, GameNews, Progress
+from actors.messages import Assignment, GameNews
 from actors.roster import Roster
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
@@ -126,38 +126,14 @@ async def test_an_actor_that_dies_before_it_says_anything_holds_the_next_ones_ba
     assert pauses[0] < 0.5 < pauses[2]
 
 
-async def test_the_game_is_told_to_its_actor_and_shown_on_the_dashboard() -> None:
+async def test_the_game_is_told_to_its_actor_which_is_supervised_once() -> None:
     deck = a_deck()
     actor = await deck.player()
     assert actor.assignments == [Assignment(game=GAME, epoch=1)]
-    await until(lambda: f"game {GAME} · Alice · blitz" in deck.runtime.titles)
-
-
-@pytest.mark.parametrize(("clock", "shown"), [("5+3", "5+3"), ("", "no clock")])
-async def test_the_dashboard_shows_colour_and_clock_once_the_actor_knows_them(
-    clock: str, shown: str
-) -> None:
-    deck = a_deck()
-    actor = await deck.player()
-    title = f"game {GAME} · black against Alice · {shown}"
-    await asyncio.sleep(5)
-    assert title not in deck.runtime.titles
-    actor.progress = Progress(opponent="Alice", color="black", clock=clock)
-    await until(lambda: title in deck.runtime.titles)
-    actor.progress = Progress(opponent="Alice", color="black", clock=clock, ply=9)
-    await asyncio.sleep(20)
-    assert deck.runtime.titles.count(title) == 1
+    assert deck.runtime.supervised == [actor.name]
     actor.end_game()
     await until(lambda: not deck.roster.members)
     assert deck.value("crabstick_games_finished_total", "won") == 1
-
-
-async def test_the_dashboard_shows_what_an_adopted_actor_plays() -> None:
-    deck = a_deck()
-    actor = deck.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
-    actor.progress = Progress(opponent="Alice", color="white", clock="5+3")
-    await deck.crew.adopt()
-    await until(lambda: f"game {GAME} · white against Alice · 5+3" in deck.runtime.titles)
 
 
 async def test_an_actor_that_cannot_be_told_is_killed_and_the_game_waits_again() -> None:
@@ -381,7 +357,7 @@ async def test_adopting_twice_adopts_once() -> None:
     deck.runtime.enter("idle", "n1")
     await deck.crew.adopt()
     await deck.crew.adopt()
-    assert (len(deck.roster.members), deck.runtime.titles) == (1, ["adopted"])
+    assert len(deck.roster.members) == len(deck.runtime.supervised) == 1
 
 
 async def test_an_actor_that_cannot_play_is_ended_and_says_why() -> None:

@@ -145,6 +145,19 @@ async def test_it_takes_a_game_and_plays_it() -> None:
     assert (told.phase, told.game, told.epoch) == ("playing", GAME, 3)
 
 
+async def test_the_dashboard_shows_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, str]] = []
+    monkeypatch.setattr("actors.engine_actor.call_myself", lambda *call: calls.append(call))
+    shop = Workshop()
+    await asyncio.sleep(2)
+    await shop.assign()
+    await shop.moved()
+    await asyncio.sleep(2)
+    assert calls == [("shown", "standby"), ("shown", f"game {GAME} · white against zeekat · 5+3")]
+    async with asyncio.timeout(1):
+        await shop.actor.shown({"v": 1, "title": "standby"})
+
+
 async def test_the_same_game_may_be_given_twice_another_may_not() -> None:
     shop = Workshop()
     answers = [await shop.assign(), await shop.assign(), await shop.assign("another1")]

@@ -39,6 +39,17 @@ def test_the_first_line_tells_who_plays_and_how_it_stands() -> None:
     assert (progress.ply, progress.last_move, progress.white_ms) == (1, "e2e4", 60_000)
 
 
+def test_people_are_shown_who_plays() -> None:
+    shown: list[str] = []
+    book = Scorebook(actor="engine:a", game="abcdefgh", epoch=1, show=shown.append)
+    book.opened(a_full("e2e4", we_play="black"), chess.BLACK)
+    book.opened(a_full(clock=None, state=a_state(white_time=None, black_time=None)), chess.WHITE)
+    assert shown == [
+        "game abcdefgh · black against Alice · 5+3",
+        "game abcdefgh · white against Alice · no clock",
+    ]
+
+
 def test_a_game_without_a_clock_has_none() -> None:
     book = a_scorebook()
     book.opened(a_full(clock=None, state=a_state(white_time=None, black_time=None)), chess.WHITE)
