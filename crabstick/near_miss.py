@@ -18,10 +18,16 @@ ELSEWHERE = {
 """What lichess-bot and BotLi call it: their users bring these words along."""
 
 
-def nearest(word: str, known: Collection[str]) -> str | None:
-    """The known word most like `word`; case does not matter. None when nothing is like it."""
+def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str | None:
+    """The known word most like `word`; case does not matter. None when nothing is like it.
+
+    Args:
+        word: as the user wrote it.
+        known: what it may have been meant for.
+        likeness: how like it must be, from 0 to 1, which is the same.
+    """
     by_folded = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold()[:100], by_folded, n=1)
+    close = get_close_matches(word.casefold()[:100], by_folded, n=1, cutoff=likeness)
     return by_folded[close[0]] if close else None
 
 

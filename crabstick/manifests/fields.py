@@ -1,7 +1,8 @@
 """Which fields KubeRay 1.7 knows in a RayCluster, down to the Pods of its groups.
 
-Source: the CustomResourceDefinition `rayclusters.ray.io` of KubeRay 1.7.0; a test compares. What it
-requires and also fills in by itself (minReplicas, maxReplicas) is not required here.
+Source: the CustomResourceDefinition `rayclusters.ray.io` of KubeRay 1.7.0, and `ray start` of Ray
+2.60 for its parameters; tests compare. What KubeRay requires and also fills in by itself
+(minReplicas, maxReplicas) is not required here.
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ from crabstick.manifests.pod_fields import POD
 from crabstick.manifests.shapes import Kind, Part, read_tables
 from crabstick.manifests.volume_fields import VOLUMES
 
-__all__ = ["KUBERAY", "OBJECT", "POD_TEMPLATE", "RAY_CLUSTER"]
+__all__ = ["KUBERAY", "OBJECT", "POD_TEMPLATE", "RAY_CLUSTER", "START_PARAMETERS"]
 
 KUBERAY: Final = "KubeRay 1.7"
 
@@ -24,12 +25,22 @@ RayClusterSpec: rayVersion, headGroupSpec!: HeadGroup, workerGroupSpecs: [Worker
     gcsFaultToleranceOptions: FaultTolerance, headServiceAnnotations: {text}, managedBy,
     suspend: flag, upgradeStrategy: UpgradeStrategy, networkPolicy: ClusterNetworkPolicy,
     tlsOptions: TlsOptions, historyServerOptions: HistoryServer
-HeadGroup: rayStartParams: {text}, resources: {text}, labels: {text}, template!: PodTemplate,
+HeadGroup: rayStartParams: StartParameters, resources: {text}, labels: {text}, template!: PodTemplate,
     serviceType, headService: Service, enableIngress: flag, ingressOptions: Ingress
 WorkerGroup: groupName!, replicas: number, minReplicas: number, maxReplicas: number,
     numOfHosts: number, priority: number, idleTimeoutSeconds: number, suspend: flag,
-    scaleStrategy: ScaleStrategy, rayStartParams: {text}, resources: {text}, labels: {text},
+    scaleStrategy: ScaleStrategy, rayStartParams: StartParameters, resources: {text}, labels: {text},
     template!: PodTemplate
+StartParameters: address, autoscaling-config, block, cgroup-path, dashboard-agent-grpc-port,
+    dashboard-agent-listen-port, dashboard-host, dashboard-port, disable-usage-stats,
+    enable-object-reconstruction, enable-resource-isolation, head, include-dashboard,
+    include-log-monitor, labels, labels-file, log-color, log-style, max-worker-port, memory,
+    metrics-export-port, min-worker-port, no-monitor, no-redirect-output, node-ip-address,
+    node-manager-port, node-name, num-cpus, num-gpus, object-manager-port,
+    object-spilling-directory, object-store-memory, plasma-directory, port, proxy-server-url, ray-client-server-port,
+    ray-debugger-external, redis-password, redis-shard-ports, redis-username, resources,
+    runtime-env-agent-port, system-config, system-reserved-cpu, system-reserved-memory, temp-dir,
+    tracing-startup-hook, verbose, worker-port-list
 ScaleStrategy: workersToDelete: [text]
 AutoscalerOptions: version: v1|v2, idleTimeoutSeconds: number, image, imagePullPolicy,
     upscalingMode: Default|Aggressive|Conservative, command: [text], args: [text], env: [EnvVar],
@@ -71,4 +82,5 @@ ClientIp: timeoutSeconds: number
 _PARTS = read_tables(_CLUSTER, POD, VOLUMES)
 RAY_CLUSTER: Final[Kind] = _PARTS["RayCluster"]
 POD_TEMPLATE: Final[Kind] = _PARTS["PodTemplate"]
+START_PARAMETERS: Final[Part] = _PARTS["StartParameters"]
 OBJECT: Final[Part] = _PARTS["ObjectMeta"]

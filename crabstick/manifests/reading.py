@@ -19,6 +19,10 @@ _TRUTHS: Final = {"true": True, "false": False}
 _DIGITS = 11
 """No number of Kubernetes has more of them, a sign included."""
 _DEEPEST = 3
+_ALIKE = 0.9
+"""A field beside it that is so like it was meant, wherever else there may be one of that name."""
+_OWN_WORDS: Final = {"StartParameters": "option of `ray start`"}
+"""Parts whose fields are somebody else's."""
 _EVERYWHERE: Final = frozenset({"key", "kind", "mode", "name", "path", "type", "value"})
 """Fields of so many parts that none of them can be guessed."""
 
@@ -83,9 +87,11 @@ class _Reader:
     def _misspelt(self, name: str, given: Mapping[str, object], here: _Above) -> str | None:
         """The field that was meant by a name that is none."""
         part, route = here[-1]
-        place = _other_place(name, here)
+        beside = nearest(name, part.fields, _ALIKE)
+        place = None if beside else _other_place(name, here)
         advice = f"did you mean {dotted(place)}?" if place else neighbours(name, part.fields)
-        self._fault((*route, name), f"is no field of {self._known_as}; {advice}")
+        known_as = _OWN_WORDS.get(part.name, f"field of {self._known_as}")
+        self._fault((*route, name), f"is no {known_as}; {advice}")
         near = None if place else nearest(name, part.fields)
         return None if near in given else near
 

@@ -15,7 +15,7 @@ from enum import Enum
 
 __all__ = ["Choice", "Kind", "ListOf", "MapOf", "Part", "Plain", "read_tables"]
 
-_FIELD = re.compile(r"(\w+)(!?)(?::\s*(\S+))?")
+_FIELD = re.compile(r"([\w-]+)(!?)(?::\s*(\S+))?")
 
 
 class Plain(Enum):

@@ -38,6 +38,9 @@ def schema() -> Manifest:
 
 def ours(kind: Kind, path: str = "") -> Iterator[Place]:
     match kind:
+        case Part(name="StartParameters"):  # free words to KubeRay
+            yield path, "map"
+            yield f"{path}{{}}", "text"
         case Part():
             yield path, "part"
             for name, below in kind.fields.items():

@@ -10,8 +10,9 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
     _derive_autoscaling_config_from_ray_cr,
 )
 from ray.autoscaler._private.kuberay.utils import parse_quantity
+from ray.scripts.scripts import start
 
-from crabstick.manifests.fields import KUBERAY, RAY_CLUSTER
+from crabstick.manifests.fields import KUBERAY, RAY_CLUSTER, START_PARAMETERS
 from crabstick.manifests.model import RayCluster
 from crabstick.manifests.quantities import rounded_up
 from crabstick.manifests.reading import read
@@ -60,6 +61,11 @@ def test_our_own_clusters_are_read_alike(case: str) -> None:
 def test_every_way_to_say_what_a_node_has_is_read_alike(path: str, value: object) -> None:
     cluster = spoiled(ray_cluster("base"), path, value)
     assert as_we_read(cluster) == as_ray_reads(cluster)
+
+
+def test_the_options_of_ray_start_are_those_that_we_know() -> None:
+    options = {word.removeprefix("--") for each in start.params for word in each.opts}
+    assert set(START_PARAMETERS.fields) == options - {"-v"}
 
 
 @given(

@@ -73,6 +73,30 @@ def test_a_cluster_as_it_should_be_has_no_problem_and_each_point_is_told() -> No
             ),
         ),
         (
+            f"{HEAD}.rayStartParams.dashbord-host",
+            "10.0.0.1",
+            (
+                "spec.headGroupSpec.rayStartParams.dashbord-host is no option of `ray start`; did "
+                "you mean dashboard-host?"
+            ),
+        ),
+        (
+            f"{HEAD}.rayStartParams",
+            {"num_cpus": "0"},
+            (
+                "spec.headGroupSpec.rayStartParams.num_cpus is no option of `ray start`; did you "
+                "mean num-cpus?"
+            ),
+        ),
+        (
+            f"{GAME}.{CONTAINER}.resource",
+            {},
+            (
+                "spec.workerGroupSpecs[0].template.spec.containers[0].resource is no field of "
+                "KubeRay 1.7; did you mean resources?"
+            ),
+        ),
+        (
             "spec.autoscalerOptions.version",
             "v3",
             "spec.autoscalerOptions.version is 'v3'; it must be v1 or v2",
