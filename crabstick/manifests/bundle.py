@@ -1,13 +1,13 @@
 """Everything that the rules look at: the RayCluster, the Pods of all objects, Secrets, settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from crabstick.errors import ConfigError
 from crabstick.manifests.documents import Document
 from crabstick.manifests.faults import Fault, Route
-from crabstick.manifests.fields import KUBERAY, POD_TEMPLATE, RAY_CLUSTER
+from crabstick.manifests.fields import KUBERAY, OBJECTS, RAY_CLUSTER
 from crabstick.manifests.model import Group, RayCluster
 from crabstick.manifests.pod_model import Container, PodSpec, PodTemplate
 from crabstick.manifests.reading import read
@@ -118,10 +118,11 @@ def open_bundle(
         Pod(owner="", namespace=namespace, route=group.pod_route, spec=group.pod)
         for group in cluster.groups()
     ]
-    for other in documents:
-        pods.extend(_pods(other, faults))
+    meant = [_meant(each, faults) for each in documents]
+    for other in meant:
+        pods.extend(_pods(other))
     return Bundle(
-        documents=documents,
+        documents=meant,
         source=document,
         cluster=cluster,
         pods=pods,
@@ -153,22 +154,27 @@ def _instead(kinds: Sequence[str]) -> str:
     return hints[0] if hints else "name the manifest, or the kustomize folder, of the cluster"
 
 
-def _pods(document: Document, faults: list[Fault]) -> Iterator[Pod]:
-    """The Pods of an object that is not Ray's; what is wrong with them goes to `faults`."""
+def _meant(document: Document, faults: list[Fault]) -> Document:
+    """An object of Kubernetes' own, as it was meant; what is wrong with it goes to `faults`."""
+    kind = OBJECTS.get(document.kind)
+    if kind is None:
+        return document
+    body, found = read(document.body, kind, "Kubernetes")
+    faults.extend(Fault(each.words, each.route, _title(document)) for each in found)
+    return replace(document, body=body if isinstance(body, Mapping) else {})
+
+
+def _pods(document: Document) -> Iterator[Pod]:
+    """The Pods of an object that is not Ray's."""
     route = _TEMPLATES.get(document.kind)
     template = None if route is None else _below(document.body, route)
     if route is None or template is None:
         return
-    if document.kind == "Pod":  # a template and more
-        template = {"spec": document.body.get("spec")}
-    body, found = read(template, POD_TEMPLATE, "Kubernetes", route)
-    owner = _title(document)
-    faults.extend(Fault(each.words, each.route, owner) for each in found)
     yield Pod(
-        owner=owner,
+        owner=_title(document),
         namespace=document.namespace,
         route=(*route, "spec"),
-        spec=PodTemplate.model_validate(body or {}).spec,
+        spec=PodTemplate.model_validate(template).spec,
         claimed=frozenset(_claims(document.body)),
     )
 

@@ -24,14 +24,15 @@ PodSpec: containers: [Container], initContainers: [Container],
     topologySpreadConstraints: [TopologySpread], schedulingGates: [Named],
     schedulingGroup: SchedulingGroup, resourceClaims: [PodResourceClaim],
     resources: ResourceRequirements
-Container: name!, image, imagePullPolicy, command: [text], args: [text], workingDir,
-    ports: [ContainerPort], env: [EnvVar], envFrom: [EnvFromSource],
+Container: name!, image, imagePullPolicy: Always|IfNotPresent|Never, command: [text],
+    args: [text], workingDir, ports: [ContainerPort], env: [EnvVar], envFrom: [EnvFromSource],
     resources: ResourceRequirements, resizePolicy: [ResizePolicy], restartPolicy,
     restartPolicyRules: [RestartRule], volumeMounts: [VolumeMount],
     volumeDevices: [VolumeDevice], livenessProbe: Probe, readinessProbe: Probe,
     startupProbe: Probe, lifecycle: Lifecycle, terminationMessagePath, terminationMessagePolicy,
     securityContext: SecurityContext, stdin: flag, stdinOnce: flag, tty: flag
-ContainerPort: containerPort!: number, name, protocol, hostPort: number, hostIP
+ContainerPort: containerPort!: portnumber, name, protocol: TCP|UDP|SCTP, hostPort: number,
+    hostIP
 EnvVar: name!, value, valueFrom: EnvVarSource
 EnvVarSource: secretKeyRef: KeyReference, configMapKeyRef: KeyReference, fieldRef: FieldReference,
     resourceFieldRef: ResourceFieldReference, fileKeyRef: FileKeyReference

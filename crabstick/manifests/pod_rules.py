@@ -1,5 +1,6 @@
 """What keeps Pods from starting, confuses the operator about them, or ends those that run."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -8,14 +9,20 @@ from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, Mount, PodSpec
+from crabstick.manifests.quantities import exceeds
 from crabstick.manifests.unwanted import unwanted_variables
 from crabstick.problems import neighbours, shown
 
-__all__ = ["labels", "lifetime", "mounts", "repeated"]
+__all__ = ["images", "labels", "lifetime", "mounts", "repeated", "requests"]
 
 _BY_KUBERAY = frozenset({"shared-mem", "ray-logs"})
 """Volumes that the operator adds by itself."""
 _LONGEST_PORT_NAME = 15
+_WORD = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:[A-Za-z0-9.-]+(?::\d+)?/)?{_WORD}(?:/{_WORD})*(?::\w[\w.-]{{0,127}})?(?:@\w+:[0-9a-f]{{32,}})?"
+)
+_LONGEST_IMAGE = 500
 _SELECTED = ("app.kubernetes.io/", "ray.io/")
 _SERVE = "ray.io/enable-serve-service"
 _OPERATORS: Final = dict.fromkeys(
@@ -82,6 +89,43 @@ def _twice(names: Iterable[str], route: Route, pod: Pod) -> Iterator[Finding]:
         if name and times > 1:
             words = f"holds {name} {times} times: keep one of them"
             yield Fault(words, route, pod.owner)
+
+
+def images(bundle: Bundle) -> Iterator[Finding]:
+    """Each container has one, by a name that can be pulled."""
+    for pod in bundle.pods:
+        for container, route in pod.containers():
+            image, place = container.image, (*route, "image")
+            if not image:
+                yield Fault("is missing: name the image to run", place, pod.owner)
+            elif len(image) > _LONGEST_IMAGE or not _IMAGE.fullmatch(image):
+                yield Fault(
+                    f"is {shown(image)}, which is no name of an image: write it in small letters, "
+                    "such as ghcr.io/you/crabstick:1.0",
+                    place,
+                    pod.owner,
+                )
+
+
+def requests(bundle: Bundle) -> Iterator[Finding]:
+    """No container asks for more than it may use: Kubernetes refuses its Pod."""
+    options = bundle.cluster.spec.autoscaler_options
+    yield from _requests(options, ("spec", "autoscalerOptions"), "")
+    for pod in bundle.pods:
+        for container, route in pod.containers():
+            yield from _requests(container, route, pod.owner)
+
+
+def _requests(container: Container, route: Route, owner: str) -> Iterator[Finding]:
+    limits = container.resources.limits
+    for name, amount in container.resources.requests.items():
+        if name in limits and exceeds(amount, limits[name]):
+            yield Fault(
+                f"is {amount}, above the limit, which is {limits[name]}: Kubernetes refuses the "
+                "Pod; lower the first or raise the second",
+                (*route, "resources", "requests", name),
+                owner,
+            )
 
 
 def labels(bundle: Bundle) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
 from crabstick.manifests.bot_settings import BotSettings, find_settings, reach
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Route
-from crabstick.manifests.fields import KUBERAY
+from crabstick.manifests.fields import KUBERAY, OBJECTS
 from crabstick.manifests.gated_rules import gate_rules
 from crabstick.manifests.group_rules import drains, names, room, told_drains, told_room, variables
 from crabstick.manifests.operator_rules import operator_rules
-from crabstick.manifests.pod_rules import labels, lifetime, mounts, repeated
+from crabstick.manifests.pod_rules import images, labels, lifetime, mounts, repeated, requests
 from crabstick.manifests.ray_rules import (
     authentication,
     autoscaler,
@@ -40,13 +40,18 @@ def _fields(bundle: Bundle) -> Iterator[Finding]:
     yield from bundle.faults
 
 
+def _told_fields(bundle: Bundle) -> str:
+    others = " and to Kubernetes" * any(each.kind in OBJECTS for each in bundle.documents)
+    return f"all are known to {KUBERAY}{others}"
+
+
 _AFTER_FIELDS = "to be judged when the fields are right"
 _POINTS = (
-    _Point("fields", (_fields,), lambda _: f"all are known to {KUBERAY}"),
+    _Point("fields", (_fields,), _told_fields),
     _Point("operator", (operator_rules, gate_rules), lambda _: "refuses nothing"),
     _Point(
         "Pods",
-        (mounts, repeated, labels, lifetime),
+        (images, requests, mounts, repeated, labels, lifetime),
         lambda _: "a changed manifest ends none of them",
     ),
     _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),

@@ -18,6 +18,7 @@ __all__ = ["read"]
 _TRUTHS: Final = {"true": True, "false": False}
 _DIGITS = 11
 """No number of Kubernetes has more of them, a sign included."""
+_PORTS = range(1, 2**16)
 _DEEPEST = 3
 _ALIKE = 0.9
 """A field beside it that is so like it was meant, wherever else there may be one of that name."""
@@ -118,6 +119,8 @@ class _Reader:
     def _choice(self, value: object, kind: Choice, route: Route) -> str | None:
         if value in kind.words:
             return str(value)
+        if value == "":  # as if it were not there
+            return None
         near = nearest(value, kind.words) if isinstance(value, str) else None
         advice = f"; did you mean {near}?" if near else ""
         self._fault(route, f"is {shown(value)}; it must be {' or '.join(kind.words)}{advice}")
@@ -163,6 +166,13 @@ class _Reader:
         self._fault(route, f"is {shown(value)}; it must be a port or the name of one")
         return None
 
+    def port_number(self, value: object, route: Route) -> int | None:
+        number = self.number(value, route)
+        if number is not None and number not in _PORTS:
+            self._fault(route, f"is {number}; it must be a port, from 1 to {_PORTS[-1]}")
+            return None
+        return number
+
     def anything(self, value: object, _route: Route) -> object:
         return value
 
@@ -173,6 +183,7 @@ _PLAIN: Final[dict[Plain, Callable[[_Reader, object, Route], object]]] = {
     Plain.FLAG: _Reader.flag,
     Plain.AMOUNT: _Reader.amount,
     Plain.PORT: _Reader.port,
+    Plain.PORT_NUMBER: _Reader.port_number,
     Plain.ANYTHING: _Reader.anything,
 }
 

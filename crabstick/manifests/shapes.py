@@ -4,8 +4,8 @@
     Container: name!, command: [text], env: [EnvVar], tty: flag, ...
 
 A field is text unless something else stands behind it; `!` marks one that must be there. There are
-text, number (a whole one), flag, amount (500m, 2Gi), port (or its name), lists `[...]`, maps
-`{...}`, words to choose from `a|b`, `anything`, and the other parts by their names.
+text, number (a whole one), flag, amount (500m, 2Gi), portnumber, port (or its name), lists `[...]`,
+maps `{...}`, words to choose from `a|b`, `anything`, and the other parts by their names.
 """
 
 import re
@@ -26,6 +26,7 @@ class Plain(Enum):
     FLAG = "flag"
     AMOUNT = "amount"
     PORT = "port"
+    PORT_NUMBER = "portnumber"
     ANYTHING = "anything"
 
 

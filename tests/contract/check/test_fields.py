@@ -20,6 +20,9 @@ DEFAULTED = frozenset({"maxReplicas", "minReplicas"})
 """The schema requires them and fills them in as well."""
 NEEDED_LATER = frozenset({"containers"})
 """A rule of ours tells it better: Ray runs in the first."""
+OF_KUBERNETES = ("imagePullPolicy", "protocol")
+"""Any text to KubeRay, one of few words to Kubernetes."""
+WIDER = {Plain.PORT: "amount", Plain.PORT_NUMBER: "number"}
 CREATED = "creationTimestamp"
 """Written by many tools, as null; the API server drops it."""
 
@@ -52,9 +55,10 @@ def ours(kind: Kind, path: str = "") -> Iterator[Place]:
             yield path, "map"
             yield from ours(kind.value, f"{path}{{}}")
         case Choice():
-            yield path, "|".join(kind.words)
+            is_told = path.rpartition(".")[2] in OF_KUBERNETES
+            yield path, "text" if is_told else "|".join(kind.words)
         case Plain():
-            yield path, "amount" if kind is Plain.PORT else kind.value
+            yield path, WIDER.get(kind, kind.value)
 
 
 def theirs(schema: Any, path: str = "") -> Iterator[Place]:

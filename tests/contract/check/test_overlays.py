@@ -107,7 +107,16 @@ MISTAKES = [
     ("spec.autoscalerOptions.version", None, "autoscalerOptions.version is missing: write v2"),
     ("spec.authOptions", None, "authentication: spec.authOptions.mode is missing"),
     (f"{GAME}.groupName", "Game_1", "is 'Game_1', which nobody refuses"),
-    (f"{GAME}.{CONTAINER}.resources.limits.memory", "128Mi", "and a game asks for"),
+    (
+        f"{GAME}.{CONTAINER}.resources",
+        {"limits": {"cpu": "2", "memory": "128Mi"}},
+        "a game asks for",
+    ),
+    (f"{GAME}.{CONTAINER}.resources.requests.cpu", "9", "requests.cpu is 9, above the limit"),
+    (f"{GAME}.{CONTAINER}.image", "Crab Stick:0.1", "which is no name of an image"),
+    (f"{GAME}.{CONTAINER}.imagePullPolicy", "Sometimes", "it must be Always or IfNotPresent or"),
+    (f"{GAME}.{CONTAINER}.ports.0.containerPort", 99999, "it must be a port, from 1 to 65535"),
+    (f"{HEAD}.rayStartParams.dashbord-host", "::", "is no option of `ray start`; did you mean"),
     (f"{GAME}.{POD}.terminationGracePeriodSeconds", 120, "the Pod would be killed in mid-game"),
     (f"{GAME}.{POD}.terminationGracePeriodSeconds", None, "make the first the larger"),
     ("spec.upgradeStrategy", {"type": "Recreate"}, "would end all Pods and every game"),
@@ -204,6 +213,30 @@ def test_a_typo_in_another_object_s_pod_is_named() -> None:
     (found,) = problems(things)
     assert found.startswith("fields: Deployment crabstick-keeper, spec.template.spec.termination")
     assert "did you mean terminationGracePeriodSeconds?" in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "words"),
+    [
+        ("PodDisruptionBudget", "spec.minAvailble", 1, "did you mean minAvailable?"),
+        ("NetworkPolicy", "spec.egres", [], "did you mean egress?"),
+        ("NetworkPolicy", "spec.policyTypes", ["ingress"], "did you mean Ingress?"),
+        ("Service", "spec.ports.0.targetport", 1, "did you mean targetPort?"),
+        ("Service", "spec.ports.0.port", 0, "it must be a port, from 1 to 65535"),
+        ("Deployment", "spec.replica", 1, "did you mean replicas?"),
+    ],
+)
+def test_a_slip_in_an_object_beside_the_cluster_is_named(
+    kind: str, path: str, value: object, words: str
+) -> None:
+    things = rendered("minimal")
+    at = [thing["kind"] for thing in things].index(kind)
+    things[at] = spoiled(things[at], path, value)
+    (found,) = problems(things)
+    assert found.startswith(
+        f"fields: {kind} {things[at]['metadata']['name']}, {path.split('.', maxsplit=1)[0]}"
+    )
+    assert words in found
 
 
 def two_clusters() -> list[Manifest]:

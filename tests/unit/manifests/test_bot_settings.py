@@ -19,7 +19,12 @@ def with_config() -> Manifest:
 
 
 def keeper(words: str = UP) -> Manifest:
-    container = {"name": "keeper", "command": ["sh", "-c"], "args": [f"until {words}; do x; done"]}
+    container = {
+        "name": "keeper",
+        "image": "x",
+        "command": ["sh", "-c"],
+        "args": [f"until {words}; do x; done"],
+    }
     template = {"spec": {"containers": [container]}}
     return {"kind": "Deployment", "metadata": {"name": "keeper"}, "spec": {"template": template}}
 

@@ -293,6 +293,18 @@ def test_a_collector_of_logs_needs_to_know_where_to(collector: Manifest, words: 
             "15 letters at most",
         ),
         (f"{GAME}.{CONTAINER}.env.+", {"name": "RAY_ADDRESS", "value": "x"}, "operator sets it"),
+        (
+            f"{GAME}.{CONTAINER}.resources.requests",
+            {"cpu": "8"},
+            "cpu is 8, above the limit, which",
+        ),
+        (
+            "spec.autoscalerOptions.resources",
+            {"requests": {"cpu": 2}, "limits": {"cpu": "1"}},
+            "2, a",
+        ),
+        (f"{GAME}.{POD}.containers.+", {"name": "side"}, "image is missing: name the image"),
+        (f"{GAME}.{POD}.containers.+", {"name": "side", "image": "A b"}, "is no name of an image"),
         (f"{GAME}.template.metadata", {"labels": {"ray.io/group": "x"}}, "selects Pods by"),
         ("metadata.annotations", {"ray.io/enable-serve-service": "true"}, "selects the workers"),
         ("spec.suspend", True, "ends all Pods"),
@@ -324,6 +336,26 @@ def test_another_version_of_ray_or_of_the_code_is_named(
     (found,) = problems(spoiled(path, value))
     assert found.startswith("Ray: ")
     assert words in found
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "crabstick",
+        "crabstick:0.1.0",
+        "ghcr.io/me/crab_stick:1.0-rc.1",
+        "localhost:5000/a/b/c:latest",
+        "Registry.Example.com/crabstick:1",
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/chess/crabstick:v1",
+        f"ghcr.io/me/crabstick@sha256:{'0a' * 32}",
+        f"ghcr.io/me/crabstick:1@sha256:{'0a' * 32}",
+    ],
+)
+def test_an_image_may_come_from_any_registry(image: str) -> None:
+    cluster = a_cluster()
+    for group in (HEAD, GAME):
+        cluster = spoiled(f"{group}.{CONTAINER}.image", image, cluster)
+    assert problems(cluster) == []
 
 
 def test_an_image_of_ray_s_own_in_the_right_version_is_fine() -> None:

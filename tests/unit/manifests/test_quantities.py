@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.manifests.quantities import is_quantity, rounded_up
+from crabstick.manifests.quantities import exceeds, is_quantity, rounded_up
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,19 @@ def test_what_kubernetes_does_not_read_is_none(text: str) -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_an_amount_or_not(text: str) -> None:
     assert is_quantity(text) == (rounded_up(text) is not None)
+
+
+@pytest.mark.parametrize(
+    ("amount", "limit", "is_above"),
+    [
+        ("8", "2", True),
+        ("2001m", "2", True),
+        ("2", "2000m", False),
+        ("1Gi", "1G", True),
+        ("1G", "1Gi", False),
+        ("x", "1", False),
+        ("1", "x", False),
+    ],
+)
+def test_the_larger_of_two_amounts_is_known(amount: str, limit: str, *, is_above: bool) -> None:
+    assert exceeds(amount, limit) == is_above

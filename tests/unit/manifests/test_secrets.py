@@ -134,7 +134,11 @@ def test_a_secret_is_found_wherever_it_is_named(path: str, value: object, *, nee
 
 def a_keeper(**changes: Any) -> Manifest:
     reference = {"secretKeyRef": {"name": "crabstick", "key": "auth_token"}}
-    container = {"name": "keeper", "env": [{"name": "RAY_AUTH_TOKEN", "valueFrom": reference}]}
+    container = {
+        "name": "keeper",
+        "image": "x",
+        "env": [{"name": "RAY_AUTH_TOKEN", "valueFrom": reference}],
+    }
     return {
         "kind": "Deployment",
         "metadata": {"name": "keeper", "namespace": "crabstick"},
