@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from crabstick.errors import ConfigError
-from crabstick.manifests.documents import Document
+from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Route
 from crabstick.manifests.fields import KUBERAY, OBJECTS, RAY_CLUSTER
 from crabstick.manifests.model import Group, RayCluster
@@ -49,6 +49,7 @@ class Pod:
     namespace: str
     route: Route
     spec: PodSpec
+    labels: Mapping[str, str]
     claimed: frozenset[str] = frozenset()
     """Volumes that each Pod of a StatefulSet gets for itself."""
 
@@ -98,7 +99,7 @@ class Bundle:
 
     def line(self, fault: Fault) -> int:
         """Where the fault stands in the text."""
-        named = (each for each in self.documents if fault.owner and _title(each) == fault.owner)
+        named = (each for each in self.documents if fault.owner and each.title == fault.owner)
         return next(named, self.source).line(fault.route)
 
 
@@ -115,7 +116,13 @@ def open_bundle(
     cluster = RayCluster.model_validate(body)
     namespace = cluster.metadata.namespace
     pods = [
-        Pod(owner="", namespace=namespace, route=group.pod_route, spec=group.pod)
+        Pod(
+            owner="",
+            namespace=namespace,
+            route=group.pod_route,
+            spec=group.pod,
+            labels=group.labels(cluster.metadata.name),
+        )
         for group in cluster.groups()
     ]
     meant = [_meant(each, faults) for each in documents]
@@ -160,36 +167,27 @@ def _meant(document: Document, faults: list[Fault]) -> Document:
     if kind is None:
         return document
     body, found = read(document.body, kind, "Kubernetes")
-    faults.extend(Fault(each.words, each.route, _title(document)) for each in found)
+    faults.extend(Fault(each.words, each.route, document.title) for each in found)
     return replace(document, body=body if isinstance(body, Mapping) else {})
 
 
 def _pods(document: Document) -> Iterator[Pod]:
     """The Pods of an object that is not Ray's."""
     route = _TEMPLATES.get(document.kind)
-    template = None if route is None else _below(document.body, route)
-    if route is None or template is None:
+    found = None if route is None else below(document.body, route)
+    if route is None or found is None:
         return
+    template = PodTemplate.model_validate(found)
     yield Pod(
-        owner=_title(document),
+        owner=document.title,
         namespace=document.namespace,
         route=(*route, "spec"),
-        spec=PodTemplate.model_validate(template).spec,
+        spec=template.spec,
+        labels=template.metadata.labels,
         claimed=frozenset(_claims(document.body)),
     )
 
 
-def _below(value: object, route: Route) -> object:
-    for step in route:
-        value = value.get(str(step)) if isinstance(value, Mapping) else None
-    return value
-
-
 def _claims(body: Mapping[str, object]) -> Iterator[str]:
-    claims = _below(body, ("spec", "volumeClaimTemplates"))
-    for claim in claims if isinstance(claims, list) else ():
-        yield str(_below(claim, ("metadata", "name")))
-
-
-def _title(document: Document) -> str:
-    return f"{document.kind} {document.name}"
+    for claim in items(body, ("spec", "volumeClaimTemplates")):
+        yield str(below(claim, ("metadata", "name")))

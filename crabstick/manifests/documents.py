@@ -3,7 +3,7 @@
 Read as Kubernetes reads them: a date is text, and a key that stands twice is an error.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from crabstick.errors import ConfigError
 from crabstick.manifests.faults import Route
 from crabstick.problems import public
 
-__all__ = ["Document", "read_documents"]
+__all__ = ["Document", "below", "items", "read_documents"]
 
 _DEEPEST = 60
 _LARGEST = 200_000
@@ -44,15 +44,35 @@ class Document:
         """Where it belongs; empty when whoever applies it decides."""
         return self._metadata("namespace")
 
+    @property
+    def title(self) -> str:
+        """What it is called in sentences."""
+        return f"{self.kind} {self.name}"
+
     def _metadata(self, key: str) -> str:
-        metadata = self.body.get("metadata")
-        return str(metadata.get(key) or "") if isinstance(metadata, Mapping) else ""
+        return str(below(self.body, ("metadata", key)) or "")
 
     def line(self, route: Route) -> int:
         """The line of the value there, or of the nearest thing around it."""
         while route and route not in self.lines:
             route = route[:-1]
         return self.lines.get(route, 1)
+
+
+def below(value: object, route: Route) -> object:
+    """What stands there; None when nothing does."""
+    for step in route:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def items(value: object, route: Route) -> Sequence[object]:
+    """What the list there holds; nothing when it is none."""
+    found = below(value, route)
+    return found if isinstance(found, list) else ()
 
 
 def read_documents(text: str, source: str) -> tuple[Document, ...]:

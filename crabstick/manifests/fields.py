@@ -12,7 +12,7 @@ from crabstick.manifests.pod_fields import POD
 from crabstick.manifests.shapes import Kind, Part, read_tables
 from crabstick.manifests.volume_fields import VOLUMES
 
-__all__ = ["KUBERAY", "OBJECTS", "RAY_CLUSTER", "START_PARAMETERS"]
+__all__ = ["KUBERAY", "LABEL_SELECTOR", "OBJECTS", "RAY_CLUSTER", "START_PARAMETERS"]
 
 KUBERAY: Final = "KubeRay 1.7"
 
@@ -120,6 +120,7 @@ _OBJECTS = "\n".join(
 
 _PARTS = read_tables(_CLUSTER, POD, VOLUMES, _OTHERS, _OBJECTS)
 RAY_CLUSTER: Final[Kind] = _PARTS["RayCluster"]
+LABEL_SELECTOR: Final[Kind] = _PARTS["LabelSelector"]
 START_PARAMETERS: Final[Part] = _PARTS["StartParameters"]
 OBJECTS: Final[Mapping[str, Kind]] = {kind: _PARTS[kind] for kind in _KINDS}
 """Those of Kubernetes itself that are looked into, by their kinds."""

@@ -196,6 +196,25 @@ class Group:
         name = self.spec.group_name if isinstance(self.spec, WorkerGroup) else "the head"
         return name or f"group {self.route[-1]}"
 
+    def labels(self, cluster: str) -> Mapping[str, str]:
+        """What its Pods have: those of the template, and the operator's.
+
+        Source: KubeRay 1.7, `ray-operator/controllers/ray/common/pod.go`, `labelPod`.
+        """
+        kind, name = "head", "headgroup"
+        if isinstance(self.spec, WorkerGroup):
+            kind, name = "worker", self.spec.group_name
+        return {
+            **self.spec.template.metadata.labels,
+            "app.kubernetes.io/created-by": "kuberay-operator",
+            "app.kubernetes.io/name": "kuberay",
+            "ray.io/cluster": cluster,
+            "ray.io/group": name,
+            "ray.io/identifier": f"{cluster}-{kind}",
+            "ray.io/is-ray-node": "yes",
+            "ray.io/node-type": kind,
+        }
+
     @property
     def pod(self) -> PodSpec:
         """Its Pods."""

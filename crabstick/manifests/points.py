@@ -20,6 +20,7 @@ from crabstick.manifests.ray_rules import (
     versions,
 )
 from crabstick.manifests.secret_rules import secrets, told_secrets
+from crabstick.manifests.selector_rules import selectors
 from crabstick.manifests.token_rules import lichess_token, written_secrets
 
 __all__ = ["look"]
@@ -51,7 +52,7 @@ _POINTS = (
     _Point("operator", (operator_rules, gate_rules), lambda _: "refuses nothing"),
     _Point(
         "Pods",
-        (images, requests, mounts, repeated, labels, lifetime),
+        (images, requests, mounts, repeated, labels, selectors, lifetime),
         lambda _: "a changed manifest ends none of them",
     ),
     _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),

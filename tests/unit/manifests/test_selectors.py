@@ -1,0 +1,90 @@
+"""Selectors that select nothing are named; those for other Pods are left alone."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.manifests.clusters import Manifest, a_cluster, problems, spoiled
+
+HEAD = {"ray.io/cluster": "crabstick", "ray.io/node-type": "head"}
+
+
+def a_thing(kind: str, **spec: Any) -> Manifest:
+    return {"kind": kind, "metadata": {"name": "x", "namespace": "crabstick"}, "spec": spec}
+
+
+def of_label(name: str, value: str) -> Manifest:
+    return {"matchLabels": {name: value}}
+
+
+def selecting(kind: str, labels: Manifest) -> Manifest:
+    if kind == "Service":
+        return a_thing(kind, selector=labels)
+    field = "podSelector" if kind == "NetworkPolicy" else "selector"
+    return a_thing(kind, **{field: {"matchLabels": labels}})
+
+
+KINDS = ("Service", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_selector_of_another_cluster_is_named(kind: str) -> None:
+    (found,) = problems(a_cluster(), selecting(kind, {**HEAD, "ray.io/cluster": "crab"}))
+    assert found.startswith(f"Pods: {kind} x, spec.")
+    assert "it wants ray.io/cluster: crab, and they have crabstick" in found
+
+
+def test_a_cluster_with_another_name_is_one_sentence() -> None:
+    others = [selecting(kind, HEAD) for kind in KINDS]
+    (found,) = problems(spoiled("metadata.name", "crab2"), *others)
+    assert "it wants ray.io/cluster: crabstick, and they have crab2; the same goes for " in found
+    assert "NetworkPolicy x, PodDisruptionBudget x, PodMonitor x" in found
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        HEAD,
+        {"ray.io/group": "game"},
+        {"ray.io/identifier": "crabstick-head", "app.kubernetes.io/name": "kuberay"},
+        {"ray.io/node-type": "redis-cleanup", "ray.io/cluster": "crabstick"},
+        {"ray.io/serve": "true"},
+        {"app.kubernetes.io/name": "grafana"},
+        {"team": "chess"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_selects_such_pods_or_somebody_else_s_is_left_alone(
+    kind: str, labels: Manifest
+) -> None:
+    assert problems(a_cluster(), selecting(kind, labels)) == []
+
+
+def a_policy(*peers: Manifest) -> Manifest:
+    return a_thing("NetworkPolicy", podSelector={}, ingress=[{"from": list(peers)}, {}])
+
+
+def a_keeper() -> Manifest:
+    labels = {"app.kubernetes.io/name": "crabstick-keeper"}
+    pod = {"containers": [{"name": "keeper", "image": "x"}]}
+    return a_thing("Deployment", template={"metadata": {"labels": labels}, "spec": pod})
+
+
+def test_a_slip_in_whom_a_policy_lets_in_is_named() -> None:
+    peer = {"podSelector": of_label("app.kubernetes.io/name", "crabstick-keper")}
+    (found,) = problems(a_cluster(), a_keeper(), a_policy(peer))
+    assert "NetworkPolicy x, spec.ingress[0].from[0].podSelector selects no Pod" in found
+    assert "crabstick-keper, and they have crabstick-keeper" in found
+
+
+def test_whom_a_policy_lets_in_from_elsewhere_is_its_own_matter() -> None:
+    strangers = of_label("app.kubernetes.io/name", "crabstick-keepers")
+    wishes = [{"key": "ray.io/node-type", "operator": "In", "values": ["head", "redis-cleanup"]}]
+    peers = (
+        {"podSelector": strangers, "namespaceSelector": {}},
+        {"podSelector": of_label("ray.io/cluster", "crab2")},
+        {"podSelector": {"matchExpressions": wishes}},
+        {"ipBlock": {"cidr": "10.0.0.0/8"}},
+    )
+    assert problems(a_cluster(), a_keeper(), a_policy(*peers)) == []
