@@ -10,9 +10,12 @@ from pydantic.alias_generators import to_camel
 
 __all__ = [
     "Container",
+    "Files",
+    "KeyReference",
     "Mount",
     "PodSpec",
     "PodTemplate",
+    "Reference",
     "ValueFrom",
     "Variable",
     "View",
@@ -26,19 +29,17 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
 
 
-class KeyReference(View):
-    """One key of a Secret."""
-
-    name: str = ""
-    key: str = ""
-    optional: bool = False
-
-
 class Reference(View):
-    """A Secret as a whole."""
+    """An object as a whole."""
 
     name: str = ""
     optional: bool = False
+
+
+class KeyReference(Reference):
+    """One key of a Secret or a ConfigMap."""
+
+    key: str = ""
 
 
 class ValueFrom(View):
@@ -112,8 +113,8 @@ class KeyToPath(View):
     key: str = ""
 
 
-class SecretFiles(View):
-    """A Secret as files; a volume of its own calls it secretName, one among several name."""
+class Files(View):
+    """A Secret or ConfigMap as files; a volume of its own calls the first secretName."""
 
     secret_name: str = ""
     name: str = ""
@@ -126,17 +127,11 @@ class SecretFiles(View):
         return () if self.optional else tuple(item.key for item in self.items) or ("",)
 
 
-class ConfigMapVolume(View):
-    """A ConfigMap as files."""
-
-    name: str = ""
-
-
 class ProjectedSource(View):
     """One of those sources."""
 
-    secret: SecretFiles | None = None
-    config_map: ConfigMapVolume | None = None
+    secret: Files | None = None
+    config_map: Files | None = None
 
 
 class Projected(View):
@@ -149,8 +144,8 @@ class Volume(View):
     """A volume of a Pod."""
 
     name: str = ""
-    secret: SecretFiles | None = None
-    config_map: ConfigMapVolume | None = None
+    secret: Files | None = None
+    config_map: Files | None = None
     projected: Projected | None = None
 
 
@@ -160,6 +155,7 @@ class PodSpec(View):
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    service_account_name: str = ""
     image_pull_secrets: tuple[Reference, ...] = ()
     restart_policy: str | None = None
     termination_grace_period_seconds: int = 30

@@ -19,6 +19,7 @@ from crabstick.manifests.ray_rules import (
     told_nodes,
     versions,
 )
+from crabstick.manifests.reference_rules import namespaces, references
 from crabstick.manifests.secret_rules import secrets, told_secrets
 from crabstick.manifests.selector_rules import selectors
 from crabstick.manifests.token_rules import lichess_token, written_secrets
@@ -52,7 +53,7 @@ _POINTS = (
     _Point("operator", (operator_rules, gate_rules), lambda _: "refuses nothing"),
     _Point(
         "Pods",
-        (images, requests, mounts, repeated, labels, selectors, lifetime),
+        (images, requests, mounts, repeated, labels, selectors, references, namespaces, lifetime),
         lambda _: "a changed manifest ends none of them",
     ),
     _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),

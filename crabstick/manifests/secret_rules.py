@@ -1,103 +1,30 @@
 """Which Secrets the Pods need, and whether anybody has them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document
-from crabstick.manifests.faults import Fault, Finding, Remark, Route
-from crabstick.manifests.model import RayCluster
-from crabstick.manifests.pod_model import Container, ValueFrom, Volume
+from crabstick.manifests.faults import Fault, Finding, Remark
+from crabstick.manifests.uses import AUTH_KEY, Use, uses
 from crabstick.problems import neighbours
 
-__all__ = ["Use", "keys_in_manifests", "secrets", "told_secrets", "unseen", "uses"]
-
-_AUTH_KEY = "auth_token"
+__all__ = ["keys_in_manifests", "needed_secrets", "secrets", "told_secrets", "unseen"]
 
 Keys = frozenset[str] | None
 """The keys of a Secret; None when nobody knows them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A Secret that somebody needs; `key` is empty when all of it is wanted."""
-
-    namespace: str
-    name: str
-    key: str = ""
-    route: Route = ()
-    owner: str = ""
-
-
-def uses(bundle: Bundle) -> Iterator[Use]:
+def needed_secrets(bundle: Bundle) -> Iterator[Use]:
     """Every Secret that must be there, as often as it is named."""
-    for pod in bundle.pods:
-        for container, route in pod.containers():
-            yield from _of_container(container, route, pod)
-        for at, volume in enumerate(pod.spec.volumes):
-            yield from _of_volume(volume, (*pod.route, "volumes", at), pod)
-        for at, reference in enumerate(pod.spec.image_pull_secrets):
-            yield _use(pod, reference.name, (*pod.route, "imagePullSecrets", at))
-    options = bundle.cluster.spec.autoscaler_options
-    yield from _of_container(options, ("spec", "autoscalerOptions"), bundle.pods[0])
-    yield from _of_cluster(bundle.cluster)
-
-
-def _use(pod: Pod, name: str, route: Route, key: str = "") -> Use:
-    return Use(namespace=pod.namespace, name=name, key=key, route=route, owner=pod.owner)
-
-
-def _of_container(container: Container, route: Route, pod: Pod) -> Iterator[Use]:
-    for at, variable in enumerate(container.env):
-        found = variable.value_from.secret_key_ref if variable.value_from else None
-        if found is not None and not found.optional:
-            yield _use(pod, found.name, (*route, "env", at), found.key)
-    for at, source in enumerate(container.env_from):
-        if source.secret_ref is not None and not source.secret_ref.optional:
-            yield _use(pod, source.secret_ref.name, (*route, "envFrom", at))
-
-
-def _of_volume(volume: Volume, route: Route, pod: Pod) -> Iterator[Use]:
-    if volume.secret is not None:
-        for key in volume.secret.keys:
-            yield _use(pod, volume.secret.secret_name, (*route, "secret"), key)
-    for at, source in enumerate(volume.projected.sources if volume.projected else ()):
-        for key in source.secret.keys if source.secret else ():
-            name = source.secret.name if source.secret else ""
-            yield _use(pod, name, (*route, "projected", "sources", at), key)
-
-
-def _of_cluster(cluster: RayCluster) -> Iterator[Use]:
-    spec, namespace = cluster.spec, cluster.metadata.namespace
-    if spec.auth_options.secret_name:
-        yield Use(
-            namespace=namespace,
-            name=spec.auth_options.secret_name,
-            key=_AUTH_KEY,
-            route=("spec", "authOptions", "secretName"),
-        )
-    store = spec.gcs_fault_tolerance_options
-    for field, credential in (
-        ("redisUsername", store and store.redis_username),
-        ("redisPassword", store and store.redis_password),
-    ):
-        if credential:
-            route = ("spec", "gcsFaultToleranceOptions", field)
-            yield from _of_value(credential.value_from, namespace, route)
-
-
-def _of_value(source: ValueFrom | None, namespace: str, route: Route) -> Iterator[Use]:
-    found = source.secret_key_ref if source else None
-    if found is not None and not found.optional:
-        yield Use(namespace=namespace, name=found.name, key=found.key, route=route)
+    return (use for use in uses(bundle) if use.kind == "Secret")
 
 
 def keys_in_manifests(bundle: Bundle) -> dict[tuple[str, str], Keys]:
     """The Secrets that come with the manifests, or are made because of them."""
     made = dict(_made(bundle.documents))
     spec, metadata = bundle.cluster.spec, bundle.cluster.metadata
-    if spec.auth_options.mode == "token" and not spec.auth_options.secret_name:
-        made[metadata.namespace, metadata.name] = frozenset({_AUTH_KEY})
+    if not spec.auth_options.secret_name:  # without a token there, that is told elsewhere
+        made[metadata.namespace, metadata.name] = frozenset({AUTH_KEY})
     return made
 
 
@@ -127,7 +54,7 @@ def _mapping(body: Mapping[str, object], key: str) -> Mapping[str, object]:
 def unseen(bundle: Bundle) -> tuple[tuple[str, str], ...]:
     """Namespace and name of the Secrets that the manifests need and do not bring."""
     known = keys_in_manifests(bundle)
-    places = ((use.namespace, use.name) for use in uses(bundle) if use.name)
+    places = ((use.namespace, use.name) for use in needed_secrets(bundle) if use.name)
     return tuple(dict.fromkeys(place for place in places if place not in known))
 
 
@@ -150,7 +77,7 @@ def secrets(bundle: Bundle) -> Iterator[Finding]:
 
 def _by_secret(bundle: Bundle) -> dict[tuple[str, str], list[Use]]:
     wanted: dict[tuple[str, str], list[Use]] = {}
-    for use in uses(bundle):
+    for use in needed_secrets(bundle):
         wanted.setdefault((use.namespace, use.name), []).append(use)
     return wanted
 
@@ -165,7 +92,7 @@ def _not_looked_at(unknown: Sequence[Sequence[Use]], silence: str) -> Remark:
 
 def told_secrets(bundle: Bundle) -> str:
     """Which ones there are."""
-    names = sorted({use.name for use in uses(bundle)})
+    names = sorted({use.name for use in needed_secrets(bundle)})
     return f"{', '.join(names)}: there, with all keys" if names else "none is wanted"
 
 

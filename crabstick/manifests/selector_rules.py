@@ -1,20 +1,19 @@
 """What selects Pods by labels that none of them has: it does nothing, and nobody refuses it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import Field
 
 from crabstick.manifests.bundle import Bundle, Pod
-from crabstick.manifests.documents import Document, below, items
+from crabstick.manifests.documents import Document, below
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.fields import LABEL_SELECTOR
 from crabstick.manifests.pod_model import View
 from crabstick.manifests.reading import read
 from crabstick.near_miss import nearest
 
-__all__ = ["Place", "also", "places", "selectors"]
+__all__ = ["Selector", "also", "places", "selectors"]
 
 _SELECTING: Final[Mapping[str, Route]] = {
     "Deployment": ("spec", "selector"),
@@ -24,8 +23,6 @@ _SELECTING: Final[Mapping[str, Route]] = {
     "Service": ("spec", "selector"),
     "StatefulSet": ("spec", "selector"),
 }
-_SIDES = (("ingress", "from"), ("egress", "to"))
-_ELSEWHERE = ("namespaceSelector",)
 _RAY = "ray.io/"
 """Only Pods of a RayCluster have such labels."""
 _CLEANUP = "redis-cleanup"
@@ -41,7 +38,7 @@ class _Expression(View):
     values: tuple[str, ...] = ()
 
 
-class _Selector(View):
+class Selector(View):
     """Which labels a Pod must have."""
 
     match_labels: Mapping[str, str] = Field(default_factory=dict)
@@ -60,58 +57,33 @@ class _Selector(View):
         return all(pod.labels.get(key) in values for key, values in self.wishes())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A selector, and where it stands."""
-
-    selector: _Selector
-    document: Document
-    route: Route
-
-
-def places(bundle: Bundle) -> Iterator[Place]:
-    """Every selector of Pods that an object has, those of its rules among them."""
+def places(bundle: Bundle) -> Iterator[tuple[Document, Selector]]:
+    """Each object that selects Pods, and how."""
     for document in bundle.documents:
-        for route in _routes(document):
-            found = below(document.body, route)
-            if document.kind == "Service":
-                found = {"matchLabels": found}
-            meant, _ = read(found, LABEL_SELECTOR, "Kubernetes")  # else it was told already
-            selector = _Selector.model_validate(meant or {})
-            yield Place(selector=selector, document=document, route=route)
-
-
-def _routes(document: Document) -> Iterator[Route]:
-    """Where they stand; that of a peer only if it means the Pods of the same namespace."""
-    route = _SELECTING.get(document.kind)
-    if route is not None and isinstance(below(document.body, route), Mapping):
-        yield route
-    for direction, side in _SIDES if document.kind == "NetworkPolicy" else ():
-        for at, rule in enumerate(items(document.body, ("spec", direction))):
-            for number, peer in enumerate(items(rule, (side,))):
-                if below(peer, ("podSelector",)) and below(peer, _ELSEWHERE) is None:
-                    yield ("spec", direction, at, side, number, "podSelector")
+        found = below(document.body, _SELECTING.get(document.kind, ("",)))
+        if isinstance(found, Mapping):
+            value = {"matchLabels": found} if document.kind == "Service" else found
+            meant, _ = read(value, LABEL_SELECTOR, "Kubernetes")  # the faults were told already
+            yield document, Selector.model_validate(meant or {})
 
 
 def selectors(bundle: Bundle) -> Iterator[Finding]:
     """Each selects a Pod of these manifests, as far as it can be meant to."""
-    wrong: dict[tuple[str, str], list[Place]] = {}
-    advice: dict[tuple[str, str], str] = {}
-    for place in places(bundle):
-        if any(place.selector.selects(pod) for pod in bundle.pods):
+    wrong: dict[tuple[str, str, str], list[Document]] = {}
+    for document, selector in places(bundle):
+        if any(selector.selects(pod) for pod in bundle.pods):
             continue
-        for key, values in place.selector.wishes():
+        for key, values in selector.wishes():
             known = sorted({pod.labels[key] for pod in bundle.pods if key in pod.labels})
-            meant = _meant(place, key, values, known)
+            meant = _meant(key, values, known)
             if meant:
-                wrong.setdefault((key, values[0]), []).append(place)
-                advice[key, values[0]] = meant
-    for (key, value), (first, *others) in wrong.items():
+                wrong.setdefault((key, values[0], meant), []).append(document)
+    for (key, value, meant), (first, *others) in wrong.items():
         yield Fault(
-            f"selects no Pod of these manifests: it wants {key}: {value}, and they have "
-            f"{advice[key, value]}{also(first.document, (each.document for each in others))}",
-            first.route,
-            first.document.title,
+            f"selects no Pod of these manifests: it wants {key}: {value}, and they have {meant}"
+            f"{also(first, others)}",
+            _SELECTING[first.kind],
+            first.title,
         )
 
 
@@ -121,11 +93,10 @@ def also(first: Document, others: Iterable[Document]) -> str:
     return f"; the same goes for {', '.join(titles)}" if titles else ""
 
 
-def _meant(place: Place, key: str, values: tuple[str, ...], known: list[str]) -> str:
+def _meant(key: str, values: tuple[str, ...], known: list[str]) -> str:
     """The values that there are, if one of them was meant; else it may select other Pods."""
     if not values or not known or set(values) & {*known, _CLEANUP}:
         return ""
-    is_peer = len(place.route) > len(_SELECTING[place.document.kind])
-    if key.startswith(_RAY) and not is_peer:
+    if key.startswith(_RAY):
         return " or ".join(known)
     return nearest(values[0], known, _ALIKE) or ""

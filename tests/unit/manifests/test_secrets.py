@@ -151,9 +151,15 @@ def test_the_secret_that_the_operator_makes_is_there() -> None:
     assert problems(a_cluster(), a_keeper()) == []
 
 
-def test_without_token_authentication_nobody_makes_it() -> None:
+def test_without_token_authentication_nobody_is_told_to_make_it_by_hand() -> None:
     cluster = spoiled("spec.authOptions", {"mode": "disabled"})
-    _, missing = problems(cluster, a_keeper())
+    (found,) = problems(cluster, a_keeper())
+    assert found.startswith("authentication: ")
+
+
+def test_with_a_secret_of_one_s_own_the_operator_makes_none() -> None:
+    options = {"mode": "token", "secretName": "crabstick-tokens"}
+    _, missing = problems(spoiled("spec.authOptions", options), a_keeper())
     assert missing.startswith("Secrets: Deployment keeper, spec.template.spec.containers[0].env[0]")
 
 

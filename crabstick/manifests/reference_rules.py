@@ -1,0 +1,127 @@
+"""What Pods name, and these manifests hold by another name, at another port or somewhere else."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from crabstick.manifests.bundle import Bundle
+from crabstick.manifests.documents import Document, below, items
+from crabstick.manifests.faults import Fault, Finding, Remark
+from crabstick.manifests.selector_rules import also, places
+from crabstick.manifests.uses import Use, uses
+from crabstick.near_miss import nearest
+
+__all__ = ["namespaces", "references"]
+
+_ALIKE = 0.85
+_HASH = re.compile(r"-[a-z0-9]{10}")
+"""What kustomize puts behind the name of a ConfigMap."""
+_ADDRESS = ("spec", "clusterIP")
+_HEAD_SERVICE = "-head-svc"
+_WITHOUT: Final = {
+    "ConfigMap": "no such Pod starts without it",
+    "Service": "nobody answers there",
+    "ServiceAccount": "no such Pod is made without it",
+}
+_GIVEN: Final = {
+    "ConfigMap": frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"}),
+    "ServiceAccount": frozenset({"default"}),
+}
+"""Those that every namespace has."""
+
+
+def references(bundle: Bundle) -> Iterator[Finding]:
+    """Each name that is not here has nothing like it here, and each Service has that port."""
+    held = _held(bundle)
+    named = [use for use in uses(bundle) if use.kind in held and use.name]
+    absent: dict[tuple[str, str], Use] = {}
+    for use in named:
+        if use.name in held[use.kind]:
+            yield from _port(use, held[use.kind][use.name])
+        elif use.name not in _GIVEN.get(use.kind, ()):
+            absent.setdefault((use.kind, use.name), use)
+    for (kind, name), first in absent.items():
+        unused = held[kind].keys() - {use.name for use in named if use.kind == kind}
+        near = _near(name, sorted(unused))
+        if near:
+            yield Fault(
+                f"names the {kind} {name}, which these manifests do not hold, and {_WITHOUT[kind]}"
+                f"; {_advice(name, near)}",
+                first.route,
+                first.owner,
+            )
+        elif kind in _GIVEN and len(bundle.documents) > 1:
+            yield Remark(f"{kind} {name} is not in these manifests, and {_WITHOUT[kind]}")
+
+
+def _held(bundle: Bundle) -> dict[str, dict[str, Document | None]]:
+    """By kind and name; None for what the operator makes."""
+    held: dict[str, dict[str, Document | None]] = {kind: {} for kind in _WITHOUT}
+    for document in bundle.documents:
+        if document.kind in held:
+            held[document.kind][document.name] = document
+    held["Service"][f"{bundle.cluster.metadata.name}{_HEAD_SERVICE}"] = None
+    return held
+
+
+def _near(name: str, unused: Sequence[str]) -> str | None:
+    """What was probably meant: a name that kustomize made of it, or one with a slip."""
+    for each in unused:
+        is_hashed = each.startswith(name) and _HASH.fullmatch(each.removeprefix(name))
+        is_of_operator = each.endswith(_HEAD_SERVICE) and name.endswith(_HEAD_SERVICE)
+        if is_hashed or is_of_operator or each.endswith(f"-{name}"):
+            return each
+    return nearest(name, unused, _ALIKE)
+
+
+def _advice(name: str, near: str) -> str:
+    if _HASH.fullmatch(near.removeprefix(name)):
+        return (
+            f"it is {near} here: write generatorOptions.disableNameSuffixHash: true, for kustomize "
+            "renames nothing within a RayCluster"
+        )
+    return f"did you mean {near}, which nobody names?"
+
+
+def _port(use: Use, service: Document | None) -> Iterator[Finding]:
+    """A Service without an address of its own (headless) leads to any port."""
+    if service is None or not use.key or below(service.body, _ADDRESS) == "None":
+        return
+    found = [below(each, ("port",)) for each in items(service.body, ("spec", "ports"))]
+    ports = [str(port) for port in found if port is not None]
+    if ports and use.key not in ports:
+        yield Fault(
+            f"asks the Service {service.name} at port {use.key}, and it listens at "
+            f"{', '.join(ports)}",
+            use.route,
+            use.owner,
+        )
+
+
+def namespaces(bundle: Bundle) -> Iterator[Finding]:
+    """What belongs to a Pod is where the Pod is."""
+    strays: dict[tuple[str, str], list[Document]] = {}
+    for document, homes in _belongings(bundle):
+        if homes and document.namespace not in homes:
+            strays.setdefault((document.namespace, min(homes)), []).append(document)
+    for (place, home), (first, *others) in strays.items():
+        words = (
+            f"is {place or 'left out'}, and that of its Pods {home or 'left out'}: put all of it "
+            f"into one namespace{also(first, others)}"
+        )
+        if place and home:
+            yield Fault(words, ("metadata", "namespace"), first.title)
+        else:  # kubectl's own may be the other one
+            yield Remark(f"{first.title}, metadata.namespace {words}")
+
+
+def _belongings(bundle: Bundle) -> Iterator[tuple[Document, set[str]]]:
+    """Each object, and the namespaces of the Pods that it is for."""
+    for document, selector in places(bundle):
+        if document.kind != "PodMonitor" and any(selector.wishes()):
+            yield document, {pod.namespace for pod in bundle.pods if selector.selects(pod)}
+    held = _held(bundle)
+    for use in uses(bundle):
+        found = held.get(use.kind, {}).get(use.name)
+        if found is not None:
+            yield found, {use.namespace}

@@ -1,0 +1,142 @@
+"""What the Pods name: Secrets, ConfigMaps, ServiceAccounts, and the Services that they ask."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.faults import Route
+from crabstick.manifests.model import RayCluster
+from crabstick.manifests.pod_model import (
+    Container,
+    Files,
+    KeyReference,
+    Reference,
+    ValueFrom,
+    Volume,
+)
+
+__all__ = ["AUTH_KEY", "Use", "uses"]
+
+AUTH_KEY = "auth_token"
+_URL = re.compile(r"\b(?:http|redis)s?://([a-z0-9-]+)((?:\.[a-z0-9-]+)*)(?::(\d+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """An object that somebody needs."""
+
+    kind: str = "Secret"
+    namespace: str
+    name: str
+    key: str = ""
+    """One key of it, or the port of a Service; empty when all of it is wanted."""
+    route: Route = ()
+    owner: str = ""
+
+
+def uses(bundle: Bundle) -> Iterator[Use]:
+    """Everything that must be there, as often as it is named."""
+    for pod in bundle.pods:
+        for container, route in pod.containers():
+            yield from _of_container(container, route, pod)
+        for at, volume in enumerate(pod.spec.volumes):
+            yield from _of_volume(volume, (*pod.route, "volumes", at), pod)
+        for at, reference in enumerate(pod.spec.image_pull_secrets):
+            yield _use(pod, reference, (*pod.route, "imagePullSecrets", at))
+        if pod.spec.service_account_name:
+            account = Reference(name=pod.spec.service_account_name)
+            yield _use(pod, account, (*pod.route, "serviceAccountName"), kind="ServiceAccount")
+    options = bundle.cluster.spec.autoscaler_options
+    yield from _of_container(options, ("spec", "autoscalerOptions"), bundle.pods[0])
+    yield from _of_cluster(bundle.cluster)
+
+
+def _use(pod: Pod, found: Reference, route: Route, key: str = "", *, kind: str = "Secret") -> Use:
+    return Use(
+        kind=kind, namespace=pod.namespace, name=found.name, key=key, route=route, owner=pod.owner
+    )
+
+
+def _of_container(container: Container, route: Route, pod: Pod) -> Iterator[Use]:
+    for at, variable in enumerate(container.env):
+        for kind, found in _sources(variable.value_from):
+            yield _use(pod, found, (*route, "env", at), found.key, kind=kind)
+        yield from _hosts(variable.value or "", pod.namespace, (*route, "env", at), pod.owner)
+    for at, source in enumerate(container.env_from):
+        where = (*route, "envFrom", at)
+        for kind, whole in (("Secret", source.secret_ref), ("ConfigMap", source.config_map_ref)):
+            if whole is not None and not whole.optional:
+                yield _use(pod, whole, where, kind=kind)
+    for field, words in (("command", container.command), ("args", container.args)):
+        yield from _hosts(" ".join(words), pod.namespace, (*route, field), pod.owner)
+
+
+def _sources(source: ValueFrom | None) -> Iterator[tuple[str, KeyReference]]:
+    if source is None:
+        return
+    for kind, found in (
+        ("Secret", source.secret_key_ref),
+        ("ConfigMap", source.config_map_key_ref),
+    ):
+        if found is not None and not found.optional:
+            yield kind, found
+
+
+def _of_volume(volume: Volume, route: Route, pod: Pod) -> Iterator[Use]:
+    for files, way in _files(volume):
+        reference = Reference(name=files.secret_name or files.name)
+        kind = "Secret" if "secret" in way else "ConfigMap"
+        for key in files.keys:
+            yield _use(pod, reference, (*route, *way), key, kind=kind)
+
+
+def _files(volume: Volume) -> Iterator[tuple[Files, Route]]:
+    sources = volume.projected.sources if volume.projected else ()
+    places = [
+        (volume, ()),
+        *((each, ("projected", "sources", at)) for at, each in enumerate(sources)),
+    ]
+    for place, way in places:
+        if place.secret is not None:
+            yield place.secret, (*way, "secret")
+        if place.config_map is not None:
+            yield place.config_map, (*way, "configMap")
+
+
+def _hosts(text: str, namespace: str, route: Route, owner: str = "") -> Iterator[Use]:
+    """The Services of its namespace that it asks."""
+    for host, domain, port in _URL.findall(text):
+        if not domain or domain.split(".")[1] == namespace:
+            yield Use(
+                kind="Service", namespace=namespace, name=host, key=port, route=route, owner=owner
+            )
+
+
+def _of_cluster(cluster: RayCluster) -> Iterator[Use]:
+    spec, namespace = cluster.spec, cluster.metadata.namespace
+    if spec.auth_options.secret_name:
+        yield Use(
+            namespace=namespace,
+            name=spec.auth_options.secret_name,
+            key=AUTH_KEY,
+            route=("spec", "authOptions", "secretName"),
+        )
+    store, where = spec.gcs_fault_tolerance_options, ("spec", "gcsFaultToleranceOptions")
+    if store is None:
+        return
+    address = store.redis_address
+    url = address if "://" in address else f"redis://{address}"
+    yield from _hosts(url, namespace, (*where, "redisAddress"))
+    for field, credential in (
+        ("redisUsername", store.redis_username),
+        ("redisPassword", store.redis_password),
+    ):
+        for kind, found in _sources(credential.value_from if credential else None):
+            yield Use(
+                kind=kind,
+                namespace=namespace,
+                name=found.name,
+                key=found.key,
+                route=(*where, field),
+            )
