@@ -16,7 +16,9 @@ WANTED: Final = {
     NICENESS: ("0", "at Ray's own 15 each move takes 20 ms longer"),
     RECONNECT: ("600", "at Ray's own 60 the games end a minute after the head"),
 }
-"""Variable -> what it should be, and why; the second may be longer or shorter, if alike."""
+"""Variable -> what it should be, and why; the second may be any longer than Ray's, if alike."""
+_RECONNECT_OF_RAY_S = 60
+_DIGITS = 9
 _FLAG = re.compile(r"RAY_[a-z]\w*")
 _OF_ONE_NODE = re.compile(r"RAY_(gcs_storage|enable_autoscaler_v2|maximum_gcs_)\w*")
 """Only the head reads these."""
@@ -37,7 +39,9 @@ def differing(head: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, .
 
 def is_fit(name: str, value: str | None) -> bool:
     """Whether a wanted flag may have that value when all nodes have it."""
-    return value is not None and (name != NICENESS or value == WANTED[name][0])
+    if name != RECONNECT or value is None:
+        return value == WANTED[name][0]
+    return value.isdecimal() and int(value[:_DIGITS]) > _RECONNECT_OF_RAY_S
 
 
 def advice(name: str) -> str:

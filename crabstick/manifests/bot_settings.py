@@ -16,7 +16,7 @@ from crabstick.config_file import misplaced_secret
 from crabstick.config_problems import PREFIX, sentence
 from crabstick.errors import ConfigError
 from crabstick.manifests.bundle import Bundle
-from crabstick.manifests.documents import Document, read_documents
+from crabstick.manifests.documents import Document, below, items, read_documents
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.problems import neighbours
 from crabstick.settings import Settings
@@ -25,6 +25,7 @@ __all__ = ["BotSettings", "find_settings", "reach"]
 
 _WISH = re.compile(r"""crabstick\s+up\b(?:\\\n|[^\n;&|])*?\s--config[\s=\\]+["']?([^\s"';&|)]+)""")
 """As a shell reads it."""
+_RAY_PORTS: Final = frozenset({"6379", "8080", "8265", "10001", "44217", "44227", "52365"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -140,16 +141,34 @@ def _decoded(value: object) -> object:
 
 def reach(bundle: Bundle) -> Iterator[Finding]:
     """Who asks by a Service finds the bot listening."""
-    host = bundle.settings.http.host
+    http = bundle.settings.http
     services = [each for each in bundle.documents if each.kind == "Service" and _is_ours(each)]
-    if bundle.has_settings and services and host in _LOOPBACK:
+    if not bundle.has_settings or not services:
+        return
+    if http.host in _LOOPBACK:
         yield Fault(
-            f"http.host of the bot's settings is {host}, where the Service {services[0].name} "
+            f"http.host of the bot's settings is {http.host}, where the Service {services[0].name} "
             "cannot reach it: write 0.0.0.0"
+        )
+    aims = {port: each for each in services for port in _aims(each, bundle)}
+    if aims and str(http.port) not in aims:
+        port, service = next(iter(aims.items()))
+        yield Fault(
+            f"http.port of the bot's settings is {http.port}, and the Service {service.name} leads "
+            f"to {port}: write {port}, or change it there, in the NetworkPolicies and for the "
+            "keeper as well"
         )
 
 
+def _aims(service: Document, bundle: Bundle) -> Iterator[str]:
+    """The ports of the head that the Service leads to, without those of Ray."""
+    names = {port.name: str(port.container_port) for port in bundle.cluster.head.ray.ports}
+    for port in items(service.body, ("spec", "ports")):
+        aim = str(below(port, ("targetPort",)) or below(port, ("port",)) or "")
+        number = names.get(aim, aim)
+        if number.isdecimal() and number not in _RAY_PORTS:
+            yield number
+
+
 def _is_ours(service: Document) -> bool:
-    spec = service.body.get("spec")
-    selector = spec.get("selector") if isinstance(spec, Mapping) else None
-    return isinstance(selector, Mapping) and selector.get("ray.io/node-type") == "head"
+    return below(service.body, ("spec", "selector", "ray.io/node-type")) == "head"

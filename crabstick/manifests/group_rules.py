@@ -1,5 +1,6 @@
 """What the worker groups need so that games find room, move in time, and run alike everywhere."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -32,6 +33,7 @@ UNLIMITED = 2**31 - 1
 _WORKERS = ("spec", "workerGroupSpecs")
 DRAIN: Final = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _DRAIN_DEFAULT_S = 30
+_ELSEWHERE = "a value from elsewhere"
 _BY_OPERATOR: Final = {RECONNECT: "600"}
 """What workers get from KubeRay when the head is fault tolerant."""
 
@@ -152,17 +154,37 @@ def drains(bundle: Bundle) -> Iterator[Finding]:
 
 def _drain(group: Group) -> Iterator[Finding]:
     grace_s, drain_s = group.pod.termination_grace_period_seconds, _drain_s(group)
-    is_set = group.ray.variable(DRAIN) is not None
+    is_head, variable = not isinstance(group.spec, WorkerGroup), group.ray.variable(DRAIN)
     if drain_s is None:
-        yield Remark(f"how long {group} drains was not looked at: {DRAIN} is no plain number there")
-    elif drain_s >= grace_s:
-        told = f"{DRAIN} gives" if is_set else f"Ray, without {DRAIN}, takes"
+        yield Remark(f"how long {group} drains was not looked at: {DRAIN} comes from elsewhere")
+    elif variable and variable.value and _seconds(variable.value) is None:
         yield Fault(
-            f"is {grace_s} s, and {told} {drain_s} s to leave {group}: the Pod would be killed in "
-            "mid-game; make the first the larger",
+            f"has {DRAIN}={variable.value}, which is no number of seconds, and Ray takes "
+            f'{_DRAIN_DEFAULT_S} instead: write one such as "{0 if is_head else 120}"',
+            (*group.ray_route, "env"),
+        )
+    elif drain_s >= grace_s:
+        told = f"{DRAIN} gives" if variable else f"Ray, without {DRAIN}, takes"
+        when = "before it has left" if is_head else "in mid-game"
+        yield Fault(
+            f"is {grace_s} s, and {told} {drain_s} s to leave {group}: the Pod would be killed "
+            f"{when}; make the first the larger",
             (*group.pod_route, "terminationGracePeriodSeconds"),
         )
-    elif drain_s > 0 and not isinstance(group.spec, WorkerGroup):
+    elif is_head:
+        yield from _head(group, grace_s, drain_s)
+
+
+def _head(group: Group, grace_s: int, drain_s: int) -> Iterator[Finding]:
+    """All of its time passes, for the autoscaler's container ignores SIGTERM; games go on."""
+    reconnect = _flags(group).get(RECONNECT, "")
+    if reconnect.isdecimal() and grace_s >= int(reconnect):
+        yield Fault(
+            f"is {grace_s} s, which pass at each end of the head, and the games end after "
+            f"{reconnect} s without one ({RECONNECT}): write 3",
+            (*group.pod_route, "terminationGracePeriodSeconds"),
+        )
+    elif drain_s > 0:
         yield Remark(
             f"the head waits {drain_s} s at its end for its own actors, which never leave: set "
             f'{DRAIN} to "0" there'
@@ -170,11 +192,19 @@ def _drain(group: Group) -> Iterator[Finding]:
 
 
 def _drain_s(group: Group) -> int | None:
-    """Seconds; None when they come from elsewhere, or are none."""
+    """Seconds, Ray's own when it cannot read these; None when they come from elsewhere."""
     variable = group.ray.variable(DRAIN)
-    if variable is None:
-        return _DRAIN_DEFAULT_S
-    return int(variable.value) if variable.value and variable.value.isdecimal() else None
+    if variable is not None and variable.value is None:
+        return None
+    found = _seconds(variable.value or "") if variable else None
+    return _DRAIN_DEFAULT_S if found is None else found
+
+
+def _seconds(text: str) -> int | None:
+    try:
+        return max(math.ceil(float(text)), 0)
+    except (ValueError, OverflowError):  # no number, or no end
+        return None
 
 
 def told_drains(bundle: Bundle) -> str:
@@ -201,7 +231,7 @@ def variables(bundle: Bundle) -> Iterator[Finding]:
                 (*group.ray_route, "env"),
             )
     for name in WANTED:
-        if name not in differ and not is_fit(name, head.get(name)):
+        if name not in differ and not is_fit(name, head.get(name)) and head.get(name) != _ELSEWHERE:
             yield Fault(
                 f"has {_told(head, name)}, and so everywhere: {advice(name)}",
                 (*bundle.cluster.head.ray_route, "env"),
@@ -209,7 +239,7 @@ def variables(bundle: Bundle) -> Iterator[Finding]:
 
 
 def _flags(group: Group) -> Mapping[str, str]:
-    return {each.name: each.value or "a value from elsewhere" for each in group.ray.env}
+    return {each.name: each.value or _ELSEWHERE for each in group.ray.env}
 
 
 def _told(flags: Mapping[str, str], name: str) -> str:

@@ -76,6 +76,7 @@ class Port(View):
     """A port of a container."""
 
     name: str = ""
+    container_port: int = 0
 
 
 class Resources(View):

@@ -36,8 +36,9 @@ def config(text: str, key: str = "bot.yaml") -> Manifest:
     return {"kind": "ConfigMap", "metadata": {"name": "crabstick-config"}, "data": {key: text}}
 
 
-def service(**selector: str) -> Manifest:
-    return {"kind": "Service", "metadata": {"name": "http"}, "spec": {"selector": selector}}
+def service(*ports: Manifest, **selector: str) -> Manifest:
+    spec = {"selector": selector, "ports": list(ports)}
+    return {"kind": "Service", "metadata": {"name": "http"}, "spec": spec}
 
 
 def things(text: str, *more: Manifest) -> tuple[Manifest, ...]:
@@ -137,3 +138,33 @@ def test_a_service_must_find_the_bot_listening() -> None:
     assert "http.host of the bot's settings is 127.0.0.1, where the Service http cannot" in line
     assert problems(*things("http: {host: 0.0.0.0}", service(**ours))) == []
     assert problems(*things("", service(app="redis"))) == []
+
+
+OPEN = "http: {host: 0.0.0.0, port: 9000}"
+OURS: dict[str, Any] = {"ray.io/node-type": "head"}
+
+
+@pytest.mark.parametrize("port", [{"port": 8000}, {"port": 80, "targetPort": 8000}])
+def test_a_service_must_lead_to_the_port_of_the_bot(port: Manifest) -> None:
+    (line,) = problems(*things(OPEN, service(port, **OURS)))
+    assert line.startswith(
+        "settings: http.port of the bot's settings is 9000, and the Service http leads to 8000: "
+    )
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        [{"port": 9000}],
+        [{"port": 80, "targetPort": 9000}],
+        [{"port": 80, "targetPort": "bot"}],
+        [{"port": 8265}, {"port": 8080}],
+        [{"port": 1, "targetPort": 8000}, {"port": 2, "targetPort": 9000}],
+        [],
+    ],
+)
+def test_a_service_that_leads_there_or_to_ray_alone_is_fine(ports: list[Manifest]) -> None:
+    cluster, *others = things(OPEN, service(*ports, **OURS))
+    port = {"name": "bot", "containerPort": 9000}
+    cluster = spoiled(f"{HEAD}.containers.0.ports", [port], cluster)
+    assert problems(cluster, *others) == []

@@ -23,6 +23,7 @@ HEAD = "spec.headGroupSpec"
 GAME = "spec.workerGroupSpecs.0"
 POD = "template.spec"
 CONTAINER = f"{POD}.containers.0"
+DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 REDIS = {"redisAddress": "redis:6379"}
 
 
@@ -485,6 +486,7 @@ def test_the_settings_decide_how_much_room_is_wanted() -> None:
         (f"{GAME}.{CONTAINER}.env.0.value", "3", "DRAIN_TIMEOUT_S gives 3 s to leave game"),
         (f"{GAME}.{CONTAINER}.env.0.name", "OTHER", "S, takes 30 s to leave game"),
         (f"{GAME}.{POD}.terminationGracePeriodSeconds", 0, "is 0 s, and "),
+        (f"{GAME}.{POD}.terminationGracePeriodSeconds", 0, "would be killed in mid-game"),
     ],
 )
 def test_a_drain_that_kubernetes_would_cut_off_is_named(
@@ -498,8 +500,27 @@ def test_a_drain_that_kubernetes_would_cut_off_is_named(
 def test_a_head_that_waits_for_nothing_is_told() -> None:
     cluster = spoiled(f"{HEAD}.{CONTAINER}.env.0.value", "2")
     assert "the head waits 2 s at its end" in said("drains", cluster)[0]
-    cluster = spoiled(f"{HEAD}.{CONTAINER}.env.0.value", "soon")
+    value = {"name": DRAIN, "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}
+    cluster = spoiled(f"{HEAD}.{CONTAINER}.env.0", value)
     assert "how long the head drains was not looked at" in said("drains", cluster)[0]
+
+
+def test_a_head_that_takes_longer_to_end_than_games_live_without_it_is_named() -> None:
+    path = f"{HEAD}.{POD}.terminationGracePeriodSeconds"
+    (found,) = problems(spoiled(path, 600))
+    assert "is 600 s, which pass at each end of the head, and the games end after 600 s" in found
+    assert problems(spoiled(path, 30)) == []
+
+
+@pytest.mark.parametrize("seconds", ["2m", "soon", "nan", "inf"])
+def test_a_time_that_ray_cannot_read_is_named(seconds: str) -> None:
+    (found,) = problems(spoiled(f"{GAME}.{CONTAINER}.env.0.value", seconds))
+    assert f"env has {DRAIN}={seconds}, which is no number of seconds, and Ray takes 30" in found
+
+
+def test_part_of_a_second_is_time_as_well() -> None:
+    cluster = spoiled(f"{GAME}.{CONTAINER}.env.0.value", "1.5")
+    assert said("drains", cluster) == ["0 of 3 s for the head, 2 of 3 s for game"]
 
 
 @pytest.mark.parametrize(
@@ -534,6 +555,16 @@ def test_a_flag_that_nobody_has_is_named_once() -> None:
         cluster = spoiled(f"{group}.{CONTAINER}.env.1.value", "15", cluster)
     (found,) = problems(cluster)
     assert "containers[0].env has RAY_worker_niceness=15, and so everywhere: set it to 0" in found
+
+
+@pytest.mark.parametrize("value", ["ten", "60", "0"])
+def test_a_time_without_a_head_that_is_too_short_is_named_wherever_all_have_it(value: str) -> None:
+    cluster = a_cluster()
+    for group in (HEAD, GAME):
+        cluster = spoiled(f"{group}.{CONTAINER}.env.2.value", value, cluster)
+    found = [line for line in problems(cluster) if line.startswith("variables: ")]
+    assert len(found) == 1
+    assert f"has RAY_gcs_rpc_server_reconnect_timeout_s={value}, and so everywhere" in found[0]
 
 
 def test_workers_of_a_tolerant_head_get_one_flag_from_the_operator() -> None:
