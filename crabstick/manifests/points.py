@@ -19,9 +19,10 @@ from crabstick.manifests.ray_rules import (
     told_nodes,
     versions,
 )
-from crabstick.manifests.reference_rules import namespaces, references
-from crabstick.manifests.secret_rules import secrets, told_secrets
+from crabstick.manifests.reference_rules import nameless, namespaces, references
+from crabstick.manifests.secret_rules import contents, secrets, told_secrets
 from crabstick.manifests.selector_rules import selectors
+from crabstick.manifests.store_rules import redis_password
 from crabstick.manifests.token_rules import lichess_token, written_secrets
 
 __all__ = ["look"]
@@ -53,7 +54,18 @@ _POINTS = (
     _Point("operator", (operator_rules, gate_rules), lambda _: "refuses nothing"),
     _Point(
         "Pods",
-        (images, requests, mounts, repeated, labels, selectors, references, namespaces, lifetime),
+        (
+            images,
+            requests,
+            mounts,
+            repeated,
+            labels,
+            selectors,
+            nameless,
+            references,
+            namespaces,
+            lifetime,
+        ),
         lambda _: "a changed manifest ends none of them",
     ),
     _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),
@@ -64,7 +76,7 @@ _POINTS = (
     _Point("drains", (drains,), told_drains),
     _Point("variables", (variables,), lambda _: "Ray's own are alike on head and workers"),
     _Point("Lichess token", (lichess_token,), lambda _: "on the head and on every worker"),
-    _Point("Secrets", (secrets, written_secrets), told_secrets),
+    _Point("Secrets", (secrets, contents, written_secrets, redis_password), told_secrets),
 )
 
 

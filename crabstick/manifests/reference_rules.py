@@ -11,7 +11,7 @@ from crabstick.manifests.selector_rules import also, places
 from crabstick.manifests.uses import Use, uses
 from crabstick.near_miss import nearest
 
-__all__ = ["namespaces", "references"]
+__all__ = ["nameless", "namespaces", "references"]
 
 _ALIKE = 0.85
 _HASH = re.compile(r"-[a-z0-9]{10}")
@@ -28,6 +28,13 @@ _GIVEN: Final = {
     "ServiceAccount": frozenset({"default"}),
 }
 """Those that every namespace has."""
+
+
+def nameless(bundle: Bundle) -> Iterator[Finding]:
+    """Who wants a Secret or a ConfigMap says which."""
+    for use in uses(bundle):
+        if not use.name:
+            yield Fault(f"names no {use.kind}: write its name", use.route, use.owner)
 
 
 def references(bundle: Bundle) -> Iterator[Finding]:

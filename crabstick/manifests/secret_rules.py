@@ -1,6 +1,8 @@
 """Which Secrets the Pods need, and whether anybody has them."""
 
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document
@@ -8,7 +10,7 @@ from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.uses import AUTH_KEY, Use, uses
 from crabstick.problems import neighbours
 
-__all__ = ["keys_in_manifests", "needed_secrets", "secrets", "told_secrets", "unseen"]
+__all__ = ["contents", "keys_in_manifests", "needed_secrets", "secrets", "told_secrets", "unseen"]
 
 Keys = frozenset[str] | None
 """The keys of a Secret; None when nobody knows them."""
@@ -16,7 +18,7 @@ Keys = frozenset[str] | None
 
 def needed_secrets(bundle: Bundle) -> Iterator[Use]:
     """Every Secret that must be there, as often as it is named."""
-    return (use for use in uses(bundle) if use.kind == "Secret")
+    return (use for use in uses(bundle) if use.kind == "Secret" and use.name)
 
 
 def keys_in_manifests(bundle: Bundle) -> dict[tuple[str, str], Keys]:
@@ -75,6 +77,27 @@ def secrets(bundle: Bundle) -> Iterator[Finding]:
         yield _not_looked_at(unknown, answers.silence)
 
 
+def contents(bundle: Bundle) -> Iterator[Finding]:
+    """A Secret of these manifests holds base64, and wherever somebody wants it, something."""
+    wanted = {(use.name, use.key) for use in needed_secrets(bundle)}
+    secrets = [each for each in bundle.documents if each.kind == "Secret"]
+    for document, field in product(secrets, ("data", "stringData")):
+        for key, value in _mapping(document.body, field).items():
+            if field == "data" and not _is_base64(str(value or "")):
+                words = "is not in base64: write it so, or under stringData as it is"
+                yield Fault(words, (field, key), document.title)
+            elif not value and (document.name, key) in wanted:
+                yield Fault("is empty", (field, key), document.title)
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return False
+    return True
+
+
 def _by_secret(bundle: Bundle) -> dict[tuple[str, str], list[Use]]:
     wanted: dict[tuple[str, str], list[Use]] = {}
     for use in needed_secrets(bundle):
@@ -86,7 +109,7 @@ def _not_looked_at(unknown: Sequence[Sequence[Use]], silence: str) -> Remark:
     return Remark(
         f"{', '.join(map(_told, unknown))}: not in these manifests, and whether the cluster has "
         f"{'it' if len(unknown) == 1 else 'them'} was not looked at ({silence}); "
-        f"{_creation(unknown[0])} makes one"
+        f"{' and '.join(map(_creation, unknown))} make{'s' * (len(unknown) == 1)} what is missing"
     )
 
 

@@ -1,16 +1,21 @@
 """The operator's rules about where the head keeps what it must know after its death."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
+from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import FaultTolerance, RayCluster
 from crabstick.manifests.unwanted import unwanted_mounts, unwanted_variables
+from crabstick.problems import shown
 
-__all__ = ["store_rules"]
+__all__ = ["redis_password", "store_rules"]
 
 _ROUTE = ("spec", "gcsFaultToleranceOptions")
 _WHERE = "spec.gcsFaultToleranceOptions"
+_ADDRESS = re.compile(r"\S+:\d+")
+_GUARDED = "requirepass"
 _FT_ENABLED = "ray.io/ft-enabled"
 _NAMESPACE = "ray.io/external-storage-namespace"
 _STORE_PATH = "/data/gcs"
@@ -48,6 +53,23 @@ def store_rules(cluster: RayCluster) -> Iterator[Finding]:
             )
 
 
+def redis_password(bundle: Bundle) -> Iterator[Finding]:
+    """A Redis of these manifests that wants a password gets one."""
+    store = bundle.cluster.spec.gcs_fault_tolerance_options
+    if store is None or store.redis_password:
+        return
+    host = store.redis_address.rpartition("//")[2].partition(":")[0]
+    if any((each.kind, each.name) == ("Service", host) for each in bundle.documents):
+        for pod in bundle.pods:
+            words = [word for each, _ in pod.containers() for word in (*each.command, *each.args)]
+            if any(_GUARDED in word for word in words):
+                yield Fault(
+                    f"has no redisPassword, and {pod.owner} wants one ({_GUARDED}): name its "
+                    "Secret in redisPassword.valueFrom.secretKeyRef",
+                    _ROUTE,
+                )
+
+
 def _annotations(cluster: RayCluster) -> Iterator[Finding]:
     instead = {
         _FT_ENABLED: f"is one wish too many: {_WHERE} says it, leave the annotation out",
@@ -66,6 +88,11 @@ def _redis(store: FaultTolerance) -> Iterator[Finding]:
             "names no Redis: write redisAddress, host:port, or backend: rocksdb for a volume "
             "instead",
             _ROUTE,
+        )
+    elif not _ADDRESS.fullmatch(store.redis_address):
+        yield Fault(
+            f"is {shown(store.redis_address)}; it must be host:port, such as crabstick-redis:6379",
+            (*_ROUTE, "redisAddress"),
         )
     if store.external_storage_namespace:
         yield Remark(

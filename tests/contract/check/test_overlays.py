@@ -181,6 +181,14 @@ def test_a_secret_without_the_password_of_redis_is_named() -> None:
     assert "did you mean passwd?" in found
 
 
+def test_a_redis_of_ours_without_its_password_is_named() -> None:
+    path = "spec.gcsFaultToleranceOptions"
+    (found,) = problems(with_cluster("production", f"{path}.redisPassword", None))
+    assert f"{path} has no redisPassword, and StatefulSet crabstick-redis wants one" in found
+    elsewhere = with_cluster("production", path, {"redisAddress": "rediss://redis.example:6380"})
+    assert problems(elsewhere) == []
+
+
 def test_the_gate_of_the_embedded_store_is_looked_at() -> None:
     shut = Answers(secrets=KEYS, operator="/manager --leader-elect")
     (found,) = problems(rendered("embedded-gcs"), shut)

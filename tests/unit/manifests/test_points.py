@@ -168,6 +168,12 @@ def test_what_the_operator_would_refuse_is_named(path: str, value: object, words
     [
         ({}, "metadata.labels", {}, "names no Redis"),
         ({**REDIS, "storage": {"size": "1Gi"}}, "metadata.labels", {}, "backend rocksdb only"),
+        (
+            {"redisAddress": "redis"},
+            "metadata.labels",
+            {},
+            "redisAddress is 'redis'; it must be host",
+        ),
         (REDIS, f"{HEAD}.rayStartParams.redis-password", "x", "redisPassword"),
         (REDIS, f"{HEAD}.{CONTAINER}.env.+", {"name": "REDIS_PASSWORD"}, "redisPassword"),
         (REDIS, f"{HEAD}.{CONTAINER}.env.+", {"name": "RAY_REDIS_ADDRESS"}, "redisAddress"),

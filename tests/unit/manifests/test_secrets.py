@@ -72,7 +72,7 @@ def test_a_secret_of_another_namespace_is_another_secret() -> None:
 @pytest.mark.parametrize(
     ("things", "answers", "kind", "where"),
     [
-        ([a_secret(data={"lichess-token": "x"})], Answers(), ConfigError, "which has no"),
+        ([a_secret(data={"lichess-token": "eA=="})], Answers(), ConfigError, "which has no"),
         (
             [],
             Answers(secrets={PLACE: frozenset({"lichess-token"})}),
@@ -130,6 +130,43 @@ def test_a_secret_is_found_wherever_it_is_named(path: str, value: object, *, nee
     assert (("crabstick", "new") in unseen(opened(cluster))) == needs
     named = [line for line in problems(cluster, answers=ANSWERS) if "wants the Secret new" in line]
     assert len(named) == needs
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"data": {"lichess": ""}}, "Secret crabstick-tokens, data.lichess is empty"),
+        ({"data": {"lichess": None}}, "data.lichess is empty"),
+        ({"data": {"lichess": "no base64!!"}}, "data.lichess is not in base64"),
+        ({"data": {"lichess": "eA==", "other": "lip_abc"}}, "data.other is not in base64"),
+        ({"data": {}, "stringData": {"lichess": ""}}, "stringData.lichess is empty"),
+    ],
+)
+def test_what_nobody_can_use_in_a_secret_is_named(content: Manifest, words: str) -> None:
+    (found,) = problems(a_cluster(), a_secret(**content))
+    assert found.startswith("Secrets: ")
+    assert words in found
+    assert "lip_abc" not in found
+
+
+def test_an_empty_value_that_nobody_wants_is_nobody_s_matter() -> None:
+    assert problems(a_cluster(), a_secret(data={"lichess": "eA\n==\n", "admin": ""})) == []
+
+
+def test_a_reference_without_a_name_is_named() -> None:
+    reference = {"name": "X", "valueFrom": {"secretKeyRef": {"key": "lichess"}}}
+    (found,) = problems(spoiled(f"{CONTAINER}.env.+", reference))
+    assert found.startswith("Pods: spec.workerGroupSpecs[0]")
+    assert "env[4] names no Secret: write its name" in found
+
+
+def test_each_secret_that_may_be_missing_comes_with_what_makes_it() -> None:
+    cluster = spoiled(f"{POD}.imagePullSecrets", [{"name": "registry"}])
+    (line,) = said("Secrets", cluster, answers=SILENT)
+    assert "create secret generic crabstick-tokens --from-file=lichess=FILE` and `kubectl" in line
+    assert line.endswith(
+        "create secret generic registry --from-file=KEY=FILE` make what is missing"
+    )
 
 
 def a_keeper(**changes: Any) -> Manifest:
