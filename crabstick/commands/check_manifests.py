@@ -53,7 +53,7 @@ def _versions() -> Versions:
 def _title(bundle: Bundle, documents: Sequence[Document]) -> str:
     others = len(documents) - 1
     beside = f", with {counted(others, 'other object')}" if others else ""
-    return f"the RayCluster {bundle.cluster.metadata.name}{beside}"
+    return f"the RayCluster {bundle.cluster.metadata.name or 'without a name'}{beside}"
 
 
 def _place(fault: Fault, bundle: Bundle, source: Source) -> str:

@@ -31,6 +31,7 @@ _OTHERS: Final = {
     "RayJob": "a RayJob runs once, and nothing comes back after the head was lost",
 }
 _KIND = "RayCluster"
+_RAY_UP = "cluster_name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +150,14 @@ def _only_cluster(documents: Sequence[Document], source: str) -> Document:
         )
     if not found:
         kinds = sorted({each.kind for each in documents if each.kind})
-        raise ConfigError(
-            f"{source} holds no RayCluster, only {', '.join(kinds) or 'nothing'}: {_instead(kinds)}"
-        )
+        only = f"RayCluster, only {', '.join(kinds)}" if kinds else "object of Kubernetes"
+        raise ConfigError(f"{source} holds no {only}: {_instead(kinds, documents)}")
     return found[0]
 
 
-def _instead(kinds: Sequence[str]) -> str:
-    hints = [_OTHERS[kind] for kind in kinds if kind in _OTHERS]
+def _instead(kinds: Sequence[str], documents: Sequence[Document]) -> str:
+    hints = ["it is for `ray up`, not for KubeRay" for each in documents if _RAY_UP in each.body]
+    hints += [_OTHERS[kind] for kind in kinds if kind in _OTHERS]
     hints += [f"did you mean {_KIND}?" for kind in kinds if nearest(kind, [_KIND])]
     return hints[0] if hints else "name the manifest, or the kustomize folder, of the cluster"
 

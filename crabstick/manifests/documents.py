@@ -17,6 +17,11 @@ __all__ = ["Document", "below", "items", "read_documents"]
 
 _DEEPEST = 60
 _LARGEST = 200_000
+_WORDS: Final = {
+    "found character '\\t'": "a tab; YAML takes spaces only",
+    "could not determine a constructor": "a tag (!...) of another program; write the value itself",
+}
+"""YAML's own words -> words for those who do not speak of tokens and constructors."""
 _TOO_MUCH = "this is too deep or too large for a manifest"
 _LARGEST_NUMBER: Final = 2**63
 _DATE: Final = "tag:yaml.org,2002:timestamp"
@@ -60,12 +65,9 @@ class Document:
 
 
 def below(value: object, route: Route) -> object:
-    """What stands there; None when nothing does."""
+    """What stands there, without steps into lists; None when nothing does."""
     for step in route:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and step < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, Mapping) else None
+        value = value.get(step) if isinstance(value, Mapping) else None
     return value
 
 
@@ -89,10 +91,17 @@ def read_documents(text: str, source: str) -> tuple[Document, ...]:
         return tuple(_documents(text, source))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problem = public(error.problem or "this is no YAML")
-        raise ConfigError(f"{source}, line {line}: {problem}") from None
+        raise ConfigError(f"{source}, line {line}: {_problem(error, text)}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"{source} holds something that YAML cannot read") from None
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
+    if "{{" in text:
+        return "this is a template; render it first, and check what comes of it"
+    problem = error.problem or "this is no YAML"
+    ours = (words for begin, words in _WORDS.items() if problem.startswith(begin))
+    return next(ours, public(problem))
 
 
 def _documents(text: str, source: str) -> Iterator[Document]:

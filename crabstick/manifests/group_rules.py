@@ -149,7 +149,8 @@ def _whole(bundle: Bundle, most: int) -> Iterator[Finding]:
 def drains(bundle: Bundle) -> Iterator[Finding]:
     """Ray has left a node before Kubernetes kills it."""
     for group in bundle.groups:
-        yield from _drain(group)
+        if group.pod.containers:
+            yield from _drain(group)
 
 
 def _drain(group: Group) -> Iterator[Finding]:
@@ -218,6 +219,8 @@ def told_drains(bundle: Bundle) -> str:
 def variables(bundle: Bundle) -> Iterator[Finding]:
     """Ray's flags are the same on head and workers."""
     head = _flags(bundle.cluster.head)
+    if not all(group.pod.containers for group in bundle.groups):
+        return  # that is told already
     is_tolerant = bundle.cluster.spec.gcs_fault_tolerance_options is not None
     by_operator = _BY_OPERATOR if is_tolerant else {}
     differ: set[str] = set()

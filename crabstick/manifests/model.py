@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 
+_RAY_NAMES = ("ray-head", "ray-worker")
+
+
 class HeadGroup(View):
     """The head, as far as it is like a group of workers."""
 
@@ -227,13 +230,19 @@ class Group:
 
     @property
     def ray(self) -> Container:
-        """The container that Ray runs in: KubeRay takes the first."""
-        return self.pod.containers[0] if self.pod.containers else Container()
+        """The container that Ray runs in."""
+        return self.pod.containers[self.ray_at] if self.pod.containers else Container()
+
+    @property
+    def ray_at(self) -> int:
+        """Its position: KubeRay takes the first, but one that is called so was meant."""
+        names = [container.name for container in self.pod.containers]
+        return next((at for at, name in enumerate(names) if name in _RAY_NAMES), 0)
 
     @property
     def ray_route(self) -> Route:
         """Where that one stands."""
-        return (*self.pod_route, "containers", 0)
+        return (*self.pod_route, "containers", self.ray_at)
 
     @property
     def cpus(self) -> int | None:

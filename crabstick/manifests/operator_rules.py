@@ -111,6 +111,12 @@ def _pod(group: Group, *, is_v2: bool) -> Iterator[Finding]:
     pod, route = group.pod, group.pod_route
     if not pod.containers:
         yield Fault("holds no container: Ray runs in the first one", (*route, "containers"))
+    elif group.ray_at:
+        yield Fault(
+            f"holds {pod.containers[0].name} first, and Ray runs in the first one: put "
+            f"{group.ray.name} there",
+            (*route, "containers"),
+        )
     if is_v2 and pod.restart_policy not in {None, "", "Never"}:
         yield Fault(
             f"is {shown(pod.restart_policy)}; with autoscaler v2 it must be Never, or left out",

@@ -15,6 +15,7 @@ __all__ = [
     "Mount",
     "PodSpec",
     "PodTemplate",
+    "ProjectedSource",
     "Reference",
     "ValueFrom",
     "Variable",
@@ -129,7 +130,7 @@ class Files(View):
 
 
 class ProjectedSource(View):
-    """One of those sources."""
+    """Files from one place."""
 
     secret: Files | None = None
     config_map: Files | None = None
@@ -141,12 +142,10 @@ class Projected(View):
     sources: tuple[ProjectedSource, ...] = ()
 
 
-class Volume(View):
-    """A volume of a Pod."""
+class Volume(ProjectedSource):
+    """A volume of a Pod: one source, or several."""
 
     name: str = ""
-    secret: Files | None = None
-    config_map: Files | None = None
     projected: Projected | None = None
 
 

@@ -95,7 +95,8 @@ def look(
     if found.settings is not None:
         bundle = replace(bundle, settings=found.settings, has_settings=True)
     findings = [*found.findings, *reach(bundle)]
-    yield from _told("settings", findings, found.told or "those of this command", where)
+    own = "those of this command" + "; --config names the bot's" * (not is_named)
+    yield from _told("settings", findings, found.told or own, where)
     for point in _POINTS:
         yield from _judged(point, bundle, where)
 

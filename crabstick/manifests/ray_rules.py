@@ -134,11 +134,11 @@ def authentication(bundle: Bundle) -> Iterator[Finding]:
 def told_nodes(bundle: Bundle) -> str:
     """How many nodes each group may have."""
     counts = [_count(spec) for spec in bundle.cluster.spec.worker_group_specs]
-    return f"v2, with {', '.join(counts)}"
+    return f"v2, with {', '.join(counts) or 'no workers'}"
 
 
 def _count(spec: WorkerGroup) -> str:
     least = spec.min_replicas or 0
     if spec.max_replicas is None:
         return f"{least} or more replicas of {spec.group_name}"
-    return f"{least} to {spec.max_replicas} replicas of {spec.group_name}"
+    return f"{least} to {max(spec.max_replicas, 0)} replicas of {spec.group_name}"

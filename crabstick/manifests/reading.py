@@ -132,8 +132,9 @@ class _Reader:
         if not isinstance(value, bool | int | float):
             self._fault(route, f"is {shown(value)}; it must be text")
             return None
-        word = str(value).lower()
-        self._fault(route, f'is {word} without quotes; it must be text: write "{word}"')
+        word = str(value).lower()  # of a float, 2.60 too, YAML has left 2.6
+        advice = "put it in quotes" if isinstance(value, float) else f'write "{word}"'
+        self._fault(route, f"is {word} without quotes; it must be text: {advice}")
         return word
 
     def number(self, value: object, route: Route) -> int | None:

@@ -7,7 +7,7 @@ from typing import Final
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.selector_rules import also, places
+from crabstick.manifests.selector_rules import also, places, selects
 from crabstick.manifests.uses import Use, uses
 from crabstick.near_miss import nearest
 
@@ -125,8 +125,8 @@ def namespaces(bundle: Bundle) -> Iterator[Finding]:
 def _belongings(bundle: Bundle) -> Iterator[tuple[Document, set[str]]]:
     """Each object, and the namespaces of the Pods that it is for."""
     for document, selector in places(bundle):
-        if document.kind != "PodMonitor" and any(selector.wishes()):
-            yield document, {pod.namespace for pod in bundle.pods if selector.selects(pod)}
+        if document.kind != "PodMonitor" and selector:
+            yield document, {pod.namespace for pod in bundle.pods if selects(selector, pod)}
     held = _held(bundle)
     for use in uses(bundle):
         found = held.get(use.kind, {}).get(use.name)

@@ -1,19 +1,19 @@
 """What selects Pods by labels that none of them has: it does nothing, and nobody refuses it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pydantic import Field
-
 from crabstick.manifests.bundle import Bundle, Pod
-from crabstick.manifests.documents import Document, below
+from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.fields import LABEL_SELECTOR
-from crabstick.manifests.pod_model import View
 from crabstick.manifests.reading import read
 from crabstick.near_miss import nearest
 
-__all__ = ["Selector", "also", "places", "selectors"]
+__all__ = ["Selector", "also", "places", "selectors", "selects"]
+
+Selector = Mapping[str, Sequence[object]]
+"""Labels that a Pod must have, each with the values that will do."""
 
 _SELECTING: Final[Mapping[str, Route]] = {
     "Deployment": ("spec", "selector"),
@@ -30,33 +30,6 @@ _CLEANUP = "redis-cleanup"
 _ALIKE = 0.85
 
 
-class _Expression(View):
-    """One wish about one label."""
-
-    key: str = ""
-    operator: str = ""
-    values: tuple[str, ...] = ()
-
-
-class Selector(View):
-    """Which labels a Pod must have."""
-
-    match_labels: Mapping[str, str] = Field(default_factory=dict)
-    match_expressions: tuple[_Expression, ...] = ()
-
-    def wishes(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Each label that must be there, with the values that it may have."""
-        for key, value in self.match_labels.items():
-            yield key, (value,)
-        for each in self.match_expressions:
-            if each.operator == "In":
-                yield each.key, each.values
-
-    def selects(self, pod: Pod) -> bool:
-        """Whether the Pod has them."""
-        return all(pod.labels.get(key) in values for key, values in self.wishes())
-
-
 def places(bundle: Bundle) -> Iterator[tuple[Document, Selector]]:
     """Each object that selects Pods, and how."""
     for document in bundle.documents:
@@ -64,20 +37,34 @@ def places(bundle: Bundle) -> Iterator[tuple[Document, Selector]]:
         if isinstance(found, Mapping):
             value = {"matchLabels": found} if document.kind == "Service" else found
             meant, _ = read(value, LABEL_SELECTOR, "Kubernetes")  # the faults were told already
-            yield document, Selector.model_validate(meant or {})
+            yield document, dict(_wishes(meant))
+
+
+def _wishes(selector: object) -> Iterator[tuple[str, Sequence[object]]]:
+    labels = below(selector, ("matchLabels",))
+    for key, value in labels.items() if isinstance(labels, Mapping) else ():
+        yield key, [value]
+    for each in items(selector, ("matchExpressions",)):
+        if below(each, ("operator",)) == "In":
+            yield str(below(each, ("key",))), items(each, ("values",))
+
+
+def selects(selector: Selector, pod: Pod) -> bool:
+    """Whether it selects those Pods."""
+    return all(pod.labels.get(key) in values for key, values in selector.items())
 
 
 def selectors(bundle: Bundle) -> Iterator[Finding]:
     """Each selects a Pod of these manifests, as far as it can be meant to."""
     wrong: dict[tuple[str, str, str], list[Document]] = {}
     for document, selector in places(bundle):
-        if any(selector.selects(pod) for pod in bundle.pods):
+        if any(selects(selector, pod) for pod in bundle.pods):
             continue
-        for key, values in selector.wishes():
+        for key, values in selector.items():
             known = sorted({pod.labels[key] for pod in bundle.pods if key in pod.labels})
             meant = _meant(key, values, known)
             if meant:
-                wrong.setdefault((key, values[0], meant), []).append(document)
+                wrong.setdefault((key, str(values[0]), meant), []).append(document)
     for (key, value, meant), (first, *others) in wrong.items():
         yield Fault(
             f"selects no Pod of these manifests: it wants {key}: {value}, and they have {meant}"
@@ -93,10 +80,10 @@ def also(first: Document, others: Iterable[Document]) -> str:
     return f"; the same goes for {', '.join(titles)}" if titles else ""
 
 
-def _meant(key: str, values: tuple[str, ...], known: list[str]) -> str:
+def _meant(key: str, values: Sequence[object], known: list[str]) -> str:
     """The values that there are, if one of them was meant; else it may select other Pods."""
     if not values or not known or set(values) & {*known, _CLEANUP}:
         return ""
     if key.startswith(_RAY):
         return " or ".join(known)
-    return nearest(values[0], known, _ALIKE) or ""
+    return nearest(str(values[0]), known, _ALIKE) or ""

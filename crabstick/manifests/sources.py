@@ -44,7 +44,11 @@ def load(place: str) -> Source:
     """
     if place == STANDARD_INPUT:
         return Source(text=_standard_input(), name="standard input")
+    if not place:
+        raise ConfigError("the manifest has an empty name: name a file, a folder, or - for a pipe")
     path = Path(place)
+    if path.is_fifo() and not place.startswith(("/dev/", "/proc/")):  # nobody may ever write to it
+        raise ConfigError(f"{place} is a pipe: send it into `crabstick check --cluster -`")
     if path.name in _KUSTOMIZATIONS:
         path = path.parent
     if not path.is_dir():

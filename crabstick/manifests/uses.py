@@ -11,6 +11,7 @@ from crabstick.manifests.pod_model import (
     Container,
     Files,
     KeyReference,
+    ProjectedSource,
     Reference,
     ValueFrom,
     Volume,
@@ -49,7 +50,7 @@ def uses(bundle: Bundle) -> Iterator[Use]:
             yield _use(pod, account, (*pod.route, "serviceAccountName"), kind="ServiceAccount")
     options = bundle.cluster.spec.autoscaler_options
     yield from _of_container(options, ("spec", "autoscalerOptions"), bundle.pods[0])
-    yield from _of_cluster(bundle.cluster)
+    yield from _of_cluster(bundle.cluster, bundle.pods[0])
 
 
 def _use(pod: Pod, found: Reference, route: Route, key: str = "", *, kind: str = "Secret") -> Use:
@@ -62,14 +63,14 @@ def _of_container(container: Container, route: Route, pod: Pod) -> Iterator[Use]
     for at, variable in enumerate(container.env):
         for kind, found in _sources(variable.value_from):
             yield _use(pod, found, (*route, "env", at), found.key, kind=kind)
-        yield from _hosts(variable.value or "", pod.namespace, (*route, "env", at), pod.owner)
+        yield from _hosts(variable.value or "", (*route, "env", at), pod)
     for at, source in enumerate(container.env_from):
         where = (*route, "envFrom", at)
         for kind, whole in (("Secret", source.secret_ref), ("ConfigMap", source.config_map_ref)):
             if whole is not None and not whole.optional:
                 yield _use(pod, whole, where, kind=kind)
     for field, words in (("command", container.command), ("args", container.args)):
-        yield from _hosts(" ".join(words), pod.namespace, (*route, field), pod.owner)
+        yield from _hosts(" ".join(words), (*route, field), pod)
 
 
 def _sources(source: ValueFrom | None) -> Iterator[tuple[str, KeyReference]]:
@@ -93,10 +94,8 @@ def _of_volume(volume: Volume, route: Route, pod: Pod) -> Iterator[Use]:
 
 def _files(volume: Volume) -> Iterator[tuple[Files, Route]]:
     sources = volume.projected.sources if volume.projected else ()
-    places = [
-        (volume, ()),
-        *((each, ("projected", "sources", at)) for at, each in enumerate(sources)),
-    ]
+    places: list[tuple[ProjectedSource, Route]] = [(volume, ())]
+    places += [(each, ("projected", "sources", at)) for at, each in enumerate(sources)]
     for place, way in places:
         if place.secret is not None:
             yield place.secret, (*way, "secret")
@@ -104,39 +103,24 @@ def _files(volume: Volume) -> Iterator[tuple[Files, Route]]:
             yield place.config_map, (*way, "configMap")
 
 
-def _hosts(text: str, namespace: str, route: Route, owner: str = "") -> Iterator[Use]:
+def _hosts(text: str, route: Route, pod: Pod) -> Iterator[Use]:
     """The Services of its namespace that it asks."""
     for host, domain, port in _URL.findall(text):
-        if not domain or domain.split(".")[1] == namespace:
-            yield Use(
-                kind="Service", namespace=namespace, name=host, key=port, route=route, owner=owner
-            )
+        if not domain or domain.split(".")[1] == pod.namespace:
+            yield _use(pod, Reference(name=host), route, port, kind="Service")
 
 
-def _of_cluster(cluster: RayCluster) -> Iterator[Use]:
-    spec, namespace = cluster.spec, cluster.metadata.namespace
-    if spec.auth_options.secret_name:
-        yield Use(
-            namespace=namespace,
-            name=spec.auth_options.secret_name,
-            key=AUTH_KEY,
-            route=("spec", "authOptions", "secretName"),
-        )
-    store, where = spec.gcs_fault_tolerance_options, ("spec", "gcsFaultToleranceOptions")
+def _of_cluster(cluster: RayCluster, head: Pod) -> Iterator[Use]:
+    secret, store = cluster.spec.auth_options.secret_name, cluster.spec.gcs_fault_tolerance_options
+    if secret:
+        where = ("spec", "authOptions", "secretName")
+        yield _use(head, Reference(name=secret), where, AUTH_KEY)
     if store is None:
         return
-    address = store.redis_address
+    route, address = ("spec", "gcsFaultToleranceOptions"), store.redis_address
     url = address if "://" in address else f"redis://{address}"
-    yield from _hosts(url, namespace, (*where, "redisAddress"))
-    for field, credential in (
-        ("redisUsername", store.redis_username),
-        ("redisPassword", store.redis_password),
-    ):
+    yield from _hosts(url, (*route, "redisAddress"), head)
+    credentials = {"redisUsername": store.redis_username, "redisPassword": store.redis_password}
+    for field, credential in credentials.items():
         for kind, found in _sources(credential.value_from if credential else None):
-            yield Use(
-                kind=kind,
-                namespace=namespace,
-                name=found.name,
-                key=found.key,
-                route=(*where, field),
-            )
+            yield _use(head, found, (*route, field), found.key, kind=kind)

@@ -261,7 +261,8 @@ def two_clusters() -> list[Manifest]:
         (lambda: [t for t in rendered("base") if t["kind"] != "RayCluster"], "holds no RayCluster"),
         (lambda: [{"kind": "RayService", "metadata": {}}], "a RayService starts a second cluster"),
         (lambda: [{"kind": "Raycluster", "metadata": {}}], "did you mean RayCluster?"),
-        (list, "holds no RayCluster, only nothing"),
+        (list, "manifests holds no object of Kubernetes: name the manifest"),
+        (lambda: [{"cluster_name": "x"}], "it is for `ray up`, not for KubeRay"),
     ],
 )
 def test_there_must_be_one_ray_cluster(things: Any, words: str) -> None:

@@ -1,6 +1,7 @@
 """`check --cluster MANIFEST`: what is said line by line, and what is raised at the end."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,33 @@ def test_a_pipe_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check("-")[1].startswith("standard input is larger than 100 bytes")
 
 
+def test_a_pipe_that_nobody_may_write_to_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert check(str(tmp_path / "pipe"))[1].endswith(
+        "pipe is a pipe: send it into `crabstick check --cluster -`"
+    )
+
+
+def test_a_pipe_of_the_shell_s_is_read() -> None:
+    shell, ours = os.pipe()
+    with open(ours, "w", encoding="utf-8") as end:  # noqa: PTH123 -- a descriptor
+        end.write(yaml.safe_dump(spoiled(f"{GAME}.maxReplica", 4)))
+    assert "maxReplica is no field" in check(f"/dev/fd/{shell}")[1]
+
+
+def test_named_settings_are_told_from_those_that_were_found(tmp_path: Path) -> None:
+    place = a_file(tmp_path, a_cluster())
+    assert check(place)[0][1] == "settings: those of this command; --config names the bot's"
+    assert check(place, is_named=True)[0][1] == "settings: those of this command"
+
+
+def test_a_cluster_without_a_name_is_called_so(tmp_path: Path) -> None:
+    said, problem = check(a_file(tmp_path, spoiled("metadata", "crabstick")))
+    assert said[0] == "manifests: the RayCluster without a name"
+    assert "metadata is 'crabstick'; it must be a mapping" in problem
+
+
 def test_a_place_where_nothing_is_is_told(tmp_path: Path) -> None:
     assert "there is no such file" in check(str(tmp_path / "nowhere.yaml"))[1]
     assert "is a folder without kustomization.yaml" in check(str(tmp_path))[1]
+    assert check("")[1].startswith("the manifest has an empty name: name a file")

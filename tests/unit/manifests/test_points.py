@@ -30,7 +30,7 @@ REDIS = {"redisAddress": "redis:6379"}
 def test_a_cluster_as_it_should_be_has_no_problem_and_each_point_is_told() -> None:
     assert problems(a_cluster()) == []
     assert dict(told(a_cluster())) == {
-        "settings": "those of this command",
+        "settings": "those of this command; --config names the bot's",
         "fields": "all are known to KubeRay 1.7",
         "operator": "refuses nothing",
         "Pods": "a changed manifest ends none of them",
@@ -64,6 +64,16 @@ def test_a_cluster_as_it_should_be_has_no_problem_and_each_point_is_told() -> No
                 "spec.headGroupSpec.rayStartParams.num-cpus is 0 without quotes; it must be "
                 'text: write "0"'
             ),
+        ),
+        (
+            "spec.rayVersion",
+            2.6,
+            "spec.rayVersion is 2.6 without quotes; it must be text: put it in quotes",
+        ),
+        (
+            f"{HEAD}.{POD}.containers",
+            {"name": "ray-head"},
+            "spec.headGroupSpec.template.spec.containers is a mapping; it must be a list",
         ),
         (
             f"{GAME}.maxReplicas",
@@ -426,6 +436,23 @@ def test_a_missing_or_an_old_autoscaler_is_named(path: str, value: object, words
     assert words in found
 
 
+def test_a_cluster_without_groups_or_with_fewer_than_none_is_told_in_whole_words() -> None:
+    assert said("autoscaler", spoiled("spec.workerGroupSpecs", None)) == ["v2, with no workers"]
+    less = spoiled(f"{GAME}.maxReplicas", -1)
+    assert said("autoscaler", less) == ["v2, with 0 to 0 replicas of game"]
+
+
+def test_a_container_before_ray_s_is_one_sentence() -> None:
+    cluster = spoiled(f"{GAME}.{CONTAINER}.name", "ray-worker")
+    cluster["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"].insert(
+        0, {"name": "logs", "image": "alloy"}
+    )
+    (found,) = problems(cluster)
+    assert found.endswith(
+        "containers holds logs first, and Ray runs in the first one: put ray-worker there"
+    )
+
+
 def test_replicas_are_the_autoscaler_s() -> None:
     assert "replicas of game is the autoscaler's" in " ".join(
         said("autoscaler", spoiled(f"{GAME}.replicas", 2))
@@ -501,6 +528,11 @@ def test_a_drain_that_kubernetes_would_cut_off_is_named(
     (found,) = problems(spoiled(path, value))
     assert "drains: spec.workerGroupSpecs[0].template.spec.terminationGracePeriodSeconds" in found
     assert words in found
+
+
+def test_a_head_that_is_cut_off_plays_no_game() -> None:
+    (found,) = problems(spoiled(f"{HEAD}.{POD}.terminationGracePeriodSeconds", 0))
+    assert "the Pod would be killed before it has left" in found
 
 
 def test_a_head_that_waits_for_nothing_is_told() -> None:
