@@ -67,7 +67,8 @@ def _held(bundle: Bundle) -> dict[str, dict[str, Document | None]]:
     for document in bundle.documents:
         if document.kind in held:
             held[document.kind][document.name] = document
-    held["Service"][f"{bundle.cluster.metadata.name}{_HEAD_SERVICE}"] = None
+    if bundle.cluster.metadata.name:
+        held["Service"][f"{bundle.cluster.metadata.name}{_HEAD_SERVICE}"] = None
     return held
 
 

@@ -1,5 +1,6 @@
 """Our own manifests are fit to be applied, and each mistake in one of them is told with its fix."""
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -76,6 +77,57 @@ def test_without_a_cluster_they_have_none_either_and_the_secrets_are_told(case: 
     assert "was not looked at" in str(said["Secrets"])
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_a_cluster_in_a_file_by_itself_has_no_problem(case: str) -> None:
+    (cluster,) = [thing for thing in rendered(case) if thing["kind"] == "RayCluster"]
+    assert problems([cluster]) == []
+    assert dict(told([cluster]))["Pods"] == "a changed manifest ends none of them"
+
+
+@pytest.mark.parametrize("case", OVERLAYS)
+def test_other_names_that_fit_each_other_are_fine(case: str) -> None:
+    text = json.dumps(rendered(case)).replace("crabstick-", "mybot-")
+    things = json.loads(text.replace('"crabstick"', '"mybot"'))
+    assert "mybot-head-svc" in json.dumps(things)
+    assert problems(things, SILENT) == []
+
+
+HARMLESS = [
+    (f"{GAME}.{POD}.tolerations", [{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}]),
+    (f"{GAME}.{POD}.nodeSelector", {"pool": "games"}),
+    (f"{GAME}.{POD}.containers.+", {"name": "logs", "image": "grafana/alloy:v1.11.0"}),
+    (f"{GAME}.{POD}.serviceAccountName", "made-by-terraform"),
+    (f"{GAME}.template.metadata", {"labels": {"team": "chess"}}),
+    (f"{GAME}.{CONTAINER}.resources", {"requests": {"cpu": 6}, "limits": {"cpu": 8}}),
+    (f"{GAME}.{CONTAINER}.imagePullPolicy", "Always"),
+    (f"{GAME}.rayStartParams", {"object-store-memory": "100000000", "block": "true"}),
+    (f"{HEAD}.{POD}.terminationGracePeriodSeconds", 30),
+    (f"{HEAD}.{POD}.volumes.+", {"name": "books", "configMap": {"name": "crabstick-books"}}),
+    ("metadata.labels", {"team": "chess"}),
+]
+
+
+@pytest.mark.parametrize("case", OVERLAYS)
+@pytest.mark.parametrize(("path", "value"), HARMLESS)
+def test_what_people_change_without_harm_is_no_problem(case: str, path: str, value: object) -> None:
+    assert problems(with_cluster(case, path, value)) == []
+
+
+@pytest.mark.parametrize("case", OVERLAYS)
+def test_an_object_of_one_s_own_beside_them_is_no_problem(case: str) -> None:
+    meta = {"name": "mine", "namespace": "crabstick"}
+    head = {"ray.io/cluster": "crabstick", "ray.io/node-type": "head"}
+    grafana = {"app.kubernetes.io/name": "grafana"}
+    ports = [{"name": "dashboard", "port": 8265}]
+    mine = [
+        {"kind": "Service", "metadata": meta, "spec": {"selector": head, "ports": ports}},
+        {"kind": "Service", "metadata": meta, "spec": {"selector": grafana, "ports": ports}},
+        {"kind": "NetworkPolicy", "metadata": meta, "spec": {"podSelector": {}}},
+        {"kind": "ConfigMap", "metadata": {**meta, "namespace": "grafana"}, "data": {"a": "b"}},
+    ]
+    assert problems([*rendered(case), *mine]) == []
+
+
 MISTAKES = [
     (f"{GAME}.maxReplica", 4, "fields: spec.workerGroupSpecs[0].maxReplica is no field of KubeRay"),
     ("spec.enableInTreeAutoscalling", True, "did you mean enableInTreeAutoscaling?"),
@@ -121,8 +173,8 @@ MISTAKES = [
     (f"{GAME}.{POD}.terminationGracePeriodSeconds", None, "make the first the larger"),
     ("spec.upgradeStrategy", {"type": "Recreate"}, "would end all Pods and every game"),
 ]
-HAVE_CONSEQUENCES = ("metadata.name", "spec.authOptions")
-"""The keeper wants the Secret that the operator makes for a cluster of that name with tokens."""
+HAVE_CONSEQUENCES = ("metadata.name",)
+"""The keeper and the Services know the cluster by its name."""
 
 
 @pytest.mark.parametrize("case", OVERLAYS)
