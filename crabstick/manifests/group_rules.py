@@ -179,7 +179,8 @@ def _drain(group: Group) -> Iterator[Finding]:
 def _head(group: Group, grace_s: int, drain_s: int) -> Iterator[Finding]:
     """All of its time passes, for the autoscaler's container ignores SIGTERM; games go on."""
     reconnect = _flags(group).get(RECONNECT, "")
-    if reconnect.isdecimal() and grace_s >= int(reconnect):
+    games_s = _seconds(reconnect) if is_fit(RECONNECT, reconnect) else None
+    if games_s is not None and grace_s >= games_s:
         yield Fault(
             f"is {grace_s} s, which pass at each end of the head, and the games end after "
             f"{reconnect} s without one ({RECONNECT}): write 3",

@@ -14,9 +14,10 @@ from crabstick.near_miss import nearest
 __all__ = ["nameless", "namespaces", "references"]
 
 _ALIKE = 0.85
-_HASH = re.compile(r"-[a-z0-9]{10}")
+_HASH = re.compile(r"-[2456789bcdfghkmt]{10}")
 """What kustomize puts behind the name of a ConfigMap."""
 _ADDRESS = ("spec", "clusterIP")
+_OWN_NAME = ("spec", "headGroupSpec", "headService", "metadata", "name")
 _HEAD_SERVICE = "-head-svc"
 _WITHOUT: Final = {
     "ConfigMap": "no such Pod starts without it",
@@ -67,8 +68,10 @@ def _held(bundle: Bundle) -> dict[str, dict[str, Document | None]]:
     for document in bundle.documents:
         if document.kind in held:
             held[document.kind][document.name] = document
-    if bundle.cluster.metadata.name:
-        held["Service"][f"{bundle.cluster.metadata.name}{_HEAD_SERVICE}"] = None
+    name = bundle.cluster.metadata.name
+    own = below(bundle.source.body, _OWN_NAME)
+    if own or name:
+        held["Service"][str(own or f"{name}{_HEAD_SERVICE}")] = None
     return held
 
 

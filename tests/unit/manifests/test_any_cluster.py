@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError, CrabstickError
-from tests.unit.manifests.clusters import Manifest, a_cluster, a_group, told
+from tests.unit.manifests.clusters import Manifest, a_cluster, a_group, a_pod, told
 
 STORE = {"redisAddress": "r:1", "redisPassword": {"valueFrom": {"secretKeyRef": {"key": "k"}}}}
 FULL = a_cluster(
@@ -39,10 +39,57 @@ def routes(value: object, route: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
 
 
 ROUTES = [route for route in routes(FULL) if route != ("kind",)]
+LABELS = {"matchLabels": {"ray.io/cluster": "crab"}}
+PORTS = [{"name": "http", "port": 8000, "targetPort": "http"}]
+META = {"name": "crabstick", "namespace": "crabstick"}
+OTHERS: list[Manifest] = [
+    {
+        "kind": "Service",
+        "metadata": META,
+        "spec": {"selector": {"ray.io/node-type": "head"}, "ports": PORTS},
+    },
+    {
+        "kind": "NetworkPolicy",
+        "metadata": META,
+        "spec": {"podSelector": LABELS, "ingress": [{"from": [{"podSelector": LABELS}]}]},
+    },
+    {
+        "kind": "PodMonitor",
+        "metadata": META,
+        "spec": {
+            "selector": {
+                "matchExpressions": [{"key": "ray.io/group", "operator": "In", "values": ["x"]}]
+            }
+        },
+    },
+    {"kind": "Secret", "metadata": META, "data": {"k": "eA=="}, "stringData": {"l": "x"}},
+    {
+        "kind": "StatefulSet",
+        "metadata": META,
+        "spec": {
+            "selector": LABELS,
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": a_pod()},
+            "volumeClaimTemplates": [META],
+        },
+    },
+]
+OTHER_ROUTES = [
+    (at, *route) for at, thing in enumerate(OTHERS) for route in routes(thing) if route != ("kind",)
+]
 
 
-def with_value(route: tuple[Any, ...], value: object) -> Manifest:
-    copy = deepcopy(FULL)
+@given(st.sampled_from(OTHER_ROUTES), VALUES)
+def test_any_value_anywhere_in_another_object_makes_lines_of_one_line_each(
+    route: tuple[Any, ...], value: object
+) -> None:
+    at, *way = route
+    lines = told(FULL, with_value(tuple(way), value, OTHERS[at]))
+    assert lines[0][0] == "settings"
+    assert all("\n" not in f"{subject}: {words}" for subject, words in lines)
+
+
+def with_value(route: tuple[Any, ...], value: object, thing: Manifest = FULL) -> Manifest:
+    copy = deepcopy(thing)
     place: Any = copy
     for step in route[:-1]:
         place = place[step]

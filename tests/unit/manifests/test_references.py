@@ -31,7 +31,7 @@ def an_address(value: str) -> Manifest:
 
 WORKER, BOOKS = (
     a_thing("ServiceAccount", "crabstick-worker"),
-    a_thing("ConfigMap", "books-a1b2c3d4e5"),
+    a_thing("ConfigMap", "books-8mt45697tt"),
 )
 
 
@@ -57,7 +57,7 @@ WORKER, BOOKS = (
             ENV,
             {"name": "X", "valueFrom": {"configMapKeyRef": {"name": "books", "key": "k"}}},
             BOOKS,
-            "no such Pod starts without it; it is books-a1b2c3d4e5 here",
+            "no such Pod starts without it; it is books-8mt45697tt here",
         ),
         (ENV, an_address("http://crab-htp:80/x"), a_service("crab-http", 80), "crab-http, which"),
         (ENV, an_address("http://crabstick-head:8265"), WORKER, "did you mean crabstick-head-svc"),
@@ -99,6 +99,19 @@ def test_a_name_that_is_here_or_somebody_else_s_is_left_alone(
     path: str, value: object, held: Manifest
 ) -> None:
     assert problems(spoiled(path, value), held) == []
+
+
+def test_the_service_of_the_head_may_have_a_name_of_its_own() -> None:
+    own = {"metadata": {"name": "my-head-svc"}}
+    cluster = spoiled("spec.headGroupSpec.headService", own)
+    assert problems(spoiled(ENV, an_address("http://my-head-svc:8265"), cluster)) == []
+    (found,) = problems(spoiled(ENV, an_address("http://crabstick-head-svc:8265"), cluster))
+    assert "did you mean my-head-svc" in found
+
+
+def test_a_name_that_only_looks_like_a_longer_one_is_another() -> None:
+    monitor = a_thing("ServiceAccount", "crabstick-monitoring")
+    assert problems(spoiled(ACCOUNT, "crabstick"), monitor) == []
 
 
 def test_what_must_be_there_already_is_told_beside_other_objects() -> None:
