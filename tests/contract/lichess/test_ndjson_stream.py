@@ -26,12 +26,13 @@ from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, cha
 
 TOKEN = "lip_verysecret"  # noqa: S105 - a made-up one
 SILENCE = timedelta(milliseconds=150)
-AT_ONCE_S = 2
+PATIENCE = timedelta(seconds=15)
+AT_ONCE_S = 10
 
 
 @asynccontextmanager
 async def a_stream(
-    script: Script, silence: timedelta = timedelta(seconds=15)
+    script: Script, silence: timedelta = PATIENCE, open_limit: timedelta = PATIENCE
 ) -> AsyncGenerator[tuple[NdjsonStream, TinyServer], None]:
     async with serving(script) as server, open_session(server.url) as session:
         source = StreamSource(
@@ -39,7 +40,7 @@ async def a_stream(
             path="/api/bot/game/stream/abcdefgh",
             game_id=GameId("abcdefgh"),
             silence_limit=silence,
-            open_limit=timedelta(milliseconds=300),
+            open_limit=open_limit,
         )
         yield NdjsonStream(session, source), server
 
@@ -240,7 +241,7 @@ async def test_headers_that_do_not_come_are_unavailable() -> None:
             await exchange.send(bytes([byte]))
             await asyncio.sleep(0.05)
 
-    async with a_stream(script) as (stream, _):
+    async with a_stream(script, open_limit=SILENCE) as (stream, _):
         _, end = await read_all(stream)
     assert type(end) is Unavailable
 
