@@ -6,7 +6,7 @@ comes of it wakes the WorkerSet's loop.
 """
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ from actors.messages import (
     Packed,
     WrongProtocol,
 )
-from actors.names import engine_actor_name
+from actors.names import RING, engine_actor_name, next_serial
 from actors.roster import Member, Roster
 from actors.runtime import ActorFailed, ActorGone, ActorSilent, Runtime
 from crabstick.rules.cluster_view import ActorPhase
@@ -79,6 +79,7 @@ class Crew:
         self._chores = Chores(self._surprised)
         self._unsettled: set[asyncio.Task[None]] = set()
         self._stillborn = 0
+        self._serial = secrets.randbelow(RING)  # not the names of who has just died
         self._log = get_logger()
         self.problem = ""
         self.no_spawn_before: timedelta | None = None
@@ -87,7 +88,8 @@ class Crew:
 
     def spawn(self, birth: Birth, node: NodeId | None) -> None:
         """Starts an actor; it is a standby as soon as it says so."""
-        name = engine_actor_name(uuid.uuid4().hex[:8])
+        self._serial = next_serial(self._serial, self._roster.members)
+        name = engine_actor_name(str(self._serial))
         member = self._roster.enter(name, self._now(), node)
         message = birth.model_copy(update={"name": name}).pack()
         self._soon_settled(self._spawn(member, message, node))

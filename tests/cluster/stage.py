@@ -67,6 +67,16 @@ class Stage:
         """Where Ray keeps the logs of this session."""
         return self.temp_dir / "session_latest" / "logs"
 
+    @property
+    def gcs_pid(self) -> int:
+        """The process that Ray keeps its tables in."""
+
+        def is_ours(process: psutil.Process) -> bool:
+            program, *words = process.info["cmdline"] or [""]
+            return program.endswith("gcs_server") and str(self.temp_dir) in " ".join(words)
+
+        return next(p.pid for p in psutil.process_iter(["cmdline"]) if is_ours(p))
+
     def opponent(
         self,
         number: int,

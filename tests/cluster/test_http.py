@@ -234,10 +234,8 @@ def test_probes_are_answered_while_the_listener_hangs(stage: Stage) -> None:
 
 
 def test_probes_are_answered_while_rays_gcs_is_away(stage: Stage) -> None:
-    gcs = next(p for p in psutil.process_iter(["cmdline"]) if _is_gcs(p, stage))
-
     async def story() -> list[list[int]]:
-        with frozen(gcs.pid):
+        with frozen(stage.gcs_pid):
             seen = []
             for _ in range(3):
                 seen.append(await get_all(stage.http, *PROBES))
@@ -245,11 +243,6 @@ def test_probes_are_answered_while_rays_gcs_is_away(stage: Stage) -> None:
             return seen
 
     assert asyncio.run(story()) == [[200, 200]] * 3
-
-
-def _is_gcs(process: psutil.Process, stage: Stage) -> bool:
-    words = " ".join(process.info["cmdline"] or [])
-    return "gcs_server" in words.split(" ", maxsplit=1)[0] and str(stage.temp_dir) in words
 
 
 # Who sends too much.

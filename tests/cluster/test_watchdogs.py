@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+import ray
 
-from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
 from actors.runtime import ActorGone, ActorSilent
 from crabstick.sandbox.opponent import Opponent, Result
 from crabstick.telemetry import names
@@ -149,6 +150,35 @@ def test_an_opponents_move_whose_line_got_lost_is_found(stage: Stage) -> None:
     seen = len(stage.events(names.LINE_MISSED))
     asyncio.run(story())
     assert len(stage.events(names.LINE_MISSED)) == seen + 1
+
+
+def test_an_actor_whose_birth_is_confirmed_too_late_does_not_live_on_unknown(stage: Stage) -> None:
+    """Ray's GCS stands still while the standby that a game took is replaced."""
+
+    async def story() -> Result:
+        await wait_standbys(1)
+        async with stage.opponent(5, think_ms=200) as opponent:
+            with frozen(stage.gcs_pid):
+                game_id = await opponent.challenge(BOT, CLOCK, "random")
+                await until(lambda: asyncio.to_thread(unconfirmed, stage), bool)
+            result = await opponent.wait_result(game_id)
+        await wait_standbys(3)
+        await until(strangers, lambda seen: not seen)
+        return result
+
+    assert asyncio.run(story()).status == "mate"
+
+
+def unconfirmed(stage: Stage) -> list[dict[str, Any]]:
+    """The births that Ray did not confirm in time."""
+    return [event for event in stage.events(names.ACTOR_LOST) if "GCS" in event["why"]]
+
+
+async def strangers() -> set[str]:
+    """EngineActors that live, and that the WorkerSet does not know."""
+    known = {actor["name"] for actor in (await picture())["actors"]}
+    listed = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
+    return {one["name"] for one in listed if serial_of(one["name"]) is not None} - known
 
 
 # What is limited.

@@ -1,8 +1,17 @@
 """How our actors are called."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actors.names import EVENT_LISTENER, WORKER_SET, engine_actor_name, serial_of
+from actors.names import (
+    EVENT_LISTENER,
+    RING,
+    WORKER_SET,
+    engine_actor_name,
+    next_serial,
+    serial_of,
+)
 
 
 def test_an_engine_actors_serial_is_in_its_name() -> None:
@@ -12,3 +21,19 @@ def test_an_engine_actors_serial_is_in_its_name() -> None:
 @pytest.mark.parametrize("name", [WORKER_SET, EVENT_LISTENER, "engine", "my-engine:1"])
 def test_other_actors_have_no_serial(name: str) -> None:
     assert serial_of(name) is None
+
+
+@given(st.integers(0, 3 * RING), st.sets(st.integers(0, 3 * RING)))
+def test_the_next_serial_is_one_that_nobody_has(last: int, serials: set[int]) -> None:
+    taken = {engine_actor_name(str(serial)) for serial in serials}
+    serial = next_serial(last, taken)
+    assert engine_actor_name(str(serial)) not in taken
+    assert 0 <= serial < max(RING, 2 * len(taken))
+
+
+def test_serials_go_round_and_are_used_again_as_late_as_possible() -> None:
+    used = [0]
+    for _ in range(3 * RING):
+        used.append(next_serial(used[-1], {engine_actor_name("7")}))
+    assert len(set(used)) == RING - 1
+    assert used[: RING - 1] == used[RING - 1 : 2 * (RING - 1)]
