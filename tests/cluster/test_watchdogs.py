@@ -156,7 +156,7 @@ def test_an_actor_whose_birth_is_confirmed_too_late_does_not_live_on_unknown(sta
     """Ray's GCS stands still while the standby that a game took is replaced."""
 
     async def story() -> Result:
-        await wait_standbys(1)
+        await wait_standbys(3)  # so that nobody is being born
         async with stage.opponent(5, think_ms=200) as opponent:
             with frozen(stage.gcs_pid):
                 game_id = await opponent.challenge(BOT, CLOCK, "random")
