@@ -29,7 +29,7 @@ FEW_FILES = 4
 """Connections that come and go: a scrape, Ray's own calls."""
 FEW_MIB = 6
 RAYS_MIB = 0.006
-"""What Ray keeps of each actor, for ever, in the process that has called it: measured without us."""
+"""What Ray keeps for ever of each actor, in the process that has called it: so without us, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
