@@ -157,10 +157,13 @@ def test_an_actor_whose_birth_is_confirmed_too_late_does_not_live_on_unknown(sta
 
     async def story() -> Result:
         await wait_standbys(3)  # so that nobody is being born
+        before = unconfirmed(stage)
         async with stage.opponent(5, think_ms=200) as opponent:
             with frozen(stage.gcs_pid):
                 game_id = await opponent.challenge(BOT, CLOCK, "random")
-                await until(lambda: asyncio.to_thread(unconfirmed, stage), bool)
+                await until(
+                    lambda: asyncio.to_thread(unconfirmed, stage), lambda seen: seen > before
+                )
             result = await opponent.wait_result(game_id)
         await wait_standbys(3)
         await until(strangers, lambda seen: not seen)
@@ -169,9 +172,9 @@ def test_an_actor_whose_birth_is_confirmed_too_late_does_not_live_on_unknown(sta
     assert asyncio.run(story()).status == "mate"
 
 
-def unconfirmed(stage: Stage) -> list[dict[str, Any]]:
-    """The births that Ray did not confirm in time."""
-    return [event for event in stage.events(names.ACTOR_LOST) if "GCS" in event["why"]]
+def unconfirmed(stage: Stage) -> int:
+    """How many births Ray has not confirmed in time."""
+    return sum("GCS" in event["why"] for event in stage.events(names.ACTOR_LOST))
 
 
 async def strangers() -> set[str]:
