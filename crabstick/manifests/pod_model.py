@@ -13,10 +13,12 @@ __all__ = [
     "Files",
     "KeyReference",
     "Mount",
+    "PodSecurity",
     "PodSpec",
     "PodTemplate",
     "ProjectedSource",
     "Reference",
+    "Security",
     "ValueFrom",
     "Variable",
     "View",
@@ -78,6 +80,36 @@ class Port(View):
 
     name: str = ""
     container_port: int = 0
+    host_port: int = 0
+
+
+class Capabilities(View):
+    """What root could do, one by one."""
+
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class Profile(View):
+    """Which calls of the kernel are allowed."""
+
+    type: str = ""
+
+
+class PodSecurity(View):
+    """As whom all containers run; None is what their images say."""
+
+    run_as_user: int | None = None
+    run_as_non_root: bool | None = None
+    seccomp_profile: Profile | None = None
+
+
+class Security(PodSecurity):
+    """As whom one container runs, and what it may do; None is what its Pod says."""
+
+    privileged: bool = False
+    allow_privilege_escalation: bool = True
+    capabilities: Capabilities = Capabilities()
 
 
 class Resources(View):
@@ -103,6 +135,7 @@ class Container(View):
     ports: tuple[Port, ...] = ()
     resources: Resources = Resources()
     volume_mounts: tuple[Mount, ...] = ()
+    security_context: Security = Security()
 
     def variable(self, name: str) -> Variable | None:
         """The last one of that name, as Kubernetes takes it."""
@@ -147,6 +180,7 @@ class Volume(ProjectedSource):
 
     name: str = ""
     projected: Projected | None = None
+    host_path: object = None
 
 
 class PodSpec(View):
@@ -158,6 +192,10 @@ class PodSpec(View):
     service_account_name: str = ""
     image_pull_secrets: tuple[Reference, ...] = ()
     restart_policy: str | None = None
+    host_network: bool = False
+    host_pid: bool = Field(default=False, alias="hostPID")
+    host_ipc: bool = Field(default=False, alias="hostIPC")
+    security_context: PodSecurity = PodSecurity()
     termination_grace_period_seconds: int = 30
 
 

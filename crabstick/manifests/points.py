@@ -21,6 +21,7 @@ from crabstick.manifests.ray_rules import (
 )
 from crabstick.manifests.reference_rules import nameless, namespaces, references
 from crabstick.manifests.secret_rules import contents, secrets, told_secrets
+from crabstick.manifests.security_rules import admission
 from crabstick.manifests.selector_rules import selectors
 from crabstick.manifests.store_rules import redis_password
 from crabstick.manifests.token_rules import lichess_token, written_secrets
@@ -68,6 +69,7 @@ _POINTS = (
         ),
         lambda _: "a changed manifest ends none of them",
     ),
+    _Point("Pod security", (admission,), lambda _: "let into a namespace labelled restricted"),
     _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),
     _Point("head", (head,), lambda _: "plays no games"),
     _Point("autoscaler", (autoscaler, names), told_nodes),

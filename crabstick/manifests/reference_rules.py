@@ -118,7 +118,7 @@ def namespaces(bundle: Bundle) -> Iterator[Finding]:
     for (place, home), (first, *others) in strays.items():
         words = (
             f"is {place or 'left out'}, and that of its Pods {home or 'left out'}: put all of it "
-            f"into one namespace{also(first, others)}"
+            f"into one namespace{also(first.title, (each.title for each in others))}"
         )
         if place and home:
             yield Fault(words, ("metadata", "namespace"), first.title)
@@ -128,9 +128,10 @@ def namespaces(bundle: Bundle) -> Iterator[Finding]:
 
 def _belongings(bundle: Bundle) -> Iterator[tuple[Document, set[str]]]:
     """Each object, and the namespaces of the Pods that it is for."""
-    for document, selector in places(bundle):
-        if document.kind != "PodMonitor" and selector:
-            yield document, {pod.namespace for pod in bundle.pods if selects(selector, pod)}
+    for each in places(bundle):
+        if each.document.kind != "PodMonitor" and each.selector:
+            homes = {pod.namespace for pod in bundle.pods if selects(each.selector, pod)}
+            yield each.document, homes
     held = _held(bundle)
     for use in uses(bundle):
         found = held.get(use.kind, {}).get(use.name)

@@ -1,6 +1,7 @@
 """What selects Pods by labels that none of them has: it does nothing, and nobody refuses it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from crabstick.manifests.bundle import Bundle, Pod
@@ -10,7 +11,7 @@ from crabstick.manifests.fields import LABEL_SELECTOR
 from crabstick.manifests.reading import read
 from crabstick.near_miss import nearest
 
-__all__ = ["Selector", "also", "places", "selectors", "selects"]
+__all__ = ["Place", "Selector", "also", "places", "selectors", "selects"]
 
 Selector = Mapping[str, Sequence[object]]
 """Labels that a Pod must have, each with the values that will do."""
@@ -23,6 +24,8 @@ _SELECTING: Final[Mapping[str, Route]] = {
     "Service": ("spec", "selector"),
     "StatefulSet": ("spec", "selector"),
 }
+_PEERS: Final = {"ingress": "from", "egress": "to"}
+"""Whom a NetworkPolicy lets in and out."""
 _RAY = "ray.io/"
 """Only Pods of a RayCluster have such labels."""
 _CLEANUP = "redis-cleanup"
@@ -30,14 +33,42 @@ _CLEANUP = "redis-cleanup"
 _ALIKE = 0.85
 
 
-def places(bundle: Bundle) -> Iterator[tuple[Document, Selector]]:
-    """Each object that selects Pods, and how."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object selects Pods, and how."""
+
+    document: Document
+    route: Route
+    selector: Selector
+
+    @property
+    def title(self) -> str:
+        """The kind and name of the object."""
+        return self.document.title
+
+
+def places(bundle: Bundle) -> Iterator[Place]:
+    """Each place where Pods of the object's own namespace are selected."""
     for document in bundle.documents:
-        found = below(document.body, _SELECTING.get(document.kind, ("",)))
-        if isinstance(found, Mapping):
-            value = {"matchLabels": found} if document.kind == "Service" else found
-            meant, _ = read(value, LABEL_SELECTOR, "Kubernetes")  # the faults were told already
-            yield document, dict(_wishes(meant))
+        for route, found in _found(document):
+            if isinstance(found, Mapping):
+                value = {"matchLabels": found} if document.kind == "Service" else found
+                meant, _ = read(value, LABEL_SELECTOR, "Kubernetes")  # its faults are told already
+                yield Place(document, route, dict(_wishes(meant)))
+
+
+def _found(document: Document) -> Iterator[tuple[Route, object]]:
+    if document.kind in _SELECTING:
+        route = _SELECTING[document.kind]
+        yield route, below(document.body, route)
+    if document.kind != "NetworkPolicy":
+        return
+    for rules, side in _PEERS.items():
+        for at, rule in enumerate(items(document.body, ("spec", rules))):
+            for number, peer in enumerate(items(rule, (side,))):
+                if below(peer, ("namespaceSelector",)) is None:
+                    route = ("spec", rules, at, side, number, "podSelector")
+                    yield route, below(peer, ("podSelector",))
 
 
 def _wishes(selector: object) -> Iterator[tuple[str, Sequence[object]]]:
@@ -56,27 +87,27 @@ def selects(selector: Selector, pod: Pod) -> bool:
 
 def selectors(bundle: Bundle) -> Iterator[Finding]:
     """Each selects a Pod of these manifests, as far as it can be meant to."""
-    wrong: dict[tuple[str, str, str], list[Document]] = {}
-    for document, selector in places(bundle):
-        if any(selects(selector, pod) for pod in bundle.pods):
+    wrong: dict[tuple[str, str, str], list[Place]] = {}
+    for place in places(bundle):
+        if any(selects(place.selector, pod) for pod in bundle.pods):
             continue
-        for key, values in selector.items():
+        for key, values in place.selector.items():
             known = sorted({pod.labels[key] for pod in bundle.pods if key in pod.labels})
             meant = _meant(key, values, known)
             if meant:
-                wrong.setdefault((key, str(values[0]), meant), []).append(document)
+                wrong.setdefault((key, str(values[0]), meant), []).append(place)
     for (key, value, meant), (first, *others) in wrong.items():
         yield Fault(
             f"selects no Pod of these manifests: it wants {key}: {value}, and they have {meant}"
-            f"{also(first, others)}",
-            _SELECTING[first.kind],
+            f"{also(first.title, (each.title for each in others))}",
+            first.route,
             first.title,
         )
 
 
-def also(first: Document, others: Iterable[Document]) -> str:
-    """Who else is wrong in the same way."""
-    titles = sorted({each.title for each in others} - {first.title})
+def also(first: str, others: Iterable[str]) -> str:
+    """Whose titles are wrong in the same way."""
+    titles = sorted({*others} - {first})
     return f"; the same goes for {', '.join(titles)}" if titles else ""
 
 

@@ -21,6 +21,9 @@ SECRETS = {("crabstick", "crabstick-tokens"): frozenset({"lichess", "admin"})}
 ANSWERS = Answers(secrets=SECRETS)
 
 
+LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
 def a_container(**changes: Any) -> Manifest:
     return {
         "name": "ray",
@@ -33,6 +36,7 @@ def a_container(**changes: Any) -> Manifest:
         ],
         "resources": {"limits": {"cpu": "2", "memory": "2Gi"}},
         "volumeMounts": [{"name": "tmp", "mountPath": "/scratch"}],
+        "securityContext": dict(LOCKED),
         **changes,
     }
 
@@ -42,6 +46,10 @@ def a_pod(**changes: Any) -> Manifest:
         "containers": [a_container()],
         "terminationGracePeriodSeconds": 3,
         "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "securityContext": {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         **changes,
     }
 
@@ -66,7 +74,7 @@ def a_cluster(**changes: Any) -> Manifest:
             "rayVersion": "2.60.0",
             "authOptions": {"mode": "token"},
             "enableInTreeAutoscaling": True,
-            "autoscalerOptions": {"version": "v2"},
+            "autoscalerOptions": {"version": "v2", "securityContext": dict(LOCKED)},
             "headGroupSpec": {
                 "rayStartParams": {"num-cpus": "0"},
                 "template": {"spec": a_pod()},

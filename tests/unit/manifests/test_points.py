@@ -34,6 +34,7 @@ def test_a_cluster_as_it_should_be_has_no_problem_and_each_point_is_told() -> No
         "fields": "all are known to KubeRay 1.7",
         "operator": "refuses nothing",
         "Pods": "a changed manifest ends none of them",
+        "Pod security": "let into a namespace labelled restricted",
         "Ray": "2.60.0, as here",
         "head": "plays no games",
         "autoscaler": "v2, with 0 to 4 replicas of game",

@@ -78,3 +78,23 @@ def test_expressions_select_as_well(operator: str, values: list[str], count: int
     wish = {"key": "ray.io/node-type", "operator": operator, "values": values}
     policy = a_thing("NetworkPolicy", podSelector={"matchExpressions": [wish]})
     assert len(problems(a_cluster(), policy)) == count
+
+
+@pytest.mark.parametrize(("rules", "side"), [("ingress", "from"), ("egress", "to")])
+@pytest.mark.parametrize(("cluster", "count"), [("crab", 1), ("crabstick", 0)])
+def test_whom_a_policy_lets_in_and_out_is_selected_as_well(
+    rules: str, side: str, cluster: str, count: int
+) -> None:
+    peer = {"podSelector": {"matchLabels": {**HEAD, "ray.io/cluster": cluster}}}
+    policy = a_thing("NetworkPolicy", podSelector={}, **{rules: [{"ports": []}, {side: [peer]}]})
+    found = problems(a_cluster(), policy)
+    assert len(found) == count
+    where = f"NetworkPolicy x, spec.{rules}[1].{side}[0].podSelector selects no Pod"
+    assert all(where in words for words in found)
+
+
+def test_whom_a_policy_lets_in_from_other_namespaces_is_not_known_here() -> None:
+    labels = {"matchLabels": {"ray.io/cluster": "theirs"}}
+    peer = {"podSelector": labels, "namespaceSelector": {}}
+    policy = a_thing("NetworkPolicy", podSelector={}, ingress=[{"from": [peer]}])
+    assert problems(a_cluster(), policy) == []
