@@ -84,6 +84,11 @@ class Crew:
         self.problem = ""
         self.no_spawn_before: timedelta | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether no actor shall be made just now: some did not start."""
+        return self.no_spawn_before is not None and self._now() < self.no_spawn_before
+
     # What the plan asks for.
 
     def spawn(self, birth: Birth, node: NodeId | None) -> None:
@@ -105,7 +110,7 @@ class Crew:
     def hand_over(self, name: ActorName, within: timedelta) -> None:
         """Tells an actor to leave its game between two moves, `within` at the latest."""
         member = self._roster.members[name]
-        member.is_leaving = True
+        member.leave_by = self._now() + within
         within_s = within.total_seconds()
         self._log.info(names.GAME_LEAVING, actor=name, game_id=member.game, within_s=within_s)
         self._chores.start(self._tell_to_leave(member, LeaveOrder(within_s=within_s)))
@@ -164,7 +169,7 @@ class Crew:
         if not await self._describe(member, patience):
             self._lost(member, "it never said who it is")
             return
-        self._stillborn = 0
+        self._stillborn, self.no_spawn_before = 0, None
         if member.phase is ActorPhase.ENDING:
             self.kill(member.name)
         elif member.problem:
@@ -224,7 +229,7 @@ class Crew:
         try:
             await self._runtime.call(member.name, "leave", order.pack(), patience=ASSIGN_PATIENCE)
         except (ActorGone, ActorFailed, ActorSilent) as error:
-            member.is_leaving = False
+            member.leave_by = None
             member.is_suspect = isinstance(error, ActorFailed)
             self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
             if member.is_suspect:
@@ -283,7 +288,7 @@ class Crew:
             self._ledger.inc("crabstick_actors_lost_total", LOST_AS[member.phase])
         if member.game is not None and self._roster.owner_of(member.game) is member:
             self._count_takeover(member, why)
-        if member.phase is ActorPhase.STARTING:
+        if member.phase is ActorPhase.STARTING and not self.is_held:
             self.no_spawn_before = self._now() + next_delay(self._stillborn, STEADY)
             self._stillborn += 1
         self.kill(member.name)

@@ -26,16 +26,18 @@ class Traffic:
     """How many games began and ended lately, seen by who looks often enough."""
 
     def __init__(self) -> None:
-        self._running: frozenset[GameId] | None = None
+        self._running: frozenset[GameId] = frozenset()
         self._begun: deque[timedelta] = deque()
         self._ended: deque[timedelta] = deque()
 
     def see(self, running: Collection[GameId], now: timedelta) -> None:
-        """These games run now; those of the first look began before anybody looked."""
+        """These games run now.
+
+        Those of the first look count as begun: after a restart they tell how busy the bot is.
+        """
         before, self._running = self._running, frozenset(running)
-        if before is not None:
-            self._begun.extend([now] * len(self._running - before))
-            self._ended.extend([now] * len(before - self._running))
+        self._begun.extend([now] * len(self._running - before))
+        self._ended.extend([now] * len(before - self._running))
 
     def lately(self, now: timedelta) -> tuple[int, int]:
         """How many began and how many ended in the time `LATELY`."""

@@ -155,7 +155,8 @@ class EngineActor:
         self._meet(message)
         within = timedelta(seconds=LeaveOrder.read(message).within_s)
         if self._player is None:
-            self._leave_within = within  # the game was given to us a moment ago
+            before = self._leave_within or within  # the game was given to us a moment ago
+            self._leave_within = min(before, within)
         else:
             self._player.leave(within)
         return EMPTY

@@ -78,6 +78,7 @@ class HttpEndpoints:
         self._ready = Shared(lambda: self._listener.ask("describe"), AGE)
         self._picture = Shared(self._look, AGE)
         self._chores: Chores | None = None
+        self._ending: asyncio.Future[int] | None = None
 
     async def check_health(self) -> None:
         """Ray Serve asks, from the beginning on; a WorkerSet that hangs is no fault of ours."""
@@ -146,9 +147,11 @@ class HttpEndpoints:
         if not is_bearer(request.headers.getlist("authorization"), token.get_secret_value()):
             wrong = "wrong token: send Authorization: Bearer <admin token>"
             return error_response(401, wrong, {"WWW-Authenticate": "Bearer"})
+        if self._ending is None or self._ending.done():
+            self._ending = asyncio.ensure_future(end_manager(self._birth.namespace))
         try:
             async with asyncio.timeout(SHUTDOWN_PATIENCE.total_seconds()):
-                games = await end_manager(self._birth.namespace)
+                games = await asyncio.shield(self._ending)  # it is done also when nobody waits
         except TimeoutError:
             return error_response(503, "Ray does not answer; try again")
         return JSONResponse({"ok": True, "games": games})

@@ -4,7 +4,7 @@ Plain bookkeeping without I/O: the WorkerSet writes down here what it hears and 
 the moment when it decides it, so that two plans never see the same standby free.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +26,8 @@ RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
 """An actor takes two seconds, and thirteen were seen on a machine with seven times its load."""
+NODE_COMES_WITHIN: Final = timedelta(minutes=3)
+"""A node that did not come by then is one that nobody gives us: a quota, or a lack of machines."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,8 +59,8 @@ class Member:
     was_assigned: bool = False
     """Whether its game was given to it here, and not by a WorkerSet before."""
     is_suspect: bool = False
-    is_leaving: bool = False
-    """Whether it was told to hand its game over, and has not done so yet."""
+    leave_by: timedelta | None = None
+    """When it hands its game over at the latest; None when it was not told to."""
     problem: str = ""
     lacks_engine: bool = False
     progress: Progress = field(default_factory=Progress)
@@ -67,6 +69,10 @@ class Member:
         """Whether it should have started long ago on its node; without one it waits for one."""
         is_placed = self.phase is ActorPhase.STARTING and self.node is not None
         return is_placed and now - self.since > STARTS_WITHIN
+
+    def leaves_in(self, now: timedelta) -> timedelta | None:
+        """Within which time it hands its game over; None when it was not told to."""
+        return None if self.leave_by is None else max(self.leave_by - now, timedelta(0))
 
     @property
     def time_left(self) -> timedelta | None:
@@ -210,7 +216,7 @@ class Roster:
                 game=member.game,
                 epoch=member.epoch,
                 is_suspect=member.is_suspect or member.is_late(now),
-                is_leaving=member.is_leaving,
+                leaves_in=member.leaves_in(now),
                 time_left=member.time_left,
             )
             for member in self.members.values()
@@ -229,6 +235,32 @@ class Roster:
             if member.phase is ActorPhase.PLAYING
         ]
 
+    def waits_in_vain(self, now: timedelta) -> bool:
+        """Whether an actor has waited for a node for so long that none is to be expected."""
+        return any(
+            member.phase is ActorPhase.STARTING
+            and member.node is None
+            and now - member.since > NODE_COMES_WITHIN
+            for member in self.members.values()
+        )
+
+    def moving(self, draining: Collection[NodeId]) -> list[Member]:
+        """Members whose games have to go to another one."""
+        return [
+            member
+            for member in self.members.values()
+            if member.phase is ActorPhase.PLAYING
+            if member.leave_by is not None or member.node in draining
+        ]
+
+    def placed_since(self, moment: timedelta) -> Counter[NodeId | None]:
+        """How many actors were put on each node since then, and have not started yet."""
+        return Counter(
+            member.node
+            for member in self.members.values()
+            if member.phase is ActorPhase.STARTING and member.since >= moment
+        )
+
     def count(self, phase: ActorPhase) -> int:
         """How many members are in `phase`."""
         return sum(member.phase is phase for member in self.members.values())
@@ -238,8 +270,8 @@ class Roster:
         return any(game.epoch for game in self.waiting())
 
     def waiting(self) -> list[Game]:
-        """Running games that nobody plays: there should be none."""
-        played = {member.game for member in self.members.values()}
+        """Running games that nobody plays, or somebody silent: there should be none."""
+        played = {member.game for member in self.members.values() if not member.is_suspect}
         return [
             game
             for game in self.games.values()

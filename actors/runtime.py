@@ -65,6 +65,8 @@ ON_THE_HEAD = {"node:__internal_head__": 0.001}
 """A zero-CPU actor anywhere else would keep its node alive for ever."""
 GCS_PATIENCE = timedelta(seconds=5)
 NO_HURRY = timedelta(hours=1)
+ROUNDING = 1e-6
+"""Of a slot: free CPUs are what is left of sums of decimal fractions."""
 
 
 class ActorGone(CrabstickError):
@@ -149,7 +151,7 @@ class Runtime(Protocol):
 def slots_of(resources: Mapping[str, float], slot: Slot) -> int:
     """How many EngineActors such resources hold."""
     by_memory = resources.get("memory", 0.0) / (slot.slot_memory_mb * 2**20)
-    return math.floor(min(resources.get("CPU", 0.0) / slot.slot_cpus, by_memory))
+    return math.floor(min(resources.get("CPU", 0.0) / slot.slot_cpus + ROUNDING, by_memory))
 
 
 def this_node() -> str:
@@ -312,17 +314,19 @@ class RayRuntime:
         self._met.discard(name)
         handle = self._handles.pop(name, None)
         if handle is not None:
-            await self._in_thread(lambda: end_actor(handle))
+            await self._in_thread(lambda: end_actor(handle), is_kept=True)
 
     def _handle(self, name: ActorName) -> Handle:
         if name not in self._handles:
             raise ActorGone(f"no actor is called {name}")
         return self._handles[name]
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _in_thread(self, work: Callable[[], T], *, is_kept: bool = False) -> T:
+        """Work that `is_kept` is done as soon as the GCS answers, even when nobody waits for it."""
         future = asyncio.get_running_loop().run_in_executor(self._gcs, work)
         try:
-            return await asyncio.wait_for(future, GCS_PATIENCE.total_seconds())
+            awaited = asyncio.shield(future) if is_kept else future
+            return await asyncio.wait_for(awaited, GCS_PATIENCE.total_seconds())
         except TimeoutError:
             raise ActorSilent("Ray's GCS does not answer") from None
         except (RayError, ValueError) as error:

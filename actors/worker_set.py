@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from actors.chores import Chores
+from actors.closing import Closing
 from actors.crew import Crew
 from actors.desk import Desk
 from actors.ear import Ear
@@ -26,15 +27,16 @@ from actors.gauges import Gauges
 from actors.limit_board import LimitBoard
 from actors.messages import PROTOCOL, Birth, Claim, GameNews, LoadAnswer, Ownership, Packed, Report
 from actors.names import EVENT_LISTENER
+from actors.nodes import Nodes
 from actors.ray_metrics import RayMirror
 from actors.roster import Roster
 from actors.runtime import RayRuntime, Runtime, this_node, unlisted
 from actors.stall import StallWatch
 from actors.statistics import statistics
 from actors.watchdog import RayWard, Ward, Watchdog
-from crabstick.errors import InvariantBroken
+from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.lichess.port import GamesPort, LichessPort
-from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observed
+from crabstick.rules.cluster_view import ActorPhase, Capacity
 from crabstick.rules.model import GameId
 from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
 from crabstick.rules.suspicion import suspects
@@ -50,8 +52,8 @@ LOOK_AT_NODES_EVERY = timedelta(seconds=1)
 ASK_LICHESS_EVERY = timedelta(seconds=20)
 FINISHED_GRACE = timedelta(seconds=30)
 """An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
-CLOSING_PATIENCE = timedelta(seconds=15)
-"""For an actor that has to start; those who end us wait for longer."""
+LEAVES_WHILE_CLOSING = timedelta(seconds=5)
+"""Who was told to leave its game does so while there is somebody who gives it to another one."""
 
 
 class WorkerSet:
@@ -87,12 +89,10 @@ class WorkerSet:
         self._desk = Desk(self._birth, self._board, self._ledger, lichess=lichess, games=games)
         self._ear = Ear(self._loop.time)
         self._mirror = RayMirror()
-        self._nodes: tuple[NodeView, ...] = ()
+        self._nodes = Nodes()
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
-        self._is_closing = self._is_closed = False
-        self._all_played = asyncio.Event()
-        """Set when every game has an actor, and nothing more is to be done before we end."""
+        self._closing = Closing()
         self._stall = StallWatch(self._loop.time)
         self._crew = Crew(
             self._runtime, self._roster, self._ledger, now=self._now, wake=self._wake.set
@@ -110,7 +110,13 @@ class WorkerSet:
 
     @unlisted
     async def describe(self, _message: Packed) -> Packed:
-        """Who runs here: the fingerprint tells `up` whether anything has to change."""
+        """Who runs here: the fingerprint tells `up` whether anything has to change.
+
+        Raises:
+            CrabstickError: it was shut down, and waits to be ended.
+        """
+        if self._closing.is_closed:
+            raise CrabstickError("this WorkerSet was shut down")
         return {
             "v": PROTOCOL,
             "fingerprint": self._birth.fingerprint,
@@ -140,8 +146,10 @@ class WorkerSet:
         can_start = not self._crew.problem
         return LoadAnswer(
             games=tuple(game.id for game in wanted),
-            room=room(wanted, self._observed(), can_actors_start=can_start),
-            may_grow=self._elasticity.may_grow and can_start,
+            room=room(
+                wanted, self._nodes.observed(self._roster, self._now()), can_actors_start=can_start
+            ),
+            may_grow=can_start and self._may_grow(),
             limits=self._board.pack(),
         ).pack()
 
@@ -176,19 +184,21 @@ class WorkerSet:
         """Everything that `/metrics`, `/games`, `status` and the live table show."""
         self._ledger.set("crabstick_event_stream_age_seconds", self._ear.age_s)
         problem = self._crew.problem or self._elasticity.problem or self._ear.problem
-        return statistics(self._birth, self._roster, self._nodes, self._gauges, problem=problem)
+        return statistics(
+            self._birth, self._roster, self._nodes.views, self._gauges, problem=problem
+        )
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Ends the standbys; the games stay with their actors, and those without get one first.
 
         The caller kills this actor afterwards. Idempotent.
         """
-        self._is_closing = True
+        self._closing.has_begun = True
+        for member in self._roster.moving(()):
+            self._crew.hand_over(member.name, LEAVES_WHILE_CLOSING)
         self._wake.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING_PATIENCE.total_seconds()):
-                await self._all_played.wait()
-        self._is_closed = True
+        await self._closing.wait_well()
+        self._closing.close(self._now())
         for member in list(self._roster.members.values()):
             if member.phase is not ActorPhase.PLAYING:
                 self._crew.kill(member.name)
@@ -225,38 +235,37 @@ class WorkerSet:
 
     def _tick(self) -> None:
         """Compares what is wanted with what is, and starts whatever the plan says."""
-        if self._is_closed:
-            return
         now = self._now()
+        if self._closing.is_forgotten(now):
+            self._log.warning(names.LEFT_ALONE)
+            self._closing = Closing()
+        if self._closing.is_closed:
+            return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = self._roster.wanted()
-        shown = self._elasticity.shown(wanted, self._observed(), now)
+        wanted, shown = self._roster.wanted(), self._nodes.observed(self._roster, self._now())
+        if not self._closing.has_begun:  # else nobody is moved for the sake of a node
+            shown = self._elasticity.shown(wanted, shown, now)
         for action in plan(wanted, shown, self._capacity(now), now):
-            self._carry_out(action, now)
-        if self._is_closing and not self._roster.waiting():
-            self._all_played.set()
+            self._carry_out(action)
+        moving = self._roster.moving(self._nodes.draining)
+        if self._closing.has_begun and not (moving or self._roster.waiting()):
+            self._closing.all_is_well()
+
+    def _may_grow(self) -> bool:
+        return self._elasticity.may_grow and not self._roster.waits_in_vain(self._now())
 
     def _capacity(self, now: timedelta) -> Capacity:
         """Where actors cannot start one is wanted in any case: it tells when they can again."""
         capacity = self._elasticity.capacity(now)
-        if self._is_closing:
+        if self._closing.has_begun:
             return replace(capacity, standby=0)
         return replace(capacity, standby=max(capacity.standby, int(bool(self._crew.problem))))
 
-    def _observed(self) -> Observed:
-        doubtful = self._roster.in_doubt(self._now())
-        return Observed(
-            actors=self._roster.views(self._now()),
-            nodes=tuple(replace(node, is_doubtful=node.id in doubtful) for node in self._nodes),
-            last_game_start=self._roster.last_game_start,
-        )
-
-    def _carry_out(self, action: Action, now: timedelta) -> None:
+    def _carry_out(self, action: Action) -> None:
         match action:
             case Spawn(node=node):
-                hold = self._crew.no_spawn_before
-                if hold is None or now >= hold:
+                if not self._crew.is_held:
                     self._crew.spawn(self._birth, node)
             case Assign(game=game, actor=actor):
                 self._crew.assign(game, actor)
@@ -270,9 +279,9 @@ class WorkerSet:
     def _suspect(self, now: timedelta) -> None:
         self._stall.take()
         stalled_s = self._stall.last_stall_s
-        healthy = {node.id for node in self._nodes if not node.is_draining}
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        for name in suspects(self._roster.pulses(healthy), now=now, own_stall=own_stall):
+        pulses = self._roster.pulses(self._nodes.healthy)
+        for name in suspects(pulses, now=now, own_stall=own_stall):
             member = self._roster.members[name]
             if not member.is_suspect:
                 member.is_suspect = True
@@ -308,8 +317,9 @@ class WorkerSet:
             await asyncio.sleep(pause.total_seconds())
 
     async def _look_at_nodes(self) -> None:
-        self._nodes = await self._runtime.nodes()
-        self._elasticity.has_nodes = bool(self._nodes)
+        looked_at = self._now()
+        self._nodes.take(await self._runtime.nodes(), looked_at)
+        self._elasticity.has_nodes = bool(self._nodes.views)
         if self._elasticity.is_elastic:
             self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         await self.statistics({})  # brings the gauges up to date

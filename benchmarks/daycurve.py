@@ -214,7 +214,7 @@ class Day:
                     self._assign(game, name, now_s)
                 case HandOver(actor=name):
                     actor = self.actors[name]
-                    actor.view = replace(actor.view, is_leaving=True)
+                    actor.view = replace(actor.view, leaves_in=timedelta(0))
                     actor.leaves_s = now_s + self.cluster.leave_s
                     self.outcome.moved += 1
                 case Kill(actor=name):

@@ -41,8 +41,8 @@ class ActorView:
     """One live EngineActor; `epoch` orders the actors that a game has had.
 
     `is_suspect`: it is silent, or has not said that it is there for so long that it is not counted
-    on. `is_leaving`: it was told to hand its game over. `time_left` is our clock in its game, as it
-    last told; None without one.
+    on. `leaves_in`: it was told to hand its game over within that time; None if it was not.
+    `time_left` is our clock in its game, as it last told; None without one.
     """
 
     name: ActorName
@@ -51,8 +51,13 @@ class ActorView:
     game: GameId | None = None
     epoch: int = 0
     is_suspect: bool = False
-    is_leaving: bool = False
+    leaves_in: timedelta | None = None
     time_left: timedelta | None = None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to hand its game over."""
+        return self.leaves_in is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

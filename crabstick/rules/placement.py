@@ -7,7 +7,7 @@ The laws (tests/unit/rules/test_placement.py): no game is given to two actors, n
 games, a settled world needs nothing, planning twice plans the same.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -40,6 +40,10 @@ CALM_PACE = timedelta(seconds=5)
 """One hand-over in this time disturbs no other game: an actor starts, and then it is quiet."""
 LEAVE_BEFORE_END = timedelta(seconds=2)
 """A game that is handed over in mid-thought needs some of its node's last seconds for that."""
+ENDS_SOON = timedelta(minutes=1)
+"""Games on a node that ends within this time are moved before those on one that has longer."""
+SOONER = timedelta(seconds=1)
+"""By so much an end comes earlier when it is another one, and not the same, told less precisely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +132,7 @@ def room(
     if not can_actors_start:
         return ready
     slots = sum(node.free_slots for node in observed.nodes if not node.is_draining)
-    placed = sum(
-        actor.phase is ActorPhase.STARTING and actor.node is not None and not actor.is_suspect
-        for actor in observed.actors
-    )
+    placed = sum(actor.node is not None for actor in _starting(observed))
     return ready + placed + _done(wanted, observed) + slots
 
 
@@ -150,29 +151,38 @@ def _assigns(
 def _movers(
     games: Collection[WantedGame], owners: Mapping[GameId, ActorView], observed: Observed
 ) -> list[ActorView]:
-    """Actors that leave their games: those that were told to, then those with the least time."""
+    """Actors that leave their games: those that were told to, then those whose node ends soon.
+
+    Of several, the one with the least time on its clock comes first.
+    """
     draining = _draining(observed)
     movers = [
         owner
         for owner in (owners[game.id] for game in games if game.id in owners)
         if owner.is_leaving or owner.node in draining
     ]
-    return sorted(movers, key=lambda actor: (not actor.is_leaving, _left(actor), actor.name))
+    soon = {node for node, left in draining.items() if left < ENDS_SOON}
+    return sorted(
+        movers,
+        key=lambda one: (not one.is_leaving, one.node not in soon, _left(one), one.name),
+    )
 
 
-def _hand_overs(movers: Collection[ActorView], observed: Observed) -> list[HandOver]:
-    """Who has a standby waiting for its game is told to leave it, once."""
+def _hand_overs(movers: Collection[ActorView], observed: Observed) -> Iterator[HandOver]:
+    """Who has a standby waiting for its game is told to leave it; again if its node ends sooner."""
     draining = _draining(observed)
-    return [
-        HandOver(actor=mover.name, within=max(left - LEAVE_BEFORE_END, timedelta(0)))
-        for mover in movers
-        if not mover.is_leaving and (left := draining.get(mover.node)) is not None
-    ]
+    for mover in movers:
+        if mover.node in draining:
+            within = max(draining[mover.node] - LEAVE_BEFORE_END, timedelta(0))
+            if mover.leaves_in is None or within + SOONER < mover.leaves_in:
+                yield HandOver(actor=mover.name, within=within)
 
 
 def _pressing(stuck: Sequence[ActorView], observed: Observed) -> int:
     """How many of those that find no standby need one now: all, when the time is short."""
-    if len(stuck) * CALM_PACE > min(_draining(observed).values(), default=timedelta.max):
+    draining = _draining(observed)
+    ends = (draining[mover.node] for mover in stuck if mover.node in draining)
+    if len(stuck) * CALM_PACE > min(ends, default=timedelta.max):
         return len(stuck)
     return sum(mover.is_leaving for mover in stuck)
 
@@ -255,7 +265,14 @@ def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
 
 
 def _starting(observed: Observed) -> list[ActorView]:
-    return [a for a in observed.actors if a.phase is ActorPhase.STARTING and not a.is_suspect]
+    """Those that can be counted on."""
+    draining = _draining(observed)
+    return [
+        actor
+        for actor in observed.actors
+        if actor.phase is ActorPhase.STARTING
+        if not actor.is_suspect and actor.node not in draining
+    ]
 
 
 def _coming(observed: Observed) -> int:
@@ -276,10 +293,19 @@ def _is_quiet(observed: Observed, now: timedelta) -> bool:
 
 
 def _places(observed: Observed) -> list[NodeId]:
-    """Where actors fit now, a node for each: the busiest first, those in doubt last."""
+    """Where actors fit now, a node for each: the busiest first, those in doubt last.
+
+    A node in doubt is tried with one: if it is dead, whatever is put there is lost.
+    """
     load = [actor.node for actor in observed.actors]
     nodes = sorted(
         (node for node in observed.nodes if not node.is_draining),
         key=lambda node: (node.is_doubtful, -load.count(node.id), node.id),
     )
-    return [node.id for node in nodes for _ in range(node.free_slots)]
+    tried = {actor.node for actor in observed.actors if actor.phase is ActorPhase.STARTING}
+    return [
+        node.id
+        for node in nodes
+        for number in range(node.free_slots)
+        if not node.is_doubtful or (number == 0 and node.id not in tried)
+    ]

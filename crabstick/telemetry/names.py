@@ -24,6 +24,7 @@ __all__ = [
     "GAME_STARTED",
     "GAME_TAKEN_OVER",
     "GAME_UNPLAYABLE",
+    "LEFT_ALONE",
     "LINE_MISSED",
     "LINE_UNEXPECTED",
     "LOOK_FAILED",
@@ -59,6 +60,7 @@ GAME_RESIGNED: Final = "game.resigned"
 GAME_STARTED: Final = "game.started"
 GAME_TAKEN_OVER: Final = "game.taken_over"
 GAME_UNPLAYABLE: Final = "game.found_unplayable"
+LEFT_ALONE: Final = "shutdown.forgotten"
 LINE_MISSED: Final = "line.missed"
 LINE_UNEXPECTED: Final = "line.not_understood"
 LOOK_FAILED: Final = "look.failed"

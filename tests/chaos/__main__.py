@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from rich.console import Console
 
@@ -25,6 +26,9 @@ from tests.chaos.schedule import schedule
 from tests.chaos.table import show
 
 __all__ = ["main"]
+
+SPARE: Final = 10
+"""One fault in so many more, for those that cannot be injected when their turn comes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +77,8 @@ def _run(options: argparse.Namespace, console: Console) -> bool:
     with arena(options.at_once) as ready:
         run = Run(
             arena=ready,
-            injections=schedule(options.seed, options.faults, kinds),
+            injections=schedule(options.seed, options.faults + options.faults // SPARE, kinds),
+            most=options.faults,
             games=options.games,
             seed=options.seed,
             limit=timedelta(minutes=options.minutes),

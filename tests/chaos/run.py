@@ -47,6 +47,8 @@ class Run:
 
     arena: Arena
     injections: Sequence[Injection]
+    most: int
+    """Of these, when some cannot be injected at their time."""
     games: int
     """That are over at the end, at least."""
     seed: int
@@ -96,6 +98,8 @@ class Run:
     async def _injure(self, doctor: Doctor, story: Story) -> None:
         began_s = time.monotonic()
         for injection in self.injections:
+            if len(story.faults) == self.most:
+                return
             if time.monotonic() - began_s > self.limit.total_seconds():
                 left = len(self.injections) - injection.number + 1
                 self.say(f"the time is up: {left} faults are left out")

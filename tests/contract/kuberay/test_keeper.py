@@ -61,9 +61,21 @@ def test_the_keeper_tries_until_a_submission_succeeds(stage: Path) -> None:
 
 
 def test_the_keeper_submits_again_while_the_bot_is_not_there(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="010", python="110")
-    again = ["sleep", "python", "ray"]
+    calls = calls_of_the_keeper(stage, ray="010", python="11110")
+    again = ["sleep", "python", "python", "ray"]
     assert calls == ["ray", *again, *again, "sleep", "python", "sleep", "python"]
+
+
+def test_the_keeper_leaves_a_bot_alone_that_has_not_heard_lichess_for_a_while(stage: Path) -> None:
+    calls = calls_of_the_keeper(stage, ray="0", python="10" * 11 + "0")
+    look = ["sleep", "python", "python"]
+    assert calls == ["ray", *look * 11, "sleep", "python", "sleep", "python"]
+
+
+def test_the_keeper_submits_again_when_lichess_was_not_heard_for_minutes(stage: Path) -> None:
+    calls = calls_of_the_keeper(stage, ray="00", python="10" * 11 + "1" + "10")
+    look = ["sleep", "python", "python"]
+    assert calls == ["ray", *look * 11, "sleep", "python", "ray", *look, "sleep", "python"]
 
 
 def test_every_step_of_the_keeper_but_its_rests_has_an_end() -> None:

@@ -122,8 +122,29 @@ async def test_an_actor_that_dies_before_it_says_anything_holds_the_next_ones_ba
         await until(lambda: not deck.roster.members)
         assert deck.crew.no_spawn_before is not None
         pauses.append(round((deck.crew.no_spawn_before - deck.now()).total_seconds(), 1))
+        await asyncio.sleep(pauses[-1] + 0.1)
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.5 < pauses[2]
+
+
+async def test_many_that_die_at_once_hold_the_next_one_back_no_longer_than_one() -> None:
+    deck = a_deck()
+    for _ in range(8):
+        deck.crew.spawn(a_birth(), None)
+    await until(lambda: len(deck.runtime.actors) == 8)
+    for actor in [*deck.runtime.actors.values()]:
+        deck.runtime.lose_actor(actor)
+    await until(lambda: not deck.roster.members)
+    assert deck.crew.no_spawn_before is not None
+    assert deck.crew.no_spawn_before - deck.now() < timedelta(seconds=1)
+
+
+async def test_one_that_starts_ends_the_wait_of_the_next() -> None:
+    deck = a_deck()
+    deck.crew.no_spawn_before = deck.now() + timedelta(seconds=100)
+    deck.crew.spawn(a_birth(), None)
+    assert deck.crew.is_held
+    await until(lambda: not deck.crew.is_held, within_s=5)
 
 
 async def test_the_game_is_told_to_its_actor_which_is_supervised_once() -> None:

@@ -121,10 +121,10 @@ async def test_a_cluster_of_fixed_size_keeps_what_its_owner_wants() -> None:
     assert house.phases().count("standby") == 1
 
 
-def test_games_that_run_at_the_first_look_did_not_begin_lately() -> None:
+def test_games_that_run_at_the_first_look_tell_how_busy_the_bot_is() -> None:
     traffic = Traffic()
     traffic.see([GameId("old")], seconds(1))
     traffic.see([GameId("old"), GameId("new")], seconds(2))
     traffic.see([GameId("new")], seconds(3))
-    assert traffic.lately(seconds(4)) == (1, 1)
+    assert traffic.lately(seconds(4)) == (2, 1)
     assert traffic.lately(seconds(1000)) == (0, 0)

@@ -319,6 +319,28 @@ async def test_a_shutdown_that_hangs_is_answered_too(
     assert (answer.status, bot.shut_down) == (503, [])
 
 
+async def test_a_shutdown_that_nobody_waits_for_any_more_is_carried_through(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
+    bot.shut_down_takes_s = 10
+    asking = asyncio.ensure_future(shut_down(f"Bearer {TOKEN}"))
+    await asyncio.sleep(5)
+    asking.cancel()
+    await asyncio.sleep(6)
+    assert bot.shut_down == ["tests"]
+
+
+async def test_whoever_asks_while_it_shuts_down_is_told_of_the_same_end(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
+    bot.shut_down_takes_s = 10
+    answers = await asyncio.gather(*(shut_down(f"Bearer {TOKEN}") for _ in range(3)))
+    assert [answer.json for answer in answers] == [{"ok": True, "games": 2}] * 3
+    assert bot.shut_down == ["tests"]
+
+
 async def test_a_small_body_is_ignored(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
     headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"content-length", b"4096")]

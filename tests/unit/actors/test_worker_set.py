@@ -384,6 +384,18 @@ async def test_with_nowhere_to_go_a_game_stays_and_a_node_is_asked_for() -> None
     await until(lambda: actor.orders)
 
 
+async def test_an_actor_is_told_again_when_its_node_ends_sooner_than_it_was_told() -> None:
+    house = House()
+    actor = await house.playing()
+    house.drain(actor, within_s=600)
+    await until(lambda: actor.orders)
+    await asyncio.sleep(10)
+    house.drain(actor, within_s=30)
+    await until(lambda: len(actor.orders) > 1, within_s=2)
+    await asyncio.sleep(5)
+    assert actor.orders == [LeaveOrder(within_s=598), LeaveOrder(within_s=28)]
+
+
 async def test_an_order_to_leave_that_got_lost_is_given_again() -> None:
     house = House()
     actor = await house.playing()
@@ -544,42 +556,7 @@ async def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch
         patched.setattr(house.runtime, "nodes", lambda: 1 / 0)
         await asyncio.sleep(3)
     house.runtime.grow("n1", 3)
-    await until(lambda: house.worker_set._nodes)
-
-
-async def test_shutting_down_ends_the_standbys_and_leaves_the_games() -> None:
-    house = House()
-    actor = await house.playing()
-    await house.standbys(1)
-    answer = await house.worker_set.shut_down({"v": 1})
-    assert (answer["games"], list(house.runtime.actors.values())) == (1, [actor])
-    await asyncio.sleep(10)
-    assert list(house.runtime.actors.values()) == [actor]
-
-
-async def test_shutting_down_waits_until_every_game_has_its_actor() -> None:
-    house = House(standby=0)
-    await house.starts()
-    closing = asyncio.ensure_future(house.worker_set.shut_down({"v": 1}))
-    (actor,) = await until(lambda: [*house.runtime.actors.values()])
-    actor.lateness = seconds(1)  # who ends us now would take the game back
-    assert (await closing)["games"] == 1
-    assert house.runtime.playing(GAME) == [actor]
-
-
-async def test_shutting_down_does_not_wait_for_a_place_that_does_not_come() -> None:
-    house = House(FakeRuntime(n1=0))
-    await house.starts()
-    began_s = virtual_loop().time()
-    await house.worker_set.shut_down({"v": 1})
-    assert virtual_loop().time() - began_s < 20
-
-
-async def test_shutting_down_ends_actors_that_are_just_being_made() -> None:
-    house = House()
-    await until(lambda: house.phases() == ["starting"])
-    await house.worker_set.shut_down({"v": 1})
-    assert house.runtime.actors == {}
+    await until(lambda: house.worker_set._nodes.views)
 
 
 async def test_a_worker_set_that_cannot_list_the_actors_at_first_tries_again() -> None:
@@ -605,6 +582,37 @@ async def test_nothing_is_put_on_a_node_that_died_before_ray_knows_it() -> None:
     await until(lambda: all(house.runtime.playing(game) for game in ("one", "two")), within_s=6)
     await house.standbys(2)
     assert {actor.node for actor in house.runtime.actors.values()} == {"n1", "n2"} - {dead}
+
+
+async def test_a_node_that_is_dead_without_ray_knowing_is_not_filled_with_actors() -> None:
+    house = House(FakeRuntime(n1=1, n2=4), standby=0)
+    await house.starts("one")
+    await house.player("one")
+    await house.starts()
+    actor = await house.player()
+    assert actor.node == "n2"
+    made = len(house.runtime.spawned)
+    house.runtime.crash("n2")
+    await asyncio.sleep(30)
+    there = [one for one in house.runtime.actors.values() if one.node == "n2"]
+    assert len(there) <= 2
+    assert len(house.runtime.spawned) - made <= 3
+
+
+async def test_a_slot_is_given_away_once_also_before_ray_counts_it() -> None:
+    house = House(FakeRuntime(n1=2), standby=0)
+    await house.starts("one")
+    await house.player("one")
+    looks = house.worker_set._nodes.views
+    await until(lambda: house.worker_set._nodes.views is not looks)  # the next one is a second away
+    await house.starts("two")
+    await until(lambda: len(house.runtime.spawned) == 2)
+    assert (await house.load()).room == 0
+    await house.starts("three")
+    await asyncio.sleep(0.2)
+    assert [one.node for one in house.runtime.actors.values()] == ["n1", "n1", None]
+    house.runtime.grow("n2", 1)
+    await house.player("three")
 
 
 async def test_a_node_whose_other_actors_are_heard_is_not_in_doubt_for_long() -> None:
@@ -690,7 +698,32 @@ async def test_a_game_whose_actor_starts_takes_its_place_once() -> None:
     now = house.worker_set._now()
     house.worker_set._roster.enter(ActorName("engine:starts"), now, NodeId("n1"))
     house.worker_set._roster.hear_of(GameNews(game=GAME))
-    assert (await house.load()).room == 3
+    assert (await house.load()).room == 2
+
+
+async def test_nobody_promises_a_node_that_has_not_come_for_minutes() -> None:
+    house = House(FakeRuntime(n1=1), standby=0, autoscaling=True)
+    await house.starts("one")
+    await house.player("one")
+    await house.starts("two")
+    await asyncio.sleep(100)
+    assert (await house.load()).may_grow
+    await asyncio.sleep(100)
+    assert not (await house.load()).may_grow
+    house.runtime.grow("n2", 1)
+    await house.player("two")
+    assert (await house.load()).may_grow
+
+
+async def test_a_game_whose_actor_is_silent_is_one_that_waits() -> None:
+    house = House(FakeRuntime(n1=1), standby=0)
+    await house.starts()
+    actor = await house.player()
+    await asyncio.sleep(12)
+    actor.hang()
+    await asyncio.sleep(20)
+    assert await house.value("crabstick_games", "waiting") == 1
+    assert await house.value("crabstick_game_wait_seconds", "begun") > 10
 
 
 async def test_games_that_wait_take_room() -> None:

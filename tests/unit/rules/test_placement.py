@@ -122,7 +122,8 @@ def on_a_draining_node(*actors: ActorView, left_s: float = 100, games: int = 1) 
 
 
 def leaving(observed: Observed, *names: str) -> Observed:
-    actors = tuple(replace(a, is_leaving=a.name in names) for a in observed.actors)
+    leaves = dict.fromkeys(names, seconds(98))
+    actors = tuple(replace(a, leaves_in=leaves.get(a.name)) for a in observed.actors)
     return replace(observed, actors=actors)
 
 
@@ -138,6 +139,15 @@ def test_an_actor_on_a_draining_node_is_told_to_hand_its_game_over() -> None:
 def test_it_is_told_once_and_the_standby_stays_for_its_game() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
     assert plan([a_game("g0")], observed, NONE, NOW) == ()
+
+
+@pytest.mark.parametrize(("left_s", "again"), [(30, True), (99.5, False), (200, False)])
+def test_it_is_told_again_when_its_node_ends_sooner_than_it_was_told(
+    left_s: float, *, again: bool
+) -> None:
+    observed = leaving(on_a_draining_node(a_standby("s", "n2"), left_s=left_s), "p0")
+    expected = (hand_over("p0", left_s - 2),) if again else ()
+    assert plan([a_game("g0")], observed, NONE, NOW) == expected
 
 
 def test_the_game_that_was_left_goes_to_that_standby() -> None:
@@ -196,6 +206,23 @@ def test_the_game_with_the_least_time_is_handed_over_first() -> None:
     )
     games = [a_game("g1"), a_game("g2"), a_game("g3")]
     assert plan(games, observed, ONE, NOW)[0] == hand_over("urgent")
+
+
+def test_the_game_whose_node_ends_soon_is_handed_over_before_those_with_less_time() -> None:
+    spot = replace(DRAINING, id=NodeId("spot"), drains_in=seconds(20))
+    observed = seen(
+        a_player("urgent", "g1", time_left=seconds(9)),
+        a_player("soon", "g2", node=spot.id, time_left=seconds(300)),
+        a_standby("s", "n2"),
+        nodes=(DRAINING, spot, FULL),
+    )
+    assert plan([a_game("g1"), a_game("g2")], observed, ONE, NOW)[0] == hand_over("soon", 18)
+
+
+def test_an_actor_that_starts_on_a_draining_node_is_not_counted_on() -> None:
+    lost = replace(a_starting("t"), node=NODE)
+    assert plan([a_game("g")], seen(lost, nodes=(DRAINING, FULL)), NONE, NOW) == (Spawn(node=None),)
+    assert room([], seen(lost, nodes=(DRAINING, FULL))) == 0
 
 
 def test_a_standby_that_is_kept_counts_for_no_other_hand_over() -> None:
@@ -312,6 +339,18 @@ def test_a_game_goes_to_a_standby_that_can_be_counted_on() -> None:
     assert actions[0] == Assign(game=GameId("g"), actor=ActorName("b"))
 
 
+def test_a_node_in_doubt_is_tried_with_one_actor_and_then_another_place_is_asked_for() -> None:
+    games, n2 = [a_game("g"), a_game("h")], replace(FULL, id=NodeId("n2"))
+    assert plan(games, seen(nodes=(DOUBTFUL, n2)), NONE, NOW) == (
+        Spawn(node=NODE),
+        Spawn(node=None),
+    )
+    tried = seen(replace(a_starting("t"), node=NODE), nodes=(DOUBTFUL, n2))
+    assert plan(games, tried, NONE, NOW) == (Spawn(node=None),) * 2
+    asked = replace(tried, actors=(*tried.actors, a_starting("u"), a_starting("v")))
+    assert plan(games, asked, NONE, NOW) == ()
+
+
 def test_a_standby_in_doubt_is_better_than_none() -> None:
     actions = plan([a_game("g")], seen(a_standby("a"), nodes=(DOUBTFUL,)), NONE, NOW)
     assert actions == (Assign(game=GameId("g"), actor=ActorName("a")),)
@@ -364,7 +403,9 @@ def worlds(draw: st.DrawFn) -> tuple[list[WantedGame], Observed, Capacity]:
                 game=draw(game_ids) if plays else None,
                 epoch=draw(st.integers(1, 5)) if plays else 0,
                 is_suspect=draw(st.booleans()) if plays else False,
-                is_leaving=draw(st.booleans()) if plays else False,
+                leaves_in=draw(st.sampled_from([None, seconds(9), seconds(3598)]))
+                if plays
+                else None,
                 time_left=draw(st.none() | left) if plays else None,
             )
         )
@@ -466,16 +507,18 @@ def test_a_new_game_takes_no_standby_that_is_kept(
 
 
 @given(worlds())
-def test_only_owners_on_draining_nodes_are_told_to_leave_and_only_once(
+def test_only_owners_on_draining_nodes_are_told_to_leave_and_again_if_the_end_comes_sooner(
     world: tuple[list[WantedGame], Observed, Capacity],
 ) -> None:
-    draining = {node.id for node in world[1].nodes if node.is_draining}
+    ends = {node.id: node.drains_in for node in world[1].nodes}
     actors = {actor.name: actor for actor in world[1].actors}
     for action in plan(*world, NOW):
         if isinstance(action, HandOver):
             actor = actors[action.actor]
-            assert (actor.phase, actor.is_leaving) == (ActorPhase.PLAYING, False)
-            assert actor.node in draining
+            assert actor.phase is ActorPhase.PLAYING
+            assert actor.leaves_in is None or action.within < actor.leaves_in
+            assert actor.node is not None
+            assert action.within <= (ends[actor.node] or timedelta(0))
 
 
 def usable_standbys(observed: Observed) -> list[ActorView]:
@@ -521,7 +564,7 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
             case Kill(actor=name):
                 actors.pop(name, None)
             case HandOver(actor=name):
-                actors[name] = replace(actors[name], is_leaving=True)
+                actors[name] = replace(actors[name], leaves_in=action.within)
             case Assign(game=game, actor=name):
                 epoch = max((a.epoch for a in actors.values() if a.game == game), default=0) + 1
                 actors[name] = a_player(name, game, node=actors[name].node, epoch=epoch)
