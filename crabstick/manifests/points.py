@@ -17,6 +17,7 @@ from crabstick.manifests.ray_rules import (
     autoscaler,
     head,
     told_nodes,
+    told_versions,
     versions,
 )
 from crabstick.manifests.reference_rules import nameless, namespaces, references
@@ -70,7 +71,7 @@ _POINTS = (
         lambda _: "a changed manifest ends none of them",
     ),
     _Point("Pod security", (admission,), lambda _: "let into a namespace labelled restricted"),
-    _Point("Ray", (versions,), lambda bundle: f"{bundle.versions.ray}, as here"),
+    _Point("Ray", (versions,), told_versions),
     _Point("head", (head,), lambda _: "plays no games"),
     _Point("autoscaler", (autoscaler, names), told_nodes),
     _Point("authentication", (authentication,), lambda _: "by token"),

@@ -8,12 +8,15 @@ from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import Group, WorkerGroup
 from crabstick.problems import shown
 
-__all__ = ["authentication", "autoscaler", "head", "told_nodes", "versions"]
+__all__ = ["authentication", "autoscaler", "head", "told_nodes", "told_versions", "versions"]
 
 _SPEC = ("spec",)
 _OPTIONS = ("spec", "autoscalerOptions")
-_RAY_IMAGE = re.compile(r"(?:.*/)?ray(?:-\w+)?:(\d+\.\d+\.\d+)\b(?:.*?-py(\d)(\d+))?")
-"""An image of Ray's own: rayproject/ray:2.60.0-py311-cpu."""
+_RAY_IMAGE = re.compile(
+    r"(?:.*/)?(?:rayproject/ray(?:-\w+)?|ray(?:-ml|-llm)?(?=:\d+\.\d+\.\d))(?::([^@]+))?(?:@.+)?"
+)
+"""An image of Ray's own, with its tag: rayproject/ray:2.60.0-py311-cpu; or a copy of one."""
+_TAG = re.compile(r"(\d+\.\d+\.\d+)(?:-.*?py(\d)(\d+).*|-.*)?")
 _PLACEHOLDER = re.compile(r"registry\.example(\.\w+)?/")
 
 
@@ -39,15 +42,19 @@ def versions(bundle: Bundle) -> Iterator[Finding]:
 
 
 def _image(image: str, route: Route, here: Versions) -> Iterator[Finding]:
-    match = _RAY_IMAGE.match(image)
-    if match is None:
+    match = _RAY_IMAGE.fullmatch(image)
+    if match is None or (match[1] is None and "@" in image):
         return
-    ray, *python = match.groups()
-    if ray != here.ray:
+    tag = _TAG.fullmatch(match[1] or "latest")
+    if tag is None:
+        example = f"{here.ray}-py{here.python.replace('.', '')}"
+        words = f"is {image}, which is another Ray tomorrow: write a whole version, such as"
+        yield Fault(f"{words} {example}", route)
+    elif tag[1] != here.ray:
         yield Fault(f"is {image}, and this crabstick runs on Ray {here.ray}: take that", route)
-    elif python[0] and ".".join(python) != here.python:
+    elif tag[2] and f"{tag[2]}.{tag[3]}" != here.python:
         yield Fault(
-            f"is {image}, with Python {'.'.join(python)}, and this is Python {here.python}: "
+            f"is {image}, with Python {tag[2]}.{tag[3]}, and this is Python {here.python}: "
             "Ray wants the same on both sides",
             route,
         )
@@ -57,13 +64,34 @@ def _one_image(bundle: Bundle) -> Iterator[Finding]:
     first = bundle.cluster.head.ray.image
     for group in bundle.cluster.workers:
         image = group.ray.image
-        if image != first and image.rpartition(":")[0] == first.rpartition(":")[0] != "":
+        if not first or not image or image == first:
+            continue
+        if _repository(image) == _repository(first):
             yield Fault(
                 f"is {image}, and the head's is {first}: give all nodes the same code",
                 (*group.ray_route, "image"),
             )
+        else:
+            yield Remark(
+                f"the image of {group} is {image}, and the head's is {first}: whether both hold "
+                "the same Ray and the same code was not looked at"
+            )
     if _PLACEHOLDER.match(first):
         yield Remark(f"{first} is a placeholder: name the image where your cluster can pull it")
+
+
+def _repository(image: str) -> str:
+    place, _, tag = image.rpartition(":")
+    return place if place and "/" not in tag else image
+
+
+def told_versions(bundle: Bundle) -> str:
+    """What is known of Ray's version, and of which image nothing is."""
+    image = bundle.cluster.head.ray.image
+    match, here = _RAY_IMAGE.fullmatch(image), bundle.versions.ray
+    if match and match[1]:
+        return f"{here}, as here"
+    return f"rayVersion {here}, as here; which Ray the image {image} holds was not looked at"
 
 
 def head(bundle: Bundle) -> Iterator[Finding]:

@@ -35,7 +35,10 @@ def test_a_cluster_as_it_should_be_has_no_problem_and_each_point_is_told() -> No
         "operator": "refuses nothing",
         "Pods": "a changed manifest ends none of them",
         "Pod security": "let into a namespace labelled restricted",
-        "Ray": "2.60.0, as here",
+        "Ray": (
+            "rayVersion 2.60.0, as here; which Ray the image example.com/crabstick:1 holds was not "
+            "looked at"
+        ),
         "head": "plays no games",
         "autoscaler": "v2, with 0 to 4 replicas of game",
         "authentication": "by token",
@@ -376,11 +379,59 @@ def test_an_image_may_come_from_any_registry(image: str) -> None:
     assert problems(cluster) == []
 
 
-def test_an_image_of_ray_s_own_in_the_right_version_is_fine() -> None:
-    cluster = a_cluster()
-    for group in (HEAD, GAME):
-        cluster = spoiled(f"{group}.{CONTAINER}.image", "rayproject/ray:2.60.0-py311-cpu", cluster)
+def with_image(image: str) -> Manifest:
+    cluster = spoiled(f"{HEAD}.{CONTAINER}.image", image)
+    return spoiled(f"{GAME}.{CONTAINER}.image", image, cluster)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "rayproject/ray:2.60.0",
+        "rayproject/ray:2.60.0-py311-cpu",
+        "rayproject/ray-ml:2.60.0-extra-py311",
+        f"mirror.example.com/rayproject/ray:2.60.0-py311@sha256:{'0a' * 32}",
+    ],
+)
+def test_an_image_of_ray_s_own_in_the_right_version_is_fine(image: str) -> None:
+    assert said("Ray", with_image(image)) == ["2.60.0, as here"]
+
+
+@pytest.mark.parametrize("tag", ["", ":latest", ":nightly", ":nightly-py311", ":2.60", ":2.59"])
+def test_a_tag_that_is_another_ray_tomorrow_is_named(tag: str) -> None:
+    image = f"rayproject/ray{tag}"
+    first, _ = problems(with_image(image))
+    assert f"containers[0].image is {image}, which is another Ray tomorrow" in first
+    assert first.endswith("write a whole version, such as 2.60.0-py311")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "me/crabstick:ray2.59.0",
+        "me/ray-bot:1.0.0",
+        "me/ray:1",
+        "rayproject/rays",
+        f"rayproject/ray@sha256:{'0a' * 32}",
+    ],
+)
+def test_which_ray_an_image_holds_is_not_claimed_where_nobody_can_see_it(image: str) -> None:
+    assert said("Ray", with_image(image)) == [
+        f"rayVersion 2.60.0, as here; which Ray the image {image} holds was not looked at"
+    ]
+
+
+@pytest.mark.parametrize("image", ["example.com/slim:1", "example.com:5000/slim"])
+def test_images_of_two_places_are_told(image: str) -> None:
+    cluster = with_image("example.com:5000/crabstick")
+    cluster = spoiled(f"{GAME}.{CONTAINER}.image", image, cluster)
     assert problems(cluster) == []
+    assert said("Ray", cluster) == [
+        (
+            f"the image of game is {image}, and the head's is example.com:5000/crabstick: "
+            "whether both hold the same Ray and the same code was not looked at"
+        )
+    ]
 
 
 def test_a_placeholder_is_told_and_is_no_problem() -> None:
