@@ -7,7 +7,10 @@ from typing import Final
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import FaultTolerance, RayCluster
+from crabstick.manifests.pod_model import KeyReference
+from crabstick.manifests.selector_rules import places, selects
 from crabstick.manifests.unwanted import unwanted_mounts, unwanted_variables
+from crabstick.manifests.uses import uses
 from crabstick.problems import shown
 
 __all__ = ["redis_password", "store_rules"]
@@ -16,6 +19,8 @@ _ROUTE = ("spec", "gcsFaultToleranceOptions")
 _WHERE = "spec.gcsFaultToleranceOptions"
 _ADDRESS = re.compile(r"\S+:\d+")
 _GUARDED = "requirepass"
+_GUARDED_BY = re.compile(rf"{_GUARDED}(?:[\s\"'=]*\$[({{]?(\w+))?")
+"""With the variable of a shell, or of Kubernetes."""
 _FT_ENABLED = "ray.io/ft-enabled"
 _NAMESPACE = "ray.io/external-storage-namespace"
 _STORE_PATH = "/data/gcs"
@@ -54,20 +59,40 @@ def store_rules(cluster: RayCluster) -> Iterator[Finding]:
 
 
 def redis_password(bundle: Bundle) -> Iterator[Finding]:
-    """A Redis of these manifests that wants a password gets one."""
+    """A Redis of these manifests that wants a password gets one, and its own."""
     store = bundle.cluster.spec.gcs_fault_tolerance_options
-    if store is None or store.redis_password:
+    if store is None:
         return
-    host = store.redis_address.rpartition("//")[2].partition(":")[0]
-    if any((each.kind, each.name) == ("Service", host) for each in bundle.documents):
-        for pod in bundle.pods:
-            words = [word for each, _ in pod.containers() for word in (*each.command, *each.args)]
-            if any(_GUARDED in word for word in words):
-                yield Fault(
-                    f"has no redisPassword, and {pod.owner} wants one ({_GUARDED}): name its "
-                    "Secret in redisPassword.valueFrom.secretKeyRef",
-                    _ROUTE,
-                )
+    given = store.redis_password
+    source = given.value_from.secret_key_ref if given and given.value_from else None
+    for owner, wanted in _guards(bundle):
+        if given is None:
+            yield Fault(
+                f"has no redisPassword, and {owner} wants one ({_GUARDED}): name its "
+                "Secret in redisPassword.valueFrom.secretKeyRef",
+                _ROUTE,
+            )
+        elif source and wanted and (source.name, source.key) != (wanted.name, wanted.key):
+            yield Fault(
+                f"is the key {source.key} of the Secret {source.name}, and {owner} takes its "
+                f"password from the key {wanted.key} of {wanted.name}: name that one",
+                (*_ROUTE, "redisPassword", "valueFrom", "secretKeyRef"),
+            )
+
+
+def _guards(bundle: Bundle) -> Iterator[tuple[str, KeyReference | None]]:
+    """Who wants a password at redisAddress, and where it has it from, as far as it is seen."""
+    address = (*_ROUTE, "redisAddress")
+    titles = {f"Service {use.name}" for use in uses(bundle) if use.route == address}
+    found = [place.selector for place in places(bundle) if place.title in titles]
+    pods = [pod for pod in bundle.pods if any(each and selects(each, pod) for each in found)]
+    for pod in pods:
+        for container, _ in pod.containers():
+            match = _GUARDED_BY.search(" ".join((*container.command, *container.args)))
+            if match:
+                variable = container.variable(match[1] or "")
+                source = variable.value_from if variable else None
+                yield pod.owner, source.secret_key_ref if source else None
 
 
 def _annotations(cluster: RayCluster) -> Iterator[Finding]:

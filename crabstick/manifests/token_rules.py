@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
-from crabstick.manifests.pod_model import Container
+from crabstick.manifests.pod_model import Container, KeyReference
 from crabstick.manifests.secret_rules import keys_in_manifests
 from crabstick.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE
 
@@ -18,7 +18,16 @@ _SECRET_VARIABLES = (TOKEN_VARIABLE, ADMIN_VARIABLE, "RAY_AUTH_TOKEN", "REDIS_PA
 def lichess_token(bundle: Bundle) -> Iterator[Finding]:
     """The head listens with it, and each worker moves with it."""
     for group in bundle.groups:
-        if not _has_token(group, bundle):
+        source = _source(group)
+        if _has_token(group, bundle):
+            continue
+        if source is not None and source.optional:
+            yield Fault(
+                f"of {group} has {TOKEN_VARIABLE} from the Secret {source.name} with optional: "
+                "true, so without it the Pods start, and have no token: leave optional out",
+                (*group.ray_route, "env"),
+            )
+        else:
             yield Fault(
                 f"of {group} lacks the Lichess token: add {TOKEN_VARIABLE} with "
                 f"valueFrom.secretKeyRef ({_example(bundle)})",
@@ -26,9 +35,15 @@ def lichess_token(bundle: Bundle) -> Iterator[Finding]:
             )
 
 
-def _has_token(group: Group, bundle: Bundle) -> bool:
+def _source(group: Group) -> KeyReference | None:
     variable = group.ray.variable(TOKEN_VARIABLE)
-    if variable is not None and (variable.value or variable.value_from):
+    return variable.value_from.secret_key_ref if variable and variable.value_from else None
+
+
+def _has_token(group: Group, bundle: Bundle) -> bool:
+    variable, source = group.ray.variable(TOKEN_VARIABLE), _source(group)
+    is_optional = source is not None and source.optional
+    if variable is not None and (variable.value or variable.value_from) and not is_optional:
         return True
     file = bundle.settings.lichess.token_file
     mounts = [mount.mount_path for mount in group.ray.volume_mounts if mount.mount_path]
@@ -51,8 +66,7 @@ def _comes_by_the_dozen(container: Container, bundle: Bundle) -> bool:
 def _example(bundle: Bundle) -> str:
     """The Secret that another group has it from, else ours of the documentation."""
     for group in bundle.groups:
-        variable = group.ray.variable(TOKEN_VARIABLE)
-        found = variable.value_from.secret_key_ref if variable and variable.value_from else None
+        found = _source(group)
         if found is not None:
             return f"name {found.name}, key {found.key}, as {group} has it"
     return "name crabstick-tokens, key lichess"

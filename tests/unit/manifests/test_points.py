@@ -669,6 +669,15 @@ def test_a_group_without_the_lichess_token_is_named(group: str) -> None:
     assert "name crabstick-tokens, key lichess" in found
 
 
+@pytest.mark.parametrize("group", [HEAD, GAME])
+def test_a_token_that_may_be_missing_is_named(group: str) -> None:
+    path = f"{group}.{CONTAINER}.env.3.valueFrom.secretKeyRef.optional"
+    (found,) = problems(spoiled(path, value=True))
+    assert found.startswith("Lichess token: spec.")
+    assert "has LICHESS_BOT_TOKEN from the Secret crabstick-tokens with optional: true" in found
+    assert problems(spoiled(path, value=False)) == []
+
+
 def test_a_token_may_come_with_a_whole_secret_or_as_a_file() -> None:
     without = spoiled(f"{GAME}.{CONTAINER}.env.3", None)
     dozen = [{"secretRef": {"name": "all"}}]

@@ -218,3 +218,51 @@ def test_a_secret_in_a_cron_job_and_a_pod_is_found_too() -> None:
         {"kind": "Pod", "metadata": metadata, "spec": pod},
     ):
         assert unseen(opened(a_cluster(), thing))[-1] == ("crabstick", "new")
+
+
+def a_redis(command: str, name: str = "redis") -> list[Manifest]:
+    metadata, labels = {"name": name, "namespace": "crabstick"}, {"app": name}
+    reference = {"secretKeyRef": {"name": "own", "key": "password"}}
+    container = {
+        "name": "redis",
+        "image": "redis:7",
+        "command": ["sh", "-c", command],
+        "env": [{"name": "PASS", "valueFrom": reference}],
+    }
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return [
+        {
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": [{"port": 6379}]},
+        },
+        {"kind": "Deployment", "metadata": metadata, "spec": {"template": pod}},
+        a_secret("own", data={"password": "eA==", "other": "eA=="}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "count"),
+    [
+        ("redis-server --requirepass $(PASS)", "other", 1),
+        ("echo requirepass ${PASS}", "other", 1),
+        ('redis-server --requirepass "$PASS"', "other", 1),
+        ("redis-server --requirepass $PASS", "password", 0),
+        ("redis-server --requirepass $(cat /pass)", "other", 0),
+        ("redis-server /etc/redis.conf", "other", 0),
+    ],
+)
+@pytest.mark.parametrize("host", ["redis:6379", "rediss://redis.crabstick.svc:6379"])
+def test_a_password_that_is_not_the_redis_s_own_is_named(
+    command: str, key: str, count: int, host: str
+) -> None:
+    password = {"valueFrom": {"secretKeyRef": {"name": "own", "key": key}}}
+    store = {"redisAddress": host, "redisPassword": password}
+    cluster = a_cluster(gcsFaultToleranceOptions=store)
+    found = problems(cluster, *a_redis(command), *a_redis("redis-server", "other")[:2])
+    assert len(found) == count
+    words = (
+        "redisPassword.valueFrom.secretKeyRef is the key other of the Secret own, and Deployment "
+        "redis takes its password from the key password of own: name that one"
+    )
+    assert all(words in line for line in found)
