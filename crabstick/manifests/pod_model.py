@@ -73,6 +73,7 @@ class Mount(View):
 
     name: str = ""
     mount_path: str = ""
+    read_only: bool = False
 
 
 class Port(View):
@@ -109,6 +110,7 @@ class Security(PodSecurity):
 
     privileged: bool = False
     allow_privilege_escalation: bool = True
+    read_only_root_filesystem: bool = False
     capabilities: Capabilities = Capabilities()
 
 

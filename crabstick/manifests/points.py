@@ -24,6 +24,7 @@ from crabstick.manifests.reference_rules import nameless, namespaces, references
 from crabstick.manifests.secret_rules import contents, secrets, told_secrets
 from crabstick.manifests.security_rules import admission
 from crabstick.manifests.selector_rules import selectors
+from crabstick.manifests.start_rules import scratch
 from crabstick.manifests.store_rules import redis_password
 from crabstick.manifests.token_rules import lichess_token, written_secrets
 
@@ -60,6 +61,7 @@ _POINTS = (
             images,
             requests,
             mounts,
+            scratch,
             repeated,
             labels,
             selectors,
