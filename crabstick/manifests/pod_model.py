@@ -192,6 +192,7 @@ class PodSpec(View):
     init_containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
     service_account_name: str = ""
+    automount_service_account_token: bool | None = None
     image_pull_secrets: tuple[Reference, ...] = ()
     restart_policy: str | None = None
     host_network: bool = False

@@ -24,7 +24,7 @@ from crabstick.manifests.reference_rules import nameless, namespaces, references
 from crabstick.manifests.secret_rules import contents, secrets, told_secrets
 from crabstick.manifests.security_rules import admission
 from crabstick.manifests.selector_rules import selectors
-from crabstick.manifests.start_rules import scratch
+from crabstick.manifests.start_rules import kubernetes_api, scratch
 from crabstick.manifests.store_rules import redis_password
 from crabstick.manifests.token_rules import lichess_token, written_secrets
 
@@ -75,7 +75,7 @@ _POINTS = (
     _Point("Pod security", (admission,), lambda _: "let into a namespace labelled restricted"),
     _Point("Ray", (versions,), told_versions),
     _Point("head", (head,), lambda _: "plays no games"),
-    _Point("autoscaler", (autoscaler, names), told_nodes),
+    _Point("autoscaler", (autoscaler, names, kubernetes_api), told_nodes),
     _Point("authentication", (authentication,), lambda _: "by token"),
     _Point("room", (room,), told_room),
     _Point("drains", (drains,), told_drains),

@@ -5,14 +5,18 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from crabstick.manifests.bundle import Bundle
-from crabstick.manifests.faults import Fault, Finding
+from crabstick.manifests.documents import below
+from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import Group
 
-__all__ = ["scratch"]
+__all__ = ["kubernetes_api", "scratch"]
 
 _SESSION: Final = "/tmp/ray"  # noqa: S108  # Ray's own choice
 _FOLDERS: Final = ("RAY_TMPDIR", "TMPDIR")
 """Variables that move it."""
+_OPTIONS: Final = ("spec", "autoscalerOptions")
+_TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  # a folder
+_AUTOSCALER: Final = ("kuberay-autoscaler", "KUBERAY_GEN_AUTOSCALER_START_CMD")
 
 
 def scratch(bundle: Bundle) -> Iterator[Finding]:
@@ -42,3 +46,34 @@ def _folders(group: Group) -> list[str]:
 
 def _is_within(folder: str, mount: str) -> bool:
     return bool(mount) and PurePosixPath(folder).is_relative_to(mount)
+
+
+def kubernetes_api(bundle: Bundle) -> Iterator[Finding]:
+    """The autoscaler runs, and has what it shows Kubernetes to be let in."""
+    options = bundle.cluster.spec.autoscaler_options
+    if not bundle.cluster.spec.enable_in_tree_autoscaling:
+        return
+    mounts = {mount.mount_path.rstrip("/") for mount in options.volume_mounts}
+    if not mounts & {_TOKEN, _TOKEN.removeprefix("/var")} and not _has_token(bundle):
+        yield Fault(
+            f"holds no {_TOKEN}, and the head's Pod gets none (automountServiceAccountToken is "
+            "false), so the autoscaler cannot ask Kubernetes for a worker: mount a projected "
+            "serviceAccountToken with ca.crt and namespace there",
+            (*_OPTIONS, "volumeMounts"),
+        )
+    words = " ".join((*options.command, *options.args))
+    if words and not any(each in words for each in _AUTOSCALER):
+        yield Remark(
+            "autoscalerOptions replaces the autoscaler's command, and whether yours starts it was "
+            f"not looked at: $({_AUTOSCALER[1]}) is what the operator would start"
+        )
+
+
+def _has_token(bundle: Bundle) -> bool:
+    """Whether Kubernetes mounts a token into the head's Pod: as it says, else as its account."""
+    pod = bundle.cluster.head.pod
+    if pod.automount_service_account_token is not None:
+        return pod.automount_service_account_token
+    title = f"ServiceAccount {pod.service_account_name}"
+    account = next((each.body for each in bundle.documents if each.title == title), {})
+    return below(account, ("automountServiceAccountToken",)) is not False
