@@ -31,10 +31,14 @@ class Lasting(Generic[T]):
     def __init__(self) -> None:
         self._since_s: dict[T, float] = {}
 
+    def ages_s(self, things: Iterable[T], now_s: float) -> dict[T, float]:
+        """How long each of those that are in it now has been."""
+        self._since_s = {thing: self._since_s.get(thing, now_s) for thing in things}
+        return {thing: now_s - since_s for thing, since_s in self._since_s.items()}
+
     def longest_s(self, things: Iterable[T], now_s: float) -> float:
         """How long the first of those that are in it now has been; 0 when there is none."""
-        self._since_s = {thing: self._since_s.get(thing, now_s) for thing in things}
-        return now_s - min(self._since_s.values(), default=now_s)
+        return max(self.ages_s(things, now_s).values(), default=0.0)
 
 
 class Gauges:
@@ -94,7 +98,13 @@ class Gauges:
         free = sum(node.free_slots for node in nodes if not node.is_draining)
         show("crabstick_free_slots", free)
         show("crabstick_games_on_draining_nodes", sum(node in draining for node in playing))
-        show("crabstick_drain_age_seconds", self._draining.longest_s(draining, now_s))
+        ages_s = self._draining.ages_s(draining, now_s)
+        for state, nodes_of_it in (
+            ("busy", draining.intersection(playing)),
+            ("empty", draining.difference(playing)),
+        ):
+            oldest_s = max((ages_s[node] for node in nodes_of_it), default=0)
+            show("crabstick_drain_age_seconds", oldest_s, state)
         passed_s = max(now_s - self._looked_s, 0)
         for node in nodes:
             state = "busy" if node.id in playing else "standby" if node.id in staffed else "idle"

@@ -173,7 +173,9 @@ _TABLE = (
     Metric(
         name="crabstick_drain_age_seconds",
         kind="gauge",
-        help="How long the node that has been draining longest has been at it.",
+        help="How long the node that has been draining longest has been so: with games, without.",
+        label="state",
+        label_values=("busy", "empty"),
     ),
     Metric(
         name="crabstick_event_stream_age_seconds",

@@ -63,7 +63,8 @@ HEALTHY: Series = {
     "crabstick_problem": f"0x{LONG}",
     "crabstick_actor_start_seconds": " ".join(["0 1 0 0"] * (LONG // 4)),
     "crabstick_games_on_draining_nodes": f"0x{LONG}",
-    "crabstick_drain_age_seconds": f"0x{LONG}",
+    'crabstick_drain_age_seconds{state="busy"}': f"0x{LONG}",
+    'crabstick_drain_age_seconds{state="empty"}': f"0x{LONG}",
     "crabstick_start_time_seconds": f"1700000000x{LONG}",
 }
 """A bot with which all is well, for two hours."""

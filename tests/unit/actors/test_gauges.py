@@ -121,13 +121,28 @@ def test_a_start_is_as_old_as_the_oldest_one() -> None:
 def test_a_drain_is_as_old_as_the_node_that_began_first() -> None:
     stand = Stand()
     stand.node("n1")
-    assert stand.after(10)("drain_age_seconds") == 0
+    assert stand.after(10)("drain_age_seconds", "empty") == 0
     stand.node("n1", drains=True)
     stand.after(0)
     stand.node("n2", drains=True)
-    assert stand.after(30)("drain_age_seconds") == 30
+    assert stand.after(30)("drain_age_seconds", "empty") == 30
     stand.nodes = stand.nodes[1:]
-    assert stand.after(1)("drain_age_seconds") == 1
+    assert stand.after(1)("drain_age_seconds", "empty") == 1
+
+
+def test_the_drain_of_a_node_with_a_game_is_told_from_that_of_an_empty_one() -> None:
+    stand = Stand()
+    stand.node("n1", drains=True)
+    stand.after(0)
+    stand.node("n2", drains=True)
+    player = stand.player("abcdefgh", "a", "n2")
+    stand.after(20)
+    see = stand.after(10)
+    assert (see("drain_age_seconds", "busy"), see("drain_age_seconds", "empty")) == (10, 30)
+    stand.ends(player)
+    stand.nodes = stand.nodes[1:]
+    see = stand.after(5)
+    assert (see("drain_age_seconds", "busy"), see("drain_age_seconds", "empty")) == (0, 15)
 
 
 def test_games_on_nodes_that_leave_are_told_apart() -> None:
