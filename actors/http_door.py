@@ -32,7 +32,8 @@ ENVIRONMENT: Final = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http_
 """What a Serve proxy has in its environment that stands behind this door."""
 
 PROBES: Final = ("/livez", "/readyz")
-PAGES: Final = ("/metrics", "/games")
+METRICS: Final = "/metrics"
+PAGES: Final = (METRICS, "/games")
 SHUTDOWN: Final = "/shutdown"
 SERVES_OWN: Final = "/-/"
 """Serve's own pages tell names of applications."""
@@ -43,7 +44,8 @@ PATIENCE: Final = timedelta(seconds=3)
 SHUTDOWN_PATIENCE: Final = timedelta(seconds=25)
 AT_ONCE: Final = 40
 EVERY: Final = timedelta(milliseconds=50)
-"""Forty at once, and twenty a second after that; probes are not counted."""
+"""Forty at once, and twenty a second after that; probes are not counted, and a flood of other pages
+costs neither Prometheus its scrape nor the owner the shutdown."""
 NICENESS: Final = 10
 """Behind the actors that play, like their engines."""
 
@@ -77,8 +79,8 @@ class Door:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._pages = Budget(AT_ONCE, EVERY)
-        self._shutdowns = Budget(AT_ONCE, EVERY)
+        self._budgets = {path: Budget(AT_ONCE, EVERY) for path in (METRICS, SHUTDOWN)}
+        self._rest = Budget(AT_ONCE, EVERY)
         self._fetched = {
             path: Shared(partial(self._fetch, "GET", path), AGE) for path in (*PROBES, *PAGES)
         }
@@ -118,7 +120,7 @@ class Door:
         return await self._fetch(method, path, scope["headers"])
 
     def _lets_in(self, path: str) -> bool:
-        budget = self._shutdowns if path == SHUTDOWN else self._pages
+        budget = self._budgets.get(path, self._rest)
         return budget.take(asyncio.get_running_loop().time())
 
     async def _fetch(self, method: str, path: str, headers: Headers = ()) -> Answer:

@@ -125,6 +125,34 @@ async def test_a_flood_of_anything_else_is_sent_away(door: Door, serve: Serve, p
     assert len(serve.paths) <= 40
 
 
+@pytest.mark.parametrize("flooded", ["/games", "/nothing", "/shutdown"])
+async def test_a_flood_of_others_costs_prometheus_no_scrape(
+    door: Door, serve: Serve, flooded: str
+) -> None:
+    statuses = []
+    for _ in range(20):
+        await get_many(door, flooded, 200)
+        statuses.append((await ask(door, "/metrics")).status)
+        await asyncio.sleep(1)
+    assert statuses == [200] * 20
+    assert serve.paths.count("/metrics") == 20
+
+
+async def test_a_flood_of_metrics_takes_nothing_from_other_pages(door: Door, serve: Serve) -> None:
+    del serve
+    answers = await get_many(door, "/metrics", 1000)
+    assert {answer.status for answer in answers} == {200, 503}
+    assert (await ask(door, "/games")).status == 200
+
+
+async def test_metrics_are_answered_again_a_second_after_a_flood(door: Door, serve: Serve) -> None:
+    del serve
+    await get_many(door, "/metrics", 1000)
+    assert (await ask(door, "/metrics")).status == 503
+    await asyncio.sleep(1)
+    assert (await ask(door, "/metrics")).status == 200
+
+
 @pytest.mark.parametrize("flooded", [*PAGES, "/nothing"])
 async def test_in_a_flood_probes_and_shutdown_are_answered(
     door: Door, serve: Serve, flooded: str
