@@ -39,7 +39,7 @@ START_PATIENCE = timedelta(minutes=15)
 ASSIGN_PATIENCE = timedelta(seconds=3)
 ADOPT_PATIENCE = timedelta(seconds=5)
 """The first tick waits this long for actors to say what they play; later ones come in later."""
-PING_EVERY = timedelta(seconds=2)
+PING_EVERY = timedelta(seconds=1)
 PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
 STEADY = 0.5
