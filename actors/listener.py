@@ -45,8 +45,11 @@ __all__ = ["EventListener"]
 
 LOAD_PATIENCE = timedelta(milliseconds=400)
 """A challenge is answered within a second, whether the WorkerSet answers or not."""
-LEARN_PATIENCE = timedelta(seconds=2)
-"""Before the first opening: what it may cost that the WorkerSet is being restarted, too."""
+LEARN_PATIENCE = timedelta(seconds=8)
+"""Before the first opening: what it may cost that the WorkerSet is being restarted, too.
+
+It knows its room when it has adopted the actors, which takes it five seconds if one is silent.
+"""
 CLOSING_PATIENCE = timedelta(seconds=3)
 CLOSING_LOOK = timedelta(milliseconds=20)
 RESERVED_FOR = timedelta(seconds=20)
