@@ -10,6 +10,7 @@ from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.fields import KUBERAY, OBJECTS
 from crabstick.manifests.gated_rules import gate_rules
 from crabstick.manifests.group_rules import drains, names, room, told_drains, told_room, variables
+from crabstick.manifests.job_rules import jobs, told_jobs
 from crabstick.manifests.operator_rules import operator_rules
 from crabstick.manifests.pod_rules import images, labels, lifetime, mounts, repeated, requests
 from crabstick.manifests.ray_rules import (
@@ -77,6 +78,7 @@ _POINTS = (
     _Point("head", (head,), lambda _: "plays no games"),
     _Point("autoscaler", (autoscaler, names, kubernetes_api), told_nodes),
     _Point("authentication", (authentication,), lambda _: "by token"),
+    _Point("jobs", (jobs,), told_jobs),
     _Point("room", (room,), told_room),
     _Point("drains", (drains,), told_drains),
     _Point("variables", (variables,), lambda _: "Ray's own are alike on head and workers"),

@@ -11,7 +11,7 @@ from crabstick.manifests.selector_rules import also, places, selects
 from crabstick.manifests.uses import Use, uses
 from crabstick.near_miss import nearest
 
-__all__ = ["nameless", "namespaces", "references"]
+__all__ = ["head_service", "nameless", "namespaces", "references"]
 
 _ALIKE = 0.85
 _HASH = re.compile(r"-[2456789bcdfghkmt]{10}")
@@ -68,11 +68,15 @@ def _held(bundle: Bundle) -> dict[str, dict[str, Document | None]]:
     for document in bundle.documents:
         if document.kind in held:
             held[document.kind][document.name] = document
-    name = bundle.cluster.metadata.name
-    own = below(bundle.source.body, _OWN_NAME)
-    if own or name:
-        held["Service"][str(own or f"{name}{_HEAD_SERVICE}")] = None
+    if service := head_service(bundle):
+        held["Service"][service] = None
     return held
+
+
+def head_service(bundle: Bundle) -> str:
+    """What the operator calls the Service of the head; empty when the cluster has no name."""
+    name, own = bundle.cluster.metadata.name, below(bundle.source.body, _OWN_NAME)
+    return str(own or (name and f"{name}{_HEAD_SERVICE}"))
 
 
 def _near(name: str, unused: Sequence[str]) -> str | None:
