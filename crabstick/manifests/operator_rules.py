@@ -24,6 +24,7 @@ _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _VERSIONS = ("ray.io/v1", "ray.io/v1alpha1")
 _NUMBERS = frozenset({"num-cpus", "num-gpus", "memory", "object-store-memory"})
 _RESOURCES = ("num-cpus", "num-gpus", "memory", "resources")
+_RAY_NUMBERS = re.compile(r"\b([CG]PU)\b\W*:")
 _V2_VARIABLE = "RAY_enable_autoscaler_v2"
 _MADE_BY_KUBERAY = "KUBERAY_GEN_AUTOSCALER_START_CMD"
 
@@ -63,6 +64,13 @@ def _group(group: Group) -> Iterator[Finding]:
         yield Fault(
             f"says what {group} has, and so does rayStartParams.{both[0]}: keep one of them",
             (*group.route, "resources"),
+        )
+    found = _RAY_NUMBERS.search(parameters.get("resources", ""))
+    if found:
+        yield Fault(
+            f"holds {found[1]}, which Ray refuses there, and does not start: write "
+            f"num-{found[1].lower()}s beside it",
+            (*route, "resources"),
         )
     if "labels" in parameters:
         yield Fault(

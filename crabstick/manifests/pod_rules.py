@@ -9,7 +9,7 @@ from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, Mount, PodSpec
-from crabstick.manifests.quantities import exceeds
+from crabstick.manifests.quantities import exceeds, is_thousandth
 from crabstick.manifests.unwanted import unwanted_variables
 from crabstick.problems import neighbours, shown
 
@@ -108,7 +108,7 @@ def images(bundle: Bundle) -> Iterator[Finding]:
 
 
 def requests(bundle: Bundle) -> Iterator[Finding]:
-    """No container asks for more than it may use: Kubernetes refuses its Pod."""
+    """No container asks for more than it may use, or for thousandths of bytes."""
     options = bundle.cluster.spec.autoscaler_options
     yield from _requests(options, ("spec", "autoscalerOptions"), "")
     for pod in bundle.pods:
@@ -117,8 +117,8 @@ def requests(bundle: Bundle) -> Iterator[Finding]:
 
 
 def _requests(container: Container, route: Route, owner: str) -> Iterator[Finding]:
-    limits = container.resources.limits
-    for name, amount in container.resources.requests.items():
+    limits, asked = container.resources.limits, container.resources.requests
+    for name, amount in asked.items():
         if name in limits and exceeds(amount, limits[name]):
             yield Fault(
                 f"is {amount}, above the limit, which is {limits[name]}: Kubernetes refuses the "
@@ -126,6 +126,15 @@ def _requests(container: Container, route: Route, owner: str) -> Iterator[Findin
                 (*route, "resources", "requests", name),
                 owner,
             )
+    for field, amounts in (("limits", limits), ("requests", asked)):
+        memory = amounts.get("memory", "")
+        if is_thousandth(memory):
+            yield Fault(
+                f"is {memory}, which is thousandths of bytes: write {memory[:-1]}Mi",
+                (*route, "resources", field, "memory"),
+                owner,
+            )
+            return  # the other one is meant in the same way
 
 
 def labels(bundle: Bundle) -> Iterator[Finding]:

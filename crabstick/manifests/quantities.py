@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-__all__ = ["exceeds", "is_quantity", "rounded_up"]
+__all__ = ["exceeds", "is_quantity", "is_thousandth", "rounded_up"]
 
 _SHAPE = re.compile(
     r"([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))([eE][+-]?\d{1,2}|[a-zA-Z]*)", re.ASCII
@@ -29,6 +29,11 @@ def exceeds(text: str, limit: str) -> bool:
     """Whether the first amount is the larger one; False when one of them is none."""
     value, most = _value(text), _value(limit)
     return value is not None and most is not None and value > most
+
+
+def is_thousandth(text: str) -> bool:
+    """Whether it counts thousandths: of bytes, nobody means that."""
+    return _value(text) is not None and text.endswith("m")
 
 
 def rounded_up(text: str) -> int | None:

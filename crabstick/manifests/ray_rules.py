@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from crabstick.manifests.bundle import Bundle, Versions
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import Group, WorkerGroup
+from crabstick.manifests.quantities import exceeds, is_thousandth
 from crabstick.problems import shown
 
 __all__ = ["authentication", "autoscaler", "head", "told_nodes", "told_versions", "versions"]
@@ -17,6 +18,7 @@ _RAY_IMAGE = re.compile(
 )
 """An image of Ray's own, with its tag: rayproject/ray:2.60.0-py311-cpu; or a copy of one."""
 _TAG = re.compile(r"(\d+\.\d+\.\d+)(?:-.*?py(\d)(\d+).*|-.*)?")
+_LEAST_MEMORY = "1Gi"
 _PLACEHOLDER = re.compile(r"registry\.example(\.\w+)?/")
 
 
@@ -95,9 +97,15 @@ def told_versions(bundle: Bundle) -> str:
 
 
 def head(bundle: Bundle) -> Iterator[Finding]:
-    """The head plays no games, and does not linger at its end."""
+    """The head plays no games, and has memory for itself."""
     group = bundle.cluster.head
-    cpus = group.cpus
+    cpus, memory = group.cpus, group.ray.resources.limits.get("memory", "")
+    if exceeds(_LEAST_MEMORY, memory) and not is_thousandth(memory):
+        yield Fault(
+            f"is {memory}, and Ray's head needs {_LEAST_MEMORY} at least, or it is killed again "
+            "and again: write 1792Mi or more",
+            (*group.ray_route, "resources", "limits", "memory"),
+        )
     if cpus is None:
         yield Fault(
             'lacks num-cpus, so Ray counts the CPUs of the machine as room for games: write "0"',

@@ -166,6 +166,12 @@ def test_a_point_that_hangs_on_a_wrong_field_is_not_judged() -> None:
         (f"{HEAD}.{CONTAINER}.env.+", {"name": "REDIS_USERNAME", "value": "r"}, "redisUsername"),
         (f"{HEAD}.rayStartParams.redis-username", "ray", "it belongs into"),
         (
+            f"{HEAD}.rayStartParams.resources",
+            "'{\"CPU\": 4}'",
+            "holds CPU, which Ray refuses there",
+        ),
+        (f"{GAME}.rayStartParams.resources", '"{\\"GPU\\": 1}"', "write num-gpus beside it"),
+        (
             "spec.autoscalerOptions.env",
             [{"name": "KUBERAY_GEN_AUTOSCALER_START_CMD", "value": "x"}],
             "that is KubeRay's",
@@ -325,6 +331,16 @@ def test_a_collector_of_logs_needs_to_know_where_to(collector: Manifest, words: 
             {"requests": {"cpu": 2}, "limits": {"cpu": "1"}},
             "2, a",
         ),
+        (
+            f"{HEAD}.{CONTAINER}.resources.limits.memory",
+            "1792m",
+            "limits.memory is 1792m, which is thousandths of bytes: write 1792Mi",
+        ),
+        (
+            "spec.autoscalerOptions.resources",
+            {"requests": {"memory": "512m"}},
+            "requests.memory is 512m, which is thousandths of bytes",
+        ),
         (f"{GAME}.{POD}.containers.+", {"name": "side"}, "image is missing: name the image"),
         (f"{GAME}.{POD}.containers.+", {"name": "side", "image": "A b"}, "is no name of an image"),
         (f"{GAME}.template.metadata", {"labels": {"ray.io/group": "x"}}, "selects Pods by"),
@@ -462,6 +478,19 @@ def test_cpus_of_the_head_may_stand_in_its_resources_too() -> None:
     assert problems(spoiled(f"{HEAD}.resources", {"CPU": "0"}, cluster)) == []
     (found,) = problems(spoiled(f"{HEAD}.resources", {"CPU": "1"}, cluster))
     assert "spec.headGroupSpec.resources.CPU gives the head 1 CPU for games" in found
+
+
+@pytest.mark.parametrize(("memory", "count"), [("1000Mi", 1), ("900M", 1), ("1Gi", 0)])
+def test_a_head_with_too_little_memory_is_named(memory: str, count: int) -> None:
+    found = problems(spoiled(f"{HEAD}.{CONTAINER}.resources.limits.memory", memory))
+    assert len(found) == count
+    where = f"head: {HEAD}.template.spec.containers[0].resources.limits.memory is {memory}, and "
+    assert all(line.startswith(where) for line in found)
+
+
+@pytest.mark.parametrize("resources", ["'{\"books\": 1}'", '"{\\"CPUs\\": 1}"'])
+def test_a_resource_of_one_s_own_is_fine(resources: str) -> None:
+    assert problems(spoiled(f"{GAME}.rayStartParams.resources", resources)) == []
 
 
 def test_a_head_without_limits_counts_the_whole_machine() -> None:

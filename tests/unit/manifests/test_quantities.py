@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.manifests.quantities import exceeds, is_quantity, rounded_up
+from crabstick.manifests.quantities import exceeds, is_quantity, is_thousandth, rounded_up
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,8 @@ def test_any_text_is_an_amount_or_not(text: str) -> None:
 )
 def test_the_larger_of_two_amounts_is_known(amount: str, limit: str, *, is_above: bool) -> None:
     assert exceeds(amount, limit) == is_above
+
+
+@pytest.mark.parametrize(("text", "is_so"), [("1792m", True), ("1792M", False), ("item", False)])
+def test_thousandths_are_known(text: str, *, is_so: bool) -> None:
+    assert is_thousandth(text) == is_so
