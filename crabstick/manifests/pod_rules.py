@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.documents import below, items
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, Mount, PodSpec
 from crabstick.manifests.quantities import exceeds, is_thousandth
+from crabstick.manifests.selector_rules import places, selects
 from crabstick.manifests.unwanted import unwanted_variables
 from crabstick.problems import neighbours, shown
 
-__all__ = ["images", "labels", "lifetime", "mounts", "repeated", "requests"]
+__all__ = ["budgets", "images", "labels", "lifetime", "mounts", "repeated", "requests"]
 
 _BY_KUBERAY = frozenset({"shared-mem", "ray-logs"})
 """Volumes that the operator adds by itself."""
@@ -23,6 +25,7 @@ _IMAGE = re.compile(
     rf"(?:[A-Za-z0-9.-]+(?::\d+)?/)?{_WORD}(?:/{_WORD})*(?::\w[\w.-]{{0,127}})?(?:@\w+:[0-9a-f]{{32,}})?"
 )
 _LONGEST_IMAGE = 500
+_BUDGET = "PodDisruptionBudget"
 _SELECTED = ("app.kubernetes.io/", "ray.io/")
 _SERVE = "ray.io/enable-serve-service"
 _OPERATORS: Final = dict.fromkeys(
@@ -170,3 +173,23 @@ def lifetime(bundle: Bundle) -> Iterator[Finding]:
             "leave it out",
             ("spec", "upgradeStrategy", "type"),
         )
+
+
+def budgets(bundle: Bundle) -> Iterator[Finding]:
+    """A budget over the head counts Pods, for shares would need to know how many there shall be."""
+    for place in places(bundle):
+        if place.document.kind != _BUDGET or not selects(place.selector, bundle.pods[0]):
+            continue
+        if items(place.document.body, ("spec", "selector", "matchExpressions")):
+            continue  # it may leave the head out
+        least = below(place.document.body, ("spec", "minAvailable"))
+        most = below(place.document.body, ("spec", "maxUnavailable"))
+        field = "minAvailable" if most is None else "maxUnavailable"
+        if most is not None or str(least).endswith("%"):
+            yield Fault(
+                f"is {least if most is None else most}, which Kubernetes reckons from the owner's "
+                "scale, and a RayCluster has none, so the budget fails: write minAvailable: 1 "
+                "instead",
+                ("spec", field),
+                place.title,
+            )

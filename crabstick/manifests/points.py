@@ -12,7 +12,15 @@ from crabstick.manifests.gated_rules import gate_rules
 from crabstick.manifests.group_rules import drains, names, room, told_drains, told_room, variables
 from crabstick.manifests.job_rules import jobs, told_jobs
 from crabstick.manifests.operator_rules import operator_rules
-from crabstick.manifests.pod_rules import images, labels, lifetime, mounts, repeated, requests
+from crabstick.manifests.pod_rules import (
+    budgets,
+    images,
+    labels,
+    lifetime,
+    mounts,
+    repeated,
+    requests,
+)
 from crabstick.manifests.ray_rules import (
     authentication,
     autoscaler,
@@ -70,6 +78,7 @@ _POINTS = (
             references,
             namespaces,
             lifetime,
+            budgets,
         ),
         lambda _: "a changed manifest ends none of them",
     ),

@@ -98,3 +98,41 @@ def test_whom_a_policy_lets_in_from_other_namespaces_is_not_known_here() -> None
     peer = {"podSelector": labels, "namespaceSelector": {}}
     policy = a_thing("NetworkPolicy", podSelector={}, ingress=[{"from": [peer]}])
     assert problems(a_cluster(), policy) == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "field"),
+    [
+        ({"minAvailable": "50%"}, "minAvailable is 50%"),
+        ({"maxUnavailable": 0}, "maxUnavailable is 0"),
+        ({"maxUnavailable": "25%"}, "maxUnavailable is 25%"),
+    ],
+)
+@pytest.mark.parametrize("labels", [HEAD, {"ray.io/cluster": "crabstick"}, {}])
+def test_a_budget_that_kubernetes_cannot_reckon_is_named(
+    budget: Manifest, field: str, labels: Manifest
+) -> None:
+    wish = a_thing("PodDisruptionBudget", selector={"matchLabels": labels}, **budget)
+    (found,) = problems(a_cluster(), wish)
+    assert found.startswith(f"Pods: PodDisruptionBudget x, spec.{field}, which Kubernetes reckons")
+    assert found.endswith("write minAvailable: 1 instead")
+
+
+@pytest.mark.parametrize(
+    ("labels", "budget"),
+    [
+        (HEAD, {"minAvailable": 1}),
+        (HEAD, {"minAvailable": "1"}),
+        ({"app.kubernetes.io/name": "grafana"}, {"maxUnavailable": 1}),
+    ],
+)
+def test_a_budget_that_counts_or_is_for_others_is_fine(labels: Manifest, budget: Manifest) -> None:
+    wish = a_thing("PodDisruptionBudget", selector={"matchLabels": labels}, **budget)
+    assert problems(a_cluster(), wish) == []
+
+
+def test_a_budget_that_leaves_the_head_out_is_fine() -> None:
+    wish = {"key": "ray.io/node-type", "operator": "NotIn", "values": ["head"]}
+    selector = {"matchLabels": {"ray.io/cluster": "crabstick"}, "matchExpressions": [wish]}
+    budget = a_thing("PodDisruptionBudget", selector=selector, maxUnavailable="50%")
+    assert problems(a_cluster(), budget) == []
