@@ -44,8 +44,8 @@ PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
 STEADY = 0.5
 """The draw for pauses in which nobody else has to be considered."""
-EMBEDDED_FROM_TAKEOVER = 2
-"""A game that has cost two actors may have been their engine's fault."""
+EMBEDDED_FROM_DEATH = 2
+"""Two actors that died over a game may have died of their engine."""
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
 """Source: Lichess's status names; `timeout` is a player who was away for too long."""
 LOST_AS = {
@@ -199,11 +199,12 @@ class Crew:
             self.kill(member.name)
             self._wake()
             return
-        is_embedded = member.lacks_engine or game.takeovers >= EMBEDDED_FROM_TAKEOVER
+        is_embedded = member.lacks_engine or game.deaths >= EMBEDDED_FROM_DEATH
         assignment = Assignment(
             game=game.id,
             epoch=member.epoch,
             takeovers=game.takeovers,
+            deaths=game.deaths,
             engine="embedded" if is_embedded else "own",
             limits=self._roster.board.pack(),
         )
@@ -287,17 +288,18 @@ class Crew:
         if member.phase in LOST_AS:
             self._ledger.inc("crabstick_actors_lost_total", LOST_AS[member.phase])
         if member.game is not None and self._roster.owner_of(member.game) is member:
-            self._count_takeover(member, why)
+            self._count_takeover(member, why, is_death=not member.is_suspect)
         if member.phase is ActorPhase.STARTING and not self.is_held:
             self.no_spawn_before = self._now() + next_delay(self._stillborn, STEADY)
             self._stillborn += 1
         self.kill(member.name)
         self._wake()
 
-    def _count_takeover(self, member: Member, why: str) -> None:
+    def _count_takeover(self, member: Member, why: str, *, is_death: bool = False) -> None:
         game = self._roster.games.get(member.game) if member.game else None
         if game is not None:
             game.takeovers += 1
+            game.deaths += is_death
             self._ledger.inc("crabstick_takeovers_total")
             self._log.warning(
                 names.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why

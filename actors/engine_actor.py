@@ -128,6 +128,7 @@ class EngineActor:
             game=self._assignment.game if self._assignment else None,
             epoch=self._assignment.epoch if self._assignment else 0,
             takeovers=self._assignment.takeovers if self._assignment else 0,
+            deaths=self._assignment.deaths if self._assignment else 0,
             problem=self._problem,
             lacks_engine=self._lacks_engine,
             progress=self._scorebook.progress,

@@ -147,6 +147,7 @@ class FakeActor:
             game=mine.game if mine else None,
             epoch=mine.epoch if mine else 0,
             takeovers=mine.takeovers if mine else 0,
+            deaths=mine.deaths if mine else 0,
             problem=self.problem,
             lacks_engine=self.lacks_engine,
             progress=self.progress,

@@ -92,6 +92,7 @@ class Assignment(Message):
     game: str
     epoch: int
     takeovers: int = 0
+    deaths: int = 0
     engine: Literal["own", "embedded"] = "own"
     limits: dict[str, int] = {}
 
@@ -136,6 +137,7 @@ class Description(Message):
     game: str | None = None
     epoch: int = 0
     takeovers: int = 0
+    deaths: int = 0
     problem: str = ""
     lacks_engine: bool = False
     progress: Progress = Progress()

@@ -40,6 +40,8 @@ class Game:
     urgency: timedelta | None = None
     epoch: int = 0
     takeovers: int = 0
+    deaths: int = 0
+    """Takeovers after a death; an actor that is only silent may be so for a busy machine."""
     called_at_ply: int | None = None
     """Where its actor stood when Lichess last called it our turn; None when it did not."""
     finished_at: timedelta | None = None
@@ -146,6 +148,7 @@ class Roster:
             member.game, member.epoch = game.id, told.epoch
             game.epoch = max(game.epoch, told.epoch)
             game.takeovers = max(game.takeovers, told.takeovers)
+            game.deaths = max(game.deaths, told.deaths)
         member.phase = ActorPhase(told.phase)
 
     def doubt(self, member: Member, now: timedelta) -> None:
@@ -199,7 +202,7 @@ class Roster:
             WantedGame(
                 id=game.id,
                 urgency=game.urgency,
-                takeovers=game.takeovers,
+                deaths=game.deaths,
                 is_fresh=not game.epoch,
             )
             for game in self.games.values()

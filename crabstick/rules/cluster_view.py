@@ -26,13 +26,13 @@ class WantedGame:
     """A game that Lichess says is running.
 
     `urgency` is the time left on our clock, less being more urgent; None without a clock or when
-    it is the opponent's turn. `takeovers` counts the actors that the game has lost. `is_fresh`: it
-    has had none, and loses nothing by waiting, for the clocks start with the second move.
+    it is the opponent's turn. `deaths` counts the actors that died over it. `is_fresh`: it has had
+    none, and loses nothing by waiting, for the clocks start with the second move.
     """
 
     id: GameId
     urgency: timedelta | None = None
-    takeovers: int = 0
+    deaths: int = 0
     is_fresh: bool = False
 
 

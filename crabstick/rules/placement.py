@@ -95,7 +95,7 @@ def plan(
     """Everything that is to be done now, most urgent first."""
     owners = owners_of(observed.actors)
     forfeits = [
-        game for game in wanted if game.takeovers > capacity.max_takeovers and game.id not in owners
+        game for game in wanted if game.deaths > capacity.max_takeovers and game.id not in owners
     ]
     kept = [game for game in wanted if game not in forfeits]
     orphans = sorted((game for game in kept if game.id not in owners), key=_by_urgency)

@@ -251,7 +251,8 @@ async def test_the_death_of_a_busy_actor_costs_the_game_one_takeover() -> None:
     deck = a_deck()
     deck.runtime.lose_actor(await deck.player())
     await until(lambda: not deck.roster.members)
-    assert deck.roster.games[GAME].takeovers == 1
+    game = deck.roster.games[GAME]
+    assert (game.takeovers, game.deaths) == (1, 1)
     assert deck.value("crabstick_takeovers_total") == 1
 
 
@@ -286,10 +287,24 @@ async def test_a_game_that_cost_two_actors_is_played_by_the_embedded_engine() ->
     actor = await deck.standby()
     game = deck.roster.hear_of(GameNews(game=GAME))
     assert game is not None
-    game.takeovers = 2
+    game.takeovers = game.deaths = 2
     deck.crew.assign(GAME, actor.name)
     await until(lambda: actor.assignments)
-    assert (actor.assignments[0].engine, actor.assignments[0].takeovers) == ("embedded", 2)
+    given = actor.assignments[0]
+    assert (given.engine, given.takeovers, given.deaths) == ("embedded", 2, 2)
+
+
+async def test_a_game_whose_actors_fell_silent_keeps_its_engine() -> None:
+    deck = a_deck()
+    await deck.player()
+    for _ in range(3):
+        heir, owner = await deck.standby(), deck.roster.owner_of(GAME)
+        assert owner is not None
+        owner.is_suspect = True
+        deck.crew.assign(GAME, heir.name)
+    actor = (await until(lambda: deck.runtime.playing(GAME)[3:]))[0]
+    assert actor.assignment
+    assert (actor.assignment.engine, actor.assignment.takeovers) == ("own", 3)
 
 
 async def test_a_busy_actor_is_pinged_until_its_game_is_over() -> None:

@@ -163,7 +163,7 @@ async def test_the_game_of_a_dead_actor_is_taken_over_at_once() -> None:
     await house.standbys(1)
     house.runtime.lose_actor(actor)
     heir = await house.successor(actor, within_s=0.1)
-    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1)
+    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1, deaths=1)
 
 
 async def test_a_dead_node_costs_its_games_one_takeover_each() -> None:
@@ -487,7 +487,7 @@ async def test_after_a_restart_games_stay_with_their_actors_and_are_supervised()
     assert await house.owns(actor, 1) is True
     house.runtime.lose_actor(actor)
     heir = await house.successor(actor, within_s=0.1)
-    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1)
+    assert heir.assignment == Assignment(game=GAME, epoch=2, takeovers=1, deaths=1)
 
 
 async def test_an_actor_that_died_while_nobody_looked_is_replaced() -> None:

@@ -65,7 +65,7 @@ def test_a_game_that_is_played_is_left_alone() -> None:
 
 
 def test_a_game_that_has_cost_too_many_actors_is_resigned_when_it_has_lost_the_last() -> None:
-    game, capacity = a_game("g", takeovers=3), Capacity(standby=0, max_takeovers=2)
+    game, capacity = a_game("g", deaths=3), Capacity(standby=0, max_takeovers=2)
     assert plan([game], seen(a_player("a", "g")), capacity, NOW) == ()
     assert plan([game], seen(), capacity, NOW) == (Forfeit(game=game.id),)
 
@@ -323,7 +323,7 @@ def test_without_room_ray_is_asked_for_a_node() -> None:
 
 
 def test_a_game_that_cost_too_many_actors_is_forfeited() -> None:
-    games = [a_game("g", takeovers=6)]
+    games = [a_game("g", deaths=6)]
     assert plan(games, seen(a_standby("a")), ONE, NOW) == (Forfeit(game=GameId("g")),)
 
 
@@ -384,7 +384,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[WantedGame], Observed, Capacity]:
                 WantedGame,
                 id=game_ids,
                 urgency=st.none() | left,
-                takeovers=st.integers(0, 7),
+                deaths=st.integers(0, 7),
                 is_fresh=st.booleans(),
             ),
             unique_by=lambda game: game.id,
@@ -498,7 +498,7 @@ def test_a_new_game_takes_no_standby_that_is_kept(
     world: tuple[list[WantedGame], Observed, Capacity],
 ) -> None:
     games, observed, capacity = world
-    games = [game for game in games if game.takeovers <= capacity.max_takeovers]
+    games = [game for game in games if game.deaths <= capacity.max_takeovers]
     given_out = assigns(plan(games, observed, capacity, NOW))
     fresh = {game.id for game in games if game.is_fresh}
     free = len(usable_standbys(observed)) - len(given_out)
