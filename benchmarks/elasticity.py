@@ -1,7 +1,8 @@
 """`python -m benchmarks.elasticity`: a day on a cluster that follows the games, policy by policy.
 
-Simulated (benchmarks/daycurve.py) with the rules that the bot uses. The ideal knows what comes,
-boots every node just in time, packs all games tightly and keeps nothing free.
+With `--seeds 8` it is our policy alone, on as many days. Simulated (benchmarks/daycurve.py) with
+the rules that the bot uses. The ideal knows what comes, boots every node just in time, packs all
+games tightly and keeps nothing free.
 """
 
 import argparse
@@ -31,7 +32,10 @@ POLICIES: Final = (
     replace(OURS, name="always 8 standbys", standby=8, foresees=False),
     replace(OURS, name="always 1, never gathers", foresees=False, fits_for=None),
 )
-COLUMNS: Final = ("policy", "node-hours", "by ideal", "waited", "longest", "moved", "most nodes")
+COLUMNS: Final = (
+    *("", "games", "ideal", "node-hours", "by ideal"),
+    *("waited", "longest", "moved", "most nodes"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,20 +43,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     demand = Demand(quiet=options.quiet, busy=options.busy, game_s=GAME_S)
     cluster = Cluster(slots=options.slots, boot_s=options.boot, idle_s=options.idle)
-    length_s = round(options.hours * 3600)
-    games = [*demand.games(random.Random(options.seed), length_s)]  # noqa: S311 -- no secret
-    outcomes = {policy.name: simulate(games, cluster, policy, length_s) for policy in POLICIES}
+    days = [(f"seed {seed}", OURS, seed) for seed in range(1, options.seeds + 1)]
+    days = days or [(policy.name, policy, options.seed) for policy in POLICIES]
+    outcomes = {
+        name: _day(policy, demand, cluster, seed, hours=options.hours)
+        for name, policy, seed in days
+    }
     _show(outcomes, options)
     path = write_result(
         "elasticity",
         demand=asdict(demand),
         cluster=asdict(cluster),
         seed=options.seed,
+        seeds=options.seeds,
         hours=options.hours,
         outcomes={name: {**asdict(one), "ratio": one.ratio} for name, one in outcomes.items()},
     )
     Console().print(f"written to {path}", soft_wrap=True)
     return 0
+
+
+def _day(policy: Policy, demand: Demand, cluster: Cluster, seed: int, *, hours: float) -> Outcome:
+    """What a day costs whose luck is that of the seed."""
+    length_s = round(hours * 3600)
+    games = [*demand.games(random.Random(seed), length_s)]  # noqa: S311 -- no secret
+    return simulate(games, cluster, policy, length_s)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -61,22 +76,24 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quiet", type=float, default=5, help="the same in the quietest")
     parser.add_argument("--slots", type=int, default=8, help="games on a node")
     parser.add_argument("--boot", type=int, default=25, help="seconds until a node is there")
-    parser.add_argument("--idle", type=int, default=30, help="seconds until an idle one goes")
+    parser.add_argument("--idle", type=int, default=60, help="seconds until an idle one goes")
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=0, help="only our policy, on so many days")
     return parser.parse_args(arguments)
 
 
 def _show(outcomes: dict[str, Outcome], options: argparse.Namespace) -> None:
-    ours = next(iter(outcomes.values()))
     table = Table(
         *COLUMNS,
-        title=f"{ours.games} games of {GAME_S / 60:g} minutes in {options.hours:g} hours, "
-        f"{options.slots} on a node; ideal: {ours.ideal_node_s / 3600:.1f} node-hours",
+        title=f"games of {GAME_S / 60:g} minutes in {options.hours:g} hours, "
+        f"{options.slots} on a node; in node-hours",
     )
     for name, one in outcomes.items():
         table.add_row(
             name,
+            str(one.games),
+            f"{one.ideal_node_s / 3600:.1f}",
             f"{one.node_s / 3600:.1f}",
             f"{one.ratio:.3f}",
             str(one.waited),

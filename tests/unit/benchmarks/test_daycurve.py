@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.daycurve import Cluster, Outcome, Policy, simulate
 from benchmarks.demand import DAY_S, Demand, ideal_node_s
+from benchmarks.elasticity import OURS
 
 SMALL = Cluster(slots=2, boot_s=25)
 CALM = Demand(quiet=4, busy=4, game_s=120)
@@ -79,6 +80,26 @@ def test_a_node_that_takes_long_to_end_is_paid_for_and_nothing_else_changes() ->
     )
     assert at_once.node_s < slowly.node_s
     assert (at_once.moved, at_once.waited) == (slowly.moved, slowly.waited)
+
+
+# Our own policy, on a day that is as long as an hour: steeper than a real one.
+
+STEEP = Demand(quiet=8, busy=32, game_s=300, period_s=3600)
+HOUR_S = 3600
+STEADY = Cluster(slots=4, boot_s=25, idle_s=60)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_with_our_policy_no_game_waits_and_no_node_is_kept_for_nothing(seed: int) -> None:
+    ours = simulate(games_of(STEEP, HOUR_S, seed), STEADY, OURS, HOUR_S)
+    assert ours.waited == 0
+    assert ours.ratio < 1.35
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_on_such_a_day_games_would_wait_for_one_standby(seed: int) -> None:
+    blind = replace(OURS, foresees=False)
+    assert simulate(games_of(STEEP, HOUR_S, seed), STEADY, blind, HOUR_S).waited > 0
 
 
 def test_the_busiest_moment_comes_in_the_middle_of_a_period() -> None:
