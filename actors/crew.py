@@ -167,7 +167,11 @@ class Crew:
 
     async def _introduce(self, member: Member, patience: timedelta) -> None:
         if not await self._describe(member, patience):
-            self._lost(member, "it never said who it is")
+            if member.node is None and self._now() - member.since >= patience:
+                self.kill(member.name)  # no node came for it; whoever is still wanted is made anew
+                self._wake()
+            else:
+                self._lost(member, "it never said who it is")
             return
         self._stillborn, self.no_spawn_before = 0, None
         if member.phase is ActorPhase.ENDING:

@@ -226,6 +226,7 @@ class WorkerSet:
         while True:
             try:
                 await self._crew.adopt()
+                await self._look_at_nodes()  # who knows of no free slot asks for a node
             except Exception as error:  # noqa: BLE001 -- who gives up here lives on and does nothing
                 self._log.warning(names.RAY_SILENT, why=str(error))
                 await asyncio.sleep(TICK.total_seconds())

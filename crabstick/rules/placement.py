@@ -106,7 +106,8 @@ def plan(
     stuck, spare = movers[len(free) :], free[len(movers) :]
     pressing = _pressing(stuck, observed)
     waiting = len(orphans) - len(assigns) + pressing
-    calm = len(stuck) - pressing or int(not waiting and len(spare) < capacity.standby)
+    lacking = 0 if waiting else max(capacity.standby - len(spare), 0)
+    calm = len(stuck) - pressing or lacking
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,

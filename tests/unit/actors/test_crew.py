@@ -127,6 +127,15 @@ async def test_an_actor_that_dies_before_it_says_anything_holds_the_next_ones_ba
     assert pauses[0] < 0.5 < pauses[2]
 
 
+async def test_an_actor_for_which_no_node_came_is_no_lost_one() -> None:
+    deck = a_deck(n1=0)
+    deck.crew.spawn(a_birth(), None)
+    await until(lambda: deck.runtime.actors)
+    await until(lambda: not deck.roster.members, within_s=1000)
+    assert deck.value("crabstick_actors_lost_total", "starting") == 0
+    assert deck.crew.no_spawn_before is None
+
+
 async def test_many_that_die_at_once_hold_the_next_one_back_no_longer_than_one() -> None:
     deck = a_deck()
     for _ in range(8):

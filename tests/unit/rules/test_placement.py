@@ -186,6 +186,13 @@ def test_where_there_is_room_actors_start_calmly_unless_the_time_is_short(
     assert spawns == (*[Spawn(node=n2.id)] * at_once, *[Spawn(node=None)] * 3)
 
 
+def test_standbys_start_one_by_one_and_are_asked_for_at_once_where_nothing_is_free() -> None:
+    three = Capacity(standby=3, max_takeovers=5)
+    assert plan([], seen(), three, NOW) == (Spawn(node=NODE),)
+    assert plan([], seen(nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 3
+    assert plan([], seen(a_starting("a"), nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 2
+
+
 def test_a_calm_start_waits_for_the_one_before_and_for_quiet() -> None:
     games = [a_game("g0"), a_game("g1")]
     n2 = NodeView(id=NodeId("n2"), free_slots=6)
