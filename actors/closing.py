@@ -8,6 +8,8 @@ __all__ = ["Closing"]
 
 PATIENCE = timedelta(seconds=15)
 """For an actor that has to start; those who end us wait for longer."""
+ORDERS_WITHIN = timedelta(seconds=9)
+"""Who is told to leave its game later than that would leave it to nobody."""
 LEFT_ALONE = timedelta(seconds=30)
 """Who closed us ends us within a second; whoever died over that has left us to our games."""
 
@@ -16,9 +18,22 @@ class Closing:
     """First the games get what they need, then nothing is done any more; moments are monotonic."""
 
     def __init__(self) -> None:
-        self.has_begun = False
+        self._begun_at: timedelta | None = None
         self._closed_at: timedelta | None = None
         self._is_well = asyncio.Event()
+
+    def begin(self, now: timedelta) -> None:
+        """Somebody wants us to end."""
+        self._begun_at = now
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether somebody wants us to end."""
+        return self._begun_at is not None
+
+    def may_move(self, now: timedelta) -> bool:
+        """Whether a game that is to be handed over would still find its next actor."""
+        return self._begun_at is None or now - self._begun_at < ORDERS_WITHIN
 
     @property
     def is_closed(self) -> bool:

@@ -46,6 +46,8 @@ STEADY = 0.5
 """The draw for pauses in which nobody else has to be considered."""
 EMBEDDED_FROM_DEATH = 2
 """Two actors that died over a game may have died of their engine."""
+EMBEDDED_FROM_SILENCE = 5
+"""So many that fell silent are no hiccups of a busy machine any more."""
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
 """Source: Lichess's status names; `timeout` is a player who was away for too long."""
 LOST_AS = {
@@ -159,6 +161,7 @@ class Crew:
         self._chores.start(self._introduce(member, START_PATIENCE))
 
     async def _adopt(self, member: Member) -> None:
+        member.is_adopted = True
         self._chores.start(self._supervise(member))
         await self._introduce(member, PING_PATIENCE)
         if member.phase is ActorPhase.PLAYING:
@@ -203,7 +206,11 @@ class Crew:
             self.kill(member.name)
             self._wake()
             return
-        is_embedded = member.lacks_engine or game.deaths >= EMBEDDED_FROM_DEATH
+        is_embedded = (
+            member.lacks_engine
+            or game.deaths >= EMBEDDED_FROM_DEATH
+            or game.takeovers - game.deaths >= EMBEDDED_FROM_SILENCE
+        )
         assignment = Assignment(
             game=game.id,
             epoch=member.epoch,

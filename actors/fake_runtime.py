@@ -89,6 +89,11 @@ class FakeActor:
         )
         self._outcome.set_result(outcome.pack())
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has told how its game ended for it."""
+        return self._outcome.done()
+
     def hang(self) -> None:
         """It says nothing any more, and lives."""
         self.is_hanging = True

@@ -58,6 +58,8 @@ class Member:
     node: NodeId | None = None
     game: GameId | None = None
     epoch: int = 0
+    is_adopted: bool = False
+    """Whether it lived before us, and may play something."""
     was_assigned: bool = False
     """Whether its game was given to it here, and not by a WorkerSet before."""
     is_suspect: bool = False
@@ -66,6 +68,11 @@ class Member:
     problem: str = ""
     lacks_engine: bool = False
     progress: Progress = field(default_factory=Progress)
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether it may play something, and has not said what."""
+        return self.is_adopted and self.phase is ActorPhase.STARTING
 
     def is_late(self, now: timedelta) -> bool:
         """Whether it should have started long ago on its node; without one it waits for one."""
@@ -221,6 +228,7 @@ class Roster:
                 is_suspect=member.is_suspect or member.is_late(now),
                 leaves_in=member.leaves_in(now),
                 time_left=member.time_left,
+                is_unheard=member.is_unheard,
             )
             for member in self.members.values()
         )
@@ -247,12 +255,17 @@ class Roster:
             for member in self.members.values()
         )
 
+    def is_anyone_unheard(self) -> bool:
+        """Whether an actor that lived before us has not said yet what it plays."""
+        return any(member.is_unheard for member in self.members.values())
+
     def moving(self, draining: Collection[NodeId]) -> list[Member]:
-        """Members whose games have to go to another one."""
+        """Members whose games go on, and have to go to another one."""
+        running = {game.id for game in self.games.values() if game.finished_at is None}
         return [
             member
             for member in self.members.values()
-            if member.phase is ActorPhase.PLAYING
+            if member.phase is ActorPhase.PLAYING and member.game in running
             if member.leave_by is not None or member.node in draining
         ]
 

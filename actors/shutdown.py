@@ -48,6 +48,7 @@ async def end_manager(namespace: str) -> int:
         await asyncio.to_thread(end_actor, worker_set)
         return await _end_standbys(namespace)
     await asyncio.to_thread(end_actor, worker_set)
+    await _end_standbys(namespace)  # one that it did not know, or made at the last moment
     return games
 
 

@@ -37,7 +37,7 @@ from actors.watchdog import RayWard, Ward, Watchdog
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.lichess.port import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase, Capacity
-from crabstick.rules.model import GameId
+from crabstick.rules.model import ActorName, GameId
 from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
 from crabstick.rules.suspicion import suspects
 from crabstick.settings import Settings
@@ -193,14 +193,14 @@ class WorkerSet:
 
         The caller kills this actor afterwards. Idempotent.
         """
-        self._closing.has_begun = True
+        self._closing.begin(self._now())
         for member in self._roster.moving(()):
             self._crew.hand_over(member.name, LEAVES_WHILE_CLOSING)
         self._wake.set()
         await self._closing.wait_well()
         self._closing.close(self._now())
         for member in list(self._roster.members.values()):
-            if member.phase is not ActorPhase.PLAYING:
+            if member.phase is not ActorPhase.PLAYING and not member.is_unheard:
                 self._crew.kill(member.name)
         await self._crew.settle()
         return {"v": PROTOCOL, "games": len(self._roster.games)}
@@ -226,7 +226,8 @@ class WorkerSet:
         while True:
             try:
                 await self._crew.adopt()
-                await self._look_at_nodes()  # who knows of no free slot asks for a node
+                looked_at = self._now()  # who knows of no free slot asks for a node
+                self._nodes.take(await self._runtime.nodes(), looked_at)
             except Exception as error:  # noqa: BLE001 -- who gives up here lives on and does nothing
                 self._log.warning(names.RAY_SILENT, why=str(error))
                 await asyncio.sleep(TICK.total_seconds())
@@ -249,9 +250,14 @@ class WorkerSet:
             shown = self._elasticity.shown(wanted, shown, now)
         for action in plan(wanted, shown, self._capacity(now), now):
             self._carry_out(action)
-        moving = self._roster.moving(self._nodes.draining)
-        if self._closing.has_begun and not (moving or self._roster.waiting()):
+        if self._closing.has_begun and not self._is_anything_open(now):
             self._closing.all_is_well()
+
+    def _is_anything_open(self, now: timedelta) -> bool:
+        """Whether a game has no actor or is to get another, or an actor plays we know not what."""
+        draining = self._nodes.draining if self._closing.may_move(now) else ()
+        roster = self._roster
+        return bool(roster.waiting() or roster.moving(draining) or roster.is_anyone_unheard())
 
     def _may_grow(self) -> bool:
         return self._elasticity.may_grow and not self._roster.waits_in_vain(self._now())
@@ -271,11 +277,17 @@ class WorkerSet:
             case Assign(game=game, actor=actor):
                 self._crew.assign(game, actor)
             case HandOver(actor=actor, within=within):
-                self._crew.hand_over(actor, within)
+                self._hand_over(actor, within)
             case Kill(actor=actor):
                 self._crew.kill(actor)
             case Forfeit(game=game):
                 self._forfeit(game)
+
+    def _hand_over(self, actor: ActorName, within: timedelta) -> None:
+        if not self._closing.has_begun:
+            self._crew.hand_over(actor, within)
+        elif self._closing.may_move(self._now()):
+            self._crew.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
 
     def _suspect(self, now: timedelta) -> None:
         self._stall.take()

@@ -42,7 +42,8 @@ class ActorView:
 
     `is_suspect`: it is silent, or has not said that it is there for so long that it is not counted
     on. `leaves_in`: it was told to hand its game over within that time; None if it was not.
-    `time_left` is our clock in its game, as it last told; None without one.
+    `time_left` is our clock in its game, as it last told; None without one. `is_unheard`: it lived
+    before us, and may play something.
     """
 
     name: ActorName
@@ -53,6 +54,7 @@ class ActorView:
     is_suspect: bool = False
     leaves_in: timedelta | None = None
     time_left: timedelta | None = None
+    is_unheard: bool = False
 
     @property
     def is_leaving(self) -> bool:

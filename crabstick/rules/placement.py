@@ -106,13 +106,15 @@ def plan(
     stuck, spare = movers[len(free) :], free[len(movers) :]
     pressing = _pressing(stuck, observed)
     waiting = len(orphans) - len(assigns) + pressing
-    lacking = 0 if waiting else max(capacity.standby - len(spare), 0)
-    calm = len(stuck) - pressing or lacking
+    lacking = max(capacity.standby - len(spare), 0)
+    calm = len(stuck) - pressing or lacking * (not waiting)
+    most = waiting + len(stuck) - pressing + lacking
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
         *_hand_overs(movers[: len(free)], observed),
         *_kills(observed, owners, surplus=spare[capacity.standby :]),
+        *_not_wanted_any_more(observed, most),
         *_spawns(observed, waiting=waiting, calm=calm, is_quiet=_is_quiet(observed, now)),
     )
 
@@ -246,12 +248,32 @@ def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> l
     Those that fit nowhere are a call for nodes, which is made at once.
     """
     starting, places = _coming(observed), _places(observed)
+    starting -= _perhaps_lost(observed, places, waiting)
     missing = max(waiting + calm - starting, 0)
     at_once = max(min(waiting, COLD_STARTS_AT_ONCE) - starting, int(is_quiet and not starting))
     return [
         *(Spawn(node=node) for node in places[: min(missing, at_once)]),
         *[Spawn(node=None)] * (missing - len(places)),
     ]
+
+
+def _perhaps_lost(observed: Observed, places: Sequence[NodeId], waiting: int) -> int:
+    """How many of those without a node may be on one in doubt, while games wait that fit elsewhere.
+
+    Ray puts them where it sees room, and a dead node has room until Ray knows that it is dead.
+    """
+    doubtful = _doubtful(observed)
+    if not doubtful:
+        return 0
+    unplaced = sum(actor.node is None for actor in _starting(observed))
+    return min(unplaced, waiting, sum(place not in doubtful for place in places))
+
+
+def _not_wanted_any_more(observed: Observed, most: int) -> list[Kill]:
+    """Actors that wait for a node, more than are missing: each is a call for one."""
+    starting = (actor for actor in _starting(observed) if not actor.is_unheard)
+    pending = sorted(actor.name for actor in starting if actor.node is None)
+    return [Kill(actor=name) for name in pending[: max(_coming(observed) - most, 0)]]
 
 
 def _done(wanted: Collection[WantedGame], observed: Observed) -> int:

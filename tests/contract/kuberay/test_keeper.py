@@ -73,9 +73,9 @@ def test_the_keeper_leaves_a_bot_alone_that_has_not_heard_lichess_for_a_while(st
 
 
 def test_the_keeper_submits_again_when_lichess_was_not_heard_for_minutes(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="00", python="10" * 11 + "1" + "10")
+    calls = calls_of_the_keeper(stage, ray="01", python="10" * 12 + "10")
     look = ["sleep", "python", "python"]
-    assert calls == ["ray", *look * 11, "sleep", "python", "ray", *look, "sleep", "python"]
+    assert calls == ["ray", *look * 12, "ray", *look, "sleep", "python"]
 
 
 def test_every_step_of_the_keeper_but_its_rests_has_an_end() -> None:

@@ -7,6 +7,7 @@ import pytest
 from actors.fake_runtime import FakeRuntime
 from actors.messages import LeaveOrder
 from crabstick.errors import CrabstickError
+from crabstick.rules.model import NodeId
 from tests.builders import seconds
 from tests.unit.actors.house import GAME, House
 from tests.unit.virtual_time import until, virtual_loop
@@ -85,6 +86,41 @@ async def test_no_game_is_left_to_an_actor_that_is_silent() -> None:
     await asyncio.sleep(3.5)
     await house.worker_set.shut_down({"v": 1})
     assert [heir.name for heir in house.runtime.playing(GAME)] != [actor.name]
+
+
+async def test_who_is_told_to_leave_in_the_meantime_leaves_soon_or_stays() -> None:
+    house = House(FakeRuntime(n1=8, n2=8), standby=0)
+    games = [f"game{number}" for number in range(8)]
+    for game in games:
+        await house.starts(game)
+        await house.player(game)
+    house.runtime.draining[NodeId("n1")] = seconds(600)
+    before = house.runtime.playing
+    await asyncio.sleep(1.5)
+    closing = asyncio.ensure_future(house.worker_set.shut_down({"v": 1}))
+    told = 0
+    while not closing.done():
+        await asyncio.sleep(0.5)
+        for game in games:
+            actor = before(game)[-1]
+            if actor.orders and not actor.is_over and not actor.has_ended:
+                assert actor.orders[-1].within_s <= 5
+                actor.end_game("handed_over")
+                told += 1
+    assert told
+    await asyncio.sleep(10)
+    assert all(not before(game)[-1].has_ended for game in games)
+
+
+async def test_an_actor_that_has_not_said_yet_what_it_plays_is_left_to_its_game() -> None:
+    house = House()
+    actor = await house.playing()
+    house.crash()
+    actor.lateness = seconds(8)
+    house.begin()
+    closing = asyncio.ensure_future(house.worker_set.shut_down({"v": 1}))
+    assert (await closing)["games"] == 1
+    assert house.runtime.playing(GAME) == [actor]
 
 
 async def test_who_was_shut_down_says_that_it_is_no_manager_any_more() -> None:

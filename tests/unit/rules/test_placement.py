@@ -193,6 +193,16 @@ def test_standbys_start_one_by_one_and_are_asked_for_at_once_where_nothing_is_fr
     assert plan([], seen(a_starting("a"), nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 2
 
 
+def test_who_waits_for_a_node_and_is_not_wanted_any_more_is_ended() -> None:
+    pending = [a_starting(name) for name in "abc"]
+    ends = (Kill(actor=ActorName("a")), Kill(actor=ActorName("b")))
+    assert plan([], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends
+    assert plan([a_game("g")], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
+    for others in ({"node": NODE}, {"is_unheard": True}):
+        stay = [replace(actor, **others) for actor in pending]
+        assert plan([], seen(*stay, nodes=(FULL,)), ONE, NOW) == ()
+
+
 def test_a_calm_start_waits_for_the_one_before_and_for_quiet() -> None:
     games = [a_game("g0"), a_game("g1")]
     n2 = NodeView(id=NodeId("n2"), free_slots=6)
@@ -356,6 +366,18 @@ def test_a_node_in_doubt_is_tried_with_one_actor_and_then_another_place_is_asked
     assert plan(games, tried, NONE, NOW) == (Spawn(node=None),) * 2
     asked = replace(tried, actors=(*tried.actors, a_starting("u"), a_starting("v")))
     assert plan(games, asked, NONE, NOW) == ()
+
+
+def test_a_slot_that_nobody_doubts_is_used_though_actors_are_on_their_way_somewhere() -> None:
+    """Ray may have put them on the node in doubt, which is dead."""
+    pending = [a_starting("u"), a_starting("v")]
+    healthy = NodeView(id=NodeId("n2"), free_slots=1)
+    games = [a_game("g"), a_game("h")]
+    observed = seen(replace(a_starting("t"), node=NODE), *pending, nodes=(DOUBTFUL, healthy))
+    assert plan(games, observed, NONE, NOW) == (Spawn(node=healthy.id),)
+    stays = replace(DOUBTFUL, is_doubtful=False)
+    too_many = (Kill(actor=ActorName("u")),)
+    assert plan(games, replace(observed, nodes=(stays, healthy)), NONE, NOW) == too_many
 
 
 def test_a_standby_in_doubt_is_better_than_none() -> None:
