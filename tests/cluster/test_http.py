@@ -201,7 +201,7 @@ def test_a_flood_is_sent_away_and_reaches_nobody(stage: Stage, paths: tuple[str,
         assert set(seen.statuses) == {200}
         return
     let_in = seen.statuses.total() - seen.statuses[503]
-    budgets = 2  # `/metrics` and `/shutdown` have one of their own, `/games` and all others share one
+    budgets = 2  # `/metrics` has its own, and so has `/shutdown`; all others share one
     assert let_in <= budgets * (BURST + A_SECOND * seen.seconds)
     assert seen.statuses[503] > let_in
     kinds = {(kind, later) for kind, later, _ in seen.refusals}
