@@ -126,13 +126,17 @@ def test_the_engine_is_nicer_than_its_actor_and_ends_with_it(stage: Stage) -> No
     assert asyncio.run(story()) == (0, 10)
 
 
+async def titles_shown() -> str:
+    return (await asyncio.to_thread(dashboard, TASKS)).text
+
+
 def test_people_see_the_games_by_name_in_the_dashboard(stage: Stage) -> None:
     async def story() -> tuple[str, str]:
         await wait_standbys(1)
         async with stage.opponent(0) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "random")
             await wait_ply(game_id, 2)
-            titles = (await asyncio.to_thread(dashboard, TASKS)).text
+            titles: str = await until(titles_shown, lambda seen: f"game {game_id}" in seen)
             await opponent.wait_result(game_id)
             return game_id, titles
 
