@@ -156,8 +156,8 @@ class EngineActor:
         self._meet(message)
         within = timedelta(seconds=LeaveOrder.read(message).within_s)
         if self._player is None:
-            before = self._leave_within or within  # the game was given to us a moment ago
-            self._leave_within = min(before, within)
+            before = self._leave_within  # the game was given to us a moment ago
+            self._leave_within = within if before is None else min(before, within)
         else:
             self._player.leave(within)
         return EMPTY
