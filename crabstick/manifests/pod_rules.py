@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from crabstick.manifests.bundle import Bundle, Pod
-from crabstick.manifests.documents import below, items
+from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, Mount, PodSpec
@@ -180,8 +180,6 @@ def budgets(bundle: Bundle) -> Iterator[Finding]:
     for place in places(bundle):
         if place.document.kind != _BUDGET or not selects(place.selector, bundle.pods[0]):
             continue
-        if items(place.document.body, ("spec", "selector", "matchExpressions")):
-            continue  # it may leave the head out
         least = below(place.document.body, ("spec", "minAvailable"))
         most = below(place.document.body, ("spec", "maxUnavailable"))
         field = "minAvailable" if most is None else "maxUnavailable"

@@ -11,6 +11,7 @@ from crabstick.manifests.fields import KUBERAY, OBJECTS
 from crabstick.manifests.gated_rules import gate_rules
 from crabstick.manifests.group_rules import drains, names, room, told_drains, told_room, variables
 from crabstick.manifests.job_rules import jobs, told_jobs
+from crabstick.manifests.network_rules import cut_off, told_network
 from crabstick.manifests.operator_rules import operator_rules
 from crabstick.manifests.pod_rules import (
     budgets,
@@ -88,6 +89,7 @@ _POINTS = (
     _Point("autoscaler", (autoscaler, names, kubernetes_api), told_nodes),
     _Point("authentication", (authentication,), lambda _: "by token"),
     _Point("jobs", (jobs,), told_jobs),
+    _Point("network", (cut_off,), told_network),
     _Point("room", (room,), told_room),
     _Point("drains", (drains,), told_drains),
     _Point("variables", (variables,), lambda _: "Ray's own are alike on head and workers"),

@@ -19,6 +19,8 @@ _HASH = re.compile(r"-[2456789bcdfghkmt]{10}")
 _ADDRESS = ("spec", "clusterIP")
 _OWN_NAME = ("spec", "headGroupSpec", "headService", "metadata", "name")
 _HEAD_SERVICE = "-head-svc"
+_HEAD_PORTS: Final = frozenset({"6379", "8265", "10001", "8080"})
+"""GCS, dashboard, Ray Client and metrics, unless they are told others."""
 _WITHOUT: Final = {
     "ConfigMap": "no such Pod starts without it",
     "Service": "nobody answers there",
@@ -45,7 +47,7 @@ def references(bundle: Bundle) -> Iterator[Finding]:
     absent: dict[tuple[str, str], Use] = {}
     for use in named:
         if use.name in held[use.kind]:
-            yield from _port(use, held[use.kind][use.name])
+            yield from _port(use, held[use.kind][use.name], bundle)
         elif use.name not in _GIVEN.get(use.kind, ()):
             absent.setdefault((use.kind, use.name), use)
     for (kind, name), first in absent.items():
@@ -98,19 +100,29 @@ def _advice(name: str, near: str) -> str:
     return f"did you mean {near}, which nobody names?"
 
 
-def _port(use: Use, service: Document | None) -> Iterator[Finding]:
+def _port(use: Use, service: Document | None, bundle: Bundle) -> Iterator[Finding]:
     """A Service without an address of its own (headless) leads to any port."""
-    if service is None or not use.key or below(service.body, _ADDRESS) == "None":
+    if service is None:
+        ports = [*_of_head(bundle)] if use.kind == "Service" else []
+    elif below(service.body, _ADDRESS) == "None":
         return
-    found = [below(each, ("port",)) for each in items(service.body, ("spec", "ports"))]
-    ports = [str(port) for port in found if port is not None]
-    if ports and use.key not in ports:
+    else:
+        found = [below(each, ("port",)) for each in items(service.body, ("spec", "ports"))]
+        ports = [str(port) for port in found if port is not None]
+    if use.key and ports and use.key not in ports:
         yield Fault(
-            f"asks the Service {service.name} at port {use.key}, and it listens at "
-            f"{', '.join(ports)}",
+            f"asks the Service {use.name} at port {use.key}, and it listens at {', '.join(ports)}",
             use.route,
             use.owner,
         )
+
+
+def _of_head(bundle: Bundle) -> Iterator[str]:
+    """The ports at which the head hears others."""
+    given = bundle.cluster.head.spec.ray_start_params
+    named = {str(port.container_port) for port in bundle.cluster.head.ray.ports}
+    told = {port for name, port in given.items() if name.endswith("port") and port.isdecimal()}
+    yield from sorted({*_HEAD_PORTS, *named, *told, str(bundle.settings.http.port)}, key=int)
 
 
 def namespaces(bundle: Bundle) -> Iterator[Finding]:

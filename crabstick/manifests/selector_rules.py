@@ -11,10 +11,7 @@ from crabstick.manifests.fields import LABEL_SELECTOR
 from crabstick.manifests.reading import read
 from crabstick.near_miss import nearest
 
-__all__ = ["Place", "Selector", "also", "places", "selectors", "selects"]
-
-Selector = Mapping[str, Sequence[object]]
-"""Labels that a Pod must have, each with the values that will do."""
+__all__ = ["Place", "Selector", "Wish", "also", "places", "selector_of", "selectors", "selects"]
 
 _SELECTING: Final[Mapping[str, Route]] = {
     "Deployment": ("spec", "selector"),
@@ -31,6 +28,30 @@ _RAY = "ray.io/"
 _CLEANUP = "redis-cleanup"
 """The node type of a job that the operator starts at the very end."""
 _ALIKE = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one label must be, or must not; `operator` as Kubernetes calls them."""
+
+    key: str
+    operator: str
+    values: Sequence[object] = ()
+
+    def is_met(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels are so."""
+        match self.operator:
+            case "In":
+                return labels.get(self.key) in self.values
+            case "NotIn":
+                return labels.get(self.key) not in self.values
+            case "DoesNotExist":
+                return self.key not in labels
+        return self.key in labels
+
+
+Selector = Sequence[Wish]
+"""All of them must be met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +74,7 @@ def places(bundle: Bundle) -> Iterator[Place]:
         for route, found in _found(document):
             if isinstance(found, Mapping):
                 value = {"matchLabels": found} if document.kind == "Service" else found
-                meant, _ = read(value, LABEL_SELECTOR, "Kubernetes")  # its faults are told already
-                yield Place(document, route, dict(_wishes(meant)))
+                yield Place(document, route, selector_of(value))
 
 
 def _found(document: Document) -> Iterator[tuple[Route, object]]:
@@ -71,18 +91,24 @@ def _found(document: Document) -> Iterator[tuple[Route, object]]:
                     yield route, below(peer, ("podSelector",))
 
 
-def _wishes(selector: object) -> Iterator[tuple[str, Sequence[object]]]:
+def selector_of(value: object) -> Selector:
+    """What `matchLabels` and `matchExpressions` say; their faults are told already."""
+    meant, _ = read(value, LABEL_SELECTOR, "Kubernetes")
+    return [*_wishes(meant)]
+
+
+def _wishes(selector: object) -> Iterator[Wish]:
     labels = below(selector, ("matchLabels",))
     for key, value in labels.items() if isinstance(labels, Mapping) else ():
-        yield key, [value]
+        yield Wish(key, "In", [value])
     for each in items(selector, ("matchExpressions",)):
-        if below(each, ("operator",)) == "In":
-            yield str(below(each, ("key",))), items(each, ("values",))
+        key, operator = str(below(each, ("key",))), str(below(each, ("operator",)))
+        yield Wish(key, operator, items(each, ("values",)))
 
 
 def selects(selector: Selector, pod: Pod) -> bool:
     """Whether it selects those Pods."""
-    return all(pod.labels.get(key) in values for key, values in selector.items())
+    return all(wish.is_met(pod.labels) for wish in selector)
 
 
 def selectors(bundle: Bundle) -> Iterator[Finding]:
@@ -91,11 +117,9 @@ def selectors(bundle: Bundle) -> Iterator[Finding]:
     for place in places(bundle):
         if any(selects(place.selector, pod) for pod in bundle.pods):
             continue
-        for key, values in place.selector.items():
-            known = sorted({pod.labels[key] for pod in bundle.pods if key in pod.labels})
-            meant = _meant(key, values, known)
-            if meant:
-                wrong.setdefault((key, str(values[0]), meant), []).append(place)
+        for wish in place.selector:
+            if meant := _meant(wish, bundle):
+                wrong.setdefault((wish.key, str(wish.values[0]), meant), []).append(place)
     for (key, value, meant), (first, *others) in wrong.items():
         yield Fault(
             f"selects no Pod of these manifests: it wants {key}: {value}, and they have {meant}"
@@ -111,10 +135,12 @@ def also(first: str, others: Iterable[str]) -> str:
     return f"; the same goes for {', '.join(titles)}" if titles else ""
 
 
-def _meant(key: str, values: Sequence[object], known: list[str]) -> str:
+def _meant(wish: Wish, bundle: Bundle) -> str:
     """The values that there are, if one of them was meant; else it may select other Pods."""
-    if not values or not known or set(values) & {*known, _CLEANUP}:
+    known = sorted({pod.labels[wish.key] for pod in bundle.pods if wish.key in pod.labels})
+    is_open = wish.operator != "In" or not wish.values or not known
+    if is_open or set(wish.values) & {*known, _CLEANUP}:
         return ""
-    if key.startswith(_RAY):
+    if wish.key.startswith(_RAY):
         return " or ".join(known)
-    return nearest(str(values[0]), known, _ALIKE) or ""
+    return nearest(str(wish.values[0]), known, _ALIKE) or ""

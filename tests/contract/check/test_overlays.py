@@ -69,6 +69,31 @@ def test_our_own_manifests_have_no_problem(case: str) -> None:
     assert problems(rendered(case)) == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "direction", "place"),
+    [
+        (name, direction, place)
+        for name, directions in {
+            "crabstick-ray": {"ingress": 1, "egress": 3},
+            "crabstick-head": {"ingress": 2},
+            "crabstick-keeper": {"egress": 2},
+            "crabstick-redis": {"ingress": 1},
+            "crabstick-to-redis": {"egress": 1},
+        }.items()
+        for direction, count in directions.items()
+        for place in range(count)
+    ],
+)
+def test_a_rule_less_cuts_somebody_off(policy: str, direction: str, place: int) -> None:
+    things = rendered("production")
+    policies = [each for each in things if each["kind"] == "NetworkPolicy"]
+    (spec,) = [each["spec"] for each in policies if each["metadata"]["name"] == policy]
+    del spec[direction][place]
+    found = problems(things)
+    assert found
+    assert all(each.startswith("network: NetworkPolicy crabstick-") for each in found)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_without_a_cluster_they_have_none_either_and_the_secrets_are_told(case: str) -> None:
     assert problems(rendered(case), SILENT) == []

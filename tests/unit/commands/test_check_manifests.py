@@ -65,6 +65,7 @@ def test_manifests_as_they_should_be_are_told_point_by_point(tmp_path: Path) -> 
         "autoscaler",
         "authentication",
         "jobs",
+        "network",
         "room",
         "drains",
         "variables",

@@ -43,6 +43,7 @@ def test_a_cluster_as_it_should_be_has_no_problem_and_each_point_is_told() -> No
         "autoscaler": "v2, with 0 to 4 replicas of game",
         "authentication": "by token",
         "jobs": "the head takes them",
+        "network": "no policies",
         "room": "8 slots at most, for 4 games and a standby of 1",
         "drains": "0 of 3 s for the head, 0 of 3 s for game",
         "variables": "Ray's own are alike on head and workers",

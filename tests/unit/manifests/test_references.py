@@ -64,6 +64,12 @@ WORKER, BOOKS = (
         (ENV, an_address("http://mybot-head-svc:8265"), WORKER, "did you mean crabstick-head-svc"),
         (ENV, an_address("http://crab:81"), a_service("crab", 80), "at port 81, and it listens at"),
         (
+            ENV,
+            an_address("http://crabstick-head-svc:8256"),
+            WORKER,
+            "crabstick-head-svc at port 8256, and it listens at 6379, 8000, 8080, 8265, 10001",
+        ),
+        (
             "spec.gcsFaultToleranceOptions",
             {"redisAddress": "rediss:6379"},
             a_service("redis", 6379),
@@ -93,6 +99,7 @@ def test_a_name_that_is_here_otherwise_is_named(
         (ENV, an_address("http://crab:81"), a_service("crab", 80, clusterIP="None")),
         (ENV, an_address("http://crab"), a_service("crab", 8000)),
         (ENV, an_address("http://crabstick-head-svc:8265"), WORKER),
+        (ENV, an_address("http://crabstick-head-svc"), WORKER),
     ],
 )
 def test_a_name_that_is_here_or_somebody_else_s_is_left_alone(

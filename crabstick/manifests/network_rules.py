@@ -1,0 +1,215 @@
+"""Whom a bot cannot do without, and NetworkPolicies that cut it off from them.
+
+A policy binds the Pods that it selects: what none of them allows is forbidden to such a Pod.
+Addresses of Pods and labels of namespaces are not known here; what they decide counts as allowed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.documents import Document, below, items
+from crabstick.manifests.faults import Fault, Finding
+from crabstick.manifests.reference_rules import head_service
+from crabstick.manifests.selector_rules import also, selector_of, selects
+from crabstick.manifests.uses import Use, uses
+
+__all__ = ["cut_off", "told_network"]
+
+Side: TypeAlias = Literal["egress", "ingress"]
+
+_POLICY: Final = "NetworkPolicy"
+_LICHESS: Final = "lichess.org"
+_GCS: Final = "6379"
+_CHOSEN: Final = "40000"
+"""One of the ports that Ray leaves to the system, unless it is told others."""
+_TOLD_PORTS: Final = frozenset(
+    {"max-worker-port", "min-worker-port", "node-manager-port", "worker-port-list"}
+)
+_API_SERVER: Final = ("443", "6443", "8443", "16443")
+_NAMES: Final = ("53", "5353")
+_NAMESPACE: Final = "kubernetes.io/metadata.name"
+"""The label that every namespace has, with its name."""
+_PRIVATE: Final = tuple(
+    map(
+        ip_network,
+        (
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """`who` asks at one of `ports`; `whom` is None for what is no Pod of these manifests."""
+
+    who: Pod
+    aim: str
+    ports: Sequence[str]
+    protocol: str = "TCP"
+    whom: Pod | None = None
+    is_public: bool = False
+
+
+def cut_off(bundle: Bundle) -> Iterator[Finding]:
+    """Nobody is kept from what it needs."""
+    names = {id(pod): str(group) for pod, group in zip(bundle.pods, bundle.groups, strict=False)}
+    closed: dict[tuple[str, Side, str], list[str]] = {}
+    for way in _ways(bundle):
+        who = names.get(id(way.who), way.who.owner)
+        for policy, side in _closed(way, bundle):
+            closed.setdefault((policy.title, side, way.aim), []).append(who)
+    for (title, side, aim), (first, *others) in closed.items():
+        yield Fault(
+            f"lets {first} not reach {aim}, nor does another policy: add a rule that does"
+            f"{also(first, others)}",
+            ("spec", side),
+            title,
+        )
+
+
+def told_network(bundle: Bundle) -> str:
+    """What is well there."""
+    policies = sum(each.kind == _POLICY for each in bundle.documents)
+    if not policies:
+        return "no policies"
+    return "1 policy cuts nobody off" if policies == 1 else f"{policies} policies cut nobody off"
+
+
+def _ways(bundle: Bundle) -> Iterator[_Way]:
+    head, *workers = bundle.pods[: len(bundle.groups)]
+    yield from _among_nodes(bundle)
+    for node in (head, *workers):
+        if urlsplit(bundle.settings.lichess.url).hostname == _LICHESS:
+            yield _Way(who=node, ports=["443"], aim="Lichess at port 443", is_public=True)
+        yield _Way(who=node, ports=_NAMES, protocol="UDP", aim="names at port 53/UDP")
+    if bundle.cluster.spec.enable_in_tree_autoscaling:
+        yield _Way(who=head, ports=_API_SERVER, aim="the API server, as the autoscaler must")
+    for use in uses(bundle):
+        if use.kind == "Service" and use.key:
+            yield from _to_service(use, bundle)
+
+
+def _among_nodes(bundle: Bundle) -> Iterator[_Way]:
+    head, *workers = bundle.pods[: len(bundle.groups)]
+    are_told = any(group.spec.ray_start_params.keys() & _TOLD_PORTS for group in bundle.groups)
+    for worker in workers:
+        yield _Way(who=worker, whom=head, ports=[_GCS], aim=f"the head at port {_GCS}")
+        for who, whom in () if are_told else ((worker, head), (head, worker)):
+            aim = "other nodes at the ports that Ray chooses"
+            yield _Way(who=who, whom=whom, ports=[_CHOSEN], aim=aim)
+
+
+def _to_service(use: Use, bundle: Bundle) -> Iterator[_Way]:
+    who, aim = _owner(use, bundle), f"the Service {use.name} at port {use.key}"
+    yield _Way(who=who, ports=_NAMES, protocol="UDP", aim="names at port 53/UDP")
+    if use.name == head_service(bundle):
+        yield _Way(who=who, whom=bundle.pods[0], ports=[use.key], aim=aim)
+    for document in bundle.documents:
+        if (document.kind, document.name) != ("Service", use.name):
+            continue
+        selector = selector_of({"matchLabels": below(document.body, ("spec", "selector"))})
+        for pod in bundle.pods:
+            if selector and pod.namespace == document.namespace and selects(selector, pod):
+                yield _Way(who=who, whom=pod, ports=[_aim(document, use.key)], aim=aim)
+
+
+def _owner(use: Use, bundle: Bundle) -> Pod:
+    """The Pods that name it: of that object, of that group, else the head."""
+    for pod in bundle.pods:
+        if pod.owner == use.owner and use.route[: len(pod.route)] == pod.route:
+            return pod
+    return bundle.pods[0]
+
+
+def _aim(service: Document, key: str) -> str:
+    """The port of the Pod behind a port of the Service: a number or a name."""
+    for port in items(service.body, ("spec", "ports")):
+        if str(below(port, ("port",))) == key:
+            return str(below(port, ("targetPort",)) or key)
+    return key
+
+
+def _closed(way: _Way, bundle: Bundle) -> Iterator[tuple[Document, Side]]:
+    """The first policy of each side on which all of them keep it shut."""
+    ends: list[tuple[Side, Pod, Pod | None]] = [("egress", way.who, way.whom)]
+    if way.whom is not None:
+        ends.append(("ingress", way.whom, way.who))
+    for side, bound, other in ends:
+        policies = [each for each in bundle.documents if _binds(each, side, bound)]
+        rules = [rule for each in policies for rule in items(each.body, ("spec", side))]
+        if policies and not any(_lets(rule, side, way, bound, other) for rule in rules):
+            yield policies[0], side
+
+
+def _binds(policy: Document, side: Side, pod: Pod) -> bool:
+    if policy.kind != _POLICY or policy.namespace != pod.namespace:
+        return False
+    types = items(policy.body, ("spec", "policyTypes"))
+    has_egress = below(policy.body, ("spec", "egress")) is not None
+    is_about = side.title() in types if types else side == "ingress" or has_egress
+    return is_about and selects(selector_of(below(policy.body, ("spec", "podSelector"))), pod)
+
+
+def _lets(rule: object, side: Side, way: _Way, bound: Pod, other: Pod | None) -> bool:
+    ports, peers = items(rule, ("ports",)), items(rule, ("to" if side == "egress" else "from",))
+    server = bound if side == "ingress" else other
+    is_open = not ports or any(_is_port(port, way, server) for port in ports)
+    return is_open and (not peers or any(_is_peer(peer, way, bound, other) for peer in peers))
+
+
+def _is_port(port: object, way: _Way, server: Pod | None) -> bool:
+    if str(below(port, ("protocol",)) or "TCP") != way.protocol:
+        return False
+    given, last = below(port, ("port",)), below(port, ("endPort",))
+    if given is None:
+        return True
+    first = _number(str(given), server)
+    allowed = range(first, (last if isinstance(last, int) else first) + 1)
+    return any(_number(wanted, server) in allowed for wanted in way.ports)
+
+
+def _number(port: str, server: Pod | None) -> int:
+    """What a port's name stands for in those Pods; -1 for one that they do not have."""
+    if port.isdecimal():
+        return int(port)
+    containers = server.containers() if server else ()
+    named = (each for container, _ in containers for each in container.ports if each.name == port)
+    return next((each.container_port for each in named), -1)
+
+
+def _is_peer(peer: object, way: _Way, bound: Pod, other: Pod | None) -> bool:
+    block, pods = below(peer, ("ipBlock", "cidr")), below(peer, ("podSelector",))
+    spaces = below(peer, ("namespaceSelector",))
+    if block is not None:
+        return not (way.is_public and _is_private(str(block)))
+    if other is None:  # the API server and Lichess are no Pods, a DNS may be in another namespace
+        return spaces is not None and not way.is_public
+    if spaces is None:
+        is_there = other.namespace == bound.namespace
+    else:
+        named = [wish for wish in selector_of(spaces) if wish.key == _NAMESPACE]
+        is_there = all(wish.is_met({_NAMESPACE: other.namespace}) for wish in named)
+    return is_there and (pods is None or selects(selector_of(pods), other))
+
+
+def _is_private(block: str) -> bool:
+    try:
+        network = ip_network(block, strict=False)
+    except ValueError:
+        return False
+    return any(
+        network.version == each.version and network.subnet_of(each)  # type: ignore[arg-type]
+        for each in _PRIVATE
+    )
