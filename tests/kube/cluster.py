@@ -32,7 +32,6 @@ START_LIMIT_S: Final = 300
 GCS_LIMIT_S: Final = 10
 POLL_S: Final = 0.1
 LAST_WORDS: Final = 1500
-GROUP: Final = "/spec/workerGroupSpecs/0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +76,14 @@ class Kube:
             for pod in operation["value"]["workersToDelete"]
         ]
 
-    def set_max_replicas(self, number: int) -> None:
+    def set_max_replicas(self, number: int, group: int = 0) -> None:
         """As somebody does who edits the RayCluster."""
-        path = f"{GROUP}/maxReplicas"
+        path = f"/spec/workerGroupSpecs/{group}/maxReplicas"
         self.store.patch_cluster([{"op": "replace", "path": path, "value": number}])
+
+    def run_out_of_machines(self, group: str) -> None:
+        """From now on no Pod of this group finds one."""
+        self.kubelet.no_machines_for.add(group)
 
     def delete(self, pod: str) -> None:
         """As `kubectl delete pod` and an eviction do."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.kube.container import Box, Container
-from tests.kube.objects import Manifest, has_ended, is_terminating, name_of
+from tests.kube.objects import Manifest, group_of, has_ended, is_terminating, name_of
 from tests.kube.store import Store
 
 __all__ = ["Kubelet"]
@@ -49,6 +49,8 @@ class Kubelet:
     secrets: Secrets
     variables: Mapping[str, str]
     """For each container; they come before its own."""
+    no_machines_for: set[str] = field(default_factory=set)
+    """Groups whose new Pods stay pending."""
     _pods: dict[str, _Running] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -58,8 +60,9 @@ class Kubelet:
             if is_terminating(pod):
                 self._end(pod)
             elif name not in self._pods:
-                self._pods[name] = self._start(pod)
-                self.store.set_status(name, RUNNING)
+                if group_of(pod) not in self.no_machines_for:
+                    self._pods[name] = self._start(pod)
+                    self.store.set_status(name, RUNNING)
             elif not has_ended(pod) and (statuses := self._pods[name].statuses):
                 self._kill(name)
                 phase = "Failed" if any(statuses) else "Succeeded"

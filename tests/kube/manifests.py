@@ -1,4 +1,4 @@
-"""The manifests of `kuberay/` as they are shipped, with the patches of `overlay/`."""
+"""The manifests of `kuberay/` as they are shipped, with the patches of `overlays/`."""
 
 import subprocess
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.kube.objects import Manifest
 
 __all__ = ["SETTINGS", "Manifests"]
 
-OVERLAY: Final = Path(__file__).parent / "overlay"
+OVERLAYS: Final = Path(__file__).parent / "overlays"
 LIMIT_S: Final = 60
 SETTINGS: Final = "bot.yaml"
 
@@ -25,9 +25,9 @@ class Manifests:
     """The bot's, as the ConfigMap holds them."""
 
     @classmethod
-    def rendered(cls) -> Self:
+    def rendered(cls, overlay: str) -> Self:
         """As `kubectl kustomize` renders them."""
-        command = ["kubectl", "kustomize", str(OVERLAY)]
+        command = ["kubectl", "kustomize", str(OVERLAYS / overlay)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S)
         things = list(yaml.safe_load_all(done.stdout))
         (cluster,) = (thing for thing in things if thing["kind"] == "RayCluster")

@@ -121,11 +121,11 @@ async def until(look: Callable[[], Any], is_right: Callable[[Any], bool]) -> Any
 
 
 @contextmanager
-def stage(*, most: int = 4, **wishes: Any) -> Iterator[Stage]:
-    """Starts everything, with that `maxReplicas` and these wishes to `up`, and ends it."""
+def stage(*, overlay: str = "minimal", most: int = 4, **wishes: Any) -> Iterator[Stage]:
+    """Starts everything, with these wishes to `up`, and ends it; `most` Pods of the first group."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="c-")))
-        manifests = Manifests.rendered()
+        manifests = Manifests.rendered(overlay)
         network = Network(stack, folder)
         sandbox = stack.enter_context(lichess(network.lichess))
         secrets = {

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -26,7 +26,7 @@ LENGTH_S: Final = 600
 DEMAND: Final = Demand(quiet=0.5, busy=5, game_s=60, period_s=LENGTH_S)
 SLOTS: Final = 4
 IDLE_S: Final = 5
-"""See overlay/kustomization.yaml."""
+"""See overlays/minimal/kustomization.yaml."""
 ACTOR_START_S: Final = 3
 WORKER: Final = "-worker-"
 """In the names of Pods for games."""
@@ -35,7 +35,7 @@ WORKER: Final = "-worker-"
 @apart
 def test_ten_minutes_on_the_real_autoscaler_cost_what_the_model_says() -> None:
     games = [*DEMAND.games(random.Random(1), LENGTH_S)]
-    wishes = {"slot_cpus": 0.5, "slot_memory_mb": 64}
+    wishes: dict[str, Any] = {"slot_cpus": 0.5, "slot_memory_mb": 64}
     with stage(most=8, standby=OURS.standby, max_games=16, **wishes) as ours:
         began_s = asyncio.run(_play(ours, games))
         bought_s = _node_seconds(ours.kube, began_s)
