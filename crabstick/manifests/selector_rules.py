@@ -47,7 +47,8 @@ class Wish:
                 return labels.get(self.key) not in self.values
             case "DoesNotExist":
                 return self.key not in labels
-        return self.key in labels
+            case _:
+                return self.key in labels
 
 
 Selector = Sequence[Wish]
