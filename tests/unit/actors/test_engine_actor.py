@@ -395,13 +395,19 @@ async def test_an_order_to_leave_may_come_with_the_game_itself() -> None:
     assert (await shop.outcome()).reason == "handed_over"
 
 
-async def test_of_two_orders_to_leave_the_one_that_ends_first_holds() -> None:
+@pytest.mark.parametrize("already_s", [0, 1], ids=["with the game itself", "while it thinks"])
+@pytest.mark.parametrize("order", [(100, 3, 40), (3, 100), (100, 3)])
+async def test_of_several_orders_to_leave_the_one_that_ends_first_holds(
+    order: tuple[int, ...], already_s: int
+) -> None:
     shop = Workshop(ScriptedEngine([seconds(50)]))
+    await shop.describe()
     await shop.assign()
-    await asyncio.sleep(1)
-    for within_s in (100, 3, 40):
-        await shop.leave(within_s)
+    if already_s:
+        await asyncio.sleep(already_s)
     began_s = asyncio.get_running_loop().time()
+    for within_s in order:
+        await shop.leave(within_s)
     assert (await shop.outcome()).reason == "handed_over"
     assert asyncio.get_running_loop().time() - began_s == pytest.approx(3, abs=0.1)
 
