@@ -10,10 +10,10 @@ from crabstick.commands.words import counted
 from crabstick.manifests.bundle import Bundle, Versions, open_bundle
 from crabstick.manifests.documents import Document, read_documents
 from crabstick.manifests.faults import Fault
-from crabstick.manifests.gated_rules import gates
 from crabstick.manifests.kubectl import ask
 from crabstick.manifests.points import look
-from crabstick.manifests.secret_rules import unseen
+from crabstick.manifests.rules.gates import gates
+from crabstick.manifests.rules.secret import unseen
 from crabstick.manifests.sources import Source, load
 from crabstick.settings import Settings
 

@@ -8,12 +8,12 @@ from crabstick.manifests.bot_settings import BotSettings, find_settings, reach
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.fields import KUBERAY, OBJECTS
-from crabstick.manifests.gated_rules import gate_rules
-from crabstick.manifests.group_rules import drains, names, room, told_drains, told_room, variables
-from crabstick.manifests.job_rules import jobs, told_jobs
-from crabstick.manifests.network_rules import cut_off, told_network
-from crabstick.manifests.operator_rules import operator_rules
-from crabstick.manifests.pod_rules import (
+from crabstick.manifests.rules.gates import gate_rules
+from crabstick.manifests.rules.groups import drains, names, room, told_drains, told_room, variables
+from crabstick.manifests.rules.jobs import jobs, told_jobs
+from crabstick.manifests.rules.kuberay import operator_rules
+from crabstick.manifests.rules.network import cut_off, told_network
+from crabstick.manifests.rules.pods import (
     budgets,
     images,
     labels,
@@ -22,7 +22,7 @@ from crabstick.manifests.pod_rules import (
     repeated,
     requests,
 )
-from crabstick.manifests.ray_rules import (
+from crabstick.manifests.rules.ray import (
     authentication,
     autoscaler,
     head,
@@ -30,13 +30,13 @@ from crabstick.manifests.ray_rules import (
     told_versions,
     versions,
 )
-from crabstick.manifests.reference_rules import nameless, namespaces, references
-from crabstick.manifests.secret_rules import contents, secrets, told_secrets
-from crabstick.manifests.security_rules import admission
-from crabstick.manifests.selector_rules import selectors
-from crabstick.manifests.start_rules import kubernetes_api, scratch
-from crabstick.manifests.store_rules import redis_password
-from crabstick.manifests.token_rules import lichess_token, written_secrets
+from crabstick.manifests.rules.references import nameless, namespaces, references
+from crabstick.manifests.rules.secret import contents, secrets, told_secrets
+from crabstick.manifests.rules.security import admission
+from crabstick.manifests.rules.selector import selectors
+from crabstick.manifests.rules.start import kubernetes_api, scratch
+from crabstick.manifests.rules.store import redis_password
+from crabstick.manifests.rules.tokens import lichess_token, written_secrets
 
 __all__ = ["look"]
 

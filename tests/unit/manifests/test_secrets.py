@@ -6,7 +6,7 @@ import pytest
 
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.manifests.bundle import Answers
-from crabstick.manifests.secret_rules import unseen
+from crabstick.manifests.rules.secret import unseen
 from tests.unit.manifests.clusters import (
     ANSWERS,
     Manifest,

@@ -7,7 +7,7 @@ from itertools import product
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.uses import AUTH_KEY, Use, uses
+from crabstick.manifests.rules.uses import AUTH_KEY, Use, uses
 from crabstick.problems import neighbours
 
 __all__ = ["contents", "keys_in_manifests", "needed_secrets", "secrets", "told_secrets", "unseen"]

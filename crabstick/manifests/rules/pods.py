@@ -11,8 +11,8 @@ from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, Mount, PodSpec
 from crabstick.manifests.quantities import exceeds, is_thousandth
-from crabstick.manifests.selector_rules import places, selects
-from crabstick.manifests.unwanted import unwanted_variables
+from crabstick.manifests.rules.selector import places, selects
+from crabstick.manifests.rules.unwanted import unwanted_variables
 from crabstick.problems import neighbours, shown
 
 __all__ = ["budgets", "images", "labels", "lifetime", "mounts", "repeated", "requests"]

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding
-from crabstick.manifests.reference_rules import head_service
-from crabstick.manifests.selector_rules import also, selector_of, selects
-from crabstick.manifests.uses import Use, uses
+from crabstick.manifests.rules.references import head_service
+from crabstick.manifests.rules.selector import also, selector_of, selects
+from crabstick.manifests.rules.uses import Use, uses
 
 __all__ = ["cut_off", "told_network"]
 

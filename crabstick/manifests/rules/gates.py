@@ -6,7 +6,7 @@ from typing import Final
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import HistoryServer, NetworkPolicy, NetworkRules, RayCluster
-from crabstick.manifests.unwanted import unwanted_mounts, unwanted_variables
+from crabstick.manifests.rules.unwanted import unwanted_mounts, unwanted_variables
 
 __all__ = ["gate_rules", "gated_rules", "gates"]
 

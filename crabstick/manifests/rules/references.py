@@ -7,8 +7,8 @@ from typing import Final
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.selector_rules import also, places, selects
-from crabstick.manifests.uses import Use, uses
+from crabstick.manifests.rules.selector import also, places, selects
+from crabstick.manifests.rules.uses import Use, uses
 from crabstick.near_miss import nearest
 
 __all__ = ["head_service", "nameless", "namespaces", "references"]

@@ -7,7 +7,7 @@ from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, KeyReference
-from crabstick.manifests.secret_rules import keys_in_manifests
+from crabstick.manifests.rules.secret import keys_in_manifests
 from crabstick.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE
 
 __all__ = ["lichess_token", "written_secrets"]

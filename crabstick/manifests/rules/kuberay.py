@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
-from crabstick.manifests.gated_rules import gated_rules
 from crabstick.manifests.model import Group, RayCluster, WorkerGroup
-from crabstick.manifests.store_rules import store_rules
-from crabstick.manifests.unwanted import unwanted_variables
+from crabstick.manifests.rules.gates import gated_rules
+from crabstick.manifests.rules.store import store_rules
+from crabstick.manifests.rules.unwanted import unwanted_variables
 from crabstick.problems import shown
 
 __all__ = ["operator_rules"]

@@ -6,8 +6,8 @@ from typing import Final
 
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.reference_rules import head_service
-from crabstick.manifests.uses import uses
+from crabstick.manifests.rules.references import head_service
+from crabstick.manifests.rules.uses import uses
 
 __all__ = ["jobs", "told_jobs"]
 

@@ -8,9 +8,9 @@ from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import FaultTolerance, RayCluster
 from crabstick.manifests.pod_model import KeyReference
-from crabstick.manifests.selector_rules import places, selects
-from crabstick.manifests.unwanted import unwanted_mounts, unwanted_variables
-from crabstick.manifests.uses import uses
+from crabstick.manifests.rules.selector import places, selects
+from crabstick.manifests.rules.unwanted import unwanted_mounts, unwanted_variables
+from crabstick.manifests.rules.uses import uses
 from crabstick.problems import shown
 
 __all__ = ["redis_password", "store_rules"]
