@@ -26,7 +26,7 @@ LOOK_S: Final = 0.1
 @dataclass(slots=True)
 class _Guest:
     opponent: Opponent
-    pace: timedelta = THINK
+    pace: timedelta
 
 
 class Guests:
@@ -34,10 +34,12 @@ class Guests:
 
     Args:
         sandbox: their Lichess.
+        think: for how long they think over each move, on the average.
     """
 
-    def __init__(self, sandbox: RunningSandbox) -> None:
+    def __init__(self, sandbox: RunningSandbox, think: timedelta = THINK) -> None:
         self._sandbox = sandbox
+        self._think = think
         self._stack = AsyncExitStack()
         self._guests: dict[str, _Guest] = {}
         """By the game that they play."""
@@ -96,7 +98,7 @@ class Guests:
             policy=policy,
             delay=lambda: guest.pace * rng.uniform(0.5, 1.5),
         )
-        guest = _Guest(Opponent(self._sandbox.url, player))
+        guest = _Guest(Opponent(self._sandbox.url, player), self._think)
         await self._stack.enter_async_context(guest.opponent)
         return guest
 
