@@ -93,13 +93,11 @@ class Elasticity:
 
     def capacity(self, now: timedelta) -> Capacity:
         """How many actors shall wait for a game at this moment: no more than games may come."""
-        wish = self._wish.standby
         if not self._is_elastic:
             return self._wish
-        if now < self._room_wanted_until:
-            wish = max(wish, 1)
-        foreseen = headroom(wish, *self._traffic.lately(now))
-        return replace(self._wish, standby=max(wish, min(foreseen, self._max_games - self._games)))
+        wish, asked_for = self._wish.standby, int(now < self._room_wanted_until)
+        foreseen = min(headroom(wish, *self._traffic.lately(now)), self._max_games - self._games)
+        return replace(self._wish, standby=max(wish, asked_for, foreseen))
 
     def shown(self, wanted: Collection[WantedGame], observed: Observed, now: timedelta) -> Observed:
         """The cluster as the plan shall see it: a node that can be spared is one that drains."""

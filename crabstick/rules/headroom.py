@@ -2,10 +2,10 @@
 
 Pure. A node that is asked for when the last slot is taken comes too late for the next game. So the
 standbys grow with the traffic: games that came lately, less those that ended, and the luck of both
-(Poisson).
+(Poisson). An owner who wants none pays for no node without a game.
 
 The laws (tests/unit/rules/test_headroom.py): never fewer than the owner's wish, more games never
-mean fewer standbys, and without traffic it is the owner's wish again.
+mean fewer standbys, without traffic it is the owner's wish again, and who wants none has none.
 """
 
 import math
@@ -30,6 +30,8 @@ def headroom(wish: int, begun: int, ended: int, node_takes: timedelta = NODE_TAK
         ended: games that ended in it.
         node_takes: how long a node needs to come.
     """
+    if wish == 0:
+        return 0
     share = node_takes / LATELY
     more = max(begun - ended, 0) * share
     return max(wish, math.ceil(more + SPREAD * math.sqrt((begun + ended) * share)))

@@ -104,12 +104,21 @@ async def test_more_actors_stand_by_while_many_games_come_and_fewer_afterwards()
 
 
 async def test_no_more_actors_stand_by_than_games_may_come() -> None:
-    house = House(FakeRuntime(n1=20), standby=0, autoscaling=True, max_games=4)
+    house = House(FakeRuntime(n1=20), standby=1, autoscaling=True, max_games=4)
     for number in range(3):
         await house.starts(f"game{number}")
         await house.player(f"game{number}")
     await asyncio.sleep(30)
     assert sorted(house.phases()) == ["playing"] * 3 + ["standby"]
+
+
+async def test_an_owner_who_wants_no_standby_has_none_after_a_game_either() -> None:
+    house = House(FakeRuntime(n1=20), standby=0, autoscaling=True)
+    for number in range(3):
+        await house.starts(f"game{number}")
+        await house.player(f"game{number}")
+    await asyncio.sleep(30)
+    assert house.phases() == ["playing"] * 3
 
 
 async def test_a_cluster_of_fixed_size_keeps_what_its_owner_wants() -> None:

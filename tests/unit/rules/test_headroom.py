@@ -17,7 +17,12 @@ def test_without_traffic_it_is_what_the_owner_wants() -> None:
 
 
 def test_a_single_game_keeps_a_place_for_another() -> None:
-    assert headroom(0, 1, 1) == 1
+    assert headroom(1, 1, 1) == 1
+
+
+@given(counts, counts)
+def test_who_wants_none_has_none(begun: int, ended: int) -> None:
+    assert headroom(0, begun, ended) == 0
 
 
 def test_the_more_come_the_more_places_are_kept_but_not_in_proportion() -> None:
