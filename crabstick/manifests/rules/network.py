@@ -5,14 +5,14 @@ Addresses of Pods and labels of namespaces are not known here; what they decide 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_network
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import Document, below, items
-from crabstick.manifests.faults import Fault, Finding
+from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.rules.references import head_service
 from crabstick.manifests.rules.selector import also, selector_of, selects
 from crabstick.manifests.rules.uses import Use, uses
@@ -31,6 +31,10 @@ _TOLD_PORTS: Final = frozenset(
 )
 _API_SERVER: Final = ("443", "6443", "8443", "16443")
 _NAMES: Final = ("53", "5353")
+_USUAL: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
+_OF_CLUSTERS: Final = frozenset({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"})
+_OF_CLUSTERS_V6: Final = "fc00::/7"
+"""Where clusters have their own addresses."""
 _NAMESPACE: Final = "kubernetes.io/metadata.name"
 """The label that every namespace has, with its name."""
 _PRIVATE: Final = tuple(
@@ -52,30 +56,53 @@ _PRIVATE: Final = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """`who` asks at one of `ports`; `whom` is None for what is no Pod of these manifests."""
+    """`who` asks at one of `ports`; `whom` is None for what is no Pod of these manifests.
+
+    `at` is what is known of its address.
+    """
 
     who: Pod
     aim: str
     ports: Sequence[str]
     protocol: str = "TCP"
     whom: Pod | None = None
-    is_public: bool = False
+    at: Literal["anywhere", "public", "private"] = "anywhere"
 
 
 def cut_off(bundle: Bundle) -> Iterator[Finding]:
     """Nobody is kept from what it needs."""
     names = {id(pod): str(group) for pod, group in zip(bundle.pods, bundle.groups, strict=False)}
-    closed: dict[tuple[str, Side, str], list[str]] = {}
+    closed: dict[tuple[str, Side, str], dict[str, None]] = {}
     for way in _ways(bundle):
         who = names.get(id(way.who), way.who.owner)
         for policy, side in _closed(way, bundle):
-            closed.setdefault((policy.title, side, way.aim), []).append(who)
+            closed.setdefault((policy.title, side, way.aim), {})[who] = None
     for (title, side, aim), (first, *others) in closed.items():
         yield Fault(
             f"lets {first} not reach {aim}, nor does another policy: add a rule that does"
             f"{also(first, others)}",
             ("spec", side),
             title,
+        )
+    if bundle.cluster.spec.enable_in_tree_autoscaling:
+        yield from _api_server(bundle)
+
+
+def _api_server(bundle: Bundle) -> Iterator[Finding]:
+    """The head's autoscaler asks it, mostly at an address of the cluster's own."""
+    way = _Way(who=bundle.pods[0], ports=_API_SERVER, aim="the API server")
+    advice = "add a rule for the ports 443 and 6443 as base/network-policies.yaml has it"
+    for policy, side in _closed(way, bundle):
+        yield Fault(
+            f"lets the head not reach the API server, as its autoscaler must: {advice}",
+            ("spec", side),
+            policy.title,
+        )
+        return
+    for policy, _ in _closed(replace(way, at="private"), bundle):
+        yield Remark(
+            f"{policy.title} lets the head reach public addresses only, and the API server, which "
+            f"the autoscaler asks, has hardly such a one: {advice}"
         )
 
 
@@ -91,11 +118,9 @@ def _ways(bundle: Bundle) -> Iterator[_Way]:
     head, *workers = bundle.pods[: len(bundle.groups)]
     yield from _among_nodes(bundle)
     for node in (head, *workers):
-        if urlsplit(bundle.settings.lichess.url).hostname == _LICHESS:
-            yield _Way(who=node, ports=["443"], aim="Lichess at port 443", is_public=True)
+        yield from _to_lichess(node, bundle.settings.lichess.url)
         yield _Way(who=node, ports=_NAMES, protocol="UDP", aim="names at port 53/UDP")
-    if bundle.cluster.spec.enable_in_tree_autoscaling:
-        yield _Way(who=head, ports=_API_SERVER, aim="the API server, as the autoscaler must")
+    yield from _to_store(bundle)
     for use in uses(bundle):
         if use.kind == "Service" and use.key:
             yield from _to_service(use, bundle)
@@ -109,6 +134,45 @@ def _among_nodes(bundle: Bundle) -> Iterator[_Way]:
         for who, whom in () if are_told else ((worker, head), (head, worker)):
             aim = "other nodes at the ports that Ray chooses"
             yield _Way(who=who, whom=whom, ports=[_CHOSEN], aim=aim)
+
+
+def _to_lichess(node: Pod, url: str) -> Iterator[_Way]:
+    """There, or to the proxy that the environment names."""
+    server, ray = urlsplit(url), node.spec.containers[:1]
+    variables = {each.name.lower(): each for container in ray for each in container.env}
+    if any(container.env_from for container in ray) or "no_proxy" in variables:
+        return  # nobody knows here which way it goes
+    proxy = variables.get(f"{server.scheme}_proxy")
+    if proxy is not None:
+        yield from _to_url(node, proxy.value or "", "the proxy")
+    elif server.hostname == _LICHESS:
+        yield _Way(who=node, ports=["443"], aim="Lichess at port 443", at="public")
+    else:
+        yield from _to_url(node, url, "Lichess")
+
+
+def _to_store(bundle: Bundle) -> Iterator[_Way]:
+    """To a Redis that is not in these manifests."""
+    store = bundle.cluster.spec.gcs_fault_tolerance_options
+    held = {each.name for each in bundle.documents if each.kind == "Service"}
+    if store is not None and store.redis_address:
+        url = (
+            store.redis_address
+            if "://" in store.redis_address
+            else f"redis://{store.redis_address}"
+        )
+        if str(urlsplit(url).hostname).partition(".")[0] not in held:
+            yield from _to_url(bundle.pods[0], url, "Redis")
+
+
+def _to_url(who: Pod, url: str, title: str) -> Iterator[_Way]:
+    try:
+        server = urlsplit(url)
+        port = server.port or _USUAL.get(server.scheme)
+    except ValueError:  # told elsewhere
+        return
+    if port is not None:
+        yield _Way(who=who, ports=[str(port)], aim=f"{title} at port {port}")
 
 
 def _to_service(use: Use, bundle: Bundle) -> Iterator[_Way]:
@@ -190,12 +254,12 @@ def _number(port: str, server: Pod | None) -> int:
 
 
 def _is_peer(peer: object, way: _Way, bound: Pod, other: Pod | None) -> bool:
-    block, pods = below(peer, ("ipBlock", "cidr")), below(peer, ("podSelector",))
-    spaces = below(peer, ("namespaceSelector",))
-    if block is not None:
-        return not (way.is_public and _is_private(str(block)))
-    if other is None:  # the API server and Lichess are no Pods, a DNS may be in another namespace
-        return spaces is not None and not way.is_public
+    pods, spaces = below(peer, ("podSelector",)), below(peer, ("namespaceSelector",))
+    if below(peer, ("ipBlock",)) is not None:
+        return _is_block(below(peer, ("ipBlock",)), way)
+    if other is None:  # a Pod of somebody else, perhaps; the API server and Lichess are none
+        is_ours = spaces is None and selector_of(pods) and selects(selector_of(pods), bound)
+        return way.at == "anywhere" and not is_ours
     if spaces is None:
         is_there = other.namespace == bound.namespace
     else:
@@ -204,12 +268,19 @@ def _is_peer(peer: object, way: _Way, bound: Pod, other: Pod | None) -> bool:
     return is_there and (pods is None or selects(selector_of(pods), other))
 
 
-def _is_private(block: str) -> bool:
+def _is_block(block: object, way: _Way) -> bool:
+    if way.at == "public":
+        return not _within(str(below(block, ("cidr",))), _PRIVATE)
+    without = {str(each) for each in items(block, ("except",))}
+    return way.at == "anywhere" or not (without >= _OF_CLUSTERS or _OF_CLUSTERS_V6 in without)
+
+
+def _within(block: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     try:
         network = ip_network(block, strict=False)
     except ValueError:
         return False
     return any(
         network.version == each.version and network.subnet_of(each)  # type: ignore[arg-type]
-        for each in _PRIVATE
+        for each in networks
     )

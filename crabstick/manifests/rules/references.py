@@ -60,7 +60,7 @@ def references(bundle: Bundle) -> Iterator[Finding]:
                 first.route,
                 first.owner,
             )
-        elif kind in _GIVEN and len(bundle.documents) > 1:
+        elif len(bundle.documents) > 1:
             yield Remark(f"{kind} {name} is not in these manifests, and {_WITHOUT[kind]}")
 
 

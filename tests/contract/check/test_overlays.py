@@ -263,7 +263,7 @@ def test_a_redis_of_ours_without_its_password_is_named() -> None:
     (found,) = problems(with_cluster("production", f"{path}.redisPassword", None))
     assert f"{path} has no redisPassword, and StatefulSet crabstick-redis wants one" in found
     elsewhere = with_cluster("production", path, {"redisAddress": "rediss://redis.example:6380"})
-    assert problems(elsewhere) == []
+    assert [each for each in problems(elsewhere) if not each.startswith("network")] == []
 
 
 def test_the_gate_of_the_embedded_store_is_looked_at() -> None:

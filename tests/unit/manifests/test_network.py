@@ -123,10 +123,91 @@ def test_lichess_is_at_no_private_address(cidr: str) -> None:
     assert "Lichess" in found
 
 
-def test_a_lichess_of_your_own_may_be_anywhere() -> None:
-    settings = Settings.model_validate({"lichess": {"url": "http://lila.internal:9663"}})
-    policy = a_policy(ingress=IN, egress=[{"to": [RAY]}, NAMES, {"ports": [{"port": 6443}]}])
-    assert cut_off(policy, settings=settings) == []
+MINE = {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]}
+SERVER = Settings.model_validate({"lichess": {"url": "http://lila.internal:9663"}})
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        ({**MINE, "ports": [{"port": 9663}]}, 0),
+        ({"to": [{"podSelector": {"matchLabels": {"app": "lila"}}}]}, 0),
+        ({"to": [{"namespaceSelector": {"matchLabels": {"team": "lila"}}}]}, 0),
+        ({**MINE, "ports": [{"port": 443}]}, 1),
+    ],
+)
+def test_a_lichess_of_your_own_may_be_anywhere(rule: Manifest, count: int) -> None:
+    api_server = {"ports": [{"port": 6443}]}
+    policy = a_policy(ingress=IN, egress=[{"to": [RAY]}, NAMES, api_server, rule])
+    found = cut_off(policy, settings=SERVER)
+    words = "egress lets the head not reach Lichess at port 9663"
+    assert [each.startswith(words) for each in found] == [True] * count
+
+
+def behind_a_proxy(**more: str) -> Manifest:
+    variables = [{"name": name, "value": value} for name, value in more.items()]
+    cluster = a_cluster()
+    for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
+        group["template"]["spec"]["containers"][0]["env"] += variables
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("variables", "port", "words"),
+    [
+        ({"HTTPS_PROXY": "http://10.1.2.3:3128"}, 3128, ""),
+        ({"https_proxy": "http://10.1.2.3:3128"}, 443, "the proxy at port 3128"),
+        ({"HTTPS_PROXY": "http://10.1.2.3"}, 3128, "the proxy at port 80"),
+        ({"HTTP_PROXY": "http://10.1.2.3:3128"}, 3128, "Lichess at port 443"),
+        ({"HTTPS_PROXY": "http://10.1.2.3:3128", "NO_PROXY": "lichess.org"}, 3128, ""),
+        ({"HTTPS_PROXY": "http://10.1.2.3:many"}, 3128, ""),
+    ],
+)
+def test_behind_a_proxy_that_is_whom_they_ask(
+    variables: dict[str, str], port: int, words: str
+) -> None:
+    rules = [{"to": [RAY]}, NAMES, {"ports": [{"port": 6443}]}, {**MINE, "ports": [{"port": port}]}]
+    found = cut_off(a_policy(ingress=IN, egress=rules), cluster=behind_a_proxy(**variables))
+    assert [words in each for each in found] == [True] * bool(words)
+
+
+@pytest.mark.parametrize(
+    "address", ["redis.example:6379", "rediss://10.1.2.3:6379", "redis:6379", "10.1.2.3"]
+)
+@pytest.mark.parametrize(("port", "count"), [(6379, 0), (6380, 1)])
+def test_a_redis_elsewhere_is_reached_by_a_rule_for_it(address: str, port: int, count: int) -> None:
+    cluster = a_cluster(gcsFaultToleranceOptions={"redisAddress": address})
+    rules = [*OUT, {**MINE, "ports": [{"port": port}]}]
+    found = cut_off(a_policy(ingress=IN, egress=rules), cluster=cluster)
+    cut = [each for each in found if each.startswith("egress lets the head not reach Redis")]
+    assert len(cut) == count
+
+
+PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("block", "is_told"),
+    [
+        ({"cidr": "0.0.0.0/0", "except": PRIVATE}, True),
+        ({"cidr": "::/0", "except": ["fc00::/7"]}, True),
+        ({"cidr": "0.0.0.0/0", "except": PRIVATE[1:]}, False),
+        ({"cidr": "0.0.0.0/0"}, False),
+    ],
+)
+def test_an_api_server_is_hardly_at_a_public_address(block: Manifest, *, is_told: bool) -> None:
+    rules = [{"to": [RAY]}, NAMES, {"to": [{"ipBlock": block}], "ports": [{"port": 443}]}]
+    (found,) = said("network", a_cluster(), a_policy(ingress=IN, egress=rules))
+    assert ("public addresses only" in found) is is_told
+
+
+def test_without_an_autoscaler_nobody_asks_the_api_server() -> None:
+    cluster = a_cluster(enableInTreeAutoscaling=False, autoscalerOptions={})
+    block = {"cidr": "0.0.0.0/0", "except": PRIVATE}
+    rules = [{"to": [RAY]}, NAMES, {"to": [{"ipBlock": block}], "ports": [{"port": 443}]}]
+    assert said("network", cluster, a_policy(ingress=IN, egress=rules)) == [
+        "1 policy cuts nobody off"
+    ]
 
 
 def test_ports_that_ray_is_told_are_not_judged() -> None:
