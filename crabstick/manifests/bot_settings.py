@@ -17,7 +17,8 @@ from crabstick.config_problems import PREFIX, sentence
 from crabstick.errors import ConfigError
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document, below, items, read_documents
-from crabstick.manifests.faults import Fault, Finding, Remark
+from crabstick.manifests.faults import Fault, Finding, Remark, Route
+from crabstick.manifests.pod_model import Files
 from crabstick.problems import neighbours
 from crabstick.settings import Settings
 
@@ -26,6 +27,7 @@ __all__ = ["BotSettings", "find_settings", "reach"]
 _WISH = re.compile(r"""crabstick\s+up\b(?:\\\n|[^\n;&|])*?\s--config[\s=\\]+["']?([^\s"';&|)]+)""")
 """As a shell reads it."""
 _RAY_PORTS: Final = frozenset({"6379", "8080", "8265", "10001", "44217", "44227", "52365"})
+_NAMES_IT: Final = "`crabstick up --config` names"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -44,17 +46,26 @@ def find_settings(bundle: Bundle) -> BotSettings:
     if wish is None:
         has_variables = any(_variables(bundle))
         return _read("", "the variables of the head", bundle) if has_variables else BotSettings()
-    name = _config_map(wish, bundle)
-    if name is None:
-        words = f"the head mounts no ConfigMap at {wish}, which `crabstick up --config` names"
+    found = _config_map(wish, bundle)
+    if found is None:
+        words = f"the head mounts no ConfigMap at {wish}, which {_NAMES_IT}"
         return BotSettings(findings=(Remark(f"{words}: its settings were not looked at"),))
+    source, route = found
+    keys = {item.path: item.key for item in source.items} or {wish.name: wish.name}
+    if wish.name not in keys:
+        words = f"make no {wish.name}, which {_NAMES_IT}; they make {', '.join(sorted(keys))}"
+        return BotSettings(findings=(Fault(words, (*route, "items")),))
+    return _of_config_map(source.name, keys[wish.name], bundle)
+
+
+def _of_config_map(name: str, key: str, bundle: Bundle) -> BotSettings:
     maps = [each for each in bundle.documents if (each.kind, each.name) == ("ConfigMap", name)]
     if not maps:
         remark = Remark(f"the ConfigMap {name} is not in these manifests: not looked at")
         return BotSettings(findings=(remark,))
-    files, key = _files(maps[0]), PurePosixPath(wish).name
+    files = _files(maps[0])
     if key not in files:
-        words = f"holds no {key}, which `crabstick up --config` names; "
+        words = f"holds no {key}, which {_NAMES_IT}; "
         advice = neighbours(key, sorted(files)) if files else "it is empty"
         fault = Fault(words + advice, ("data",), f"ConfigMap {name}")
         return BotSettings(findings=(fault,))
@@ -71,14 +82,17 @@ def _wish(bundle: Bundle) -> PurePosixPath | None:
     return None
 
 
-def _config_map(file: PurePosixPath, bundle: Bundle) -> str | None:
-    """The ConfigMap that the head has there."""
+def _config_map(file: PurePosixPath, bundle: Bundle) -> tuple[Files, Route] | None:
+    """The ConfigMap that the head has there, and where that is said."""
     head = bundle.cluster.head
-    volumes = {volume.name: volume.config_map for volume in head.pod.volumes}
-    for mount in head.ray.volume_mounts:
-        found = volumes.get(mount.name)
-        if found is not None and str(file.parent) == mount.mount_path.rstrip("/"):
-            return found.name
+    here = {
+        each.name
+        for each in head.ray.volume_mounts
+        if str(file.parent) == each.mount_path.rstrip("/")
+    }
+    for at, volume in enumerate(head.pod.volumes):
+        if volume.name in here and volume.config_map is not None:
+            return volume.config_map, (*head.pod_route, "volumes", at, "configMap")
     return None
 
 

@@ -148,6 +148,7 @@ class KeyToPath(View):
     """A key that becomes a file."""
 
     key: str = ""
+    path: str = ""
 
 
 class Files(View):

@@ -10,7 +10,7 @@ from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.fields import KUBERAY, OBJECTS
 from crabstick.manifests.rules.gates import gate_rules
 from crabstick.manifests.rules.groups import drains, names, room, told_drains, told_room, variables
-from crabstick.manifests.rules.jobs import jobs, told_jobs
+from crabstick.manifests.rules.jobs import jobs, other_tokens, told_jobs
 from crabstick.manifests.rules.kuberay import operator_rules
 from crabstick.manifests.rules.network import cut_off, told_network
 from crabstick.manifests.rules.pods import (
@@ -88,7 +88,7 @@ _POINTS = (
     _Point("head", (head,), lambda _: "plays no games"),
     _Point("autoscaler", (autoscaler, names, kubernetes_api), told_nodes),
     _Point("authentication", (authentication,), lambda _: "by token"),
-    _Point("jobs", (jobs,), told_jobs),
+    _Point("jobs", (jobs, other_tokens), told_jobs),
     _Point("network", (cut_off,), told_network),
     _Point("room", (room,), told_room),
     _Point("drains", (drains,), told_drains),

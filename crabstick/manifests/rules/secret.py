@@ -7,18 +7,42 @@ from itertools import product
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document
 from crabstick.manifests.faults import Fault, Finding, Remark
+from crabstick.manifests.model import RayCluster
 from crabstick.manifests.rules.uses import AUTH_KEY, Use, uses
 from crabstick.problems import neighbours
 
-__all__ = ["contents", "keys_in_manifests", "needed_secrets", "secrets", "told_secrets", "unseen"]
+__all__ = [
+    "contents",
+    "is_other_token",
+    "keys_in_manifests",
+    "needed_secrets",
+    "secrets",
+    "token_secret",
+    "told_secrets",
+    "unseen",
+]
 
 Keys = frozenset[str] | None
 """The keys of a Secret; None when nobody knows them."""
 
 
 def needed_secrets(bundle: Bundle) -> Iterator[Use]:
-    """Every Secret that must be there, as often as it is named."""
-    return (use for use in uses(bundle) if use.kind == "Secret" and use.name)
+    """Every Secret that must be there, as often as it is named; not one that is so by mistake."""
+    for use in uses(bundle):
+        if use.kind == "Secret" and use.name and not is_other_token(use, bundle):
+            yield use
+
+
+def token_secret(cluster: RayCluster) -> str:
+    """Where Ray's token is: made by the operator, and called as the cluster, or somebody's own."""
+    return cluster.spec.auth_options.secret_name or cluster.metadata.name
+
+
+def is_other_token(use: Use, bundle: Bundle) -> bool:
+    """Whether somebody takes Ray's token from a Secret that is not of this cluster's."""
+    is_token = bool(use.owner and use.name) and use.key == AUTH_KEY
+    is_made = (use.namespace, use.name) in dict(_made(bundle.documents))
+    return is_token and use.name != token_secret(bundle.cluster) and not is_made
 
 
 def keys_in_manifests(bundle: Bundle) -> dict[tuple[str, str], Keys]:

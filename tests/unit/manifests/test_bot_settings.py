@@ -24,6 +24,7 @@ def keeper(words: str = UP) -> Manifest:
         "image": "x",
         "command": ["sh", "-c"],
         "args": [f"until {words}; do x; done"],
+        "env": [{"name": "RAY_AUTH_TOKEN_PATH", "value": "/etc/ray/token"}],
     }
     template = {"spec": {"containers": [container]}}
     return {"kind": "Deployment", "metadata": {"name": "keeper"}, "spec": {"template": template}}
@@ -51,6 +52,29 @@ def test_the_file_in_the_config_map_holds() -> None:
     ]
     (line,) = problems(*things("challenges: {max_games: 9}"))
     assert "challenges.max_games (9) and cluster.standby (1) want 10" in line
+
+
+def with_items(*items: Manifest) -> Manifest:
+    volume = {"name": "config", "configMap": {"name": "crabstick-config", "items": list(items)}}
+    mounted = spoiled(f"{HEAD}.containers.0.volumeMounts.+", MOUNT)
+    return spoiled(f"{HEAD}.volumes.+", volume, mounted)
+
+
+def test_a_key_may_have_the_name_of_another_file() -> None:
+    cluster = with_items({"key": "chess.yaml", "path": "bot.yaml"})
+    settings = config("challenges: {max_games: 2}", key="chess.yaml")
+    assert said("settings", cluster, keeper(), settings) == [
+        "chess.yaml of the ConfigMap crabstick-config"
+    ]
+
+
+@pytest.mark.parametrize("path", ["settings.yaml", "etc/bot.yaml"])
+def test_a_file_that_no_key_becomes_is_named(path: str) -> None:
+    cluster = with_items({"key": "bot.yaml", "path": path})
+    (found,) = problems(cluster, keeper(), config("challenges: {max_games: 2}"))
+    assert found.endswith(
+        "configMap.items make no bot.yaml, which `crabstick up --config` names; they make " + path
+    )
 
 
 def test_an_empty_file_is_the_defaults() -> None:

@@ -1,5 +1,8 @@
 """The job of `crabstick up` finds a dashboard that takes it, and somebody who submits it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from tests.unit.manifests.clusters import Manifest, a_cluster, problems, said, spoiled
@@ -8,12 +11,19 @@ PARAMETERS = "spec.headGroupSpec.rayStartParams"
 UP = "ray job submit --address http://crabstick-head-svc:8265 -- python -m crabstick up --detach"
 
 
-def a_keeper(command: str = UP) -> Manifest:
+def a_ray_token(name: str = "crabstick") -> Manifest:
+    source = {"secretKeyRef": {"name": name, "key": "auth_token"}}
+    return {"name": "RAY_AUTH_TOKEN", "valueFrom": source}
+
+
+def a_keeper(command: str = UP, env: Sequence[Manifest] | None = None, **spec: Any) -> Manifest:
+    variables = [a_ray_token()] if env is None else list(env)
     container = {"name": "keeper", "image": "x", "command": ["sh", "-c", command]}
+    template = {"spec": {"containers": [{**container, "env": variables}]}}
     return {
         "kind": "Deployment",
         "metadata": {"name": "keeper", "namespace": "crabstick"},
-        "spec": {"template": {"spec": {"containers": [container]}}},
+        "spec": {"template": template, **spec},
     }
 
 
@@ -64,3 +74,42 @@ def test_it_is_told_when_nobody_submits_the_job() -> None:
     assert said("jobs", a_cluster(), a_keeper("sleep 9")) == [
         "nobody in these manifests submits `crabstick up`: no bot plays until somebody does"
     ]
+
+
+OWN = {"mode": "token", "secretName": "ours"}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "env", "words"),
+    [
+        ({}, [], "has no RAY_AUTH_TOKEN, and the head takes no job without it: take it from the"),
+        ({}, [a_ray_token("crab")], "names the Secret crab, and the token of this cluster is in"),
+        ({"authOptions": OWN}, [a_ray_token()], "the token of this cluster is in ours: name that"),
+        ({"authOptions": OWN}, [a_ray_token("ours")], ""),
+        ({"authOptions": {"mode": "disabled"}}, [], ""),
+        ({}, [{"name": "RAY_AUTH_TOKEN_PATH", "value": "/etc/ray/token"}], ""),
+        ({}, [a_ray_token()], ""),
+    ],
+)
+def test_who_submits_needs_the_token_of_this_cluster(
+    cluster: Manifest, env: list[Manifest], words: str
+) -> None:
+    found = problems(a_cluster(**cluster), a_keeper(env=env))
+    about_jobs = [each for each in found if each.startswith("jobs: ")]
+    assert [words in each for each in about_jobs] == [True] * bool(words)
+    assert not any("wants the Secret crab" in each for each in found)
+
+
+def test_a_secret_that_comes_with_the_manifests_may_hold_it_too() -> None:
+    metadata = {"name": "copy", "namespace": "crabstick"}
+    copy = {"kind": "Secret", "metadata": metadata, "stringData": {"auth_token": "x" * 64}}
+    assert problems(a_cluster(), a_keeper(env=[a_ray_token("copy")]), copy) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "off"), [("Deployment", {"replicas": 0}), ("Job", {"suspend": True})]
+)
+def test_a_submitter_that_is_switched_off_is_told(kind: str, off: Manifest) -> None:
+    (told,) = said("jobs", a_cluster(), {**a_keeper(**off), "kind": kind})
+    assert told.startswith(f"{kind} keeper has ")
+    assert "nobody submits" in told

@@ -196,8 +196,12 @@ def test_without_token_authentication_nobody_is_told_to_make_it_by_hand() -> Non
 
 def test_with_a_secret_of_one_s_own_the_operator_makes_none() -> None:
     options = {"mode": "token", "secretName": "crabstick-tokens"}
-    _, missing = problems(spoiled("spec.authOptions", options), a_keeper())
-    assert missing.startswith("Secrets: Deployment keeper, spec.template.spec.containers[0].env[0]")
+    other, missing = problems(spoiled("spec.authOptions", options), a_keeper())
+    assert other == (
+        "jobs: Deployment keeper, spec.template.spec.containers[0].env[0] names the Secret "
+        "crabstick, and the token of this cluster is in crabstick-tokens: name that one"
+    )
+    assert missing.startswith("Secrets: spec.authOptions.secretName wants the key auth_token")
 
 
 def test_the_pods_of_other_objects_are_read_as_well() -> None:
