@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 __all__ = [
     "Container",
+    "EnvFrom",
     "Files",
     "KeyReference",
     "Mount",

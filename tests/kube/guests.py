@@ -16,8 +16,11 @@ from tests.kube.lichess import BOT, GUESTS, HUMANS
 
 __all__ = ["Guests"]
 
-CLOCK: Final = (timedelta(seconds=300), timedelta(seconds=3))
-THINK: Final = timedelta(seconds=4)
+CLOCK: Final = (timedelta(seconds=900), timedelta(seconds=10))
+THINK: Final = timedelta(seconds=20)
+"""The bot mates them in some fifteen moves, and that shall take longer than a story."""
+FIRST_THINK: Final = timedelta(seconds=2)
+"""Lichess aborts a game that nobody begins."""
 HASTE: Final = timedelta(milliseconds=20)
 TRIES: Final = 5
 LOOK_S: Final = 0.1
@@ -26,7 +29,13 @@ LOOK_S: Final = 0.1
 @dataclass(slots=True)
 class _Guest:
     opponent: Opponent
-    pace: timedelta
+    pace: timedelta = THINK
+    has_moved: bool = False
+
+    def think(self, rng: random.Random) -> timedelta:
+        pace = self.pace if self.has_moved else min(self.pace, FIRST_THINK)
+        self.has_moved = True
+        return pace * rng.uniform(0.5, 1.5)
 
 
 class Guests:
@@ -34,12 +43,10 @@ class Guests:
 
     Args:
         sandbox: their Lichess.
-        think: for how long they think over each move, on the average.
     """
 
-    def __init__(self, sandbox: RunningSandbox, think: timedelta = THINK) -> None:
+    def __init__(self, sandbox: RunningSandbox) -> None:
         self._sandbox = sandbox
-        self._think = think
         self._stack = AsyncExitStack()
         self._guests: dict[str, _Guest] = {}
         """By the game that they play."""
@@ -96,9 +103,9 @@ class Guests:
             name=name,
             token=self._sandbox.token(name),
             policy=policy,
-            delay=lambda: guest.pace * rng.uniform(0.5, 1.5),
+            delay=lambda: guest.think(rng),
         )
-        guest = _Guest(Opponent(self._sandbox.url, player), self._think)
+        guest = _Guest(Opponent(self._sandbox.url, player))
         await self._stack.enter_async_context(guest.opponent)
         return guest
 

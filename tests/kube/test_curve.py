@@ -7,7 +7,6 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from statistics import fmean
 from typing import Any, Final
 
@@ -29,8 +28,6 @@ SLOTS: Final = 4
 IDLE_S: Final = 5
 """See overlays/minimal/kustomization.yaml."""
 ACTOR_START_S: Final = 3
-THINK: Final = timedelta(seconds=10)
-"""The longest game has some two minutes, and shall not be over by a mate before its time."""
 WORKER: Final = "-worker-"
 """In the names of Pods for games."""
 
@@ -55,7 +52,7 @@ async def _play(ours: Stage, games: Sequence[Game]) -> float:
     """Has them played, each when it is its time; returns when the first minute began."""
     await until(ours.standbys, bool)
     began_s = time.monotonic()
-    async with Guests(ours.sandbox, THINK) as guests:
+    async with Guests(ours.sandbox) as guests:
         await asyncio.gather(*(_one(guests, game, began_s) for game in games))
         await _at(began_s + LENGTH_S)
     return began_s

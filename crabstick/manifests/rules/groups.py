@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from crabstick.manifests.bundle import Bundle
+from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import Group, WorkerGroup
+from crabstick.manifests.pod_model import EnvFrom
 from crabstick.problems import shown
 from crabstick.settings import Settings
 from crabstick.tuning import RECONNECT, WANTED, advice, differing, is_fit
@@ -150,10 +152,10 @@ def drains(bundle: Bundle) -> Iterator[Finding]:
     """Ray has left a node before Kubernetes kills it."""
     for group in bundle.groups:
         if group.pod.containers:
-            yield from _drain(group)
+            yield from _drain(group, bundle)
 
 
-def _drain(group: Group) -> Iterator[Finding]:
+def _drain(group: Group, bundle: Bundle) -> Iterator[Finding]:
     grace_s, drain_s = group.pod.termination_grace_period_seconds, _drain_s(group)
     is_head, variable = not isinstance(group.spec, WorkerGroup), group.ray.variable(DRAIN)
     if drain_s is None:
@@ -173,12 +175,12 @@ def _drain(group: Group) -> Iterator[Finding]:
             (*group.pod_route, "terminationGracePeriodSeconds"),
         )
     elif is_head:
-        yield from _head(group, grace_s, drain_s)
+        yield from _head(group, grace_s, drain_s, bundle)
 
 
-def _head(group: Group, grace_s: int, drain_s: int) -> Iterator[Finding]:
+def _head(group: Group, grace_s: int, drain_s: int, bundle: Bundle) -> Iterator[Finding]:
     """All of its time passes, for the autoscaler's container ignores SIGTERM; games go on."""
-    reconnect = _flags(group).get(RECONNECT, "")
+    reconnect = _flags(group, bundle).get(RECONNECT, "")
     games_s = _seconds(reconnect) if is_fit(RECONNECT, reconnect) else None
     if games_s is not None and grace_s >= games_s:
         yield Fault(
@@ -219,16 +221,18 @@ def told_drains(bundle: Bundle) -> str:
 
 def variables(bundle: Bundle) -> Iterator[Finding]:
     """Ray's flags are the same on head and workers."""
-    head = _flags(bundle.cluster.head)
+    head = _flags(bundle.cluster.head, bundle)
     if not all(group.pod.containers for group in bundle.groups):
         return  # that is told already
     is_tolerant = bundle.cluster.spec.gcs_fault_tolerance_options is not None
     by_operator = _BY_OPERATOR if is_tolerant else {}
     differ: set[str] = set()
     for group in bundle.cluster.workers:
-        flags = {**by_operator, **_flags(group)}
+        flags = {**by_operator, **_flags(group, bundle)}
         for name in differing(head, flags):
             differ.add(name)
+            if _ELSEWHERE in {head.get(name), flags.get(name)}:
+                continue
             yield Fault(
                 f"of {group} has {_told(flags, name)}, and the head has {_told(head, name)}: "
                 f"{advice(name)}",
@@ -242,8 +246,25 @@ def variables(bundle: Bundle) -> Iterator[Finding]:
             )
 
 
-def _flags(group: Group) -> Mapping[str, str]:
-    return {each.name: each.value or _ELSEWHERE for each in group.ray.env}
+def _flags(group: Group, bundle: Bundle) -> Mapping[str, str]:
+    """The variables, as far as they are seen; those of an unknown source may be any."""
+    flags: dict[str, str] = {}
+    for source in group.ray.env_from:
+        found = _by_the_dozen(source, bundle)
+        flags |= dict.fromkeys(WANTED, _ELSEWHERE) if found is None else found
+    return flags | {each.name: each.value or _ELSEWHERE for each in group.ray.env}
+
+
+def _by_the_dozen(source: EnvFrom, bundle: Bundle) -> Mapping[str, str] | None:
+    """None when these manifests do not hold it."""
+    if source.config_map_ref is None:
+        return None
+    named = ("ConfigMap", source.config_map_ref.name)
+    for document in bundle.documents:
+        data = below(document.body, ("data",))
+        if (document.kind, document.name) == named and isinstance(data, Mapping):
+            return {f"{source.prefix}{key}": str(value) for key, value in data.items()}
+    return None
 
 
 def _told(flags: Mapping[str, str], name: str) -> str:

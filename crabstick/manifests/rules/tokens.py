@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from crabstick.manifests.bundle import Bundle
-from crabstick.manifests.faults import Fault, Finding, Route
+from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, KeyReference
 from crabstick.manifests.rules.secret import keys_in_manifests
@@ -20,6 +20,13 @@ def lichess_token(bundle: Bundle) -> Iterator[Finding]:
     for group in bundle.groups:
         source = _source(group)
         if _has_token(group, bundle):
+            continue
+        file = bundle.settings.lichess.token_file
+        if file is not None and bundle.has_settings:
+            yield Remark(
+                f"{group} mounts nothing at {file} (lichess.token_file of the bot's settings): "
+                "something else has to put the Lichess token there"
+            )
             continue
         if source is not None and source.optional:
             yield Fault(

@@ -661,6 +661,34 @@ def test_a_flag_of_ray_that_is_not_alike_everywhere_is_named(
     assert words in found
 
 
+def flags(**more: str) -> Manifest:
+    metadata = {"name": "flags", "namespace": "crabstick"}
+    return {"kind": "ConfigMap", "metadata": metadata, "data": more}
+
+
+def with_flags(cluster: Manifest | None = None) -> Manifest:
+    """The flags of all nodes come from a ConfigMap."""
+    for group in (HEAD, GAME):
+        cluster = spoiled(f"{group}.{CONTAINER}.env.1", None, cluster)
+        source = [{"configMapRef": {"name": "flags"}, "prefix": "RAY_"}]
+        cluster = spoiled(f"{group}.{CONTAINER}.envFrom", source, cluster)
+    return cluster or {}
+
+
+@pytest.mark.parametrize(
+    ("things", "words"),
+    [
+        ([flags(worker_niceness="0")], ""),
+        ([flags(worker_niceness="15")], "has RAY_worker_niceness=15, and so everywhere"),
+        ([flags(other="0")], "has no RAY_worker_niceness, and so everywhere"),
+        ([], ""),
+    ],
+)
+def test_flags_may_come_by_the_dozen(things: list[Manifest], words: str) -> None:
+    found = [each for each in problems(with_flags(), *things) if each.startswith("variables")]
+    assert [words in each for each in found] == [True] * bool(words)
+
+
 def test_any_flag_that_both_have_must_be_alike() -> None:
     cluster = a_cluster()
     for group, value in ((HEAD, "1"), (GAME, "2")):
@@ -720,6 +748,23 @@ def test_a_token_may_come_with_a_whole_secret_or_as_a_file() -> None:
     file = {"lichess": {"token_file": "/secrets/lichess"}}
     cluster = spoiled(f"{GAME}.{CONTAINER}.volumeMounts.0.mountPath", "/secrets", without)
     assert problems(cluster, settings=Settings.model_validate(file)) == []
+
+
+def test_a_token_file_that_no_volume_holds_may_come_from_an_injector() -> None:
+    text = "lichess: {token_file: /vault/secrets/lichess}"
+    volume = {"name": "config", "configMap": {"name": "settings"}}
+    mount = {"name": "config", "mountPath": "/etc/crabstick"}
+    cluster = spoiled(f"{HEAD}.{POD}.volumes.+", volume)
+    cluster = spoiled(f"{HEAD}.{CONTAINER}.volumeMounts.+", mount, cluster)
+    command = ["crabstick", "up", "--config", "/etc/crabstick/bot.yaml"]
+    cluster = spoiled(f"{HEAD}.{CONTAINER}.command", command, cluster)
+    for group in (HEAD, GAME):
+        cluster = spoiled(f"{group}.{CONTAINER}.env.3", None, cluster)
+    metadata = {"name": "settings", "namespace": "crabstick"}
+    settings = {"kind": "ConfigMap", "metadata": metadata, "data": {"bot.yaml": text}}
+    found = said("Lichess token", cluster, settings)
+    assert [each.split(" mounts nothing at ")[0] for each in found] == ["the head", "game"]
+    assert not any("lacks" in each for each in problems(cluster, settings))
 
 
 def test_a_token_in_the_text_is_named_and_not_repeated() -> None:
