@@ -104,9 +104,12 @@ def _files(document: Document) -> Mapping[str, str]:
 def _read(text: str, told: str, bundle: Bundle) -> BotSettings:
     try:
         values = _over(dict(_variables(bundle)), _values(text, told))
-        return BotSettings(settings=_settings(values, told), told=told)
+        settings = _settings(values, told)
     except ConfigError as error:
         return BotSettings(findings=(Fault(str(error)),))
+    engine = settings.engine.path
+    unseen = f"; whether the image holds {engine} was not looked at" if engine else ""
+    return BotSettings(settings=settings, told=told + unseen)
 
 
 def _values(text: str, told: str) -> dict[str, object]:

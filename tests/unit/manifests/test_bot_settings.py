@@ -54,6 +54,11 @@ def test_the_file_in_the_config_map_holds() -> None:
     assert "challenges.max_games (9) and cluster.standby (1) want 10" in line
 
 
+def test_an_engine_is_in_an_image_that_nobody_looks_into() -> None:
+    (line,) = said("settings", *things("engine: {kind: uci, path: /opt/lc0}"))
+    assert line.endswith("crabstick-config; whether the image holds /opt/lc0 was not looked at")
+
+
 def with_items(*items: Manifest) -> Manifest:
     volume = {"name": "config", "configMap": {"name": "crabstick-config", "items": list(items)}}
     mounted = spoiled(f"{HEAD}.containers.0.volumeMounts.+", MOUNT)
