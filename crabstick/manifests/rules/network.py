@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.rules.references import head_service
+from crabstick.manifests.rules.references import head_service, is_wrong_port
 from crabstick.manifests.rules.selector import also, selector_of, selects
 from crabstick.manifests.rules.uses import Use, uses
 
@@ -122,7 +122,7 @@ def _ways(bundle: Bundle) -> Iterator[_Way]:
         yield _Way(who=node, ports=_NAMES, protocol="UDP", aim="names at port 53/UDP")
     yield from _to_store(bundle)
     for use in uses(bundle):
-        if use.kind == "Service" and use.key:
+        if use.kind == "Service" and use.key and not is_wrong_port(use, bundle):
             yield from _to_service(use, bundle)
 
 

@@ -7,11 +7,11 @@ from typing import Final
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.rules.selector import also, places, selects
+from crabstick.manifests.rules.selector import also, places, selector_of, selects
 from crabstick.manifests.rules.uses import Use, uses
 from crabstick.near_miss import nearest
 
-__all__ = ["head_service", "nameless", "namespaces", "references"]
+__all__ = ["head_service", "is_wrong_port", "nameless", "namespaces", "references"]
 
 _ALIKE = 0.85
 _HASH = re.compile(r"-[2456789bcdfghkmt]{10}")
@@ -47,7 +47,13 @@ def references(bundle: Bundle) -> Iterator[Finding]:
     absent: dict[tuple[str, str], Use] = {}
     for use in named:
         if use.name in held[use.kind]:
-            yield from _port(use, held[use.kind][use.name], bundle)
+            if is_wrong_port(use, bundle):
+                yield Fault(
+                    f"asks the Service {use.name} at port {use.key}, and it listens at "
+                    f"{', '.join(_ports(use, bundle))}",
+                    use.route,
+                    use.owner,
+                )
         elif use.name not in _GIVEN.get(use.kind, ()):
             absent.setdefault((use.kind, use.name), use)
     for (kind, name), first in absent.items():
@@ -100,21 +106,35 @@ def _advice(name: str, near: str) -> str:
     return f"did you mean {near}, which nobody names?"
 
 
-def _port(use: Use, service: Document | None, bundle: Bundle) -> Iterator[Finding]:
-    """A Service without an address of its own (headless) leads to any port."""
+def is_wrong_port(use: Use, bundle: Bundle) -> bool:
+    """Whether it asks a Service where that is known not to listen."""
+    ports = _ports(use, bundle)
+    return bool(use.key and ports and use.key not in ports)
+
+
+def _ports(use: Use, bundle: Bundle) -> list[str]:
+    """Where the Service listens; nothing when that is not known, or it is none."""
+    held = _held(bundle)["Service"]
+    if use.kind != "Service" or use.name not in held:
+        return []
+    service = held[use.name]
     if service is None:
-        ports = [*_of_head(bundle)] if use.kind == "Service" else []
-    elif below(service.body, _ADDRESS) == "None":
-        return
-    else:
-        found = [below(each, ("port",)) for each in items(service.body, ("spec", "ports"))]
-        ports = [str(port) for port in found if port is not None]
-    if use.key and ports and use.key not in ports:
-        yield Fault(
-            f"asks the Service {use.name} at port {use.key}, and it listens at {', '.join(ports)}",
-            use.route,
-            use.owner,
-        )
+        return [*_of_head(bundle)]
+    found = [below(each, ("port",)) for each in items(service.body, ("spec", "ports"))]
+    ports = [str(port) for port in found if port is not None]
+    if below(service.body, _ADDRESS) != "None":
+        return ports
+    behind = [*_behind(service, bundle)]  # it leads to any port of its Pods
+    return sorted({*ports, *behind}, key=int) if behind else []
+
+
+def _behind(service: Document, bundle: Bundle) -> Iterator[str]:
+    """The ports of the Pods that it selects, as far as they are named."""
+    selector = selector_of({"matchLabels": below(service.body, ("spec", "selector"))})
+    for pod in bundle.pods:
+        if selector and selects(selector, pod):
+            for container, _ in pod.containers():
+                yield from (str(port.container_port) for port in container.ports)
 
 
 def _of_head(bundle: Bundle) -> Iterator[str]:

@@ -266,6 +266,12 @@ def test_a_redis_of_ours_without_its_password_is_named() -> None:
     assert [each for each in problems(elsewhere) if not each.startswith("network")] == []
 
 
+def test_a_wrong_port_of_our_redis_is_one_sentence() -> None:
+    path = "spec.gcsFaultToleranceOptions.redisAddress"
+    (found,) = problems(with_cluster("production", path, "crabstick-redis:6380"))
+    assert found.endswith("crabstick-redis at port 6380, and it listens at 6379")
+
+
 def test_the_gate_of_the_embedded_store_is_looked_at() -> None:
     shut = Answers(secrets=KEYS, operator="/manager --leader-elect")
     (found,) = problems(rendered("embedded-gcs"), shut)
