@@ -85,6 +85,20 @@ class Port(View):
     host_port: int = 0
 
 
+class HttpGet(View):
+    """Whom a probe asks over HTTP; without a host it is the Pod itself."""
+
+    path: str = ""
+    port: str = ""
+    host: str = ""
+
+
+class Probe(View):
+    """How Kubernetes looks whether a container is well."""
+
+    http_get: HttpGet | None = None
+
+
 class Capabilities(View):
     """What root could do, one by one."""
 
@@ -139,6 +153,9 @@ class Container(View):
     resources: Resources = Resources()
     volume_mounts: tuple[Mount, ...] = ()
     security_context: Security = Security()
+    startup_probe: Probe = Probe()
+    readiness_probe: Probe = Probe()
+    liveness_probe: Probe = Probe()
 
     def variable(self, name: str) -> Variable | None:
         """The last one of that name, as Kubernetes takes it."""

@@ -34,7 +34,7 @@ from crabstick.manifests.rules.references import nameless, namespaces, reference
 from crabstick.manifests.rules.secret import contents, secrets, told_secrets
 from crabstick.manifests.rules.security import admission
 from crabstick.manifests.rules.selector import selectors
-from crabstick.manifests.rules.start import kubernetes_api, scratch
+from crabstick.manifests.rules.start import kubernetes_api, probes, scratch
 from crabstick.manifests.rules.store import redis_password
 from crabstick.manifests.rules.tokens import lichess_token, written_secrets
 
@@ -72,6 +72,7 @@ _POINTS = (
             requests,
             mounts,
             scratch,
+            probes,
             repeated,
             labels,
             selectors,

@@ -1,4 +1,4 @@
-"""What Ray misses in Pods that Kubernetes starts: room to write in."""
+"""What Ray misses in Pods that Kubernetes starts: room to write in, a token, probes that fit."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -8,8 +8,10 @@ from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import Group
+from crabstick.manifests.pod_model import HttpGet
+from crabstick.problems import shown
 
-__all__ = ["kubernetes_api", "scratch"]
+__all__ = ["kubernetes_api", "probes", "scratch"]
 
 _SESSION: Final = "/tmp/ray"  # noqa: S108  # Ray's own choice
 _FOLDERS: Final = ("RAY_TMPDIR", "TMPDIR")
@@ -17,6 +19,14 @@ _FOLDERS: Final = ("RAY_TMPDIR", "TMPDIR")
 _OPTIONS: Final = ("spec", "autoscalerOptions")
 _TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  # a folder
 _AUTOSCALER: Final = ("kuberay-autoscaler", "KUBERAY_GEN_AUTOSCALER_START_CMD")
+
+_HEALTH: Final = frozenset({"/api/healthz", "/api/local_raylet_healthz"})
+"""Paths of the agent that Ray's dashboard has on each node; nobody else answers there.
+
+Source: Ray 2.60, `ray/dashboard/modules/reporter/healthz_agent.py`; the port is from `ray start`.
+"""
+_AGENT_PORT: Final = "dashboard-agent-listen-port"
+_USUAL_AGENT_PORT: Final = "52365"
 
 
 def scratch(bundle: Bundle) -> Iterator[Finding]:
@@ -77,3 +87,52 @@ def _has_token(bundle: Bundle) -> bool:
     title = f"ServiceAccount {pod.service_account_name}"
     account = next((each.body for each in bundle.documents if each.title == title), {})
     return below(account, ("automountServiceAccountToken",)) is not False
+
+
+def probes(bundle: Bundle) -> Iterator[Finding]:
+    """A probe of Ray's health asks where the agent listens: else it ends Pods that are well."""
+    for group in bundle.groups:
+        agent = group.spec.ray_start_params.get(_AGENT_PORT, _USUAL_AGENT_PORT)
+        if not agent.strip("0").isdecimal():  # Ray picks one, or a variable names it
+            continue
+        wrong: dict[HttpGet, list[str]] = {}
+        for name, asked in _asked(group):
+            if asked.port and _number(asked.port, group) != agent:
+                wrong.setdefault(asked, []).append(name)
+        for asked, (first, *others) in wrong.items():
+            yield Fault(
+                f"is {_told_port(asked.port, group)}, and {asked.path} of {group} is answered by "
+                f"the agent of Ray's dashboard, at {agent}, so a Pod that is well seems dead: "
+                f"write {agent}{_also(others)}",
+                (*group.ray_route, first, "httpGet", "port"),
+            )
+
+
+def _also(others: list[str]) -> str:
+    return f", also in {' and '.join(others)}" if others else ""
+
+
+def _asked(group: Group) -> Iterator[tuple[str, HttpGet]]:
+    """The probes of its Ray container that ask for Ray's health, by their names."""
+    found = {
+        "startupProbe": group.ray.startup_probe,
+        "readinessProbe": group.ray.readiness_probe,
+        "livenessProbe": group.ray.liveness_probe,
+    }
+    for name, probe in found.items():
+        asked = probe.http_get
+        if asked and asked.path in _HEALTH and not asked.host:
+            yield name, asked
+
+
+def _number(port: str, group: Group) -> str | None:
+    """The number that a port of the Ray container has; None when no port is called so."""
+    named = {each.name: str(each.container_port) for each in group.ray.ports}
+    return port if port.isdecimal() else named.get(port)
+
+
+def _told_port(port: str, group: Group) -> str:
+    if port.isdecimal():
+        return port
+    number = _number(port, group)
+    return f"{shown(port)}, {f'which is {number}' if number else 'which no port is called'}"

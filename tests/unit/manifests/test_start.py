@@ -116,3 +116,77 @@ def test_a_command_that_may_start_anything_else_is_told(
     cluster = spoiled("spec.autoscalerOptions.command", command)
     assert problems(cluster) == []
     assert ("replaces the autoscaler's command" in said("autoscaler", cluster)[0]) == is_told
+
+
+HEALTHZ = "/api/healthz"
+RAYLET = "/api/local_raylet_healthz"
+
+
+def probing(port: object, *names: str, path: str = HEALTHZ, **more: Any) -> Manifest:
+    """A cluster whose workers are asked at that port by the probes of these names."""
+    cluster = a_cluster()
+    for name in names or ("livenessProbe",):
+        probe = {"httpGet": {"path": path, "port": port, **more}}
+        cluster = spoiled(f"{GAME}.{CONTAINER}.{name}", probe, cluster)
+    return cluster
+
+
+def listening(port: str, cluster: Manifest) -> Manifest:
+    return spoiled(f"{GAME}.rayStartParams.dashboard-agent-listen-port", port, cluster)
+
+
+def having(name: str, port: int, cluster: Manifest) -> Manifest:
+    ports = [{"name": name, "containerPort": port}]
+    return spoiled(f"{GAME}.{CONTAINER}.ports", ports, cluster)
+
+
+@pytest.mark.parametrize("name", ["startupProbe", "readinessProbe", "livenessProbe"])
+@pytest.mark.parametrize("path", [HEALTHZ, RAYLET])
+def test_a_probe_that_asks_another_port_than_ray_s_agent_s_is_named(name: str, path: str) -> None:
+    place = "spec.workerGroupSpecs[0].template.spec.containers[0]"
+    (found,) = problems(probing(8265, name, path=path))
+    assert found == (
+        f"Pods: {place}.{name}.httpGet.port is 8265, and {path} of game is answered by the agent "
+        "of Ray's dashboard, at 52365, so a Pod that is well seems dead: write 52365"
+    )
+
+
+def test_an_agent_elsewhere_is_one_sentence_for_all_probes_that_miss_it() -> None:
+    cluster = probing(52365, "startupProbe", "livenessProbe", "readinessProbe")
+    (found,) = problems(listening("52400", cluster))
+    assert "startupProbe.httpGet.port is 52365, and " in found
+    assert found.endswith(
+        ", at 52400, so a Pod that is well seems dead: write 52400, also in "
+        "readinessProbe and livenessProbe"
+    )
+    assert problems(listening("52400", probing(52400))) == []
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        (having("agent", 52400, probing("agent")), "port is 'agent', which is 52400, and"),
+        (probing("agent"), "port is 'agent', which no port is called, and"),
+        (having("agent", 52365, listening("52400", probing("agent"))), "at 52400, so"),
+    ],
+)
+def test_a_name_stands_for_a_port_of_the_container(cluster: Manifest, words: str) -> None:
+    (found,) = problems(cluster)
+    assert words in found
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        probing(52365),
+        having("agent", 52365, probing("agent")),
+        probing(8265, path="/api/gcs_healthz"),  # that one is the dashboard's
+        probing(8000, path="/livez"),
+        probing(8265, host="10.1.2.3"),
+        listening("0", probing(52365)),  # whichever is free
+        listening("$AGENT_PORT", probing(52365)),
+        spoiled(f"{GAME}.{CONTAINER}.livenessProbe", {"exec": {"command": ["true"]}}),
+    ],
+)
+def test_a_probe_that_asks_right_or_asks_somebody_else_is_fine(cluster: Manifest) -> None:
+    assert problems(cluster) == []
