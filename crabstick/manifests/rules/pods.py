@@ -17,8 +17,16 @@ from crabstick.problems import neighbours, shown
 
 __all__ = ["budgets", "images", "labels", "lifetime", "mounts", "repeated", "requests"]
 
-_BY_KUBERAY = frozenset({"shared-mem", "ray-logs"})
-"""Volumes that the operator adds by itself."""
+_SHARED_MEMORY: Final = "shared-mem"
+_RAY_LOGS: Final = "ray-logs"
+_BY_KUBERAY: Final = {
+    _SHARED_MEMORY: "the operator adds to head and workers alone",
+    _RAY_LOGS: "the operator adds to the head alone, and only with an autoscaler",
+}
+"""Volumes that nobody writes down, and who gets them.
+
+Source: KubeRay 1.7, `ray-operator/controllers/ray/common/pod.go`, `BuildPod`.
+"""
 _LONGEST_PORT_NAME = 15
 _WORD = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _IMAGE = re.compile(
@@ -35,32 +43,45 @@ _OPERATORS: Final = dict.fromkeys(
 
 
 def mounts(bundle: Bundle) -> Iterator[Finding]:
-    """Each mount is of a volume that its Pod has: else the operator tries in vain to make one."""
-    for pod in bundle.pods:
+    """Each mount is of a volume that its Pod has: else nobody can make such a Pod."""
+    for at, pod in enumerate(bundle.pods):
+        volumes = _volumes(pod.spec) | pod.claimed | _added(at, bundle)
         for container, route in pod.containers():
-            where = (*route, "volumeMounts")
-            volumes = _volumes(pod.spec) | pod.claimed
-            yield from _unknown(container.volume_mounts, where, volumes, pod.owner)
-    options = bundle.cluster.spec.autoscaler_options
+            yield from _unknown(container.volume_mounts, (*route, "volumeMounts"), volumes, pod)
+    options, head = bundle.cluster.spec.autoscaler_options, bundle.pods[0]
     where = ("spec", "autoscalerOptions", "volumeMounts")
-    yield from _unknown(options.volume_mounts, where, _volumes(bundle.cluster.head.pod), "")
+    yield from _unknown(options.volume_mounts, where, _volumes(head.spec) | _added(0, bundle), head)
 
 
 def _volumes(pod: PodSpec) -> frozenset[str]:
     return frozenset(volume.name for volume in pod.volumes)
 
 
+def _added(at: int, bundle: Bundle) -> frozenset[str]:
+    """What the operator adds to those Pods: the head is the first, then come the workers."""
+    if at >= len(bundle.groups):
+        return frozenset()
+    spec = bundle.cluster.spec
+    has_logs = (at == 0 and spec.enable_in_tree_autoscaling) or spec.history_server_options
+    return frozenset({_SHARED_MEMORY, _RAY_LOGS} if has_logs else {_SHARED_MEMORY})
+
+
 def _unknown(
-    mounts: Sequence[Mount], route: Route, volumes: frozenset[str], owner: str
+    mounts: Sequence[Mount], route: Route, volumes: frozenset[str], pod: Pod
 ) -> Iterator[Finding]:
     for at, mount in enumerate(mounts):
-        if mount.name and mount.name not in volumes | _BY_KUBERAY:
-            advice = neighbours(mount.name, sorted(volumes)) if volumes else "it has none at all"
-            yield Fault(
-                f"is {mount.name!r}, and its Pod has no volume of that name; {advice}",
-                (*route, at, "name"),
-                owner,
-            )
+        if mount.name and mount.name not in volumes:
+            own = sorted(volumes - _BY_KUBERAY.keys())
+            words = f"is {mount.name!r}, {_missing(mount.name, own)}"
+            yield Fault(words, (*route, at, "name"), pod.owner)
+
+
+def _missing(name: str, volumes: Sequence[str]) -> str:
+    if name in _BY_KUBERAY:
+        instead = f"{', '.join(volumes)} or " if volumes else ""
+        return f"which {_BY_KUBERAY[name]}: mount {instead}a volume that you add to this Pod"
+    advice = neighbours(name, volumes) if volumes else "it has none at all"
+    return f"and its Pod has no volume of that name; {advice}"
 
 
 def repeated(bundle: Bundle) -> Iterator[Finding]:
