@@ -13,11 +13,11 @@ __all__ = ["authentication", "autoscaler", "head", "told_nodes", "told_versions"
 
 _SPEC = ("spec",)
 _OPTIONS = ("spec", "autoscalerOptions")
-_RAY_IMAGE = re.compile(
-    r"(?:.*/)?(?:rayproject/ray(?:-\w+)?|ray(?:-ml|-llm)?(?=:\d+\.\d+\.\d))(?::([^@]+))?(?:@.+)?"
-)
-"""An image of Ray's own, with its tag: rayproject/ray:2.60.0-py311-cpu; or a copy of one."""
+_RAY_IMAGE = re.compile(r"(?:.*/)?rayproject/ray(?:-\w+)?(?::([^@]+))?(?:@.+)?")
+"""An image of Ray's makers, with its tag: rayproject/ray:2.60.0-py311-cpu; or a mirror's."""
 _TAG = re.compile(r"(\d+\.\d+\.\d+)(?:-.*?py(\d)(\d+).*|-.*)?")
+_CODE_ELSEWHERE = "PYTHONPATH"
+"""Whoever sets it brings code by a volume."""
 _LEAST_MEMORY = "1Gi"
 _PLACEHOLDER = re.compile(r"registry\.example(\.\w+)?/")
 
@@ -36,11 +36,32 @@ def versions(bundle: Bundle) -> Iterator[Finding]:
             "and take an image that has it",
             route,
         )
-    images = [(group.ray.image, (*group.ray_route, "image")) for group in bundle.groups]
+    yield from _plain(bundle)
+    others = [group for group in bundle.groups if not _is_plain(group)]
+    images = [(group.ray.image, (*group.ray_route, "image")) for group in others]
     images.append((bundle.cluster.spec.autoscaler_options.image, (*_OPTIONS, "image")))
     for image, where in images:
         yield from _image(image, where, here)
     yield from _one_image(bundle)
+
+
+def _plain(bundle: Bundle) -> Iterator[Finding]:
+    """Nodes with Ray and nothing to play with."""
+    plain: dict[str, list[Group]] = {}
+    for group in filter(_is_plain, bundle.groups):
+        plain.setdefault(group.ray.image, []).append(group)
+    for image, (first, *others) in plain.items():
+        also = f", also for {' and '.join(map(str, others))}" if others else ""
+        yield Fault(
+            f"is {image}, which holds Ray and no crabstick: build an image with kuberay/Dockerfile "
+            f"and name that one{also}",
+            (*first.ray_route, "image"),
+        )
+
+
+def _is_plain(group: Group) -> bool:
+    is_ray = _RAY_IMAGE.fullmatch(group.ray.image) is not None
+    return is_ray and group.ray.variable(_CODE_ELSEWHERE) is None
 
 
 def _image(image: str, route: Route, here: Versions) -> Iterator[Finding]:
@@ -66,7 +87,7 @@ def _one_image(bundle: Bundle) -> Iterator[Finding]:
     first = bundle.cluster.head.ray.image
     for group in bundle.cluster.workers:
         image = group.ray.image
-        if not first or not image or image == first:
+        if not first or not image or image == first or _is_plain(group):
             continue
         if _repository(image) == _repository(first):
             yield Fault(

@@ -177,7 +177,7 @@ MISTAKES = [
     (f"{GAME}.{CONTAINER}.volumeMounts.0.name", "tpm", "did you mean tmp?"),
     ("spec.rayVersion", None, "Ray: spec.rayVersion is missing"),
     ("spec.rayVersion", "2.59.1", "is '2.59.1', and this crabstick runs on Ray 2.60.0"),
-    (f"{GAME}.{CONTAINER}.image", "rayproject/ray:2.59.1", "runs on Ray 2.60.0: take that"),
+    (f"{GAME}.{CONTAINER}.image", "rayproject/ray:2.60.0", "which holds Ray and no crabstick"),
     (f"{HEAD}.rayStartParams.num-cpus", "1", "head: spec.headGroupSpec.rayStartParams.num-cpus"),
     (f"{HEAD}.rayStartParams", None, "lacks num-cpus, so the limits give the head"),
     ("spec.enableInTreeAutoscaling", None, "autoscaler: spec.enableInTreeAutoscaling is not true"),
