@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Final
 
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document
@@ -22,6 +23,8 @@ __all__ = [
     "unseen",
 ]
 
+_PULLING: Final = "imagePullSecrets"
+_LOGIN: Final = " --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD"
 Keys = frozenset[str] | None
 """The keys of a Secret; None when nobody knows them."""
 
@@ -183,5 +186,14 @@ def _wanted_keys(wanted: Sequence[Use]) -> list[str]:
 
 def _creation(wanted: Sequence[Use]) -> str:
     namespace = f" --namespace {wanted[0].namespace}" if wanted[0].namespace else ""
-    files = "".join(f" --from-file={key}=FILE" for key in _wanted_keys(wanted) or ["KEY"])
-    return f"`kubectl{namespace} create secret generic {wanted[0].name}{files}`"
+    if all(_is_login(use) for use in wanted):
+        kind, content = "docker-registry", _LOGIN
+    else:
+        files = (f" --from-file={key}=FILE" for key in _wanted_keys(wanted) or ["KEY"])
+        kind, content = "generic", "".join(files)
+    return f"`kubectl{namespace} create secret {kind} {wanted[0].name}{content}`"
+
+
+def _is_login(use: Use) -> bool:
+    """Whether it is for pulling images, which takes a type and a key of its own."""
+    return _PULLING in use.route

@@ -40,6 +40,20 @@ def test_a_secret_that_is_nowhere_is_named_with_what_makes_it() -> None:
     )
 
 
+@pytest.mark.parametrize("answers", [ANSWERS, SILENT])
+def test_a_login_for_pulling_images_is_made_in_its_own_way(answers: Answers) -> None:
+    cluster = spoiled(f"{POD}.imagePullSecrets", [{"name": "regcred"}])
+    words = " ".join(said("Secrets", cluster, answers=answers))
+    assert (
+        "`kubectl --namespace crabstick create secret docker-registry regcred "
+        "--docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD`"
+    ) in words
+    assert "generic regcred" not in words
+    as_files = spoiled(f"{CONTAINER}.envFrom", [{"secretRef": {"name": "regcred"}}], cluster)
+    words = " ".join(said("Secrets", as_files, answers=answers))
+    assert "create secret generic regcred --from-file=KEY=FILE`" in words
+
+
 def test_without_a_cluster_it_is_said_that_nobody_looked() -> None:
     assert problems(a_cluster(), answers=SILENT) == []
     (line,) = said("Secrets", a_cluster(), answers=SILENT)
@@ -161,7 +175,7 @@ def test_a_reference_without_a_name_is_named() -> None:
 
 
 def test_each_secret_that_may_be_missing_comes_with_what_makes_it() -> None:
-    cluster = spoiled(f"{POD}.imagePullSecrets", [{"name": "registry"}])
+    cluster = spoiled(f"{CONTAINER}.envFrom", [{"secretRef": {"name": "registry"}}])
     (line,) = said("Secrets", cluster, answers=SILENT)
     assert "create secret generic crabstick-tokens --from-file=lichess=FILE` and `kubectl" in line
     assert line.endswith(
