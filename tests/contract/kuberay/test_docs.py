@@ -214,7 +214,7 @@ def help_of(*verb: str) -> str:
 def verb_of(line: str) -> tuple[str, ...]:
     words = re.sub(r"--namespace \S+ ", "", line).split()
     if words[:2] == ["create", "secret"]:
-        return ("create", "secret", "generic")
+        return ("create", "secret", words[2])
     return tuple(words[:2]) if words[0] in ("config", "create", "rollout") else (words[0],)
 
 

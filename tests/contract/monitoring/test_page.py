@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.contract.check.test_overlays import problems
 from tests.contract.kuberay.network import Place, may_reach
 from tests.contract.kuberay.pods import pods
 from tests.contract.kuberay.rendered import of_kind, rendered
@@ -72,3 +73,21 @@ def test_a_sidecar_reaches_loki_by_the_policy_of_the_page_and_not_without(
     more["metadata"]["namespace"] = pod.namespace  # the overlay's
     assert not may_reach(ours, sidecar, loki, port)
     assert may_reach([*ours, more], sidecar, loki, port)
+
+
+@pytest.mark.parametrize(
+    ("role", "volume", "path"),
+    [("head", "ray-logs", "/tmp/ray"), ("game", "tmp", "/tmp")],  # noqa: S108  # in a Pod
+)
+def test_a_sidecar_finds_ray_s_files_on_the_volume_that_the_page_names(
+    role: str, volume: str, path: str
+) -> None:
+    assert f"`{volume}`, at `{path}`" in PAGE
+    things = rendered("base")
+    (pod,) = [each for each in pods(things) if each.role == role]
+    ray, *_ = pod.spec["containers"]
+    if role == "game":  # on the head the operator adds it
+        assert {"name": volume, "mountPath": path} in ray["volumeMounts"]
+    mounts = [{"name": volume, "mountPath": path, "readOnly": True}]
+    pod.spec["containers"].append({**ray, "name": "alloy", "volumeMounts": mounts})
+    assert problems(things) == []
