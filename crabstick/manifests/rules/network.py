@@ -140,15 +140,21 @@ def _to_lichess(node: Pod, url: str) -> Iterator[_Way]:
     """There, or to the proxy that the environment names."""
     server, ray = urlsplit(url), node.spec.containers[:1]
     variables = {each.name.lower(): each for container in ray for each in container.env}
-    if any(container.env_from for container in ray) or "no_proxy" in variables:
+    if any(container.env_from for container in ray):
         return  # nobody knows here which way it goes
-    proxy = variables.get(f"{server.scheme}_proxy")
-    if proxy is not None:
+    proxy, direct = variables.get(f"{server.scheme}_proxy"), variables.get("no_proxy")
+    if proxy is not None and not (direct and _is_direct(str(server.hostname), direct.value or "")):
         yield from _to_url(node, proxy.value or "", "the proxy")
     elif server.hostname == _LICHESS:
         yield _Way(who=node, ports=["443"], aim="Lichess at port 443", at="public")
     else:
         yield from _to_url(node, url, "Lichess")
+
+
+def _is_direct(host: str, direct: str) -> bool:
+    """Whether NO_PROXY has the host: a name stands for itself and all that ends with it."""
+    names = [each.strip().lstrip(".") for each in direct.split(",")]
+    return "*" in names or any(f".{host}".endswith(f".{name}") for name in names if name)
 
 
 def _to_store(bundle: Bundle) -> Iterator[_Way]:

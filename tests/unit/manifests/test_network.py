@@ -159,7 +159,10 @@ def behind_a_proxy(**more: str) -> Manifest:
         ({"https_proxy": "http://10.1.2.3:3128"}, 443, "the proxy at port 3128"),
         ({"HTTPS_PROXY": "http://10.1.2.3"}, 3128, "the proxy at port 80"),
         ({"HTTP_PROXY": "http://10.1.2.3:3128"}, 3128, "Lichess at port 443"),
-        ({"HTTPS_PROXY": "http://10.1.2.3:3128", "NO_PROXY": "lichess.org"}, 3128, ""),
+        ({"HTTPS_PROXY": "http://10.1.2.3:3128", "NO_PROXY": ".svc, .org"}, 3128, "Lichess at"),
+        ({"HTTPS_PROXY": "http://10.1.2.3:3128", "NO_PROXY": "*"}, 3128, "Lichess at port 443"),
+        ({"HTTPS_PROXY": "http://10.1.2.3:3128", "NO_PROXY": ".svc,chess.org,"}, 3128, ""),
+        ({"HTTPS_PROXY": "http://10.1.2.3:3128", "no_proxy": "localhost"}, 443, "the proxy at"),
         ({"HTTPS_PROXY": "http://10.1.2.3:many"}, 3128, ""),
     ],
 )
