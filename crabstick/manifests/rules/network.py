@@ -1,37 +1,25 @@
-"""Whom a bot cannot do without, and NetworkPolicies that cut it off from them.
+"""NetworkPolicies that cut somebody off from whom a bot cannot do without.
 
 A policy binds the Pods that it selects: what none of them allows is forbidden to such a Pod.
 Addresses of Pods and labels of namespaces are not known here; what they decide counts as allowed.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Remark
-from crabstick.manifests.rules.references import head_service, is_wrong_port
 from crabstick.manifests.rules.selector import also, selector_of, selects
-from crabstick.manifests.rules.uses import Use, uses
+from crabstick.manifests.rules.ways import Way, to_api_server, ways
 
 __all__ = ["cut_off", "told_network"]
 
 Side: TypeAlias = Literal["egress", "ingress"]
 
 _POLICY: Final = "NetworkPolicy"
-_LICHESS: Final = "lichess.org"
-_GCS: Final = "6379"
-_CHOSEN: Final = "40000"
-"""One of the ports that Ray leaves to the system, unless it is told others."""
-_TOLD_PORTS: Final = frozenset(
-    {"max-worker-port", "min-worker-port", "node-manager-port", "worker-port-list"}
-)
-_API_SERVER: Final = ("443", "6443", "8443", "16443")
-_NAMES: Final = ("53", "5353")
-_USUAL: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 _OF_CLUSTERS: Final = frozenset({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"})
 _OF_CLUSTERS_V6: Final = "fc00::/7"
 """Where clusters have their own addresses."""
@@ -54,26 +42,11 @@ _PRIVATE: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """`who` asks at one of `ports`; `whom` is None for what is no Pod of these manifests.
-
-    `at` is what is known of its address.
-    """
-
-    who: Pod
-    aim: str
-    ports: Sequence[str]
-    protocol: str = "TCP"
-    whom: Pod | None = None
-    at: Literal["anywhere", "public", "private"] = "anywhere"
-
-
 def cut_off(bundle: Bundle) -> Iterator[Finding]:
     """Nobody is kept from what it needs."""
     names = {id(pod): str(group) for pod, group in zip(bundle.pods, bundle.groups, strict=False)}
     closed: dict[tuple[str, Side, str], dict[str, None]] = {}
-    for way in _ways(bundle):
+    for way in ways(bundle):
         who = names.get(id(way.who), way.who.owner)
         for policy, side in _closed(way, bundle):
             closed.setdefault((policy.title, side, way.aim), {})[who] = None
@@ -90,7 +63,7 @@ def cut_off(bundle: Bundle) -> Iterator[Finding]:
 
 def _api_server(bundle: Bundle) -> Iterator[Finding]:
     """The head's autoscaler asks it, mostly at an address of the cluster's own."""
-    way = _Way(who=bundle.pods[0], ports=_API_SERVER, aim="the API server")
+    way = to_api_server(bundle)
     advice = "add a rule for the ports 443 and 6443 as base/network-policies.yaml has it"
     for policy, side in _closed(way, bundle):
         yield Fault(
@@ -114,104 +87,7 @@ def told_network(bundle: Bundle) -> str:
     return "1 policy cuts nobody off" if policies == 1 else f"{policies} policies cut nobody off"
 
 
-def _ways(bundle: Bundle) -> Iterator[_Way]:
-    head, *workers = bundle.pods[: len(bundle.groups)]
-    yield from _among_nodes(bundle)
-    for node in (head, *workers):
-        yield from _to_lichess(node, bundle.settings.lichess.url)
-        yield _Way(who=node, ports=_NAMES, protocol="UDP", aim="names at port 53/UDP")
-    yield from _to_store(bundle)
-    for use in uses(bundle):
-        if use.kind == "Service" and use.key and not is_wrong_port(use, bundle):
-            yield from _to_service(use, bundle)
-
-
-def _among_nodes(bundle: Bundle) -> Iterator[_Way]:
-    head, *workers = bundle.pods[: len(bundle.groups)]
-    are_told = any(group.spec.ray_start_params.keys() & _TOLD_PORTS for group in bundle.groups)
-    for worker in workers:
-        yield _Way(who=worker, whom=head, ports=[_GCS], aim=f"the head at port {_GCS}")
-        for who, whom in () if are_told else ((worker, head), (head, worker)):
-            aim = "other nodes at the ports that Ray chooses"
-            yield _Way(who=who, whom=whom, ports=[_CHOSEN], aim=aim)
-
-
-def _to_lichess(node: Pod, url: str) -> Iterator[_Way]:
-    """There, or to the proxy that the environment names."""
-    server, ray = urlsplit(url), node.spec.containers[:1]
-    variables = {each.name.lower(): each for container in ray for each in container.env}
-    if any(container.env_from for container in ray):
-        return  # nobody knows here which way it goes
-    proxy, direct = variables.get(f"{server.scheme}_proxy"), variables.get("no_proxy")
-    if proxy is not None and not (direct and _is_direct(str(server.hostname), direct.value or "")):
-        yield from _to_url(node, proxy.value or "", "the proxy")
-    elif server.hostname == _LICHESS:
-        yield _Way(who=node, ports=["443"], aim="Lichess at port 443", at="public")
-    else:
-        yield from _to_url(node, url, "Lichess")
-
-
-def _is_direct(host: str, direct: str) -> bool:
-    """Whether NO_PROXY has the host: a name stands for itself and all that ends with it."""
-    names = [each.strip().lstrip(".") for each in direct.split(",")]
-    return "*" in names or any(f".{host}".endswith(f".{name}") for name in names if name)
-
-
-def _to_store(bundle: Bundle) -> Iterator[_Way]:
-    """To a Redis that is not in these manifests."""
-    store = bundle.cluster.spec.gcs_fault_tolerance_options
-    held = {each.name for each in bundle.documents if each.kind == "Service"}
-    if store is not None and store.redis_address:
-        url = (
-            store.redis_address
-            if "://" in store.redis_address
-            else f"redis://{store.redis_address}"
-        )
-        if str(urlsplit(url).hostname).partition(".")[0] not in held:
-            yield from _to_url(bundle.pods[0], url, "Redis")
-
-
-def _to_url(who: Pod, url: str, title: str) -> Iterator[_Way]:
-    try:
-        server = urlsplit(url)
-        port = server.port or _USUAL.get(server.scheme)
-    except ValueError:  # told elsewhere
-        return
-    if port is not None:
-        yield _Way(who=who, ports=[str(port)], aim=f"{title} at port {port}")
-
-
-def _to_service(use: Use, bundle: Bundle) -> Iterator[_Way]:
-    who, aim = _owner(use, bundle), f"the Service {use.name} at port {use.key}"
-    yield _Way(who=who, ports=_NAMES, protocol="UDP", aim="names at port 53/UDP")
-    if use.name == head_service(bundle):
-        yield _Way(who=who, whom=bundle.pods[0], ports=[use.key], aim=aim)
-    for document in bundle.documents:
-        if (document.kind, document.name) != ("Service", use.name):
-            continue
-        selector = selector_of({"matchLabels": below(document.body, ("spec", "selector"))})
-        for pod in bundle.pods:
-            if selector and pod.namespace == document.namespace and selects(selector, pod):
-                yield _Way(who=who, whom=pod, ports=[_aim(document, use.key)], aim=aim)
-
-
-def _owner(use: Use, bundle: Bundle) -> Pod:
-    """The Pods that name it: of that object, of that group, else the head."""
-    for pod in bundle.pods:
-        if pod.owner == use.owner and use.route[: len(pod.route)] == pod.route:
-            return pod
-    return bundle.pods[0]
-
-
-def _aim(service: Document, key: str) -> str:
-    """The port of the Pod behind a port of the Service: a number or a name."""
-    for port in items(service.body, ("spec", "ports")):
-        if str(below(port, ("port",))) == key:
-            return str(below(port, ("targetPort",)) or key)
-    return key
-
-
-def _closed(way: _Way, bundle: Bundle) -> Iterator[tuple[Document, Side]]:
+def _closed(way: Way, bundle: Bundle) -> Iterator[tuple[Document, Side]]:
     """The first policy of each side on which all of them keep it shut."""
     ends: list[tuple[Side, Pod, Pod | None]] = [("egress", way.who, way.whom)]
     if way.whom is not None:
@@ -232,14 +108,14 @@ def _binds(policy: Document, side: Side, pod: Pod) -> bool:
     return is_about and selects(selector_of(below(policy.body, ("spec", "podSelector"))), pod)
 
 
-def _lets(rule: object, side: Side, way: _Way, bound: Pod, other: Pod | None) -> bool:
+def _lets(rule: object, side: Side, way: Way, bound: Pod, other: Pod | None) -> bool:
     ports, peers = items(rule, ("ports",)), items(rule, ("to" if side == "egress" else "from",))
     server = bound if side == "ingress" else other
     is_open = not ports or any(_is_port(port, way, server) for port in ports)
     return is_open and (not peers or any(_is_peer(peer, way, bound, other) for peer in peers))
 
 
-def _is_port(port: object, way: _Way, server: Pod | None) -> bool:
+def _is_port(port: object, way: Way, server: Pod | None) -> bool:
     if str(below(port, ("protocol",)) or "TCP") != way.protocol:
         return False
     given, last = below(port, ("port",)), below(port, ("endPort",))
@@ -259,7 +135,7 @@ def _number(port: str, server: Pod | None) -> int:
     return next((each.container_port for each in named), -1)
 
 
-def _is_peer(peer: object, way: _Way, bound: Pod, other: Pod | None) -> bool:
+def _is_peer(peer: object, way: Way, bound: Pod, other: Pod | None) -> bool:
     pods, spaces = below(peer, ("podSelector",)), below(peer, ("namespaceSelector",))
     if below(peer, ("ipBlock",)) is not None:
         return _is_block(below(peer, ("ipBlock",)), way)
@@ -274,7 +150,7 @@ def _is_peer(peer: object, way: _Way, bound: Pod, other: Pod | None) -> bool:
     return is_there and (pods is None or selects(selector_of(pods), other))
 
 
-def _is_block(block: object, way: _Way) -> bool:
+def _is_block(block: object, way: Way) -> bool:
     if way.at == "public":
         return not _within(str(below(block, ("cidr",))), _PRIVATE)
     without = {str(each) for each in items(block, ("except",))}
