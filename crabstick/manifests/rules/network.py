@@ -20,6 +20,10 @@ __all__ = ["cut_off", "told_network"]
 Side: TypeAlias = Literal["egress", "ingress"]
 
 _POLICY: Final = "NetworkPolicy"
+_OTHERS: Final = frozenset(
+    {"AuthorizationPolicy", "CiliumClusterwideNetworkPolicy", "CiliumNetworkPolicy"}
+)
+"""What does the same in words of its own."""
 _OF_CLUSTERS: Final = frozenset({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"})
 _OF_CLUSTERS_V6: Final = "fc00::/7"
 """Where clusters have their own addresses."""
@@ -59,6 +63,9 @@ def cut_off(bundle: Bundle) -> Iterator[Finding]:
         )
     if bundle.cluster.spec.enable_in_tree_autoscaling:
         yield from _api_server(bundle)
+    for document in bundle.documents:
+        if document.kind in _OTHERS:
+            yield Remark(f"whom {document.title} lets talk to whom was not looked at")
 
 
 def _api_server(bundle: Bundle) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crabstick.manifests.bundle import Bundle, Pod
+from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Route
 from crabstick.manifests.model import RayCluster
 from crabstick.manifests.pod_model import (
@@ -48,6 +49,9 @@ def uses(bundle: Bundle) -> Iterator[Use]:
         if pod.spec.service_account_name:
             account = Reference(name=pod.spec.service_account_name)
             yield _use(pod, account, (*pod.route, "serviceAccountName"), kind="ServiceAccount")
+    for document in bundle.documents:
+        if document.kind == "ServiceAccount":
+            yield from _of_account(document)
     options = bundle.cluster.spec.autoscaler_options
     yield from _of_container(options, ("spec", "autoscalerOptions"), bundle.pods[0])
     yield from _of_cluster(bundle.cluster, bundle.pods[0])
@@ -57,6 +61,17 @@ def _use(pod: Pod, found: Reference, route: Route, key: str = "", *, kind: str =
     return Use(
         kind=kind, namespace=pod.namespace, name=found.name, key=key, route=route, owner=pod.owner
     )
+
+
+def _of_account(account: Document) -> Iterator[Use]:
+    """Each Pod that is made for it gets its logins."""
+    for at, reference in enumerate(items(account.body, ("imagePullSecrets",))):
+        yield Use(
+            namespace=account.namespace,
+            name=str(below(reference, ("name",)) or ""),
+            route=("imagePullSecrets", at),
+            owner=account.title,
+        )
 
 
 def _of_container(container: Container, route: Route, pod: Pod) -> Iterator[Use]:

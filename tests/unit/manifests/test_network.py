@@ -252,6 +252,13 @@ def test_who_asks_a_service_needs_names() -> None:
     assert found.startswith("egress lets Deployment keeper not reach names at port 53/UDP")
 
 
+def test_policies_of_another_kind_were_not_looked_at() -> None:
+    policy = {**a_policy(egress=[]), "kind": "CiliumNetworkPolicy"}
+    assert said("network", a_cluster(), policy) == [
+        "whom CiliumNetworkPolicy x lets talk to whom was not looked at"
+    ]
+
+
 def test_a_policy_of_another_namespace_binds_nobody_here() -> None:
     policy = a_policy()
     policy["metadata"]["namespace"] = "chess"

@@ -183,6 +183,17 @@ def test_each_secret_that_may_be_missing_comes_with_what_makes_it() -> None:
     )
 
 
+def test_the_login_of_an_account_is_wanted_too() -> None:
+    metadata = {"name": "crabstick-worker", "namespace": "crabstick"}
+    logins = [{"name": "registry-login"}]
+    account = {"kind": "ServiceAccount", "metadata": metadata, "imagePullSecrets": logins}
+    (found,) = problems(a_cluster(), account)
+    assert found.startswith(
+        "Secrets: ServiceAccount crabstick-worker, imagePullSecrets[0] wants the Secret registry-lo"
+    )
+    assert "create secret docker-registry registry-login" in found
+
+
 def a_keeper(**changes: Any) -> Manifest:
     reference = {"secretKeyRef": {"name": "crabstick", "key": "auth_token"}}
     container = {
