@@ -32,6 +32,8 @@ _TAKEN = "headgroup"
 """What the autoscaler calls the head."""
 _MIB = 2**20
 UNLIMITED = 2**31 - 1
+_RAY_ITSELF_MB: Final = 225
+"""Raylet, `ray start` and the agents of a node; see docs/small.md."""
 _WORKERS = ("spec", "workerGroupSpecs")
 DRAIN: Final = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _DRAIN_DEFAULT_S = 30
@@ -131,6 +133,14 @@ def _slot(group: Group, slots: int | None, settings: Settings) -> Iterator[Findi
             "lower cluster.slot_cpus and cluster.slot_memory_mb",
             resources,
         )
+    elif group.memory is not None:
+        spare_mb = group.memory // _MIB - slots * cluster.slot_memory_mb
+        if spare_mb < _RAY_ITSELF_MB:
+            yield Remark(
+                f"a worker of {group} has {group.memory // _MIB} MB for {slots} "
+                f"slot{'s' * (slots != 1)} of {cluster.slot_memory_mb}, and Ray itself takes "
+                f"{_RAY_ITSELF_MB} of it: when all play, the memory may not do"
+            )
 
 
 def _whole(bundle: Bundle, most: int) -> Iterator[Finding]:

@@ -555,6 +555,15 @@ def test_a_time_that_ray_cannot_read_is_named(seconds: str) -> None:
     assert f"env has {DRAIN}={seconds}, which is no number of seconds, and Ray takes 30" in found
 
 
+@pytest.mark.parametrize(
+    ("memory", "is_told"), [("512Mi", True), ("736Mi", True), ("738Mi", False)]
+)
+def test_ray_takes_some_of_a_worker_s_memory(memory: str, *, is_told: bool) -> None:
+    limits = {"cpu": "2", "memory": memory}
+    (line,) = said("room", spoiled(f"{GAME}.{CONTAINER}.resources.limits", limits))
+    assert ("for 2 slots of 256, and Ray itself takes 225 of it" in line) is is_told
+
+
 def test_part_of_a_second_is_time_as_well() -> None:
     cluster = spoiled(f"{GAME}.{CONTAINER}.env.0.value", "1.5")
     assert said("drains", cluster) == ["0 of 3 s for the head, 2 of 3 s for game"]
