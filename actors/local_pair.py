@@ -119,10 +119,14 @@ def _start_worker(local: LocalRay, form: Form, cpus: float, say: Callable[[str],
 
 
 def _forget_bootstrap(address: str) -> None:
-    """Ray takes the living node beside it for another cluster at the head's own address."""
+    """Ray takes the living node beside it for another cluster at the head's own address.
+
+    For 127.0.0.1 Ray writes down what the machine is called in its network, if it has one.
+    """
     path = Path(get_ray_address_file(None))
     with suppress(OSError):
-        if path.read_text(encoding="utf-8").strip() == address:
+        known = path.read_text(encoding="utf-8").strip()
+        if known.rpartition(":")[2] == address.rpartition(":")[2]:
             path.unlink()
 
 

@@ -140,8 +140,9 @@ def test_a_head_that_does_not_come_back_is_still_missed(nodes: Nodes) -> None:
     assert WORKER.pid in nodes.alive
 
 
+@pytest.mark.parametrize("ours", [PAIR.address, "192.0.2.2:1", "[2001:db8::2]:1"])
 def test_only_our_own_address_is_taken_from_what_ray_would_connect_to(
-    nodes: Nodes, tmp_path: Path
+    ours: str, nodes: Nodes, tmp_path: Path
 ) -> None:
     nodes.alive.add(WORKER.pid)
     file = tmp_path / "ray" / "ray_current_cluster"
@@ -149,7 +150,7 @@ def test_only_our_own_address_is_taken_from_what_ray_would_connect_to(
     file.write_text("127.0.0.1:2", encoding="utf-8")
     bring_back_head(PAIR, print)
     assert file.read_text(encoding="utf-8") == "127.0.0.1:2"
-    file.write_text(PAIR.address, encoding="utf-8")
+    file.write_text(ours, encoding="utf-8")
     bring_back_head(PAIR, print)
     assert not file.exists()
 
