@@ -79,9 +79,15 @@ class Bot:
         return found
 
     async def wait_moves(self, game_id: str, more: int) -> None:
-        """Waits for that many more moves of ours."""
+        """Waits for that many more moves of ours, in a game that lasts for as long."""
         until = len(self.moves(game_id)) + more
-        await asyncio.to_thread(wait, lambda: len(self.moves(game_id)) >= until, self.folder)
+
+        def are_there() -> bool:
+            (game,) = self.sandbox.ledger(game_id)["games"]
+            assert game["status"] in {"created", "started"}, f"the game is over: {game['status']}"
+            return len(self.moves(game_id)) >= until
+
+        await asyncio.to_thread(wait, are_there, self.folder)
 
 
 @contextmanager
@@ -177,7 +183,7 @@ async def _heal(ours: Bot) -> Result:
     command = started(ours.folder, "up", "--gcs-fault-tolerance", **ours.wishes)
     with command as up:
         await asyncio.to_thread(wait, lambda: "is up" in said(ours.folder), ours.folder)
-        async with ours.opponent(1, think_s=3) as opponent:
+        async with ours.opponent(1, think_s=6) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "black")
             await ours.wait_moves(game_id, 2)
             for number, node in enumerate((ours.record(), ours.record()["worker"]), 1):
