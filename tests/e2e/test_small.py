@@ -73,8 +73,8 @@ class Bot:
         return [pid for _, pid in sorted(found)]
 
     def opponent(self) -> Opponent:
-        """One that moves at random, after a second and a half."""
-        delay = think_time(timedelta(milliseconds=1500), 0.3, random.Random(2))
+        """One that moves at random, so slowly that the game outlasts the story."""
+        delay = think_time(timedelta(seconds=4), 0.3, random.Random(2))
         token, policy = self.sandbox.token("sparring1"), random_mover(random.Random(1))
         player = Player(name="sparring1", token=token, policy=policy, delay=delay)
         return Opponent(self.sandbox.url, player)
