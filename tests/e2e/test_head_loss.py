@@ -8,10 +8,11 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
@@ -41,6 +42,8 @@ class Bot:
     folder: Path
     sandbox: RunningSandbox
     wishes: dict[str, str]
+    hurry: Event = field(default_factory=Event)
+    """Once it is set, opponents think no more: the story is told."""
 
     def run(self, out: str, *arguments: str) -> int:
         """One command from its beginning to its end; what it says is in `out`."""
@@ -56,7 +59,11 @@ class Bot:
     def opponent(self, number: int, think_s: float) -> Opponent:
         """A sparring partner that moves at random."""
         name, rng = f"sparring{number}", random.Random(number)
-        delay = think_time(timedelta(seconds=think_s), 0.2, rng)
+        slow = think_time(timedelta(seconds=think_s), 0.2, rng)
+
+        def delay() -> timedelta:
+            return timedelta() if self.hurry.is_set() else slow()
+
         token = self.sandbox.token(name)
         player = Player(name=name, token=token, policy=random_mover(rng), delay=delay)
         return Opponent(self.sandbox.url, player)
@@ -83,8 +90,8 @@ class Bot:
         until = len(self.moves(game_id)) + more
 
         def are_there() -> bool:
-            (game,) = self.sandbox.ledger(game_id)["games"]
-            assert game["status"] in {"created", "started"}, f"the game is over: {game['status']}"
+            for game in self.sandbox.ledger(game_id)["games"]:
+                assert game["ended_ms"] is None, f"the game is over: {game['status']}"
             return len(self.moves(game_id)) >= until
 
         await asyncio.to_thread(wait, are_there, self.folder)
@@ -183,7 +190,7 @@ async def _heal(ours: Bot) -> Result:
     command = started(ours.folder, "up", "--gcs-fault-tolerance", **ours.wishes)
     with command as up:
         await asyncio.to_thread(wait, lambda: "is up" in said(ours.folder), ours.folder)
-        async with ours.opponent(1, think_s=6) as opponent:
+        async with ours.opponent(1, think_s=12) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "black")
             await ours.wait_moves(game_id, 2)
             for number, node in enumerate((ours.record(), ours.record()["worker"]), 1):
@@ -191,6 +198,7 @@ async def _heal(ours: Bot) -> Result:
                 await asyncio.to_thread(wait, partial(_is_whole, ours, number), ours.folder)
                 await ours.wait_moves(game_id, 2)
             os.killpg(up.pid, signal.SIGTERM)
+            ours.hurry.set()
             result = await opponent.wait_result(game_id)
         assert await asyncio.to_thread(up.wait, 150) == 0, said(ours.folder)
     return result

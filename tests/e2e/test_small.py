@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
@@ -37,6 +38,8 @@ class Bot:
         self.folder = folder
         self.sandbox = sandbox
         self.wishes = {**wishes(sandbox), "CRABSTICK_ADMIN_TOKEN": ADMIN}
+        self.hurry = Event()
+        """Once it is set, the opponent thinks no more: the story is told."""
 
     async def run(self, out: str, *arguments: str) -> int:
         """One command from its beginning to its end."""
@@ -74,7 +77,11 @@ class Bot:
 
     def opponent(self) -> Opponent:
         """One that moves at random, so slowly that the game outlasts the story."""
-        delay = think_time(timedelta(seconds=4), 0.3, random.Random(2))
+        slow = think_time(timedelta(seconds=12), 0.3, random.Random(2))
+
+        def delay() -> timedelta:
+            return timedelta() if self.hurry.is_set() else slow()
+
         token, policy = self.sandbox.token("sparring1"), random_mover(random.Random(1))
         player = Player(name="sparring1", token=token, policy=policy, delay=delay)
         return Opponent(self.sandbox.url, player)
@@ -131,6 +138,7 @@ async def _story(bot: Bot) -> dict[str, Any]:
             shutdown = [
                 bot.ask("/shutdown", "POST", Authorization=f"Bearer {token}")[0] for token in tokens
             ]
+            bot.hurry.set()
             result: Result = await opponent.wait_result(game)
         await bot.until(lambda: up.poll() is not None)
         assert up.returncode == 0, said(folder)
