@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from ray.util import get_node_ip_address
 
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.options import Options
@@ -132,7 +133,7 @@ async def _story(bot: Bot) -> dict[str, Any]:
             await bot.run("plain", "up", "--detach")
             await bot.run("tolerant", "up", "--gcs-fault-tolerance", "--detach")
             await bot.run("status", "status")
-            await bot.run("drain", "drain", "127.0.0.1")
+            await bot.run("drain", "drain", get_node_ip_address())  # Ray makes that of 127.0.0.1
             absent = [one for one in left_behind(folder) if any(what in one for what in ABSENT)]
             tokens = ("wrong", ADMIN)
             shutdown = [
