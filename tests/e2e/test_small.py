@@ -133,7 +133,8 @@ async def _story(bot: Bot) -> dict[str, Any]:
             await bot.run("plain", "up", "--detach")
             await bot.run("tolerant", "up", "--gcs-fault-tolerance", "--detach")
             await bot.run("status", "status")
-            await bot.run("drain", "drain", get_node_ip_address())  # Ray makes that of 127.0.0.1
+            head = get_node_ip_address()  # type: ignore[no-untyped-call]  # as Ray calls 127.0.0.1
+            await bot.run("drain", "drain", head)
             absent = [one for one in left_behind(folder) if any(what in one for what in ABSENT)]
             tokens = ("wrong", ADMIN)
             shutdown = [
