@@ -41,7 +41,7 @@ __all__ = ["main"]
 GAMES = (0, 1, 10, 100)
 STANDBYS = 2
 THINK = timedelta(seconds=4)
-"""So that two cores keep up with a hundred games."""
+"""What each opponent takes over a move."""
 SETTLE_S = 15
 """Until nobody starts any more."""
 WINDOW_S = 30

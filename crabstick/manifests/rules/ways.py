@@ -1,6 +1,6 @@
 """Whom the Pods of a bot cannot do without: each other, Lichess, names, and what they name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -61,8 +61,9 @@ def ways(bundle: Bundle) -> Iterator[Way]:
 def _among_nodes(bundle: Bundle) -> Iterator[Way]:
     head, *workers = bundle.pods[: len(bundle.groups)]
     are_told = any(group.spec.ray_start_params.keys() & _TOLD_PORTS for group in bundle.groups)
+    gcs = bundle.cluster.head.spec.ray_start_params.get("port", _GCS)
     for worker in workers:
-        yield Way(who=worker, whom=head, ports=[_GCS], aim=f"the head at port {_GCS}")
+        yield Way(who=worker, whom=head, ports=[gcs], aim=f"the head at port {gcs}")
         for who, whom in () if are_told else ((worker, head), (head, worker)):
             aim = "other nodes at the ports that Ray chooses"
             yield Way(who=who, whom=whom, ports=[_CHOSEN], aim=aim)
@@ -92,24 +93,21 @@ def _is_direct(host: str, direct: str) -> bool:
 def _to_store(bundle: Bundle) -> Iterator[Way]:
     """To a Redis that is not in these manifests."""
     store = bundle.cluster.spec.gcs_fault_tolerance_options
-    held = {each.name for each in bundle.documents if each.kind == "Service"}
-    if store is not None and store.redis_address:
-        url = (
-            store.redis_address
-            if "://" in store.redis_address
-            else f"redis://{store.redis_address}"
-        )
-        if str(urlsplit(url).hostname).partition(".")[0] not in held:
-            yield from _to_url(bundle.pods[0], url, "Redis")
+    address = store.redis_address if store is not None else ""
+    held = [each.name for each in bundle.documents if each.kind == "Service"]
+    if address:
+        url = address if "://" in address else f"redis://{address}"
+        yield from _to_url(bundle.pods[0], url, "Redis", held)
 
 
-def _to_url(who: Pod, url: str, title: str) -> Iterator[Way]:
+def _to_url(who: Pod, url: str, title: str, but_not: Collection[str] = ()) -> Iterator[Way]:
+    """`but_not` names Services, which are judged by their Pods."""
     try:
         server = urlsplit(url)
-        port = server.port or _USUAL.get(server.scheme)
-    except ValueError:  # told elsewhere
+        host, port = server.hostname, server.port or _USUAL.get(server.scheme)
+    except ValueError:  # no address at all
         return
-    if port is not None:
+    if host and port and host.partition(".")[0] not in but_not:
         yield Way(who=who, ports=[str(port)], aim=f"{title} at port {port}")
 
 

@@ -186,6 +186,20 @@ def test_a_redis_elsewhere_is_reached_by_a_rule_for_it(address: str, port: int, 
     assert len(cut) == count
 
 
+@pytest.mark.parametrize("address", ["redis://[10.1.2.3:6379", "redis://a:b", "redis://"])
+def test_an_address_that_is_none_is_no_way(address: str) -> None:
+    cluster = a_cluster(gcsFaultToleranceOptions={"redisAddress": address})
+    found = cut_off(a_policy(ingress=IN, egress=OUT), cluster=cluster)
+    assert not any("reach Redis" in each for each in found)
+
+
+def test_the_port_of_the_head_may_be_another() -> None:
+    head = {"rayStartParams": {"num-cpus": "0", "port": "6380"}, "template": {"spec": a_pod()}}
+    rules = [{"from": [RAY], "ports": [{"port": 6379}, {"port": 10002, "endPort": 65535}]}]
+    (found,) = cut_off(a_policy(ingress=rules), cluster=a_cluster(headGroupSpec=head))
+    assert found.startswith("ingress lets game not reach the head at port 6380")
+
+
 PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
 
 
