@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ray.dashboard.modules.metrics import metrics_head
 
-from actors.http import api
+from actors.http.app import api
 from tests.contract.monitoring.parts import (
     COMPONENT,
     DASHBOARD,
