@@ -43,7 +43,7 @@ class SeenCluster:
     @property
     def seen(self) -> tuple[tuple[NodeReport, NodeFacts], ...]:
         """Those that somebody looked at."""
-        return tuple((node, node.look) for node in self.nodes if node.look is not None)
+        return tuple((node, node.facts) for node in self.nodes if node.facts is not None)
 
     @property
     def is_meant_to_grow(self) -> bool:
