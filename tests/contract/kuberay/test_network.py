@@ -161,16 +161,3 @@ def test_a_rule_less_is_seen(name: str, direction: str, place: int) -> None:
     (policy,) = [each for each in policies if each["metadata"]["name"] == name]
     del policy["spec"][direction][place]
     assert wrong(rendered("base"), policies, "base")
-
-
-@pytest.mark.parametrize("name", ["crabstick-ray", "crabstick-head", "crabstick-keeper"])
-def test_a_policy_that_selects_nobody_is_seen(name: str) -> None:
-    policies = of_kind("base", "NetworkPolicy")
-    (policy,) = [each for each in policies if each["metadata"]["name"] == name]
-    policy["spec"]["podSelector"]["matchLabels"]["ray.io/cluster"] = "crabstik"
-    assert wrong(rendered("base"), policies, "base")
-
-
-def test_without_policies_everybody_reaches_everybody() -> None:
-    known = places(rendered("base"))
-    assert may_reach([], known["stranger"], known["head"], 6379)
