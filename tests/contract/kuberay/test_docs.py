@@ -12,7 +12,7 @@ from ray.autoscaler._private.kuberay.utils import parse_quantity
 from tests.contract.kuberay.pods import pods
 from tests.contract.kuberay.rendered import OVERLAYS, of_kind, rendered, settings_of
 from tests.contract.kuberay.selectors import matches
-from tests.contract.manifests import REPOSITORY, containers
+from tests.contract.manifests import containers
 from tests.contract.test_docs_commands import code, text
 
 PAGE = "kubernetes.md"
@@ -59,17 +59,6 @@ def test_every_object_that_a_command_names_is_there() -> None:
 def test_every_folder_that_is_applied_can_be_rendered() -> None:
     local = {folder for folder in in_lines(r" -k (\S+)") if "github.com" not in folder}
     assert local == {f"kuberay/overlays/{case}" for case in OVERLAYS}
-
-
-def test_make_knows_what_the_page_has_it_make() -> None:
-    if shutil.which("make") is None:
-        pytest.skip("make is not installed, so its targets cannot be looked up")
-    (target,) = lines("make")
-    command = ["make", "--dry-run", target.removesuffix(" && . .venv/bin/activate")]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_label_that_a_command_selects_by_means_one_kind_of_pod() -> None:
