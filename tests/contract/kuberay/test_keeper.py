@@ -101,7 +101,7 @@ def test_the_keeper_asks_services_and_mounts_that_exist(case: str) -> None:
     (script,) = container()["args"]
     service = named(case, "Service", "crabstick-http")
     host, port = service["metadata"]["name"], service["spec"]["ports"][0]["port"]
-    asked = re.findall(r"(crabstick[\w.-]+):(\d+)", script)
+    asked = re.findall(r"http://([\w.-]+):(\d+)", script)
     head_service = f"{ray_cluster(case)['metadata']['name']}-head-svc"
     assert set(asked) == {(head_service, "8265"), (host, str(port))}
     mounts = part(ray_cluster(case), HEAD_CONTAINER)["volumeMounts"]
