@@ -4,7 +4,7 @@ Frozen dataclasses would unpickle by position and mix up fields between versions
 as dicts (`pack`) and are read at the border (`Message.read`). `PROTOCOL` grows with every change
 that an older peer would misread; unknown keys are ignored.
 
-`limits` in a message is what the sender's `LimitBoard` shows: Unix ms by what has to wait.
+`limits` in a message is what the sender's `RateLimits` shows: Unix ms by what has to wait.
 """
 
 from datetime import timedelta
@@ -18,21 +18,21 @@ from crabstick.rules.model import GameSummary
 __all__ = [
     "EMPTY",
     "PROTOCOL",
+    "ActorConfig",
     "Assignment",
-    "Birth",
     "Claim",
     "Description",
-    "GameNews",
-    "Hearing",
-    "LeaveOrder",
+    "GameUpdate",
+    "HandOverRequest",
+    "ListenerStatus",
     "LoadAnswer",
-    "LookOrder",
     "Message",
     "Outcome",
     "Ownership",
     "Packed",
     "Progress",
     "Report",
+    "ResyncRequest",
     "WrongProtocol",
 ]
 
@@ -76,7 +76,7 @@ class Message(BaseModel):
             ) from None
 
 
-class Birth(Message):
+class ActorConfig(Message):
     """What an actor is made with; never a secret, for Ray keeps it in clear in its GCS store."""
 
     name: str
@@ -97,13 +97,13 @@ class Assignment(Message):
     limits: dict[str, int] = {}
 
 
-class LeaveOrder(Message):
+class HandOverRequest(Message):
     """WorkerSet → EngineActor: leave your game between two moves, or when `within_s` is up."""
 
     within_s: float
 
 
-class LookOrder(Message):
+class ResyncRequest(Message):
     """WorkerSet → EngineActor: Lichess says that it is our turn; do you still wait at this ply?"""
 
     ply: int
@@ -174,7 +174,7 @@ class Ownership(Message):
     limits: dict[str, int] = {}
 
 
-class GameNews(Message):
+class GameUpdate(Message):
     """EventListener → WorkerSet: a game runs (again), or is over."""
 
     game: str
@@ -203,7 +203,7 @@ class LoadAnswer(Message):
     limits: dict[str, int] = {}
 
 
-class Hearing(Message):
+class ListenerStatus(Message):
     """How well the EventListener hears: what it last heard is `age_s` old.
 
     `problem` is why it does not, or will not for long; empty when all is well.
@@ -223,4 +223,4 @@ class Report(Message):
     counts: tuple[tuple[str, str | None, int], ...] = ()
     samples: tuple[tuple[str, float], ...] = ()
     limits: dict[str, int] = {}
-    hearing: Hearing | None = None
+    hearing: ListenerStatus | None = None

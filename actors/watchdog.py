@@ -13,8 +13,7 @@ from typing import Any, Protocol, cast
 import ray
 from ray.actor import ActorHandle
 
-from actors.messages import EMPTY
-from actors.runtime import (
+from actors.cluster import (
     GCS_PATIENCE,
     ActorAway,
     ActorFailed,
@@ -23,11 +22,12 @@ from actors.runtime import (
     Handle,
     ask,
 )
-from actors.stall import StallWatch
+from actors.messages import EMPTY
+from crabstick.game.stall import StallDetector
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["RayWard", "Ward", "Watchdog"]
+__all__ = ["RayWatchedActor", "Watchdog", "WatchedActor"]
 
 LOOK_EVERY = timedelta(seconds=2)
 SILENCE_LIMIT = timedelta(seconds=10)
@@ -35,7 +35,7 @@ START_LIMIT = timedelta(minutes=1)
 """How long one may say nothing that was just made, or restarted."""
 
 
-class Ward(Protocol):
+class WatchedActor(Protocol):
     """The actor that is watched."""
 
     async def ping(self, patience: timedelta) -> None:
@@ -58,8 +58,8 @@ class Ward(Protocol):
 class Watchdog:
     """Watches one actor; `stall` is the watch over our own loop."""
 
-    def __init__(self, name: str, ward: Ward, stall: StallWatch) -> None:
-        self._ward = ward
+    def __init__(self, name: str, watched: WatchedActor, stall: StallDetector) -> None:
+        self._watched = watched
         self._stall = stall
         self._has_spoken = False
         self._log = get_logger(actor=name)
@@ -78,7 +78,7 @@ class Watchdog:
         began_s = self._loop.time()
         patience = SILENCE_LIMIT if self._has_spoken else START_LIMIT
         try:
-            await self._ward.ping(patience)
+            await self._watched.ping(patience)
         except (ActorGone, ActorAway):
             self._has_spoken = False
             return
@@ -98,15 +98,15 @@ class Watchdog:
     async def _restart(self, silent_for: timedelta) -> None:
         self._log.error(names.ACTOR_HUNG, silent_s=silent_for.total_seconds())
         try:
-            await self._ward.restart()
+            await self._watched.restart()
         except ActorSilent as error:
             self._log.warning(names.RAY_SILENT, why=str(error))
         else:
             self._has_spoken = False
 
 
-class RayWard:
-    """A `Ward` on Ray: one of our named actors."""
+class RayWatchedActor:
+    """A `WatchedActor` on Ray: one of our named actors."""
 
     def __init__(self, name: str, namespace: str) -> None:
         self._name = name
@@ -114,7 +114,7 @@ class RayWard:
         self._handle: Handle | None = None
 
     async def ping(self, patience: timedelta) -> None:
-        """See `Ward`."""
+        """See `WatchedActor`."""
         if self._handle is None:
             self._handle = await self._find()
         try:
@@ -124,7 +124,7 @@ class RayWard:
             raise
 
     async def restart(self) -> None:
-        """See `Ward`."""
+        """See `WatchedActor`."""
         try:
             async with asyncio.timeout(GCS_PATIENCE.total_seconds()):
                 await asyncio.to_thread(self._kill)

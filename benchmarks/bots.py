@@ -5,7 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from crabstick.settings import Settings
 
 __all__ = ["BOT", "NAMESPACE", "bot_settings", "engine_program"]

@@ -16,20 +16,20 @@ from typing import Self
 import chess
 from rich.console import Console
 
-from actors.connect import connect, disconnect
-from actors.deploy import birth_for
-from actors.drain import Node, living_nodes
-from actors.local_ray import start_local_ray
+from actors.local_ray.head import start_local_ray
+from actors.ops.connect import connect, disconnect
+from actors.ops.deploy import actor_config
+from actors.ops.drain import DrainTarget, living_nodes
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
-from crabstick.commands.stage import LocalLichess, local_lichess
 from crabstick.commands.up import bring_up
-from crabstick.commands.watch import read_picture
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.model import GameId
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.policies import Policy, random_mover
 from crabstick.settings import Settings
+from crabstick.terminal.local_stack import LocalLichess, local_lichess
+from crabstick.terminal.poll import fetch_statistics
 from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
@@ -56,7 +56,7 @@ class Fleet:
     _places: dict[str, ExitStack] = field(default_factory=dict)
     _serial: int = 0
 
-    def join(self) -> Node:
+    def join(self) -> DrainTarget:
         """A fresh node comes."""
         self._serial += 1
         name = f"node{self._serial}"
@@ -67,19 +67,19 @@ class Fleet:
         self.stack.push(place)
         return node
 
-    def retire(self, node: Node) -> None:
+    def retire(self, node: DrainTarget) -> None:
         """Ends what is left of a node that was drained: its `ray start` does not."""
         self._places.pop(node.id).close()
 
     async def playing(self) -> dict[GameId, str]:
         """The running games and the actors that play them."""
-        seen = await read_picture(NAMESPACE)
+        seen = await fetch_statistics(NAMESPACE)
         games = seen["games"] if seen else ()
         return {game["id"]: game["actor"] for game in games if game["actor"]}
 
     async def has_standby(self) -> bool:
         """Whether an actor waits for a game."""
-        seen = await read_picture(NAMESPACE)
+        seen = await fetch_statistics(NAMESPACE)
         return seen is not None and any(a["phase"] == "standby" for a in seen["actors"])
 
 
@@ -121,7 +121,7 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
             stack=stack,
         )
         ready.join()
-        bring_up(birth_for(settings, BOT), Console(quiet=True))
+        bring_up(actor_config(settings, BOT), Console(quiet=True))
         yield ready
 
 

@@ -156,7 +156,7 @@ def _table(rows: Sequence[Row]) -> Table:
 @asynccontextmanager
 async def _flood(port: int, connections: int, period: Period) -> AsyncIterator[None]:
     """Runs in the block; the period learns what was answered."""
-    words = ("-m", "benchmarks.hammer", str(port), f"--connections={connections}")
+    words = ("-m", "benchmarks.http_load", str(port), f"--connections={connections}")
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, stdout=asyncio.subprocess.PIPE
     )

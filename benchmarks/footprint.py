@@ -24,12 +24,12 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from benchmarks.bots import BOT
 from benchmarks.processes import MIB, machine
 from benchmarks.results import write_result
-from crabstick.commands.stage import LocalLichess, local_lichess
 from crabstick.errors import CrabstickError, EnvironmentProblem
+from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["Reading", "kind_of", "main", "summed"]

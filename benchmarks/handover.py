@@ -21,16 +21,16 @@ from ray import serve
 from rich.console import Console
 from rich.table import Table
 
-from actors.drain import Node, drain_node, is_alive, living_nodes
+from actors.cluster import ask
 from actors.messages import EMPTY
-from actors.runtime import ask
-from actors.shutdown import find
+from actors.ops.drain import DrainTarget, drain_node, is_alive, living_nodes
+from actors.ops.shutdown import find
 from benchmarks.bots import BOT, NAMESPACE
 from benchmarks.fleet import THINK_MS, Fleet, Opponents, fleet, until
-from benchmarks.moments import changes_of, plain_losses_ms, reopened_ms
 from benchmarks.processes import machine
 from benchmarks.results import write_result
 from benchmarks.summaries import Spread, spread
+from benchmarks.takeover_timing import changes_of, plain_losses_ms, reopened_ms
 from crabstick.errors import CrabstickError, EnvironmentProblem
 
 __all__ = ["main"]
@@ -118,7 +118,7 @@ async def _drain_all(ready: Fleet, rng: random.Random, games: int) -> None:
     await asyncio.sleep(SETTLE_S)
 
 
-async def _until_gone(node: Node) -> None:
+async def _until_gone(node: DrainTarget) -> None:
     async def is_gone() -> bool:
         return not await asyncio.to_thread(is_alive, node)
 

@@ -22,19 +22,19 @@ from ray import serve
 from rich.console import Console
 from rich.table import Table
 
-from actors.deploy import birth_for
+from actors.cluster import ask
 from actors.messages import EMPTY
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.runtime import ask
-from actors.shutdown import find
+from actors.ops.deploy import actor_config
+from actors.ops.shutdown import find
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.fleet import CLOCK, Opponents, until
 from benchmarks.processes import machine
 from benchmarks.results import write_result
-from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
 from crabstick.commands.up import bring_up
-from crabstick.commands.watch import read_picture
 from crabstick.errors import CrabstickError, EnvironmentProblem
+from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["main"]
 
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             engine = engine_program(Path(folder), "--mode", "instant")
             settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
             with own_ray(settings, lichess.tokens[BOT]):
-                bring_up(birth_for(settings, BOT), Console(quiet=True))
+                bring_up(actor_config(settings, BOT), Console(quiet=True))
                 rows = asyncio.run(_measure_all(lichess, sorted(options.games), console))
                 serve.shutdown()  # type: ignore[no-untyped-call]
     except CrabstickError as error:
@@ -108,7 +108,7 @@ async def _measure_all(
 
 async def _measure(games: int) -> Row:
     async def all_play() -> bool:
-        seen = await read_picture(NAMESPACE)
+        seen = await fetch_statistics(NAMESPACE)
         running = seen["games"] if seen else ()
         return sum(bool(game["actor"]) for game in running) >= games
 

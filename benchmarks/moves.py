@@ -18,12 +18,13 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.baseline_bot import yardstick
 from benchmarks.bots import BOT
 from benchmarks.meter import Meter
 from benchmarks.processes import Crew, machine
 from benchmarks.results import write_result
+from benchmarks.rig import Stand, actor_pids, stand, wait_standbys
 from benchmarks.rounds import Round, play_round
-from benchmarks.stand import Stand, actor_pids, stand, wait_standbys
 from benchmarks.summaries import (
     COLUMNS,
     Row,
@@ -33,9 +34,8 @@ from benchmarks.summaries import (
     overheads_ms,
     spread,
 )
-from benchmarks.yardstick import yardstick
-from crabstick.commands.stage import LocalLichess
 from crabstick.errors import CrabstickError
+from crabstick.terminal.local_stack import LocalLichess
 
 __all__ = ["main"]
 

@@ -10,10 +10,10 @@ from datetime import timedelta
 import chess
 
 from benchmarks.bots import BOT
-from crabstick.commands.stage import LocalLichess
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.opponent import Opponent, Player, think_time
 from crabstick.sandbox.policies import random_mover
+from crabstick.terminal.local_stack import LocalLichess
 
 __all__ = ["CLOCK", "Round", "play_round"]
 

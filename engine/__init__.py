@@ -5,8 +5,8 @@ file, and their start is part of a game's cold start. Import from the modules:
 
 - `engine.spec`: what to start and what to ask (values)
 - `engine.process`: `UciEngine`, one process; `check`, whether a spec works here
-- `engine.sturdy`: `SturdyEngine`, a process that is replaced when it fails
-- `engine.fake`: engines for tests
+- `engine.resilient`: `ResilientEngine`, a process that is replaced when it fails
+- `engine.fake`: a UCI process that misbehaves on demand, for tests and benchmarks
 """
 
 __all__: list[str] = []

@@ -8,8 +8,8 @@ from typing import Any
 
 from chess.engine import BaseCommand
 
-from engine import verdicts
-from engine.wire import BoundedUci
+from engine import diagnosis
+from engine.bounded_uci import BoundedUci
 
 __all__ = ["Deadline"]
 
@@ -50,7 +50,7 @@ class Deadline:
         self._protocol.send_line("stop")
 
     def _end(self) -> None:
-        self._protocol.condemn(verdicts.hung(self._label, self._after, self._grace))
+        self._protocol.condemn(diagnosis.hung(self._label, self._after, self._grace))
 
     def _end_if_busy_with(self, command: BaseCommand[Any] | None) -> None:
         if command is not None and self._protocol.command is command:

@@ -1,6 +1,6 @@
-"""Engines for tests and benchmarks: `ScriptedEngine`, and `python -m engine.fake`, a UCI process.
+"""`python -m engine.fake`: a UCI engine for tests and benchmarks that can misbehave on demand.
 
-The process plays the first legal move, or misbehaves as `--mode` says from search `--after` on.
+The engine plays the first legal move, or misbehaves as `--mode` says from search `--after` on.
 Its start and its moves cost next to nothing (no asyncio; the board follows the game), so that a
 benchmark measures the host and not the engine.
 """
@@ -12,14 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import chess
 
-if TYPE_CHECKING:
-    from engine.scripted import HANG, ScriptedEngine
-
-__all__ = ["HANG", "MODES", "FakeUci", "ScriptedEngine", "main"]
+__all__ = ["MODES", "FakeUci", "main"]
 
 _HELLO = (
     "id name crabstick fake",
@@ -32,15 +29,6 @@ _HELLO = (
     "option name SyzygyPath type string default <empty>",
     "uciok",
 )
-
-
-def __getattr__(name: str) -> object:
-    """Bring the in-process fake only to those who ask: its imports cost more than our start."""
-    if name in {"HANG", "ScriptedEngine"}:
-        from engine import scripted  # noqa: PLC0415 - see above
-
-        return getattr(scripted, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class FakeUci:

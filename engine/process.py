@@ -6,7 +6,7 @@ python-chess itself: no task, no process call, no log line.
 
 The engine leaves by itself when its stdin ends, so it also goes when our process is killed. One
 that ignores that end is left to Ray, which kills the actor's whole process group. When we end it,
-or it ends by itself, whatever it started ends too: see `family.py`.
+or it ends by itself, whatever it started ends too: see `processes.py`.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from typing import Self
 import chess
 import chess.engine
 
-from engine import verdicts
+from engine import diagnosis
+from engine.bounded_uci import BoundedUci
 from engine.deadline import Deadline
 from engine.errors import (
     EngineDied,
@@ -30,7 +31,6 @@ from engine.options import accepted_options, refuse_unknown_chess
 from engine.port import QUIT_PATIENCE, Engine
 from engine.search_command import SearchCommand
 from engine.spec import EngineSpec, SearchRequest, SearchResult
-from engine.wire import BoundedUci
 
 __all__ = ["QUIT_PATIENCE", "STOP_GRACE", "Engine", "UciEngine", "check"]
 
@@ -109,7 +109,7 @@ class UciEngine:
             try:
                 transport, protocol = await BoundedUci.popen(command)
             except OSError as err:
-                raise verdicts.cannot_execute(spec.label, str(err)) from err
+                raise diagnosis.cannot_execute(spec.label, str(err)) from err
             self._latest = protocol
             bound_memory(transport.get_pid(), spec.memory_limit_mb)
             await protocol.initialize()
@@ -119,22 +119,22 @@ class UciEngine:
             protocol.send_line("ucinewgame")
             protocol.first_game = False
             await protocol.ping()
-            protocol.family.look()  # a wrapper's child, before the wrapper may be gone
+            protocol.processes.look()  # a wrapper's child, before the wrapper may be gone
         return protocol
 
     def _start_error(self, err: Exception) -> EngineError:
         label, protocol = self._spec.label, self._latest
         if protocol is None:
-            return verdicts.started_late(label, self._spec.start_timeout, "", said_uciok=False)
+            return diagnosis.started_late(label, self._spec.start_timeout, "", said_uciok=False)
         said_uciok, words = protocol.initialized, protocol.last_words()
         if protocol.verdict:
             return protocol.verdict
         if isinstance(err, TimeoutError):
             timeout = self._spec.start_timeout
-            return verdicts.started_late(label, timeout, words, said_uciok=said_uciok)
+            return diagnosis.started_late(label, timeout, words, said_uciok=said_uciok)
         if protocol.returncode.done():
             code = protocol.returncode.result()
-            return verdicts.not_started(label, code, words, said_uciok=said_uciok)
+            return diagnosis.not_started(label, code, words, said_uciok=said_uciok)
         return NotAnEngine(f"'{label}' tells of an option that makes no sense: {err}")
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -171,7 +171,7 @@ class UciEngine:
         return self._result(played, protocol.loop.time() - began_s)
 
     async def _death(self, protocol: BoundedUci) -> EngineError:
-        verdict = protocol.verdict or verdicts.ended(
+        verdict = protocol.verdict or diagnosis.ended(
             self._spec.label, protocol.returncode.result(), protocol.last_words()
         )
         await self.close(timedelta(0))

@@ -16,7 +16,7 @@ from chess.engine import (
 )
 from typing_extensions import override
 
-from engine.wire import BoundedUci
+from engine.bounded_uci import BoundedUci
 
 __all__ = ["SearchCommand"]
 

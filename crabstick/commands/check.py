@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from actors.address import VARIABLE
-from actors.ports import LOOPBACK, PortTaken, require_free
+from actors.local_ray.ports import LOOPBACK, PortTaken, require_free
+from actors.ops.address import VARIABLE
 from crabstick.commands.report import report
 from crabstick.errors import (
     ConfigError,

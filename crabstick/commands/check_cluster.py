@@ -4,15 +4,15 @@ from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
 
-from actors.connect import connect, disconnect
-from actors.inspection import look_around, our_code
-from actors.local_record import recall
-from crabstick.commands.cluster import cluster_of
+from actors.local_ray.record import recall
+from actors.ops.cluster_probe import our_code, probe_cluster
+from actors.ops.connect import connect, disconnect
 from crabstick.commands.cluster_points import points
 from crabstick.commands.report import report
 from crabstick.commands.seen_cluster import SeenCluster
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import cluster_of
 
 __all__ = ["check_cluster"]
 
@@ -40,7 +40,7 @@ def check_cluster(settings: Settings, address: str | None, say: Callable[[str], 
 
 
 def _look(address: str, settings: Settings) -> SeenCluster:
-    nodes, scaling = look_around(settings)
+    nodes, scaling = probe_cluster(settings)
     local = recall()
     crabstick, code = our_code()
     return SeenCluster(

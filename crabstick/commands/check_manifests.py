@@ -6,7 +6,6 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from crabstick.commands.report import report
-from crabstick.commands.words import counted
 from crabstick.manifests.bundle import Bundle, Versions, open_bundle
 from crabstick.manifests.documents import Document, read_documents
 from crabstick.manifests.faults import Fault
@@ -16,6 +15,7 @@ from crabstick.manifests.rules.gates import gates
 from crabstick.manifests.rules.secret import unseen
 from crabstick.manifests.sources import Source, load
 from crabstick.settings import Settings
+from crabstick.terminal.plural import counted
 
 __all__ = ["check_manifests"]
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from actors.seen import SILENCE, Autoscaler
+from actors.ops.report import SILENCE, Autoscaler
 from crabstick.commands import node_points
 from crabstick.commands.seen_cluster import Found, SeenCluster, Words
-from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.plural import counted
 
 __all__ = ["points"]
 

@@ -15,24 +15,24 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actors.deploy import birth_for
+from actors.cluster import ask
+from actors.local_ray.ports import usual_or_free
 from actors.messages import EMPTY
-from actors.ports import usual_or_free
-from actors.runtime import ask
-from actors.shutdown import find
-from crabstick.commands.clocks import in_seconds
-from crabstick.commands.picture import Picture, picture_of
-from crabstick.commands.stage import LocalLichess, local_lichess, own_ray
+from actors.ops.deploy import actor_config
+from actors.ops.shutdown import find
 from crabstick.commands.up import bring_up
-from crabstick.commands.watch import read_picture
-from crabstick.commands.words import counted
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.interrupts import cancelling_interrupts
 from crabstick.rules.model import Clock
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.policies import greedy, random_mover
 from crabstick.settings import Settings
+from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.quantiles import quantile
+from crabstick.terminal.clocks import in_seconds
+from crabstick.terminal.live_table import Statistics, render_table
+from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.plural import counted
+from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["demo"]
 
@@ -78,7 +78,7 @@ def demo(*, games: int, clock: Clock, chaos: bool, pgn_folder: Path, console: Co
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
         settings = _settings(show, lichess.url)
         stack.enter_context(own_ray(settings, lichess.tokens[BOT], console.print))
-        bring_up(birth_for(settings, BOT), console)
+        bring_up(actor_config(settings, BOT), console)
         results, last = asyncio.run(_play(show, lichess, settings.cluster.namespace, console))
         _write_pgns(lichess, results, pgn_folder)
         console.print()
@@ -116,7 +116,7 @@ def _settings(show: Show, url: str) -> Settings:
 
 async def _play(
     show: Show, lichess: LocalLichess, namespace: str, console: Console
-) -> tuple[list[Result], Picture]:
+) -> tuple[list[Result], Statistics]:
     """The opponents challenge, all at once; the table is shown until the last game is over."""
     async with AsyncExitStack() as stack:
         stack.enter_context(cancelling_interrupts())
@@ -160,7 +160,7 @@ async def _wait_standby(namespace: str) -> None:
     """The games shall find an actor that is warm."""
     async with _patience("no actor was ready to play"):
         while True:
-            seen = await read_picture(namespace)
+            seen = await fetch_statistics(namespace)
             if seen and any(actor["phase"] == "standby" for actor in seen["actors"]):
                 return
             await asyncio.sleep(REFRESH_S)
@@ -181,20 +181,20 @@ async def _patience(otherwise: str) -> AsyncIterator[None]:
 
 async def _watch(namespace: str, live: Live) -> None:
     while True:
-        seen = await read_picture(namespace)
+        seen = await fetch_statistics(namespace)
         if seen is not None:
-            live.update(picture_of(seen), refresh=True)
+            live.update(render_table(seen), refresh=True)
         await asyncio.sleep(REFRESH_S)
 
 
-async def _wait_reported(namespace: str, live: Live, *, games: int) -> Picture:
+async def _wait_reported(namespace: str, live: Live, *, games: int) -> Statistics:
     """The actors tell how their games ended a moment after Lichess does."""
-    seen: Picture | None = None
+    seen: Statistics | None = None
     async with _patience("the bot did not tell how its games ended"):
         while True:
-            seen = await read_picture(namespace) or seen
+            seen = await fetch_statistics(namespace) or seen
             if seen is not None:
-                live.update(picture_of(seen), refresh=True)
+                live.update(render_table(seen), refresh=True)
                 if sum(_values(seen, "crabstick_games_finished_total").values()) >= games:
                     return seen
             await asyncio.sleep(REFRESH_S)
@@ -203,7 +203,7 @@ async def _wait_reported(namespace: str, live: Live, *, games: int) -> Picture:
 async def _kill_one(namespace: str, console: Console) -> None:
     """Kills the actor of the first game that is well under way."""
     while True:
-        seen = await read_picture(namespace)
+        seen = await fetch_statistics(namespace)
         ripe = [g for g in seen["games"] if g["actor"] and g["ply"] >= CHAOS_PLY] if seen else []
         if ripe:
             break
@@ -223,7 +223,7 @@ def _write_pgns(lichess: LocalLichess, results: list[Result], folder: Path) -> N
         (folder / f"{result.game_id}.pgn").write_text(pgn, encoding="utf-8")
 
 
-def _summary(results: list[Result], lichess: LocalLichess, last: Picture) -> Table:
+def _summary(results: list[Result], lichess: LocalLichess, last: Statistics) -> Table:
     table = Table(title="how it went", show_header=False, box=None, title_justify="left")
     games = {game["id"]: game for game in lichess.ledger()["games"]}
     for result in results:
@@ -240,7 +240,7 @@ def _summary(results: list[Result], lichess: LocalLichess, last: Picture) -> Tab
     return table
 
 
-def _overhead(last: Picture) -> str:
+def _overhead(last: Statistics) -> str:
     parts = []
     for share in (0.5, 0.95, 0.99):
         at = quantile(last["ledger"], "crabstick_move_overhead_seconds", share)
@@ -248,16 +248,16 @@ def _overhead(last: Picture) -> str:
     return ", ".join(parts)
 
 
-def _takeovers(last: Picture) -> int:
+def _takeovers(last: Statistics) -> int:
     return int(_values(last, "crabstick_takeovers_total")[""])
 
 
-def _values(picture: Picture, metric: str) -> dict[str, Any]:
+def _values(picture: Statistics, metric: str) -> dict[str, Any]:
     values: dict[str, Any] = picture["ledger"]["values"][metric]
     return values
 
 
-def _judge(show: Show, results: list[Result], last: Picture) -> None:
+def _judge(show: Show, results: list[Result], last: Statistics) -> None:
     wrong = [result for result in results if result.status not in PROPER_ENDS]
     if wrong:
         ends = ", ".join(f"{result.game_id} by {result.status}" for result in wrong)

@@ -5,14 +5,14 @@ from enum import Enum
 
 from rich.console import Console
 
-from actors.connect import connect, disconnect
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import end_games, end_http, end_manager, engine_actors, find
-from crabstick.commands.cluster import Cluster, turn
-from crabstick.commands.watch import LOST_BY_CTRL_C, wait_for_games
-from crabstick.commands.words import counted
+from actors.ops.connect import connect, disconnect
+from actors.ops.shutdown import end_games, end_http, end_manager, engine_actors, find
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import Cluster, turn
+from crabstick.terminal.plural import counted
+from crabstick.terminal.poll import LOST_BY_CTRL_C, wait_for_games
 
 __all__ = ["Games", "down"]
 

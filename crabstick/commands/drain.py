@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from actors.connect import connect, disconnect
-from actors.drain import Node, drain_node, find_node, is_alive, living_nodes
-from crabstick.commands.cluster import cluster_of
-from crabstick.commands.picture import Picture
-from crabstick.commands.watch import read_picture
-from crabstick.commands.words import counted
+from actors.ops.connect import connect, disconnect
+from actors.ops.drain import DrainTarget, drain_node, find_node, is_alive, living_nodes
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import cluster_of
+from crabstick.terminal.live_table import Statistics
+from crabstick.terminal.plural import counted
+from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["Progress", "drain"]
 
@@ -51,8 +51,8 @@ def drain(
         disconnect()
 
 
-async def _picture(namespace: str) -> Picture:
-    seen = await read_picture(namespace)
+async def _picture(namespace: str) -> Statistics:
+    seen = await fetch_statistics(namespace)
     if seen is None:
         raise EnvironmentProblem(
             f"no WorkerSet answers in the namespace {namespace}, and nobody else hands games over: "
@@ -62,7 +62,7 @@ async def _picture(namespace: str) -> Picture:
 
 
 async def _follow(
-    progress: "Progress", seen: Picture | None, namespace: str, console: Console
+    progress: "Progress", seen: Statistics | None, namespace: str, console: Console
 ) -> None:
     while await asyncio.to_thread(is_alive, progress.node):
         if seen is not None:
@@ -71,14 +71,14 @@ async def _follow(
         if progress.is_done:
             return
         await asyncio.sleep(LOOK_EVERY_S)
-        seen = await read_picture(namespace)
+        seen = await fetch_statistics(namespace)
     console.print(f"node {progress.node} has left the cluster", soft_wrap=True)
 
 
 class Progress:
     """What there is to say of a node that drains; `ends_s` is when its time is up, monotonic."""
 
-    def __init__(self, node: Node, ends_s: float) -> None:
+    def __init__(self, node: DrainTarget, ends_s: float) -> None:
         self.node = node
         self.is_done = False
         """Whether nothing of ours is there any more, and yet the node stays."""
@@ -87,7 +87,7 @@ class Progress:
         self._is_late = False
         self._empty_since_s: float | None = None
 
-    def lines(self, seen: Picture, now_s: float) -> list[str]:
+    def lines(self, seen: Statistics, now_s: float) -> list[str]:
         """What is new in this picture."""
         lines = []
         games = sum(game["node"] == self.node.id for game in seen["games"])

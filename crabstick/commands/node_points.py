@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from actors.seen import ClockRange, SeenNode
+from actors.ops.report import ClockOffset, NodeReport
 from crabstick.commands.seen_cluster import Found, SeenCluster, having, named
 from crabstick.errors import EnvironmentProblem
+from crabstick.ray_flags import WANTED, advice, differing, is_fit
 from crabstick.settings import Settings
 from crabstick.tokens import TOKEN_VARIABLE
-from crabstick.tuning import WANTED, advice, differing, is_fit
 
 __all__ = ["apart_s", "clocks", "code", "engine", "python", "token", "unseen", "variables"]
 
@@ -25,7 +25,7 @@ def code(cluster: SeenCluster, _settings: Settings) -> Found:
             f"{having(without)} no code of crabstick: give all nodes the same image or checkout, "
             "or go by `ray job submit --working-dir . -- python -m crabstick ...`"
         )
-    others: dict[str, list[SeenNode]] = {}
+    others: dict[str, list[NodeReport]] = {}
     for node, look in cluster.seen:
         if look.code and look.code != cluster.code:
             others.setdefault(look.version, []).append(node)
@@ -61,7 +61,7 @@ def engine(cluster: SeenCluster, settings: Settings) -> Found:
 
 def python(cluster: SeenCluster, _settings: Settings) -> Found:
     """All have the version that asks."""
-    others: dict[str, list[SeenNode]] = {}
+    others: dict[str, list[NodeReport]] = {}
     for node, look in cluster.seen:
         if look.python != cluster.python:
             others.setdefault(look.python, []).append(node)
@@ -89,9 +89,9 @@ def variables(cluster: SeenCluster, _settings: Settings) -> Found:
 
 def _differing(
     head: Mapping[str, str], cluster: SeenCluster
-) -> dict[tuple[str, str], list[SeenNode]]:
+) -> dict[tuple[str, str], list[NodeReport]]:
     """A flag and what is said of it -> the nodes of which that is said."""
-    differ: dict[tuple[str, str], list[SeenNode]] = {}
+    differ: dict[tuple[str, str], list[NodeReport]] = {}
     for node, look in cluster.seen:
         for name in differing(head, look.flags):
             differ.setdefault((name, _told(look.flags, name)), []).append(node)
@@ -115,7 +115,7 @@ def clocks(cluster: SeenCluster, _settings: Settings) -> Found:
             )
 
 
-def apart_s(one: ClockRange, other: ClockRange) -> float:
+def apart_s(one: ClockOffset, other: ClockOffset) -> float:
     """How many seconds `other` is ahead of `one` for certain; less than zero when it is behind."""
     least, most = other.least_s - one.most_s, other.most_s - one.least_s
     if least > 0:

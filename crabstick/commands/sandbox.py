@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from crabstick.commands.clocks import in_seconds
 from crabstick.rules.model import Clock
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.accounts_file import load_accounts
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.serve import run
 from crabstick.sandbox.sparring import Sparring, sparring_for
+from crabstick.terminal.clocks import in_seconds
 
 __all__ = ["ADMIN_VARIABLE", "Place", "end_with_stdin", "sandbox"]
 

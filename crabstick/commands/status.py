@@ -5,15 +5,15 @@ import json
 
 from rich.console import Console
 
-from actors.connect import connect, disconnect
 from actors.names import WORKER_SET
-from actors.shutdown import engine_actors, find
-from crabstick.commands.cluster import cluster_of
-from crabstick.commands.picture import Picture, picture_of
-from crabstick.commands.watch import read_picture
-from crabstick.commands.words import counted
+from actors.ops.connect import connect, disconnect
+from actors.ops.shutdown import engine_actors, find
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import cluster_of
+from crabstick.terminal.live_table import Statistics, render_table
+from crabstick.terminal.plural import counted
+from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["status"]
 
@@ -39,11 +39,11 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     if as_json:
         console.print_json(json.dumps(seen))
     else:
-        console.print(picture_of(seen))
+        console.print(render_table(seen))
 
 
-async def _ask(namespace: str) -> Picture:
-    seen = await read_picture(namespace)
+async def _ask(namespace: str) -> Statistics:
+    seen = await fetch_statistics(namespace)
     if seen is not None:
         return seen
     if await find(WORKER_SET, namespace) is None:

@@ -10,19 +10,19 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from actors.connect import connect, dashboard_url, disconnect
-from actors.deploy import birth_for, deploy, wait_heard
-from actors.local_pair import start_pair
-from actors.local_ray import start_local_ray
-from actors.messages import Birth
-from actors.ports import require_free
-from actors.ray_forms import SMALL, WHOLE
+from actors.local_ray.fault_tolerant import start_pair
+from actors.local_ray.head import start_local_ray
+from actors.local_ray.ports import require_free
+from actors.local_ray.profiles import FULL, SMALL
+from actors.messages import ActorConfig
+from actors.ops.connect import connect, dashboard_url, disconnect
+from actors.ops.deploy import actor_config, deploy, wait_heard
 from crabstick.commands.check import identify, try_engine
-from crabstick.commands.cluster import Cluster, named_cluster, turn
-from crabstick.commands.follow import follow, slots
-from crabstick.commands.watch import wait_restored
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import Cluster, named_cluster, turn
+from crabstick.terminal.follow import follow, slots
+from crabstick.terminal.poll import wait_restored
 
 __all__ = ["OwnRay", "bring_up", "up"]
 
@@ -67,7 +67,11 @@ class OwnRay:
             EnvironmentProblem: it was started without a switch that is given now.
         """
         local = found.local if found else None
-        has = {TOLERANCE: local.worker is not None, SMALLNESS: local.form is SMALL} if local else {}
+        has = (
+            {TOLERANCE: local.worker is not None, SMALLNESS: local.profile is SMALL}
+            if local
+            else {}
+        )
         for switch in self._switches():
             if not has.get(switch, True):
                 raise EnvironmentProblem(
@@ -99,7 +103,7 @@ def up(
     """
     own.check(address)
     bot = identify(settings).name
-    birth = birth_for(settings, bot)  # before Ray is near: it may lay a job's files anew
+    config = actor_config(settings, bot)  # before Ray is near: it may lay a job's files anew
     with turn(address, console.print) as found:
         own.check_found(found)
         if found is None or found.local is not None:
@@ -107,7 +111,7 @@ def up(
         cluster = found or _own_cluster(settings, console, own)
         try:
             cluster = cluster.with_worker(slots(settings), console.print)
-            changed = _join(birth, cluster, console)
+            changed = _join(config, cluster, console)
         except BaseException:
             disconnect()
             if cluster.is_new:
@@ -119,24 +123,24 @@ def up(
     disconnect()
 
 
-def _join(birth: Birth, cluster: Cluster, console: Console) -> bool:
-    connect(cluster.address, birth.namespace)
+def _join(config: ActorConfig, cluster: Cluster, console: Console) -> bool:
+    connect(cluster.address, config.namespace)
     if cluster.is_mended:
-        asyncio.run(wait_restored(birth.namespace))
-    return bring_up(birth, console)
+        asyncio.run(wait_restored(config.namespace))
+    return bring_up(config, console)
 
 
-def bring_up(birth: Birth, console: Console) -> bool:
+def bring_up(config: ActorConfig, console: Console) -> bool:
     """Deploys on the connected cluster, and says where people can look.
 
     Raises:
         EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
     """
-    settings = Settings.from_message(birth.settings)
-    changed = asyncio.run(deploy(birth))
-    problem = asyncio.run(wait_heard(birth.namespace, HEARD_PATIENCE))
+    settings = Settings.from_message(config.settings)
+    changed = asyncio.run(deploy(config))
+    problem = asyncio.run(wait_heard(config.namespace, HEARD_PATIENCE))
     if problem:
-        raise EnvironmentProblem(f"{birth.bot} is up but does not hear Lichess: {problem}")
+        raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
     address = dashboard_url()
     console.print(f"Ray dashboard: {address or 'none'}", soft_wrap=True)
     if address and os.environ.get("RAY_AUTH_MODE") == "token":
@@ -150,6 +154,6 @@ def _own_cluster(settings: Settings, console: Console, own: OwnRay) -> Cluster:
     require_free(settings.http.host, settings.http.port)
     console.print("starting Ray on this machine …")
     start = start_pair if own.gcs_fault_tolerance else start_local_ray
-    form = SMALL if own.small else WHOLE
-    local = start(cpus=slots(settings), say=console.print, form=form)
+    form = SMALL if own.small else FULL
+    local = start(cpus=slots(settings), say=console.print, profile=form)
     return Cluster(address=local.address, local=local, is_new=True)

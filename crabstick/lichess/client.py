@@ -19,13 +19,13 @@ import stamina
 from pydantic import SecretStr
 
 from crabstick.errors import LichessError, Refused, Unavailable
-from crabstick.lichess.answers import BODY_LIMIT, Answer, failure
-from crabstick.lichess.bounded import CallLimits, open_bounded
 from crabstick.lichess.events import parse_account, parse_event, parse_playing, parse_scopes
 from crabstick.lichess.http import describe, open_session
-from crabstick.lichess.login import Login
+from crabstick.lichess.identity import Login
 from crabstick.lichess.ndjson import NdjsonStream, StreamSource
 from crabstick.lichess.port import SILENCE_LIMIT
+from crabstick.lichess.responses import BODY_LIMIT, Answer, failure
+from crabstick.lichess.session import CallLimits, open_bounded
 from crabstick.rules.model import (
     Account,
     DeclineReason,

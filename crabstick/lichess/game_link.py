@@ -16,13 +16,13 @@ from pydantic import SecretStr
 from yarl import URL
 
 from crabstick.errors import InvariantBroken, StreamEnded
-from crabstick.lichess.answers import outcome
 from crabstick.lichess.events import parse_line
 from crabstick.lichess.http import LOST, describe, open_session, proxy_for, read_answer
+from crabstick.lichess.identity import Login
 from crabstick.lichess.keep_alive import KeepAlive
-from crabstick.lichess.login import Login
 from crabstick.lichess.ndjson import NdjsonStream, StreamSource
 from crabstick.lichess.port import POST_LIMIT, SILENCE_LIMIT
+from crabstick.lichess.responses import outcome
 from crabstick.rules.model import GameId, GameLine, PostOutcome, Unanswered
 
 __all__ = ["HttpGame", "HttpGames", "open_games"]

@@ -17,8 +17,8 @@ import aiohttp
 import h11
 from aiohttp.http import HttpProcessingError
 
-from crabstick.lichess.answers import BODY_LIMIT, Answer
-from crabstick.lichess.login import Login
+from crabstick.lichess.identity import Login
+from crabstick.lichess.responses import BODY_LIMIT, Answer
 
 __all__ = ["LOST", "describe", "open_session", "proxy_for", "read_answer"]
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import h11
 from aiohappyeyeballs import start_connection
 
-from crabstick.lichess.answers import BODY_LIMIT, Answer
+from crabstick.lichess.responses import BODY_LIMIT, Answer
 
 __all__ = ["KeepAlive"]
 

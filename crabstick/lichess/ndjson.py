@@ -17,11 +17,11 @@ import aiohttp
 from yarl import URL
 
 from crabstick.errors import LichessError, StreamEnded, StreamSilent, Unavailable
-from crabstick.lichess.answers import failure
 from crabstick.lichess.fields import JsonObject, quote
 from crabstick.lichess.http import LOST, describe, read_answer
-from crabstick.lichess.login import Login
+from crabstick.lichess.identity import Login
 from crabstick.lichess.port import SILENCE_LIMIT
+from crabstick.lichess.responses import failure
 from crabstick.rules.model import GameId, Unexpected
 
 __all__ = ["LINE_LIMIT", "LineSplitter", "NdjsonStream", "RawLine", "StreamSource"]

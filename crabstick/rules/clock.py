@@ -11,7 +11,7 @@ import chess.engine
 
 from crabstick.rules.model import GameState
 
-__all__ = ["Budget", "EngineLimits", "budget_for"]
+__all__ = ["EngineLimits", "SearchBudget", "budget_for"]
 
 NO_CLOCK_MOVE_TIME = timedelta(seconds=10)
 """What a move gets in a game without a clock when the owner sets no limit."""
@@ -32,7 +32,7 @@ class EngineLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class SearchBudget:
     """`limit` is what the engine is told; `deadline` (from now) is enforced outside the engine."""
 
     limit: chess.engine.Limit
@@ -46,7 +46,7 @@ def budget_for(
     *,
     overhead: timedelta,
     elapsed: timedelta = timedelta(0),
-) -> Budget:
+) -> SearchBudget:
     """What our next move may cost.
 
     Args:
@@ -75,7 +75,7 @@ def budget_for(
     deadline = min(left * DEADLINE_SHARE + increment, left)
     if limits.move_time is not None:
         deadline = min(deadline, limits.move_time + MOVE_TIME_SLACK)
-    return Budget(limit=limit, deadline=deadline)
+    return SearchBudget(limit=limit, deadline=deadline)
 
 
 def _usable(left: timedelta, overhead: timedelta) -> timedelta:
@@ -83,12 +83,12 @@ def _usable(left: timedelta, overhead: timedelta) -> timedelta:
     return max(left - min(overhead, left / 2), LEAST)
 
 
-def _without_clock(limits: EngineLimits) -> Budget:
+def _without_clock(limits: EngineLimits) -> SearchBudget:
     move_time = limits.move_time or NO_CLOCK_MOVE_TIME
     limit = chess.engine.Limit(
         time=move_time.total_seconds(), nodes=limits.nodes, depth=limits.depth
     )
-    return Budget(limit=limit, deadline=move_time + MOVE_TIME_SLACK)
+    return SearchBudget(limit=limit, deadline=move_time + MOVE_TIME_SLACK)
 
 
 def _seconds(duration: timedelta | None) -> float | None:

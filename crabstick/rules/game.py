@@ -11,15 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from crabstick.errors import InvariantBroken
-from crabstick.rules.model import (
-    Denied,
-    GameState,
-    Limited,
-    Posted,
-    RefusedPost,
-    Unanswered,
-)
-from crabstick.rules.play import (
+from crabstick.rules.game_events import (
     Abort,
     Advanced,
     Answered,
@@ -44,6 +36,14 @@ from crabstick.rules.play import (
     Think,
     WatchEcho,
     WatchNoShow,
+)
+from crabstick.rules.model import (
+    Denied,
+    GameState,
+    Limited,
+    Posted,
+    RefusedPost,
+    Unanswered,
 )
 
 __all__ = ["TRANSITIONS", "diagram", "step"]

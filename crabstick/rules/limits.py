@@ -12,7 +12,7 @@ from typing import Final, Literal, get_args
 
 from crabstick.rules.retry import LONGEST_COOL_DOWN
 
-__all__ = ["BOT_GAMES_KEY", "ENDPOINTS", "OPENINGS", "Endpoint", "Limits", "class_of"]
+__all__ = ["BOT_GAMES_KEY", "ENDPOINTS", "OPENINGS", "Endpoint", "RateLimitTable", "class_of"]
 
 Endpoint = Literal[
     "event_stream", "game_stream", "move", "command", "challenge", "bot_game", "account"
@@ -32,16 +32,16 @@ _MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RateLimitTable:
     """Until when each thing waits; what is missing, or in the past, is free."""
 
     until_ms: Mapping[str, int] = field(default_factory=dict)
 
-    def merged(self, told: Mapping[str, int]) -> "Limits":
+    def merged(self, told: Mapping[str, int]) -> "RateLimitTable":
         """These and what somebody else tells; the later moment wins."""
         known = self.until_ms
         latest = {what: max(known.get(what, ms), ms) for what, ms in told.items()}
-        return Limits({**known, **latest})
+        return RateLimitTable({**known, **latest})
 
     def wait(self, what: str, now_ms: float) -> timedelta:
         """How long `what` still waits: a day at most, whatever another node's clock says."""

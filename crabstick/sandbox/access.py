@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from crabstick.sandbox.accounts import Accounts, Bearer
-from crabstick.sandbox.refusals import missing_scope, no_such_token, refused
+from crabstick.sandbox.errors import missing_scope, no_such_token, refused
 
 __all__ = ["check_admin", "check_scopes", "find_bearer"]
 

@@ -15,7 +15,7 @@ from crabstick.errors import ConfigError
 from crabstick.near_miss import nearest
 from crabstick.problems import and_more, expectation, neighbours, public, shown
 from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.words import KNOWN_SCOPES
+from crabstick.sandbox.vocabulary import KNOWN_SCOPES
 from crabstick.small_files import read_small
 
 __all__ = ["load_accounts"]

@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from crabstick.sandbox import routes_account, routes_admin, routes_challenges, routes_games
 from crabstick.sandbox.accounts import Accounts, default_accounts
+from crabstick.sandbox.asgi import Reply
 from crabstick.sandbox.endpoint import route
+from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.refusals import not_found
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.wire import Reply
 
 __all__ = ["SandboxApp", "create_app"]
 

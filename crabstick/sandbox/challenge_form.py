@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 import chess
 
-from crabstick.sandbox.refusals import form_error
-from crabstick.sandbox.words import VARIANTS, Speed, Variant, speed_of
+from crabstick.sandbox.errors import form_error
+from crabstick.sandbox.vocabulary import VARIANTS, Speed, Variant, speed_of
 
 __all__ = ["ColorWish", "Terms", "read_terms"]
 

@@ -11,12 +11,12 @@ import chess
 from crabstick.sandbox import games
 from crabstick.sandbox.accounts import Account
 from crabstick.sandbox.challenge_form import Terms, read_terms
-from crabstick.sandbox.limits import BOT_DAY, CHALLENGE_DAY, CHALLENGE_MINUTE
-from crabstick.sandbox.outgoing import ChallengeDone, EventLine, Outgoing
-from crabstick.sandbox.refusals import Refusal, form_error, not_found, refused, too_many
+from crabstick.sandbox.errors import Refusal, form_error, not_found, refused, too_many
+from crabstick.sandbox.messages import ChallengeDone, EventLine, Outgoing
 from crabstick.sandbox.render import challenge_event, challenge_json
+from crabstick.sandbox.request_limits import BOT_DAY, CHALLENGE_DAY, CHALLENGE_MINUTE
 from crabstick.sandbox.state import Challenge, World
-from crabstick.sandbox.words import decline_key
+from crabstick.sandbox.vocabulary import decline_key
 
 __all__ = ["accept", "cancel", "create", "decline", "expire", "incoming", "listed", "shown"]
 

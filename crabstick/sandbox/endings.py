@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import chess
 
 from crabstick.sandbox.state import Game, position_key
-from crabstick.sandbox.words import DRAW, MATE, OUT_OF_TIME, STALEMATE, Status
+from crabstick.sandbox.vocabulary import DRAW, MATE, OUT_OF_TIME, STALEMATE, Status
 
 __all__ = [
     "Ending",

@@ -10,10 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import Bearer
-from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
-from crabstick.sandbox.refusals import Refusal, too_many
-from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.wire import (
+from crabstick.sandbox.asgi import (
     AnyReply,
     Call,
     Headers,
@@ -23,6 +20,9 @@ from crabstick.sandbox.wire import (
     read_body,
     wait_disconnect,
 )
+from crabstick.sandbox.errors import Refusal, too_many
+from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
+from crabstick.sandbox.sandbox import Sandbox
 
 __all__ = ["Access", "Endpoint", "Handler", "route"]
 

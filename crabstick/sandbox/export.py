@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import chess
 
 from crabstick.sandbox.accounts import Account
-from crabstick.sandbox.refusals import Json
+from crabstick.sandbox.errors import Json
 from crabstick.sandbox.render import color_name
 from crabstick.sandbox.state import Game
-from crabstick.sandbox.words import ABORTED, OUT_OF_TIME, TIMEOUT
+from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
 
 __all__ = ["export_json", "export_pgn"]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from crabstick.sandbox.refusals import Json, refused
+from crabstick.sandbox.errors import Json, refused
 from crabstick.sandbox.streams import Reader, Stream
 
 __all__ = ["Cut", "Fault", "Faults", "LoseAnswer", "RateLimit", "ServerError", "Silence"]

@@ -9,12 +9,12 @@ import chess
 from crabstick.sandbox.accounts import Account
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.endings import Ending, by_flag, can_mate, is_drawable, is_threefold
-from crabstick.sandbox.limits import BOT_DAY
-from crabstick.sandbox.outgoing import EventLine, GameEnd, GameLine, Outgoing
-from crabstick.sandbox.refusals import form_error, not_found, refused
+from crabstick.sandbox.errors import form_error, not_found, refused
+from crabstick.sandbox.messages import EventLine, GameEnd, GameLine, Outgoing
 from crabstick.sandbox.render import encode, game_event, game_state
+from crabstick.sandbox.request_limits import BOT_DAY
 from crabstick.sandbox.state import Game, World
-from crabstick.sandbox.words import ABORTED, DRAW, INSUFFICIENT_MATERIAL_CLAIM, RESIGN
+from crabstick.sandbox.vocabulary import ABORTED, DRAW, INSUFFICIENT_MATERIAL_CLAIM, RESIGN
 
 __all__ = [
     "abort",

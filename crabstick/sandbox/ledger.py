@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from crabstick.sandbox.refusals import Json
+from crabstick.sandbox.errors import Json
 
 __all__ = ["Ledger", "MoveRecord", "RefusedMove", "StreamRecord"]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import chess
 
-from crabstick.sandbox.refusals import Json
+from crabstick.sandbox.errors import Json
 from crabstick.sandbox.render import color_name
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import Challenge, Game

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import chess
 
 from crabstick.sandbox.endings import Ending, by_the_board
+from crabstick.sandbox.errors import Refusal, refused
 from crabstick.sandbox.games import answer_draw, end, flag, offer_draw
 from crabstick.sandbox.ledger import MoveRecord, RefusedMove
-from crabstick.sandbox.outgoing import GameLine, Outgoing
-from crabstick.sandbox.refusals import Refusal, refused
+from crabstick.sandbox.messages import GameLine, Outgoing
 from crabstick.sandbox.render import game_state
 from crabstick.sandbox.state import Game, World, position_key
-from crabstick.sandbox.words import DRAW
+from crabstick.sandbox.vocabulary import DRAW
 
 __all__ = ["MoveRequest", "play"]
 

@@ -17,8 +17,8 @@ from typing import Any, Self, TypeAlias
 import aiohttp
 
 from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.follower import Result, ScoreSheet, result_of
 from crabstick.sandbox.policies import Policy
-from crabstick.sandbox.scoresheet import Result, ScoreSheet, result_of
 
 __all__ = ["Declined", "Delay", "Opponent", "Player", "Result", "no_delay", "play", "think_time"]
 

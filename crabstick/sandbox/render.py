@@ -11,9 +11,9 @@ from datetime import timedelta
 import chess
 
 from crabstick.sandbox.accounts import Account
-from crabstick.sandbox.refusals import Json
+from crabstick.sandbox.errors import Json
 from crabstick.sandbox.state import Challenge, Game, Seat, World
-from crabstick.sandbox.words import (
+from crabstick.sandbox.vocabulary import (
     DECLINE_REASONS,
     SPEED_ICONS,
     VARIANTS,

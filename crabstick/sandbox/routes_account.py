@@ -2,9 +2,9 @@
 
 from crabstick.sandbox import challenges
 from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
-from crabstick.sandbox.limits import ACCOUNT, EVENTS
-from crabstick.sandbox.refusals import Json, not_found, refused, too_many
+from crabstick.sandbox.errors import Json, not_found, refused, too_many
 from crabstick.sandbox.render import (
     challenge_event,
     challenge_json,
@@ -13,10 +13,10 @@ from crabstick.sandbox.render import (
     game_json,
     user_json,
 )
+from crabstick.sandbox.request_limits import ACCOUNT, EVENTS
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import Game
 from crabstick.sandbox.streams import Line, Reader
-from crabstick.sandbox.wire import OK, AnyReply, Call, Reply
 
 __all__ = ["ENDPOINTS"]
 

@@ -1,10 +1,10 @@
 """The sandbox's own endpoints, under `/sandbox/`, opened by the admin token."""
 
+from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
+from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.ledger_json import games_json, ledger_json
-from crabstick.sandbox.refusals import not_found
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.wire import OK, AnyReply, Call, Reply
 
 __all__ = ["ENDPOINTS"]
 

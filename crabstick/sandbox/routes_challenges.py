@@ -2,13 +2,13 @@
 
 from crabstick.sandbox import challenges
 from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
-from crabstick.sandbox.refusals import Json, refused
+from crabstick.sandbox.errors import Json, refused
 from crabstick.sandbox.render import challenge_json, encode
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import Challenge
 from crabstick.sandbox.streams import Line, Reader
-from crabstick.sandbox.wire import OK, AnyReply, Call, Reply
 
 __all__ = ["ENDPOINTS"]
 

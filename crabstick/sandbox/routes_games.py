@@ -1,14 +1,14 @@
 """Endpoints about games: the stream, moves and the other commands, chat, export."""
 
-from crabstick.sandbox import games, gone, moves
+from crabstick.sandbox import claim_win, games, moves
 from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
+from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.export import export_json, export_pgn
-from crabstick.sandbox.refusals import not_found
 from crabstick.sandbox.render import game_full
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.streams import Line, Reader
-from crabstick.sandbox.wire import OK, AnyReply, Call, Reply
 
 __all__ = ["ENDPOINTS"]
 
@@ -86,13 +86,13 @@ def _chat(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _claim_victory(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.perform(gone.claim_victory(sandbox.world, game, color, call.received_ms))
+    sandbox.perform(claim_win.claim_victory(sandbox.world, game, color, call.received_ms))
     return OK
 
 
 def _claim_draw(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.perform(gone.claim_draw(sandbox.world, game, color, call.received_ms))
+    sandbox.perform(claim_win.claim_draw(sandbox.world, game, color, call.received_ms))
     return OK
 
 

@@ -4,14 +4,14 @@ import random
 import time
 from collections.abc import Iterable
 
-from crabstick.sandbox import challenges, games, gone
+from crabstick.sandbox import challenges, claim_win, games
 from crabstick.sandbox.accounts import Accounts
+from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
+from crabstick.sandbox.messages import Outgoing
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.outgoing import Outgoing
 from crabstick.sandbox.state import World
 from crabstick.sandbox.streams import Hub, Line, Reader
-from crabstick.sandbox.wire import StreamReply
 
 __all__ = ["Sandbox"]
 
@@ -57,7 +57,7 @@ class Sandbox:
             if game.clock.flagged(now_ms):
                 self.perform(games.flag(self.world, game, now_ms))
             else:
-                self.perform(gone.count_down(self.world, game, now_ms))
+                self.perform(claim_win.count_down(self.world, game, now_ms))
         for challenge in self.world.challenges.values():
             if self.hub.is_watched(challenge.id):
                 challenge.seen_ms = now_ms

@@ -14,10 +14,10 @@ from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.clocks import GameClock, new_clock
 from crabstick.sandbox.ledger import Ledger, MoveRecord
-from crabstick.sandbox.limits import Limits
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.presence import Presence
-from crabstick.sandbox.words import STARTED, Status
+from crabstick.sandbox.request_limits import RequestLimits
+from crabstick.sandbox.vocabulary import STARTED, Status
 
 __all__ = ["Challenge", "Game", "Seat", "World", "position_key"]
 
@@ -154,7 +154,7 @@ class World:
     def __init__(self, accounts: Accounts, options: Options, rng: random.Random) -> None:
         self.accounts = accounts
         self.options = options
-        self.limits = Limits(enabled=options.rate_limits)
+        self.limits = RequestLimits(enabled=options.rate_limits)
         self.challenges: dict[str, Challenge] = {}
         self.games: dict[str, Game] = {}
         self.running: dict[str, Game] = {}

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import chess
 
 from crabstick.sandbox.ledger import StreamRecord
-from crabstick.sandbox.outgoing import ChallengeDone, EventLine, GameEnd, GameLine, Outgoing
+from crabstick.sandbox.messages import ChallengeDone, EventLine, GameEnd, GameLine, Outgoing
 from crabstick.sandbox.render import encode
 from crabstick.sandbox.state import Game, World
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from actors.local_ray import authenticate
-from actors.ports import free_port
+from actors.local_ray.head import authenticate
+from actors.local_ray.ports import free_port
 from crabstick.errors import EnvironmentProblem
 from crabstick.tokens import TOKEN_VARIABLE
 from tests.chaos.engine import program

@@ -16,8 +16,8 @@ from typing import Final
 
 import psutil
 
-from actors.local_node import ENVIRONMENT
-from actors.ports import free_port
+from actors.local_ray.node import ENVIRONMENT
+from actors.local_ray.ports import free_port
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.places import Place
 

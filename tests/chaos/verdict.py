@@ -22,7 +22,7 @@ BY_THE_OPPONENT: Final = frozenset({"outoftime", "resign", "timeout"})
 """As good as chess when it is we who win by it."""
 SHOWN_MS: Final = 20_000
 PLAYS_ON_MS: Final = 10_000
-"""In this time a second cut makes an actor that gets no answer stand idle (actors/lease.py)."""
+"""A second cut within this time makes an actor without an answer wait (crabstick/game/lease.py)."""
 ANSWERED: Final = frozenset({"accepted", "declined"})
 
 Ledger = Mapping[str, Any]

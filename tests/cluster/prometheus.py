@@ -12,7 +12,7 @@ import ray
 import requests
 import yaml
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from tests.contract.monitoring.parts import Part, document, documents, rule_file
 
 __all__ = ["CLUSTER", "INSTALLED", "Prometheus", "scraping"]

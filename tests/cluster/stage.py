@@ -19,13 +19,12 @@ import psutil
 import requests
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # no stub
 
-from actors.connect import connect, dashboard_url, disconnect
-from actors.deploy import birth_for, deploy, wait_heard
-from actors.local_ray import LocalRay, start_local_ray
-from actors.ports import free_port
-from actors.runtime import ask
-from actors.shutdown import find
-from crabstick.commands.watch import read_picture
+from actors.cluster import ask
+from actors.local_ray.head import LocalRay, start_local_ray
+from actors.local_ray.ports import free_port
+from actors.ops.connect import connect, dashboard_url, disconnect
+from actors.ops.deploy import actor_config, deploy, wait_heard
+from actors.ops.shutdown import find
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.options import Options
@@ -33,6 +32,7 @@ from crabstick.sandbox.policies import Policy, random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
 from crabstick.telemetry import names
+from crabstick.terminal.poll import fetch_statistics
 
 BOT = "crabstick"
 NAMESPACE = "crabstick-test"
@@ -44,7 +44,7 @@ OPTIONS = Options(rate_limits=False, king_to_rook=False, seed=1)
 """Castling as we send it, so that moves can be compared as text."""
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
 
-Picture = dict[str, Any]
+Statistics = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +128,11 @@ class Stage:
         }
 
 
-async def picture() -> Picture:
+async def picture() -> Statistics:
     """What the WorkerSet says of itself, as soon as it says something."""
-    seen: Picture = await until(lambda: read_picture(NAMESPACE), lambda seen: seen is not None)
+    seen: Statistics = await until(
+        lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None
+    )
     return seen
 
 
@@ -149,9 +151,9 @@ async def until(
         await asyncio.sleep(0.1)
 
 
-async def wait_standbys(count: int) -> Picture:
+async def wait_standbys(count: int) -> Statistics:
     """Waits for that many warm actors."""
-    seen: Picture = await until(
+    seen: Statistics = await until(
         picture,
         lambda seen: sum(actor["phase"] == "standby" for actor in seen["actors"]) >= count,
     )
@@ -246,6 +248,6 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
         stack.callback(local.end)
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)
-        asyncio.run(deploy(birth_for(settings, BOT)))
+        asyncio.run(deploy(actor_config(settings, BOT)))
         assert asyncio.run(wait_heard(NAMESPACE, PATIENCE)) == ""
         yield Stage(sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir)

@@ -9,9 +9,9 @@ import pytest
 import ray
 import requests
 
-from actors.deploy import birth_for, deploy
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import find
+from actors.ops.deploy import actor_config, deploy
+from actors.ops.shutdown import find
 from crabstick.errors import EnvironmentProblem
 from tests.cluster.stage import (
     ADMIN_TOKEN,
@@ -49,7 +49,7 @@ def test_a_live_engine_actor_has_loaded_nothing_heavy() -> None:
         return await loaded(next(a["name"] for a in actors if a["phase"] == "standby"))
 
     modules = asyncio.run(story())
-    assert "actors.engine_actor" in modules
+    assert "actors.engine_actor.engine_actor" in modules
     assert [name for name in modules if name.startswith(HEAVY)] == []
 
 
@@ -66,7 +66,7 @@ def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
 
     async def again() -> tuple[bool, tuple[int, int], tuple[int, int]]:
         before = await pids()
-        changed = await deploy(birth_for(stage.settings, BOT))
+        changed = await deploy(actor_config(stage.settings, BOT))
         return changed, before, await pids()
 
     replicas = {p.pid for p in _processes("ServeReplica")}
@@ -76,7 +76,7 @@ def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
 
 
 def test_a_second_bot_is_refused_before_anything_of_it_is_made(stage: Stage) -> None:
-    second = birth_for(stage.settings, "second").model_copy(update={"namespace": "second"})
+    second = actor_config(stage.settings, "second").model_copy(update={"namespace": "second"})
 
     async def story() -> object:
         with pytest.raises(EnvironmentProblem, match="a second bot needs a cluster of its own"):

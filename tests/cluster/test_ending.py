@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.deploy import birth_for, deploy
-from actors.shutdown import end_manager, engine_actors
+from actors.ops.deploy import actor_config, deploy
+from actors.ops.shutdown import end_manager, engine_actors
 from tests.cluster.stage import BOT, NAMESPACE, Stage, until, wait_no_game, wait_standbys
 
 pytestmark = pytest.mark.cluster
@@ -24,7 +24,7 @@ def ending(stage: Stage) -> Iterator[Stage]:
     """The bot runs again afterwards."""
     yield stage
     stage.sandbox.heal()
-    asyncio.run(deploy(birth_for(stage.settings, BOT)))
+    asyncio.run(deploy(actor_config(stage.settings, BOT)))
 
 
 async def plies(stage: Stage, *ids: str) -> Mapping[str, int]:

@@ -26,8 +26,8 @@ import psutil
 import pytest
 import requests
 
-from actors.local_ray import start_local_ray
-from actors.ports import free_port
+from actors.local_ray.head import start_local_ray
+from actors.local_ray.ports import free_port
 from benchmarks.nodes import worker_node
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player, Result

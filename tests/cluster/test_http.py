@@ -22,11 +22,11 @@ import pytest
 import ray
 import requests
 
-from actors.http_limits import LARGEST_HEAD
-from actors.http_wire import MOST_CONNECTIONS
+from actors.http.limits import LARGEST_HEAD
+from actors.http.protocol import MOST_CONNECTIONS
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import find
-from actors.worker_set import WorkerSet
+from actors.ops.shutdown import find
+from actors.worker_set.worker_set import WorkerSet
 from tests.cluster.stage import ADMIN_TOKEN, NAMESPACE, Stage, frozen, pid_of, until
 
 pytestmark = pytest.mark.cluster

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ray.util.state import list_tasks
 
-from actors.connect import dashboard_url
+from actors.ops.connect import dashboard_url
 from crabstick.telemetry import names
 from tests.cluster.prometheus import CLUSTER, INSTALLED, Prometheus, scraping
 from tests.cluster.stage import (

@@ -12,7 +12,7 @@ PATIENCE_S = 120
 DRIVER = """
 import os, sys
 import ray
-from actors.connect import connect, disconnect
+from actors.ops.connect import connect, disconnect
 
 connect(sys.argv[1], "quiet")
 

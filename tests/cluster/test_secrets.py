@@ -8,10 +8,10 @@ import psutil
 import pytest
 import requests
 
-from actors.deploy import birth_for, ensure_manager
+from actors.cluster import ask, kill_actor
 from actors.names import EVENT_LISTENER
-from actors.runtime import ask, end_actor
-from actors.shutdown import end_manager, engine_actors, find
+from actors.ops.deploy import actor_config, ensure_manager
+from actors.ops.shutdown import end_manager, engine_actors, find
 from crabstick.sandbox.testing import running
 from crabstick.settings import Settings
 from tests.cluster.stage import (
@@ -67,7 +67,7 @@ async def _be_refused() -> None:
     """A second bot, on a server that answers 401 to this token."""
     with running() as other:
         sections = {"lichess": {"url": other.url}, "cluster": {"namespace": STRANGER}}
-        await ensure_manager(birth_for(Settings.model_validate(sections), BOT))
+        await ensure_manager(actor_config(Settings.model_validate(sections), BOT))
 
         async def problem() -> str:
             handle = await find(EVENT_LISTENER, STRANGER)
@@ -77,7 +77,7 @@ async def _be_refused() -> None:
         assert "token" in await until(problem, bool)
         await end_manager(STRANGER)
         for actor in await engine_actors(STRANGER):
-            end_actor(actor)
+            kill_actor(actor)
 
 
 def files_with(token: str, folder: Path) -> Iterator[Path]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors.deploy import birth_for, deploy
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import find
+from actors.ops.deploy import actor_config, deploy
+from actors.ops.shutdown import find
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from tests.cluster.stage import (
@@ -38,7 +38,7 @@ def settings(stage: Stage) -> Iterator[Settings]:
     limits = stage.settings.engine.limits.model_copy(update={"move_time_ms": 90})
     engine = stage.settings.engine.model_copy(update={"limits": limits})
     yield stage.settings.model_copy(update={"engine": engine})
-    asyncio.run(deploy(birth_for(stage.settings, BOT)))
+    asyncio.run(deploy(actor_config(stage.settings, BOT)))
 
 
 async def begin(stack: AsyncExitStack, stage: Stage, number: int) -> str:
@@ -90,7 +90,7 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
             who, pids = [await owners(*ids)], [await manager_pids()]
             late = await stack.enter_async_context(stage.opponent(2, think_ms=THINK_MS))
             for wanted in (settings, stage.settings):
-                deployed = asyncio.ensure_future(deploy(birth_for(wanted, BOT)))
+                deployed = asyncio.ensure_future(deploy(actor_config(wanted, BOT)))
                 if len(games) < 3:  # somebody challenges while nobody listens
                     await until(ear, lambda found: found is None)
                     games[2] = await late.challenge(BOT, LONG, "random")
@@ -115,9 +115,9 @@ def test_a_version_that_the_running_games_do_not_understand_changes_nothing(
             await wait_standbys(1)
             games = {0: await begin(stack, stage, 0)}
             before = await manager_pids()
-            monkeypatch.setattr("actors.compatibility.PROTOCOL", 2)
+            monkeypatch.setattr("actors.ops.compatibility.PROTOCOL", 2)
             with pytest.raises(EnvironmentProblem, match=r"1 game .* speak protocol 1, .* 2;"):
-                await deploy(birth_for(settings, BOT))
+                await deploy(actor_config(settings, BOT))
             monkeypatch.undo()
             return before, await manager_pids(), await go_on_and_end(stage, games)
 
@@ -141,7 +141,7 @@ def test_what_cannot_play_here_replaces_nobody(
         slots = stage.settings.cluster.model_copy(update=cluster)
         settings = stage.settings.model_copy(update={"cluster": slots})
         with pytest.raises(EnvironmentProblem, match=words):
-            await deploy(birth_for(settings, bot))
+            await deploy(actor_config(settings, bot))
         return before, await manager_pids()
 
     before, after = asyncio.run(story())

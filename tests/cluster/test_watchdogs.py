@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import ray
 
+from actors.cluster import ActorGone, ActorSilent
 from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
-from actors.runtime import ActorGone, ActorSilent
 from crabstick.sandbox.opponent import Opponent, Result
 from crabstick.telemetry import names
 from tests.cluster.stage import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from crabstick.sandbox.testing import RunningSandbox
 
 __all__ = ["PATIENCE_S", "copy_checkout", "left_behind", "said", "started", "wait", "wishes"]

@@ -20,8 +20,8 @@ import psutil
 import pytest
 import requests
 
-from actors.local_node import end_node
-from actors.ports import free_port
+from actors.local_ray.node import end_node
+from actors.local_ray.ports import free_port
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.options import Options

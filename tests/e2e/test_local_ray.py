@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from actors import local_ray
-from actors.local_ray import find_local_ray, start_local_ray
+from actors.local_ray import head as local_ray
+from actors.local_ray.head import find_local_ray, start_local_ray
 from crabstick.errors import EnvironmentProblem
 
 pytestmark = pytest.mark.e2e

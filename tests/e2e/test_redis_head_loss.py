@@ -31,7 +31,7 @@ import pytest
 import requests
 import yaml
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player, Result
 from crabstick.sandbox.options import Options

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from tests.chaos.places import ground
 from tests.kube.container import Box
 from tests.kube.objects import HEAD, Manifest, group_of, name_of

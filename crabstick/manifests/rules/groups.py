@@ -11,8 +11,8 @@ from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import Group, WorkerGroup
 from crabstick.manifests.pod_model import EnvFrom
 from crabstick.problems import shown
+from crabstick.ray_flags import RECONNECT, WANTED, advice, differing, is_fit
 from crabstick.settings import Settings
-from crabstick.tuning import RECONNECT, WANTED, advice, differing, is_fit
 
 __all__ = [
     "UNLIMITED",

@@ -8,12 +8,12 @@ import chess
 import pytest
 from chess.engine import Limit
 
-from engine.fake import ScriptedEngine
 from engine.port import Engine
 from engine.process import UciEngine
+from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
-from engine.sturdy import SturdyEngine
 from tests.engine.builders import a_fake, a_request, seconds, stockfish_path
+from tests.fakes.engine import ScriptedEngine
 
 pytestmark = pytest.mark.engine
 
@@ -30,7 +30,7 @@ def the_embedded_engine() -> Engine:
 ENGINES: dict[str, Callable[[], Engine]] = {
     "scripted": ScriptedEngine,
     "fake": lambda: UciEngine(a_fake()),
-    "sturdy": lambda: SturdyEngine(a_fake(), a_fake()),
+    "sturdy": lambda: ResilientEngine(a_fake(), a_fake()),
     "embedded": the_embedded_engine,
     "stockfish": lambda: UciEngine(
         EngineSpec(command=(stockfish_path(),), options={"Hash": 4}), stop_grace=PATIENCE

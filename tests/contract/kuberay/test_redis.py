@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from tests.contract.kuberay.rendered import named
 from tests.contract.manifests import Manifest
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from actors.ports import free_port
+from actors.local_ray.ports import free_port
 from tests.contract.kuberay.rendered import CASES, ray_cluster
 from tests.contract.manifests import Manifest
 

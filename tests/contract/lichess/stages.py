@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from crabstick.errors import RateLimited, Unavailable
 from crabstick.lichess.client import open_lichess
-from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
 from crabstick.lichess.game_link import open_games
 from crabstick.lichess.port import GamesPort, LichessPort
 from crabstick.rules.model import (
@@ -26,6 +25,7 @@ from crabstick.rules.model import (
 )
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
+from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 
 __all__ = ["FakeStage", "SandboxStage", "Stage", "a_fake_stage", "a_sandbox_stage"]
 

@@ -12,9 +12,9 @@ import stamina
 from pydantic import SecretStr
 
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
-from crabstick.lichess.bounded import ANSWER_LIMIT, CallLimits
 from crabstick.lichess.client import BerserkLichess
-from crabstick.lichess.login import Login
+from crabstick.lichess.identity import Login
+from crabstick.lichess.session import ANSWER_LIMIT, CallLimits
 from crabstick.rules.model import Account, GameId
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving
 

@@ -19,7 +19,7 @@ from crabstick.errors import (
     Unavailable,
 )
 from crabstick.lichess.http import open_session
-from crabstick.lichess.login import Login
+from crabstick.lichess.identity import Login
 from crabstick.lichess.ndjson import LINE_LIMIT, NdjsonStream, RawLine, StreamSource
 from crabstick.rules.model import GameId, Unexpected
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving, until

@@ -3,14 +3,14 @@
 import asyncio
 from typing import Any
 
-from actors.fake_runtime import FakeActor, FakeRuntime
-from actors.messages import Claim, GameNews, LoadAnswer
-from actors.worker_set import WorkerSet
-from crabstick.lichess.fake import FakeGames, FakeLichess, FakeMatch
+from actors.messages import Claim, GameUpdate, LoadAnswer
+from actors.worker_set.worker_set import WorkerSet
 from crabstick.rules.model import GameId
 from tests.builders import seconds
-from tests.unit.actors.births import a_birth
-from tests.unit.actors.wards import FakeWard
+from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
+from tests.fakes.runtime import FakeActor, FakeRuntime
+from tests.unit.actors.configs import a_config
+from tests.unit.actors.watched_actors import FakeWard
 from tests.unit.virtual_time import until
 
 __all__ = ["GAME", "STATISTICS", "House"]
@@ -41,13 +41,13 @@ class House:
             "max_takeovers": max_takeovers,
             "autoscaling": autoscaling,
         }
-        self.birth = a_birth(cluster=cluster, challenges={"max_games": max_games}).pack()
+        self.config = a_config(cluster=cluster, challenges={"max_games": max_games}).pack()
         self.begin()
 
     def begin(self) -> None:
         """The WorkerSet's process starts."""
         self.worker_set = WorkerSet(
-            self.birth, self.runtime, self.lichess, self.games, self.listener
+            self.config, self.runtime, self.lichess, self.games, self.listener
         )
 
     def crash(self) -> None:
@@ -56,17 +56,17 @@ class House:
             task.cancel()
 
     async def starts(self, game: str = GAME, **news: Any) -> None:
-        await self.worker_set.game_started(GameNews(game=game, **news).pack())
+        await self.worker_set.game_started(GameUpdate(game=game, **news).pack())
 
     async def ends(self, game: str = GAME) -> None:
-        await self.worker_set.game_finished(GameNews(game=game).pack())
+        await self.worker_set.game_finished(GameUpdate(game=game).pack())
 
     async def standbys(self, count: int) -> None:
         """Returns when so many actors stand by."""
         await until(lambda: self.phases().count("standby") == count)
 
     def phases(self) -> list[str]:
-        return [member.phase.value for member in self.worker_set._roster.members.values()]
+        return [member.phase.value for member in self.worker_set._registry.members.values()]
 
     async def player(self, game: str = GAME) -> FakeActor:
         """The actor that owns the game, when it was told so."""

@@ -7,20 +7,19 @@ from datetime import timedelta
 
 import chess
 
-from actors.lease import Lease
-from actors.limit_board import LimitBoard
-from actors.player import Player
-from actors.scorebook import Scorebook
-from actors.seat import Terms
-from crabstick.lichess.fake import FakeGame, FakeMatch
+from crabstick.game.context import PlaySettings
+from crabstick.game.game_telemetry import GameTelemetry
+from crabstick.game.lease import Lease
+from crabstick.game.player import Player
+from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.port import POST_LIMIT
 from crabstick.rules.clock import EngineLimits
+from crabstick.rules.game_events import Finish, Leave
 from crabstick.rules.model import GameLine, PostOutcome
-from crabstick.rules.play import Finish, Leave
-from engine.fake import ScriptedEngine
-from engine.scripted import Step
 from engine.spec import SearchRequest, SearchResult
 from tests.builders import seconds
+from tests.fakes.engine import ScriptedEngine, Step
+from tests.fakes.lichess import FakeGame, FakeMatch
 from tests.unit.virtual_time import until, virtual_loop
 
 __all__ = ["Meddler", "Table", "WatchedGame", "a_table"]
@@ -93,11 +92,11 @@ class Table:
         self.asked_s: list[float] = []
         self.told_s: list[float] = []
         """When a limit was reported."""
-        self.board = LimitBoard(
+        self.board = RateLimits(
             virtual_loop().time, tell=lambda: self.told_s.append(virtual_loop().time())
         )
-        self.scorebook = Scorebook(actor="engine:a", game=match.id, epoch=1, board=self.board)
-        terms = Terms(
+        self.telemetry = GameTelemetry(actor="engine:a", game=match.id, epoch=1, board=self.board)
+        terms = PlaySettings(
             bot="crabby",
             limits=EngineLimits(),
             overhead=timedelta(milliseconds=300),
@@ -105,7 +104,7 @@ class Table:
             draw=lambda: 0.5,
         )
         lease = Lease(self._ask, virtual_loop().time)
-        self.player = Player(self.link, engine, lease, terms, self.scorebook)
+        self.player = Player(self.link, engine, lease, terms, self.telemetry)
         self.task: asyncio.Task[Finish | Leave] | None = None
 
     async def _ask(self) -> bool | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.address import check_named, host_and_port
+from actors.ops.address import check_named, host_and_port
 from crabstick.errors import ConfigError
 
 WRONG = [

@@ -12,7 +12,7 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from actors.runtime import ActorFailed, ActorGone, ActorSilent, ask
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask
 from tests.builders import seconds
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actors.compatibility import require_same_bot, require_slots
+from actors.ops.compatibility import require_same_bot, require_slots
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.connect import _why_not, connect
+from actors.ops.connect import _why_not, connect
 from crabstick.errors import ConfigError
 
 

@@ -1,6 +1,6 @@
 """What decides whether a running bot has to be replaced."""
 
-from actors.deploy import _why_not, birth_for
+from actors.ops.deploy import _why_not, actor_config
 from crabstick.settings import Settings
 
 PLAIN = Settings()
@@ -8,18 +8,22 @@ OTHER = Settings.model_validate({"challenges": {"max_games": 9}})
 
 
 def test_the_same_code_and_settings_have_the_same_fingerprint() -> None:
-    assert birth_for(PLAIN, "crabby") == birth_for(Settings(), "crabby")
+    assert actor_config(PLAIN, "crabby") == actor_config(Settings(), "crabby")
 
 
 def test_other_settings_or_another_bot_have_another_fingerprint() -> None:
-    births = [birth_for(PLAIN, "crabby"), birth_for(OTHER, "crabby"), birth_for(PLAIN, "lobster")]
-    assert len({birth.fingerprint for birth in births}) == 3
+    births = [
+        actor_config(PLAIN, "crabby"),
+        actor_config(OTHER, "crabby"),
+        actor_config(PLAIN, "lobster"),
+    ]
+    assert len({config.fingerprint for config in births}) == 3
 
 
 def test_a_birth_carries_the_settings_and_the_namespace() -> None:
-    birth = birth_for(OTHER, "crabby")
-    assert Settings.from_message(birth.settings) == OTHER
-    assert (birth.namespace, birth.bot, birth.name) == ("crabstick", "crabby", "")
+    config = actor_config(OTHER, "crabby")
+    assert Settings.from_message(config.settings) == OTHER
+    assert (config.namespace, config.bot, config.name) == ("crabstick", "crabby", "")
 
 
 def test_nodes_without_our_code_are_told_what_to_do() -> None:

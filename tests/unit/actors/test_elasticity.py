@@ -2,11 +2,11 @@
 
 import asyncio
 
-from actors.elasticity import Traffic
-from actors.fake_runtime import FakeRuntime
 from actors.messages import EMPTY
+from actors.worker_set.elasticity import Traffic
 from crabstick.rules.model import GameId, NodeId
 from tests.builders import seconds
+from tests.fakes.runtime import FakeRuntime
 from tests.unit.actors.house import GAME, House
 from tests.unit.virtual_time import until
 

@@ -1,4 +1,4 @@
-"""An EngineActor from its birth to its end, called as a plain object."""
+"""An EngineActor from its config to its end, called as a plain object."""
 
 import asyncio
 import io
@@ -10,27 +10,27 @@ import chess
 import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
-from actors.engine_actor import EngineActor
-from actors.limit_board import LimitBoard
+from actors.engine_actor.engine_actor import EngineActor
 from actors.messages import (
     Assignment,
     Claim,
     Description,
-    LeaveOrder,
+    HandOverRequest,
     Outcome,
     Ownership,
     Packed,
     Report,
 )
 from crabstick.errors import ConfigError
-from crabstick.lichess.fake import FakeGames, FakeMatch
+from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.model import GameId, Limited
 from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
-from engine.fake import ScriptedEngine
 from engine.spec import EngineSpec
 from tests.builders import seconds
-from tests.unit.actors.births import a_birth
+from tests.fakes.engine import ScriptedEngine
+from tests.fakes.lichess import FakeGames, FakeMatch
+from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.virtual_time import until, virtual_loop
 
@@ -44,7 +44,7 @@ class Manager:
     def __init__(self) -> None:
         self.owner: bool | None = True
         self.reports: list[Report] = []
-        self.board = LimitBoard(virtual_loop().time)
+        self.board = RateLimits(virtual_loop().time)
 
     async def owns(self, _message: Packed) -> Packed:
         return Ownership(owner=self.owner, limits=self.board.pack()).pack()
@@ -68,7 +68,7 @@ class Workshop:
         self.specs: list[EngineSpec] = []
         self.manager = Manager()
         self.handle = FakeHandle(self.manager)
-        self.actor = EngineActor(a_birth(NAME).pack(), self.games, self._build)
+        self.actor = EngineActor(a_config(NAME).pack(), self.games, self._build)
 
     def _build(self, spec: EngineSpec) -> ScriptedEngine:
         self.specs.append(spec)
@@ -82,7 +82,7 @@ class Workshop:
         return await self.actor.assign({**message, "manager": self.handle})
 
     async def leave(self, within_s: float) -> None:
-        await self.actor.leave(LeaveOrder(within_s=within_s).pack())
+        await self.actor.leave(HandOverRequest(within_s=within_s).pack())
 
     async def outcome(self) -> Outcome:
         async with asyncio.timeout(600):
@@ -96,8 +96,10 @@ class Workshop:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Ray's part: where we are, and that the actor has ended itself."""
     calls: list[str] = []
-    monkeypatch.setattr("actors.engine_actor.this_node", lambda: "n1" * 8)
-    monkeypatch.setattr("actors.engine_actor._end_this_actor", lambda: calls.append("ended"))
+    monkeypatch.setattr("actors.engine_actor.engine_actor.this_node", lambda: "n1" * 8)
+    monkeypatch.setattr(
+        "actors.engine_actor.engine_actor._end_this_actor", lambda: calls.append("ended")
+    )
     return calls
 
 
@@ -128,8 +130,8 @@ async def test_a_node_without_a_token_says_so(monkeypatch: pytest.MonkeyPatch) -
     def refuse(_settings: object) -> None:
         raise ConfigError("there is no Lichess token")
 
-    monkeypatch.setattr("actors.engine_actor.read_token", refuse)
-    actor = EngineActor(a_birth(NAME).pack(), build=lambda _: ScriptedEngine())
+    monkeypatch.setattr("actors.engine_actor.engine_actor.read_token", refuse)
+    actor = EngineActor(a_config(NAME).pack(), build=lambda _: ScriptedEngine())
     told = Description.read(await actor.describe({"v": 1}))
     assert told.problem == "node n1n1n1n1: there is no Lichess token"
     await actor.assign(Assignment(game=GAME, epoch=1).pack())
@@ -147,7 +149,9 @@ async def test_it_takes_a_game_and_plays_it() -> None:
 
 async def test_the_dashboard_shows_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, str]] = []
-    monkeypatch.setattr("actors.engine_actor.call_myself", lambda *call: calls.append(call))
+    monkeypatch.setattr(
+        "actors.engine_actor.engine_actor.call_own_actor", lambda *call: calls.append(call)
+    )
     shop = Workshop()
     await asyncio.sleep(2)
     await shop.assign()
@@ -313,7 +317,7 @@ async def test_every_line_of_its_process_says_which_actor_plays_which_game_and_w
     await shop.assign()
     await shop.moved()
     configure_logging(stream=out)
-    logging.getLogger("engine.sturdy").warning("the engine died")
+    logging.getLogger("engine.resilient").warning("the engine died")
     line = json.loads(out.getvalue())
     assert (line["actor"], line["game_id"], line["node"]) == (NAME, GAME, "n1" * 8)
 

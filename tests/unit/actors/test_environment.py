@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.environment import variables
+from actors.http.environment import variables
 
 
 def test_what_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.gauges import Gauges, Lasting
-from actors.messages import Description, GameNews
-from actors.roster import Member, Roster
+from actors.messages import Description, GameUpdate
+from actors.worker_set.gauges import Durations, Gauges
+from actors.worker_set.registry import EngineRecord, Registry
 from crabstick import __version__
 from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, GameId, NodeId
@@ -21,11 +21,11 @@ A_DAY_S = 86_400.0
 
 
 class Stand:
-    """A roster that is looked at, on a clock that is ours."""
+    """A registry that is looked at, on a clock that is ours."""
 
     def __init__(self) -> None:
         self.now_s = START_S
-        self.roster = Roster()
+        self.registry = Registry()
         self.nodes: list[NodeView] = []
         self.gauges = Gauges(Ledger(), lambda: self.now_s)
 
@@ -38,30 +38,30 @@ class Stand:
         self.nodes = [node for node in self.nodes if node.id != name]
         self.nodes.append(NodeView(id=NodeId(name), free_slots=free_slots, drains_in=left))
 
-    def starting(self, name: str) -> Member:
-        return self.roster.enter(ActorName(f"engine:{name}"), self.now)
+    def starting(self, name: str) -> EngineRecord:
+        return self.registry.enter(ActorName(f"engine:{name}"), self.now)
 
-    def standby(self, name: str, node: str = "n1") -> Member:
+    def standby(self, name: str, node: str = "n1") -> EngineRecord:
         member = self.starting(name)
         told = Description(name=member.name, node=node, pid=1, fingerprint="f", phase="standby")
-        self.roster.hear_from(member, told, self.now)
+        self.registry.hear_from(member, told, self.now)
         return member
 
     def game(self, game: str) -> None:
-        self.roster.hear_of(GameNews(game=game))
+        self.registry.hear_of(GameUpdate(game=game))
 
-    def player(self, game: str, name: str, node: str = "n1") -> Member:
+    def player(self, game: str, name: str, node: str = "n1") -> EngineRecord:
         member = self.standby(name, node)
         self.game(game)
-        return self.roster.assign(GameId(game), member.name, self.now)
+        return self.registry.assign(GameId(game), member.name, self.now)
 
-    def ends(self, member: Member) -> None:
-        del self.roster.members[member.name]
+    def ends(self, member: EngineRecord) -> None:
+        del self.registry.members[member.name]
 
     def after(self, seconds: float, *, has_problem: bool = False) -> Callable[..., float]:
         """Looks when so much time has passed; what comes back reads a metric."""
         self.now_s += seconds
-        self.gauges.show(self.roster, self.nodes, has_problem=has_problem)
+        self.gauges.show(self.registry, self.nodes, has_problem=has_problem)
         values: Any = self.gauges.ledger.snapshot()["values"]
         return lambda name, label="": values[f"crabstick_{name}"][label]
 
@@ -92,7 +92,7 @@ def test_the_longest_wait_is_that_of_the_first_game_that_still_waits() -> None:
     stand.game("waiting2")
     assert stand.after(4)("game_wait_seconds", "new") == 4
     assert stand.after(6)("game_wait_seconds", "new") == 10
-    stand.roster.assign(GameId("waiting1"), stand.standby("a").name, stand.now)
+    stand.registry.assign(GameId("waiting1"), stand.standby("a").name, stand.now)
     assert stand.after(0)("game_wait_seconds", "new") == 6
 
 
@@ -104,7 +104,7 @@ def test_a_game_that_has_begun_waits_from_the_loss_of_its_actor_on() -> None:
     stand.after(0)
     see = stand.after(5)
     assert (see("game_wait_seconds", "begun"), see("game_wait_seconds", "new")) == (5, 0)
-    stand.roster.assign(GameId("abcdefgh"), stand.standby("b").name, stand.now)
+    stand.registry.assign(GameId("abcdefgh"), stand.standby("b").name, stand.now)
     assert stand.after(5)("game_wait_seconds", "begun") == 0
 
 
@@ -114,7 +114,7 @@ def test_a_start_is_as_old_as_the_oldest_one() -> None:
     stand.after(20)
     stand.starting("b")
     assert stand.after(10)("actor_start_seconds") == 30
-    stand.roster.members.clear()
+    stand.registry.members.clear()
     assert stand.after(10)("actor_start_seconds") == 0
 
 
@@ -166,7 +166,7 @@ def test_the_time_of_a_node_counts_for_what_runs_on_it() -> None:
     see = stand.after(10)
     states = ("busy", "standby", "idle")
     assert [see("node_seconds_total", state) for state in states] == [10, 10, 10]
-    stand.roster.members.clear()
+    stand.registry.members.clear()
     see = stand.after(5)
     assert [see("node_seconds_total", state) for state in states] == [10, 10, 25]
 
@@ -189,7 +189,7 @@ def test_no_second_of_a_node_is_lost_or_counted_twice(
 def test_what_lasts_is_as_old_as_the_looks_that_saw_it_without_a_gap(
     looks: list[tuple[float, set[str]]],
 ) -> None:
-    lasting, now_s = Lasting[str](), 0.0
+    lasting, now_s = Durations[str](), 0.0
     seen: list[tuple[float, set[str]]] = []
     for passed_s, things in looks:
         now_s += passed_s
@@ -217,7 +217,7 @@ def test_a_problem_is_shown_as_long_as_there_is_one() -> None:
 def test_who_runs_and_since_when_is_told_from_the_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("actors.gauges.time.time", lambda: 1_700_000_000.5)
+    monkeypatch.setattr("actors.worker_set.gauges.time.time", lambda: 1_700_000_000.5)
     values: Any = Gauges(Ledger(), lambda: START_S).ledger.snapshot()["values"]
     assert values["crabstick_start_time_seconds"] == {"": 1_700_000_000.5}
     assert values["crabstick_build_info"] == {__version__: 1}

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError, RayError
 
-from actors.http import HttpEndpoints, api, http_app
+from actors.http.app import HttpEndpoints, api, http_app
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.telemetry.metrics import Ledger
 from crabstick.tokens import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask
-from tests.unit.actors.births import a_birth
+from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.actors.wards import FakeWard
+from tests.unit.actors.watched_actors import FakeWard
 from tests.unit.virtual_time import stall, virtual_loop
 
 PAGES = ["/livez", "/readyz", "/metrics", "/games"]
@@ -33,7 +33,7 @@ class Bot:
         self.worker_set = FakeHandle(self)
         self.listener = FakeHandle(self)
         self.handles = {WORKER_SET: self.worker_set, EVENT_LISTENER: self.listener}
-        self.ward = FakeWard()
+        self.watched = FakeWard()
         self.endpoints: Any = None
         self.shut_down: list[str] = []
         self.shut_down_takes_s = 0.0
@@ -60,13 +60,13 @@ class Bot:
 def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
     """The endpoints of a bot, with Ray's and Serve's part done by hand."""
     bot = Bot()
-    monkeypatch.setattr("actors.http.this_node", lambda: "this-node")
+    monkeypatch.setattr("actors.http.app.this_node", lambda: "this-node")
     plain_class: Any = HttpEndpoints.__mro__[1]  # what Serve wraps
-    context = SimpleNamespace(servable_object=plain_class(a_birth().pack(), bot.ward))
+    context = SimpleNamespace(servable_object=plain_class(a_config().pack(), bot.watched))
     bot.endpoints = context.servable_object
     monkeypatch.setattr("ray.serve.get_replica_context", lambda: context)
-    monkeypatch.setattr("actors.http_peer.ray.get_actor", bot.get_actor)
-    monkeypatch.setattr("actors.http.end_manager", bot.end_manager)
+    monkeypatch.setattr("actors.http.peer.ray.get_actor", bot.get_actor)
+    monkeypatch.setattr("actors.http.app.end_manager", bot.end_manager)
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     return bot
 
@@ -160,9 +160,9 @@ async def test_a_gcs_that_was_away_is_asked_again(
     def away(*_: object) -> None:
         raise RayError("the GCS is away")
 
-    monkeypatch.setattr("actors.http_peer.ray.get_actor", away)
+    monkeypatch.setattr("actors.http.peer.ray.get_actor", away)
     assert (await get("/livez")).status == 503
-    monkeypatch.setattr("actors.http_peer.ray.get_actor", bot.get_actor)
+    monkeypatch.setattr("actors.http.peer.ray.get_actor", bot.get_actor)
     stall(2)
     assert (await get("/livez")).status == 200
 
@@ -386,11 +386,11 @@ async def test_another_method_is_told_which_there_are(bot: Bot, method: str, pat
 async def test_a_mistake_of_ours_gives_nothing_away(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_birth: object) -> None:
+    def fail(_config: object) -> None:
         raise RuntimeError("a secret")
 
     del bot
-    monkeypatch.setattr("actors.http.read_admin_token", fail)
+    monkeypatch.setattr("actors.http.app.read_admin_token", fail)
     sent: list[Any] = []
 
     async def note(message: Any) -> None:
@@ -408,7 +408,7 @@ async def test_a_mistake_of_ours_gives_nothing_away(
 
 
 async def test_an_equal_fingerprint_is_an_equal_version() -> None:
-    app: Any = http_app(a_birth())
+    app: Any = http_app(a_config())
     assert app._bound_deployment.version == "0123456789ab"
 
 
@@ -421,15 +421,15 @@ async def test_a_worker_set_that_hangs_is_restarted_and_the_replica_calls_itself
     for _ in range(3):  # as Serve does
         await bot.endpoints.check_health()
         await asyncio.sleep(1)
-    bot.ward.takes_s = float("inf")
+    bot.watched.takes_s = float("inf")
     for _ in range(7):
         await bot.endpoints.check_health()
         await asyncio.sleep(2)
-    assert len(bot.ward.restarted_s) == 1
+    assert len(bot.watched.restarted_s) == 1
 
 
 async def test_a_worker_set_that_answers_late_is_left_alone(bot: Bot) -> None:
     await bot.endpoints.check_health()
-    bot.ward.takes_s = 5
+    bot.watched.takes_s = 5
     await asyncio.sleep(600)
-    assert bot.ward.restarted_s == []
+    assert bot.watched.restarted_s == []

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.http_limits import (
+from actors.http.limits import (
     LARGEST_BODY,
     LARGEST_HEAD,
     MOST_HEADERS,
     TOO_MANY,
-    Budget,
+    TokenBucket,
     error_answer,
     is_bearer,
     objection,
@@ -89,7 +89,7 @@ def test_only_one_authorization_with_the_right_token_fits(authorizations: list[s
 def test_in_no_stretch_of_time_more_is_let_in_than_the_budget(
     burst: int, interval_s: float, gaps_s: list[float]
 ) -> None:
-    budget = Budget(burst, timedelta(seconds=interval_s))
+    budget = TokenBucket(burst, timedelta(seconds=interval_s))
     interval_s = timedelta(seconds=interval_s).total_seconds()
     now_s, taken_s = 0.0, []
     for gap_s in gaps_s:
@@ -104,10 +104,10 @@ def test_in_no_stretch_of_time_more_is_let_in_than_the_budget(
 
 @given(st.integers(1, 50), st.floats(0.001, 10))
 def test_who_asks_slowly_is_always_let_in(burst: int, interval_s: float) -> None:
-    budget = Budget(burst, timedelta(seconds=interval_s))
+    budget = TokenBucket(burst, timedelta(seconds=interval_s))
     assert all(budget.take(number * interval_s * 1.01) for number in range(3 * burst))
 
 
 def test_the_first_are_let_in_at_once() -> None:
-    budget = Budget(3, timedelta(seconds=1))
+    budget = TokenBucket(3, timedelta(seconds=1))
     assert [budget.take(7.0) for _ in range(5)] == [True, True, True, False, False]

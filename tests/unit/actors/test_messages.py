@@ -7,12 +7,12 @@ import chess
 import pytest
 
 from actors.messages import (
+    ActorConfig,
     Assignment,
-    Birth,
     Claim,
     Description,
-    GameNews,
-    Hearing,
+    GameUpdate,
+    ListenerStatus,
     LoadAnswer,
     Message,
     Outcome,
@@ -24,15 +24,17 @@ from crabstick.rules.model import GameId, GameSummary, Player
 from tests.builders import seconds
 
 EXAMPLES: list[Message] = [
-    Birth(name="a", namespace="n", bot="b", fingerprint="f", settings={"v": 1}),
+    ActorConfig(name="a", namespace="n", bot="b", fingerprint="f", settings={"v": 1}),
     Assignment(game="abcdefgh", epoch=2, takeovers=1, engine="embedded"),
     Description(name="a", node="n", pid=1, fingerprint="f", phase="playing", game="g", epoch=1),
     Outcome(name="a", game="g", epoch=1, reason="finished", status="mate", result="won"),
     Claim(game="g", actor="a", epoch=1),
-    GameNews(game="g", opponent="Alice", left_ms=9000),
+    GameUpdate(game="g", opponent="Alice", left_ms=9000),
     LoadAnswer(games=("g",), room=3, limits={"challenge": 1_700_000_000_000}),
     Ownership(owner=None, limits={"command": 1_700_000_000_000}),
-    Report(sender="a", counts=(("m", None, 1),), samples=(("s", 0.5),), hearing=Hearing(age_s=1)),
+    Report(
+        sender="a", counts=(("m", None, 1),), samples=(("s", 0.5),), hearing=ListenerStatus(age_s=1)
+    ),
 ]
 
 
@@ -78,6 +80,6 @@ def test_our_clock_is_news_while_it_runs(is_my_turn: bool, left_ms: int | None) 
         is_my_turn=is_my_turn,
         time_left=seconds(9),
     )
-    assert GameNews.of(game) == GameNews(
+    assert GameUpdate.of(game) == GameUpdate(
         game="abcdefgh", opponent="BOT Alice", speed="blitz", left_ms=left_ms
     )

@@ -3,7 +3,7 @@
 import pytest
 import ray
 
-import actors.runtime  # noqa: F401 -- as every test here does: Ray is loaded before the guard
+import actors.cluster  # noqa: F401 -- as every test here does: Ray is loaded before the guard
 
 
 def test_ray_is_not_started() -> None:

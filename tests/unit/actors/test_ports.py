@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from actors.ports import PortTaken, _problem, free_port, require_free, usual_or_free
+from actors.local_ray.ports import PortTaken, _problem, free_port, require_free, usual_or_free
 from crabstick.errors import EnvironmentProblem
 
 

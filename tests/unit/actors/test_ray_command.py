@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors import ray_command
+from actors.local_ray import ray_command
 
 PROGRAM = """
 import sys
@@ -20,7 +20,7 @@ else:
 
 @pytest.fixture(autouse=True)
 def _modules_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_command, "start_giving_back", lambda: None)
+    monkeypatch.setattr(ray_command, "start_trimming", lambda: None)
     monkeypatch.setitem(sys.modules, "colorsys", sys)
     monkeypatch.setitem(sys.modules, "colorsys", sys.modules.pop("colorsys"))
 

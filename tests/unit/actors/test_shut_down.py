@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from actors.fake_runtime import FakeRuntime
-from actors.messages import LeaveOrder
+from actors.messages import HandOverRequest
 from crabstick.errors import CrabstickError
 from crabstick.rules.model import NodeId
 from tests.builders import seconds
+from tests.fakes.runtime import FakeRuntime
 from tests.unit.actors.house import GAME, House
 from tests.unit.virtual_time import until, virtual_loop
 
@@ -56,7 +56,7 @@ async def test_who_was_told_to_leave_does_so_before_the_worker_set_ends() -> Non
     await until(lambda: actor.orders)
     closing = asyncio.ensure_future(house.worker_set.shut_down({"v": 1}))
     await until(lambda: len(actor.orders) > 1)
-    assert actor.orders == [LeaveOrder(within_s=98), LeaveOrder(within_s=5)]
+    assert actor.orders == [HandOverRequest(within_s=98), HandOverRequest(within_s=5)]
     await asyncio.sleep(3)
     assert not closing.done()
     actor.end_game("handed_over")

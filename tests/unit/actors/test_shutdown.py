@@ -7,7 +7,7 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.shutdown import end_games, end_manager, engine_actors, find
+from actors.ops.shutdown import end_games, end_manager, engine_actors, find
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.virtual_time import virtual_loop
 
@@ -58,7 +58,7 @@ class Cluster:
         assert all_namespaces
         return [{"namespace": space, "name": name} for space, name in self.actors]
 
-    def end_actor(self, handle: Any) -> None:
+    def kill_actor(self, handle: Any) -> None:
         key = next(key for key, known in self.actors.items() if known is handle)
         del self.actors[key]
         self.ended.append(key[1])
@@ -69,7 +69,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     cluster = Cluster()
     monkeypatch.setattr("ray.get_actor", cluster.get_actor)
     monkeypatch.setattr("ray.util.list_named_actors", cluster.list_named_actors)
-    monkeypatch.setattr("actors.shutdown.end_actor", cluster.end_actor)
+    monkeypatch.setattr("actors.ops.shutdown.kill_actor", cluster.kill_actor)
     return cluster
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime import slots_of
+from actors.cluster import slots_of
 from crabstick.settings import ClusterSettings
 
 GIB = float(2**30)

@@ -3,44 +3,44 @@
 import json
 from typing import Any
 
-from actors.gauges import Gauges
-from actors.messages import Description, GameNews, Progress
-from actors.roster import Roster
-from actors.statistics import statistics
+from actors.messages import Description, GameUpdate, Progress
+from actors.worker_set.gauges import Gauges
+from actors.worker_set.registry import Registry
+from actors.worker_set.statistics import statistics
 from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, GameId
 from crabstick.telemetry.metrics import Ledger
 from tests.builders import seconds
-from tests.unit.actors.births import BOT, a_birth
+from tests.unit.actors.configs import BOT, a_config
 
 NOW = seconds(100)
 GAME = GameId("abcdefgh")
 A = ActorName("engine:a")
 
 
-def a_picture(roster: Roster, *nodes: NodeView, problem: str = "") -> Any:
+def a_picture(registry: Registry, *nodes: NodeView, problem: str = "") -> Any:
     gauges = Gauges(Ledger(), NOW.total_seconds)
-    picture = statistics(a_birth(), roster, nodes, gauges, problem=problem)
+    picture = statistics(a_config(), registry, nodes, gauges, problem=problem)
     return json.loads(json.dumps(picture))
 
 
-def a_roster() -> Roster:
+def a_roster() -> Registry:
     """One game that is played, one that waits, and one actor that starts."""
-    roster = Roster()
-    roster.hear_of(GameNews(game=GAME, opponent="Alice", speed="blitz"))
-    roster.hear_of(GameNews(game="waiting1", opponent="Bob", speed="rapid"))
-    member = roster.enter(A, NOW)
+    registry = Registry()
+    registry.hear_of(GameUpdate(game=GAME, opponent="Alice", speed="blitz"))
+    registry.hear_of(GameUpdate(game="waiting1", opponent="Bob", speed="rapid"))
+    member = registry.enter(A, NOW)
     told = Description(name=A, node="n1", pid=1, fingerprint="f", phase="standby")
-    roster.hear_from(member, told, NOW)
-    roster.assign(GAME, A, NOW)
+    registry.hear_from(member, told, NOW)
+    registry.assign(GAME, A, NOW)
     progress = Progress(opponent="BOT Alice", ply=7)
-    roster.hear_from(member, told.model_copy(update={"progress": progress}), NOW)
-    roster.enter(ActorName("engine:b"), NOW)
-    return roster
+    registry.hear_from(member, told.model_copy(update={"progress": progress}), NOW)
+    registry.enter(ActorName("engine:b"), NOW)
+    return registry
 
 
 def test_it_says_whose_it_is_and_what_is_wrong() -> None:
-    picture = a_picture(Roster(), problem="there is no Lichess token")
+    picture = a_picture(Registry(), problem="there is no Lichess token")
     assert (picture["bot"], picture["problem"]) == (BOT, "there is no Lichess token")
 
 

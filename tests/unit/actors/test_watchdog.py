@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
-from actors.runtime import ActorAway, ActorFailed, ActorGone, ActorSilent
-from actors.stall import StallWatch
-from actors.watchdog import RayWard, Watchdog
+from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
+from actors.watchdog import RayWatchedActor, Watchdog
+from crabstick.game.stall import StallDetector
 from tests.builders import seconds
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.actors.wards import FakeWard
+from tests.unit.actors.watched_actors import FakeWard
 from tests.unit.virtual_time import stall, virtual_loop
 
 HANGS = float("inf")
@@ -22,19 +22,19 @@ A_BUG = RayTaskError("describe", "a bug", ValueError())  # type: ignore[no-untyp
 class Kennel:
     """A watchdog at work."""
 
-    def __init__(self, ward: FakeWard | None = None) -> None:
-        self.ward = ward or FakeWard()
-        watch = StallWatch(virtual_loop().time)
+    def __init__(self, watched: FakeWard | None = None) -> None:
+        self.watched = watched or FakeWard()
+        watch = StallDetector(virtual_loop().time)
         self.tasks = [
             asyncio.create_task(watch.run()),
-            asyncio.create_task(Watchdog("event-listener", self.ward, watch).run()),
+            asyncio.create_task(Watchdog("event-listener", self.watched, watch).run()),
         ]
 
     async def restarts_within(self, for_s: float) -> int:
-        """How often the ward is restarted in so long."""
-        before = len(self.ward.restarted_s)
+        """How often the watched is restarted in so long."""
+        before = len(self.watched.restarted_s)
         await asyncio.sleep(for_s)
-        return len(self.ward.restarted_s) - before
+        return len(self.watched.restarted_s) - before
 
 
 async def test_who_answers_is_left_alone() -> None:
@@ -44,28 +44,28 @@ async def test_who_answers_is_left_alone() -> None:
 async def test_who_says_nothing_for_ten_seconds_is_restarted() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.takes_s = HANGS
+    kennel.watched.takes_s = HANGS
     assert [await kennel.restarts_within(s) for s in (9.9, 2.2)] == [0, 1]
 
 
 async def test_who_answers_slowly_but_within_ten_seconds_is_left_alone() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.takes_s = 9.9
+    kennel.watched.takes_s = 9.9
     assert await kennel.restarts_within(3600) == 0
 
 
 async def test_who_was_just_made_has_a_minute_to_say_the_first_word() -> None:
-    ward = FakeWard()
-    ward.takes_s = HANGS
-    kennel = Kennel(ward)
+    watched = FakeWard()
+    watched.takes_s = HANGS
+    kennel = Kennel(watched)
     assert [await kennel.restarts_within(s) for s in (59, 2)] == [0, 1]
 
 
 async def test_who_was_restarted_has_a_minute_again() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.takes_s = HANGS
+    kennel.watched.takes_s = HANGS
     await kennel.restarts_within(13)
     assert [await kennel.restarts_within(s) for s in (59, 3)] == [0, 1]
 
@@ -74,44 +74,44 @@ async def test_who_was_restarted_has_a_minute_again() -> None:
 async def test_whoever_is_dead_is_rays_business(trouble: ActorAway | ActorGone) -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.trouble = trouble
+    kennel.watched.trouble = trouble
     assert await kennel.restarts_within(600) == 0
 
 
 async def test_an_actor_that_ray_restarts_is_given_time_to_start() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.trouble = ActorAway("restarting")
+    kennel.watched.trouble = ActorAway("restarting")
     await asyncio.sleep(5)
-    kennel.ward.trouble, kennel.ward.takes_s = None, HANGS
+    kennel.watched.trouble, kennel.watched.takes_s = None, HANGS
     assert await kennel.restarts_within(50) == 0
 
 
 async def test_an_answer_that_is_an_error_is_an_answer() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.trouble = ActorFailed("a bug")
+    kennel.watched.trouble = ActorFailed("a bug")
     await asyncio.sleep(60)
-    kennel.ward.trouble, kennel.ward.takes_s = None, HANGS
+    kennel.watched.trouble, kennel.watched.takes_s = None, HANGS
     assert await kennel.restarts_within(13) == 1
 
 
 async def test_nobody_is_restarted_when_it_was_the_watcher_who_stood_still() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.takes_s = HANGS
+    kennel.watched.takes_s = HANGS
     await asyncio.sleep(5)
     stall(60)
-    kennel.ward.takes_s = 0
+    kennel.watched.takes_s = 0
     assert await kennel.restarts_within(600) == 0
 
 
 async def test_while_the_gcs_is_away_nobody_is_restarted_and_it_is_tried_again() -> None:
     kennel = Kennel()
     await asyncio.sleep(5)
-    kennel.ward.takes_s, kennel.ward.gcs_is_away = HANGS, True
+    kennel.watched.takes_s, kennel.watched.gcs_is_away = HANGS, True
     assert await kennel.restarts_within(60) == 0
-    kennel.ward.gcs_is_away = False
+    kennel.watched.gcs_is_away = False
     assert await kennel.restarts_within(13) == 1
 
 
@@ -119,9 +119,9 @@ async def test_a_surprise_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch
     kennel = Kennel()
     await asyncio.sleep(5)
     with monkeypatch.context() as patched:
-        patched.setattr(kennel.ward, "ping", lambda _: 1 / 0)
+        patched.setattr(kennel.watched, "ping", lambda _: 1 / 0)
         await asyncio.sleep(10)
-    kennel.ward.takes_s = HANGS
+    kennel.watched.takes_s = HANGS
     assert await kennel.restarts_within(13) == 1
 
 
@@ -163,10 +163,10 @@ async def a_ray(monkeypatch: pytest.MonkeyPatch) -> Ray:
     return Ray(monkeypatch)
 
 
-async def word_of(ward: RayWard) -> type[Exception] | None:
+async def word_of(watched: RayWatchedActor) -> type[Exception] | None:
     """What a ping says."""
     try:
-        await ward.ping(seconds(10))
+        await watched.ping(seconds(10))
     except (ActorGone, ActorSilent, ActorFailed) as error:
         return type(error)
     return None
@@ -204,7 +204,7 @@ async def test_rays_words_are_told_apart(
     a_ray: Ray, arrange: Callable[[Ray], None], word: type[Exception] | None
 ) -> None:
     arrange(a_ray)
-    assert await word_of(RayWard("worker-set", "tests")) is word
+    assert await word_of(RayWatchedActor("worker-set", "tests")) is word
 
 
 async def test_a_gcs_that_does_not_answer_says_nothing_about_the_actor(
@@ -214,39 +214,39 @@ async def test_a_gcs_that_does_not_answer_says_nothing_about_the_actor(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(asyncio, "to_thread", hang)
-    ward = RayWard("worker-set", "tests")
-    assert await word_of(ward) is ActorAway
+    watched = RayWatchedActor("worker-set", "tests")
+    assert await word_of(watched) is ActorAway
     with pytest.raises(ActorSilent):
-        await ward.restart()
+        await watched.restart()
 
 
 async def test_a_new_actor_of_that_name_is_found(a_ray: Ray) -> None:
-    ward = RayWard("worker-set", "tests")
-    await ward.ping(seconds(10))
+    watched = RayWatchedActor("worker-set", "tests")
+    await watched.ping(seconds(10))
     _raising(RayActorError())(a_ray)
-    assert await word_of(ward) is ActorGone
+    assert await word_of(watched) is ActorGone
     a_ray.handle = FakeHandle(a_ray)
-    assert await word_of(ward) is None
+    assert await word_of(watched) is None
 
 
 async def test_the_process_is_ended_and_ray_makes_another(a_ray: Ray) -> None:
-    ward = RayWard("worker-set", "tests")
-    await ward.ping(seconds(10))
-    await ward.restart()
+    watched = RayWatchedActor("worker-set", "tests")
+    await watched.ping(seconds(10))
+    await watched.restart()
     assert a_ray.killed == [{"handle": a_ray.handle, "no_restart": False}]
 
 
 async def test_an_order_that_the_gcs_would_carry_out_late_is_not_given(a_ray: Ray) -> None:
-    ward = RayWard("worker-set", "tests")
-    await ward.ping(seconds(10))
+    watched = RayWatchedActor("worker-set", "tests")
+    await watched.ping(seconds(10))
     a_ray.gcs_takes_s = 60
-    await ward.restart()
+    await watched.restart()
     assert a_ray.killed == []
 
 
 async def test_who_is_gone_meanwhile_is_not_killed(a_ray: Ray) -> None:
-    ward = RayWard("worker-set", "tests")
-    await ward.ping(seconds(10))
+    watched = RayWatchedActor("worker-set", "tests")
+    await watched.ping(seconds(10))
     a_ray.handle = None
-    await ward.restart()
+    await watched.restart()
     assert a_ray.killed == []

@@ -7,24 +7,24 @@ from datetime import timedelta
 import chess
 import pytest
 
-from actors.fake_runtime import FakeRuntime
-from actors.limit_board import LimitBoard
 from actors.messages import (
     Assignment,
     Claim,
     Description,
-    GameNews,
-    Hearing,
-    LeaveOrder,
+    GameUpdate,
+    HandOverRequest,
+    ListenerStatus,
     LoadAnswer,
     Ownership,
     Progress,
     Report,
 )
 from crabstick.errors import ConfigError, RateLimited
+from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.model import ActorName, GameId, GameSummary, NodeId, Player
 from tests.builders import seconds
-from tests.unit.actors.births import BOT
+from tests.fakes.runtime import FakeRuntime
+from tests.unit.actors.configs import BOT
 from tests.unit.actors.house import GAME, STATISTICS, House
 from tests.unit.virtual_time import stall, until, virtual_loop
 
@@ -134,7 +134,7 @@ async def test_a_game_is_as_urgent_as_our_clock_is_short(
 ) -> None:
     house = House(FakeRuntime(), standby=0)
     house.lichess.started(summary)
-    games = house.worker_set._roster.games
+    games = house.worker_set._registry.games
     await until(lambda: games)
     assert games[GameId(GAME)].urgency == urgency
 
@@ -200,7 +200,7 @@ async def test_a_suspect_that_is_heard_again_keeps_its_game_when_nobody_could_ta
     actor = await house.player()
     await asyncio.sleep(12)
     actor.hang()
-    member = house.worker_set._roster.members[actor.name]
+    member = house.worker_set._registry.members[actor.name]
     await until(lambda: member.is_suspect)
     actor.wake()
     await until(lambda: not member.is_suspect)
@@ -246,9 +246,9 @@ async def test_a_forfeit_without_a_token_is_survived(
     def refuse(_settings: object) -> None:
         raise ConfigError("there is no Lichess token")
 
-    monkeypatch.setattr("actors.desk.read_token", refuse)
+    monkeypatch.setattr("actors.worker_set.lichess_calls.read_token", refuse)
     house = House(max_takeovers=0)
-    house.worker_set._desk._games = None
+    house.worker_set._lichess_calls._games = None
     house.runtime.lose_actor(await house.playing())
     await asyncio.sleep(5)
     assert house.runtime.playing(GAME) == []
@@ -306,7 +306,7 @@ async def test_where_actors_cannot_play_no_challenge_is_accepted_until_they_can(
     assert (await house.load()).room > 0
     house.runtime.next_problem = "there is no Lichess token"
     await house.starts()
-    await until(lambda: house.worker_set._crew.problem)
+    await until(lambda: house.worker_set._pool.problem)
     assert (await house.load()).room <= 0
     await house.ends()
     await asyncio.sleep(30)
@@ -369,7 +369,7 @@ async def test_an_actor_is_told_when_its_node_ends() -> None:
     house.drain(actor, within_s=30)
     await until(lambda: actor.orders)
     await asyncio.sleep(10)
-    assert actor.orders == [LeaveOrder(within_s=28)]
+    assert actor.orders == [HandOverRequest(within_s=28)]
 
 
 async def test_with_nowhere_to_go_a_game_stays_and_a_node_is_asked_for() -> None:
@@ -393,7 +393,7 @@ async def test_an_actor_is_told_again_when_its_node_ends_sooner_than_it_was_told
     house.drain(actor, within_s=30)
     await until(lambda: len(actor.orders) > 1, within_s=2)
     await asyncio.sleep(5)
-    assert actor.orders == [LeaveOrder(within_s=598), LeaveOrder(within_s=28)]
+    assert actor.orders == [HandOverRequest(within_s=598), HandOverRequest(within_s=28)]
 
 
 async def test_an_order_to_leave_that_got_lost_is_given_again() -> None:
@@ -544,7 +544,7 @@ async def test_a_tick_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("a mistake of our own")
 
     with monkeypatch.context() as patched:
-        patched.setattr("actors.worker_set.plan", fail)
+        patched.setattr("actors.worker_set.worker_set.plan", fail)
         await house.starts()
         await asyncio.sleep(2)
     await house.player()
@@ -622,7 +622,7 @@ async def test_a_node_whose_other_actors_are_heard_is_not_in_doubt_for_long() ->
     house.runtime.lose_actor(first)
     await house.successor(first, "one")
     await asyncio.sleep(3)
-    assert house.worker_set._roster.in_doubt(house.worker_set._now()) == set()
+    assert house.worker_set._registry.in_doubt(house.worker_set._now()) == set()
 
 
 # What it tells.
@@ -656,7 +656,7 @@ async def test_the_end_of_a_game_that_waits_is_taken_at_lichess_word() -> None:
     house = House(FakeRuntime(), standby=0)
     await house.starts()
     await house.ends()
-    await until(lambda: not house.worker_set._roster.games)
+    await until(lambda: not house.worker_set._registry.games)
 
 
 async def test_the_end_of_an_unknown_game_is_no_news() -> None:
@@ -696,8 +696,8 @@ async def test_a_game_whose_actor_starts_takes_its_place_once() -> None:
     house = House(FakeRuntime(n1=3), standby=0)
     await asyncio.sleep(2)
     now = house.worker_set._now()
-    house.worker_set._roster.enter(ActorName("engine:starts"), now, NodeId("n1"))
-    house.worker_set._roster.hear_of(GameNews(game=GAME))
+    house.worker_set._registry.enter(ActorName("engine:starts"), now, NodeId("n1"))
+    house.worker_set._registry.hear_of(GameUpdate(game=GAME))
     assert (await house.load()).room == 2
 
 
@@ -753,7 +753,7 @@ async def test_reports_add_up_and_what_is_unknown_in_them_is_left_out() -> None:
 
 async def test_what_was_heard_gets_older_when_the_listener_says_nothing_any_more() -> None:
     house = House()
-    report = Report(sender="event-listener", hearing=Hearing(age_s=4, problem="deaf"))
+    report = Report(sender="event-listener", hearing=ListenerStatus(age_s=4, problem="deaf"))
     await house.worker_set.report(report.pack())
     picture = await house.worker_set.statistics(STATISTICS)
     assert picture["problem"] == "deaf"
@@ -766,7 +766,7 @@ async def test_what_was_heard_gets_older_when_the_listener_says_nothing_any_more
 
 
 def a_report(**wait_s: float) -> Report:
-    board = LimitBoard(virtual_loop().time)
+    board = RateLimits(virtual_loop().time)
     for endpoint, wait in wait_s.items():
         board.note(endpoint, seconds(wait))
     return Report(sender="engine:a", limits=board.pack())

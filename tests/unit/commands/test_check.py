@@ -13,11 +13,11 @@ from crabstick.errors import (
     Unauthorized,
     Unavailable,
 )
-from crabstick.lichess.fake import FakeLichess
 from crabstick.rules.model import Account
 from crabstick.settings import Settings
 from crabstick.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE
 from engine.errors import EngineNotFound
+from tests.fakes.lichess import FakeLichess
 
 SETTINGS = Settings()
 SCOPES = frozenset({"bot:play"})

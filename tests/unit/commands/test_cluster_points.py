@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.seen import Autoscaler, ClockRange, Look, Scaling, SeenNode
+from actors.ops.report import Autoscaler, ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.commands.cluster_points import points
 from crabstick.commands.node_points import apart_s
 from crabstick.commands.seen_cluster import SeenCluster, named
@@ -16,13 +16,13 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
 FLAGS = {"RAY_worker_niceness": "0", "RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
-NO_TIME = ClockRange(least_s=-0.01, most_s=0.01)
-V2 = Scaling(autoscaler=Autoscaler.V2)
+NO_TIME = ClockOffset(least_s=-0.01, most_s=0.01)
+V2 = ScalingReport(autoscaler=Autoscaler.V2)
 GROWING = Settings.model_validate({"cluster": {"autoscaling": True}})
-NONE = Scaling(autoscaler=Autoscaler.NONE)
+NONE = ScalingReport(autoscaler=Autoscaler.NONE)
 
 
-def a_look(**changes: Any) -> Look:
+def a_look(**changes: Any) -> NodeFacts:
     fields: dict[str, Any] = {
         "python": "3.11.7",
         "version": "0.1.0",
@@ -33,20 +33,20 @@ def a_look(**changes: Any) -> Look:
         "monitor": "",
         "clock": NO_TIME,
     }
-    return Look(**{**fields, **changes})
+    return NodeFacts(**{**fields, **changes})
 
 
-def a_head(**changes: Any) -> SeenNode:
+def a_head(**changes: Any) -> NodeReport:
     fields: dict[str, Any] = {
         "id": "aaaaaaaaaaaa1",
         "names": ("10.0.0.1",),
         "is_head": True,
         "look": a_look(),
     }
-    return SeenNode(**{**fields, **changes})
+    return NodeReport(**{**fields, **changes})
 
 
-def a_worker(**changes: Any) -> SeenNode:
+def a_worker(**changes: Any) -> NodeReport:
     fields: dict[str, Any] = {
         "id": "bbbbbbbbbbbb2",
         "names": ("10.0.0.2",),
@@ -55,10 +55,10 @@ def a_worker(**changes: Any) -> SeenNode:
         "free_slots": 8,
         "look": a_look(),
     }
-    return SeenNode(**{**fields, **changes})
+    return NodeReport(**{**fields, **changes})
 
 
-def a_cluster(*nodes: SeenNode, **changes: Any) -> SeenCluster:
+def a_cluster(*nodes: NodeReport, **changes: Any) -> SeenCluster:
     fields: dict[str, Any] = {
         "address": "10.0.0.1:6379",
         "ray": "2.60.0",
@@ -124,12 +124,12 @@ def test_a_cluster_without_a_head_is_named() -> None:
             NONE,
             "KubeRay or `ray up` made this cluster and no autoscaler runs, so no node comes when",
         ),
-        (Scaling(autoscaler=Autoscaler.V1), "ends busy nodes without a drain"),
+        (ScalingReport(autoscaler=Autoscaler.V1), "ends busy nodes without a drain"),
         (replace(V2, is_silent=True), "has said nothing for 20 s"),
         (replace(V2, has_no_place=True), "knows no group of nodes that a game fits on"),
     ],
 )
-def test_an_autoscaler_that_will_not_do_is_named(scaling: Scaling, words: str) -> None:
+def test_an_autoscaler_that_will_not_do_is_named(scaling: ScalingReport, words: str) -> None:
     (line,) = problems(a_cluster(a_head(), a_worker(group="game"), scaling=scaling))
     assert line.startswith("autoscaler: ")
     assert words in line
@@ -175,10 +175,10 @@ def test_a_node_that_drains_is_told_and_is_no_room() -> None:
         ),
         ({"flags": {}}, "has no RAY_gcs_rpc_server_reconnect_timeout_s, and the head has"),
         (
-            {"clock": ClockRange(least_s=3.0, most_s=3.2)},
+            {"clock": ClockOffset(least_s=3.0, most_s=3.2)},
             "the clock of bbbbbbbbbbbb (10.0.0.2) is at least 3.0 s ahead of the head's",
         ),
-        ({"clock": ClockRange(least_s=-3.2, most_s=-3.0)}, "is at least 3.0 s behind the head's"),
+        ({"clock": ClockOffset(least_s=-3.2, most_s=-3.0)}, "is at least 3.0 s behind the head's"),
     ],
 )
 def test_a_node_that_is_not_as_the_others_is_named_with_the_fix(
@@ -225,8 +225,8 @@ def test_a_head_that_gave_no_answer_leaves_nothing_to_compare_with() -> None:
 def test_two_clocks_are_apart_by_no_more_than_is_certain(
     one: float, wide: float, other: float, wider: float
 ) -> None:
-    first = ClockRange(least_s=one - wide, most_s=one + wide)
-    second = ClockRange(least_s=other - wider, most_s=other + wider)
+    first = ClockOffset(least_s=one - wide, most_s=one + wide)
+    second = ClockOffset(least_s=other - wider, most_s=other + wider)
     apart = apart_s(first, second)
     assert abs(apart) <= abs(other - one) + 1e-9
     assert apart == pytest.approx(-apart_s(second, first))

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from actors.local_ray import LocalRay
+from actors.local_ray.head import LocalRay
 from crabstick.commands import down as command
-from crabstick.commands.cluster import Cluster
 from crabstick.commands.down import Games, down
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import Cluster
 
 SETTINGS = Settings()
 FOREIGN = Cluster(address="ray.example:6379")

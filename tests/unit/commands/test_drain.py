@@ -1,15 +1,15 @@
 """What `crabstick drain` says while a node empties."""
 
-from actors.drain import Node
+from actors.ops.drain import DrainTarget
 from crabstick.commands.drain import LEAVING_TAKES, Progress
-from crabstick.commands.picture import Picture
+from crabstick.terminal.live_table import Statistics
 
-NODE = Node(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
+NODE = DrainTarget(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
 ENDS_S = 100.0
 LONG_S = LEAVING_TAKES.total_seconds() + 1
 
 
-def a_picture(games: int = 0, *, standbys: int = 0, elsewhere: int = 1) -> Picture:
+def a_picture(games: int = 0, *, standbys: int = 0, elsewhere: int = 1) -> Statistics:
     nodes = [NODE.id] * games + ["other"] * elsewhere + [None]
     return {
         "games": [{"node": node} for node in nodes],

@@ -3,18 +3,18 @@
 import pytest
 from rich.console import Console
 
-from actors import local_ray
-from actors.local_ray import LocalRay
-from actors.local_record import Node
-from actors.ray_forms import HOOK_VARIABLE, SMALL, WHOLE, Form
+from actors.local_ray import head as local_ray
+from actors.local_ray.head import LocalRay
+from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
+from actors.local_ray.record import LocalNode
 from crabstick.commands import up as command
-from crabstick.commands.cluster import Cluster
 from crabstick.commands.up import OwnRay
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.terminal.cluster import Cluster
 
 SINGLE = LocalRay(address="127.0.0.1:6379", pid=1, born_s=0)
-PAIR = LocalRay(address="127.0.0.1:6379", pid=1, born_s=0, worker=Node(pid=2, born_s=0))
+PAIR = LocalRay(address="127.0.0.1:6379", pid=1, born_s=0, worker=LocalNode(pid=2, born_s=0))
 TOLERANT, SMALL_ONE = OwnRay(gcs_fault_tolerance=True), OwnRay(small=True)
 SWITCHES = [(TOLERANT, "--gcs-fault-tolerance"), (SMALL_ONE, "--small")]
 
@@ -24,9 +24,9 @@ def cluster(local: LocalRay) -> Cluster:
 
 
 @pytest.fixture
-def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Profile:
     """Of the Ray that runs."""
-    form: Form = request.param
+    form: Profile = request.param
     monkeypatch.setattr(local_ray, "variable_of", lambda _, name: form.variables[name])
     return form
 
@@ -45,12 +45,12 @@ def test_without_a_switch_any_cluster_may_be_named() -> None:
     OwnRay().check("a:1")
 
 
-@pytest.mark.parametrize("form", [WHOLE], indirect=True)
+@pytest.mark.parametrize("form", [FULL], indirect=True)
 @pytest.mark.parametrize(("own", "switch"), SWITCHES)
 def test_a_ray_that_was_started_without_a_switch_does_not_become_another(
-    form: Form, own: OwnRay, switch: str
+    form: Profile, own: OwnRay, switch: str
 ) -> None:
-    assert SINGLE.form is form
+    assert SINGLE.profile is form
     with pytest.raises(EnvironmentProblem, match=f"was started without {switch}: end it first"):
         own.check_found(cluster(SINGLE))
 
@@ -58,9 +58,9 @@ def test_a_ray_that_was_started_without_a_switch_does_not_become_another(
 @pytest.mark.parametrize(
     ("form", "local", "own"),
     [
-        (WHOLE, SINGLE, OwnRay()),
-        (WHOLE, PAIR, TOLERANT),
-        (WHOLE, PAIR, OwnRay()),
+        (FULL, SINGLE, OwnRay()),
+        (FULL, PAIR, TOLERANT),
+        (FULL, PAIR, OwnRay()),
         (SMALL, SINGLE, SMALL_ONE),
         (SMALL, SINGLE, OwnRay()),
         (SMALL, PAIR, OwnRay(small=True, gcs_fault_tolerance=True)),
@@ -69,9 +69,9 @@ def test_a_ray_that_was_started_without_a_switch_does_not_become_another(
     indirect=["form"],
 )
 def test_a_ray_that_has_what_is_wanted_stays_what_it_is(
-    form: Form, local: LocalRay, own: OwnRay
+    form: Profile, local: LocalRay, own: OwnRay
 ) -> None:
-    assert local.form is form
+    assert local.profile is form
     own.check_found(cluster(local))
 
 
@@ -88,4 +88,4 @@ def test_the_first_wish_that_cannot_be_met_is_named() -> None:
 
 
 def test_the_hook_is_what_tells_the_forms_apart() -> None:
-    assert SMALL.variables[HOOK_VARIABLE] != WHOLE.variables[HOOK_VARIABLE]
+    assert SMALL.variables[HOOK_VARIABLE] != FULL.variables[HOOK_VARIABLE]

@@ -8,10 +8,10 @@ from rich.console import Console
 from crabstick.commands import upgrade_account as command
 from crabstick.commands.upgrade_account import upgrade_account
 from crabstick.errors import EnvironmentProblem, Refused
-from crabstick.lichess.fake import FakeLichess
 from crabstick.rules.model import Account
 from crabstick.settings import Settings
 from crabstick.tokens import TOKEN_VARIABLE
+from tests.fakes.lichess import FakeLichess
 
 HUMAN = Account(name="alice", title=None)
 

@@ -2,9 +2,9 @@ import asyncio
 
 from chess.engine import BaseCommand, MockTransport
 
+from engine.bounded_uci import BoundedUci
 from engine.deadline import Deadline
 from engine.errors import EngineHung
-from engine.wire import BoundedUci
 from tests.engine.builders import seconds
 
 

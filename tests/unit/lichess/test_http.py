@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from crabstick.lichess.http import describe, open_session
-from crabstick.lichess.login import Login
+from crabstick.lichess.identity import Login
 
 LOGIN = Login(url="https://lichess.org", token=SecretStr("lip_secret"))
 

@@ -11,16 +11,7 @@ from hypothesis import strategies as st
 
 from crabstick.errors import InvariantBroken
 from crabstick.rules.game import TRANSITIONS, diagram, step
-from crabstick.rules.model import (
-    Denied,
-    Limited,
-    OpponentGone,
-    Posted,
-    PostOutcome,
-    RefusedPost,
-    Unanswered,
-)
-from crabstick.rules.play import (
+from crabstick.rules.game_events import (
     Abort,
     Advanced,
     Answered,
@@ -45,6 +36,15 @@ from crabstick.rules.play import (
     Think,
     WatchEcho,
     WatchNoShow,
+)
+from crabstick.rules.model import (
+    Denied,
+    Limited,
+    OpponentGone,
+    Posted,
+    PostOutcome,
+    RefusedPost,
+    Unanswered,
 )
 from tests.builders import a_full, a_state, seconds
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.limits import BOT_GAMES_KEY, ENDPOINTS, OPENINGS, Limits, class_of
+from crabstick.rules.limits import BOT_GAMES_KEY, ENDPOINTS, OPENINGS, RateLimitTable, class_of
 from crabstick.rules.retry import LONGEST_COOL_DOWN
 from tests.builders import seconds
 
@@ -16,7 +16,7 @@ words = st.dictionaries(st.sampled_from([*ENDPOINTS, OPENINGS, "of a newer versi
 
 
 def heard(*told: dict[str, int]) -> dict[str, int]:
-    limits = Limits()
+    limits = RateLimitTable()
     for word in told:
         limits = limits.merged(word)
     return dict(limits.until_ms)
@@ -41,26 +41,26 @@ def test_hearing_it_again_changes_nothing(a: dict[str, int], b: dict[str, int]) 
 
 @given(words, words)
 def test_nobody_waits_less_for_having_heard_more(a: dict[str, int], b: dict[str, int]) -> None:
-    alone, both = Limits(a), Limits(a).merged(b)
+    alone, both = RateLimitTable(a), RateLimitTable(a).merged(b)
     assert all(both.wait(what, NOW_MS) >= alone.wait(what, NOW_MS) for what in ENDPOINTS)
 
 
 @given(words)
 def test_what_is_pending_is_what_still_waits(told: dict[str, int]) -> None:
-    limits = Limits(told)
+    limits = RateLimitTable(told)
     waits = {what for what in told if limits.wait(what, NOW_MS)}
     assert limits.pending(NOW_MS).keys() == waits
 
 
 @given(words, moments)
 def test_passing_on_only_what_is_pending_loses_nothing(told: dict[str, int], now_ms: int) -> None:
-    limits = Limits(told)
-    passed_on = Limits(limits.pending(now_ms))
+    limits = RateLimitTable(told)
+    passed_on = RateLimitTable(limits.pending(now_ms))
     assert all(passed_on.wait(what, now_ms) == limits.wait(what, now_ms) for what in told)
 
 
 def test_a_clock_that_went_wrong_elsewhere_costs_a_day_at_most() -> None:
-    far = Limits({"move": NOW_MS * 2})
+    far = RateLimitTable({"move": NOW_MS * 2})
     assert far.wait("move", NOW_MS) == LONGEST_COOL_DOWN
 
 
@@ -68,7 +68,7 @@ def test_a_clock_that_went_wrong_elsewhere_costs_a_day_at_most() -> None:
     ("now_ms", "wait"), [(NOW_MS, seconds(5)), (NOW_MS + 4_999, seconds(0.001))]
 )
 def test_a_wait_is_what_is_left_of_it(now_ms: int, wait: timedelta) -> None:
-    assert Limits({"account": NOW_MS + 5_000}).wait("account", now_ms) == wait
+    assert RateLimitTable({"account": NOW_MS + 5_000}).wait("account", now_ms) == wait
 
 
 @pytest.mark.parametrize(("key", "endpoint"), [(BOT_GAMES_KEY, "bot_game"), ("", "challenge")])

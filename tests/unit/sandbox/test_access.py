@@ -4,7 +4,7 @@ import pytest
 
 from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import default_accounts
-from crabstick.sandbox.refusals import Refusal
+from crabstick.sandbox.errors import Refusal
 
 MINE = "crabstick_token"
 

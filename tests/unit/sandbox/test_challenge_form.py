@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.challenge_form import read_terms
-from crabstick.sandbox.refusals import Refusal
-from crabstick.sandbox.words import clock_name, speed_of
+from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.vocabulary import clock_name, speed_of
 
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
 CASTLED_960 = "bqnrkbrn/pppppppp/8/8/8/8/PPPPPPPP/BQNRKBRN w KQkq - 0 1"

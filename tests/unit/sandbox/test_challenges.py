@@ -4,10 +4,10 @@ import chess
 import pytest
 
 from crabstick.sandbox import challenges
-from crabstick.sandbox.limits import BOT_DAY
+from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.messages import ChallengeDone
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.outgoing import ChallengeDone
-from crabstick.sandbox.refusals import Refusal
+from crabstick.sandbox.request_limits import BOT_DAY
 from crabstick.sandbox.state import Challenge, World
 from tests.unit.sandbox.worlds import NOON_MS, a_world, events
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from crabstick.sandbox.errors import Refusal
 from crabstick.sandbox.faults import Faults, LoseAnswer, RateLimit, ServerError
-from crabstick.sandbox.refusals import Refusal
 from crabstick.sandbox.streams import Hub, Reader, Stream
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
 

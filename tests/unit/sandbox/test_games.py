@@ -4,7 +4,7 @@ import chess
 import pytest
 
 from crabstick.sandbox import games
-from crabstick.sandbox.refusals import Refusal
+from crabstick.sandbox.errors import Refusal
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,

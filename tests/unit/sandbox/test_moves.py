@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox import games, moves
+from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.messages import GameEnd, GameLine
 from crabstick.sandbox.moves import MoveRequest
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.outgoing import GameEnd, GameLine
-from crabstick.sandbox.refusals import Refusal
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,

@@ -24,7 +24,7 @@ from crabstick.sandbox.render import (
     user_json,
 )
 from crabstick.sandbox.state import Game, World
-from crabstick.sandbox.words import SPEED_ICONS
+from crabstick.sandbox.vocabulary import SPEED_ICONS
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, move, play_out, terms
 
 SITE = "https://chess.example"

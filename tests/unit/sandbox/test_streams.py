@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import chess
 
-from crabstick.sandbox.outgoing import ChallengeDone, EventLine, GameEnd, GameLine
+from crabstick.sandbox.messages import ChallengeDone, EventLine, GameEnd, GameLine
 from crabstick.sandbox.state import Game, World
 from crabstick.sandbox.streams import BUFFERED_LINES, Hub, Line, Reader, Stream, StreamKind
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world

@@ -10,10 +10,10 @@ import chess
 from crabstick.sandbox import games, moves
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.challenge_form import Terms
+from crabstick.sandbox.messages import EventLine, GameLine, Outgoing
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.outgoing import EventLine, GameLine, Outgoing
 from crabstick.sandbox.state import Game, World
-from crabstick.sandbox.words import VARIANTS
+from crabstick.sandbox.vocabulary import VARIANTS
 
 NOON_MS = 1_800_000_000_000.0
 """When every game of these tests begins."""

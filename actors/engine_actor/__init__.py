@@ -1,0 +1,1 @@
+"""The EngineActor: plays one game on a Ray worker."""

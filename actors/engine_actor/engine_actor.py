@@ -1,0 +1,331 @@
+"""An EngineActor plays one game: it waits on standby, warm, is given a game, and ends with it.
+
+Detached and named for life. It is never restarted: the WorkerSet gives the game to a standby sooner
+than Ray could. While it plays it makes no call to Ray's GCS, and none at all that it would wait for
+on the way from a stream line to a move.
+
+Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle actor would pay.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from random import SystemRandom
+from typing import Literal, cast
+
+import ray
+
+from actors.cluster import (
+    ActorFailed,
+    ActorGone,
+    ActorSilent,
+    Handle,
+    ask,
+    call_own_actor,
+    kill_actor,
+    this_node,
+    without_task_events,
+)
+from actors.engine_actor.dashboard_title import DashboardTitle
+from actors.memory import freeze_gc
+from actors.messages import (
+    EMPTY,
+    PROTOCOL,
+    ActorConfig,
+    Assignment,
+    Claim,
+    Description,
+    HandOverRequest,
+    Outcome,
+    Ownership,
+    Packed,
+    ResyncRequest,
+    WrongProtocol,
+)
+from crabstick.errors import CrabstickError
+from crabstick.game.context import PlaySettings
+from crabstick.game.game_telemetry import GameTelemetry
+from crabstick.game.lease import Lease, Replaced
+from crabstick.game.player import Player
+from crabstick.game.rate_limits import RateLimits
+from crabstick.game.stream import Unplayable
+from crabstick.lichess.game_link import open_games
+from crabstick.lichess.port import GamesPort
+from crabstick.rules.game_events import Finish, Leave
+from crabstick.rules.model import GameId, Posted
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
+from crabstick.tokens import read_token
+from engine.errors import EngineError
+from engine.process import Engine, UciEngine
+from engine.resilient import ResilientEngine
+from engine.spec import EngineSpec, embedded_spec
+
+__all__ = ["EngineActor"]
+
+LEASE_PATIENCE = timedelta(seconds=1)
+REPORT_EVERY = timedelta(seconds=10)
+FAREWELL = timedelta(seconds=3)
+"""How long an actor whose game is over waits to be ended before it ends itself."""
+
+Phase = Literal["starting", "standby", "playing", "ending"]
+
+
+class EngineActor:
+    """One game, one stream, one engine process.
+
+    Args:
+        config: a packed `ActorConfig`; never a secret, for Ray keeps it in clear.
+        games: None is the server in the settings.
+        build: makes an engine that is not started yet.
+    """
+
+    def __init__(
+        self,
+        config: Packed,
+        games: GamesPort | None = None,
+        build: Callable[[EngineSpec], Engine] = UciEngine,
+    ) -> None:
+        configure_logging()
+        self._config = ActorConfig.read(config)
+        bind_process(actor=self._config.name, node=this_node())
+        self._settings = Settings.from_message(self._config.settings)
+        self._loop = asyncio.get_running_loop()
+        self._log = get_logger(actor=self._config.name)
+        self._phase: Phase = "starting"
+        self._problem = ""
+        self._lacks_engine = False
+        self._assignment: Assignment | None = None
+        self._board = RateLimits(self._loop.time, tell=self._report)
+        self._telemetry = GameTelemetry(
+            actor=self._config.name, game="", epoch=0, board=self._board
+        )
+        self._title = DashboardTitle(lambda title: call_own_actor("shown", title))
+        self._player: Player | None = None
+        self._leave_within: timedelta | None = None
+        self._manager: Handle | None = None
+        self._games = games
+        self._build = build
+        self._engine = self._resilient(self._settings.engine_spec())
+        self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        self._given: asyncio.Future[Assignment] = self._loop.create_future()
+        self._warm: asyncio.Future[None] = self._loop.create_future()
+        self._life = self._loop.create_task(self._live())
+
+    # What the WorkerSet asks.
+
+    @without_task_events
+    async def describe(self, message: Packed) -> Packed:
+        """Who I am and what I do; answers as soon as the actor is warm. Also the ping."""
+        self._meet(message)
+        await asyncio.shield(self._warm)
+        return Description(
+            name=self._config.name,
+            node=this_node(),
+            pid=os.getpid(),
+            fingerprint=self._config.fingerprint,
+            phase=self._phase,
+            game=self._assignment.game if self._assignment else None,
+            epoch=self._assignment.epoch if self._assignment else 0,
+            takeovers=self._assignment.takeovers if self._assignment else 0,
+            deaths=self._assignment.deaths if self._assignment else 0,
+            problem=self._problem,
+            lacks_engine=self._lacks_engine,
+            progress=self._telemetry.progress,
+            limits=self._board.pack(),
+        ).pack()
+
+    async def assign(self, message: Packed) -> Packed:
+        """Takes a game and returns at once. Idempotent for the same game, refused for another."""
+        self._meet(message)
+        assignment = Assignment.read(message)
+        self._board.hear(assignment.limits)
+        if self._assignment is None:
+            self._assignment = assignment
+            self._phase = "playing"
+            bind_process(game_id=assignment.game)
+            self._title.show(f"game {assignment.game}")
+            self._given.set_result(assignment)
+        return {"v": PROTOCOL, "taken": self._assignment.game == assignment.game}
+
+    async def leave(self, message: Packed) -> Packed:
+        """Hands the game over between two moves and ends; the pending `outcome` call tells when.
+
+        Idempotent; of several orders the one that ends first holds.
+        """
+        self._meet(message)
+        within = timedelta(seconds=HandOverRequest.read(message).within_s)
+        if self._player is None:
+            before = self._leave_within  # the game was given to us a moment ago
+            self._leave_within = within if before is None else min(before, within)
+        else:
+            self._player.leave(within)
+        return EMPTY
+
+    async def look(self, message: Packed) -> Packed:
+        """Lichess calls it our turn: an actor that waits at that ply opens its stream anew."""
+        self._meet(message)
+        if self._player is not None:
+            self._player.look(ResyncRequest.read(message).ply)
+        return EMPTY
+
+    async def outcome(self, _message: Packed) -> Packed:
+        """Answers when the actor's work is done: the pending call that supervises it."""
+        return (await asyncio.shield(self._outcome)).pack()
+
+    async def shown(self, message: Packed) -> Packed:
+        """My own call, pending for people: its name tells what I do."""
+        await self._title.hang(str(message["title"]))
+        return EMPTY
+
+    async def give_up(self, _message: Packed) -> Packed:
+        """Resigns the game, if there is one; Lichess aborts it instead while that is possible."""
+        gave_up = False
+        if self._assignment is not None and self._games is not None and self._phase == "playing":
+            outcome = await self._games.game(GameId(self._assignment.game)).resign()
+            gave_up = isinstance(outcome, Posted)
+        return {"v": PROTOCOL, "gave_up": gave_up}
+
+    # Its life.
+
+    async def _live(self) -> None:
+        try:
+            await self._get_ready()
+            outcome = await self._play(await self._given)
+            if outcome.reason == "finished":  # no successor waits, and we may be killed at once
+                await self._engine.close()
+            self._outcome.set_result(outcome)
+        except Exception as error:  # noqa: BLE001 -- the actor's top: its supervisor must hear of it
+            self._log.exception(names.ACTOR_FAILED)
+            self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
+        self._phase = "ending"
+        await self._engine.close()
+        await asyncio.sleep(FAREWELL.total_seconds())
+        await asyncio.to_thread(_end_this_actor)
+
+    async def _get_ready(self) -> None:
+        """Starts the engine and opens a connection; a standby without a token says so."""
+        try:
+            if self._games is None:
+                token = read_token(self._settings)
+                self._games = open_games(self._settings.lichess.url, token, self._config.bot)
+            await self._engine.open()
+            await self._games.warm()
+        except (CrabstickError, EngineError) as error:
+            self._problem = f"node {this_node()[:8]}: {error}"
+            self._lacks_engine = isinstance(error, EngineError)
+        if self._phase == "starting":
+            self._phase = "standby"
+            self._title.show("standby")
+        freeze_gc()
+        self._warm.set_result(None)
+
+    async def _play(self, assignment: Assignment) -> Outcome:
+        if self._games is None:
+            raise CrabstickError(self._problem)
+        self._telemetry = GameTelemetry(
+            actor=self._config.name,
+            game=assignment.game,
+            epoch=assignment.epoch,
+            board=self._board,
+            show=self._title.show,
+        )
+        if assignment.engine == "embedded":
+            await self._engine.close()
+            self._engine = self._resilient(embedded_spec())
+        self._player = Player(
+            self._games.game(GameId(assignment.game)),
+            self._engine,
+            Lease(lambda: self._ask_owner(assignment), self._loop.time),
+            self._play_settings(),
+            self._telemetry,
+        )
+        if self._leave_within is not None:
+            self._player.leave(self._leave_within)
+        reports = self._loop.create_task(self._report_now_and_then())
+        try:
+            end = await self._player.play()
+        except Replaced:
+            return self._outcome_of(assignment, "replaced")
+        except Unplayable as error:
+            self._log.warning(names.GAME_UNPLAYABLE, game_id=assignment.game, why=str(error))
+            return self._outcome_of(assignment, "unplayable")
+        finally:
+            reports.cancel()
+            self._report()
+        if isinstance(end, Leave):
+            return self._outcome_of(assignment, "handed_over")
+        return self._outcome_of(assignment, "finished", end)
+
+    def _resilient(self, primary: EngineSpec) -> ResilientEngine:
+        return ResilientEngine(primary, fallback=embedded_spec(), build=self._build)
+
+    def _play_settings(self) -> PlaySettings:
+        settings = self._settings
+        return PlaySettings(
+            bot=self._config.bot,
+            limits=settings.engine.bounds(),
+            overhead=settings.engine.move_overhead,
+            abort_after=settings.game.abort_after,
+            draw=SystemRandom().random,
+        )
+
+    def _outcome_of(
+        self,
+        assignment: Assignment,
+        reason: Literal["finished", "replaced", "handed_over", "unplayable"],
+        finish: Finish | None = None,
+    ) -> Outcome:
+        return Outcome(
+            name=self._config.name,
+            game=assignment.game,
+            epoch=assignment.epoch,
+            reason=reason,
+            status=finish.status if finish else "",
+            result=self._telemetry.result_of(finish) if finish else "",
+        )
+
+    # What it tells and asks the WorkerSet.
+
+    def _meet(self, message: Packed) -> None:
+        """Each WorkerSet shows its handle until we have answered it: a new one may take over."""
+        manager = message.get("manager")
+        if manager is not None:
+            self._manager = cast("Handle", manager)
+
+    async def _ask_owner(self, assignment: Assignment) -> bool | None:
+        """A WorkerSet that was ended gives the game to nobody else: it is ours to play to its end.
+
+        Ray's word for that counts when it comes twice, for one that has just died is restarted.
+        """
+        if self._manager is None:
+            return None
+        claim = Claim(game=assignment.game, actor=self._config.name, epoch=assignment.epoch).pack()
+        for _ in range(2):
+            try:
+                answer = Ownership.read(await ask(self._manager.owns.remote(claim), LEASE_PATIENCE))
+            except ActorGone:
+                continue
+            except (ActorSilent, ActorFailed, WrongProtocol):
+                return None
+            self._board.hear(answer.limits)
+            return answer.owner
+        return True
+
+    async def _report_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY.total_seconds())
+            self._report()
+
+    def _report(self) -> None:
+        """Sends what came together; nobody waits for it, and a lost one is only a gap."""
+        if self._manager is not None:
+            engine, book = self._engine, self._telemetry
+            book.saw_engine(engine.restart_count, is_fallback=engine.is_fallback)
+            self._manager.report.remote(book.drain().pack())
+
+
+def _end_this_actor() -> None:
+    kill_actor(ray.get_runtime_context().current_actor)

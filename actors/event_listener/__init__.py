@@ -1,0 +1,1 @@
+"""The EventListener: holds the account's only event stream and answers challenges."""

@@ -1,0 +1,305 @@
+"""The EventListener holds the account's only event stream and answers challenges.
+
+A detached actor beside the WorkerSet. What it hears of games it passes on; what it decides of
+challenges is `crabstick.rules.challenges`. It keeps nothing: each opening of the stream tells all
+ongoing games and open challenges again, and of limits and openings the WorkerSet knows.
+"""
+
+import asyncio
+import os
+from collections import OrderedDict
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from itertools import count
+from random import SystemRandom
+from typing import Final
+
+from actors.cluster import Handle, this_node, without_task_events
+from actors.event_listener.outbox import Outbox
+from actors.memory import freeze_gc
+from actors.messages import EMPTY, PROTOCOL, ActorConfig, GameUpdate, ListenerStatus, Packed
+from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
+from crabstick.game.background_tasks import BackgroundTasks
+from crabstick.lichess.client import open_lichess
+from crabstick.lichess.port import LichessPort
+from crabstick.rules.challenges import Accept, Decline, Load, decide
+from crabstick.rules.limits import OPENINGS, class_of
+from crabstick.rules.model import (
+    Challenge,
+    ChallengeEnded,
+    ChallengeMade,
+    GameFinished,
+    GameId,
+    GameStarted,
+    LichessEvent,
+    Unexpected,
+)
+from crabstick.rules.retry import cool_down, next_delay
+from crabstick.rules.stream_budget import StreamBudget
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
+from crabstick.tokens import read_token
+
+__all__ = ["EventListener"]
+
+LOAD_PATIENCE = timedelta(milliseconds=400)
+"""A challenge is answered within a second, whether the WorkerSet answers or not."""
+LEARN_PATIENCE = timedelta(seconds=8)
+"""Before the first opening: what it may cost that the WorkerSet is being restarted, too.
+
+It knows its room when it has adopted the actors, which takes it five seconds if one is silent.
+"""
+CLOSING_PATIENCE = timedelta(seconds=3)
+CLOSING_LOOK = timedelta(milliseconds=20)
+RESERVED_FOR = timedelta(seconds=20)
+"""An accepted challenge whose game has not come by then will not come."""
+CONTESTED: Final = (
+    "Lichess ended the event stream soon after each of the last {} openings: somebody else seems "
+    "to use this token; let only one bot run with it"
+)
+REMEMBERED: Final = 500
+
+draw = SystemRandom().random
+
+
+class EventListener:
+    """The one ear of the account.
+
+    Args:
+        config: a packed `ActorConfig`.
+        manager: the WorkerSet's handle; it stays good when Ray restarts the WorkerSet.
+        lichess: None is the server in the settings.
+    """
+
+    def __init__(self, config: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
+        configure_logging()
+        self._config = ActorConfig.read(config)
+        bind_process(actor=self._config.name, node=this_node())
+        self._settings = Settings.from_message(self._config.settings)
+        self._policy = self._settings.challenges.policy()
+        self._lichess = lichess
+        self._log = get_logger(actor=self._config.name)
+        self._loop = asyncio.get_running_loop()
+        self._born_s = self._loop.time()
+        self._heard_s: float | None = None
+        self._stream_budget = StreamBudget()
+        self._problem = ""
+        self._games: frozenset[str] = frozenset()
+        self._room = self._policy.max_games
+        self._may_grow = False
+        self._reserved: OrderedDict[GameId, float] = OrderedDict()
+        self._answered: OrderedDict[GameId, None] = OrderedDict()
+        self._answering = 0
+        self._is_closing = False
+        self._tasks = BackgroundTasks(self._surprised)
+        self._outbox = Outbox(self._config.name, manager, self._tasks, self._hearing)
+        self._board = self._outbox.board
+        self._tasks.start(self._listen())
+        self._tasks.start(self._outbox.run())
+
+    @without_task_events
+    async def describe(self, _message: Packed) -> Packed:
+        """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
+        age_s = None if self._heard_s is None else self._loop.time() - self._heard_s
+        return {
+            "v": PROTOCOL,
+            "fingerprint": self._config.fingerprint,
+            "age_s": age_s,
+            "pid": os.getpid(),
+            "problem": self._problem,
+        }
+
+    async def shut_down(self, _message: Packed) -> Packed:
+        """Answers no more challenges; returns when the WorkerSet knows what became of the others.
+
+        The caller kills this actor afterwards. Idempotent.
+        """
+        self._is_closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_PATIENCE.total_seconds()):
+                while self._answering or self._reserved:
+                    await asyncio.sleep(CLOSING_LOOK.total_seconds())
+                    await self._ask_load(LOAD_PATIENCE)
+        return EMPTY
+
+    def _hearing(self) -> ListenerStatus:
+        heard_s = self._born_s if self._heard_s is None else self._heard_s
+        return ListenerStatus(age_s=self._loop.time() - heard_s, problem=self._problem)
+
+    # The stream.
+
+    async def _listen(self) -> None:
+        freeze_gc()
+        await self._ask_load(LEARN_PATIENCE)
+        self._stream_budget = self._stream_budget.owing(self._board.wait(OPENINGS), self._now())
+        await self._pause(self._stream_budget.wait(self._now()))
+        while True:
+            self._note_opening()
+            try:
+                await self._hear_one_stream()
+            except Exception as error:  # noqa: BLE001 -- the actor's top: a deaf bot helps nobody
+                await self._pause_after(error)
+
+    def _note_opening(self) -> None:
+        """The count leaves this process at once: whoever comes after us goes on with it."""
+        self._stream_budget = self._stream_budget.opened(self._now())
+        self._board.note(OPENINGS, self._stream_budget.debt(self._now()))
+        self._outbox.report_soon()
+
+    async def _hear_one_stream(self) -> None:
+        async with aclosing(self._port().events()) as events:
+            async for event in events:
+                self._heard_s = self._loop.time()
+                if not self._stream_budget.is_contested(self._now()):
+                    self._problem = ""
+                if event is not None:
+                    self._hear(event)
+
+    async def _pause_after(self, error: Exception) -> None:
+        if not isinstance(error, CrabstickError):
+            self._log.error(names.TASK_FAILED, exc_info=error)
+        was_cut = isinstance(error, StreamEnded)
+        self._stream_budget, pause = self._stream_budget.ended(
+            self._now(), draw(), by_lichess=was_cut
+        )
+        if isinstance(error, RateLimited):
+            self._outbox.limited("event_stream", cool_down(error.retry_after))
+        self._outbox.count("crabstick_stream_reconnects_total", "event")
+        is_contested = self._stream_budget.is_contested(self._now())
+        self._problem = CONTESTED.format(self._stream_budget.cut) if is_contested else str(error)
+        failures = self._stream_budget.hasty
+        self._log.warning(names.STREAM_LOST, why=self._problem, failures=failures, pause=pause)
+        await self._pause(pause)
+
+    async def _pause(self, pause: timedelta) -> None:
+        """Waits for the limit, too; what the budget makes wait is shown as one."""
+        self._board.note("event_stream", self._stream_budget.wait(self._now()))
+        pause = max(pause, self._board.wait("event_stream"))
+        await asyncio.sleep(pause.total_seconds())
+
+    def _hear(self, event: LichessEvent) -> None:
+        match event:
+            case ChallengeMade(challenge=challenge):
+                is_new = challenge.id not in self._answered
+                if is_new and self._is_to_us(challenge) and not self._is_closing:
+                    self._remember(challenge.id)
+                    self._tasks.start(self._answer(challenge))
+            case ChallengeEnded(id=challenge_id):
+                self._reserved.pop(challenge_id, None)
+            case GameStarted(game=game):
+                self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
+                if not game.bot_playable:  # nor shall a list of ongoing games bring it up
+                    self._outbox.tell("game_finished", GameUpdate(game=game.id))
+                else:
+                    self._outbox.tell("game_started", GameUpdate.of(game))
+            case GameFinished(id=game_id):
+                self._reserved.pop(game_id, None)
+                self._games -= {game_id}
+                self._outbox.tell("game_finished", GameUpdate(game=game_id))
+            case Unexpected(why=why):
+                self._log.warning(names.LINE_UNEXPECTED, why=why)
+
+    def _is_to_us(self, challenge: Challenge) -> bool:
+        """Our own challenges come by the same stream."""
+        to = challenge.dest_user
+        return to is not None and to.name.lower() == self._config.bot.lower()
+
+    # Challenges.
+
+    async def _answer(self, challenge: Challenge) -> None:
+        self._answering += 1
+        try:
+            await self._try_to_answer(challenge)
+        finally:
+            self._answering -= 1
+
+    async def _try_to_answer(self, challenge: Challenge) -> None:
+        heard_s = self._loop.time()
+        for attempt in count():
+            await asyncio.sleep(self._board.wait("challenge").total_seconds())
+            try:
+                verdict = await self._verdict_on(challenge)
+                if self._loop.time() - heard_s > RESERVED_FOR.total_seconds():
+                    verdict = Decline(reason="later")  # after so long nobody may be there any more
+                await self._send(challenge.id, verdict)
+            except LichessError as error:
+                is_late = self._loop.time() - heard_s > RESERVED_FOR.total_seconds()
+                if is_late or not await self._may_try_again(challenge.id, error, attempt):
+                    break
+            else:
+                return
+        self._reserved.pop(challenge.id, None)
+        self._answered.pop(challenge.id, None)  # the stream tells of it again while it is open
+        self._outbox.count("crabstick_challenges_total", "failed")
+
+    async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
+        """By the load of this moment: a pause after a failed try may have been a long one."""
+        await self._ask_load(LOAD_PATIENCE)
+        self._reserved.pop(challenge.id, None)
+        verdict = decide(challenge, self._policy, self._load())
+        if isinstance(verdict, Accept):
+            self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
+        return verdict
+
+    async def _may_try_again(self, challenge_id: GameId, error: LichessError, attempt: int) -> bool:
+        """Waits before the next try; False when there is none."""
+        self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
+        if isinstance(error, RateLimited):
+            self._outbox.limited(class_of(error.key), cool_down(error.retry_after))
+        if isinstance(error, Refused):
+            return False  # refused: cancelled meanwhile, or taken and only the answer was lost
+        if not isinstance(error, RateLimited):
+            await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
+        return True
+
+    async def _send(self, challenge_id: GameId, verdict: Accept | Decline) -> None:
+        match verdict:
+            case Accept():
+                await self._port().accept(challenge_id)
+                self._outbox.count("crabstick_challenges_total", "accepted")
+                self._log.info(names.CHALLENGE_ACCEPTED, game_id=challenge_id)
+            case Decline(reason=reason, wants_room=wants_room):
+                if wants_room:
+                    self._outbox.ask_for_room()
+                await self._port().decline(challenge_id, reason)
+                self._outbox.count("crabstick_challenges_total", reason)
+                self._log.info(names.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
+
+    def _load(self) -> Load:
+        """Running games and accepted challenges together, by what we know now."""
+        to_come = self._reserved.keys() - self._games
+        return Load(
+            games=len(self._games) + len(to_come),
+            has_room=self._room > len(to_come),
+            may_grow=self._may_grow,
+            may_play_bots=not self._board.wait("bot_game"),
+        )
+
+    async def _ask_load(self, patience: timedelta) -> None:
+        """Refreshes what we know of the WorkerSet; without an answer the last word stands."""
+        load = await self._outbox.load(patience)
+        if load is None:
+            return
+        self._games, self._room, self._may_grow = frozenset(load.games), load.room, load.may_grow
+        now_s = self._loop.time()
+        for challenge_id, until_s in list(self._reserved.items()):
+            if until_s < now_s or challenge_id in self._games:
+                del self._reserved[challenge_id]
+
+    def _port(self) -> LichessPort:
+        if self._lichess is None:
+            token, url = read_token(self._settings), self._settings.lichess.url
+            self._lichess = open_lichess(url, token, self._config.bot)
+        return self._lichess
+
+    def _remember(self, challenge_id: GameId) -> None:
+        self._answered[challenge_id] = None
+        if len(self._answered) > REMEMBERED:
+            self._answered.popitem(last=False)
+
+    def _surprised(self, error: Exception) -> None:
+        self._log.error(names.TASK_FAILED, exc_info=error)
+
+    def _now(self) -> timedelta:
+        return timedelta(seconds=self._loop.time())

@@ -1,0 +1,1 @@
+"""A local Ray cluster on this machine, started and ended by `crabstick up`."""

@@ -1,0 +1,1 @@
+"""What commands do to a cluster from outside: connect, deploy, probe, drain, shut down."""

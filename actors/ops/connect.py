@@ -1,0 +1,127 @@
+"""Connects this process to a Ray cluster, and says in one sentence why it cannot."""
+
+import logging
+import platform
+import re
+import socket
+from datetime import timedelta
+
+import grpc
+import ray
+from ray._private import auto_init_hook, worker
+from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
+from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
+
+from actors.ops.address import host_and_port
+from crabstick.errors import EnvironmentProblem
+from crabstick.signals import blocked_interrupts
+
+__all__ = ["connect", "dashboard_url", "disconnect"]
+
+LOOPBACK = "127.0.0.1"
+PROBE_LIMIT = timedelta(seconds=3)
+
+
+def connect(address: str, namespace: str) -> None:
+    """Makes this process a driver of the cluster whose GCS listens at `address` (`host:port`).
+
+    Raises:
+        ConfigError: `address` is not one.
+        EnvironmentProblem: nothing answers there, or it is not our Ray.
+    """
+    _reach(address)
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    with blocked_interrupts():  # Ray has handlers of its own, and may crash in the midst of this
+        _probe(address)
+        _keep_raylets_quiet()
+        _init(address, namespace)
+    auto_init_hook.enable_auto_connect = False  # a late call must not connect again by itself
+
+
+def _init(address: str, namespace: str) -> None:
+    try:
+        ray.init(
+            address=address,
+            namespace=namespace,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            # on loopback Ray need not find out which address the world sees
+            _node_ip_address=LOOPBACK if address.startswith(f"{LOOPBACK}:") else None,
+        )
+    except Exception as error:  # noqa: BLE001 -- Ray raises whatever it meets, all say the same
+        raise EnvironmentProblem(_why_not(address, str(error))) from None
+
+
+def _keep_raylets_quiet() -> None:
+    """Ray prints what its raylets report of any job; `log_to_driver` is about workers only.
+
+    There is no public switch. Everything is in the logs of Ray's session as well.
+    """
+    worker._worker_logs_enabled = False  # noqa: SLF001
+
+
+def disconnect() -> None:
+    """Leaves the cluster; detached actors stay."""
+    ray.shutdown()
+
+
+def dashboard_url() -> str:
+    """Where the Ray dashboard of this cluster is served; empty without one."""
+    url = ray.worker.get_dashboard_url()
+    return f"http://{url}" if url else ""
+
+
+def _reach(address: str) -> None:
+    """Ray itself waits a minute for a port at which nobody listens."""
+    host, port = host_and_port(address)
+    try:
+        socket.create_connection((host, port), timeout=PROBE_LIMIT.total_seconds()).close()
+    except (OSError, UnicodeError) as error:
+        raise EnvironmentProblem(
+            f"no Ray answers at {address} ({error}): start one, or leave --address and RAY_ADDRESS "
+            "out and crabstick starts its own"
+        ) from None
+
+
+def _probe(address: str) -> None:
+    """Ray itself says for many seconds, line by line, that it cannot get in, but not why."""
+    headers = get_auth_headers_if_auth_enabled({})
+    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            answer = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel).CheckAlive(
+                gcs_service_pb2.CheckAliveRequest(),
+                timeout=PROBE_LIMIT.total_seconds(),
+                metadata=[(key.lower(), value) for key, value in headers.items()],
+            )
+        except grpc.RpcError as error:
+            raise EnvironmentProblem(_why_no_answer(address, error.code())) from None
+    if answer.ray_version != ray.__version__:
+        raise EnvironmentProblem(_other_version(address, f"Ray {answer.ray_version}"))
+
+
+def _why_no_answer(address: str, code: grpc.StatusCode) -> str:
+    if code is grpc.StatusCode.UNAUTHENTICATED:
+        return (
+            f"the cluster at {address} wants another authentication token: set RAY_AUTH_MODE=token "
+            "and put the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
+        )
+    return (
+        f"what listens at {address} does not answer as a Ray head's GCS does: name the port that "
+        "`ray start --head --port` was given, 6379 unless it was (not the dashboard's)"
+    )
+
+
+def _other_version(address: str, theirs: str) -> str:
+    return (
+        f"the cluster at {address} runs {theirs}, this is Ray {ray.__version__} on Python "
+        f"{platform.python_version()}: both sides need the same Ray and the same Python 3.x"
+    )
+
+
+def _why_not(address: str, error: str) -> str:
+    if "ersion mismatch" in error:
+        theirs = re.search(r"Ray: (\S+)\s+Python: (\S+)", error)
+        runs = f"Ray {theirs[1]} on Python {theirs[2]}" if theirs else "another version"
+        return _other_version(address, runs)
+    first = error.strip().splitlines()[0][:200] if error.strip() else "no reason given"
+    return f"cannot use the Ray cluster at {address}: {first}"

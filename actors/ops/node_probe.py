@@ -1,0 +1,97 @@
+"""What one node looks like from within: a function that runs there and needs nothing of ours.
+
+It travels by value, since the question is whether our code is there at all. So it imports nothing
+but what Python itself has, and no message of it holds a secret.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["PACKAGES", "code_of", "now_s", "probe"]
+
+PACKAGES = ("actors", "crabstick", "engine")
+_FLAG = re.compile(r"RAY_[a-z]\w*")
+_PRIVATE = re.compile(r"password|secret|token")
+_VERSION = re.compile(r'__version__ = "(.+)"')
+PROCESSES = Path("/proc")
+_MONITOR = re.compile(rb"autoscaler/(?:_private|v2)/monitor\.py")
+
+
+def probe(variable: str, file: str, engine: str) -> dict[str, object]:
+    """How this node is.
+
+    Args:
+        variable: the environment variable that may hold the Lichess token.
+        file: the file that may hold it instead; empty for none.
+        engine: the program that shall play; empty for our own.
+    """
+    version, code = code_of(_root())
+    return {
+        "python": platform.python_version(),
+        "version": version,
+        "code": code,
+        "has_token": bool(os.environ.get(variable, "").strip()) or _has_text(file),
+        "has_engine": not engine or shutil.which(engine) is not None,
+        "flags": _flags(os.environ),
+        "monitor": _monitor(),
+    }
+
+
+def now_s() -> float:
+    """This node's clock, Unix time in seconds."""
+    return time.time()
+
+
+def code_of(root: Path | None) -> tuple[str, str]:
+    """The version of crabstick below `root` and a digest of its code; both empty for none."""
+    if root is None:
+        return "", ""
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    text = (root / "crabstick" / "__init__.py").read_text(encoding="utf-8")
+    match = _VERSION.search(text)
+    return match[1] if match else "of no known version", digest.hexdigest()[:12]
+
+
+def _root() -> Path | None:
+    """Where our packages are for a process on this node."""
+    found = [importlib.util.find_spec(package) for package in PACKAGES]
+    origins = [spec.origin for spec in found if spec is not None and spec.origin is not None]
+    return Path(origins[0]).parent.parent if len(origins) == len(PACKAGES) else None
+
+
+def _has_text(file: str) -> bool:
+    try:
+        return bool(file) and bool(Path(file).read_bytes().strip())
+    except OSError:
+        return False
+
+
+def _flags(environment: Mapping[str, str]) -> dict[str, str]:
+    """Ray's own flags, without those that may be secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if _FLAG.fullmatch(name) and not _PRIVATE.search(name)
+    }
+
+
+def _monitor() -> str:
+    """The monitor of Ray that runs here: it only watches, or scales what a file describes."""
+    for entry in PROCESSES.glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes()
+        except OSError:  # gone meanwhile, or not ours to read
+            continue
+        if _MONITOR.search(words):
+            return "scales" if b"--autoscaling-config" in words else "watches"
+    return ""

@@ -1,8 +1,0 @@
-"""What each worker of a Ray of ours does at its start: RAY_preload_python_modules names this file.
-
-To Ray an import is all that there is to do, so it is done by the import.
-"""
-
-from actors.heap import start_giving_back
-
-start_giving_back()

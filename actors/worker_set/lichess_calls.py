@@ -1,0 +1,101 @@
+"""The WorkerSet's own calls to Lichess: which games run, and the end of one that is hopeless.
+
+They heed the limits that stand on the board, and a limit that they meet goes up there.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from actors.messages import ActorConfig
+from crabstick.errors import CrabstickError, RateLimited
+from crabstick.game.rate_limits import RateLimits
+from crabstick.lichess.game_link import open_games
+from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.rules.limits import Endpoint
+from crabstick.rules.model import GameId, GameSummary, Limited
+from crabstick.rules.retry import cool_down
+from crabstick.settings import Settings
+from crabstick.telemetry import names
+from crabstick.telemetry.logs import get_logger
+from crabstick.telemetry.metrics import Ledger
+from crabstick.tokens import read_token
+
+__all__ = ["LichessCalls"]
+
+RESIGN_TRIES = 3
+
+
+class LichessCalls:
+    """Opens its connections when they are first needed.
+
+    Args:
+        config: whose bot this is.
+        board: the limits to heed.
+        ledger: where a 429 is counted.
+        lichess: None is the server in the settings.
+        games: None is the same server.
+    """
+
+    def __init__(
+        self,
+        config: ActorConfig,
+        board: RateLimits,
+        ledger: Ledger,
+        *,
+        lichess: LichessPort | None,
+        games: GamesPort | None,
+    ) -> None:
+        self._bot = config.bot
+        self._settings = Settings.from_message(config.settings)
+        self._board = board
+        self._ledger = ledger
+        self._lichess = lichess
+        self._games = games
+        self._log = get_logger(actor=config.name)
+
+    async def playing(self) -> tuple[GameSummary, ...]:
+        """The games that Lichess says are running; none while it limits us.
+
+        Raises:
+            CrabstickError: it cannot be asked.
+        """
+        if self._board.wait("account"):
+            return ()
+        try:
+            return await self._lichess_port().playing()
+        except RateLimited as error:
+            self._limited("account", error.retry_after)
+            raise
+
+    async def resign(self, game: GameId) -> None:
+        """Forfeits a game; Lichess aborts it instead of the resignation while that is possible."""
+        self._ledger.inc("crabstick_games_forfeited_total")
+        try:
+            for _ in range(RESIGN_TRIES):
+                await asyncio.sleep(self._board.wait("command").total_seconds())
+                outcome = await self._games_port().game(game).resign()
+                self._log.info(names.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
+                if not isinstance(outcome, Limited):
+                    return
+                self._limited("command", outcome.retry_after)
+        except CrabstickError as error:
+            self._log.warning(names.GAME_RESIGNED, game_id=game, outcome=str(error))
+
+    def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
+        self._ledger.inc("crabstick_rate_limited_total", endpoint)
+        self._board.met(endpoint, cool_down(asked))
+
+    def _lichess_port(self) -> LichessPort:
+        if self._lichess is None:
+            # Whoever is handed our handle imports this module: berserk would cost every actor 4 MB.
+            from crabstick.lichess.client import open_lichess  # noqa: PLC0415
+
+            token = read_token(self._settings)
+            self._lichess = open_lichess(self._settings.lichess.url, token, self._bot)
+        return self._lichess
+
+    def _games_port(self) -> GamesPort:
+        if self._games is None:
+            token = read_token(self._settings)
+            self._games = open_games(self._settings.lichess.url, token, self._bot)
+        return self._games

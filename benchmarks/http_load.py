@@ -1,0 +1,75 @@
+"""`python -m benchmarks.http_load PORT`: asks a bot's endpoints as fast as it can, until SIGTERM.
+
+The flood of `benchmarks.flood`, in a process of its own with the lowest priority: in life it has a
+machine of its own. It imports little, so as to disturb nobody by its start.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+
+__all__ = ["main"]
+
+PATHS = ("/metrics", "/games", "/livez", "/nothing")
+LOWEST_PRIORITY = 19
+
+
+def main() -> int:
+    """Writes a line when it begins, and one with what was answered when it ends."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.http_load", description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("--connections", type=int, default=32)
+    options = parser.parse_args()
+    os.nice(LOWEST_PRIORITY)
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
+    began_s = time.monotonic()
+    answers = asyncio.run(_hammer(options.port, options.connections))
+    sys.stdout.write(json.dumps({"seconds": time.monotonic() - began_s, "answers": answers}) + "\n")
+    return 0
+
+
+async def _hammer(port: int, connections: int) -> Counter[str]:
+    """How often each status came."""
+    answers: Counter[str] = Counter()
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    tasks = [
+        asyncio.create_task(_ask_on(port, PATHS[number % len(PATHS)], answers))
+        for number in range(connections)
+    ]
+    await over.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return answers
+
+
+async def _ask_on(port: int, path: str, answers: Counter[str]) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):  # it was closed: another one, then
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                while True:
+                    writer.write(request)
+                    answers[await _status(reader)] += 1
+            finally:
+                writer.close()
+
+
+async def _status(reader: asyncio.StreamReader) -> str:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = head.partition(b"content-length:")[2].split(maxsplit=1)[0]
+    await reader.readexactly(int(length))
+    return head.split(maxsplit=2)[1].decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Players who went away: the `opponentGone` countdown, and claiming the win or a draw.
+
+Pure but for the `Game` it changes. Source: Lichess API, Bot.
+"""
+
+import chess
+
+from crabstick.sandbox.endings import Ending, can_mate
+from crabstick.sandbox.errors import refused
+from crabstick.sandbox.games import end
+from crabstick.sandbox.messages import GameLine, Outgoing
+from crabstick.sandbox.render import encode
+from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.vocabulary import TIMEOUT
+
+__all__ = ["claim_draw", "claim_victory", "count_down"]
+
+_WAIT_S = {"bullet": 40, "blitz": 40, "rapid": 80, "classical": 120}
+_SHORTEST_WAIT_S = 10
+_HOPELESS_PAWNS = 4
+_GRACE_MS = 1_000
+_EVERY_MS = 5_000
+_SPARE_CLOCK_MS = 3_000
+_REFUSAL_DELAY_S = 0.5
+_VALUES = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9}
+
+
+def count_down(world: World, game: Game, now_ms: float) -> list[Outgoing]:
+    """Tell each side, about every 5 s, that its opponent is away and for how much longer."""
+    if not _can_be_claimed(game):
+        return []
+    told: list[Outgoing] = []
+    for absent in chess.COLORS:
+        told.extend(_count_down_one(world, game, absent, now_ms))
+    return told
+
+
+def claim_victory(world: World, game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
+    """Win because the opponent is gone; without effect where claiming is never possible.
+
+    Raises:
+        Refusal: the opponent is not gone for long enough.
+    """
+    if not _may_claim(game, color):
+        return []
+    if _remaining_ms(world, game, not color, now_ms) > 0:
+        raise refused("You cannot claim the win on this game", delay_s=_REFUSAL_DELAY_S)
+    winner = color if can_mate(game, color) else None
+    return end(world, game, Ending(TIMEOUT, winner), now_ms)
+
+
+def claim_draw(world: World, game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
+    """Draw because the opponent is gone; without effect where claiming is never possible.
+
+    Raises:
+        Refusal: the opponent is not gone for long enough.
+    """
+    if not _may_claim(game, color):
+        return []
+    if _remaining_ms(world, game, not color, now_ms) > 0:
+        raise refused("You cannot claim draw on this game", delay_s=_REFUSAL_DELAY_S)
+    return end(world, game, Ending(TIMEOUT), now_ms)
+
+
+def _count_down_one(world: World, game: Game, absent: chess.Color, now_ms: float) -> list[Outgoing]:
+    away_ms = _away_ms(world, game, absent, now_ms)
+    remaining_ms = _remaining_ms(world, game, absent, now_ms)
+    told_ms = game.countdown.get(absent)
+    if away_ms == 0:
+        was_claimable = game.countdown.pop(absent, None) is not None and game.claimable[absent]
+        game.claimable[absent] = False
+        return [_line(game, not absent, {"gone": False})] if was_claimable else []
+    if away_ms < _EVERY_MS or (told_ms is not None and now_ms - told_ms < _EVERY_MS - 500):
+        return []
+    clock_ms = game.clock.left_ms(absent, now_ms)
+    if remaining_ms > 0 and clock_ms <= remaining_ms + _SPARE_CLOCK_MS:
+        return []
+    game.countdown[absent] = now_ms
+    game.claimable[absent] = remaining_ms <= 0
+    seconds = max(0, round(remaining_ms / 1000))
+    return [_line(game, not absent, {"gone": True, "claimWinInSeconds": seconds})]
+
+
+def _line(game: Game, reader: chess.Color, fields: dict[str, bool | int]) -> GameLine:
+    return GameLine(game.id, encode({"type": "opponentGone", **fields}), -1, reader)
+
+
+def _can_be_claimed(game: Game) -> bool:
+    """Tell whether going away matters: both moved, there is a clock, nobody ruled it out."""
+    return (
+        game.is_running
+        and game.both_moved
+        and game.terms.limit is not None
+        and "noClaimWin" not in game.terms.rules
+    )
+
+
+def _may_claim(game: Game, color: chess.Color) -> bool:
+    return _can_be_claimed(game) and game.board.turn is not color
+
+
+def _away_ms(world: World, game: Game, color: chess.Color, now_ms: float) -> float:
+    user_id = game.seats[color].user_id
+    away_ms = world.presence.away_ms(user_id, game.id, game.created_ms, now_ms)
+    return max(0.0, away_ms - _GRACE_MS)
+
+
+def _remaining_ms(world: World, game: Game, absent: chess.Color, now_ms: float) -> float:
+    """Tell how long a player must still be away; below 0 the win can be claimed."""
+    wait_s = _WAIT_S.get(game.terms.speed, max(_WAIT_S.values()))
+    if _behind(game.board, absent) >= _HOPELESS_PAWNS:
+        wait_s //= 3
+    away_ms = _away_ms(world, game, absent, now_ms)
+    return max(_SHORTEST_WAIT_S, wait_s) * 1000 - away_ms
+
+
+def _behind(board: chess.Board, color: chess.Color) -> int:
+    """Tell by how many pawns a side is down."""
+    return sum(
+        value * (len(board.pieces(piece, not color)) - len(board.pieces(piece, color)))
+        for piece, value in _VALUES.items()
+    )

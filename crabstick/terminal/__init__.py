@@ -1,0 +1,1 @@
+"""What the commands share: which cluster is meant, the live table, waiting for a bot."""

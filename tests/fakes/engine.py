@@ -1,0 +1,111 @@
+"""An engine without a process, for tests: it plays what it is told to play, then any legal move.
+
+It passes the same contract tests as `UciEngine` and cannot do what that one cannot.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import Enum
+
+import chess
+
+from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
+from engine.port import QUIT_PATIENCE
+from engine.process import STOP_GRACE
+from engine.spec import SearchRequest, SearchResult
+
+__all__ = ["HANG", "ScriptedEngine", "Step"]
+
+
+class _Hang(Enum):
+    HANG = "hang"
+
+
+HANG = _Hang.HANG
+"""The step in which the engine never answers."""
+
+Step = chess.Move | timedelta | EngineError | _Hang
+"""One search: play this move; think this long (or to the deadline); raise this; never answer."""
+
+
+class ScriptedEngine:
+    """Plays `steps`, one per search, and afterwards the first legal move at once.
+
+    Args:
+        steps: what happens in the next searches.
+        opening: errors of the next calls of `open`, in order.
+        hash_mb: the table that it claims to have.
+
+    Attributes:
+        requests: every search that was asked for.
+        is_open: whether there would be a process.
+    """
+
+    def __init__(
+        self,
+        steps: Iterable[Step] = (),
+        *,
+        opening: Iterable[EngineError] = (),
+        name: str = "scripted",
+        hash_mb: int | None = None,
+    ) -> None:
+        self._steps = deque(steps)
+        self._opening = deque(opening)
+        self.name = name
+        self.hash_mb = hash_mb
+        self.requests: list[SearchRequest] = []
+        self.is_open = False
+
+    async def open(self) -> None:
+        """Be ready, or raise the next error of `opening`."""
+        if self._opening:
+            raise self._opening.popleft()
+        self.is_open = True
+
+    async def search(self, request: SearchRequest) -> SearchResult:
+        """Do the next step.
+
+        Raises:
+            EngineError: the step says so, or it is no legal move.
+        """
+        await self.open()
+        self.requests.append(request)
+        step = self._steps.popleft() if self._steps else timedelta(0)
+        match step:
+            case chess.Move():
+                return _result(_legal(step, request.board), timedelta(0))
+            case timedelta():
+                think_time = min(step, request.deadline)
+                await asyncio.sleep(think_time.total_seconds())
+                return _result(next(iter(request.board.legal_moves)), think_time)
+            case _Hang():
+                await asyncio.sleep((request.deadline + STOP_GRACE).total_seconds())
+                self.is_open = False
+                raise EngineHung(f"the engine '{self.name}' gave no move, as its script says")
+            case _:
+                self.is_open = not isinstance(step, EngineDied | EngineHung)
+                raise step
+
+    async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:  # noqa: ARG002 - no process
+        """Be closed."""
+        self.is_open = False
+
+
+def _legal(move: chess.Move, board: chess.Board) -> chess.Move:
+    if move in board.legal_moves:
+        return move
+    raise IllegalMove(f"the script's move {move} is not legal in {board.fen()}")
+
+
+def _result(move: chess.Move, think_time: timedelta) -> SearchResult:
+    return SearchResult(
+        move=move,
+        centipawns=0,
+        mate_in=None,
+        depth=1,
+        nodes=1,
+        think_time=think_time,
+        source="engine",
+    )

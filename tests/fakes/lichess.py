@@ -1,0 +1,162 @@
+"""Lichess without a network, for tests of whoever uses the ports.
+
+The fakes pass the contract tests that the real ports pass. They keep to one rule: they may do less
+than Lichess (their clocks stand still), never what it cannot.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+
+import chess
+
+from crabstick.errors import LichessError, Refused
+from crabstick.rules.model import (
+    Account,
+    Challenge,
+    ChallengeEnded,
+    ChallengeMade,
+    DeclineReason,
+    GameFinished,
+    GameId,
+    GameStarted,
+    GameSummary,
+    LichessEvent,
+    Player,
+)
+from tests.fakes.lichess_game import FakeGame, FakeGames
+from tests.fakes.lichess_match import FakeMatch
+from tests.fakes.stream import FakeStream
+
+__all__ = ["FakeGame", "FakeGames", "FakeLichess", "FakeMatch"]
+
+_SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
+
+
+class FakeLichess:
+    """A `LichessPort` with the server's side beside it: `challenged`, `started`, `finished`."""
+
+    def __init__(self, account: Account | None = None, scopes: frozenset[str] = _SCOPES) -> None:
+        self.bearer = account or Account(name="crabby", title="BOT")
+        self.scopes = scopes
+        self.accepted: list[GameId] = []
+        self.declined: list[tuple[GameId, DeclineReason]] = []
+        self.faults: deque[LichessError] = deque()
+        """Raised by the next calls (and openings of the stream), one each."""
+        self._challenges: dict[GameId, Challenge] = {}
+        self._games: dict[GameId, GameSummary] = {}
+        self._feed: FakeStream[LichessEvent] | None = None
+
+    # the server's side
+
+    def challenged(self, challenge: Challenge) -> None:
+        """Somebody challenges the bot."""
+        self._challenges[challenge.id] = challenge
+        self.tell(ChallengeMade(challenge=challenge))
+
+    def canceled(self, challenge_id: GameId) -> None:
+        """The challenger changes their mind."""
+        del self._challenges[challenge_id]
+        self.tell(ChallengeEnded(id=challenge_id))
+
+    def started(self, game: GameSummary) -> None:
+        """A game begins."""
+        self._games[game.id] = game
+        self.tell(GameStarted(game=game))
+
+    def finished(self, game_id: GameId) -> None:
+        """A game ends."""
+        del self._games[game_id]
+        self.tell(GameFinished(id=game_id))
+
+    def tell(self, event: LichessEvent | None) -> None:
+        """Sends an event (None: a keep-alive) to whoever listens."""
+        if self._feed is not None:
+            self._feed.tell(event)
+
+    def end_stream(self, how: LichessError | None = None) -> None:
+        """Ends the event stream: cleanly, unless another error is given."""
+        if self._feed is not None:
+            self._feed.end(how)
+
+    # the port
+
+    async def account(self) -> Account:
+        """See `LichessPort`."""
+        self._trip()
+        return self.bearer
+
+    async def token_scopes(self) -> frozenset[str]:
+        """See `LichessPort`."""
+        self._trip()
+        return self.scopes
+
+    async def playing(self) -> tuple[GameSummary, ...]:
+        """See `LichessPort`."""
+        self._trip()
+        return tuple(self._games.values())[:50]
+
+    async def accept(self, challenge_id: GameId) -> None:
+        """See `LichessPort`; the game begins at once, and we have White."""
+        challenge = self._take(challenge_id)
+        self.accepted.append(challenge_id)
+        self.started(
+            GameSummary(
+                id=challenge_id,
+                color=chess.WHITE,
+                opponent=challenge.challenger or Player(name=""),
+                speed=challenge.speed,
+                is_my_turn=True,
+                time_left=challenge.clock.initial if challenge.clock else None,
+            )
+        )
+
+    async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
+        """See `LichessPort`."""
+        self._take(challenge_id)
+        self.declined.append((challenge_id, reason))
+        self.tell(ChallengeEnded(id=challenge_id))
+
+    async def upgrade_account(self) -> None:
+        """See `LichessPort`."""
+        self._trip()
+        if self._games:
+            words = "You already have games played. Make a new account."
+            raise Refused(words, HTTPStatus.BAD_REQUEST)
+        self.bearer = Account(name=self.bearer.name, title="BOT")
+
+    async def export_pgn(self, game_id: GameId) -> str:
+        """See `LichessPort`; a game without moves."""
+        self._trip()
+        if game_id not in self._games:
+            raise Refused("Not found", HTTPStatus.NOT_FOUND)
+        return f'[Site "https://lichess.org/{game_id}"]\n\n*\n'
+
+    async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
+        """See `LichessPort`."""
+        self._trip()
+        self.end_stream()
+        feed = self._feed = FakeStream()
+        for game in self._games.values():
+            feed.tell(GameStarted(game=game))
+        for challenge in self._challenges.values():
+            feed.tell(ChallengeMade(challenge=challenge))
+        async with aclosing(feed.lines()) as lines:
+            async for event in lines:
+                yield event
+
+    async def close(self) -> None:
+        """See `LichessPort`."""
+        if self._feed is not None:
+            self._feed.close()
+
+    def _trip(self) -> None:
+        if self.faults:
+            raise self.faults.popleft()
+
+    def _take(self, challenge_id: GameId) -> Challenge:
+        self._trip()
+        if challenge_id not in self._challenges:
+            raise Refused("Not found", HTTPStatus.NOT_FOUND)
+        return self._challenges.pop(challenge_id)

@@ -1,0 +1,161 @@
+"""The fake server's side of one game: the board, who reads its stream, and what goes wrong next."""
+
+from collections import deque
+from datetime import timedelta
+
+import chess
+
+from crabstick.errors import InvariantBroken, LichessError
+from crabstick.rules.model import (
+    Clock,
+    GameFull,
+    GameId,
+    GameLine,
+    GameState,
+    Player,
+    PostOutcome,
+)
+from tests.fakes.stream import FakeStream
+
+__all__ = ["FakeMatch"]
+
+_ID = GameId("abcdefgh")
+_US = Player(name="crabby", title="BOT")
+_THEM = Player(name="zeekat")
+_FIVE_PLUS_THREE = Clock(initial=timedelta(minutes=5), increment=timedelta(seconds=3))
+_TOO_LATE_TO_ABORT = 2  # plies
+_ENDS = {chess.Termination.CHECKMATE: "mate", chess.Termination.STALEMATE: "stalemate"}
+
+
+class FakeMatch:
+    """One game of standard chess between us and somebody whom the test plays.
+
+    The commands of our side answer with the reason of a refusal in Lichess's words, or None.
+    """
+
+    def __init__(
+        self,
+        game_id: GameId = _ID,
+        our_color: chess.Color = chess.WHITE,
+        *,
+        opponent: Player = _THEM,
+        clock: Clock = _FIVE_PLUS_THREE,
+    ) -> None:
+        self.id = game_id
+        self.our_color = our_color
+        self.players = {our_color: _US, not our_color: opponent}
+        self.clock = clock
+        self.board = chess.Board()
+        self.status = "started"
+        self.winner: chess.Color | None = None
+        self.opponent_is_gone = False
+        self.next_outcomes: deque[PostOutcome] = deque()
+        """Answered to the next posts instead of doing them, one each."""
+        self.lost_answers = 0
+        """So many posts from now on are done, but answered by `Unanswered`."""
+        self._feed: FakeStream[GameLine] = FakeStream()
+
+    @property
+    def state(self) -> GameState:
+        """The game as a `gameState` line tells it; both clocks stand still."""
+        return GameState(
+            moves=tuple(move.uci() for move in self.board.move_stack),
+            white_time=self.clock.initial,
+            black_time=self.clock.initial,
+            white_increment=self.clock.increment,
+            black_increment=self.clock.increment,
+            status=self.status,
+            winner=self.winner,
+        )
+
+    @property
+    def full(self) -> GameFull:
+        """The game as a `gameFull` line tells it."""
+        return GameFull(
+            id=self.id,
+            variant="standard",
+            rated=False,
+            speed="blitz",
+            white=self.players[chess.WHITE],
+            black=self.players[chess.BLACK],
+            initial_fen="startpos",
+            clock=self.clock,
+            state=self.state,
+        )
+
+    def open_stream(self) -> FakeStream[GameLine]:
+        """A new reader's stream; it ends the one before, and itself when the game is over."""
+        self._feed.end()
+        self._feed = FakeStream()
+        self._feed.tell(self.full)
+        if self.state.is_over:
+            self._feed.end()
+        return self._feed
+
+    def tell(self, line: GameLine | None) -> None:
+        """Sends a line (None: a keep-alive) to whoever reads the game's stream."""
+        self._feed.tell(line)
+
+    def end_stream(self, how: LichessError | None = None) -> None:
+        """Ends the game's stream: cleanly, unless another error is given."""
+        self._feed.end(how)
+
+    def opponent_plays(self, uci: str) -> None:
+        """The other side moves.
+
+        Raises:
+            InvariantBroken: it is not their turn, or the move is illegal.
+        """
+        refusal = self._play(uci, not self.our_color)
+        if refusal is not None:
+            raise InvariantBroken(f"The opponent cannot play {uci}: {refusal}")
+
+    def finish(self, status: str, winner: chess.Color | None = None) -> None:
+        """Ends the game, and the stream after its last line."""
+        self.status, self.winner = status, winner
+        self.tell(self.state)
+        self.end_stream()
+
+    def move(self, uci: str) -> str | None:
+        """We move."""
+        return self._play(uci, self.our_color)
+
+    def abort(self) -> str | None:
+        """We abort."""
+        if self.status != "started" or self.board.ply() >= _TOO_LATE_TO_ABORT:
+            return "This game can no longer be aborted"
+        self.finish("aborted")
+        return None
+
+    def resign(self) -> str | None:
+        """We resign, or abort while that is possible."""
+        if self.status != "started":
+            return "This game cannot be resigned"
+        if self.board.ply() < _TOO_LATE_TO_ABORT:
+            return self.abort()
+        self.finish("resign", not self.our_color)
+        return None
+
+    def claim_victory(self) -> str | None:
+        """We claim the win; without any effect while we are not even eligible."""
+        if self.board.turn == self.our_color or self.board.ply() < _TOO_LATE_TO_ABORT:
+            return None
+        if not self.opponent_is_gone:
+            return "You cannot claim the win on this game"
+        self.finish("timeout", self.our_color)
+        return None
+
+    def _play(self, uci: str, color: chess.Color) -> str | None:
+        if self.status != "started" or self.board.turn != color:
+            return "Not your turn, or game already over"
+        move = chess.Move.from_uci(uci)
+        if not self.board.is_legal(move):
+            squares = chess.square_name(move.from_square), chess.square_name(move.to_square)
+            return "Piece on {} cannot move to {}".format(*squares)
+        self.board.push(move)
+        outcome = self.board.outcome()
+        if outcome is None:
+            self.tell(self.state)
+        else:
+            self.finish(_ENDS.get(outcome.termination, "draw"), outcome.winner)
+        return None

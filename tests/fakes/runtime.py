@@ -1,0 +1,316 @@
+"""A cluster without Ray, for tests of whoever uses the `Runtime`.
+
+Its actors are scripted: they start slowly, answer late, hang, complain and die as they are told.
+It keeps to one rule: it may do less than Ray, never what Ray cannot.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Literal
+
+from actors.cluster import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
+from actors.messages import (
+    EMPTY,
+    PROTOCOL,
+    ActorConfig,
+    Assignment,
+    Description,
+    HandOverRequest,
+    Outcome,
+    Packed,
+    Progress,
+    ResyncRequest,
+)
+from actors.names import engine_actor_name
+from crabstick.rules.cluster_view import NodeView
+from crabstick.rules.model import ActorName, NodeId
+
+__all__ = ["FakeActor", "FakeRuntime"]
+
+START_TIME = timedelta(seconds=1)
+
+
+class FakeActor:
+    """One EngineActor as a cluster sees it; None as `node` is one that waits for room."""
+
+    def __init__(self, config: ActorConfig, node: NodeId | None, start_time: timedelta) -> None:
+        loop = asyncio.get_running_loop()
+        self.name = ActorName(config.name)
+        self.config = config
+        self.node = node
+        self.problem = ""
+        self.lacks_engine = False
+        self.assignments: list[Assignment] = []
+        self.orders: list[HandOverRequest] = []
+        self.methods = {"describe", "assign", "leave", "look"}
+        """What its code knows."""
+        self.progress = Progress()
+        self.looks: list[int] = []
+        """At which plies it was told to look again."""
+        self.is_over = False
+        self.is_hanging = False
+        self.lateness = timedelta(0)
+        """How long every answer takes from now on."""
+        self._warm_s = loop.time() + start_time.total_seconds()
+        self._news = asyncio.Event()
+        self._outcome: asyncio.Future[Packed] = loop.create_future()
+
+    # What happens to it.
+
+    def die(self, why: str = "the actor died") -> None:
+        """Its process is gone."""
+        if not self._outcome.done():
+            self._outcome.set_exception(ActorGone(why))
+            self._outcome.exception()  # nobody has to look
+        self.is_over = True
+        self._news.set()
+
+    def fail(self, why: str) -> None:
+        """Its code raises; the process lives on."""
+        self._outcome.set_exception(ActorFailed(why))
+        self._outcome.exception()
+
+    def end_game(
+        self,
+        reason: Literal["finished", "replaced", "handed_over", "unplayable"] = "finished",
+        result: Literal["won", "lost", "drawn", "aborted", ""] = "won",
+        status: str = "mate",
+    ) -> None:
+        """Its game ends for it, and it says so."""
+        mine = self.assignment
+        outcome = Outcome(
+            name=self.name,
+            game=mine.game if mine else None,
+            epoch=mine.epoch if mine else 0,
+            reason=reason,
+            status=status,
+            result=result,
+        )
+        self._outcome.set_result(outcome.pack())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has told how its game ended for it."""
+        return self._outcome.done()
+
+    def hang(self) -> None:
+        """It says nothing any more, and lives."""
+        self.is_hanging = True
+
+    def wake(self) -> None:
+        """It goes on, and answers what it was asked."""
+        self.is_hanging = False
+        self._news.set()
+
+    def settle(self, node: NodeId) -> None:
+        """There is room for it now."""
+        self.node = node
+        self._news.set()
+
+    # What it answers.
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The game that it plays."""
+        return self.assignments[0] if self.assignments else None
+
+    async def answer(self, method: str, message: Packed) -> Packed:
+        """The answer to one call, when it comes.
+
+        Raises:
+            ActorGone: it is dead, or dies meanwhile.
+            ActorFailed: it has no such method.
+        """
+        if method not in self.methods:
+            raise ActorFailed(f"{self.name} has no method {method}")
+        await self._reached()
+        if method == "describe":
+            return self._description().pack()
+        if method == "leave":
+            self.orders.append(HandOverRequest.read(message))
+            return EMPTY
+        if method == "look":
+            self.looks.append(ResyncRequest.read(message).ply)
+            return EMPTY
+        self.assignments.append(Assignment.read(message))
+        return {"v": PROTOCOL, "taken": True}
+
+    async def outcome(self) -> Packed:
+        """The pending call that tells how it ended."""
+        return await asyncio.shield(self._outcome)
+
+    def _description(self) -> Description:
+        mine = self.assignment
+        done = self._outcome.done()
+        return Description(
+            name=self.name,
+            node=self.node or "",
+            pid=1,
+            fingerprint=self.config.fingerprint,
+            phase="ending" if done else "playing" if mine else "standby",
+            game=mine.game if mine else None,
+            epoch=mine.epoch if mine else 0,
+            takeovers=mine.takeovers if mine else 0,
+            deaths=mine.deaths if mine else 0,
+            problem=self.problem,
+            lacks_engine=self.lacks_engine,
+            progress=self.progress,
+        )
+
+    async def _reached(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = max(loop.time() + self.lateness.total_seconds(), self._warm_s)
+        while not self.is_over:
+            waits_s = due_s - loop.time()
+            blocked = self.is_hanging or self.node is None
+            if not blocked and waits_s <= 0:
+                return
+            self._news.clear()
+            try:
+                async with asyncio.timeout(None if blocked else waits_s):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+        raise ActorGone(f"{self.name} is dead")
+
+
+class FakeRuntime:
+    """A `Runtime`; `slots` tells how many actors each node holds."""
+
+    def __init__(self, **slots: int) -> None:
+        self.slots = {NodeId(node): count for node, count in slots.items()}
+        self.draining: dict[NodeId, timedelta] = {}
+        """The nodes that shall be emptied, and the time until they are ended."""
+        self.crashed: set[NodeId] = set()
+        """The nodes that are dead without Ray knowing it: what starts there never answers."""
+        self.actors: dict[ActorName, FakeActor] = {}
+        """Those that live."""
+        self.spawned: list[ActorName] = []
+        self.killed: list[ActorName] = []
+        self.supervised: list[ActorName] = []
+        """The actors whose outcome was asked for."""
+        self.start_time = START_TIME
+        self.next_problem = ""
+        """What actors that start from now on complain of."""
+        self.lacks_engine = False
+        """Whether that is their engine."""
+        self.is_full_grown = False
+        """Whether no further node will come."""
+        self.listing_fails = 0
+        """How many more times the actors cannot be listed."""
+        self.is_away = False
+        """Whether the GCS answers nothing; actors still do."""
+
+    def enter(self, serial: str, node: str, assignment: Assignment | None = None) -> FakeActor:
+        """An actor that somebody else has made, warm."""
+        name = engine_actor_name(serial)
+        config = ActorConfig(name=name, namespace="", bot="", fingerprint="", settings={})
+        actor = self.actors[name] = FakeActor(config, NodeId(node), timedelta(0))
+        actor.assignments += [assignment] if assignment else []
+        return actor
+
+    def lose(self, node: str) -> None:
+        """A node dies with everything on it."""
+        del self.slots[NodeId(node)]
+        for actor in list(self.actors.values()):
+            if actor.node == node:
+                self.lose_actor(actor)
+
+    def crash(self, node: str) -> None:
+        """A node dies, and nobody knows but by its actors: Ray still counts on it."""
+        self.crashed.add(NodeId(node))
+        for actor in list(self.actors.values()):
+            if actor.node == node:
+                self.lose_actor(actor)
+
+    def lose_actor(self, actor: FakeActor, why: str = "the actor died") -> None:
+        """One actor dies."""
+        self.actors.pop(actor.name, None)
+        actor.die(why)
+
+    def grow(self, node: str, slots: int) -> None:
+        """A node comes; actors that waited for room start there."""
+        self.slots[NodeId(node)] = slots
+        for actor in self.actors.values():
+            if actor.node is None and self._free(NodeId(node)) > 0:
+                actor.settle(NodeId(node))
+
+    def playing(self, game: str) -> list[FakeActor]:
+        """The living actors that were given `game`, the latest epoch last."""
+        ours = [a for a in self.actors.values() if a.assignment and a.assignment.game == game]
+        return sorted(ours, key=lambda a: a.assignment.epoch if a.assignment else 0)
+
+    # the port
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """See `Runtime`."""
+        await self._trip()
+        for node in self.draining.keys() - {actor.node for actor in self.actors.values()}:
+            del self.draining[node], self.slots[node]  # emptied, it leaves
+        return tuple(
+            NodeView(id=node, free_slots=self._free(node), drains_in=self.draining.get(node))
+            for node in self.slots
+        )
+
+    async def is_exhausted(self) -> bool:
+        """See `Runtime`."""
+        await self._trip()
+        return self.is_full_grown and any(a.node is None for a in self.actors.values())
+
+    async def living(self) -> tuple[ActorName, ...]:
+        """See `Runtime`."""
+        await self._trip()
+        if self.listing_fails:
+            self.listing_fails -= 1
+            raise ActorFailed("an actor died while it was looked up")
+        return tuple(self.actors)
+
+    async def spawn(self, name: ActorName, config: Packed, node: NodeId | None) -> None:
+        """See `Runtime`."""
+        await self._trip()
+        await asyncio.sleep(0)  # Ray's call takes a moment, in a thread
+        rooms = [node] if node else [n for n in self.slots if n not in self.draining]
+        here = next((room for room in rooms if self._free(room) > 0), None)
+        actor = self.actors[name] = FakeActor(ActorConfig.read(config), here, self.start_time)
+        actor.problem, actor.lacks_engine = self.next_problem, self.lacks_engine
+        actor.is_hanging = here in self.crashed
+        self.spawned.append(name)
+
+    async def call(
+        self, name: ActorName, method: str, message: Packed, *, patience: timedelta
+    ) -> object:
+        """See `Runtime`."""
+        actor = self._actor(name)
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                return await actor.answer(method, message)
+        except TimeoutError:
+            raise ActorSilent(f"no answer within {patience.total_seconds():g} s") from None
+
+    async def outcome(self, name: ActorName) -> object:
+        """See `Runtime`."""
+        self.supervised.append(name)
+        return await self._actor(name).outcome()
+
+    async def kill(self, name: ActorName) -> None:
+        """See `Runtime`."""
+        await self._trip()
+        self.killed.append(name)
+        actor = self.actors.pop(name, None)
+        if actor is not None:
+            actor.die("killed")
+
+    def _actor(self, name: ActorName) -> FakeActor:
+        if name not in self.actors:
+            raise ActorGone(f"no actor is called {name}")
+        return self.actors[name]
+
+    def _free(self, node: NodeId) -> int:
+        taken = Counter(actor.node for actor in self.actors.values())
+        return self.slots.get(node, 0) - taken[node]
+
+    async def _trip(self) -> None:
+        if self.is_away:
+            await asyncio.sleep(GCS_PATIENCE.total_seconds())
+            raise ActorSilent("Ray's GCS does not answer")

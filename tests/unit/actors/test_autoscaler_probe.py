@@ -1,0 +1,102 @@
+"""Whether somebody makes nodes, from what the head knows."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+
+from actors.ops import autoscaler_probe
+from actors.ops.autoscaler_probe import AutoscalerProbe
+from actors.ops.report import Autoscaler, ScalingReport
+from crabstick.settings import Settings
+
+SLOT = Settings().cluster
+
+
+class Head:
+    """What a head's GCS answers; `versions` are what the autoscaler said by and by."""
+
+    def __init__(self, versions: Iterator[int] | None = None, note: Any = None) -> None:
+        self.versions = versions or iter(())
+        self.note = note
+        self.infeasible: list[dict[str, float]] = []
+
+    def get_cluster_status(self, *, timeout_s: float) -> bytes:
+        assert timeout_s
+        reply = GetClusterStatusReply()
+        version = next(self.versions, None)
+        if version is not None:
+            reply.autoscaling_state.last_seen_cluster_resource_state_version = version
+            for bundle in self.infeasible:
+                request = reply.autoscaling_state.infeasible_resource_requests.add()
+                request.resources_bundle.update(bundle)
+        return bytes(reply.SerializeToString())
+
+    def internal_kv_get(self, key: bytes, _namespace: None, *, timeout: float) -> bytes | None:
+        assert (key, bool(timeout)) == (b"__autoscaling_status", True)
+        return None if self.note is None else json.dumps(self.note).encode()
+
+
+def scaling(head: Head, monkeypatch: pytest.MonkeyPatch, monitor: str = "") -> ScalingReport:
+    monkeypatch.setattr(autoscaler_probe, "GcsClient", lambda **_: head)
+    monkeypatch.setattr(autoscaler_probe, "_gcs_address", lambda: "10.0.0.1:6379")
+    monkeypatch.setattr(autoscaler_probe, "POLL_S", 0.0)
+    return AutoscalerProbe().scaling(monitor, SLOT)
+
+
+def endless(*versions: int) -> Iterator[int]:
+    yield from versions
+    while True:
+        yield versions[-1]
+
+
+def test_an_autoscaler_that_speaks_again_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = scaling(Head(endless(7, 7, 8)), monkeypatch)
+    assert found == ScalingReport(autoscaler=Autoscaler.V2)
+
+
+def test_an_autoscaler_that_says_the_same_for_long_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(autoscaler_probe, "SILENCE", timedelta(0))
+    found = scaling(Head(endless(7)), monkeypatch)
+    assert found == ScalingReport(autoscaler=Autoscaler.V2, is_silent=True)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "refuses"),
+    [
+        ({"CPU": 1.0, "memory": 256.0 * 2**20}, True),
+        ({"CPU": 4.0, "memory": 256.0 * 2**20}, False),
+        ({"GPU": 1.0}, False),
+    ],
+)
+def test_a_slot_that_the_autoscaler_has_no_place_for_is_seen(
+    monkeypatch: pytest.MonkeyPatch, bundle: dict[str, float], *, refuses: bool
+) -> None:
+    head = Head(endless(7, 8))
+    head.infeasible = [bundle]
+    assert scaling(head, monkeypatch).has_no_place == refuses
+
+
+@pytest.mark.parametrize(
+    ("note", "autoscaler"),
+    [
+        (None, Autoscaler.NONE),
+        ({"time": 1}, Autoscaler.NONE),
+        ({"autoscaler_report": {"active_nodes": {"node_abc": 1}}}, Autoscaler.NONE),
+        ({"autoscaler_report": {"active_nodes": {"head": 1, "game": 2}}}, Autoscaler.V1),
+    ],
+)
+def test_the_old_autoscaler_is_known_by_its_note(
+    monkeypatch: pytest.MonkeyPatch, note: object, autoscaler: Autoscaler
+) -> None:
+    assert scaling(Head(note=note), monkeypatch) == ScalingReport(autoscaler=autoscaler)
+
+
+def test_a_monitor_that_only_watches_makes_no_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = scaling(Head(endless(7, 8)), monkeypatch, monitor="watches")
+    assert found == ScalingReport(autoscaler=Autoscaler.NONE)

@@ -1,0 +1,138 @@
+"""What the fakes do beside the ports: the server's side, which tests of the actors drive."""
+
+from contextlib import aclosing
+
+import chess
+import pytest
+
+from crabstick.errors import InvariantBroken, Refused, StreamEnded
+from crabstick.rules.model import (
+    Account,
+    Challenge,
+    ChallengeEnded,
+    ChallengeMade,
+    GameFinished,
+    GameId,
+    GameStarted,
+    GameSummary,
+    Player,
+    Posted,
+    RefusedPost,
+)
+from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
+from tests.fakes.stream import FakeStream
+
+ID = GameId("abcdefgh")
+A_CHALLENGE = Challenge(
+    id=ID,
+    challenger=Player(name="zeekat"),
+    dest_user=None,
+    variant="standard",
+    rated=False,
+    speed="blitz",
+    clock=None,
+    time_control="unlimited",
+)
+A_GAME = GameSummary(
+    id=ID, color=chess.WHITE, opponent=Player(name="zeekat"), speed="blitz", is_my_turn=True
+)
+
+
+def played(*moves: str, our_color: chess.Color = chess.WHITE) -> FakeMatch:
+    match = FakeMatch(our_color=our_color)
+    for ply, uci in enumerate(moves):
+        if (ply % 2 == 0) == (our_color == chess.WHITE):
+            assert match.move(uci) is None
+        else:
+            match.opponent_plays(uci)
+    return match
+
+
+async def test_a_challenge_that_is_canceled_cannot_be_accepted() -> None:
+    lichess = FakeLichess()
+    async with aclosing(lichess.events()) as events:
+        lichess.challenged(A_CHALLENGE)
+        burst = await anext(events)
+        lichess.canceled(ID)
+        assert [burst, await anext(events)] == [
+            ChallengeMade(challenge=A_CHALLENGE),
+            ChallengeEnded(id=ID),
+        ]
+    with pytest.raises(Refused):
+        await lichess.accept(ID)
+
+
+async def test_a_game_that_finished_is_no_longer_played() -> None:
+    lichess = FakeLichess()
+    lichess.started(A_GAME)
+    async with aclosing(lichess.events()) as events:
+        assert await anext(events) == GameStarted(game=A_GAME)
+        lichess.finished(ID)
+        assert await anext(events) == GameFinished(id=ID)
+    assert await lichess.playing() == ()
+
+
+async def test_an_account_without_games_becomes_a_bot() -> None:
+    lichess = FakeLichess(Account(name="crabby", title=None))
+    await lichess.upgrade_account()
+    assert (await lichess.account()).is_bot
+
+
+@pytest.mark.parametrize("uci", ["e2e4", "e7e4"])
+def test_the_opponent_keeps_to_the_rules(uci: str) -> None:
+    match = played("e2e4") if uci == "e7e4" else FakeMatch()
+    with pytest.raises(InvariantBroken):
+        match.opponent_plays(uci)
+
+
+async def test_a_claim_is_granted_once_the_opponent_is_gone() -> None:
+    match = played("e2e4", "e7e5", "g1f3")
+    match.opponent_is_gone = True
+    assert await FakeGames(match).game(match.id).claim_victory() == Posted()
+    assert (match.status, match.winner) == ("timeout", chess.WHITE)
+
+
+async def test_a_claim_on_our_own_turn_does_nothing() -> None:
+    match = played("e2e4", "e7e5")
+    assert await FakeGames(match).game(match.id).claim_victory() == Posted()
+    assert match.status == "started"
+
+
+async def test_resigning_before_the_second_ply_aborts() -> None:
+    match = played("e2e4")
+    outcomes = [await FakeGames(match).game(match.id).resign() for _ in range(2)]
+    assert outcomes == [Posted(), RefusedPost(why="This game cannot be resigned")]
+    assert match.status == "aborted"
+
+
+def test_a_game_is_drawn_by_the_rules_that_need_no_claim() -> None:
+    match = FakeMatch()
+    match.board.set_fen("7k/8/8/8/8/8/1q6/7K w - - 0 1")
+    match.board.remove_piece_at(chess.B2)
+    match.board.set_piece_at(chess.G2, chess.Piece(chess.PAWN, chess.BLACK))
+    assert match.move("h1g2") is None
+    assert (match.status, match.winner) == ("draw", None)
+
+
+def test_a_stalemate_is_called_so() -> None:
+    match = FakeMatch()
+    match.board.set_fen("7k/8/8/6Q1/8/8/8/K7 w - - 0 1")
+    assert match.move("g5g6") is None
+    assert match.status == "stalemate"
+
+
+async def test_a_closed_feed_forgets_what_was_unread_and_hears_nothing_more() -> None:
+    feed: FakeStream[int] = FakeStream()
+    feed.tell(1)
+    feed.close()
+    feed.tell(2)
+    feed.end()
+    with pytest.raises(StreamEnded, match="on our side"):
+        await anext(feed.lines())
+
+
+async def test_closing_ports_twice_is_harmless() -> None:
+    lichess, games = FakeLichess(), FakeGames()
+    for port in (lichess, games, lichess, games):
+        await port.close()
+    assert await games.warm()

@@ -1,0 +1,122 @@
+"""A Ctrl-C waits until things are in order."""
+
+import asyncio
+import signal
+
+import pytest
+
+from crabstick.signals import (
+    blocked_interrupts,
+    cancelling_interrupts,
+    deferred_interrupt,
+    listen_for_interrupts,
+)
+
+
+async def test_a_thread_may_put_things_in_order_as_well() -> None:
+    def tidy_up() -> str:
+        with deferred_interrupt():
+            return "tidy"
+
+    assert await asyncio.to_thread(tidy_up) == "tidy"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_for_the_end_of_the_block(number: signal.Signals) -> None:
+    done: list[str] = []
+
+    def put_in_order() -> None:
+        with deferred_interrupt():
+            signal.raise_signal(number)
+            done.append("put in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        put_in_order()
+    assert done == ["put in order"]
+
+
+def test_without_an_interrupt_nothing_is_raised_and_the_handlers_are_as_before() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with deferred_interrupt():
+        pass
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_an_error_in_the_block_goes_before_the_interrupt() -> None:
+    def fail() -> None:
+        with deferred_interrupt():
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError("7")
+
+    with pytest.raises(ValueError, match="7"):
+        fail()
+
+
+def test_a_blocked_interrupt_comes_after_the_block_whatever_handler_that_set() -> None:
+    done: list[str] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    listen_for_interrupts()
+
+    def connect() -> None:
+        with blocked_interrupts():
+            signal.signal(signal.SIGTERM, lambda *_: done.append("theirs"))
+            signal.raise_signal(signal.SIGTERM)
+            done.append("connected")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            connect()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert done == ["connected"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_in_another_task_ends_the_coroutine_in_order(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    done: list[str] = []
+
+    async def strike() -> None:
+        signal.raise_signal(number)
+        await asyncio.sleep(0)
+        done.append("the other task went on")
+
+    async def play() -> None:
+        with cancelling_interrupts():
+            other = asyncio.create_task(strike())
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await other
+                done.append("put in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(play())
+    assert done == ["the other task went on", "put in order"]
+    assert signal.getsignal(number) == before
+
+
+def test_an_interrupt_at_the_very_end_is_not_lost() -> None:
+    async def play() -> None:
+        with cancelling_interrupts():
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(play())
+
+
+def test_a_cancellation_by_others_stays_one() -> None:
+    async def play() -> None:
+        with cancelling_interrupts():
+            await asyncio.Event().wait()
+
+    async def cancel() -> None:
+        playing = asyncio.create_task(play())
+        await asyncio.sleep(0)
+        playing.cancel()
+        await playing
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
