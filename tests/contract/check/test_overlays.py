@@ -272,12 +272,6 @@ def test_a_wrong_port_of_our_redis_is_one_sentence() -> None:
     assert found.endswith("crabstick-redis at port 6380, and it listens at 6379")
 
 
-def test_the_gate_of_the_embedded_store_is_looked_at() -> None:
-    shut = Answers(secrets=KEYS, operator="/manager --leader-elect")
-    (found,) = problems(rendered("embedded-gcs"), shut)
-    assert f"needs the operator's feature gate {GATE}, which is shut" in found
-
-
 @pytest.mark.parametrize("case", OVERLAYS)
 @pytest.mark.parametrize(
     ("text", "words"),
