@@ -17,7 +17,8 @@ from actors.local_ray import start_local_ray
 from actors.messages import Birth
 from actors.ports import require_free
 from actors.ray_forms import SMALL, WHOLE
-from crabstick.commands.check import identify, try_engine
+from crabstick.check.account import identify
+from crabstick.check.engine import try_engine
 from crabstick.commands.cluster import Cluster, named_cluster, turn
 from crabstick.commands.follow import follow, slots
 from crabstick.commands.watch import wait_restored
