@@ -113,7 +113,7 @@ def _why_not(node: SeenNode) -> str:
         return "it drains"
     if node.is_head or node.free_slots:
         return ""
-    return "it is full of games" if node.slots else "it has no room for games at all"
+    return "all of its slots are taken" if node.slots else "it has no room for games at all"
 
 
 def _question(settings: Settings) -> tuple[str, str, str]:

@@ -12,7 +12,15 @@ from crabstick.errors import ConfigError
 from crabstick.problems import public
 from crabstick.small_files import read_small
 
-__all__ = ["Manifest", "below", "items", "metadata", "read_manifests", "read_objects"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Manifest",
+    "below",
+    "items",
+    "metadata",
+    "read_manifests",
+    "read_objects",
+]
 
 Manifest = Mapping[str, Any]
 """Fields of an object, or of a part of one, as YAML has them."""

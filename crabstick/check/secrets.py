@@ -12,6 +12,8 @@ __all__ = ["secrets", "wanted"]
 
 _SOURCES: Final = frozenset({"secret", "secretKeyRef", "secretRef"})
 """Fields that name a Secret: of a volume, of a variable, of many variables."""
+_LOGIN: Final = ".dockerconfigjson"
+"""The key of a login to a registry."""
 Place = tuple[str, str]
 """Namespace and name."""
 
@@ -66,7 +68,7 @@ def _named(value: object) -> Iterator[tuple[str, str]]:
             of_files = [str(below(item, "key")) for item in items(each, "items")]
             yield from ((str(name), key) for key in of_files or [below(each, "key") or ""])
         if field == "imagePullSecrets":
-            yield from ((str(below(login, "name")), "") for login in items(value, field))
+            yield from ((str(below(login, "name")), _LOGIN) for login in items(value, field))
 
 
 def _made(thing: Manifest) -> Iterator[Place]:
@@ -93,4 +95,5 @@ def _title(place: Place, keys: set[str]) -> str:
 def _creation(place: Place, keys: set[str]) -> str:
     namespace = f" --namespace {place[0]}" if place[0] else ""
     files = "".join(f" --from-file={key}=FILE" for key in sorted(keys) or ["KEY"])
+    files += " --type=kubernetes.io/dockerconfigjson" * (_LOGIN in keys)
     return f"`kubectl{namespace} create secret generic {place[1]}{files}`"

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from platform import python_version
 
 from crabstick.check.cluster import SeenCluster
-from crabstick.check.documents import metadata, read_manifests
+from crabstick.check.documents import STANDARD_INPUT, metadata, read_manifests
 from crabstick.check.finding import findings, report
 from crabstick.check.kubectl import ask
 from crabstick.check.ray_cluster import open_manifests
@@ -91,7 +91,8 @@ def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say)
             program to render the folder.
     """
     objects = read_manifests(place)
-    manifests = open_manifests(objects, place, settings, is_named=is_named)
+    source = "standard input" if place == STANDARD_INPUT else place
+    manifests = open_manifests(objects, source, settings, is_named=is_named)
     manifests = replace(manifests, answers=ask(wanted(manifests)))
     name = metadata(manifests.cluster, "name") or "without a name"
     beside = f", with {counted(len(objects) - 1, 'other object')}" if len(objects) > 1 else ""

@@ -55,8 +55,6 @@ def _strict(schema: Any) -> Any:
 
     What the API server fills in is not required.
     """
-    if isinstance(schema, list):
-        return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("x-kubernetes-int-or-string"):
