@@ -168,8 +168,7 @@ def check(
         check_manifests(load_settings(config), manifest, is_named=config is not None, say=say)
     else:
         settings = _settings(config, address)
-        with blocked_interrupts():  # for the threads that Ray starts
-            from crabstick.commands.check import check_cluster  # noqa: PLC0415
+        from crabstick.commands.check import check_cluster  # noqa: PLC0415
 
         check_cluster(settings, address, say)
 

@@ -94,6 +94,6 @@ def _title(place: Place, keys: set[str]) -> str:
 
 def _creation(place: Place, keys: set[str]) -> str:
     namespace = f" --namespace {place[0]}" if place[0] else ""
+    kind = "docker-registry" if _LOGIN in keys else "generic"
     files = "".join(f" --from-file={key}=FILE" for key in sorted(keys) or ["KEY"])
-    files += " --type=kubernetes.io/dockerconfigjson" * (_LOGIN in keys)
-    return f"`kubectl{namespace} create secret generic {place[1]}{files}`"
+    return f"`kubectl{namespace} create secret {kind} {place[1]}{files}`"

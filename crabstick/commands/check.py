@@ -14,6 +14,7 @@ from crabstick.check.secrets import wanted
 from crabstick.check.table import CLUSTER, MACHINE, of_manifests
 from crabstick.commands.words import counted
 from crabstick.errors import EnvironmentProblem
+from crabstick.interrupts import blocked_interrupts
 from crabstick.settings import Settings
 
 __all__ = ["check", "check_cluster", "check_manifests"]
@@ -39,9 +40,11 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
     Raises:
         EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
-    from actors.connect import connect, disconnect  # noqa: PLC0415 -- as the next, imports Ray
-    from crabstick.commands.cluster import cluster_of  # noqa: PLC0415
-
+    with blocked_interrupts():  # for the threads that Ray starts
+        from actors.connect import connect, disconnect  # noqa: PLC0415
+        from actors.inspection import look_around, our_code  # noqa: PLC0415
+        from actors.local_record import recall  # noqa: PLC0415
+        from crabstick.commands.cluster import cluster_of  # noqa: PLC0415
     cluster = cluster_of(address)
     if cluster is None or cluster.is_unfinished:
         raise EnvironmentProblem(
@@ -50,30 +53,23 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         )
     connect(cluster.address, settings.cluster.namespace)
     try:
-        seen = _seen(cluster.address, settings)
+        nodes, scaling = look_around(settings)
     finally:
         disconnect()
-    report(findings(CLUSTER, seen), say)
-
-
-def _seen(address: str, settings: Settings) -> SeenCluster:
-    from actors.inspection import look_around, our_code  # noqa: PLC0415 -- imports Ray
-    from actors.local_record import recall  # noqa: PLC0415
-
-    nodes, scaling = look_around(settings)
     local = recall()
     crabstick, code = our_code()
-    return SeenCluster(
+    seen = SeenCluster(
         settings=settings,
-        address=address,
+        address=cluster.address,
         ray=version("ray"),
         python=python_version(),
         version=crabstick,
         code=code,
         nodes=nodes,
         scaling=scaling,
-        is_own=local is not None and local.address == address,
+        is_own=local is not None and local.address == cluster.address,
     )
+    report(findings(CLUSTER, seen), say)
 
 
 def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say) -> None:

@@ -27,7 +27,7 @@ NOT_FOR_VALIDATION = frozenset({"description", "default", "nullable", "format"})
 
 def cluster_problems(cluster: Manifest) -> list[str]:
     """What the definition has against this RayCluster."""
-    return _problems(crd.schema(), cluster)
+    return _problems(dict(crd.schema()), cluster)
 
 
 def pod_template_problems(template: Manifest) -> list[str]:

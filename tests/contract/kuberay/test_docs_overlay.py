@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ray import _raylet
 
-from tests.contract.check.test_overlays import SILENT, problems
+from tests.contract.check.test_overlays import problems
 from tests.contract.kuberay.network import Place, may_reach
 from tests.contract.kuberay.pods import pods
 from tests.contract.kuberay.rendered import KUBERAY, rendered
@@ -103,7 +103,7 @@ def test_a_redis_of_ones_own_is_reached_by_the_head_and_by_the_job_that_clears_i
     assert cluster["spec"]["gcsFaultToleranceOptions"]["redisAddress"] == THEIRS
     assert reaches(things, *STORE) == {"head", "redis-cleanup"}
     assert reaches(rendered("production"), *STORE) == set()
-    assert problems(things, SILENT) == []
+    assert problems(things) == []
 
 
 def test_a_certificate_for_redis_is_where_ray_is_told_to_look(mine: Any) -> None:
@@ -146,7 +146,7 @@ def test_every_account_of_a_pod_has_the_login_that_the_page_makes(mine: Any) -> 
     }
     assert {pod.spec["serviceAccountName"] for pod in pods(things)} == set(accounts)
     assert all(names == made for names in accounts.values())
-    assert problems(things, SILENT) == []
+    assert problems(things) == []
 
 
 def test_every_ray_container_knows_the_proxy_and_reaches_it(mine: Any) -> None:
@@ -158,4 +158,4 @@ def test_every_ray_container_knows_the_proxy_and_reaches_it(mine: Any) -> None:
         assert {"localhost", ".svc", "10.0.0.0/8"} <= set(env(container)["NO_PROXY"].split(","))
     assert reaches(things, *WAY_OUT) == set(inside)
     assert reaches(rendered("production"), *WAY_OUT) == set()
-    assert problems(things, SILENT) == []
+    assert problems(things) == []

@@ -1,7 +1,9 @@
 """Each check of manifests fires at its own mistake in the base of our overlays."""
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,17 +30,22 @@ DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 REDIS = {"redisAddress": "redis.example:6380"}
 
 
-def base(settings: str = "http: {host: 0.0.0.0}\ncluster: {autoscaling: true}") -> list[Manifest]:
-    """The RayCluster comes first."""
-    things: list[Any] = [
-        deepcopy(thing)
+@cache
+def _shipped() -> list[Any]:
+    return [
+        thing
         for name in FILES
         for thing in read_objects((BASE / name).read_text(encoding="utf-8"), name)
     ]
+
+
+def base(settings: str = "http: {host: 0.0.0.0}\ncluster: {autoscaling: true}") -> list[Manifest]:
+    """The RayCluster comes first."""
+    config = {"kind": "ConfigMap", "metadata": {"name": "crabstick-config"}}
+    things: list[Any] = deepcopy([*_shipped(), {**config, "data": {"bot.yaml": settings}}])
     for thing in things:
         thing["metadata"]["namespace"] = "crabstick"
-    config = {"name": "crabstick-config", "namespace": "crabstick"}
-    return [*things, {"kind": "ConfigMap", "metadata": config, "data": {"bot.yaml": settings}}]
+    return things
 
 
 def with_cluster(path: str, value: object) -> list[Manifest]:
@@ -58,7 +65,7 @@ def with_variable(group: str, name: str, entry: Manifest | None) -> list[Manifes
 
 
 def said(
-    things: list[Manifest],
+    things: Sequence[Mapping[str, Any]],
     answers: Answers = READY,
     settings: Settings | None = None,
     *,
@@ -167,8 +174,7 @@ def test_one_variable_that_is_wrong_is_one_sentence(
 
 def test_a_flag_that_is_alike_and_wrong_is_named_once() -> None:
     text = (BASE / FILES[0]).read_text(encoding="utf-8").replace('"600"', '"60"')
-    (cluster,) = read_objects(text, "x")
-    assert "=60, and so everywhere: set it to 600" in said([cluster])[1][0]
+    assert "=60, and so everywhere: set it to 600" in said(read_objects(text, "x"))[1][0]
 
 
 def test_a_token_that_is_optional_or_in_a_file() -> None:
