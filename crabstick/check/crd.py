@@ -43,25 +43,27 @@ def schema() -> Manifest:
 def fields(manifests: Manifests) -> Iterator[Finding]:
     """KubeRay knows each field of the RayCluster, and each value fits."""
     errors = Draft7Validator(schema()).iter_errors(manifests.cluster)
-    words = [each for error in errors for each in _sentences(error)]
-    for each in dict.fromkeys(words):  # of two missing fields each is found twice
-        yield Finding(public(each), ConfigError)
+    found = dict(each for error in errors for each in _mistakes(error))  # one for each place
+    for place, words in found.items():
+        yield Finding(public(f"{place} {words}"), ConfigError)
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
+def _mistakes(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Place and words of each."""
     value: Any = error.instance
     rules: Manifest = dict(error.schema)  # type: ignore[arg-type]  # none is a bare flag
     match error.validator:
         case "additionalProperties":
             for name in sorted(set(value) - set(rules["properties"])):
                 advice = neighbours(name, rules["properties"])
-                yield f"{_dotted((*error.absolute_path, name))} is no field of {KUBERAY}; {advice}"
+                words = f"is no field of {KUBERAY}; {advice}"
+                yield _dotted((*error.absolute_path, name)), words
         case "required":
             for name in sorted(set(rules["required"]) - set(value)):
-                yield f"{_dotted((*error.absolute_path, name))} is missing"
+                yield _dotted((*error.absolute_path, name)), "is missing"
         case _:
             right = _right(str(error.validator), rules, value)
-            yield f"{_dotted(error.absolute_path)} is {shown(value)}; it must be {right}"
+            yield _dotted(error.absolute_path), f"is {shown(value)}; it must be {right}"
 
 
 def _right(rule: str, rules: Manifest, value: object) -> str:

@@ -117,7 +117,9 @@ def images(manifests: Manifests) -> Iterator[Finding]:
                 "kuberay/Dockerfile and name that one"
             )
         elif image != first:
-            words = f"is {image}, and the head's is {first}: give all nodes the same code"
+            words = (
+                f"is {image or 'missing'}, and the head's is {first}: give all nodes the same code"
+            )
             yield _wrong(f"{place} {words}")
     if _PLACEHOLDER.match(first):
         yield Finding(f"{first} is a placeholder: name the image where your cluster can pull it")
@@ -190,7 +192,7 @@ def room(manifests: Manifests) -> Iterator[Finding]:
     if most >= games + standby:
         has = "any number of slots" if most >= _UNLIMITED else f"{most} slots at most"
         yield Finding(f"{has}, for {games} games and a standby of {standby}")
-    elif most or not manifests.workers:
+    elif all(_slots(group, manifests) for group in manifests.workers):
         yield _wrong(
             f"maxReplicas of spec.workerGroupSpecs is too small: the largest cluster has room for "
             f"{most}, and challenges.max_games ({games}) and cluster.standby ({standby}) want "
@@ -208,7 +210,7 @@ def _slots(group: Group, manifests: Manifests) -> int:
 def drains(manifests: Manifests) -> Iterator[Finding]:
     """Ray has left a node before Kubernetes kills it."""
     for group in manifests.groups:
-        drain_s = _number(group.env.get(_DRAIN, {}).get("value"), 30)  # Ray's default
+        drain_s = _number(group.env.get(_DRAIN, {"value": "30"}).get("value"))  # Ray's default
         grace_s = group.pod.get("terminationGracePeriodSeconds", 30)  # Kubernetes' default
         if drain_s >= grace_s:
             why = f"{_DRAIN} gives" if _DRAIN in group.env else f"Ray, without {_DRAIN}, takes"
@@ -220,15 +222,19 @@ def drains(manifests: Manifests) -> Iterator[Finding]:
             )
 
 
-def _number(text: str | None, otherwise: float) -> float:
+def _number(text: str | None) -> float:
+    """Seconds, as Ray reads them; a value from elsewhere is taken to be right."""
     try:
-        return otherwise if text is None else float(text)
+        return 0 if text is None else float(text)
     except ValueError:
-        return otherwise
+        return 30
 
 
 def variables(manifests: Manifests) -> Iterator[Finding]:
     """Ray's flags are alike on head and workers, and those that games need are right."""
+    if any("envFrom" in group.ray for group in manifests.groups):
+        yield Finding("not looked at: some come from elsewhere (envFrom)")
+        return
     flags = _flags(manifests.head)
     differ: set[str] = set()
     for group in manifests.workers:

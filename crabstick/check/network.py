@@ -91,31 +91,45 @@ def _is_direct(host: str, no_proxy: str) -> bool:
 
 
 def _selects(selector: object, labels: Mapping[str, object]) -> bool:
-    """Of the expressions, `In` and `Exists` are understood."""
-    wanted = below(selector, "matchLabels") or {}
-    return wanted.items() <= labels.items() and all(
-        labels.get(each.get("key")) in items(each, "values") or not items(each, "values")
-        for each in items(selector, "matchExpressions")
+    wanted = below(selector, "matchLabels")
+    pairs = wanted.items() if isinstance(wanted, Mapping) else ()
+    return all(labels.get(key) == value for key, value in pairs) and all(
+        _meets(labels.get(below(each, "key")), each) for each in items(selector, "matchExpressions")
     )
 
 
-def _lets(rule: Manifest, host: str, port: int, labels: Mapping[str, object]) -> bool:
+def _meets(label: object, wish: object) -> bool:
+    values = items(wish, "values")
+    verdicts = {
+        "In": label in values,
+        "NotIn": label not in values,
+        "Exists": label is not None,
+        "DoesNotExist": label is None,
+    }
+    return verdicts.get(below(wish, "operator"), False)
+
+
+def _lets(rule: object, host: str, port: int, labels: Mapping[str, object]) -> bool:
     ports, peers = items(rule, "ports"), items(rule, "to")
     return (not ports or any(_is_port(each, port) for each in ports)) and (
         not peers or any(_may_be(each, host, labels) for each in peers)
     )
 
 
-def _is_port(wish: Manifest, port: int) -> bool:
-    first = wish.get("port", port)
-    if wish.get("protocol", "TCP") != "TCP":
-        return False
-    return not isinstance(first, int) or port in range(first, wish.get("endPort", first) + 1)
+def _is_port(wish: object, port: int) -> bool:
+    first = below(wish, "port") or port
+    last = below(wish, "endPort") or first
+    is_name = not isinstance(first, int) or not isinstance(
+        last, int
+    )  # of any port, for all we know
+    is_tcp = below(wish, "protocol") in {None, "TCP"}
+    return is_tcp and (is_name or first <= port <= last)
 
 
-def _may_be(peer: Manifest, host: str, labels: Mapping[str, object]) -> bool:
+def _may_be(peer: object, host: str, labels: Mapping[str, object]) -> bool:
     """Whether the peer may be that host: Lichess is not a Pod, and the others are not Ray's."""
-    if "ipBlock" in peer:
+    if below(peer, "ipBlock") is not None:
         return True
-    is_ray = "namespaceSelector" not in peer and _selects(peer.get("podSelector"), labels)
-    return host != _LICHESS and (not is_ray or not peer.get("podSelector"))
+    pods, elsewhere = below(peer, "podSelector"), below(peer, "namespaceSelector")
+    is_ray = pods and elsewhere is None and _selects(pods, labels)
+    return host != _LICHESS and not is_ray

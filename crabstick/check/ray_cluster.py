@@ -1,5 +1,6 @@
-"""The manifests of one bot as a value: its RayCluster, the groups of that, the bot's settings."""
+"""The manifests of one bot as a value: its RayCluster with head and workers, and its settings."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,7 +83,7 @@ class Group:
             below(self.ray, "resources", "requests", resource.lower()),
         )
         found = amount(next((each for each in given if each is not None), None))
-        return None if found is None else -int(-found // 1)  # rounded up
+        return None if found is None else math.ceil(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +147,8 @@ def open_manifests(
     for each in () if is_named else found.of_kind("ConfigMap"):
         text = below(each, "data", _FILE)
         if text is not None:
-            return _with_settings(
-                found, str(text), f"{_FILE} of the ConfigMap {metadata(each, 'name')}"
-            )
+            source = f"{_FILE} of the ConfigMap {metadata(each, 'name')}"
+            return _with_settings(found, str(text), source)
     return found
 
 

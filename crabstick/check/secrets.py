@@ -66,7 +66,8 @@ def _named(value: object) -> Iterator[tuple[str, str]]:
         name = below(each, "secretName") or below(each, "name")
         if field in _SOURCES and name and not below(each, "optional"):
             of_files = [str(below(item, "key")) for item in items(each, "items")]
-            yield from ((str(name), key) for key in of_files or [below(each, "key") or ""])
+            keys = of_files or [str(below(each, "key") or "")]
+            yield from ((str(name), key) for key in keys)
         if field == "imagePullSecrets":
             yield from ((str(below(login, "name")), _LOGIN) for login in items(value, field))
 

@@ -4,6 +4,9 @@ import gzip
 from dataclasses import replace
 
 import pytest
+from ray.autoscaler._private.kuberay.autoscaling_config import (
+    _derive_autoscaling_config_from_ray_cr,
+)
 
 from crabstick.check import crd
 from crabstick.check.kubectl import Answers
@@ -12,7 +15,7 @@ from crabstick.check.secrets import wanted
 from crabstick.check.table import of_manifests
 from crabstick.settings import Settings
 from tests.contract.kuberay.crd_schema import DEFINITION, made
-from tests.contract.kuberay.rendered import CASES, OVERLAYS, rendered
+from tests.contract.kuberay.rendered import CASES, OVERLAYS, ray_cluster, rendered
 from tests.contract.manifests import Manifest, spoiled
 
 GAME = "spec.workerGroupSpecs.0"
@@ -77,6 +80,24 @@ def test_a_redis_elsewhere_needs_a_policy() -> None:
     path = "spec.gcsFaultToleranceOptions.redisAddress"
     (found,) = problems(with_cluster("production", path, "rediss://redis.example:6380"))
     assert "lets the head not reach Redis at port 6380" in found
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (f"{GAME}.rayStartParams", {"num-cpus": "3", "memory": "1000000000"}),
+        (f"{GAME}.resources", {"CPU": "2500m", "memory": "2Gi"}),
+        (f"{GAME}.{CONTAINER}.resources", {"limits": {"cpu": "500m", "memory": "1500M"}}),
+        (f"{GAME}.{CONTAINER}.resources", {"requests": {"cpu": 3, "memory": "1.5Gi"}}),
+    ],
+)
+def test_what_a_node_has_is_read_as_ray_reads_it(path: str, value: object) -> None:
+    cluster = spoiled(ray_cluster("base"), path, value)
+    types = _derive_autoscaling_config_from_ray_cr(cluster)["available_node_types"]
+    for group in opened([cluster]).groups:
+        resources = types["headgroup" if group.is_head else str(group)]["resources"]
+        assert group.counted("CPU", "num-cpus") == resources["CPU"]
+        assert group.counted("memory", "memory") == resources["memory"]
 
 
 @pytest.mark.skipif(not DEFINITION.exists(), reason=f"{DEFINITION} is not there")

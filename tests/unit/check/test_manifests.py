@@ -143,6 +143,7 @@ def test_a_field_that_kuberay_does_not_know_is_the_only_sentence(
         (f"{GAME}.{CONTAINER}.resources", {"limits": {"cpu": "2", "memory": "9Mi"}}, "a game asks"),
         (f"{GAME}.{CONTAINER}.resources", None, "gives Ray no number of CPUs, and a game asks for"),
         (f"{GAME}.maxReplicas", 2, "has room for 4, and challenges.max_games (4) and cluster.stan"),
+        (f"{GAME}.maxReplicas", 0, "has room for 0"),
         ("spec.workerGroupSpecs", [], "the largest cluster has room for 0"),
         (f"{GAME}.{POD}.terminationGracePeriodSeconds", 120, "would be killed in mid-game"),
         (f"{HEAD}.{POD}.terminationGracePeriodSeconds", 0, "would be killed before it has left"),
@@ -264,8 +265,45 @@ def test_the_way_to_redis_must_be_open() -> None:
     assert said(things)[1] != []
     rule["ports"] = [{"port": 6000, "endPort": 6500}]
     assert said(things)[1] == []
+    rule["ports"] = [{"port": "redis"}]
+    assert said(things)[1] == []
     rule["to"] = [{"podSelector": {"matchLabels": {"ray.io/cluster": "crabstick"}}}]
     assert said(things)[1] != []
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "binds"),
+    [
+        ("In", ["head"], True),
+        ("NotIn", ["head"], False),
+        ("Exists", [], True),
+        ("DoesNotExist", [], False),
+        ("In", "head", False),
+    ],
+)
+def test_a_policy_binds_the_pods_that_it_selects(
+    operator: str, values: object, *, binds: bool
+) -> None:
+    wish = {"key": "ray.io/node-type", "operator": operator, "values": values}
+    cluster = base()[0]
+    spec = {"policyTypes": ["Egress"], "podSelector": {"matchExpressions": [wish]}}
+    metadata = {"name": "x", "namespace": "crabstick"}
+    policy = {"kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+    wrong = said([cluster, policy])[1]
+    assert any("lets the head not reach Lichess" in line for line in wrong) is binds
+
+
+@pytest.mark.parametrize("spec", [None, "x", {"podSelector": "x", "egress": [{"to": "x"}, "x"]}])
+def test_a_policy_that_kubernetes_would_refuse_ends_no_check(spec: object) -> None:
+    policy = {"kind": "NetworkPolicy", "metadata": {"namespace": "crabstick"}, "spec": spec}
+    said([base()[0], policy])
+
+
+def test_variables_from_elsewhere_are_not_judged() -> None:
+    things = with_cluster(f"{GAME}.{CONTAINER}.envFrom", [{"configMapRef": {"name": "x"}}])
+    assert any("not looked at: some come from" in line for line in said(things)[0])
+    source = {"configMapKeyRef": {"name": "x", "key": "y"}}
+    assert said(with_variable(HEAD, DRAIN, {"valueFrom": source}))[1] == []
 
 
 def test_a_secret_that_is_nowhere_is_named_with_what_makes_it() -> None:
