@@ -24,8 +24,7 @@ from actors.drain import NAMES
 from actors.runtime import NO_HURRY, Slot, slots_of
 from actors.seen import ClockRange, Look, Scaling, SeenNode
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 __all__ = ["look_around", "our_code"]
 

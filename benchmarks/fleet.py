@@ -29,8 +29,7 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.rules.model import GameId
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.policies import Policy, random_mover
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 __all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
 

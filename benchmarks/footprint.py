@@ -30,7 +30,7 @@ from benchmarks.processes import MIB, machine
 from benchmarks.results import write_result
 from crabstick.commands.stage import LocalLichess, local_lichess
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE
 
 __all__ = ["Reading", "kind_of", "main", "summed"]
 

@@ -19,7 +19,7 @@ import chess
 import chess.engine
 
 from crabstick.commands.stage import LocalLichess, local_lichess
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE
 
 __all__ = ["main", "yardstick"]
 

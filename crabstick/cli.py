@@ -16,10 +16,9 @@ from typer.exceptions import TyperException
 from actors.address import check_named
 from crabstick import __version__
 from crabstick.commands.clocks import parse_clock
-from crabstick.config import load_settings
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.interrupts import blocked_interrupts, listen_for_interrupts
-from crabstick.settings import Settings
+from crabstick.settings import Settings, load_settings
 
 __all__ = ["app", "main"]
 

@@ -21,8 +21,7 @@ from crabstick.errors import (
 )
 from crabstick.lichess.client import open_lichess
 from crabstick.rules.model import Account
-from crabstick.settings import Settings
-from crabstick.tokens import read_admin_token, read_token
+from crabstick.settings import Settings, read_admin_token, read_token
 from engine.errors import EngineError
 from engine.process import check as check_engine
 

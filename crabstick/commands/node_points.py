@@ -7,8 +7,7 @@ from typing import Final
 from actors.seen import ClockRange, SeenNode
 from crabstick.commands.seen_cluster import Found, SeenCluster, having, named
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.tuning import WANTED, advice, differing, is_fit
 
 __all__ = ["apart_s", "clocks", "code", "engine", "python", "token", "unseen", "variables"]

@@ -10,8 +10,7 @@ from crabstick.commands.upgrade_account import upgrade_account
 from crabstick.errors import EnvironmentProblem, Refused
 from crabstick.lichess.fake import FakeLichess
 from crabstick.rules.model import Account
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 HUMAN = Account(name="alice", title=None)
 
