@@ -12,14 +12,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from crabstick.config_file import misplaced_secret
-from crabstick.config_problems import PREFIX, sentence
 from crabstick.errors import ConfigError
+from crabstick.explain import PREFIX, explain, neighbours
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document, below, items, read_documents
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.pod_model import Files
-from crabstick.problems import neighbours
 from crabstick.settings import Settings
 
 __all__ = ["BotSettings", "find_settings", "reach"]
@@ -115,9 +113,6 @@ def _read(text: str, told: str, bundle: Bundle) -> BotSettings:
 def _values(text: str, told: str) -> dict[str, object]:
     documents = read_documents(text, told)
     values = {} if not documents else dict(documents[0].body)
-    secret = misplaced_secret(values)
-    if secret:
-        raise ConfigError(f"{told}: {secret}")
     return {key: {} if value is None else value for key, value in values.items()}
 
 
@@ -125,7 +120,7 @@ def _settings(values: Mapping[str, object], told: str) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(sentence(error, Settings, source=told)) from None
+        raise ConfigError(explain(error, Settings, source=told)) from None
 
 
 def _variables(bundle: Bundle) -> Iterator[tuple[str, object]]:

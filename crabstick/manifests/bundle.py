@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from crabstick.errors import ConfigError
+from crabstick.explain import nearest
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Route
 from crabstick.manifests.fields import KUBERAY, OBJECTS, RAY_CLUSTER
 from crabstick.manifests.model import Group, RayCluster
 from crabstick.manifests.pod_model import Container, PodSpec, PodTemplate
 from crabstick.manifests.reading import read
-from crabstick.near_miss import nearest
 from crabstick.settings import Settings
 
 __all__ = ["Answers", "Bundle", "Pod", "Versions", "open_bundle"]

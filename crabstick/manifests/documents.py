@@ -10,8 +10,8 @@ from typing import Final
 import yaml
 
 from crabstick.errors import ConfigError
+from crabstick.explain import public
 from crabstick.manifests.faults import Route
-from crabstick.problems import public
 
 __all__ = ["Document", "below", "items", "read_documents"]
 

@@ -8,8 +8,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
+from crabstick.explain import public
 from crabstick.manifests.bundle import Answers
-from crabstick.problems import public
 
 __all__ = ["ask"]
 

@@ -7,11 +7,10 @@ that should have been text as text. So one mistake makes one fault, and rules ma
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from crabstick.explain import nearest, neighbours, public, shown
 from crabstick.manifests.faults import Fault, Route, dotted
 from crabstick.manifests.quantities import is_quantity
 from crabstick.manifests.shapes import Choice, Kind, ListOf, MapOf, Part, Plain
-from crabstick.near_miss import nearest
-from crabstick.problems import neighbours, public, shown
 
 __all__ = ["read"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.problems import public
-from crabstick.small_files import read_small
+from crabstick.explain import public
+from crabstick.read_text import read_text as read_small
 
 __all__ = ["STANDARD_INPUT", "Source", "load"]
 

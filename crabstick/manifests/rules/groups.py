@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from crabstick.explain import shown
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import Group, WorkerGroup
 from crabstick.manifests.pod_model import EnvFrom
-from crabstick.problems import shown
 from crabstick.settings import Settings
 from crabstick.tuning import RECONNECT, WANTED, advice, differing, is_fit
 

@@ -7,13 +7,13 @@ and of the autoscaler's version is not repeated here: the rules about those are 
 import re
 from collections.abc import Iterator
 
+from crabstick.explain import shown
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import Group, RayCluster, WorkerGroup
 from crabstick.manifests.rules.gates import gated_rules
 from crabstick.manifests.rules.store import store_rules
 from crabstick.manifests.rules.unwanted import unwanted_variables
-from crabstick.problems import shown
 
 __all__ = ["operator_rules"]
 

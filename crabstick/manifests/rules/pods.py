@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from crabstick.explain import neighbours, shown
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Route
@@ -13,7 +14,6 @@ from crabstick.manifests.pod_model import Container, Mount, PodSpec
 from crabstick.manifests.quantities import exceeds, is_thousandth
 from crabstick.manifests.rules.selector import places, selects
 from crabstick.manifests.rules.unwanted import unwanted_variables
-from crabstick.problems import neighbours, shown
 
 __all__ = ["budgets", "images", "labels", "lifetime", "mounts", "repeated", "requests"]
 

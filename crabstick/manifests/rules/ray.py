@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from crabstick.explain import shown
 from crabstick.manifests.bundle import Bundle, Versions
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import Group, WorkerGroup
 from crabstick.manifests.quantities import exceeds, is_thousandth
-from crabstick.problems import shown
 
 __all__ = ["authentication", "autoscaler", "head", "told_nodes", "told_versions", "versions"]
 

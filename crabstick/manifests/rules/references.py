@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from crabstick.explain import nearest
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.rules.selector import also, places, selector_of, selects
 from crabstick.manifests.rules.uses import Use, uses
-from crabstick.near_miss import nearest
 
 __all__ = ["head_service", "is_wrong_port", "nameless", "namespaces", "references"]
 

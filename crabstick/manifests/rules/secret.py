@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final
 
+from crabstick.explain import neighbours
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import Document
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import RayCluster
 from crabstick.manifests.rules.uses import AUTH_KEY, Use, uses
-from crabstick.problems import neighbours
 
 __all__ = [
     "contents",

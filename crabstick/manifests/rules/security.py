@@ -6,11 +6,11 @@ Source: the Pod Security Standards of Kubernetes, level "restricted".
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from crabstick.explain import and_more
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.pod_model import Container, PodSecurity, PodSpec
-from crabstick.problems import and_more
 
 __all__ = ["admission"]
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from crabstick.explain import nearest
 from crabstick.manifests.bundle import Bundle, Pod
 from crabstick.manifests.documents import Document, below, items
 from crabstick.manifests.faults import Fault, Finding, Route
 from crabstick.manifests.fields import LABEL_SELECTOR
 from crabstick.manifests.reading import read
-from crabstick.near_miss import nearest
 
 __all__ = ["Place", "Selector", "Wish", "also", "places", "selector_of", "selectors", "selects"]
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
+from crabstick.explain import shown
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.documents import below
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import HttpGet
-from crabstick.problems import shown
 
 __all__ = ["kubernetes_api", "probes", "scratch"]
 

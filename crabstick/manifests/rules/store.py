@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from crabstick.explain import shown
 from crabstick.manifests.bundle import Bundle
 from crabstick.manifests.faults import Fault, Finding, Remark
 from crabstick.manifests.model import FaultTolerance, RayCluster
@@ -11,7 +12,6 @@ from crabstick.manifests.pod_model import KeyReference
 from crabstick.manifests.rules.selector import places, selects
 from crabstick.manifests.rules.unwanted import unwanted_mounts, unwanted_variables
 from crabstick.manifests.rules.uses import uses
-from crabstick.problems import shown
 
 __all__ = ["redis_password", "store_rules"]
 

@@ -8,7 +8,7 @@ from crabstick.manifests.faults import Fault, Finding, Remark, Route
 from crabstick.manifests.model import Group
 from crabstick.manifests.pod_model import Container, KeyReference
 from crabstick.manifests.rules.secret import keys_in_manifests
-from crabstick.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE
+from crabstick.settings import ADMIN_VARIABLE, TOKEN_VARIABLE
 
 __all__ = ["lichess_token", "written_secrets"]
 
