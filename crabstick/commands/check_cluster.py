@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
 
-from actors.local_ray.record import recall
+from actors.local_ray.record import ClusterFiles
 from actors.ops.cluster_probe import our_code, probe_cluster
 from actors.ops.connect import connect, disconnect
 from crabstick.commands.cluster_points import points
@@ -12,7 +12,7 @@ from crabstick.commands.report import report
 from crabstick.commands.seen_cluster import SeenCluster
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import cluster_of
+from crabstick.terminal.cluster import find_cluster
 
 __all__ = ["check_cluster"]
 
@@ -25,7 +25,7 @@ def check_cluster(settings: Settings, address: str | None, say: Callable[[str], 
     Raises:
         EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
-    cluster = cluster_of(address)
+    cluster = find_cluster(address, settings.cluster.namespace)
     if cluster is None or cluster.is_unfinished:
         raise EnvironmentProblem(
             "no bot runs here: name its cluster by --address or RAY_ADDRESS, or manifests by "
@@ -41,7 +41,7 @@ def check_cluster(settings: Settings, address: str | None, say: Callable[[str], 
 
 def _look(address: str, settings: Settings) -> SeenCluster:
     nodes, scaling = probe_cluster(settings)
-    local = recall()
+    local = ClusterFiles(settings.cluster.namespace).load()
     crabstick, code = our_code()
     return SeenCluster(
         address=address,
