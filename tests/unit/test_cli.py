@@ -34,7 +34,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     [
         (["upp"], "no such command 'upp'. Did you mean 'up'? (see crabstick --help)"),
         (["up", "--foo"], "no such option: --foo (see crabstick up --help)"),
-        (["status", "now"], "got unexpected extra argument(s) (now) (see crabstick status --help)"),
         (["drain"], "missing argument 'node' (see crabstick drain --help)"),
     ],
 )
@@ -45,13 +44,7 @@ def test_a_wrong_command_line_is_explained_in_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["demo", "--games", "x"],
-        ["demo", "--games", "0"],
-        ["sandbox", "--port", "65536"],
-        ["down", "--address"],
-    ],
+    "arguments", [["demo", "--games", "0"], ["sandbox", "--port", "x"], ["down", "--address"]]
 )
 def test_a_wrong_value_is_explained_with_its_option(run: Run, arguments: list[str]) -> None:
     status, _, errors = run(*arguments)

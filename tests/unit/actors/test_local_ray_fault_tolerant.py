@@ -116,15 +116,10 @@ def test_a_failed_start_leaves_nothing(nodes: FakeNodes, kind: str) -> None:
     assert not FILES.store.exists()
 
 
-@pytest.mark.parametrize("is_single", [True, False])
-def test_without_a_loss_nothing_is_started(nodes: FakeNodes, *, is_single: bool) -> None:
-    cluster = CLUSTER
-    if is_single:
-        cluster = replace(CLUSTER, record=replace(CLUSTER.record, worker=None))
-    else:
-        nodes.alive |= {HEAD.pid, WORKER.pid}
-    assert restart_head(cluster, print) == cluster
-    assert replace_worker(cluster, cpus=3, notify=print) == cluster
+def test_without_a_loss_nothing_is_started(nodes: FakeNodes) -> None:
+    nodes.alive |= {HEAD.pid, WORKER.pid}
+    assert restart_head(CLUSTER, print) == CLUSTER
+    assert replace_worker(CLUSTER, cpus=3, notify=print) == CLUSTER
     assert nodes.started == []
     assert nodes.ended == []
 

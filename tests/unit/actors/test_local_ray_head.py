@@ -12,7 +12,6 @@ from actors.local_ray import head
 from actors.local_ray.head import (
     LocalCluster,
     find_local_cluster,
-    head_options,
     start_local_cluster,
 )
 from actors.local_ray.node import LocalNode
@@ -42,12 +41,9 @@ def living(monkeypatch: pytest.MonkeyPatch) -> list[LocalNode]:
     return living
 
 
-def test_without_a_record_no_cluster_is_found() -> None:
-    assert find_local_cluster(FILES) is None
-
-
 @pytest.mark.parametrize("pid", [NO_PID, os.getpid()], ids=["no process", "another process"])
 def test_a_record_without_its_process_is_no_cluster(pid: int) -> None:
+    assert find_local_cluster(FILES) is None
     node = LocalNode(pid=pid, created_s=psutil.Process().create_time())
     FILES.save(replace(SINGLE, head=node))
     assert find_local_cluster(FILES) is None
@@ -98,12 +94,11 @@ def test_a_node_that_never_came_up_is_lost_though_its_process_lives(
     assert not cluster.is_unfinished
 
 
-def test_a_single_node_cannot_be_restarted(living: list[LocalNode]) -> None:
-    assert not living
-    cluster = LocalCluster(record=SINGLE)
+def test_a_single_node_cannot_be_restarted() -> None:
+    cluster = LocalCluster(record=replace(SINGLE, head=replace(HEAD, is_up=False)))
     assert not cluster.has_lost_head
     assert not cluster.has_lost_worker
-    assert LocalCluster(record=replace(SINGLE, head=replace(HEAD, is_up=False))).is_unfinished
+    assert cluster.is_unfinished
 
 
 def test_ending_a_cluster_removes_its_record_and_store_but_no_other_record() -> None:
@@ -138,18 +133,9 @@ def test_a_cluster_is_started_in_its_profile_and_recorded_if_wanted(
     cluster = start_local_cluster(cpus=2.5, profile=profile, files=files)
     ((command, variables),) = started
     assert variables == profile.variables
-    assert {"--head", "--num-cpus=3"} <= set(command)
+    assert {"--head", "--num-cpus=3", *profile.options, *profile.head_options} <= set(command)
     assert FILES.load() == (cluster.record if files else None)
     assert cluster == LocalCluster(record=replace(SINGLE, address=cluster.address), files=files)
-
-
-@pytest.mark.parametrize(("profile", "is_small"), [(FULL, False), (SMALL, True)])
-def test_only_the_small_profile_goes_without_dashboard_and_room_for_objects(
-    profile: Profile, *, is_small: bool
-) -> None:
-    options = head_options("127.0.0.1:6379", 2.5, profile)
-    for option in ("--include-dashboard=false", "--no-monitor", "--object-store-memory=80000000"):
-        assert (option in options) == is_small
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from actors.local_ray.node import (
 )
 from actors.local_ray.profiles import FULL, SMALL
 from actors.local_ray.ray_command import UNUSED_COMMANDS
+from crabstick.ray_flags import WANTED, is_fit
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""
@@ -26,13 +27,10 @@ def test_a_pid_that_another_process_has_now_is_reused() -> None:
     this = psutil.Process()
     ours = LocalNode(pid=this.pid, created_s=this.create_time())
     assert not local_node._is_pid_reused(ours)
+    assert not local_node._is_pid_reused(LocalNode(pid=NO_PID, created_s=0))
     assert local_node._is_pid_reused(LocalNode(pid=this.pid, created_s=ours.created_s - 60))
     end_node(this.pid, this.create_time() - 60)
     assert this.is_running()
-
-
-def test_a_free_pid_may_still_have_processes_in_its_session() -> None:
-    assert not local_node._is_pid_reused(LocalNode(pid=NO_PID, created_s=0))
 
 
 def test_only_a_ray_start_is_a_node() -> None:
@@ -41,26 +39,16 @@ def test_only_a_ray_start_is_a_node() -> None:
     assert not is_alive(LocalNode(pid=NO_PID, created_s=0))
 
 
-def test_a_node_is_on_loopback_and_leaves_the_usual_ports_to_others() -> None:
+def test_a_node_is_on_loopback_and_runs_without_the_unused_commands() -> None:
     command = node_command("--head")
     assert "--node-ip-address=127.0.0.1" in command
-    assert any(option.startswith("--dashboard-agent-listen-port=") for option in command)
-
-
-def test_ray_start_runs_without_the_unused_commands() -> None:
-    command = node_command("--head")
     program = command.index("ray.scripts.scripts")
     assert command[program - 2 : program] == ["--without", ",".join(UNUSED_COMMANDS)]
-    assert command[program + 1 : program + 4] == ["start", "--block", "--head"]
 
 
 def test_every_variable_of_every_node_takes_effect_in_each_profile() -> None:
     assert not ENVIRONMENT.keys() & {*FULL.variables, *SMALL.variables}
-
-
-def test_games_outlive_their_head_and_no_worker_is_nice() -> None:
-    assert ENVIRONMENT["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
-    assert ENVIRONMENT["RAY_worker_niceness"] == "0"
+    assert all(is_fit(name, ENVIRONMENT[name]) for name in WANTED)
 
 
 def test_a_variable_of_a_node_is_read_from_its_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,12 +20,7 @@ def statistics(games: int = 0, *, standbys: int = 0, elsewhere: int = 1) -> Stat
 def test_the_games_are_counted_down() -> None:
     progress = DrainProgress(NODE, ENDS_S)
     said = [progress.update(statistics(games), 0) for games in (2, 2, 1, 0)]
-    assert said == [
-        ["2 games to hand over …"],
-        [],
-        ["1 game to hand over …"],
-        ["no game is left"],
-    ]
+    assert said == [["2 games to hand over …"], [], ["1 game to hand over …"], ["no game is left"]]
 
 
 def test_the_end_of_the_time_is_said_once() -> None:

@@ -50,10 +50,6 @@ def test_a_switch_is_for_a_local_cluster(
         command.up(Settings(), address, detach=True, console=Console(), options=options)
 
 
-def test_without_a_switch_any_cluster_may_be_named() -> None:
-    NO_SWITCH.check_address("a:1")
-
-
 @pytest.mark.usefixtures("profile")
 @pytest.mark.parametrize("profile", [FULL], indirect=True)
 @pytest.mark.parametrize(("options", "switch"), SWITCHES)
@@ -68,12 +64,10 @@ def test_a_cluster_that_was_started_without_a_switch_cannot_change(
 @pytest.mark.parametrize(
     ("profile", "record", "options"),
     [
-        (FULL, SINGLE, NO_SWITCH),
         (FULL, FAULT_TOLERANT, TOLERANT),
-        (SMALL, SINGLE, SMALL_ONE),
         (SMALL, SINGLE, NO_SWITCH),
+        (SMALL, SINGLE, SMALL_ONE),
         (SMALL, FAULT_TOLERANT, BOTH),
-        (SMALL, FAULT_TOLERANT, SMALL_ONE),
     ],
     indirect=["profile"],
 )
@@ -83,6 +77,6 @@ def test_a_cluster_that_has_what_the_switches_ask_for_is_accepted(
     options.check_running(cluster(record))
 
 
-def test_without_a_local_cluster_every_switch_is_accepted() -> None:
+def test_where_the_switches_have_nothing_to_refuse_they_are_accepted() -> None:
+    NO_SWITCH.check_address("a:1")
     BOTH.check_running(None)
-    BOTH.check_running(BotCluster(address="a:1"))
