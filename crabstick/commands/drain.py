@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from actors.cluster import read_nodes
+from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
-from actors.ops.drain import DrainTarget, drain_node, find_node, is_alive, living_nodes
+from actors.ops.drain import drain_node, find_node, is_alive
 from crabstick.errors import EnvironmentProblem
+from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import find_cluster
-from crabstick.terminal.live_table import Statistics
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
@@ -40,12 +42,12 @@ def drain(
         raise EnvironmentProblem("no bot runs here: name its cluster by --address or RAY_ADDRESS")
     connect(cluster.address, namespace)
     try:
-        node = find_node(wish, living_nodes(settings.cluster))
+        node = find_node(wish, read_nodes(settings.cluster))
         statistics = asyncio.run(_require_statistics(namespace))
         left = drain_node(node, within)
         console.print(f"node {node} drains within {left.total_seconds():.0f} s", soft_wrap=True)
         progress = DrainProgress(node, time.monotonic() + left.total_seconds())
-        asyncio.run(_follow(progress, statistics, namespace, console))
+        asyncio.run(_follow(progress, statistics, settings, console))
     except KeyboardInterrupt:
         console.print("no longer following; the node goes on draining")
     finally:
@@ -63,23 +65,23 @@ async def _require_statistics(namespace: str) -> Statistics:
 
 
 async def _follow(
-    progress: "DrainProgress", statistics: Statistics | None, namespace: str, console: Console
+    progress: "DrainProgress", statistics: Statistics | None, settings: Settings, console: Console
 ) -> None:
-    while await asyncio.to_thread(is_alive, progress.node):
+    while await asyncio.to_thread(is_alive, progress.node, settings.cluster):
         if statistics is not None:
             for line in progress.update(statistics, time.monotonic()):
                 console.print(line, soft_wrap=True)
         if progress.is_done:
             return
         await asyncio.sleep(POLL_S)
-        statistics = await fetch_statistics(namespace)
+        statistics = await fetch_statistics(settings.cluster.namespace)
     console.print(f"node {progress.node} has left the cluster", soft_wrap=True)
 
 
 class DrainProgress:
     """How far a node is drained; its time is up at `ends_s` (monotonic clock)."""
 
-    def __init__(self, node: DrainTarget, ends_s: float) -> None:
+    def __init__(self, node: ClusterNode, ends_s: float) -> None:
         self.node = node
         self.is_done = False
         """The node has been empty for a while, and yet has not left."""
@@ -91,14 +93,14 @@ class DrainProgress:
     def update(self, statistics: Statistics, now_s: float) -> list[str]:
         """Returns the lines to print about what has changed."""
         lines = []
-        games = sum(game["node"] == self.node.id for game in statistics["games"])
+        games = sum(game.node == self.node.id for game in statistics.games)
         if games != self._games:
             self._games = games
             lines.append(f"{counted(games, 'game')} to hand over …" if games else "no game is left")
         if games and now_s > self._ends_s and not self._is_late:
             self._is_late = True
             lines.append("the time is up: games stay where they are until there is room elsewhere")
-        has_actors = any(actor["node"] == self.node.id for actor in statistics["actors"])
+        has_actors = any(actor.node == self.node.id for actor in statistics.actors)
         self._note_empty(now_s, has_actors=has_actors)
         if self.is_done:
             lines.append(f"node {self.node} is empty; something else keeps it in the cluster")

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.live import Live
 
 from actors.local_ray.record import ClusterFiles
+from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import BotCluster, game_cpus, locked_cluster
-from crabstick.terminal.live_table import Statistics, render_table
+from crabstick.terminal.live_table import render_table
 from crabstick.terminal.observer import ObserverTask, run_observer
 from crabstick.terminal.poll import show, wait_for_games
 
@@ -61,7 +62,7 @@ def _show_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
             address,
             namespace,
             is_lost=lambda: cluster.is_damaged,
-            on_report=draw,
+            on_report=lambda message: draw(Statistics.read(message)),
         )
 
 

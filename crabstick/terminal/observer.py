@@ -114,7 +114,7 @@ def _report(value: object) -> None:
 def _run(task: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
     match task:
         case ObserverTask.SHOW:
-            return show(namespace, _report)
+            return show(namespace, lambda statistics: _report(statistics.pack()))
         case ObserverTask.WAIT_FOR_GAMES:
             return wait_for_games(namespace, _ReportPrinter())
         case ObserverTask.WAIT_RESTORED:
