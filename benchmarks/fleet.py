@@ -27,11 +27,10 @@ from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.model import GameId
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.policies import Policy, random_mover
-from crabstick.settings import Settings
+from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.terminal.poll import fetch_statistics
-from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
 

@@ -15,9 +15,8 @@ from typer.exceptions import TyperException
 
 from actors.ops.address import check_named
 from crabstick import __version__
-from crabstick.config import load_settings
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.settings import Settings
+from crabstick.settings import Settings, load_settings
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
 from crabstick.terminal.clocks import parse_clock
 

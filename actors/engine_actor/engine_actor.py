@@ -52,10 +52,9 @@ from crabstick.lichess.game_link import open_games
 from crabstick.lichess.port import GamesPort
 from crabstick.rules.game_events import Finish, Leave
 from crabstick.rules.model import GameId, Posted
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.tokens import read_token
 from engine.errors import EngineError
 from engine.process import Engine, UciEngine
 from engine.resilient import ResilientEngine

@@ -44,10 +44,9 @@ from crabstick.rules.model import (
 )
 from crabstick.rules.retry import cool_down, next_delay
 from crabstick.rules.stream_budget import StreamBudget
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.tokens import read_token
 
 __all__ = ["EventListener"]
 

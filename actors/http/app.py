@@ -29,11 +29,10 @@ from crabstick.errors import ConfigError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.stall import StallDetector
 from crabstick.lichess.port import SILENCE_LIMIT
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_admin_token
 from crabstick.telemetry import names
 from crabstick.telemetry.exposition import CONTENT_TYPE, exposition
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.tokens import read_admin_token
 
 __all__ = ["http_app"]
 

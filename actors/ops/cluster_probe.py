@@ -22,8 +22,7 @@ from actors.ops.autoscaler_probe import AutoscalerProbe
 from actors.ops.report import ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 __all__ = ["our_code", "probe_cluster"]
 

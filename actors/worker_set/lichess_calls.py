@@ -14,11 +14,10 @@ from crabstick.lichess.port import GamesPort, LichessPort
 from crabstick.rules.limits import Endpoint
 from crabstick.rules.model import GameId, GameSummary, Limited
 from crabstick.rules.retry import cool_down
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger
 from crabstick.telemetry.metrics import Ledger
-from crabstick.tokens import read_token
 
 __all__ = ["LichessCalls"]
 

@@ -7,10 +7,9 @@ from typing import Final
 from pydantic import SecretStr
 
 from crabstick.check.finding import Finding
-from crabstick.config import read_token
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
 from crabstick.rules.model import Account
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_token
 
 __all__ = ["account", "identify"]
 

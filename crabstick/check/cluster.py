@@ -9,8 +9,7 @@ from actors.ops.report import SILENCE, Autoscaler, ClockOffset, NodeFacts, NodeR
 from crabstick.check.finding import Finding
 from crabstick.errors import EnvironmentProblem
 from crabstick.ray_flags import WANTED, advice, differing, is_fit
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 __all__ = ["SeenCluster", "apart_s", "named"]
 

@@ -18,7 +18,7 @@ from crabstick.check.documents import Manifest
 from crabstick.check.finding import Finding
 from crabstick.check.ray_cluster import Manifests
 from crabstick.errors import ConfigError
-from crabstick.problems import neighbours, public, shown
+from crabstick.explain import neighbours, public, shown
 
 __all__ = ["KUBERAY", "SCHEMA", "fields", "schema"]
 

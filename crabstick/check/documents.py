@@ -1,16 +1,13 @@
 """Kubernetes objects as plain values: from a file, a kustomize folder, or standard input."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from crabstick.check.kubectl import rendered
 from crabstick.errors import ConfigError
-from crabstick.problems import public
-from crabstick.small_files import read_small
+from crabstick.read_text import read_text
+from crabstick.yaml_file import read_documents
 
 __all__ = [
     "STANDARD_INPUT",
@@ -60,7 +57,7 @@ def read_manifests(place: str) -> list[Manifest]:
     if path.name in KUSTOMIZATIONS:
         path = path.parent
     if not path.is_dir():
-        return read_objects(read_small(path, named_by="the manifest", limit=_LARGEST), str(path))
+        return read_objects(read_text(path, named_by="the manifest", limit=_LARGEST), str(path))
     if not any((path / name).is_file() for name in KUSTOMIZATIONS):
         raise ConfigError(
             f"{place} is a folder without {KUSTOMIZATIONS[0]}: name a file, or a folder that "
@@ -75,16 +72,8 @@ def read_objects(text: str, source: str) -> list[Manifest]:
     Raises:
         ConfigError: the text holds no YAML, or something else than objects.
     """
-    try:
-        return [each for value in yaml.safe_load_all(text) for each in _objects(value, source)]
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problem = public(error.problem or "this is no YAML")
-        if "{{" in text:
-            problem = "this is a template; render it first, and check what comes of it"
-        raise ConfigError(f"{source}, line {line}: {problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"{source} holds something that YAML cannot read") from None
+    values = read_documents(text, source)
+    return [each for value in values for each in _objects(value, source)]
 
 
 def _objects(value: object, source: str) -> Iterator[Manifest]:
@@ -98,9 +87,9 @@ def _objects(value: object, source: str) -> Iterator[Manifest]:
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 -- a value of YAML
-    """As Kubernetes reads it: a field that is null is not there, and a date is text."""
+    """As Kubernetes reads it: a field that is null is not there."""
     if isinstance(value, dict):
         return {str(key): _bare(each) for key, each in value.items() if each is not None}
     if isinstance(value, list):
         return [_bare(each) for each in value]
-    return str(value) if isinstance(value, date) else value
+    return value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.problems import public
+from crabstick.explain import public
 
 __all__ = ["Answers", "ask", "rendered"]
 

@@ -10,9 +10,9 @@ from crabstick.check.documents import below, items, metadata
 from crabstick.check.finding import Finding
 from crabstick.check.ray_cluster import Group, Manifests, amount
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.problems import shown
+from crabstick.explain import shown
 from crabstick.ray_flags import WANTED, advice, differing, is_fit
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE
 
 _PLAIN: Final = re.compile(r"(?:.*/)?rayproject/ray(?:-\w+)?(?::[^@]+)?(?:@.+)?")
 """An image of Ray's makers: rayproject/ray:2.60.0-py311-cpu; or a mirror's."""

@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from importlib.metadata import version
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from crabstick.check.documents import Manifest, below, items, metadata
 from crabstick.check.kubectl import Answers
-from crabstick.config import load_settings
 from crabstick.errors import ConfigError
-from crabstick.settings import Settings
+from crabstick.settings import Settings, settings_from
 
 __all__ = ["Group", "Manifests", "amount", "open_manifests"]
 
@@ -153,13 +150,12 @@ def open_manifests(
 
 
 def _with_settings(manifests: Manifests, text: str, source: str) -> Manifests:
-    with TemporaryDirectory() as folder:
-        file = Path(folder, _FILE)
-        file.write_text(text, encoding="utf-8")
-        try:
-            settings = load_settings(file)
-        except ConfigError as error:
-            return replace(manifests, mistake=str(error).replace(str(file), source))
+    head = manifests.head
+    variables = {name: str(entry.get("value", "")) for name, entry in head.env.items()}
+    try:
+        settings = settings_from(text, variables, source=source)
+    except ConfigError as error:
+        return replace(manifests, mistake=str(error))
     return replace(manifests, settings=settings, source=source, has_settings=True)
 
 

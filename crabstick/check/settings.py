@@ -9,8 +9,7 @@ from typing import Final
 from actors.local_ray.ports import LOOPBACK, PortTaken, require_free
 from actors.ops.address import VARIABLE
 from crabstick.check.finding import Finding
-from crabstick.config import read_admin_token
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_admin_token
 
 __all__ = ["http", "shutdown"]
 

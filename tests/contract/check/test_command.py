@@ -88,7 +88,7 @@ def test_a_mistake_in_a_file_is_told(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "standard input holds no object of Kubernetes"),
-        ("a: [1", "/dev/stdin, line 1: "),
+        ("a: [1", "/dev/stdin, line 1, column 6: "),
         ("kind: Deployment", "standard input holds no RayCluster, only Deployment"),
     ],
 )

@@ -10,8 +10,8 @@ from ray.exceptions import RayActorError, RayError
 
 from actors.http.app import HttpEndpoints, api, http_app
 from actors.names import EVENT_LISTENER, WORKER_SET
+from crabstick.settings import ADMIN_VARIABLE
 from crabstick.telemetry.metrics import Ledger
-from crabstick.tokens import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask
 from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle

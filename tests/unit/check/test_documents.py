@@ -20,12 +20,11 @@ def test_nulls_are_not_there_and_dates_are_text() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [1", "x.yaml, line 1: "),
+        ("a: [1", "x.yaml, line 1, column 6: "),
         ("a: {{ .Values.a }}\nb: [", "this is a template; render it first"),
         ("- a", "a manifest must be a mapping"),
         ("a: \0", "holds something that YAML cannot read"),
-        ("&a [*a]", "a manifest must be a mapping"),
-        ("a: &a [*a]", "holds something that YAML cannot read"),
+        ("a: &a [*a]", "within their own anchor"),
     ],
 )
 def test_what_is_no_manifest_is_told_in_one_sentence(text: str, words: str) -> None:

@@ -17,8 +17,7 @@ from crabstick.errors import (
 )
 from crabstick.lichess import client
 from crabstick.rules.model import Account
-from crabstick.settings import Settings
-from crabstick.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE
+from crabstick.settings import ADMIN_VARIABLE, TOKEN_VARIABLE, Settings
 from engine.errors import EngineNotFound
 from tests.fakes.lichess import FakeLichess
 

@@ -14,8 +14,8 @@ from crabstick.check.ray_cluster import amount, open_manifests
 from crabstick.check.secrets import wanted
 from crabstick.check.table import MANIFESTS, of_manifests
 from crabstick.errors import ConfigError
+from crabstick.settings import TOKEN_VARIABLE as TOKEN
 from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE as TOKEN
 from tests.contract.manifests import REPOSITORY, Manifest, spoiled
 
 BASE = REPOSITORY / "kuberay" / "base"

@@ -1,10 +1,12 @@
-"""A wrong key or word is answered with the one that was probably meant."""
+"""A wrong key, word or value is answered with the right one, and secrets stay out of it."""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.near_miss import ELSEWHERE, nearest, nearest_key
+from crabstick.explain import ELSEWHERE, nearest, nearest_key, shown
 
 KEYS = ("lichess.url", "challenges.max_games", "challenges.min_initial_s", "http", "http.port")
 
@@ -47,3 +49,21 @@ def test_what_is_suggested_is_always_known(known: str, noise: str) -> None:
 @given(st.sampled_from(KEYS))
 def test_a_known_key_is_its_own_nearest(key: str) -> None:
     assert nearest_key(key, KEYS) == key
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "empty"),
+        (True, "true"),
+        ({"a": 1}, "a mapping"),
+        ([{"a": 1}], "a list"),
+        (["casul"], "['casul']"),
+        (Path("/a/b"), "'/a/b'"),
+        ("abc123abc123", "(not shown)"),
+        ("https://me@host", "(not shown)"),
+        ("lip_abc", "'lip_(hidden)'"),
+    ],
+)
+def test_a_value_is_quoted_unless_it_may_be_a_secret(value: object, expected: str) -> None:
+    assert shown(value) == expected

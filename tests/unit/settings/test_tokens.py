@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from crabstick.config import read_admin_token, read_token
 from crabstick.errors import ConfigError
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_admin_token, read_token
 from crabstick.telemetry.redaction import redact
 
 TOKEN = "lip_Example0Token"  # noqa: S105 - nobody's
@@ -61,22 +61,16 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.M
     assert read_token(with_files(a_file(tmp_path, b"abc"))).get_secret_value() == "abc"
 
 
-def test_without_any_token_both_ways_are_told() -> None:
-    assert problem_with(with_files()) == (
-        "there is no Lichess token: set LICHESS_BOT_TOKEN in the environment, or write the token "
-        "to a file and name it in lichess.token_file"
-    )
+def test_without_any_token_both_ways_are_named() -> None:
+    problem = problem_with(with_files())
+    assert "set LICHESS_BOT_TOKEN in the environment" in problem
+    assert "lichess.token_file" in problem
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "nowhere"
-    expected = f"lichess.token_file {path}: there is no such file"
-    assert problem_with(with_files(path)) == expected
-
-
-def test_a_directory_is_no_token(tmp_path: Path) -> None:
-    expected = f"lichess.token_file {tmp_path} is a directory; it must be a file"
-    assert problem_with(with_files(tmp_path)) == expected
+    assert problem_with(with_files(path)) == f"lichess.token_file {path}: there is no such file"
+    assert "is a directory; it must be a file" in problem_with(with_files(tmp_path))
 
 
 def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,9 +105,7 @@ def test_what_cannot_be_a_token_is_refused_without_showing_it(
 
 def test_a_variable_with_wrong_letters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LICHESS_BOT_TOKEN", "lip_Example0;")
-    assert problem_with(with_files()) == (
-        "LICHESS_BOT_TOKEN does not hold a token: a token has only letters, digits and _"
-    )
+    assert problem_with(with_files()).startswith("LICHESS_BOT_TOKEN does not hold a token")
 
 
 def test_a_token_that_was_read_is_hidden_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,17 +118,13 @@ def test_no_admin_token_is_no_error() -> None:
     assert read_admin_token(with_files()) is None
 
 
-def test_the_admin_token_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_admin_token_comes_from_its_variable_or_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_files(admin_file=a_file(tmp_path, b"stop-it\n"))
+    assert read_admin_token(settings) == SecretStr("stop-it")
     monkeypatch.setenv("CRABSTICK_ADMIN_TOKEN", "a.b-c/d+e~f==")
-    token = read_admin_token(with_files())
-    assert token is not None
-    assert token.get_secret_value() == "a.b-c/d+e~f=="
-
-
-def test_the_admin_token_comes_from_its_file(tmp_path: Path) -> None:
-    token = read_admin_token(with_files(admin_file=a_file(tmp_path, b"stop-it\n")))
-    assert token is not None
-    assert token.get_secret_value() == "stop-it"
+    assert read_admin_token(settings) == SecretStr("a.b-c/d+e~f==")
 
 
 def test_a_named_admin_file_must_exist(tmp_path: Path) -> None:

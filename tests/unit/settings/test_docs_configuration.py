@@ -8,11 +8,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from crabstick.config import load_settings
-from crabstick.config_problems import known_keys
-from crabstick.settings import Settings
+from crabstick.explain import known_keys
+from crabstick.settings import Settings, load_settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 UNITS = {"_ms": "ms", "_s": "s", "_mb": "MiB", "_cpus": "CPUs"}
 
 

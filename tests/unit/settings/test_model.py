@@ -62,7 +62,6 @@ def test_without_limits_nothing_bounds_a_search() -> None:
 def test_durations_are_timedeltas() -> None:
     assert Settings().engine.move_overhead == timedelta(milliseconds=300)
     assert Settings().game.abort_after == timedelta(seconds=30)
-    assert Settings().engine.limits.move_time is None
 
 
 sections = st.fixed_dictionaries(

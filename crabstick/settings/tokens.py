@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from crabstick.errors import ConfigError
-from crabstick.settings import Settings
-from crabstick.small_files import read_small
+from crabstick.read_text import read_text
+from crabstick.settings.model import Settings
 from crabstick.telemetry.redaction import hide
 
 __all__ = ["ADMIN_VARIABLE", "TOKEN_VARIABLE", "read_admin_token", "read_token"]
@@ -56,7 +56,7 @@ def _read(
     subject = variable
     if not text and file is not None:
         subject = f"{key} {file}"
-        text = read_small(file, named_by=key, limit=_LARGEST_TOKEN).strip()
+        text = read_text(file, named_by=key, limit=_LARGEST_TOKEN).strip()
         if not text:
             raise ConfigError(f"{subject} is empty; it must hold the token and nothing else")
     if not text:
