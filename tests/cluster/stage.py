@@ -20,7 +20,7 @@ import requests
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # no stub
 
 from actors.cluster import ask, find_actor
-from actors.local_ray.head import LocalRay, start_local_ray
+from actors.local_ray.head import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import actor_config, deploy, wait_heard
@@ -51,7 +51,7 @@ class Stage:
     """The bot, its Lichess, its Ray, and the token that nobody may see."""
 
     sandbox: RunningSandbox
-    ray: LocalRay
+    ray: LocalCluster
     settings: Settings
     token: str
     temp_dir: Path
@@ -242,7 +242,7 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
             "RAY_gcs_storage_path": str(temp_dir / "gcs"),
         }
         stack.enter_context(unittest.mock.patch.dict(os.environ, variables))
-        local = start_local_ray(cpus=12, temp_dir=str(temp_dir), is_remembered=False)
+        local = start_local_cluster(cpus=12, temp_dir=str(temp_dir))
         stack.callback(local.end)
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)
