@@ -109,19 +109,23 @@ async def _running(namespace: str) -> tuple[WorkerSetDescription, ListenerDescri
 
 async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handle) -> Handle:
     message = config.model_copy(update={"name": name}).pack()
+
+    def create() -> Handle:
+        return create_actor(
+            actor,
+            name,
+            config.namespace,
+            message,
+            *arguments,
+            max_restarts=-1,
+            num_cpus=0,
+            resources=ON_THE_HEAD,
+        )
+
     until_s = time.monotonic() + NAME_PATIENCE_S
     while True:
         try:
-            return await create_actor(
-                actor,
-                name,
-                config.namespace,
-                message,
-                *arguments,
-                max_restarts=-1,
-                num_cpus=0,
-                resources=ON_THE_HEAD,
-            )
+            return await in_gcs_thread(create)
         except ActorFailed:  # the name is still taken
             if time.monotonic() > until_s:
                 raise EnvironmentProblem(
