@@ -23,7 +23,7 @@ from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.lichess.client import open_lichess
 from crabstick.lichess.port import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
-from crabstick.rules.limits import OPENINGS, class_of
+from crabstick.rules.limits import STREAM_BUDGET, endpoint_for
 from crabstick.rules.model import (
     Challenge,
     ChallengeEnded,
@@ -132,7 +132,9 @@ class EventListener:
     async def _listen(self) -> None:
         freeze_gc()
         await self._ask_load(LEARN_PATIENCE)
-        self._stream_budget = self._stream_budget.owing(self._board.wait(OPENINGS), self._now())
+        self._stream_budget = self._stream_budget.owing(
+            self._board.wait(STREAM_BUDGET), self._now()
+        )
         await self._pause(self._stream_budget.wait(self._now()))
         while True:
             self._note_opening()
@@ -144,7 +146,7 @@ class EventListener:
     def _note_opening(self) -> None:
         """The count leaves this process at once: whoever comes after us goes on with it."""
         self._stream_budget = self._stream_budget.opened(self._now())
-        self._board.note(OPENINGS, self._stream_budget.debt(self._now()))
+        self._board.note_wait(STREAM_BUDGET, self._stream_budget.debt(self._now()))
         self._outbox.report_soon()
 
     async def _hear_one_stream(self) -> None:
@@ -174,7 +176,7 @@ class EventListener:
 
     async def _pause(self, pause: timedelta) -> None:
         """Waits for the limit, too; what the budget makes wait is shown as one."""
-        self._board.note("event_stream", self._stream_budget.wait(self._now()))
+        self._board.note_wait("event_stream", self._stream_budget.wait(self._now()))
         pause = max(pause, self._board.wait("event_stream"))
         await asyncio.sleep(pause.total_seconds())
 
@@ -246,7 +248,7 @@ class EventListener:
         """Waits before the next try; False when there is none."""
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
-            self._outbox.limited(class_of(error.key), cool_down(error.retry_after))
+            self._outbox.limited(endpoint_for(error.key), cool_down(error.retry_after))
         if isinstance(error, Refused):
             return False  # refused: cancelled meanwhile, or taken and only the answer was lost
         if not isinstance(error, RateLimited):

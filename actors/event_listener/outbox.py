@@ -59,7 +59,7 @@ class Outbox:
         self._hearing = hearing
         self._counts: dict[tuple[str, str | None], int] = {}
         self._log = get_logger(actor=name)
-        self.board = RateLimits(asyncio.get_running_loop().time, tell=self.report_soon)
+        self.board = RateLimits(asyncio.get_running_loop().time, on_hit=self.report_soon)
 
     def count(self, metric: str, label: str | None = None, by: int = 1) -> None:
         """Adds to a counter of the bot."""
@@ -68,7 +68,7 @@ class Outbox:
     def limited(self, endpoint: Endpoint, wait: timedelta) -> None:
         """Lichess answered 429."""
         self.count("crabstick_rate_limited_total", endpoint)
-        self.board.met(endpoint, wait)
+        self.board.hit(endpoint, wait)
 
     def tell(self, method: str, news: GameUpdate) -> None:
         """Passes news of a game on, again and again until the WorkerSet has heard."""
@@ -84,7 +84,7 @@ class Outbox:
             load = LoadAnswer.read(await ask(self._manager.load.remote(EMPTY), patience))
         except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
             return None
-        self.board.hear(load.limits)
+        self.board.merge(load.limits)
         return load
 
     def report_soon(self) -> None:
@@ -101,7 +101,7 @@ class Outbox:
         counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
         self._counts.clear()
         report = Report(
-            sender=self._name, counts=counts, limits=self.board.pack(), hearing=self._hearing()
+            sender=self._name, counts=counts, limits=self.board.export(), hearing=self._hearing()
         )
         try:
             await ask(self._manager.report.remote(report.pack()), NEWS_PATIENCE)

@@ -217,7 +217,7 @@ class EnginePool:
             takeovers=game.takeovers,
             deaths=game.deaths,
             engine="embedded" if is_embedded else "own",
-            limits=self._registry.board.pack(),
+            limits=self._registry.board.export(),
         )
         try:
             answer = await self._runtime.call(

@@ -83,7 +83,7 @@ class LichessCalls:
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
         self._ledger.inc("crabstick_rate_limited_total", endpoint)
-        self._board.met(endpoint, cool_down(asked))
+        self._board.hit(endpoint, cool_down(asked))
 
     def _lichess_port(self) -> LichessPort:
         if self._lichess is None:

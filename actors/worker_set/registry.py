@@ -143,7 +143,7 @@ class Registry:
         self._doubts.pop(member.node, None)
         member.problem, member.lacks_engine = told.problem, told.lacks_engine
         member.progress = told.progress
-        self.board.hear(told.limits)
+        self.board.merge(told.limits)
         if member.phase is not ActorPhase.STARTING:
             return
         member.since = now

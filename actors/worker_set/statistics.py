@@ -22,7 +22,7 @@ def statistics(
 ) -> Packed:
     """Writes the gauges of this moment into the ledger and returns all as a JSON-able message."""
     gauges.show(registry, nodes, has_problem=bool(problem))
-    limits = registry.board.pack()
+    limits = registry.board.export()
     return {
         "v": PROTOCOL,
         "bot": config.bot,

@@ -165,7 +165,7 @@ class WorkerSet:
                 can_actors_start=can_start,
             ),
             may_grow=can_start and self._may_grow(),
-            limits=self._board.pack(),
+            limits=self._board.export(),
         ).pack()
 
     async def room_wanted(self, _message: Packed) -> None:
@@ -177,13 +177,13 @@ class WorkerSet:
         """EngineActor: is this game still mine? `owner` is None when we cannot know."""
         claim = Claim.read(message)
         await self._adopted.wait()
-        return Ownership(owner=self._registry.owns(claim), limits=self._board.pack()).pack()
+        return Ownership(owner=self._registry.owns(claim), limits=self._board.export()).pack()
 
     @without_task_events
     async def report(self, message: Packed) -> None:
         """Anyone: what happened since the last report, and which limits of Lichess hold."""
         report = Report.read(message)
-        self._board.hear(report.limits)
+        self._board.merge(report.limits)
         if report.hearing is not None:
             self._listener_health.hear(report.hearing)
         for metric, label, by in report.counts:
@@ -305,7 +305,7 @@ class WorkerSet:
             self._pool.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
 
     def _suspect(self, now: timedelta) -> None:
-        self._stall.take()
+        self._stall.check()
         stalled_s = self._stall.last_stall_s
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
         heartbeats = self._registry.heartbeats(self._nodes.healthy)

@@ -56,7 +56,7 @@ class Manager:
             games=tuple(self.games),
             room=room,
             may_grow=self.may_grow,
-            limits=self.board.pack(),
+            limits=self.board.export(),
         )
         return answer.pack()
 
@@ -66,7 +66,7 @@ class Manager:
     async def report(self, message: Packed) -> None:
         report = Report.read(message)
         self.reports.append(report)
-        self.board.hear(report.limits)
+        self.board.merge(report.limits)
 
     def count(self, metric: str, label: str | None) -> int:
         counts = [entry for report in self.reports for entry in report.counts]
