@@ -16,21 +16,21 @@ from typing import Self
 import chess
 from rich.console import Console
 
+from actors.cluster import read_nodes
 from actors.local_ray.head import start_local_ray
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
-from actors.ops.drain import DrainTarget, living_nodes
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
 from crabstick.commands.up import bring_up
 from crabstick.errors import EnvironmentProblem
+from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.model import GameId
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.policies import Policy, random_mover
-from crabstick.settings import Settings
+from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.terminal.poll import fetch_statistics
-from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
 
@@ -56,31 +56,31 @@ class Fleet:
     _places: dict[str, ExitStack] = field(default_factory=dict)
     _serial: int = 0
 
-    def join(self) -> DrainTarget:
+    def join(self) -> ClusterNode:
         """A fresh node comes."""
         self._serial += 1
         name = f"node{self._serial}"
         place = ExitStack()
         place.enter_context(worker_node(self.address, slots=self.slots, name=name))
-        node = next(node for node in living_nodes(self.settings.cluster) if name in node.names)
+        node = next(node for node in read_nodes(self.settings.cluster) if name in node.names)
         self._places[node.id] = place
         self.stack.push(place)
         return node
 
-    def retire(self, node: DrainTarget) -> None:
+    def retire(self, node: ClusterNode) -> None:
         """Ends what is left of a node that was drained: its `ray start` does not."""
         self._places.pop(node.id).close()
 
     async def playing(self) -> dict[GameId, str]:
         """The running games and the actors that play them."""
         seen = await fetch_statistics(NAMESPACE)
-        games = seen["games"] if seen else ()
-        return {game["id"]: game["actor"] for game in games if game["actor"]}
+        games = seen.games if seen else ()
+        return {GameId(game.id): game.actor for game in games if game.actor}
 
     async def has_standby(self) -> bool:
         """Whether an actor waits for a game."""
         seen = await fetch_statistics(NAMESPACE)
-        return seen is not None and any(a["phase"] == "standby" for a in seen["actors"])
+        return seen is not None and any(actor.phase == "standby" for actor in seen.actors)
 
 
 async def until(

@@ -12,8 +12,6 @@ from pathlib import Path
 from ray import serve
 from rich.console import Console
 
-from actors.cluster import ask
-from actors.messages import EMPTY
 from actors.ops.deploy import actor_config
 from actors.ops.shutdown import engine_actors
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
@@ -82,14 +80,13 @@ async def wait_standbys(count: int) -> None:
 
 async def _standbys() -> int:
     seen = await fetch_statistics(NAMESPACE)
-    return sum(actor["phase"] == "standby" for actor in seen["actors"]) if seen else 0
+    return sum(actor.phase == "standby" for actor in seen.actors) if seen else 0
 
 
 async def actor_pids() -> list[int]:
     """The processes of the EngineActors that are warm; one that cannot start has no answer yet."""
-    handles = await engine_actors(NAMESPACE)
-    answers = [await ask(one.describe.remote(EMPTY), ASK_LIMIT) for one in handles]
-    return [int(str(answer["pid"])) for answer in answers]
+    actors = await engine_actors(NAMESPACE)
+    return [(await actor.describe(ASK_LIMIT)).pid for actor in actors]
 
 
 @contextmanager

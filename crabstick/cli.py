@@ -15,9 +15,8 @@ from typer.exceptions import TyperException
 
 from actors.ops.address import check_named
 from crabstick import __version__
-from crabstick.config import load_settings
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.settings import Settings
+from crabstick.settings import Settings, load_settings
 from crabstick.signals import blocked_interrupts, listen_for_interrupts
 from crabstick.terminal.clocks import parse_clock
 
@@ -163,13 +162,12 @@ def check(
     elif manifest is not None:
         if address is not None:
             raise typer.BadParameter("a manifest runs nowhere yet: leave --address or it out")
-        from crabstick.commands.check_manifests import check_manifests  # noqa: PLC0415
+        from crabstick.commands.check import check_manifests  # noqa: PLC0415
 
         check_manifests(load_settings(config), manifest, is_named=config is not None, say=say)
     else:
         settings = _settings(config, address)
-        with blocked_interrupts():  # for the threads that Ray starts
-            from crabstick.commands.check_cluster import check_cluster  # noqa: PLC0415
+        from crabstick.commands.check import check_cluster  # noqa: PLC0415
 
         check_cluster(settings, address, say)
 

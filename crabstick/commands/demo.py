@@ -9,17 +9,17 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actors.cluster import ask
+from actors.clients import EngineActorClient
+from actors.cluster import find_actor
 from actors.local_ray.ports import usual_or_free
-from actors.messages import EMPTY
+from actors.messages import Statistics
 from actors.ops.deploy import actor_config
-from actors.ops.shutdown import find
 from crabstick.commands.up import bring_up
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.rules.model import Clock
@@ -29,7 +29,7 @@ from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.quantiles import quantile
 from crabstick.terminal.clocks import in_seconds
-from crabstick.terminal.live_table import Statistics, render_table
+from crabstick.terminal.live_table import render_table
 from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
@@ -161,7 +161,7 @@ async def _wait_standby(namespace: str) -> None:
     async with _patience("no actor was ready to play"):
         while True:
             seen = await fetch_statistics(namespace)
-            if seen and any(actor["phase"] == "standby" for actor in seen["actors"]):
+            if seen and any(actor.phase == "standby" for actor in seen.actors):
                 return
             await asyncio.sleep(REFRESH_S)
 
@@ -204,17 +204,17 @@ async def _kill_one(namespace: str, console: Console) -> None:
     """Kills the actor of the first game that is well under way."""
     while True:
         seen = await fetch_statistics(namespace)
-        ripe = [g for g in seen["games"] if g["actor"] and g["ply"] >= CHAOS_PLY] if seen else []
+        ripe = [g for g in seen.games if g.actor and g.ply >= CHAOS_PLY] if seen else []
         if ripe:
             break
         await asyncio.sleep(REFRESH_S)
     victim = ripe[0]
-    handle = await find(victim["actor"], namespace)
+    handle = await find_actor(victim.actor or "", namespace)
     if handle is None:
         return
-    told = await ask(handle.describe.remote(EMPTY), READY_LIMIT)
-    os.kill(int(str(told["pid"])), signal.SIGKILL)
-    console.print(f"chaos: killed {victim['actor']} in the midst of game {victim['id']}")
+    description = await EngineActorClient(handle).describe(READY_LIMIT)
+    os.kill(description.pid, signal.SIGKILL)
+    console.print(f"chaos: killed {victim.actor} in the midst of game {victim.id}")
 
 
 def _write_pgns(lichess: LocalLichess, results: list[Result], folder: Path) -> None:
@@ -243,7 +243,7 @@ def _summary(results: list[Result], lichess: LocalLichess, last: Statistics) -> 
 def _overhead(last: Statistics) -> str:
     parts = []
     for share in (0.5, 0.95, 0.99):
-        at = quantile(last["ledger"], "crabstick_move_overhead_seconds", share)
+        at = quantile(last.ledger, "crabstick_move_overhead_seconds", share)
         parts.append(f"p{share * 100:g} {'-' if at is None else f'{at * 1000:.1f} ms'}")
     return ", ".join(parts)
 
@@ -252,9 +252,9 @@ def _takeovers(last: Statistics) -> int:
     return int(_values(last, "crabstick_takeovers_total")[""])
 
 
-def _values(picture: Statistics, metric: str) -> dict[str, Any]:
-    values: dict[str, Any] = picture["ledger"]["values"][metric]
-    return values
+def _values(last: Statistics, metric: str) -> dict[str, float]:
+    values = cast("dict[str, dict[str, float]]", last.ledger["values"])
+    return values[metric]
 
 
 def _judge(show: Show, results: list[Result], last: Statistics) -> None:

@@ -5,9 +5,15 @@ from enum import Enum
 
 from rich.console import Console
 
-from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.http.serve import end_http
 from actors.ops.connect import connect, disconnect
-from actors.ops.shutdown import end_games, end_http, end_manager, engine_actors, find
+from actors.ops.shutdown import (
+    end_games,
+    end_manager,
+    engine_actors,
+    find_listener,
+    find_worker_set,
+)
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import Cluster, turn
@@ -77,8 +83,8 @@ def _reach(cluster: Cluster, namespace: str, games: Games, console: Console) -> 
 
 
 async def _down(namespace: str, games: Games, *, is_local: bool, console: Console) -> None:
-    actors = [await find(name, namespace) for name in (WORKER_SET, EVENT_LISTENER)]
-    if not any(actors) and not await engine_actors(namespace) and not is_local:
+    managers = [await find_worker_set(namespace), await find_listener(namespace)]
+    if not any(managers) and not await engine_actors(namespace) and not is_local:
         raise EnvironmentProblem(f"no bot runs in the namespace {namespace} of this cluster")
     try:
         if games is Games.GIVEN_UP:

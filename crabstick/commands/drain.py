@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from actors.cluster import read_nodes
+from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
-from actors.ops.drain import DrainTarget, drain_node, find_node, is_alive, living_nodes
+from actors.ops.drain import drain_node, find_node, is_alive
 from crabstick.errors import EnvironmentProblem
+from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import cluster_of
-from crabstick.terminal.live_table import Statistics
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
@@ -39,12 +41,12 @@ def drain(
     namespace = settings.cluster.namespace
     connect(cluster.address, namespace)
     try:
-        node = find_node(wish, living_nodes(settings.cluster))
+        node = find_node(wish, read_nodes(settings.cluster))
         picture = asyncio.run(_picture(namespace))
         left = drain_node(node, within)
         console.print(f"node {node} drains within {left.total_seconds():.0f} s", soft_wrap=True)
         progress = Progress(node, time.monotonic() + left.total_seconds())
-        asyncio.run(_follow(progress, picture, namespace, console))
+        asyncio.run(_follow(progress, picture, settings, console))
     except KeyboardInterrupt:
         console.print("no longer following; the node goes on draining")
     finally:
@@ -62,23 +64,23 @@ async def _picture(namespace: str) -> Statistics:
 
 
 async def _follow(
-    progress: "Progress", seen: Statistics | None, namespace: str, console: Console
+    progress: "Progress", seen: Statistics | None, settings: Settings, console: Console
 ) -> None:
-    while await asyncio.to_thread(is_alive, progress.node):
+    while await asyncio.to_thread(is_alive, progress.node, settings.cluster):
         if seen is not None:
             for line in progress.lines(seen, time.monotonic()):
                 console.print(line, soft_wrap=True)
         if progress.is_done:
             return
         await asyncio.sleep(LOOK_EVERY_S)
-        seen = await fetch_statistics(namespace)
+        seen = await fetch_statistics(settings.cluster.namespace)
     console.print(f"node {progress.node} has left the cluster", soft_wrap=True)
 
 
 class Progress:
     """What there is to say of a node that drains; `ends_s` is when its time is up, monotonic."""
 
-    def __init__(self, node: DrainTarget, ends_s: float) -> None:
+    def __init__(self, node: ClusterNode, ends_s: float) -> None:
         self.node = node
         self.is_done = False
         """Whether nothing of ours is there any more, and yet the node stays."""
@@ -90,14 +92,14 @@ class Progress:
     def lines(self, seen: Statistics, now_s: float) -> list[str]:
         """What is new in this picture."""
         lines = []
-        games = sum(game["node"] == self.node.id for game in seen["games"])
+        games = sum(game.node == self.node.id for game in seen.games)
         if games != self._games:
             self._games = games
             lines.append(f"{counted(games, 'game')} to hand over …" if games else "no game is left")
         if games and now_s > self._ends_s and not self._is_late:
             self._is_late = True
             lines.append("the time is up: games stay where they are until there is room elsewhere")
-        self._note_empty(any(actor["node"] == self.node.id for actor in seen["actors"]), now_s)
+        self._note_empty(any(actor.node == self.node.id for actor in seen.actors), now_s)
         if self.is_done:
             lines.append(f"node {self.node} is empty; something else keeps it in the cluster")
         return lines

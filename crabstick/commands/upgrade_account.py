@@ -7,8 +7,7 @@ from rich.console import Console
 
 from crabstick.errors import EnvironmentProblem, LichessError
 from crabstick.lichess.client import open_lichess
-from crabstick.settings import Settings
-from crabstick.tokens import read_token
+from crabstick.settings import Settings, read_token
 
 __all__ = ["upgrade_account"]
 

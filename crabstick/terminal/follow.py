@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.live import Live
 
 from actors.local_ray.record import sole_command
+from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import Cluster, turn
-from crabstick.terminal.live_table import Statistics, render_table
+from crabstick.terminal.live_table import render_table
 from crabstick.terminal.observer import ObserverTask, send
 from crabstick.terminal.poll import show, wait_for_games
 
@@ -62,7 +63,11 @@ def _watch(namespace: str, cluster: Cluster, console: Console) -> bool:
         disconnect()  # see `aside`
         address = cluster.address
         return send(
-            ObserverTask.SHOW, address, namespace, is_lost=lambda: cluster.is_damaged, hear=draw
+            ObserverTask.SHOW,
+            address,
+            namespace,
+            is_lost=lambda: cluster.is_damaged,
+            hear=lambda message: draw(Statistics.read(message)),
         )
 
 

@@ -19,16 +19,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from actors.local_ray.head import start_local_ray
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, disconnect
 from crabstick.commands.sandbox import ADMIN_VARIABLE
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
+from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
-from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["LocalLichess", "local_lichess", "own_ray"]
 
@@ -78,7 +75,7 @@ def local_lichess(players: Sequence[str]) -> Iterator[LocalLichess]:
         url=f"http://127.0.0.1:{free_port()}", admin_token=secrets.token_hex(16), tokens=tokens
     )
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="crabstick-") as file:
-        file.write(yaml.safe_dump({"accounts": accounts}))
+        file.write(json.dumps({"accounts": accounts}))
         file.flush()
         with _start_sandbox(stage, Path(file.name)) as child:
             try:

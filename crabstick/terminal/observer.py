@@ -114,7 +114,7 @@ def _tell(what: object) -> None:
 def _work(errand: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
     match errand:
         case ObserverTask.SHOW:
-            return show(namespace, _tell)
+            return show(namespace, lambda statistics: _tell(statistics.pack()))
         case ObserverTask.WAIT_FOR_GAMES:
             return wait_for_games(namespace, _Teller())
         case ObserverTask.WAIT_RESTORED:

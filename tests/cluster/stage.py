@@ -19,12 +19,11 @@ import psutil
 import requests
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # no stub
 
-from actors.cluster import ask
+from actors.cluster import ask, find_actor
 from actors.local_ray.head import LocalRay, start_local_ray
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import actor_config, deploy, wait_heard
-from actors.ops.shutdown import find
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.options import Options
@@ -130,10 +129,9 @@ class Stage:
 
 async def picture() -> Statistics:
     """What the WorkerSet says of itself, as soon as it says something."""
-    seen: Statistics = await until(
-        lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None
-    )
-    return seen
+    seen = await until(lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None)
+    shown: Statistics = seen.shown()
+    return shown
 
 
 async def until(
@@ -178,7 +176,7 @@ async def wait_ply(game_id: str, ply: int) -> dict[str, Any]:
 
 async def describe(name: str) -> dict[str, Any]:
     """What an actor says of itself."""
-    handle = await find(name, NAMESPACE)
+    handle = await find_actor(name, NAMESPACE)
     assert handle is not None
     return await ask(handle.describe.remote({"v": 1}), PATIENCE)
 

@@ -47,15 +47,15 @@ class Manager:
     def __init__(self) -> None:
         self.owner: bool | None = True
         self.reports: list[Report] = []
-        self.board = RateLimits(virtual_loop().time)
+        self.rate_limits = RateLimits(virtual_loop().time)
 
     async def owns(self, _message: Packed) -> Packed:
-        return Ownership(owner=self.owner, limits=self.board.export()).pack()
+        return Ownership(owner=self.owner, limits=self.rate_limits.export()).pack()
 
     async def report(self, message: Packed) -> None:
         report = Report.read(message)
         self.reports.append(report)
-        self.board.merge(report.limits)
+        self.rate_limits.merge(report.limits)
 
     def count(self, metric: str) -> int:
         return sum(by for report in self.reports for name, _, by in report.counts if name == metric)
@@ -101,7 +101,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     monkeypatch.setattr("actors.engine_actor.engine_actor.this_node", lambda: "n1" * 8)
     monkeypatch.setattr(
-        "actors.engine_actor.engine_actor._end_this_actor", lambda: calls.append("ended")
+        "actors.engine_actor.engine_actor.kill_own_actor", lambda: calls.append("ended")
     )
     return calls
 
@@ -153,7 +153,8 @@ async def test_it_takes_a_game_and_plays_it() -> None:
 async def test_the_dashboard_shows_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "actors.engine_actor.engine_actor.call_own_actor", lambda *call: calls.append(call)
+        "actors.engine_actor.engine_actor.call_own_actor",
+        lambda method, title, _message: calls.append((method, title)),
     )
     shop = Workshop()
     await asyncio.sleep(2)
@@ -432,21 +433,21 @@ async def test_a_limit_that_it_meets_is_reported_at_once() -> None:
     shop = Workshop()
     shop.match.next_outcomes.append(Limited(retry_after=seconds(5)))
     await shop.assign()
-    await until(lambda: shop.manager.board.wait("move"), within_s=0.1)
+    await until(lambda: shop.manager.rate_limits.wait("move"), within_s=0.1)
 
 
 async def test_it_tells_of_the_limits_that_it_knows() -> None:
     shop = Workshop()
-    shop.manager.board.note_wait("challenge", seconds(40))
-    await shop.assign(limits=shop.manager.board.export())
-    assert (await shop.describe()).limits == shop.manager.board.export()
+    shop.manager.rate_limits.note_wait("challenge", seconds(40))
+    await shop.assign(limits=shop.manager.rate_limits.export())
+    assert (await shop.describe()).limits == shop.manager.rate_limits.export()
 
 
 async def test_before_it_opens_its_stream_anew_it_hears_what_others_met() -> None:
     shop = Workshop(ScriptedEngine([seconds(5)]))
     await shop.assign()
     await asyncio.sleep(1)
-    shop.manager.board.note_wait("game_stream", seconds(40))
+    shop.manager.rate_limits.note_wait("game_stream", seconds(40))
     shop.match.end_stream()
     began_s = virtual_loop().time()
     await shop.moved()

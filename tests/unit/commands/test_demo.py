@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from actors.messages import Statistics
 from crabstick.commands.demo import Show, _judge, _overhead, _settings
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.model import Clock
@@ -21,12 +22,12 @@ def a_show(**changes: Any) -> Show:
     return Show(**{**fields, **changes})
 
 
-def a_picture(takeovers: int = 0, *overheads_s: float) -> dict[str, Any]:
+def a_picture(takeovers: int = 0, *overheads_s: float) -> Statistics:
     ledger = Ledger()
     ledger.inc("crabstick_takeovers_total", by=takeovers)
     for seconds in overheads_s:
         ledger.observe("crabstick_move_overhead_seconds", seconds)
-    return {"ledger": ledger.snapshot()}
+    return Statistics(bot="crabby", ledger=ledger.snapshot())
 
 
 def a_result(status: str = "mate") -> Result:

@@ -1,20 +1,22 @@
 """What `crabstick drain` says while a node empties."""
 
-from actors.ops.drain import DrainTarget
+from actors.messages import ActorRow, GameRow, Statistics
 from crabstick.commands.drain import LEAVING_TAKES, Progress
-from crabstick.terminal.live_table import Statistics
+from crabstick.rules.cluster_view import ClusterNode
 
-NODE = DrainTarget(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
+NODE = ClusterNode(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
 ENDS_S = 100.0
 LONG_S = LEAVING_TAKES.total_seconds() + 1
 
 
 def a_picture(games: int = 0, *, standbys: int = 0, elsewhere: int = 1) -> Statistics:
     nodes = [NODE.id] * games + ["other"] * elsewhere + [None]
-    return {
-        "games": [{"node": node} for node in nodes],
-        "actors": [{"node": node or ""} for node in [*nodes, *[NODE.id] * standbys]],
-    }
+    actors = [*nodes, *[NODE.id] * standbys]
+    return Statistics(
+        bot="crabby",
+        games=tuple(GameRow(id="abcdefgh", node=node) for node in nodes),
+        actors=tuple(ActorRow(name="a", phase="playing", node=node or "") for node in actors),
+    )
 
 
 def test_it_counts_the_games_down() -> None:

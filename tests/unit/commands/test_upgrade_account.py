@@ -9,8 +9,7 @@ from crabstick.commands import upgrade_account as command
 from crabstick.commands.upgrade_account import upgrade_account
 from crabstick.errors import EnvironmentProblem, Refused
 from crabstick.rules.model import Account
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE, Settings
 from tests.fakes.lichess import FakeLichess
 
 HUMAN = Account(name="alice", title=None)
