@@ -592,7 +592,7 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
         match action:
             case Kill(actor=name):
                 actors.pop(name, None)
-            case HandOver(actor=name):
+            case HandOver(actor=name) if name in actors:  # else it has just left
                 actors[name] = replace(actors[name], leaves_in=action.within)
             case Assign(game=game, actor=name):
                 epoch = max((a.epoch for a in actors.values() if a.game == game), default=0) + 1
@@ -600,7 +600,7 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
             case Spawn():
                 fresh = f"{max(actors, default='a')}+"  # a name that nobody has
                 actors[ActorName(fresh)] = a_starting(fresh)
-            case Forfeit():
+            case HandOver() | Forfeit():
                 pass
     return replace(observed, actors=tuple(actors.values()), last_game_start=None)
 
