@@ -29,17 +29,17 @@ from crabstick.telemetry.logs import get_logger
 __all__ = ["LEAVES_WHILE_CLOSING", "Reconciler"]
 
 FINISHED_GRACE = timedelta(seconds=30)
-"""An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
+"""An actor reads the end of its game from its own stream; after this time it is killed instead."""
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)
 """A hand-over during a shutdown has to end while we still can assign the game."""
 
 
 class Reconciler:
-    """Compares and carries out; moments are monotonic.
+    """Runs the ticks; moments are monotonic.
 
     Attributes:
         nodes: the Ray nodes as they were read last.
-        shutdown: how far a shutdown is.
+        shutdown: how far a shutdown has come.
     """
 
     def __init__(  # noqa: PLR0913 -- what a tick looks at and acts through
@@ -65,7 +65,7 @@ class Reconciler:
         self.shutdown = ShutdownState()
 
     def tick(self, now: timedelta) -> None:
-        """Compares what is wanted with what is there, and starts whatever the plan says."""
+        """Compares what is wanted with what is there, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
             self._log.warning(names.LEFT_ALONE)
             self.shutdown = ShutdownState()
@@ -75,7 +75,7 @@ class Reconciler:
         self._drop_finished(now)
         wanted = wanted_games(self._state.registry)
         observed = observe(self._state.registry, self.nodes, now)
-        if not self.shutdown.has_begun:  # else no game moves for the sake of a node
+        if not self.shutdown.has_begun:  # a shutdown empties no node
             observed = self._elasticity.shown(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
@@ -87,13 +87,13 @@ class Reconciler:
         return self._elasticity.may_grow and not waits_in_vain(self._state.registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
-        """Whether a game needs an actor or another one, or an adopted actor is still silent."""
+        """Whether a game has no actor or must change it, or an adopted actor has not reported."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
         registry = self._state.registry
         return bool(registry.waiting() or moving(registry, draining) or registry.is_any_unheard())
 
     def _capacity(self, now: timedelta) -> Capacity:
-        """Where actors cannot start, one is wanted in any case: it tells when they can again."""
+        """While actors cannot start, one standby is wanted: its start shows that they can again."""
         capacity = self._elasticity.capacity(now)
         if self.shutdown.has_begun:
             return replace(capacity, standby=0)
