@@ -50,8 +50,8 @@ from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort
 from crabstick.rules.game_events import Finish, Leave
 from crabstick.rules.model import GameId, Posted
 from crabstick.settings import Settings

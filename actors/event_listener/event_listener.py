@@ -20,8 +20,8 @@ from actors.memory import freeze_gc
 from actors.messages import EMPTY, PROTOCOL, ActorConfig, GameUpdate, ListenerStatus, Packed
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.game.background_tasks import BackgroundTasks
-from crabstick.lichess.client import open_lichess
-from crabstick.lichess.port import LichessPort
+from crabstick.lichess.account_client import open_lichess
+from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
 from crabstick.rules.limits import OPENINGS, class_of
 from crabstick.rules.model import (

@@ -44,7 +44,7 @@ from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stall import StallDetector
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase, Capacity
 from crabstick.rules.failure_detector import suspects
 from crabstick.rules.model import ActorName, GameId

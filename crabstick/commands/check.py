@@ -19,7 +19,7 @@ from crabstick.errors import (
     Unauthorized,
     Unavailable,
 )
-from crabstick.lichess.client import open_lichess
+from crabstick.lichess.account_client import open_lichess
 from crabstick.rules.model import Account
 from crabstick.settings import Settings
 from crabstick.tokens import read_admin_token, read_token

@@ -91,7 +91,7 @@ def _introduce(accounts: Accounts, console: Console) -> None:
 
 def _let_spar(sparring: Sparring, url: str, console: Console) -> "asyncio.Task[None]":
     """On the loop of the server, which cancels it at its end."""
-    names = ", ".join(player.name for player in sparring.players)
+    names = ", ".join(player.name for player in sparring.specs)
     initial, increment = sparring.clock
     clock = in_seconds(Clock(initial=initial, increment=increment))
     console.print(f"{sparring.target} will be challenged by {names} ({clock})", soft_wrap=True)

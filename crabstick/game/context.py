@@ -13,7 +13,7 @@ from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.pace import Pace
-from crabstick.lichess.port import GamePort
+from crabstick.lichess.interface import GamePort
 from crabstick.rules import game_events as events
 from crabstick.rules.clock import EngineLimits
 from crabstick.telemetry.logs import get_logger

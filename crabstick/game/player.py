@@ -13,7 +13,7 @@ from crabstick.game.lease import Lease
 from crabstick.game.position import Position
 from crabstick.game.sender import ECHO_LIMIT, Sender
 from crabstick.game.stream import GameStream
-from crabstick.lichess.port import GamePort
+from crabstick.lichess.interface import GamePort
 from crabstick.rules import game_events as events
 from crabstick.rules.clock import budget_for
 from crabstick.rules.game import step

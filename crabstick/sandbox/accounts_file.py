@@ -1,6 +1,6 @@
-"""The accounts of a sandbox from a YAML file.
+"""Loads the accounts of a sandbox from a YAML file.
 
-Every mistake in it is a `ConfigError` of one sentence, which shows no token.
+Every mistake in the file is a `ConfigError` of one sentence, which shows no token.
 """
 
 import re
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from crabstick.errors import ConfigError
 from crabstick.near_miss import nearest
 from crabstick.problems import and_more, expectation, neighbours, public, shown
-from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.vocabulary import KNOWN_SCOPES
 from crabstick.small_files import read_small
 
@@ -66,10 +66,10 @@ class _Entry(BaseModel):
             raise ValueError(problem)
         return tokens
 
-    def account(self) -> Account:
-        """Turn the entry into an account."""
+    def account(self) -> SandboxAccount:
+        """Converts the entry."""
         tokens = {token: frozenset(scopes.split()) for token, scopes in self.tokens.items()}
-        return Account(name=self.name, title=self.title, rating=self.rating, tokens=tokens)
+        return SandboxAccount(name=self.name, title=self.title, rating=self.rating, tokens=tokens)
 
 
 class _File(BaseModel):
@@ -81,10 +81,10 @@ class _File(BaseModel):
 
 
 def load_accounts(path: Path) -> Accounts:
-    """Read the accounts from a YAML file.
+    """Reads the accounts from a YAML file.
 
     Raises:
-        ConfigError: the file is missing, is no YAML, or says something impossible.
+        ConfigError: the file is missing, is not YAML, or has an invalid entry.
     """
     text = read_small(path, named_by="the accounts file", limit=_LARGEST_FILE)
     try:
@@ -122,7 +122,7 @@ def _place(error: Exception) -> str:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first finding in words; a key that is not known explains one that is missing."""
+    """Explains the first error; an unknown key comes first, since it explains a missing one."""
     findings = error.errors(include_url=False)
     first = min(findings, key=lambda finding: finding["type"] != "extra_forbidden")
     return and_more(_finding(first), len(findings))

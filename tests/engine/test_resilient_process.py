@@ -27,7 +27,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def sturdy(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[ResilientEngine]:
+async def resilient(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[ResilientEngine]:
     """A sturdy engine that is closed at the end and has left no process."""
     watched = Watched()
     engine = ResilientEngine(primary, fallback, restarts=1, build=watched.build)
@@ -44,7 +44,7 @@ async def sturdy(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[Res
 )
 async def test_a_move_comes_back_from_the_fallback(mode: str) -> None:
     primary = replace(a_fake(mode), start_timeout=a_request(deadline_s=0.5).deadline)
-    async with sturdy(primary, a_fake()) as engine:
+    async with resilient(primary, a_fake()) as engine:
         result = await engine.search(a_request(deadline_s=0.2))
         assert result.move in chess.Board().legal_moves
         assert (result.source, engine.is_fallback) == ("embedded", True)
@@ -52,13 +52,13 @@ async def test_a_move_comes_back_from_the_fallback(mode: str) -> None:
 
 async def test_an_engine_that_lacks_memory_plays_on_with_a_smaller_table() -> None:
     primary = replace(a_fake("hungry", Hash=512), memory_limit_mb=256)
-    async with sturdy(primary, a_fake()) as engine:
+    async with resilient(primary, a_fake()) as engine:
         result = await engine.search(a_request())
         assert (result.source, engine.restart_count, engine.hash_mb) == ("engine", 1, 128)
 
 
 async def test_when_everything_fails_the_caller_is_told() -> None:
-    async with sturdy(a_fake("crash"), a_fake("crash")) as engine:
+    async with resilient(a_fake("crash"), a_fake("crash")) as engine:
         for _ in range(2):
             with pytest.raises(EngineError, match="cannot go on"):
                 await engine.search(a_request())

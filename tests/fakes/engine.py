@@ -12,7 +12,7 @@ from enum import Enum
 import chess
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
-from engine.port import QUIT_PATIENCE
+from engine.interface import QUIT_PATIENCE
 from engine.process import STOP_GRACE
 from engine.spec import SearchRequest, SearchResult
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import chess
 
 from crabstick.errors import InvariantBroken, Refused, StreamEnded
-from crabstick.lichess.port import POST_LIMIT
+from crabstick.lichess.interface import POST_LIMIT
 from crabstick.rules.model import GameId, GameLine, Posted, PostOutcome, RefusedPost, Unanswered
 from tests.fakes.lichess_match import FakeMatch
 from tests.fakes.stream import FakeStream
@@ -45,8 +45,8 @@ class FakeGame:
 
     def __init__(self, match: FakeMatch | None) -> None:
         self._match = match
-        self._feed: FakeStream[GameLine] = FakeStream()
-        self._feed.end()
+        self._stream: FakeStream[GameLine] = FakeStream()
+        self._stream.end()
         self._closed = False
         self.posts: list[str] = []
         """What was posted, as the last part of the address."""
@@ -54,11 +54,11 @@ class FakeGame:
     @property
     def is_open(self) -> bool:
         """See `GamePort`."""
-        return self._feed.is_open
+        return self._stream.is_open
 
     def is_current(self) -> bool:
         """See `GamePort`."""
-        return self._feed.is_current
+        return self._stream.is_current
 
     async def lines(self) -> AsyncGenerator[GameLine | None, None]:
         """See `GamePort`."""
@@ -66,8 +66,8 @@ class FakeGame:
             raise StreamEnded("The game's port was closed on our side.")
         if self._match is None:
             raise Refused("No such game", HTTPStatus.NOT_FOUND)
-        feed = self._feed = self._match.open_stream()
-        async with aclosing(feed.lines()) as lines:
+        stream = self._stream = self._match.open_stream()
+        async with aclosing(stream.lines()) as lines:
             async for line in lines:
                 yield line
 
@@ -99,7 +99,7 @@ class FakeGame:
     async def close(self) -> None:
         """See `GamePort`."""
         self._closed = True
-        self._feed.close()
+        self._stream.close()
 
     def _post(self, command: str, do: Callable[[FakeMatch], str | None]) -> PostOutcome:
         self.posts.append(command)

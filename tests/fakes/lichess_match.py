@@ -53,7 +53,7 @@ class FakeMatch:
         """Answered to the next posts instead of doing them, one each."""
         self.lost_answers = 0
         """So many posts from now on are done, but answered by `Unanswered`."""
-        self._feed: FakeStream[GameLine] = FakeStream()
+        self._stream: FakeStream[GameLine] = FakeStream()
 
     @property
     def state(self) -> GameState:
@@ -85,20 +85,20 @@ class FakeMatch:
 
     def open_stream(self) -> FakeStream[GameLine]:
         """A new reader's stream; it ends the one before, and itself when the game is over."""
-        self._feed.end()
-        self._feed = FakeStream()
-        self._feed.tell(self.full)
+        self._stream.end()
+        self._stream = FakeStream()
+        self._stream.send(self.full)
         if self.state.is_over:
-            self._feed.end()
-        return self._feed
+            self._stream.end()
+        return self._stream
 
-    def tell(self, line: GameLine | None) -> None:
+    def send(self, line: GameLine | None) -> None:
         """Sends a line (None: a keep-alive) to whoever reads the game's stream."""
-        self._feed.tell(line)
+        self._stream.send(line)
 
     def end_stream(self, how: LichessError | None = None) -> None:
         """Ends the game's stream: cleanly, unless another error is given."""
-        self._feed.end(how)
+        self._stream.end(how)
 
     def opponent_plays(self, uci: str) -> None:
         """The other side moves.
@@ -113,7 +113,7 @@ class FakeMatch:
     def finish(self, status: str, winner: chess.Color | None = None) -> None:
         """Ends the game, and the stream after its last line."""
         self.status, self.winner = status, winner
-        self.tell(self.state)
+        self.send(self.state)
         self.end_stream()
 
     def move(self, uci: str) -> str | None:
@@ -155,7 +155,7 @@ class FakeMatch:
         self.board.push(move)
         outcome = self.board.outcome()
         if outcome is None:
-            self.tell(self.state)
+            self.send(self.state)
         else:
             self.finish(_ENDS.get(outcome.termination, "draw"), outcome.winner)
         return None

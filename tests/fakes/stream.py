@@ -18,7 +18,7 @@ class FakeStream(Generic[_Item]):
     def __init__(self) -> None:
         self._unread: deque[_Item | None] = deque()
         self._end: LichessError | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
@@ -30,17 +30,17 @@ class FakeStream(Generic[_Item]):
         """Whether it is open and all was read."""
         return self.is_open and not self._unread
 
-    def tell(self, item: _Item | None) -> None:
+    def send(self, item: _Item | None) -> None:
         """Sends a line, or (None) a keep-alive; nobody hears it after the end."""
         if self._end is None:
             self._unread.append(item)
-            self._news.set()
+            self._changed.set()
 
     def end(self, how: LichessError | None = None) -> None:
         """Ends it after what was told: cleanly, unless another error is given."""
         if self._end is None:
             self._end = how or StreamEnded("The fake server ended the stream.")
-            self._news.set()
+            self._changed.set()
 
     def close(self) -> None:
         """Ends it from the reader's side; what is unread is lost."""
@@ -59,7 +59,7 @@ class FakeStream(Generic[_Item]):
                     yield self._unread.popleft()
                 if self._end is not None:
                     raise self._end
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
         finally:
             self.close()

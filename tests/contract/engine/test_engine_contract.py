@@ -8,7 +8,7 @@ import chess
 import pytest
 from chess.engine import Limit
 
-from engine.port import Engine
+from engine.interface import Engine
 from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
@@ -30,7 +30,7 @@ def the_embedded_engine() -> Engine:
 ENGINES: dict[str, Callable[[], Engine]] = {
     "scripted": ScriptedEngine,
     "fake": lambda: UciEngine(a_fake()),
-    "sturdy": lambda: ResilientEngine(a_fake(), a_fake()),
+    "resilient": lambda: ResilientEngine(a_fake(), a_fake()),
     "embedded": the_embedded_engine,
     "stockfish": lambda: UciEngine(
         EngineSpec(command=(stockfish_path(),), options={"Hash": 4}), stop_grace=PATIENCE

@@ -12,9 +12,9 @@ import chess
 from pydantic import SecretStr
 
 from crabstick.errors import RateLimited, Unavailable
-from crabstick.lichess.client import open_lichess
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.account_client import open_lichess
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.model import (
     Challenge,
     Clock,
@@ -100,9 +100,9 @@ class FakeStage:
         self.links.matches[game_id].opponent_plays(uci)
 
     async def keep_alive(self) -> None:
-        self.server.tell(None)
+        self.server.send(None)
         for match in self.links.matches.values():
-            match.tell(None)
+            match.send(None)
 
     async def limit_next(self, endpoint: str, wait: timedelta) -> None:
         if endpoint == "move":

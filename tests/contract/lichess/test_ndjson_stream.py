@@ -18,8 +18,8 @@ from crabstick.errors import (
     Unauthorized,
     Unavailable,
 )
-from crabstick.lichess.http import open_session
-from crabstick.lichess.identity import Login
+from crabstick.lichess.aiohttp_session import open_session
+from crabstick.lichess.identity import Identity
 from crabstick.lichess.ndjson import LINE_LIMIT, NdjsonStream, RawLine, StreamSource
 from crabstick.rules.model import GameId, Unexpected
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving, until
@@ -36,7 +36,7 @@ async def a_stream(
 ) -> AsyncGenerator[tuple[NdjsonStream, TinyServer], None]:
     async with serving(script) as server, open_session(server.url) as session:
         source = StreamSource(
-            login=Login(url=server.url, token=SecretStr(TOKEN), user="crabby"),
+            identity=Identity(url=server.url, token=SecretStr(TOKEN), user="crabby"),
             path="/api/bot/game/stream/abcdefgh",
             game_id=GameId("abcdefgh"),
             silence_limit=silence,
@@ -227,10 +227,10 @@ async def test_a_limited_stream_says_how_long_lichess_asks_to_wait() -> None:
 async def test_nobody_listening_is_unavailable() -> None:
     async with a_stream(one_line_then_end) as (stream, server):
         nowhere = StreamSource(
-            login=Login(url="http://127.0.0.1:9", token=SecretStr(TOKEN)), path="/"
+            identity=Identity(url="http://127.0.0.1:9", token=SecretStr(TOKEN)), path="/"
         )
-        lost = NdjsonStream(stream._session, nowhere)
-        _, end = await read_all(lost)
+        error = NdjsonStream(stream._session, nowhere)
+        _, end = await read_all(error)
     assert type(end) is Unavailable
     assert server.requests == []
 

@@ -14,7 +14,7 @@ async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSa
         await other.command(game_id, "move/e1e3")
         stream.close()
         (game,) = sandbox.ledger()["games"]
-        refused = sandbox.ledger()["refused_moves"]
+        refused_moves = sandbox.ledger()["refused_moves"]
     first, second = game["moves"]
     assert (game["id"], game["white"], game["black"]) == (game_id, "sparring1", "crabstick")
     assert (game["status"], game["clock"]) == ("started", {"limit_s": 60, "increment_s": 1})
@@ -23,7 +23,7 @@ async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSa
     assert 0 < second["overhead_ms"] < 1000
     assert second["received_ms"] > first["received_ms"]
     assert (second["left_ms"], second["user_agent"]) == (60_000, "test/1")
-    assert [(row["uci"], row["by"]) for row in refused] == [("e1e3", "sparring1")]
+    assert [(row["uci"], row["by"]) for row in refused_moves] == [("e1e3", "sparring1")]
 
 
 async def test_the_ledger_tells_what_became_of_challenges(sandbox: RunningSandbox) -> None:

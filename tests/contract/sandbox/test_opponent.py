@@ -6,9 +6,16 @@ from datetime import timedelta
 import pytest
 
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.opponent import Declined, Opponent, Player, no_delay, play, think_time
+from crabstick.sandbox.move_policies import first_legal, random_mover
+from crabstick.sandbox.opponent import (
+    ChallengeDeclined,
+    Opponent,
+    OpponentSpec,
+    no_delay,
+    play,
+    think_time,
+)
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import first_legal, random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import Client, seeded, wait_until
 
@@ -16,10 +23,10 @@ MINUTE = (timedelta(minutes=1), timedelta())
 UNLIMITED = Options(rate_limits=False)
 
 
-def a_player(sandbox: RunningSandbox, name: str, **fields: object) -> Player:
+def a_player(sandbox: RunningSandbox, name: str, **fields: object) -> OpponentSpec:
     rng = seeded(name)
     values: dict[str, object] = {"policy": random_mover(rng), "delay": no_delay, **fields}
-    return Player(name=name, token=sandbox.token(name), **values)  # type: ignore[arg-type]
+    return OpponentSpec(name=name, token=sandbox.token(name), **values)  # type: ignore[arg-type]
 
 
 async def test_lets_play_a_few_games_at_once() -> None:
@@ -89,7 +96,7 @@ async def test_a_declined_challenge_is_an_error_for_who_waits(sandbox: RunningSa
     ):
         game_id = await guest.challenge("crabstick", MINUTE, "random")
         await mine.post(f"/api/challenge/{game_id}/decline", data={"reason": "later"})
-        with pytest.raises(Declined, match="This is not the right time for me"):
+        with pytest.raises(ChallengeDeclined, match="This is not the right time for me"):
             await guest.wait_result(game_id)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from crabstick.errors import ConfigError
-from crabstick.sandbox.accounts import Account, Accounts, default_accounts
-from crabstick.sandbox.opponent import Opponent, Player, no_delay
+from crabstick.sandbox.accounts import Accounts, SandboxAccount, default_accounts
+from crabstick.sandbox.move_policies import first_legal
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, no_delay
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import first_legal
 from crabstick.sandbox.sparring import Sparring, sparring_for
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import Client, wait_until
@@ -26,12 +26,12 @@ PLAYS = frozenset({"bot:play", "challenge:write"})
 def quick_partners(count: int) -> Sparring:
     """They neither think nor wait."""
     sparring = sparring_for(default_accounts(), count, MINUTE)
-    players = [replace(player, delay=no_delay) for player in sparring.players]
-    return replace(sparring, players=players, pause=MOMENT, patience=MOMENT)
+    players = [replace(player, delay=no_delay) for player in sparring.specs]
+    return replace(sparring, specs=players, pause=MOMENT, patience=MOMENT)
 
 
 def the_bot(sandbox: RunningSandbox) -> Opponent:
-    player = Player(
+    player = OpponentSpec(
         name="crabstick",
         token=sandbox.token("crabstick"),
         policy=first_legal,
@@ -98,8 +98,10 @@ async def test_a_challenge_that_nobody_answers_is_made_again(sandbox: RunningSan
     assert told == ["sparring1: crabstick does not answer a challenge"]
 
 
-def an_account(name: str, *, title: str | None = "BOT", scopes: Sequence[str] = ()) -> Account:
-    return Account(name=name, title=title, tokens={f"{name}_token": frozenset(scopes)})
+def an_account(
+    name: str, *, title: str | None = "BOT", scopes: Sequence[str] = ()
+) -> SandboxAccount:
+    return SandboxAccount(name=name, title=title, tokens={f"{name}_token": frozenset(scopes)})
 
 
 def test_the_first_bot_is_challenged_by_the_next_that_may() -> None:
@@ -113,7 +115,7 @@ def test_the_first_bot_is_challenged_by_the_next_that_may() -> None:
     )
     sparring = sparring_for(accounts, 1, MINUTE)
     assert sparring.target == "mine"
-    assert [(player.name, player.token) for player in sparring.players] == [
+    assert [(player.name, player.token) for player in sparring.specs] == [
         ("partner", "partner_token")
     ]
 

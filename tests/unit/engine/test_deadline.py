@@ -8,7 +8,7 @@ from engine.errors import EngineHung
 from tests.engine.builders import seconds
 
 
-class Wire(MockTransport):
+class ClosableTransport(MockTransport):
     """An engine that hears, says nothing, and can be ended."""
 
     def __init__(self, protocol: BoundedUci) -> None:
@@ -19,18 +19,18 @@ class Wire(MockTransport):
         self.ended.set()
 
 
-def a_deadline(after_s: float) -> tuple[Deadline, BoundedUci, Wire]:
+def a_deadline(after_s: float) -> tuple[Deadline, BoundedUci, ClosableTransport]:
     protocol = BoundedUci()
-    wire = Wire(protocol)
-    return Deadline(protocol, "fish", seconds(after_s), seconds(0)), protocol, wire
+    transport = ClosableTransport(protocol)
+    return Deadline(protocol, "fish", seconds(after_s), seconds(0)), protocol, transport
 
 
 async def test_it_says_stop_and_then_ends_the_process() -> None:
-    _, protocol, wire = a_deadline(0)
-    wire.expect("stop")
-    await asyncio.wait_for(wire.ended.wait(), 5)
-    wire.assert_done()
-    assert isinstance(protocol.verdict, EngineHung)
+    _, protocol, transport = a_deadline(0)
+    transport.expect("stop")
+    await asyncio.wait_for(transport.ended.wait(), 5)
+    transport.assert_done()
+    assert isinstance(protocol.failure, EngineHung)
 
 
 async def test_cancelled_it_does_nothing() -> None:
@@ -38,16 +38,16 @@ async def test_cancelled_it_does_nothing() -> None:
     deadline.cancel()
     await asyncio.sleep(0)  # one round of the loop, in which it would have rung
     await asyncio.sleep(0)
-    assert protocol.verdict is None
+    assert protocol.failure is None
 
 
 async def test_an_abandoned_search_that_goes_on_ends_the_process() -> None:
-    deadline, protocol, wire = a_deadline(60)
+    deadline, protocol, transport = a_deadline(60)
     protocol.command = BaseCommand[None](protocol)
     deadline.abandon()
-    await asyncio.wait_for(wire.ended.wait(), 5)
+    await asyncio.wait_for(transport.ended.wait(), 5)
     deadline.cancel()
-    assert isinstance(protocol.verdict, EngineHung)
+    assert isinstance(protocol.failure, EngineHung)
 
 
 async def test_an_abandoned_search_that_stopped_leaves_the_process() -> None:
@@ -58,4 +58,4 @@ async def test_an_abandoned_search_that_stopped_leaves_the_process() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     deadline.cancel()
-    assert protocol.verdict is None
+    assert protocol.failure is None

@@ -10,7 +10,7 @@ TEN = timedelta(seconds=10)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "kind", "sentence"),
+    ("failure", "kind", "sentence"),
     [
         (
             diagnosis.not_started("fish", 1, "no such net", said_uciok=False),
@@ -77,12 +77,12 @@ TEN = timedelta(seconds=10)
     ],
 )
 def test_each_failure_has_its_own_sentence(
-    verdict: EngineError, kind: type[EngineError], sentence: str
+    failure: EngineError, kind: type[EngineError], sentence: str
 ) -> None:
-    assert (type(verdict), str(verdict)) == (kind, sentence)
+    assert (type(failure), str(failure)) == (kind, sentence)
 
 
 def test_a_verdict_survives_the_way_to_another_node() -> None:
-    verdict = diagnosis.ended("fish", 3, "no")
-    copy = pickle.loads(pickle.dumps(verdict))  # noqa: S301 - our own bytes
-    assert (type(copy), copy.args) == (EngineDied, verdict.args)
+    failure = diagnosis.ended("fish", 3, "no")
+    copy = pickle.loads(pickle.dumps(failure))  # noqa: S301 - our own bytes
+    assert (type(copy), copy.args) == (EngineDied, failure.args)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineNotExecutable, EngineNotFound
-from engine.launch import bound_memory, command_line
+from engine.launch import command_line, limit_memory
 from engine.spec import EngineSpec
 
 NO_SUCH_PID = 2**22 + 1
@@ -112,8 +112,8 @@ def test_a_program_that_may_not_be_read_is_left_to_the_kernel(
 
 
 def test_no_limit_bounds_nothing() -> None:
-    bound_memory(NO_SUCH_PID, None)  # and raises nothing
+    limit_memory(NO_SUCH_PID, None)  # and raises nothing
 
 
 def test_a_process_that_has_ended_needs_no_bound() -> None:
-    bound_memory(NO_SUCH_PID, 100)  # and raises nothing
+    limit_memory(NO_SUCH_PID, 100)  # and raises nothing

@@ -122,13 +122,13 @@ def test_a_stalemate_is_called_so() -> None:
 
 
 async def test_a_closed_feed_forgets_what_was_unread_and_hears_nothing_more() -> None:
-    feed: FakeStream[int] = FakeStream()
-    feed.tell(1)
-    feed.close()
-    feed.tell(2)
-    feed.end()
+    stream: FakeStream[int] = FakeStream()
+    stream.send(1)
+    stream.close()
+    stream.send(2)
+    stream.end()
     with pytest.raises(StreamEnded, match="on our side"):
-        await anext(feed.lines())
+        await anext(stream.lines())
 
 
 async def test_closing_ports_twice_is_harmless() -> None:

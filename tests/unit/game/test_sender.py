@@ -35,7 +35,7 @@ GONE = OpponentGone(gone=True, claim_win_in=seconds(0))
 
 @pytest.mark.parametrize("line", [None, ChatLine(username="zeekat", text="hi", room="player")])
 async def test_a_move_waits_until_every_line_was_read(line: ChatLine | None) -> None:
-    table = a_table(E4, meddle=lambda match: match.tell(line))
+    table = a_table(E4, meddle=lambda match: match.send(line))
     await table.until_sent()
     assert table.link.sent == [("e2e4", True)]
     await table.leave()

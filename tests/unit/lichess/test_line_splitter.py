@@ -9,7 +9,7 @@ from crabstick.lichess.ndjson import LINE_LIMIT, LineSplitter
 def split(pieces: list[bytes]) -> tuple[list[bytes], bool]:
     splitter = LineSplitter()
     lines = [line for piece in pieces for line in splitter.feed(piece)]
-    return lines, splitter.has_part
+    return lines, splitter.has_partial_line
 
 
 pieces = st.lists(st.lists(st.sampled_from([b"a", b"\n", b"{}"])).map(b"".join))

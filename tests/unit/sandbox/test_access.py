@@ -4,7 +4,7 @@ import pytest
 
 from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import default_accounts
-from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.errors import ApiError
 
 MINE = "crabstick_token"
 
@@ -23,10 +23,10 @@ def test_a_token_speaks_for_its_user(agent: str) -> None:
 
 @pytest.mark.parametrize("agent", ["bot/1 user:sparring1", "as: visitor", "USER:crabstick2"])
 def test_a_user_agent_that_names_another_user_is_unauthorized(agent: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         find_bearer(default_accounts(), headers(agent=agent))
-    assert refusal.value.status == 401
-    assert refusal.value.reason == "The user in the user-agent doesn't match the token bearer"
+    assert error.value.status == 401
+    assert error.value.reason == "The user in the user-agent doesn't match the token bearer"
 
 
 @pytest.mark.parametrize(
@@ -38,24 +38,24 @@ def test_a_user_agent_that_names_another_user_is_unauthorized(agent: str) -> Non
     ],
 )
 def test_without_a_known_token_nobody_speaks(given: dict[bytes, bytes], why: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         find_bearer(default_accounts(), given)
-    assert (refusal.value.status, refusal.value.reason) == (401, why)
+    assert (error.value.status, error.value.reason) == (401, why)
 
 
 def test_any_one_of_the_scopes_is_enough() -> None:
     bearer = find_bearer(default_accounts(), headers("visitor_token"))
     check_scopes(bearer, ("bot:play", "challenge:read"))
     check_scopes(bearer, ())
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         check_scopes(bearer, ("bot:play", "board:play"))
-    assert refusal.value.status == 403
-    assert refusal.value.reason == "Missing scope: bot:play || board:play"
+    assert error.value.status == 403
+    assert error.value.reason == "Missing scope: bot:play || board:play"
 
 
 @pytest.mark.parametrize(("given", "status"), [({}, 401), (headers("wrong"), 403)])
 def test_only_the_admin_token_opens_the_admin_paths(given: dict[bytes, bytes], status: int) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         check_admin(given, "right")
-    assert refusal.value.status == status
+    assert error.value.status == status
     check_admin(headers("right"), "right")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crabstick.errors import ConfigError
-from crabstick.sandbox.accounts import Account, Accounts, default_accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount, default_accounts
 from crabstick.sandbox.accounts_file import load_accounts
 
 GOOD = """
@@ -27,7 +27,7 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
     assert bearer is not None
     assert (bearer.user_id, bearer.scope_text) == ("crabby", "bot:play,challenge:read")
     assert accounts["crabby"].rating == 2100
-    assert accounts.get("SOMEONE") == Account(name="someone")
+    assert accounts.get("SOMEONE") == SandboxAccount(name="someone")
     assert accounts.bearer("secret2") is None
 
 
@@ -115,7 +115,7 @@ def test_the_default_set_has_the_bot_and_opponents() -> None:
 
 def test_an_account_without_a_token_has_none_to_give() -> None:
     with pytest.raises(KeyError):
-        Accounts([Account(name="mute")]).token_of("mute")
+        Accounts([SandboxAccount(name="mute")]).token_of("mute")
 
 
 def test_an_upgrade_makes_a_bot_and_a_revoked_token_is_forgotten() -> None:

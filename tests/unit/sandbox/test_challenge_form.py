@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.challenge_form import read_terms
-from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.vocabulary import clock_name, speed_of
 
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
@@ -60,10 +60,10 @@ def test_the_clock_wins_over_days() -> None:
     ],
 )
 def test_a_mistake_is_named_twice(form: dict[str, str], field: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         read_terms(form)
-    body = refusal.value.body
-    assert refusal.value.status == 400
+    body = error.value.body
+    assert error.value.status == 400
     assert body["error"] == {field: body[field]}
 
 

@@ -4,12 +4,12 @@ import chess
 import pytest
 
 from crabstick.sandbox import claim_win
-from crabstick.sandbox.errors import Refusal
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.errors import ApiError
+from crabstick.sandbox.state import SandboxGame, World
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, game_lines, move, play_out, terms
 
 
-def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, Game]:
+def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, SandboxGame]:
     world = a_world()
     game = a_game(world, terms(limit_s=limit_s, fen=fen))
     for user_id in ("crabstick", "sparring1"):
@@ -17,11 +17,11 @@ def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, Game]
     return world, game
 
 
-def leave(world: World, game: Game, user_id: str = "sparring1") -> None:
+def leave(world: World, game: SandboxGame, user_id: str = "sparring1") -> None:
     world.presence.leave(user_id, game.id, NOON_MS)
 
 
-def countdown(world: World, game: Game, *, at_s: float) -> list[dict[str, object]]:
+def countdown(world: World, game: SandboxGame, *, at_s: float) -> list[dict[str, object]]:
     return game_lines(claim_win.count_down(world, game, NOON_MS + at_s * 1000))
 
 
@@ -74,9 +74,9 @@ def test_a_win_can_be_claimed_when_the_wait_is_over() -> None:
     play_out(world, game, "e2e4 e7e5")
     move(world, game, "g1f3")
     leave(world, game)
-    with pytest.raises(Refusal, match="You cannot claim the win on this game") as refusal:
+    with pytest.raises(ApiError, match="You cannot claim the win on this game") as error:
         claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 30_000)
-    assert refusal.value.delay_s == 0.5
+    assert error.value.delay_s == 0.5
     claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", chess.WHITE)
 
@@ -85,7 +85,7 @@ def test_a_draw_can_be_claimed_instead() -> None:
     world, game = both_there()
     play_out(world, game, "e2e4 e7e5 g1f3")
     leave(world, game)
-    with pytest.raises(Refusal, match="You cannot claim draw on this game"):
+    with pytest.raises(ApiError, match="You cannot claim draw on this game"):
         claim_win.claim_draw(world, game, chess.WHITE, NOON_MS + 30_000)
     claim_win.claim_draw(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", None)

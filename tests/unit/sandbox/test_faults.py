@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.faults import Faults, LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.streams import Hub, Reader, Stream
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
@@ -26,8 +26,8 @@ def arm(faults: Faults, streams: Iterable[Stream] = (), /, **fields: object) -> 
 def test_a_fault_strikes_as_often_as_it_says() -> None:
     faults = some_faults()
     arm(faults, kind="rate-limit", endpoint="move", times=2, retry_after_s=3)
-    struck = [faults.take(*MOVE, WHO) for _ in range(3)]
-    assert [type(fault) for fault in struck] == [RateLimit, RateLimit, type(None)]
+    affected = [faults.take(*MOVE, WHO) for _ in range(3)]
+    assert [type(fault) for fault in affected] == [RateLimit, RateLimit, type(None)]
     assert faults.armed(NOON_MS) == []
 
 
@@ -89,15 +89,15 @@ def test_losing_an_answer_is_about_moves_unless_it_says_otherwise() -> None:
     ],
 )
 def test_nonsense_is_refused_in_one_sentence(body: object, sentence: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         some_faults().arm(json.dumps(body).encode(), [], NOON_MS)
-    assert refusal.value.status == 400
-    assert sentence in refusal.value.reason
-    assert "\n" not in refusal.value.reason
+    assert error.value.status == 400
+    assert sentence in error.value.reason
+    assert "\n" not in error.value.reason
 
 
 def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(Refusal, match="fault: "):
+    with pytest.raises(ApiError, match="fault: "):
         some_faults().arm(b"{", [], NOON_MS)
 
 
@@ -144,10 +144,10 @@ def test_silence_can_take_the_streams_that_open_later_too() -> None:
     faults = some_faults()
     arm(faults, hub, kind="silence", new_streams=True, seconds=5)
     stream = hub.open(two_readers()[0], [])
-    faults.greet(stream, NOON_MS)
+    faults.apply_to_new(stream, NOON_MS)
     assert stream.silent_until_ms == NOON_MS + 5_000
     later = hub.open(two_readers()[1], [])
-    faults.greet(later, NOON_MS + 6_000)
+    faults.apply_to_new(later, NOON_MS + 6_000)
     assert later.silent_until_ms == 0
 
 

@@ -4,7 +4,7 @@ import chess
 import pytest
 
 from crabstick.sandbox import games
-from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.errors import ApiError
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,
@@ -26,9 +26,9 @@ def offer(world: object, game: object, color: chess.Color, *, yes: bool = True) 
 def test_both_players_hear_that_their_game_starts() -> None:
     world = a_world()
     users = {chess.WHITE: "crabstick", chess.BLACK: "sparring1"}
-    outgoing = games.start(world, "abcdefgh", terms(), users, NOON_MS)
-    (mine,) = events(outgoing, "crabstick")
-    (theirs,) = events(outgoing, "sparring1")
+    messages = games.start(world, "abcdefgh", terms(), users, NOON_MS)
+    (mine,) = events(messages, "crabstick")
+    (theirs,) = events(messages, "sparring1")
     assert (mine["type"], mine["game"]["color"]) == ("gameStart", "white")
     assert theirs["game"]["color"] == "black"
     assert mine["game"]["fullId"] != theirs["game"]["fullId"]
@@ -48,7 +48,7 @@ def test_after_two_moves_it_can_no_longer_be_aborted() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
-    with pytest.raises(Refusal, match="This game can no longer be aborted"):
+    with pytest.raises(ApiError, match="This game can no longer be aborted"):
         games.abort(world, game, NOON_MS)
 
 
@@ -71,16 +71,16 @@ def test_a_game_that_is_over_cannot_be_resigned() -> None:
     world = a_world()
     game = a_game(world)
     games.abort(world, game, NOON_MS)
-    with pytest.raises(Refusal, match="This game cannot be resigned"):
+    with pytest.raises(ApiError, match="This game cannot be resigned"):
         games.resign(world, game, chess.WHITE, NOON_MS)
 
 
 def test_with_no_abort_neither_works_before_the_second_move() -> None:
     world = a_world()
     game = a_game(world, terms(rules=("noAbort",)))
-    with pytest.raises(Refusal, match="aborted"):
+    with pytest.raises(ApiError, match="aborted"):
         games.abort(world, game, NOON_MS)
-    with pytest.raises(Refusal, match="resigned"):
+    with pytest.raises(ApiError, match="resigned"):
         games.resign(world, game, chess.WHITE, NOON_MS)
 
 
@@ -176,8 +176,8 @@ def test_a_threefold_can_be_claimed_between_humans() -> None:
 def test_chat_is_echoed_to_everybody() -> None:
     world = a_world()
     game = a_game(world)
-    outgoing = games.say(game, world.accounts["crabstick"], "player", "good luck")
-    assert game_lines(outgoing) == [
+    messages = games.send_chat(game, world.accounts["crabstick"], "player", "good luck")
+    assert game_lines(messages) == [
         {"type": "chatLine", "room": "player", "username": "crabstick", "text": "good luck"}
     ]
 
@@ -188,9 +188,9 @@ def test_chat_is_echoed_to_everybody() -> None:
 def test_chat_has_two_rooms_and_140_letters(room: str, text: str) -> None:
     world = a_world()
     game = a_game(world)
-    with pytest.raises(Refusal) as refusal:
-        games.say(game, world.accounts["crabstick"], room, text)
-    assert refusal.value.status == 400
+    with pytest.raises(ApiError) as error:
+        games.send_chat(game, world.accounts["crabstick"], room, text)
+    assert error.value.status == 400
 
 
 @pytest.mark.parametrize(
@@ -206,21 +206,21 @@ def test_a_command_is_refused_to_whom_the_game_is_not(
 ) -> None:
     world = a_world()
     game = a_game(world, black="visitor")
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         games.game_for(world, world.accounts[who], game_id or game.id)
-    assert refusal.value.status == status
-    assert refusal.value.reason.startswith(why)
+    assert error.value.status == status
+    assert error.value.reason.startswith(why)
 
 
 def test_a_full_id_of_twelve_letters_finds_the_game() -> None:
     world = a_world()
     game = a_game(world)
-    full_id = game.id + game.seats[chess.WHITE].player_id
+    full_id = game.id + game.players[chess.WHITE].player_id
     assert games.game_for(world, world.accounts["crabstick"], full_id) == (game, chess.WHITE)
 
 
 def test_bots_do_not_play_ultra_bullet() -> None:
     world = a_world()
     game = a_game(world, terms(limit_s=15))
-    with pytest.raises(Refusal, match="cannot be played with the Bot API"):
+    with pytest.raises(ApiError, match="cannot be played with the Bot API"):
         games.game_for(world, world.accounts["crabstick"], game.id)

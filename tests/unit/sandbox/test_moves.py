@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox import games, moves
-from crabstick.sandbox.errors import Refusal
-from crabstick.sandbox.messages import GameEnd, GameLine
+from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.moves import MoveRequest
 from crabstick.sandbox.options import Options
+from crabstick.sandbox.stream_messages import GameMessage, GameStreamEnd
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,
@@ -55,10 +55,10 @@ def test_a_wrong_move_is_refused_in_lichess_words_and_kept_in_the_ledger(
 ) -> None:
     world = a_world()
     game = a_game(world)
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         move(world, game, uci)
-    assert (refusal.value.status, refusal.value.reason) == (400, why)
-    assert [refused.why for refused in world.ledger.refused_moves] == [why]
+    assert (error.value.status, error.value.reason) == (400, why)
+    assert [row.why for row in world.ledger.refused_moves] == [why]
     assert game.ply == 0
 
 
@@ -67,7 +67,7 @@ def test_the_same_move_again_is_not_your_turn() -> None:
     game = a_game(world)
     move(world, game, "e2e4")
     again = MoveRequest("e2e4", chess.WHITE, NOON_MS, "test/1")
-    with pytest.raises(Refusal, match="Not your turn, or game already over"):
+    with pytest.raises(ApiError, match="Not your turn, or game already over"):
         moves.play(world, game, again)
 
 
@@ -110,7 +110,7 @@ def test_chess960_castles_king_to_rook_only() -> None:
     world = a_world()
     fen = "r3k2r/pppppppp/8/8/8/8/PPPPPPPP/R3K2R w KQkq - 0 1"
     game = a_game(world, terms(fen=fen, variant="chess960"))
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         move(world, game, "e1g1")
     move(world, game, "e1h1")
     assert game.board.king(chess.WHITE) == chess.G1
@@ -119,13 +119,13 @@ def test_chess960_castles_king_to_rook_only() -> None:
 def test_a_mate_appears_only_in_the_final_line_and_ends_the_streams() -> None:
     world = a_world()
     game = a_game(world)
-    outgoing = play_out(world, game, "f2f3 e7e5 g2g4 d8h4")
-    (line,) = game_lines(outgoing)
+    messages = play_out(world, game, "f2f3 e7e5 g2g4 d8h4")
+    (line,) = game_lines(messages)
     assert (line["status"], line["winner"]) == ("mate", "black")
     assert line["moves"].endswith("d8h4")
-    assert isinstance(outgoing[0], GameLine)
-    assert outgoing[1] == GameEnd(game.id)
-    (finish,) = events(outgoing, "crabstick")
+    assert isinstance(messages[0], GameMessage)
+    assert messages[1] == GameStreamEnd(game.id)
+    (finish,) = events(messages, "crabstick")
     assert finish["type"] == "gameFinish"
     assert (finish["game"]["status"], finish["game"]["winner"]) == (
         {"id": 30, "name": "mate"},
@@ -217,8 +217,8 @@ def test_the_overhead_runs_from_the_write_of_the_opponents_move() -> None:
     world = a_world()
     game = a_game(world)
     move(world, game, "e2e4", at_s=1)
-    game.note_written(chess.BLACK, 1, NOON_MS + 1_002)
-    game.note_written(chess.BLACK, 1, NOON_MS + 1_500)
+    game.record_written(chess.BLACK, 1, NOON_MS + 1_002)
+    game.record_written(chess.BLACK, 1, NOON_MS + 1_500)
     move(world, game, "e7e5", at_s=1.01)
     assert game.moves[0].overhead_ms is None
     assert game.moves[1].overhead_ms == pytest.approx(8)
@@ -228,7 +228,7 @@ def test_there_is_no_overhead_when_the_opponents_move_was_never_written() -> Non
     world = a_world()
     game = a_game(world)
     move(world, game, "e2e4")
-    game.note_written(chess.BLACK, 0, NOON_MS)
+    game.record_written(chess.BLACK, 0, NOON_MS)
     move(world, game, "e7e5")
     assert game.moves[1].overhead_ms is None
 

@@ -4,7 +4,7 @@ import chess
 import pytest
 from berserk.models import GameState as BerserkGameState
 
-from crabstick.lichess.events import parse_line
+from crabstick.lichess.game_parser import parse_line
 from crabstick.rules.model import (
     ChatLine,
     Clock,

@@ -8,13 +8,13 @@ from pathlib import Path
 import chess
 import pytest
 
-from crabstick.lichess.events import (
+from crabstick.lichess.event_parser import (
     parse_account,
     parse_event,
-    parse_line,
     parse_playing,
     parse_scopes,
 )
+from crabstick.lichess.game_parser import parse_line
 from crabstick.rules.model import (
     Account,
     Challenge,
@@ -188,9 +188,9 @@ class TestWhatIsNotUnderstood:
             (an_event("tournamentStart"), "unknown type 'tournamentStart'"),
             ({}, "line.type is not a short text: missing"),
             ({"type": 3}, "line.type is not a short text: 3"),
-            ([], "line is no object but []"),
-            (an_event("gameStart"), "game is no object but None"),
-            (an_event("challenge", challenge=7), "challenge is no object but 7"),
+            ([], "line is not an object: []"),
+            (an_event("gameStart"), "game is not an object: None"),
+            (an_event("challenge", challenge=7), "challenge is not an object: 7"),
             (a_challenge_event(id="../../x"), "an id of eight letters and digits"),
             (a_challenge_event(id="jUHbU3a\n"), "an id of eight letters and digits"),
             (a_challenge_event(rated="yes"), "challenge.rated is not true or false: 'yes'"),

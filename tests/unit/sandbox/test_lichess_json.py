@@ -13,9 +13,9 @@ import chess
 import pytest
 
 from crabstick.sandbox import challenges, games
-from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.export import export_json, export_pgn
-from crabstick.sandbox.render import (
+from crabstick.sandbox.lichess_json import (
     challenge_event,
     challenge_json,
     game_event,
@@ -23,7 +23,7 @@ from crabstick.sandbox.render import (
     game_state,
     user_json,
 )
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.vocabulary import SPEED_ICONS
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, move, play_out, terms
 
@@ -173,7 +173,7 @@ def test_an_online_player_is_shown_online() -> None:
     assert shown["timeControl"] == {"type": "correspondence", "daysPerTurn": 2}
 
 
-def finished_game(world: World) -> Game:
+def finished_game(world: World) -> SandboxGame:
     game = a_game(world, terms(limit_s=300, increment_s=3))
     play_out(world, game, "e2e4 e7e5 g1f3 b8c6 f1c4 g8f6")
     move(world, game, "e1g1", at_s=4)
@@ -252,7 +252,7 @@ def shape(value: Any, *, without: frozenset[str] = frozenset()) -> Any:
 
 
 def humans() -> World:
-    return a_world(accounts=Accounts([Account(name="Bobby"), Account(name="Mary")]))
+    return a_world(accounts=Accounts([SandboxAccount(name="Bobby"), SandboxAccount(name="Mary")]))
 
 
 @pytest.mark.parametrize("kind", ["gameStart", "gameFinish"])
@@ -287,7 +287,7 @@ def test_challenge_events_have_the_recorded_shape(kind: str) -> None:
 
 def test_the_account_has_the_recorded_keys() -> None:
     expected = recorded("account-getMyProfile.json")
-    shown = user_json(Account(name="Bobby"), NOON_MS, NOON_MS, site=SITE)
+    shown = user_json(SandboxAccount(name="Bobby"), NOON_MS, NOON_MS, site=SITE)
     assert set(shown) <= set(expected)
 
 

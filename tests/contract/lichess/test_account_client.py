@@ -12,9 +12,9 @@ import stamina
 from pydantic import SecretStr
 
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
-from crabstick.lichess.client import BerserkLichess
-from crabstick.lichess.identity import Login
-from crabstick.lichess.session import ANSWER_LIMIT, CallLimits
+from crabstick.lichess.account_client import BerserkLichess
+from crabstick.lichess.identity import Identity
+from crabstick.lichess.requests_session import ANSWER_LIMIT, CallLimits
 from crabstick.rules.model import Account, GameId
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving
 
@@ -45,8 +45,8 @@ def without_pauses() -> Iterator[None]:
 @asynccontextmanager
 async def a_port(script: Script) -> AsyncGenerator[tuple[BerserkLichess, TinyServer], None]:
     async with serving(script) as server:
-        login = Login(url=server.url, token=SecretStr(TOKEN), user="crabby")
-        port = BerserkLichess(login, limits=BRIEF)
+        identity = Identity(url=server.url, token=SecretStr(TOKEN), user="crabby")
+        port = BerserkLichess(identity, limits=BRIEF)
         try:
             yield port, server
         finally:
@@ -176,7 +176,7 @@ async def test_a_server_that_does_not_answer_is_unavailable(ask: Ask) -> None:
 
 async def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
     url = f"http://127.0.0.1:{a_free_port()}"
-    port = BerserkLichess(Login(url=url, token=SecretStr(TOKEN)))
+    port = BerserkLichess(Identity(url=url, token=SecretStr(TOKEN)))
     with pytest.raises(Unavailable) as caught:
         await port.account()
     await port.close()
@@ -185,7 +185,7 @@ async def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
 
 async def test_a_proxy_that_is_not_there_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{a_free_port()}")
-    port = BerserkLichess(Login(url="http://lichess.invalid", token=SecretStr(TOKEN)))
+    port = BerserkLichess(Identity(url="http://lichess.invalid", token=SecretStr(TOKEN)))
     with pytest.raises(Unavailable, match="through the proxy to read the account: Connection refu"):
         await port.account()
     await port.close()
@@ -216,7 +216,7 @@ async def test_headers_that_trickle_are_unavailable_though_their_thread_waits_on
 
     async with serving(script) as server:
         limits = CallLimits(silence=SOON, call=SOON)
-        port = BerserkLichess(Login(url=server.url, token=SecretStr(TOKEN)), limits=limits)
+        port = BerserkLichess(Identity(url=server.url, token=SecretStr(TOKEN)), limits=limits)
         with pytest.raises(Unavailable, match=r"within 0\.2 s"):
             await port.account()
         await port.close()
@@ -239,7 +239,7 @@ async def test_an_endless_answer_is_unavailable() -> None:
             await exchange.send(b"x" * 65536)
 
     async with serving(script) as server:
-        port = BerserkLichess(Login(url=server.url, token=SecretStr(TOKEN)))
+        port = BerserkLichess(Identity(url=server.url, token=SecretStr(TOKEN)))
         with pytest.raises(Unavailable, match="more than"):
             await port.account()
         await port.close()
