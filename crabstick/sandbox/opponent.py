@@ -27,7 +27,6 @@ __all__ = [
     "OpponentSpec",
     "Result",
     "no_delay",
-    "play",
     "think_time",
 ]
 
@@ -278,26 +277,3 @@ class Opponent:
                 async for text in response.content:
                     if text.strip():
                         yield json.loads(text)
-
-
-async def play(
-    url: str,
-    spec: OpponentSpec,
-    target: str,
-    clock: tuple[timedelta, timedelta],
-    color: str = "random",
-) -> Result:
-    """Challenges a player, plays the game, and returns the result.
-
-    Args:
-        url: the server.
-        spec: name, token, policy and delay of the opponent.
-        target: the player to challenge.
-        clock: limit and increment.
-        color: the opponent's colour: white, black or random.
-
-    Raises:
-        EnvironmentProblem: the challenge was refused or declined.
-    """
-    async with Opponent(url, spec) as opponent:
-        return await opponent.play(target, clock, color)

@@ -78,11 +78,6 @@ async def test_opening_twice_starts_one_process() -> None:
         assert engine.pid == pid
 
 
-async def test_a_search_opens_the_engine() -> None:
-    async with an_engine(a_fake()) as engine:
-        assert (await engine.search(a_request())).move in chess.Board().legal_moves
-
-
 async def test_a_missing_program_starts_nothing() -> None:
     assert type(await start_error(EngineSpec(command=("no-such-fish",)))) is EngineNotFound
 
@@ -131,12 +126,6 @@ async def test_each_bad_start_has_its_own_sentence(
 async def test_a_program_that_is_none_is_told_from_an_engine() -> None:
     error = await start_error(EngineSpec(command=("cat",), start_timeout=SOON))
     assert "'cat' does not speak UCI: it answered 'uci' with 'uci'" in str(error)
-
-
-async def test_a_slow_engine_is_waited_for() -> None:
-    async with an_engine(a_fake("slow-start", "--delay-ms", "300")) as engine:
-        await engine.open()
-        assert engine.name == "crabstick fake"
 
 
 async def test_no_time_to_start_is_an_error_like_any_other() -> None:
@@ -301,12 +290,6 @@ async def test_a_cancelled_search_that_does_not_stop_is_ended() -> None:
         assert type(await search_error(engine, deadline_s=60)) is EngineHung
 
 
-async def test_a_search_that_waits_for_a_cancelled_one_is_told_of_the_hang() -> None:
-    async with an_engine(a_fake("hang")) as engine:
-        await cancel_a_search(engine)
-        assert type(await search_error(engine, deadline_s=60)) is EngineHung
-
-
 async def test_closing_ends_a_search_in_progress() -> None:
     async with an_engine(a_fake("hang")) as engine:
         await engine.open()
@@ -339,22 +322,7 @@ async def test_an_engine_that_does_not_quit_is_killed() -> None:
         assert not psutil.pid_exists(engine.pid)
 
 
-async def test_a_wrapper_script_cannot_keep_us_waiting() -> None:
-    """The engine behind it holds the pipes; it leaves by itself when they end."""
-    words = " ".join(a_fake().command)
-    engine = UciEngine(EngineSpec(command=("sh", "-c", f"{words}; echo over")))
-    await engine.open()
-    assert engine.pid is not None
-    (child,) = psutil.Process(engine.pid).children()
-    await engine.close(seconds(0))
-    await wait_until(lambda: has_ended(child.pid))
-
-
 # --- check ----------------------------------------------------------------------------------------
-
-
-async def test_a_check_answers_the_engine_s_name() -> None:
-    assert await check(a_fake()) == "crabstick fake"
 
 
 async def test_a_check_lets_the_engine_play() -> None:

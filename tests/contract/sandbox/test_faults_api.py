@@ -6,7 +6,6 @@ import json
 import aiohttp
 import pytest
 
-from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.testing import RunningSandbox
 from tests.contract.sandbox.clients import Client, two_players
 
@@ -20,14 +19,6 @@ async def test_a_cut_ends_the_body_cleanly(sandbox: RunningSandbox) -> None:
         assert [line["type"] for line in await stream.rest()] == ["gameFull"]
         sandbox.arm("cut")
         assert [line["type"] for line in await events.rest()] == ["gameStart"]
-
-
-async def test_a_reset_breaks_the_connection(sandbox: RunningSandbox) -> None:
-    async with Client(sandbox, "crabstick") as mine:
-        events = await mine.open_events()
-        sandbox.arm("cut", how="reset")
-        with pytest.raises(aiohttp.ClientError):
-            await events.rest()
 
 
 async def test_a_reset_is_a_reset_on_the_wire(sandbox: RunningSandbox) -> None:
@@ -55,15 +46,6 @@ async def test_a_silent_stream_drops_its_lines_and_speaks_again_when_healed(
         await mine.command(game_id, "move/e7e5")
         assert (await stream.next())["moves"] == "e2e4 e7e5"
         stream.close()
-
-
-async def test_a_silent_stream_ends_only_when_it_is_healed(sandbox: RunningSandbox) -> None:
-    async with two_players(sandbox) as (mine, other, game_id):
-        stream = await mine.open_game(game_id)
-        await stream.next_of("gameFull")
-        sandbox.arm("silence", seconds=0.4)
-        await other.command(game_id, "abort")
-        assert await stream.rest() == []
 
 
 @pytest.mark.parametrize("wait", [None, 7])
@@ -109,13 +91,6 @@ async def test_a_lost_answer_to_a_stream_leaves_no_stream(sandbox: RunningSandbo
         stream = await mine.open_events()  # aiohttp asks again by itself
         assert [row["ended_ms"] is None for row in sandbox.ledger()["streams"]] == [False, True]
         stream.close()
-
-
-async def test_nonsense_is_one_clear_400(sandbox: RunningSandbox) -> None:
-    with pytest.raises(EnvironmentProblem, match="kind must be one of rate-limit"):
-        sandbox.arm("flood")
-    with pytest.raises(EnvironmentProblem, match="a cut has no field 'volume'"):
-        sandbox.arm("cut", volume=3)
 
 
 async def test_admin_paths_want_the_admin_token(sandbox: RunningSandbox) -> None:

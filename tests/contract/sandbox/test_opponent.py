@@ -6,13 +6,12 @@ from datetime import timedelta
 import pytest
 
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.move_policies import first_legal, random_mover
+from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import (
     ChallengeDeclined,
     Opponent,
     OpponentSpec,
     no_delay,
-    play,
     think_time,
 )
 from crabstick.sandbox.options import Options
@@ -78,15 +77,6 @@ async def test_a_game_survives_cuts_resets_errors_and_lost_answers() -> None:
         (game,) = sandbox.ledger()["games"]
     assert result.status in {"mate", "draw", "stalemate"}
     assert result.status == game["status"]
-
-
-async def test_one_call_plays_one_game() -> None:
-    with running() as sandbox:
-        async with Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True)):
-            player = a_player(sandbox, "sparring1", policy=first_legal)
-            result = await play(sandbox.url, player, "crabstick", MINUTE, "black")
-        (game,) = sandbox.ledger()["games"]
-    assert (game["id"], game["black"]) == (result.game_id, "sparring1")
 
 
 async def test_a_declined_challenge_is_an_error_for_who_waits(sandbox: RunningSandbox) -> None:

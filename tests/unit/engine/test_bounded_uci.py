@@ -1,8 +1,7 @@
 import asyncio
 
-import chess
 import pytest
-from chess.engine import Limit, MockTransport
+from chess.engine import MockTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,21 +66,6 @@ def test_every_move_comes_through_whatever_surrounds_it(lines: list[bytes]) -> N
     assert len(moves) == lines.count(b"bestmove e2e4")
 
 
-async def test_a_whole_conversation_passes() -> None:
-    protocol, transport = a_conversation()
-    transport.expect(
-        "uci", ["id name Wire", "option name Hash type spin default 16 min 1 max 64", "uciok"]
-    )
-    await protocol.initialize()
-    transport.expect("ucinewgame")
-    transport.expect("isready", ["readyok"])
-    transport.expect("position startpos")
-    transport.expect("go nodes 1", ["info depth 3 score cp 7 pv d2d4", "bestmove d2d4"])
-    played = await protocol.play(chess.Board(), Limit(nodes=1))
-    transport.assert_done()
-    assert (protocol.id["name"], played.move) == ("Wire", chess.Move.from_uci("d2d4"))
-
-
 async def test_a_line_may_come_in_pieces() -> None:
     protocol, transport = a_conversation()
     transport.expect("uci")
@@ -119,13 +103,6 @@ async def test_too_many_useful_lines_at_once_end_the_engine() -> None:
     protocol, transport = a_conversation()
     protocol.pipe_data_received(1, b"bestmove e2e4\n" * (MAX_LINES + 1))
     assert transport.is_closed
-
-
-async def test_nothing_is_heard_from_an_engine_that_was_ended() -> None:
-    protocol, _ = a_conversation()
-    protocol.terminate(EngineDied("enough"))
-    protocol.pipe_data_received(2, b"last words\n")
-    assert protocol.last_output() == ""
 
 
 async def test_the_first_verdict_stays() -> None:

@@ -25,11 +25,6 @@ def test_the_engine_is_started_through_nice(tmp_path: Path) -> None:
     assert words[1:] == ["-n", "7", str(program), "--quiet"]
 
 
-def test_without_niceness_there_is_no_other_program(tmp_path: Path) -> None:
-    program = a_program(tmp_path, "fish")
-    assert command_line(EngineSpec(command=(str(program),), niceness=0)) == [str(program)]
-
-
 def test_without_nice_the_engine_runs_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,10 +104,6 @@ def test_a_program_that_may_not_be_read_is_left_to_the_kernel(
     program = a_program(tmp_path, "fish")
     monkeypatch.setattr(Path, "open", refuse)  # root may read everything
     assert command_line(EngineSpec(command=(str(program),)))[-1] == str(program)
-
-
-def test_no_limit_bounds_nothing() -> None:
-    limit_memory(NO_SUCH_PID, None)  # and raises nothing
 
 
 def test_a_process_that_has_ended_needs_no_bound() -> None:

@@ -71,12 +71,6 @@ async def test_a_failed_search_is_done_again_by_a_new_process(error: EngineError
     assert (engine.restart_count, engine.is_fallback, engine.last_error) == (1, False, error)
 
 
-async def test_the_engine_that_failed_is_closed() -> None:
-    stable = Stable(plays(IllegalMove("x")), plays(D4))
-    await stable.resilient().search(a_request())
-    assert [engine.is_open for engine in stable.engines] == [False, True]
-
-
 async def test_the_first_restart_takes_a_quarter_of_the_table_and_the_next_the_same() -> None:
     stable = Stable(dies(hash_mb=64), dies(hash_mb=16), plays(E4))
     engine = stable.resilient()
@@ -88,12 +82,6 @@ async def test_a_table_is_never_smaller_than_one_megabyte() -> None:
     stable = Stable(dies(hash_mb=2), plays(E4))
     await stable.resilient().search(a_request())
     assert stable.specs[1].options["Hash"] == 1
-
-
-async def test_an_engine_without_a_table_is_restarted_as_it_was() -> None:
-    stable = Stable(dies(), plays(E4))
-    await stable.resilient().search(a_request())
-    assert stable.specs[1].options == FISH.options
 
 
 async def test_after_the_last_restart_the_fallback_plays_on() -> None:
@@ -164,10 +152,6 @@ async def test_a_restart_in_a_search_has_less_time_to_start_than_at_leisure() ->
     await stable.resilient(restarts=1).search(a_request(deadline_s=1))
     starts = [spec.start_timeout for spec in stable.specs]
     assert starts == [FISH.start_timeout, MIN_START_TIME, FALLBACK.start_timeout]
-
-
-async def test_the_table_of_the_engine_that_plays_is_known() -> None:
-    assert Stable(dies(hash_mb=64)).resilient().hash_mb == 64
 
 
 CLOCKS = Limit(white_clock=10.0, black_clock=20.0, white_inc=1.0, time=5.0, nodes=7)

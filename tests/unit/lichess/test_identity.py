@@ -15,15 +15,6 @@ def test_the_user_agent_names_the_program_the_bot_and_the_game() -> None:
     ]
 
 
-def test_a_bot_whose_name_is_not_known_yet_is_not_named() -> None:
-    nameless = Identity(url="http://localhost", token=SecretStr("t"))
-    assert nameless.user_agent() == f"crabstick/{__version__}"
-
-
-def test_an_address_has_one_slash_between_host_and_path() -> None:
-    assert IDENTITY.address("/api/account") == "http://localhost:9000/api/account"
-
-
 def test_a_login_does_not_show_its_token() -> None:
     assert "lip_secret" not in f"{IDENTITY} {IDENTITY!r}"
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.responses import LichessResponse, error_for, post_outcome
-from crabstick.rules.model import Denied, Limited, Posted, RefusedPost, Unanswered
+from crabstick.rules.model import Denied, Limited, RefusedPost, Unanswered
 
 TOKEN = "lip_verysecret"  # noqa: S105 - a made-up one
 IDENTITY = Identity(url="https://lichess.example/", token=SecretStr(TOKEN), user="crabby")
@@ -49,16 +49,6 @@ def test_a_limit_keeps_what_lichess_asked() -> None:
     assert error.retry_after == timedelta(seconds=9)
 
 
-@pytest.mark.parametrize(
-    ("limit", "key"),
-    [({"key": "bot.vsBot.day", "seconds": 5}, "bot.vsBot.day"), ({"key": 7}, ""), ("odd", "")],
-)
-def test_a_limit_keeps_its_name_also_in_another_process(limit: object, key: str) -> None:
-    error = error_for("ask", saying(429, {"ratelimit": limit}), IDENTITY)
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
-    assert copy.key == key
-
-
 @given(statuses, st.binary(max_size=60))
 def test_every_failure_is_an_error_and_an_outcome_of_ours(status: int, body: bytes) -> None:
     answer = LichessResponse(status=status, body=body)
@@ -84,10 +74,6 @@ def test_no_message_is_long_or_unprintable_or_holds_the_token(status: int, text:
     assert TOKEN not in repr(error)
     assert str(error).isprintable()
     assert len(str(error)) <= 450
-
-
-def test_a_success_is_posted() -> None:
-    assert post_outcome(LichessResponse(status=200), IDENTITY) == Posted()
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])

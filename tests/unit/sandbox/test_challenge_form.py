@@ -30,10 +30,6 @@ def test_nothing_is_an_unlimited_game_and_days_are_correspondence() -> None:
     assert read_terms({"days": "3"}).days == 3
 
 
-def test_the_clock_wins_over_days() -> None:
-    assert read_terms({**CLOCK, "days": "3"}).days is None
-
-
 @pytest.mark.parametrize(
     ("form", "field"),
     [

@@ -96,11 +96,6 @@ def test_nonsense_is_refused_in_one_sentence(body: object, sentence: str) -> Non
     assert "\n" not in error.value.reason
 
 
-def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(ApiError, match="fault: "):
-        some_faults().arm(b"{", [], NOON_MS)
-
-
 def two_readers() -> tuple[Reader, Reader]:
     game = a_game(a_world())
     user_id = "crabstick"
@@ -115,13 +110,6 @@ def test_a_cut_ends_the_streams_it_names_and_tells_how_many() -> None:
     answer = arm(some_faults(), hub, kind="cut", endpoint="game-stream")
     assert answer == {"fault": 1, "streams": 1}
     assert (event.why, play.why) == (None, "cut")
-
-
-def test_a_reset_tears_instead_of_ending() -> None:
-    hub = Hub(a_world(), lambda: NOON_MS)
-    event, _ = (hub.open(reader, []) for reader in two_readers())
-    arm(some_faults(), hub, kind="cut", how="reset")
-    assert (event.why, event.is_reset) == ("reset", True)
 
 
 def test_silence_lasts_until_it_is_healed() -> None:
@@ -149,12 +137,3 @@ def test_silence_can_take_the_streams_that_open_later_too() -> None:
     later = hub.open(two_readers()[1], [])
     faults.apply_to_new(later, NOON_MS + 6_000)
     assert later.silent_until_ms == 0
-
-
-def test_healing_takes_back_everything() -> None:
-    faults = some_faults()
-    arm(faults, kind="rate-limit")
-    arm(faults, kind="silence")
-    faults.heal([])
-    assert faults.armed(NOON_MS) == []
-    assert faults.take(*MOVE, WHO) is None

@@ -122,15 +122,6 @@ def test_nobody_offers_twice_within_twenty_plies() -> None:
     assert offer(world, game, chess.BLACK) == []
 
 
-def test_nobody_offers_before_both_have_moved_or_when_the_game_is_over() -> None:
-    world = a_world()
-    game = a_game(world)
-    move(world, game, "e2e4")
-    assert offer(world, game, chess.WHITE) == []
-    games.abort(world, game, NOON_MS)
-    assert offer(world, game, chess.WHITE) == []
-
-
 def test_a_game_without_early_draws_takes_no_offers() -> None:
     world = a_world()
     game = a_game(world, terms(rules=("noEarlyDraw",)))
@@ -173,15 +164,6 @@ def test_a_threefold_can_be_claimed_between_humans() -> None:
     assert game.status.name == "draw"
 
 
-def test_chat_is_echoed_to_everybody() -> None:
-    world = a_world()
-    game = a_game(world)
-    messages = games.send_chat(game, world.accounts["crabstick"], "player", "good luck")
-    assert game_lines(messages) == [
-        {"type": "chatLine", "room": "player", "username": "crabstick", "text": "good luck"}
-    ]
-
-
 @pytest.mark.parametrize(
     ("room", "text"), [("kitchen", "hi"), ("player", ""), ("player", "x" * 141)]
 )
@@ -210,13 +192,6 @@ def test_a_command_is_refused_to_whom_the_game_is_not(
         games.game_for(world, world.accounts[who], game_id or game.id)
     assert error.value.status == status
     assert error.value.reason.startswith(why)
-
-
-def test_a_full_id_of_twelve_letters_finds_the_game() -> None:
-    world = a_world()
-    game = a_game(world)
-    full_id = game.id + game.players[chess.WHITE].player_id
-    assert games.game_for(world, world.accounts["crabstick"], full_id) == (game, chess.WHITE)
 
 
 def test_bots_do_not_play_ultra_bullet() -> None:

@@ -1,27 +1,18 @@
-"""The JSON that Lichess writes: the very keys, in the very order, and nothing that is false.
-
-Set `CRABSTICK_RECORDED_ANSWERS` to a folder of answers recorded from Lichess (one JSON file each,
-with the answer under `value`) to compare with those too.
-"""
+"""The JSON that Lichess writes: the very keys, in the very order, and nothing that is false."""
 
 import json
-import os
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import chess
-import pytest
 
 from crabstick.sandbox import challenges, games
-from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.export import export_json, export_pgn
 from crabstick.sandbox.lichess_json import (
-    challenge_event,
     challenge_json,
     game_event,
     game_full,
     game_state,
-    user_json,
 )
 from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.vocabulary import SPEED_ICONS
@@ -31,29 +22,17 @@ SITE = "https://chess.example"
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
 
 
-def keys(text: bytes) -> list[str]:
-    return list(json.loads(text))
+def keys(value: Iterable[str]) -> str:
+    return " ".join(value)
 
 
 def test_game_full_has_lichess_keys_in_lichess_order() -> None:
     world = a_world()
     game = a_game(world, terms(limit_s=300, increment_s=3))
     full = json.loads(game_full(game, NOON_MS))
-    assert list(full) == (
-        [
-            "id",
-            "variant",
-            "speed",
-            "perf",
-            "rated",
-            "createdAt",
-            "white",
-            "black",
-            "initialFen",
-            "clock",
-            "type",
-            "state",
-        ]
+    assert (
+        keys(full)
+        == "id variant speed perf rated createdAt white black initialFen clock type state"
     )
     assert full["clock"] == {"initial": 300_000, "increment": 3_000}
     assert full["white"] == {
@@ -79,42 +58,16 @@ def test_a_game_without_a_clock_says_so() -> None:
 def test_a_state_line_has_no_false_flags() -> None:
     world = a_world()
     game = a_game(world)
-    assert keys(game_state(game, NOON_MS)) == [
-        "type",
-        "moves",
-        "wtime",
-        "btime",
-        "winc",
-        "binc",
-        "status",
-    ]
+    assert keys(json.loads(game_state(game, NOON_MS))) == "type moves wtime btime winc binc status"
 
 
 def test_a_game_event_has_lichess_keys_in_lichess_order() -> None:
     world = a_world()
     game = a_game(world)
     live = json.loads(game_event("gameStart", game, chess.WHITE, NOON_MS, live=True))["game"]
-    assert list(live) == (
-        [
-            "fullId",
-            "gameId",
-            "fen",
-            "color",
-            "lastMove",
-            "source",
-            "status",
-            "variant",
-            "speed",
-            "perf",
-            "rated",
-            "hasMoved",
-            "opponent",
-            "isMyTurn",
-            "secondsLeft",
-            "rating",
-            "compat",
-            "id",
-        ]
+    assert keys(live) == (
+        "fullId gameId fen color lastMove source status variant speed perf rated hasMoved "
+        "opponent isMyTurn secondsLeft rating compat id"
     )
     assert live["opponent"] == {"id": "sparring1", "username": "BOT sparring1", "rating": 1500}
     opening = json.loads(game_event("gameStart", game, chess.WHITE, NOON_MS, live=False))["game"]
@@ -140,21 +93,8 @@ def test_a_challenge_has_lichess_keys_in_lichess_order() -> None:
         world, world.accounts["sparring1"], "crabstick", CLOCK, NOON_MS
     )
     shown = challenge_json(world, challenge, NOON_MS)
-    assert list(shown) == (
-        [
-            "id",
-            "url",
-            "status",
-            "challenger",
-            "destUser",
-            "variant",
-            "rated",
-            "speed",
-            "timeControl",
-            "color",
-            "finalColor",
-            "perf",
-        ]
+    assert keys(shown) == (
+        "id url status challenger destUser variant rated speed timeControl color finalColor perf"
     )
     assert shown["timeControl"] == {"type": "clock", "limit": 300, "increment": 3, "show": "5+3"}
     assert shown["perf"] == {"icon": SPEED_ICONS["blitz"], "name": "Blitz"}
@@ -210,102 +150,10 @@ def test_a_running_game_is_exported_three_moves_late() -> None:
 
 def test_export_as_json_has_lichess_keys() -> None:
     shown: Any = export_json(finished_game(a_world()), {"pgnInJson": "true"}, site=SITE)
-    assert list(shown) == (
-        [
-            "id",
-            "rated",
-            "variant",
-            "speed",
-            "perf",
-            "createdAt",
-            "lastMoveAt",
-            "status",
-            "source",
-            "players",
-            "winner",
-            "moves",
-            "clocks",
-            "pgn",
-            "clock",
-        ]
+    assert keys(shown) == (
+        "id rated variant speed perf createdAt lastMoveAt status source players winner "
+        "moves clocks pgn clock"
     )
     assert shown["clock"] == {"initial": 300, "increment": 3, "totalTime": 420}
     assert shown["moves"] == "e4 e5 Nf3 Nc6 Bc4 Nf6 O-O"
     assert shown["clocks"][-1] == 30_500
-
-
-def recorded(name: str) -> Any:
-    folder = os.environ.get("CRABSTICK_RECORDED_ANSWERS", "")
-    path = Path(folder) / name
-    if not folder or not path.exists():
-        pytest.skip("no recorded answers are given by CRABSTICK_RECORDED_ANSWERS")
-    return json.loads(path.read_text(encoding="utf-8"))["value"]
-
-
-def shape(value: Any, *, without: frozenset[str] = frozenset()) -> Any:
-    """Keep keys in order and kinds of values."""
-    if isinstance(value, dict):
-        return [(key, shape(inner)) for key, inner in value.items() if key not in without]
-    if isinstance(value, list):
-        return [shape(inner) for inner in value]
-    return type(value).__name__
-
-
-def humans() -> World:
-    return a_world(accounts=Accounts([SandboxAccount(name="Bobby"), SandboxAccount(name="Mary")]))
-
-
-@pytest.mark.parametrize("kind", ["gameStart", "gameFinish"])
-def test_game_events_have_the_recorded_shape(kind: str) -> None:
-    expected = recorded(f"stream-{kind}.json")
-    world = humans()
-    game = a_game(world, white="bobby", black="mary")
-    if kind == "gameFinish":
-        play_out(world, game, "e2e4 e7e5")
-        games.resign(world, game, chess.WHITE, NOON_MS)
-    shown = json.loads(game_event(kind, game, chess.WHITE, NOON_MS, live=True))
-    diff = frozenset({"ratingDiff"})
-    expected["game"]["opponent"].pop("ratingDiff", None)
-    assert shape(shown["game"]) == shape(expected["game"], without=diff)
-    assert shown["type"] == expected["type"]
-
-
-@pytest.mark.parametrize("kind", ["challenge", "challengeDeclined", "challengeCanceled"])
-def test_challenge_events_have_the_recorded_shape(kind: str) -> None:
-    expected = recorded(f"stream-{kind}.json")
-    world = humans()
-    challenge, _ = challenges.create(world, world.accounts["bobby"], "mary", {}, NOON_MS)
-    if kind == "challengeDeclined":
-        challenges.decline(world, world.accounts["mary"], challenge.id, "", NOON_MS)
-    reader = world.accounts["mary"] if kind == "challenge" else None
-    text = challenge_event(kind, challenge_json(world, challenge, NOON_MS), reader)
-    shown = json.loads(text)
-    people = frozenset({"challenger", "destUser"})
-    assert shape(shown["challenge"], without=people) == shape(expected["challenge"], without=people)
-    assert list(shown) == list(expected)
-
-
-def test_the_account_has_the_recorded_keys() -> None:
-    expected = recorded("account-getMyProfile.json")
-    shown = user_json(SandboxAccount(name="Bobby"), NOON_MS, NOON_MS, site=SITE)
-    assert set(shown) <= set(expected)
-
-
-@pytest.mark.parametrize("name", ["games-exportOneGame.json"])
-def test_an_exported_game_has_the_recorded_keys(name: str) -> None:
-    expected = recorded(name)
-    shown = export_json(finished_game(a_world()), {}, site=SITE)
-    assert set(shown) - set(expected) == {"winner", "clocks"}
-    assert shown["clock"] == expected["clock"]
-
-
-def test_pgn_tags_come_in_the_recorded_order() -> None:
-    expected = recorded("games-apiUserCurrentGamePgn.pgn.json")
-    tags = [line.split()[0] for line in expected.splitlines() if line.startswith("[")]
-    mine = [
-        line.split()[0]
-        for line in export_pgn(finished_game(a_world()), {}, site=SITE).splitlines()
-        if line.startswith("[")
-    ]
-    assert [tag for tag in mine if tag in tags] == [tag for tag in tags if tag in mine]
-    assert set(tags) - set(mine) == {"[Annotator"}

@@ -140,13 +140,6 @@ def test_a_silent_stream_does_not_even_end() -> None:
     assert stream.is_over(NOON_MS + 10_000)
 
 
-def test_a_reset_is_not_kept_back_by_silence() -> None:
-    stream = a_hub(a_world()).open(a_reader(), [])
-    stream.silence(NOON_MS + 10_000)
-    stream.end("reset", reset=True)
-    assert stream.is_over(NOON_MS)
-
-
 def test_presence_and_ledger_follow_the_streams() -> None:
     world = a_world()
     game = a_game(world)
