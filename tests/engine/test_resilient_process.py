@@ -1,4 +1,4 @@
-"""The sturdy engine over real processes: a move comes back whatever the engine does."""
+"""`ResilientEngine` over real processes: a search returns a move whatever the engine does."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from tests.engine.builders import a_fake, a_request
 
 
 class Watched:
-    """Builds real engines and remembers them."""
+    """Builds real engines and keeps a list of them."""
 
     def __init__(self) -> None:
         self.engines: list[UciEngine] = []
@@ -28,7 +28,7 @@ class Watched:
 
 @asynccontextmanager
 async def resilient(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[ResilientEngine]:
-    """A sturdy engine that is closed at the end and has left no process."""
+    """A resilient engine that is closed at the end and leaves no process."""
     watched = Watched()
     engine = ResilientEngine(primary, fallback, restarts=1, build=watched.build)
     try:
@@ -57,7 +57,7 @@ async def test_an_engine_that_lacks_memory_plays_on_with_a_smaller_table() -> No
         assert (result.source, engine.restart_count, engine.hash_mb) == ("engine", 1, 128)
 
 
-async def test_when_everything_fails_the_caller_is_told() -> None:
+async def test_when_everything_fails_the_search_raises() -> None:
     async with resilient(a_fake("crash"), a_fake("crash")) as engine:
         for _ in range(2):
             with pytest.raises(EngineError, match="cannot go on"):

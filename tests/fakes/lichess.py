@@ -1,7 +1,7 @@
-"""Lichess without a network, for tests of whoever uses the ports.
+"""Lichess without a network, for tests of code that uses the ports.
 
-The fakes pass the contract tests that the real ports pass. They keep to one rule: they may do less
-than Lichess (their clocks stand still), never what it cannot.
+The fakes pass the same contract tests as the real ports. A fake may do less than Lichess (its
+clocks stand still), but never something that Lichess cannot.
 """
 
 from collections import deque
@@ -51,12 +51,12 @@ class FakeLichess:
     # the server's side
 
     def challenged(self, challenge: Challenge) -> None:
-        """Somebody challenges the bot."""
+        """Another player challenges the bot."""
         self._challenges[challenge.id] = challenge
         self.send(ChallengeMade(challenge=challenge))
 
     def canceled(self, challenge_id: GameId) -> None:
-        """The challenger changes their mind."""
+        """The challenger cancels."""
         del self._challenges[challenge_id]
         self.send(ChallengeEnded(id=challenge_id))
 
@@ -71,7 +71,7 @@ class FakeLichess:
         self.send(GameFinished(id=game_id))
 
     def send(self, event: LichessEvent | None) -> None:
-        """Sends an event (None: a keep-alive) to whoever listens."""
+        """Sends an event (None: a keep-alive) to the open stream."""
         if self._stream is not None:
             self._stream.send(event)
 

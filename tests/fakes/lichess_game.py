@@ -1,4 +1,4 @@
-"""The ports to a game of the fake server; see `fake.py` for the rule of the fakes."""
+"""The fake game ports; see `lichess.py`."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -17,7 +17,7 @@ __all__ = ["FakeGame", "FakeGames"]
 
 
 class FakeGames:
-    """A `GamesPort` to the matches of a fake server; other games do not exist for it."""
+    """A `GamesPort` to the matches of a fake server; other games do not exist."""
 
     def __init__(self, *matches: FakeMatch) -> None:
         self.matches = {match.id: match for match in matches}
@@ -41,7 +41,7 @@ class FakeGames:
 
 
 class FakeGame:
-    """A `GamePort` to one match; None is a game that Lichess does not know."""
+    """A `GamePort` to one match; None is an unknown game."""
 
     def __init__(self, match: FakeMatch | None) -> None:
         self._match = match
@@ -49,7 +49,7 @@ class FakeGame:
         self._stream.end()
         self._closed = False
         self.posts: list[str] = []
-        """What was posted, as the last part of the address."""
+        """The posts so far, as the last part of their paths."""
 
     @property
     def is_open(self) -> bool:

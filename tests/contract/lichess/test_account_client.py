@@ -107,7 +107,7 @@ async def test_lasting_trouble_is_unavailable_after_three_tries(ask: Ask) -> Non
 
 
 @every_call
-async def test_a_limit_is_told_at_once(ask: Ask) -> None:
+async def test_a_rate_limit_is_raised_at_once(ask: Ask) -> None:
     limit = {"error": "slow down", "ratelimit": {"key": "bot.vsBot.day", "seconds": 99}}
     async with a_port(answering(429, limit)) as (port, server):
         with pytest.raises(RateLimited, match="slow down") as caught:
@@ -117,7 +117,7 @@ async def test_a_limit_is_told_at_once(ask: Ask) -> None:
 
 
 @every_call
-async def test_a_refusal_is_told_at_once_in_the_words_of_lichess(ask: Ask) -> None:
+async def test_a_refusal_is_raised_at_once_with_the_text_of_lichess(ask: Ask) -> None:
     async with a_port(answering(400, {"error": {"global": ["Not today"]}})) as (port, server):
         with pytest.raises(Refused, match="Not today") as caught:
             await ask(port)
@@ -126,7 +126,7 @@ async def test_a_refusal_is_told_at_once_in_the_words_of_lichess(ask: Ask) -> No
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_token_that_is_no_good_is_told_with_advice(status: int) -> None:
+async def test_a_bad_token_is_unauthorized_with_advice(status: int) -> None:
     async with a_port(answering(status, {"error": "No such token"})) as (port, server):
         with pytest.raises(Unauthorized, match=r"No such token.*bot:play.*LICHESS_BOT_TOKEN"):
             await port.account()
@@ -136,7 +136,7 @@ async def test_a_token_that_is_no_good_is_told_with_advice(status: int) -> None:
 async def test_an_accept_whose_answer_was_lost_is_refused_with_404_when_repeated() -> None:
     async def script(exchange: Exchange) -> None:
         if exchange.connection == 1:
-            exchange.reset()  # taken, but nobody will know
+            exchange.reset()  # accepted, but the response is lost
         else:
             await exchange.respond(404, {"error": "Not found"})
 
@@ -265,12 +265,12 @@ async def test_neither_errors_nor_logs_give_the_token_away(
             await exchange.respond(status, body, Location=f"/{TOKEN}")
 
     caplog.set_level(logging.DEBUG)
-    told: list[str] = []
+    descriptions: list[str] = []
     async with a_port(script) as (port, _):
         try:
             await ask(port)
         except LichessError as error:
-            told = [f"{e!r} {e} {vars(e)}" for e in chain(error)]
-    assert len(told) <= 1
-    assert TOKEN not in "".join(told)
+            descriptions = [f"{e!r} {e} {vars(e)}" for e in chain(error)]
+    assert len(descriptions) <= 1
+    assert TOKEN not in "".join(descriptions)
     assert TOKEN not in caplog.text

@@ -1,4 +1,4 @@
-"""What happens to a stream, over real sockets."""
+"""A stream over real sockets: keep-alives, silence, broken connections, ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -86,7 +86,9 @@ async def test_a_keep_alive_is_none() -> None:
     "garbage",
     [b"{", b"[1]", b'"text"', b"<html>", b"\xff\xfe", b"[" * 9000, b"1" * 9000, b"\x00"],
 )
-async def test_a_line_that_is_no_object_is_unexpected_and_survived(garbage: bytes) -> None:
+async def test_a_line_that_is_not_an_object_is_unexpected(
+    garbage: bytes,
+) -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(garbage + b"\n")
@@ -175,7 +177,7 @@ async def test_another_status_is_an_error_of_ours(status: int, error: type[Liche
     assert len(server.requests) == 1
 
 
-async def test_nobody_listening_is_unavailable() -> None:
+async def test_a_server_that_is_down_is_unavailable() -> None:
     async with a_stream(one_line_then_end) as (stream, server):
         nowhere = StreamSource(
             identity=Identity(url="http://127.0.0.1:9", token=SecretStr(TOKEN)), path="/"
@@ -296,6 +298,6 @@ async def test_no_error_gives_the_token_away(status: int) -> None:
 
     async with a_stream(script) as (stream, _):
         _, end = await read_all(stream)
-    told = [f"{e!r} {e} {vars(e)}" for e in chain(end)]
-    assert len(told) == 1
-    assert TOKEN not in told[0]
+    descriptions = [f"{e!r} {e} {vars(e)}" for e in chain(end)]
+    assert len(descriptions) == 1
+    assert TOKEN not in descriptions[0]

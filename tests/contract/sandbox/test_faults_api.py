@@ -1,4 +1,4 @@
-"""The sandbox misbehaves as it is told, and its ledger tells what happened."""
+"""Faults over HTTP, and their record in the ledger."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ async def test_a_cut_ends_the_body_cleanly(sandbox: RunningSandbox) -> None:
         assert [line["type"] for line in await events.rest()] == ["gameStart"]
 
 
-async def test_a_reset_is_a_reset_on_the_wire(sandbox: RunningSandbox) -> None:
+async def test_a_reset_resets_the_tcp_connection(sandbox: RunningSandbox) -> None:
     host, port = sandbox.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     bearer = f"Authorization: Bearer {sandbox.token('crabstick')}"
@@ -71,7 +71,7 @@ async def test_a_broken_server_answers_html_and_the_move_is_not_played(
     assert (status, text) == (502, "<h1>502 Bad Gateway</h1>\n")
 
 
-async def test_a_lost_answer_plays_the_move_all_the_same(sandbox: RunningSandbox) -> None:
+async def test_a_lost_answer_still_plays_the_move(sandbox: RunningSandbox) -> None:
     async with two_players(sandbox) as (_, other, game_id):
         sandbox.arm("lose-answer", user="sparring1", game=game_id)
         with pytest.raises(aiohttp.ClientError):
@@ -93,7 +93,7 @@ async def test_a_lost_answer_to_a_stream_leaves_no_stream(sandbox: RunningSandbo
         stream.close()
 
 
-async def test_admin_paths_want_the_admin_token(sandbox: RunningSandbox) -> None:
+async def test_admin_paths_require_the_admin_token(sandbox: RunningSandbox) -> None:
     async with aiohttp.ClientSession(sandbox.url) as session:
         async with session.get("/sandbox/ledger") as response:
             assert response.status == 401

@@ -80,7 +80,7 @@ async def test_draws_and_takebacks_are_always_ok(sandbox: RunningSandbox) -> Non
     assert (shown["status"], shown["moves"]) == ("draw", "e4 e5")
 
 
-async def test_chat_is_heard_and_can_be_read_again(sandbox: RunningSandbox) -> None:
+async def test_chat_is_streamed_and_can_be_read_again(sandbox: RunningSandbox) -> None:
     async with two_players(sandbox) as (mine, other, game_id):
         stream = await other.open_game(game_id)
         form = {"room": "player", "text": "good luck"}

@@ -1,10 +1,10 @@
-"""The ledger: what tests check a bot against."""
+"""The ledger over HTTP."""
 
 from crabstick.sandbox.testing import RunningSandbox
 from tests.contract.sandbox.clients import two_players
 
 
-async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSandbox) -> None:
+async def test_the_ledger_holds_moves_with_overhead_and_clock(sandbox: RunningSandbox) -> None:
     async with two_players(sandbox) as (mine, other, game_id):
         stream = await mine.open_game(game_id, user_agent="bot/1")
         await stream.next_of("gameFull")
@@ -26,7 +26,7 @@ async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSa
     assert [(row["uci"], row["by"]) for row in refused_moves] == [("e1e3", "sparring1")]
 
 
-async def test_the_ledger_tells_what_became_of_challenges(sandbox: RunningSandbox) -> None:
+async def test_the_ledger_holds_the_outcome_of_challenges(sandbox: RunningSandbox) -> None:
     async with two_players(sandbox) as (mine, other, game_id):
         declined = await other.challenge("crabstick")
         await mine.post(f"/api/challenge/{declined}/decline", data={"reason": "later"})

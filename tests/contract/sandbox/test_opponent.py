@@ -79,7 +79,7 @@ async def test_a_game_survives_cuts_resets_errors_and_lost_answers() -> None:
     assert result.status == game["status"]
 
 
-async def test_a_declined_challenge_is_an_error_for_who_waits(sandbox: RunningSandbox) -> None:
+async def test_waiting_for_a_declined_challenge_raises(sandbox: RunningSandbox) -> None:
     async with (
         Client(sandbox, "crabstick") as mine,
         Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest,
@@ -90,7 +90,7 @@ async def test_a_declined_challenge_is_an_error_for_who_waits(sandbox: RunningSa
             await guest.wait_result(game_id)
 
 
-async def test_a_refused_challenge_is_told(sandbox: RunningSandbox) -> None:
+async def test_a_refused_challenge_raises(sandbox: RunningSandbox) -> None:
     async with Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest:
         with pytest.raises(EnvironmentProblem, match="No such user: nobody"):
             await guest.challenge("nobody", MINUTE, "random")

@@ -1,4 +1,4 @@
-"""Sparring partners challenge the bot as long as it is there, and tell what came of it."""
+"""Sparring partners challenge the bot while it is online, and report the results."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ PLAYS = frozenset({"bot:play", "challenge:write"})
 
 
 def quick_partners(count: int) -> Sparring:
-    """They neither think nor wait."""
+    """Partners without think time and pauses."""
     sparring = sparring_for(default_accounts(), count, MINUTE)
     players = [replace(player, delay=no_delay) for player in sparring.specs]
     return replace(sparring, specs=players, pause=MOMENT, patience=MOMENT)
@@ -67,7 +67,7 @@ async def test_each_partner_plays_game_after_game() -> None:
     assert ledger["refused_moves"] == []
 
 
-async def test_nobody_is_challenged_who_is_not_there(sandbox: RunningSandbox) -> None:
+async def test_a_target_that_is_offline_is_not_challenged(sandbox: RunningSandbox) -> None:
     sparring = quick_partners(1)
     async with sparring_at(sandbox, sparring) as reports:
         await wait_until(lambda: _status_checks(sandbox) >= 3)
@@ -75,7 +75,7 @@ async def test_nobody_is_challenged_who_is_not_there(sandbox: RunningSandbox) ->
     assert reports == []
 
 
-async def test_the_same_refusal_is_told_once(sandbox: RunningSandbox) -> None:
+async def test_the_same_refusal_is_reported_once(sandbox: RunningSandbox) -> None:
     sparring = quick_partners(1)
     async with Client(sandbox, "crabstick") as mine:
         events = await mine.open_events()
@@ -89,7 +89,7 @@ async def test_the_same_refusal_is_told_once(sandbox: RunningSandbox) -> None:
     assert reports[0].startswith("sparring1: crabstick declines: This is not the right time for me")
 
 
-async def test_a_challenge_that_nobody_answers_is_made_again(sandbox: RunningSandbox) -> None:
+async def test_an_unanswered_challenge_is_repeated(sandbox: RunningSandbox) -> None:
     sparring = replace(quick_partners(1), answer_limit=MOMENT)
     async with Client(sandbox, "crabstick") as mine:
         events = await mine.open_events()
@@ -138,6 +138,6 @@ def _ending(game: dict[str, Any]) -> str:
 
 
 def _status_checks(sandbox: RunningSandbox) -> int:
-    """How often somebody asked who is online."""
+    """How often the online status was requested."""
     rows = sandbox.ledger()["requests"]
     return sum(row["count"] for row in rows if row["endpoint"] == "users-status")

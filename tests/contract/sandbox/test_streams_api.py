@@ -75,7 +75,7 @@ async def test_a_kept_alive_challenge_ends_with_its_outcome(sandbox: RunningSand
     assert done == '{"done":"declined"}'
 
 
-async def test_a_flag_is_noticed_while_nobody_moves() -> None:
+async def test_a_flag_falls_without_any_request() -> None:
     with running() as sandbox:
         async with Client(sandbox, "crabstick") as mine, Client(sandbox, "sparring1") as other:
             form = {"clock.limit": "0", "clock.increment": "1", "color": "white"}

@@ -608,7 +608,7 @@ async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:
 # RateLimitTable and budgets, which are the bot's.
 
 
-async def test_a_limit_is_told_at_once() -> None:
+async def test_a_rate_limit_is_raised_at_once() -> None:
     post = Post()
     post.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(0.1)

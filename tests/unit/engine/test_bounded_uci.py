@@ -105,14 +105,14 @@ async def test_too_many_useful_lines_at_once_end_the_engine() -> None:
     assert transport.is_closed
 
 
-async def test_the_first_verdict_stays() -> None:
+async def test_the_first_failure_stays() -> None:
     protocol = BoundedUci()  # not even connected
     protocol.terminate(EngineDied("first"))
     protocol.terminate(EngineDied("second"))
     assert str(protocol.failure) == "first"
 
 
-async def test_the_last_words_are_those_on_stderr() -> None:
+async def test_the_last_output_is_that_on_stderr() -> None:
     protocol, _ = a_conversation()
     protocol.pipe_data_received(1, b"Welcome\n")
     assert protocol.last_output() == "Welcome"

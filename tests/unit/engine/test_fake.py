@@ -30,7 +30,7 @@ def the_move(answer: str) -> str:
     return answer.rpartition("bestmove ")[2].strip()
 
 
-def test_it_shakes_hands_as_the_protocol_says() -> None:
+def test_it_answers_the_uci_handshake() -> None:
     answer = conversation("uci", "setoption name Hash value 8", "ucinewgame", "isready", "quit")
     assert answer.startswith("id name crabstick fake\n")
     assert answer.endswith("uciok\nreadyok\n")

@@ -1,4 +1,4 @@
-"""What the fakes do beside the ports: the server's side, which tests of the actors drive."""
+"""The server's side of the fakes, which other tests drive."""
 
 from contextlib import aclosing
 
@@ -84,7 +84,7 @@ async def test_a_claim_is_granted_once_the_opponent_is_gone() -> None:
     assert (match.status, match.winner) == ("timeout", chess.WHITE)
 
 
-async def test_a_closed_feed_forgets_what_was_unread_and_hears_nothing_more() -> None:
+async def test_a_closed_stream_drops_unread_and_later_lines() -> None:
     stream: FakeStream[int] = FakeStream()
     stream.send(1)
     stream.close()

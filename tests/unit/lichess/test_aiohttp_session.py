@@ -39,7 +39,7 @@ async def test_a_session_uses_the_proxy_of_the_environment(
     assert (str(used) if used else None) == proxy
 
 
-def test_a_timeout_is_told_as_one() -> None:
+def test_a_timeout_is_described() -> None:
     assert describe_error(TimeoutError(), IDENTITY) == "no answer in time"
 
 
@@ -74,11 +74,11 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.
         (OSError(), "OSError:"),
     ],
 )
-def test_of_a_chain_of_causes_the_innermost_is_told(error: Exception, message: str) -> None:
+def test_the_innermost_cause_of_a_chain_is_described(error: Exception, message: str) -> None:
     assert describe_error(error, IDENTITY) == message
 
 
-def test_a_cause_that_its_raiser_hides_is_not_told() -> None:
+def test_a_suppressed_cause_is_not_described() -> None:
     error = ValueError("outside")
     error.__context__ = KeyError("inside")
     assert describe_error(error, IDENTITY) == "KeyError: 'inside'"
@@ -87,6 +87,6 @@ def test_a_cause_that_its_raiser_hides_is_not_told() -> None:
 
 
 def test_a_description_is_short_and_without_the_token() -> None:
-    told = describe_error(ValueError("x" * 190 + "lip_secret"), IDENTITY)
-    assert "lip_se" not in told
-    assert len(told) <= 200
+    description = describe_error(ValueError("x" * 190 + "lip_secret"), IDENTITY)
+    assert "lip_se" not in description
+    assert len(description) <= 200

@@ -64,7 +64,7 @@ class TestAChallenge:
     def test_is_read_with_both_players_and_the_clock_in_seconds(self) -> None:
         assert made() == THE_CHALLENGE
 
-    def test_may_come_from_nobody_and_go_to_nobody(self) -> None:
+    def test_may_lack_challenger_and_target(self) -> None:
         open_challenge = made(challenger=None, destUser=None)
         assert (open_challenge.challenger, open_challenge.dest_user) == (None, None)
 
@@ -104,14 +104,14 @@ class TestAGameOfTheEventStream:
         game = started(opponent={"id": None, "username": "Stockfish level 3", "ai": 3})
         assert game.opponent == Player(name="Stockfish level 3")
 
-    def test_against_somebody_without_a_title_has_none(self) -> None:
+    def test_against_an_untitled_opponent_has_no_title(self) -> None:
         game = started(opponent={"id": "ann", "username": "Ann", "rating": 1500})
         assert game.opponent == Player(name="Ann", rating=1500)
 
-    def test_against_somebody_anonymous_has_an_empty_name(self) -> None:
+    def test_against_an_anonymous_opponent_has_an_empty_name(self) -> None:
         assert started(opponent={}).opponent == Player(name="")
 
-    def test_that_the_bot_api_cannot_play_says_so(self) -> None:
+    def test_that_the_bot_api_cannot_play_is_not_playable(self) -> None:
         assert not started(compat={"bot": False, "board": True}).bot_playable
 
     def test_without_compat_is_playable(self) -> None:
@@ -144,7 +144,7 @@ class TestTheOngoingGames:
 
 
 class TestTheAccount:
-    def test_without_a_title_is_no_bot(self) -> None:
+    def test_without_a_title_is_not_a_bot(self) -> None:
         assert parse_account({"id": "ann", "username": "Ann"}) == Account(name="Ann", title=None)
 
     def test_with_the_title_bot_is_one(self) -> None:
@@ -211,5 +211,5 @@ class TestWhatIsNotUnderstood:
         assert (parse_event(garbage), parse_line(garbage)) == (garbage, garbage)
 
 
-def test_a_state_is_no_event() -> None:
+def test_a_state_is_not_an_event() -> None:
     assert isinstance(parse_event(a_state()), Unexpected)

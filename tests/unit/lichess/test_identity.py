@@ -15,9 +15,9 @@ def test_the_user_agent_names_the_program_the_bot_and_the_game() -> None:
     ]
 
 
-def test_a_login_does_not_show_its_token() -> None:
+def test_an_identity_does_not_show_its_token() -> None:
     assert "lip_secret" not in f"{IDENTITY} {IDENTITY!r}"
 
 
-def test_scrubbing_takes_the_token_out_of_a_text() -> None:
+def test_redacting_replaces_the_token() -> None:
     assert IDENTITY.redact("Bearer lip_secret!") == "Bearer [token]!"

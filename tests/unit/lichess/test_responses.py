@@ -21,18 +21,18 @@ def saying(status: int, body: object, retry_after: str | None = None) -> Lichess
     return LichessResponse(status=status, retry_after=retry_after, body=json.dumps(body).encode())
 
 
-def test_an_error_tells_what_was_asked_and_what_lichess_said() -> None:
+def test_an_error_names_the_call_and_the_text_of_lichess() -> None:
     error = error_for("accept it", saying(400, {"error": "It was canceled."}), IDENTITY)
     assert str(error) == "Lichess refused to accept it: It was canceled."
     assert isinstance(error, Refused)
 
 
-def test_a_form_error_is_told_field_by_field() -> None:
+def test_a_form_error_names_the_fields() -> None:
     error = error_for("challenge", saying(400, {"error": {"clock": ["Invalid clock"]}}), IDENTITY)
     assert "clock: ['Invalid clock']" in str(error)
 
 
-def test_a_body_that_is_no_json_leaves_the_status() -> None:
+def test_a_body_that_is_not_json_leaves_the_status() -> None:
     error = error_for("ask", LichessResponse(status=502, body=b"<html>"), IDENTITY)
     assert str(error) == "Lichess could not ask: HTTP status 502"
 

@@ -1,4 +1,4 @@
-"""Who may call what, in Lichess's words."""
+"""Authorization: tokens, scopes, User-Agents."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def headers(token: str = MINE, agent: str = "bot/1") -> dict[bytes, bytes]:
     "agent",
     ["", "bot/1", "bot/1 user:crabstick", "bot/1 user: CrabStick game:x", "as:crabstick", "user:?"],
 )
-def test_a_token_speaks_for_its_user(agent: str) -> None:
+def test_a_token_identifies_its_user(agent: str) -> None:
     assert find_bearer(default_accounts(), headers(agent=agent)).user_id == "crabstick"
 
 
@@ -37,7 +37,7 @@ def test_a_user_agent_that_names_another_user_is_unauthorized(agent: str) -> Non
         (headers("nobody"), "No such token"),
     ],
 )
-def test_without_a_known_token_nobody_speaks(given: dict[bytes, bytes], why: str) -> None:
+def test_an_unknown_token_is_unauthorized(given: dict[bytes, bytes], why: str) -> None:
     with pytest.raises(ApiError) as error:
         find_bearer(default_accounts(), given)
     assert (error.value.status, error.value.reason) == (401, why)

@@ -1,4 +1,4 @@
-"""Accounts from a file: every mistake is one sentence with its place, and shows no token."""
+"""Accounts from a file: every mistake is one sentence with path and key, and shows no token."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The form of a challenge: what Lichess allows, and how it names what it does not."""
+"""The form of a challenge: what Lichess allows, and its errors."""
 
 from datetime import timedelta
 
@@ -55,7 +55,7 @@ def test_nothing_is_an_unlimited_game_and_days_are_correspondence() -> None:
         ({"variant": "chess960", "rated": "true"}, "global"),
     ],
 )
-def test_a_mistake_is_named_twice(form: dict[str, str], field: str) -> None:
+def test_a_mistake_names_its_field_twice(form: dict[str, str], field: str) -> None:
     with pytest.raises(ApiError) as error:
         read_terms(form)
     body = error.value.body
@@ -112,5 +112,5 @@ def test_speed_goes_by_limit_and_forty_increments(
 @pytest.mark.parametrize(
     ("limit_s", "name"), [(15, "¼+2"), (30, "½+2"), (45, "¾+2"), (90, "1.5+2"), (300, "5+2")]
 )
-def test_clocks_are_written_as_people_do(limit_s: int, name: str) -> None:
+def test_clocks_are_written_as_minutes_plus_seconds(limit_s: int, name: str) -> None:
     assert clock_name(timedelta(seconds=limit_s), timedelta(seconds=2)) == name

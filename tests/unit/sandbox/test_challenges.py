@@ -1,4 +1,4 @@
-"""Challenges from making to the game, and the limits on the way."""
+"""Challenges from creation to the game, and their limits."""
 
 import chess
 import pytest
@@ -25,7 +25,7 @@ def accept(world: World, challenge: SandboxChallenge, *, by: str = "crabstick") 
     challenges.accept(world, world.accounts[by], challenge.id, NOON_MS + 100)
 
 
-def test_both_sides_hear_of_a_new_challenge_with_their_own_compat() -> None:
+def test_both_sides_get_a_new_challenge_with_their_own_compat() -> None:
     world = a_world()
     _, messages = challenges.create(world, world.accounts["visitor"], "crabstick", CLOCK, NOON_MS)
     (mine,) = events(messages, "crabstick")
@@ -85,7 +85,7 @@ def test_a_challenge_is_only_accepted_by_its_target_and_only_once() -> None:
         accept(world, challenge)
 
 
-def test_declining_tells_both_sides_why() -> None:
+def test_declining_sends_the_reason_to_both_sides() -> None:
     world = a_world()
     challenge = make(world)
     messages = challenges.decline(
@@ -109,7 +109,7 @@ def test_an_unknown_reason_is_generic() -> None:
     assert challenge.decline_key == "generic"
 
 
-def test_canceling_tells_both_sides() -> None:
+def test_canceling_is_sent_to_both_sides() -> None:
     world = a_world()
     challenge = make(world)
     messages = challenges.cancel(world, world.accounts["sparring1"], challenge.id, NOON_MS)
@@ -191,7 +191,7 @@ def play_all_of_today(world: World, user_id: str) -> None:
         world.limits.charge(BOT_DAY, user_id, NOON_MS)
 
 
-def test_a_bot_that_has_played_its_hundred_bots_is_told_to_wait() -> None:
+def test_a_bot_that_played_a_hundred_bots_today_gets_a_429() -> None:
     world = a_world()
     play_all_of_today(world, "sparring1")
     with pytest.raises(ApiError) as error:
@@ -204,7 +204,7 @@ def test_a_bot_that_has_played_its_hundred_bots_is_told_to_wait() -> None:
     }
 
 
-def test_challenging_such_a_bot_is_a_400_with_the_hour_of_its_return() -> None:
+def test_challenging_such_a_bot_is_a_400_with_the_time_to_wait() -> None:
     world = a_world()
     play_all_of_today(world, "crabstick")
     with pytest.raises(ApiError) as error:

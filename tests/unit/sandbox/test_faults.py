@@ -1,4 +1,4 @@
-"""Faults: which calls and streams they strike, how often, and how nonsense is refused."""
+"""Faults: which calls and streams they affect, how often, and how invalid ones are refused."""
 
 import json
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def arm(faults: Faults, streams: Iterable[Stream] = (), /, **fields: object) -> 
     return faults.arm(json.dumps(fields).encode(), streams, NOON_MS)
 
 
-def test_a_fault_strikes_as_often_as_it_says() -> None:
+def test_a_fault_hits_as_often_as_it_says() -> None:
     faults = some_faults()
     arm(faults, kind="rate-limit", endpoint="move", times=2, retry_after_s=3)
     affected = [faults.take(*MOVE, WHO) for _ in range(3)]
@@ -42,7 +42,7 @@ def test_a_fault_strikes_as_often_as_it_says() -> None:
         {"game": "abcdefgh"},
     ],
 )
-def test_a_selector_that_fits_strikes(selector: dict[str, str]) -> None:
+def test_a_matching_selector_hits(selector: dict[str, str]) -> None:
     faults = some_faults()
     arm(faults, kind="server-error", status=503, **selector)
     fault = faults.take(*MOVE, WHO)
@@ -60,14 +60,14 @@ def test_a_selector_that_fits_strikes(selector: dict[str, str]) -> None:
         {"game": "hgfedcba"},
     ],
 )
-def test_a_selector_that_does_not_fit_waits(selector: dict[str, str]) -> None:
+def test_a_selector_that_does_not_match_waits(selector: dict[str, str]) -> None:
     faults = some_faults()
     arm(faults, kind="server-error", **selector)
     assert faults.take(*MOVE, WHO) is None
     assert len(faults.armed(NOON_MS)) == 1
 
 
-def test_losing_an_answer_is_about_moves_unless_it_says_otherwise() -> None:
+def test_lose_answer_applies_to_moves_by_default() -> None:
     faults = some_faults()
     arm(faults, kind="lose-answer")
     assert faults.take("account", "GET", "/api/account", WHO) is None
@@ -104,7 +104,7 @@ def two_readers() -> tuple[Reader, Reader]:
     return event, play
 
 
-def test_a_cut_ends_the_streams_it_names_and_tells_how_many() -> None:
+def test_a_cut_ends_matching_streams_and_returns_how_many() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
     event, play = (hub.open(reader, []) for reader in two_readers())
     answer = arm(some_faults(), hub, kind="cut", endpoint="game-stream")

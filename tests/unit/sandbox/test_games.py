@@ -1,4 +1,4 @@
-"""Abort, resign, draw offers and chat, in Lichess's words."""
+"""Abort, resign, draw offers and chat, with Lichess's error texts."""
 
 import chess
 import pytest
@@ -23,7 +23,7 @@ def offer(world: object, game: object, color: chess.Color, *, yes: bool = True) 
     return games.answer_draw(world, game, color, yes=yes, now_ms=NOON_MS)  # type: ignore[arg-type,return-value]
 
 
-def test_both_players_hear_that_their_game_starts() -> None:
+def test_both_players_get_a_game_start() -> None:
     world = a_world()
     users = {chess.WHITE: "crabstick", chess.BLACK: "sparring1"}
     messages = games.start(world, "abcdefgh", terms(), users, NOON_MS)
@@ -94,7 +94,7 @@ def test_a_draw_offer_is_shown_and_accepted() -> None:
     assert (game.status.name, game.winner) == ("draw", None)
 
 
-def test_declining_says_nothing() -> None:
+def test_declining_a_draw_sends_nothing() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
@@ -113,7 +113,7 @@ def test_an_offer_lapses_when_the_other_side_moves_and_that_line_still_shows_it(
     assert game.draw_offer is None
 
 
-def test_nobody_offers_twice_within_twenty_plies() -> None:
+def test_a_second_draw_offer_within_twenty_plies_has_no_effect() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
@@ -139,7 +139,7 @@ def test_a_move_can_carry_an_offer() -> None:
     assert game.draw_offer is chess.WHITE
 
 
-def test_a_move_that_offers_a_draw_to_one_who_offers_is_a_draw_without_the_move() -> None:
+def test_a_move_with_an_offer_accepts_the_opponents_offer_and_is_not_played() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
@@ -183,7 +183,7 @@ def test_chat_has_two_rooms_and_140_letters(room: str, text: str) -> None:
         ("visitor", "", 400, "This endpoint can only be used with a Bot account"),
     ],
 )
-def test_a_command_is_refused_to_whom_the_game_is_not(
+def test_a_command_on_another_players_game_is_refused(
     who: str, game_id: str, status: int, why: str
 ) -> None:
     world = a_world()

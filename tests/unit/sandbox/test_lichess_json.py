@@ -45,7 +45,7 @@ def test_game_full_has_lichess_keys_in_lichess_order() -> None:
     assert (full["initialFen"], full["perf"]) == ("startpos", {"name": "Blitz"})
 
 
-def test_a_game_without_a_clock_says_so() -> None:
+def test_a_game_without_a_clock_has_no_clock_field() -> None:
     world = a_world()
     unlimited = json.loads(game_full(a_game(world, terms(limit_s=None)), NOON_MS))
     assert "clock" not in unlimited

@@ -1,4 +1,4 @@
-"""Sparring policies: legal, repeatable, and greedy where it says so."""
+"""Move policies: legal, repeatable, and greedy."""
 
 import chess
 import pytest

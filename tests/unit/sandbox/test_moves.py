@@ -1,4 +1,4 @@
-"""Playing moves: what is legal, what is said about it, and how games end on the board."""
+"""Playing moves: legality, lines and events, and endings on the board."""
 
 import chess
 import pytest
@@ -25,7 +25,7 @@ BEFORE_CASTLING = "e2e4 e7e5 g1f3 g8f6 f1c4 f8c5"
 SHUFFLE = "g1f3 g8f6 f3g1 f6g8 "
 
 
-def test_a_move_is_told_to_both_players_in_one_line() -> None:
+def test_a_move_is_one_line_for_both_players() -> None:
     world = a_world()
     game = a_game(world)
     (line,) = game_lines(move(world, game, "e2e4"))
@@ -87,7 +87,7 @@ def test_a_promotion_without_a_letter_is_a_queen() -> None:
 
 @pytest.mark.parametrize("way", ["e1g1", "e1h1"])
 @pytest.mark.parametrize(("king_to_rook", "shown"), [(True, "e1h1"), (False, "e1g1")])
-def test_castling_is_read_both_ways_and_shown_as_the_switch_says(
+def test_castling_is_read_in_both_notations_and_written_in_one(
     way: str, shown: str, *, king_to_rook: bool
 ) -> None:
     world = a_world(Options(king_to_rook=king_to_rook))
@@ -187,7 +187,7 @@ def test_a_move_after_the_flag_is_answered_ok_and_loses() -> None:
     assert game.ply == 2
 
 
-def test_nobody_wins_on_time_without_the_material_to_mate() -> None:
+def test_without_mating_material_a_flag_is_a_draw() -> None:
     world = a_world()
     game = a_game(world, terms(fen="k7/1r6/8/8/8/8/8/K7 w - - 0 1"))
     play_out(world, game, "a1a2 b7b8 a2a3")

@@ -1,4 +1,4 @@
-"""Streams: buffers of 32 lines, who replaces whom, blank lines, silence and ends."""
+"""Streams: buffers of 32 lines, replacement, empty lines, silence and ends."""
 
 from collections.abc import Callable
 

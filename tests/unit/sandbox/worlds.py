@@ -1,4 +1,4 @@
-"""Small worlds for the tests of the sandbox's rules: the present is a number they choose."""
+"""Builders of small worlds for the tests of the sandbox; tests choose the current time."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from crabstick.sandbox.stream_messages import EventMessage, GameMessage, StreamM
 from crabstick.sandbox.vocabulary import VARIANTS
 
 NOON_MS = 1_800_000_000_000.0
-"""When every game of these tests begins."""
+"""The start of every game in these tests."""
 
 
 def seeded(number: int) -> random.Random:
@@ -62,14 +62,14 @@ def a_game(
 def move(
     world: World, game: SandboxGame, uci: str, *, at_s: float = 0.0, offering_draw: bool = False
 ) -> list[StreamMessage]:
-    """Play a move of whoever is to move, `at_s` seconds after the beginning."""
+    """Play a move for the side to move, `at_s` seconds after the start."""
     color = game.board.turn
     request = moves.MoveRequest(uci, color, NOON_MS + at_s * 1000, "test/1", offering_draw)
     return moves.play(world, game, request)
 
 
 def play_out(world: World, game: SandboxGame, text: str) -> list[StreamMessage]:
-    """Play moves one after another at noon; tells what the last one led to."""
+    """Play moves one after another at noon; returns the messages of the last move."""
     messages: list[StreamMessage] = []
     for uci in text.split():
         messages = move(world, game, uci)
