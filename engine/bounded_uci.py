@@ -149,9 +149,7 @@ class BoundedUci(UciProtocol):
         return True
 
     def _terminate_flood(self) -> None:
-        self.terminate(
-            EngineDied("the engine wrote more than any engine has to say, and was ended")
-        )
+        self.terminate(EngineDied("the engine flooded us with output, and was killed"))
 
     def terminate(self, failure: EngineError) -> None:
         """Kills the process now; pending searches raise `failure`. The first failure stays."""

@@ -64,8 +64,8 @@ def _check_binary(program: str, path: Path) -> None:
     if sys.platform != "linux" or is_script or _is_for_this_machine(head):
         return
     raise EngineNotExecutable(
-        f"the engine '{program}' is no program that this machine can run: neither a binary for it"
-        " nor a script that begins with '#!'"
+        f"the engine '{program}' is not a program that this machine can run: neither a binary"
+        " for it nor a script that begins with '#!'"
     )
 
 

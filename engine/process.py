@@ -25,13 +25,13 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.interface import QUIT_PATIENCE, Engine
+from engine.interface import QUIT_PATIENCE
 from engine.launch import command_line, limit_memory
 from engine.options import accepted_options, check_variant
 from engine.search_command import SearchCommand
 from engine.spec import EngineSpec, SearchRequest, SearchResult
 
-__all__ = ["QUIT_PATIENCE", "STOP_GRACE", "Engine", "UciEngine", "check"]
+__all__ = ["STOP_GRACE", "UciEngine", "check"]
 
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take to move after `stop`."""

@@ -59,7 +59,8 @@ from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.tokens import read_token
 from engine.errors import EngineError
-from engine.process import Engine, UciEngine
+from engine.interface import Engine
+from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
 

@@ -19,7 +19,7 @@ from crabstick.rules.clock import budget_for
 from crabstick.rules.game import step
 from crabstick.rules.overhead import UNTIMED_PLIES
 from crabstick.telemetry import names
-from engine.process import Engine
+from engine.interface import Engine
 from engine.spec import SearchRequest
 
 __all__ = ["Player"]

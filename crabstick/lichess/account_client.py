@@ -23,7 +23,7 @@ from crabstick.lichess.aiohttp_session import describe_error, open_session
 from crabstick.lichess.event_parser import parse_account, parse_event, parse_playing, parse_scopes
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.interface import SILENCE_LIMIT
-from crabstick.lichess.ndjson import NdjsonStream, StreamSource
+from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.requests_session import CallLimits, open_requests_session
 from crabstick.lichess.responses import BODY_LIMIT, LichessResponse, error_for
 from crabstick.rules.model import (

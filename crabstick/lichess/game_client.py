@@ -27,7 +27,7 @@ from crabstick.lichess.game_parser import parse_line
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.interface import POST_LIMIT, SILENCE_LIMIT
 from crabstick.lichess.move_connections import MoveConnections
-from crabstick.lichess.ndjson import NdjsonStream, StreamSource
+from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.responses import post_outcome
 from crabstick.rules.model import GameId, GameLine, PostOutcome, Unanswered
 
@@ -151,7 +151,7 @@ class HttpGame:
     ) -> PostOutcome:
         """See `GamePort`."""
         if not _UCI.fullmatch(uci):
-            raise InvariantBroken(f"{uci!r} is no UCI move.")
+            raise InvariantBroken(f"{uci!r} is not a UCI move.")
         command = f"move/{uci}{'?offeringDraw=true' * offering_draw}"
         if self._moves is None:
             return await self._post(command, within)

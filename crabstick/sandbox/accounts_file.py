@@ -112,7 +112,7 @@ def _token_problem(tokens: object) -> str | None:
             word = min(unknown)
             near = nearest(word, KNOWN_SCOPES)
             advice = f" (did you mean {near}?)" if near else ""
-            return f"must not hold {shown(word)}, which is no scope of Lichess{advice}"
+            return f"must not hold {shown(word)}, which is not a scope of Lichess{advice}"
     return None
 
 

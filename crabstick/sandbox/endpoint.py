@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import Bearer
 from crabstick.sandbox.asgi import (
     AnyReply,
@@ -20,6 +19,7 @@ from crabstick.sandbox.asgi import (
     read_body,
     wait_disconnect,
 )
+from crabstick.sandbox.authorization import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.errors import ApiError, too_many_requests
 from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.sandbox import Sandbox

@@ -4,12 +4,9 @@ No I/O here. Games and challenges are in `state.py`; the ledger holds the rest.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from crabstick.sandbox.errors import Json
-
-__all__ = ["Ledger", "MoveRecord", "RefusedMove", "StreamRecord"]
+__all__ = ["MoveRecord", "RefusedMove", "SandboxLedger", "StreamRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +24,6 @@ class MoveRecord:
     the opponent's move was not written to this player."""
     left_ms: int
     """The mover's time after the move, including the increment."""
-
-    def to_json(self) -> dict[str, Json]:
-        """The move in the ledger's JSON."""
-        overhead = None if self.overhead_ms is None else round(self.overhead_ms, 3)
-        return {
-            "ply": self.ply,
-            "uci": self.uci,
-            "by": self.by,
-            "received_ms": round(self.received_ms, 3),
-            "user_agent": self.user_agent,
-            "overhead_ms": overhead,
-            "left_ms": self.left_ms,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +51,7 @@ class StreamRecord:
     """over, replaced, left (by the client), cut, reset or shutdown."""
 
 
-class Ledger:
+class SandboxLedger:
     """The record of one sandbox; only grows."""
 
     def __init__(self) -> None:
@@ -75,18 +59,3 @@ class Ledger:
         self.ended_streams: list[StreamRecord] = []
         self.requests: Counter[tuple[str, str, str]] = Counter()
         """(endpoint, user or "", status or "lost") -> count"""
-
-    def request_rows(self) -> list[Json]:
-        """The counts of requests."""
-        return [
-            {"endpoint": endpoint, "user": user, "status": status, "count": count}
-            for (endpoint, user, status), count in sorted(self.requests.items())
-        ]
-
-    def refused_rows(self) -> list[Json]:
-        """The refused moves, oldest first."""
-        return [_row(asdict(row)) for row in self.refused_moves]
-
-
-def _row(fields: Mapping[str, Json]) -> Json:
-    return dict(fields)

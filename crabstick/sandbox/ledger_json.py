@@ -6,6 +6,7 @@ from datetime import timedelta
 import chess
 
 from crabstick.sandbox.errors import Json
+from crabstick.sandbox.ledger import MoveRecord
 from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxChallenge, SandboxGame
@@ -25,8 +26,11 @@ def ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]
             if game_id is None or game.id == game_id
         ],
         "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
-        "refused_moves": world.ledger.refused_rows(),
-        "requests": world.ledger.request_rows(),
+        "refused_moves": [asdict(refused) for refused in world.ledger.refused_moves],
+        "requests": [
+            {"endpoint": endpoint, "user": user, "status": status, "count": count}
+            for (endpoint, user, status), count in sorted(world.ledger.requests.items())
+        ],
         "streams": [asdict(stream) for stream in streams],
     }
 
@@ -65,8 +69,17 @@ def _game(game: SandboxGame, now_ms: float) -> Json:
         "ended_ms": None if game.is_running else round(game.changed_ms, 3),
         "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
         "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
-        "moves": [move.to_json() for move in game.moves],
+        "moves": [_move(move) for move in game.moves],
         "chat": [{"room": room, "user": user, "text": text} for room, user, text in game.chat],
+    }
+
+
+def _move(move: MoveRecord) -> Json:
+    overhead_ms = None if move.overhead_ms is None else round(move.overhead_ms, 3)
+    return {
+        **asdict(move),
+        "received_ms": round(move.received_ms, 3),
+        "overhead_ms": overhead_ms,
     }
 
 

@@ -151,9 +151,9 @@ class Opponent:
             async with self._http.post(f"/api/challenge/{target}", data=form) as response:
                 answer = await response.json()
         except aiohttp.ClientError as error:
-            raise EnvironmentProblem(f"no challenge to {target}: {error}") from None
+            raise EnvironmentProblem(f"the challenge to {target} failed: {error}") from None
         if response.status != _OK:
-            raise EnvironmentProblem(f"no challenge to {target}: {answer['error']}")
+            raise EnvironmentProblem(f"the challenge to {target} failed: {answer['error']}")
         return str(answer["id"])
 
     async def wait_result(self, game_id: str) -> Result:

@@ -5,7 +5,7 @@ from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
 from crabstick.sandbox.errors import not_found
-from crabstick.sandbox.export import export_json, export_pgn
+from crabstick.sandbox.game_export import export_json, export_pgn
 from crabstick.sandbox.lichess_json import game_full
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.streams import Reader, StreamLine

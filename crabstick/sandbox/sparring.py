@@ -97,7 +97,7 @@ def sparring_for(accounts: Accounts, count: int, clock: tuple[timedelta, timedel
     partners = [bot for bot in bots[1:] if _token(bot)]
     if len(partners) < count:
         raise ConfigError(
-            f"--opponents {count}: beside the bot to be challenged the accounts have "
+            f"--opponents {count}: besides the challenged bot the accounts have "
             f"{len(partners)} with the title BOT and a token for bot:play and challenge:write"
         )
     specs = [_spec(bot, number) for number, bot in enumerate(partners[:count])]

@@ -13,7 +13,7 @@ import chess
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.clocks import GameClock, new_clock
-from crabstick.sandbox.ledger import Ledger, MoveRecord
+from crabstick.sandbox.ledger import MoveRecord, SandboxLedger
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.presence import Presence
 from crabstick.sandbox.request_limits import RequestLimits
@@ -159,7 +159,7 @@ class World:
         self.games: dict[str, SandboxGame] = {}
         self.running: dict[str, SandboxGame] = {}
         self.presence = Presence()
-        self.ledger = Ledger()
+        self.ledger = SandboxLedger()
         self._rng = rng
 
     def new_id(self) -> str:

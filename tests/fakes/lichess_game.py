@@ -79,7 +79,7 @@ class FakeGame:
         try:
             chess.Move.from_uci(uci)
         except ValueError:
-            raise InvariantBroken(f"{uci!r} is no UCI move.") from None
+            raise InvariantBroken(f"{uci!r} is not a UCI move.") from None
         return self._post(
             f"move/{uci}{'?offeringDraw=true' * offering_draw}", lambda match: match.move(uci)
         )

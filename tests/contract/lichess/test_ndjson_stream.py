@@ -20,7 +20,7 @@ from crabstick.errors import (
 )
 from crabstick.lichess.aiohttp_session import open_session
 from crabstick.lichess.identity import Identity
-from crabstick.lichess.ndjson import NdjsonStream, RawLine, StreamSource
+from crabstick.lichess.ndjson_stream import NdjsonStream, RawLine, StreamSource
 from crabstick.rules.model import GameId, Unexpected
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving, until
 

@@ -85,7 +85,7 @@ S390 = 22
 def test_a_binary_for_another_machine_is_rejected(tmp_path: Path, content: bytes) -> None:
     program = a_program(tmp_path, "fish")
     program.write_bytes(content)
-    with pytest.raises(EngineNotExecutable, match="is no program that this machine can run"):
+    with pytest.raises(EngineNotExecutable, match="is not a program that this machine can run"):
         command_line(EngineSpec(command=(str(program),)))
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.errors import StreamEnded
-from crabstick.lichess.ndjson import LINE_LIMIT, LineSplitter
+from crabstick.lichess.ndjson_stream import LINE_LIMIT, LineSplitter
 
 
 def split(pieces: list[bytes]) -> tuple[list[bytes], bool]:

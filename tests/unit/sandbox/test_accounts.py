@@ -59,13 +59,13 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
         (
             "accounts: [{name: abc, tokens: {secret: 'bot:pray'}}]",
             (
-                "accounts[0].tokens must not hold 'bot:pray', which is no scope of Lichess "
+                "accounts[0].tokens must not hold 'bot:pray', which is not a scope of Lichess "
                 "(did you mean bot:play?)"
             ),
         ),
         (
             "accounts: [{name: abc, tokens: {secret: 'xyz'}}]",
-            "accounts[0].tokens must not hold 'xyz', which is no scope of Lichess",
+            "accounts[0].tokens must not hold 'xyz', which is not a scope of Lichess",
         ),
         (
             "accounts: [{name: abc, tokens: {secret: 7}}]",

@@ -7,7 +7,7 @@ from typing import Any
 import chess
 
 from crabstick.sandbox import challenges, games
-from crabstick.sandbox.export import export_json, export_pgn
+from crabstick.sandbox.game_export import export_json, export_pgn
 from crabstick.sandbox.lichess_json import (
     challenge_json,
     game_event,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import default_accounts
+from crabstick.sandbox.authorization import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.errors import ApiError
 
 MINE = "crabstick_token"
