@@ -11,7 +11,7 @@ BENCH ?= moves handover manager
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pure test-live long chaos soak check unit bench lock clean stockfish
+.PHONY: help demo test test-pure test-live long chaos soak check unit bench lock clean tools
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -19,7 +19,7 @@ help: ## what can be made
 demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS=1
 	@$(BIN)/python -m crabstick demo --games $(GAMES) --clock $(CLOCK) $(if $(filter-out 0,$(CHAOS)),--chaos)
 
-test: $(DEV) check stockfish ## lint, types, import contracts and all tests
+test: $(DEV) check tools ## lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-pure test-live
 
 test-pure:
@@ -28,7 +28,7 @@ test-pure:
 test-live: # engines with clocks, and one Ray at a time; that of tests/cluster lives to the end
 	$(BIN)/pytest tests/engine tests/e2e tests/chaos tests/kube tests/cluster --ignore=tests/e2e/test_cli.py $(ARGS)
 
-long: $(DEV) ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
+long: $(DEV) tools ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)
 
 chaos: $(DEV) ## two hundred faults over a hundred games, and none is lost (ten seconds a fault and more)
@@ -73,9 +73,5 @@ $(DEV): $(RUNTIME) requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-stockfish:
-	@PATH="$$PATH:/usr/games" command -v stockfish >/dev/null || { \
-		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-		{ apt-get install -y -qq stockfish >/dev/null 2>&1 || \
-		{ apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq stockfish >/dev/null 2>&1; }; }; } || \
-		echo "no stockfish on this machine: the tests that need it are skipped"
+tools: # what some tests start: Stockfish, Redis, Prometheus
+	@sh tests/tools.sh $(VENV)/tools

@@ -13,7 +13,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crabstick.errors import CrabstickError
-from crabstick.rules.model import GameSummary
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.model import GameId, GameSummary, NodeId
+from crabstick.rules.registry_records import EngineReport, GameRecord
 
 __all__ = [
     "EMPTY",
@@ -21,9 +23,15 @@ __all__ = [
     "ActorConfig",
     "Assignment",
     "Claim",
+    "DashboardCall",
     "Description",
+    "Foreign",
+    "GameRow",
     "GameUpdate",
+    "GamesLeft",
+    "GaveUp",
     "HandOverRequest",
+    "ListenerDescription",
     "ListenerStatus",
     "LoadAnswer",
     "Message",
@@ -33,6 +41,8 @@ __all__ = [
     "Progress",
     "Report",
     "ResyncRequest",
+    "Statistics",
+    "WorkerSetDescription",
     "WrongProtocol",
 ]
 
@@ -76,6 +86,15 @@ class Message(BaseModel):
             ) from None
 
 
+class Foreign(BaseModel):
+    """A description by any version: which protocol the actor speaks, and whether it has a game."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    v: int = PROTOCOL
+    game: str | None = None
+
+
 class ActorConfig(Message):
     """What an actor is made with; never a secret, for Ray keeps it in clear in its GCS store."""
 
@@ -95,6 +114,12 @@ class Assignment(Message):
     deaths: int = 0
     engine: Literal["own", "embedded"] = "own"
     limits: dict[str, int] = {}
+
+
+class DashboardCall(Message):
+    """EngineActor → itself: a call that is pending for people, under the name `title`."""
+
+    title: str
 
 
 class HandOverRequest(Message):
@@ -123,6 +148,41 @@ class Progress(Message):
     depth: int = 0
 
 
+class Assigned(Message):
+    """EngineActor → WorkerSet: whether the game is mine now; not when I play another one."""
+
+    taken: bool = True
+
+
+class GaveUp(Message):
+    """EngineActor → caller: whether I resigned a game."""
+
+    gave_up: bool = False
+
+
+class GamesLeft(Message):
+    """WorkerSet → caller: how many games go on after the shutdown."""
+
+    games: int = 0
+
+
+class WorkerSetDescription(Message):
+    """WorkerSet → caller: which bot runs here, with which code and settings."""
+
+    fingerprint: str = ""
+    bot: str = ""
+    pid: int = 0
+
+
+class ListenerDescription(Message):
+    """EventListener → caller: when Lichess was last heard (`age_s` ago; None: never), and why."""
+
+    fingerprint: str = ""
+    age_s: float | None = None
+    pid: int = 0
+    problem: str = ""
+
+
 class Description(Message):
     """EngineActor → WorkerSet: who I am and what I do.
 
@@ -142,6 +202,24 @@ class Description(Message):
     lacks_engine: bool = False
     progress: Progress = Progress()
     limits: dict[str, int] = {}
+
+    def report(self) -> EngineReport:
+        """The description as the registry takes it."""
+        progress = self.progress
+        left_ms = progress.black_ms if progress.color == "black" else progress.white_ms
+        return EngineReport(
+            node=NodeId(self.node),
+            phase=ActorPhase(self.phase),
+            game=None if self.game is None else GameId(self.game),
+            epoch=self.epoch,
+            takeovers=self.takeovers,
+            deaths=self.deaths,
+            problem=self.problem,
+            lacks_engine=self.lacks_engine,
+            ply=progress.ply,
+            time_left=None if left_ms is None else timedelta(milliseconds=left_ms),
+            progress=progress.model_dump(),
+        )
 
 
 class Outcome(Message):
@@ -190,6 +268,13 @@ class GameUpdate(Message):
             left_ms = round(game.time_left / timedelta(milliseconds=1))
         return cls(game=game.id, opponent=str(game.opponent), speed=game.speed, left_ms=left_ms)
 
+    def record(self) -> GameRecord:
+        """The update as the registry takes it."""
+        urgency = None if self.left_ms is None else timedelta(milliseconds=self.left_ms)
+        return GameRecord(
+            id=GameId(self.game), opponent=self.opponent, speed=self.speed, urgency=urgency
+        )
+
 
 class LoadAnswer(Message):
     """WorkerSet → EventListener: the games that it knows, and how many more could be played now.
@@ -224,3 +309,44 @@ class Report(Message):
     samples: tuple[tuple[str, float], ...] = ()
     limits: dict[str, int] = {}
     hearing: ListenerStatus | None = None
+
+
+class GameRow(Progress):
+    """One game in `Statistics`; without an actor it has no progress either."""
+
+    id: str
+    speed: str = ""
+    takeovers: int = 0
+    actor: str | None = None
+    node: str | None = None
+
+
+class ActorRow(Message):
+    """One EngineActor in `Statistics`."""
+
+    name: str
+    phase: str
+    node: str = ""
+
+
+class Statistics(Message):
+    """WorkerSet → caller: what `/metrics`, `/games`, `status` and the live table show.
+
+    `problem` says why the bot cannot play as it should. `ledger` is a snapshot of the metrics.
+    """
+
+    bot: str
+    fingerprint: str = ""
+    problem: str = ""
+    limits: dict[str, int] = {}
+    ledger: Packed = {}
+    games: tuple[GameRow, ...] = ()
+    actors: tuple[ActorRow, ...] = ()
+
+    def shown(self) -> Packed:
+        """The statistics as users see them; values that were never set are left out."""
+        return {"v": self.v, **self.model_dump(mode="json", exclude_unset=True)}
+
+    def pack(self) -> Packed:
+        """The message as a plain dict; the reader knows what was set."""
+        return self.shown()

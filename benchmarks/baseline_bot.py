@@ -18,8 +18,8 @@ import aiohttp
 import chess
 import chess.engine
 
+from crabstick.settings import TOKEN_VARIABLE
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
-from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["main", "yardstick"]
 

@@ -16,21 +16,21 @@ from typing import Self
 import chess
 from rich.console import Console
 
-from actors.local_ray.head import start_local_ray
+from actors.cluster import read_nodes
+from actors.local_ray.head import start_local_cluster
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
-from actors.ops.drain import DrainTarget, living_nodes
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
-from crabstick.commands.up import bring_up
 from crabstick.errors import EnvironmentProblem
+from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.model import GameId
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
-from crabstick.settings import Settings
+from crabstick.settings import TOKEN_VARIABLE, Settings
+from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.terminal.poll import fetch_statistics
-from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
 
@@ -56,31 +56,31 @@ class Fleet:
     _places: dict[str, ExitStack] = field(default_factory=dict)
     _serial: int = 0
 
-    def join(self) -> DrainTarget:
+    def join(self) -> ClusterNode:
         """A fresh node comes."""
         self._serial += 1
         name = f"node{self._serial}"
         place = ExitStack()
         place.enter_context(worker_node(self.address, slots=self.slots, name=name))
-        node = next(node for node in living_nodes(self.settings.cluster) if name in node.names)
+        node = next(node for node in read_nodes(self.settings.cluster) if name in node.names)
         self._places[node.id] = place
         self.stack.push(place)
         return node
 
-    def retire(self, node: DrainTarget) -> None:
+    def retire(self, node: ClusterNode) -> None:
         """Ends what is left of a node that was drained: its `ray start` does not."""
         self._places.pop(node.id).close()
 
     async def playing(self) -> dict[GameId, str]:
         """The running games and the actors that play them."""
         seen = await fetch_statistics(NAMESPACE)
-        games = seen["games"] if seen else ()
-        return {game["id"]: game["actor"] for game in games if game["actor"]}
+        games = seen.games if seen else ()
+        return {GameId(game.id): game.actor for game in games if game.actor}
 
     async def has_standby(self) -> bool:
         """Whether an actor waits for a game."""
         seen = await fetch_statistics(NAMESPACE)
-        return seen is not None and any(a["phase"] == "standby" for a in seen["actors"])
+        return seen is not None and any(actor.phase == "standby" for actor in seen.actors)
 
 
 async def until(
@@ -109,7 +109,7 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
         engine = engine_program(folder, "--mode", "delay", "--delay-ms", str(THINK_MS))
         settings = _bounded(bot_settings(lichess.url, engine, CLOCK, games=games, standby=standby))
         os.environ[TOKEN_VARIABLE] = lichess.tokens[BOT]
-        head = start_local_ray(cpus=0, temp_dir=str(folder / "ray"), is_remembered=False)
+        head = start_local_cluster(cpus=0, temp_dir=str(folder / "ray"))
         stack.callback(head.end)
         connect(head.address, NAMESPACE)
         stack.callback(disconnect)
@@ -121,7 +121,7 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
             stack=stack,
         )
         ready.join()
-        bring_up(actor_config(settings, BOT), Console(quiet=True))
+        deploy_bot(actor_config(settings, BOT), Console(quiet=True))
         yield ready
 
 

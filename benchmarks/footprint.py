@@ -29,8 +29,8 @@ from benchmarks.bots import BOT
 from benchmarks.processes import MIB, machine
 from benchmarks.results import write_result
 from crabstick.errors import CrabstickError, EnvironmentProblem
+from crabstick.settings import TOKEN_VARIABLE
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
-from crabstick.tokens import TOKEN_VARIABLE
 
 __all__ = ["Reading", "kind_of", "main", "summed"]
 

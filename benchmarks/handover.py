@@ -21,10 +21,9 @@ from ray import serve
 from rich.console import Console
 from rich.table import Table
 
-from actors.cluster import ask
-from actors.messages import EMPTY
-from actors.ops.drain import DrainTarget, drain_node, is_alive, living_nodes
-from actors.ops.shutdown import find
+from actors.clients import EngineActorClient
+from actors.cluster import find_actor, read_nodes
+from actors.ops.drain import drain_node, is_alive
 from benchmarks.bots import BOT, NAMESPACE
 from benchmarks.fleet import THINK_MS, Fleet, Opponents, fleet, until
 from benchmarks.processes import machine
@@ -32,6 +31,7 @@ from benchmarks.results import write_result
 from benchmarks.summaries import Spread, spread
 from benchmarks.takeover_timing import changes_of, plain_losses_ms, reopened_ms
 from crabstick.errors import CrabstickError, EnvironmentProblem
+from crabstick.rules.cluster_view import ClusterNode
 
 __all__ = ["main"]
 
@@ -106,21 +106,21 @@ async def _until_all_play(ready: Fleet, games: int) -> None:
 
 async def _drain_all(ready: Fleet, rng: random.Random, games: int) -> None:
     """A fresh node comes, and the one that all games are on is drained."""
-    old = [node for node in living_nodes(ready.settings.cluster) if not node.is_head]
+    old = [node for node in read_nodes(ready.settings.cluster) if not node.is_head]
     await asyncio.to_thread(ready.join)
     await _until_all_play(ready, games)
     await asyncio.sleep(NODE_SETTLE_S + rng.random())
     for node in old:
         await asyncio.to_thread(drain_node, node, DEADLINE)
     for node in old:
-        await _until_gone(node)
+        await _until_gone(ready, node)
         await asyncio.to_thread(ready.retire, node)
     await asyncio.sleep(SETTLE_S)
 
 
-async def _until_gone(node: DrainTarget) -> None:
+async def _until_gone(ready: Fleet, node: ClusterNode) -> None:
     async def is_gone() -> bool:
-        return not await asyncio.to_thread(is_alive, node)
+        return not await asyncio.to_thread(is_alive, node, ready.settings.cluster)
 
     await until("the node is empty", is_gone)
 
@@ -130,10 +130,10 @@ async def _kill_one(ready: Fleet, rng: random.Random) -> tuple[str, float]:
     await asyncio.sleep(SETTLE_S + rng.random())
     await until("an actor is warm", ready.has_standby)  # a new game may have taken the last one
     game, actor = rng.choice(sorted((await ready.playing()).items()))
-    handle = await find(actor, NAMESPACE)
+    handle = await find_actor(actor, NAMESPACE)
     if handle is None:
         raise EnvironmentProblem(f"{actor} is gone")
-    pid = int(str((await ask(handle.describe.remote(EMPTY), ASK_LIMIT))["pid"]))
+    pid = (await EngineActorClient(handle).describe(ASK_LIMIT)).pid
     killed_ms = time.time() * 1000
     os.kill(pid, signal.SIGKILL)
     return game, killed_ms

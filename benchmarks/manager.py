@@ -22,18 +22,15 @@ from ray import serve
 from rich.console import Console
 from rich.table import Table
 
-from actors.cluster import ask
-from actors.messages import EMPTY
-from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.deploy import actor_config
-from actors.ops.shutdown import find
+from actors.ops.shutdown import find_listener, find_worker_set
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.fleet import CLOCK, Opponents, until
 from benchmarks.processes import machine
 from benchmarks.results import write_result
-from crabstick.commands.up import bring_up
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.deployment import deploy_bot
+from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["main"]
@@ -72,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with local_lichess(players) as lichess, tempfile.TemporaryDirectory() as folder:
             engine = engine_program(Path(folder), "--mode", "instant")
             settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
-            with own_ray(settings, lichess.tokens[BOT]):
-                bring_up(actor_config(settings, BOT), Console(quiet=True))
+            with local_cluster(settings, lichess.tokens[BOT]):
+                deploy_bot(actor_config(settings, BOT), Console(quiet=True))
                 rows = asyncio.run(_measure_all(lichess, sorted(options.games), console))
                 serve.shutdown()  # type: ignore[no-untyped-call]
     except CrabstickError as error:
@@ -109,12 +106,12 @@ async def _measure_all(
 async def _measure(games: int) -> Row:
     async def all_play() -> bool:
         seen = await fetch_statistics(NAMESPACE)
-        running = seen["games"] if seen else ()
-        return sum(bool(game["actor"]) for game in running) >= games
+        running = seen.games if seen else ()
+        return sum(bool(game.actor) for game in running) >= games
 
     await until("all games run", all_play, START_LIMIT)
     await asyncio.sleep(SETTLE_S)
-    managers = [await _process(name) for name in (WORKER_SET, EVENT_LISTENER)]
+    managers = await _managers()
     before_s, began_s = [_cpu_s(process) for process in managers], time.monotonic()
     psutil.cpu_percent()
     await asyncio.sleep(WINDOW_S)
@@ -132,11 +129,12 @@ async def _measure(games: int) -> Row:
     )
 
 
-async def _process(name: str) -> psutil.Process:
-    handle = await find(name, NAMESPACE)
-    if handle is None:
-        raise EnvironmentProblem(f"the {name} is gone")
-    return psutil.Process(int(str((await ask(handle.describe.remote(EMPTY), ASK_LIMIT))["pid"])))
+async def _managers() -> list[psutil.Process]:
+    worker_set, listener = await find_worker_set(NAMESPACE), await find_listener(NAMESPACE)
+    if worker_set is None or listener is None:
+        raise EnvironmentProblem("a manager of the bot is gone")
+    pids = (await worker_set.describe(ASK_LIMIT)).pid, (await listener.describe(ASK_LIMIT)).pid
+    return [psutil.Process(pid) for pid in pids]
 
 
 def _cpu_s(process: psutil.Process) -> float:

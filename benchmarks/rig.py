@@ -12,16 +12,14 @@ from pathlib import Path
 from ray import serve
 from rich.console import Console
 
-from actors.cluster import ask
-from actors.messages import EMPTY
 from actors.ops.deploy import actor_config
 from actors.ops.shutdown import engine_actors
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.rounds import CLOCK
-from crabstick.commands.up import bring_up
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.deployment import deploy_bot
+from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["Stand", "actor_pids", "stand", "wait_standbys"]
@@ -52,9 +50,9 @@ def stand(games: int) -> Iterator[Stand]:
         engine = engine_program(folder, "--mode", "instant")
         settings = bot_settings(lichess.url, engine, CLOCK, games=games, standby=games)
         began_s = time.monotonic()
-        with own_ray(_for_ray(settings), lichess.tokens[BOT]):
+        with local_cluster(_for_ray(settings), lichess.tokens[BOT]):
             ray_s = time.monotonic()
-            bring_up(actor_config(settings, BOT), Console(quiet=True))
+            deploy_bot(actor_config(settings, BOT), Console(quiet=True))
             asyncio.run(wait_standbys(1))
             yield Stand(
                 lichess=lichess,
@@ -82,14 +80,13 @@ async def wait_standbys(count: int) -> None:
 
 async def _standbys() -> int:
     seen = await fetch_statistics(NAMESPACE)
-    return sum(actor["phase"] == "standby" for actor in seen["actors"]) if seen else 0
+    return sum(actor.phase == "standby" for actor in seen.actors) if seen else 0
 
 
 async def actor_pids() -> list[int]:
     """The processes of the EngineActors that are warm; one that cannot start has no answer yet."""
-    handles = await engine_actors(NAMESPACE)
-    answers = [await ask(one.describe.remote(EMPTY), ASK_LIMIT) for one in handles]
-    return [int(str(answer["pid"])) for answer in answers]
+    actors = await engine_actors(NAMESPACE)
+    return [(await actor.describe(ASK_LIMIT)).pid for actor in actors]
 
 
 @contextmanager
@@ -99,6 +96,6 @@ def _folder() -> Iterator[Path]:
 
 
 def _for_ray(settings: Settings) -> Settings:
-    """`own_ray` counts slots for games and for standbys; here they are the same ones."""
+    """`local_cluster` counts slots for games and for standbys; here they are the same ones."""
     cluster = settings.cluster.model_copy(update={"standby": 0})
     return settings.model_copy(update={"cluster": cluster})

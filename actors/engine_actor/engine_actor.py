@@ -12,18 +12,15 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from random import SystemRandom
-from typing import Literal, cast
+from typing import Literal
 
-import ray
-
+from actors.clients import WorkerSetClient
 from actors.cluster import (
     ActorFailed,
     ActorGone,
     ActorSilent,
-    Handle,
-    ask,
     call_own_actor,
-    kill_actor,
+    kill_own_actor,
     this_node,
     without_task_events,
 )
@@ -31,14 +28,15 @@ from actors.engine_actor.dashboard_title import DashboardTitle
 from actors.memory import freeze_gc
 from actors.messages import (
     EMPTY,
-    PROTOCOL,
     ActorConfig,
+    Assigned,
     Assignment,
     Claim,
+    DashboardCall,
     Description,
+    GaveUp,
     HandOverRequest,
     Outcome,
-    Ownership,
     Packed,
     ResyncRequest,
     WrongProtocol,
@@ -54,10 +52,9 @@ from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort
 from crabstick.rules.game_events import Finish, Leave
 from crabstick.rules.model import GameId, Posted
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.tokens import read_token
 from engine.errors import EngineError
 from engine.interface import Engine
 from engine.process import UciEngine
@@ -103,10 +100,10 @@ class EngineActor:
         self._telemetry = GameTelemetry(
             actor=self._config.name, game="", epoch=0, board=self._board
         )
-        self._title = DashboardTitle(lambda title: call_own_actor("shown", title))
+        self._title = DashboardTitle(_show_title)
         self._player: Player | None = None
         self._leave_within: timedelta | None = None
-        self._manager: Handle | None = None
+        self._worker_set: WorkerSetClient | None = None
         self._games = games
         self._build = build
         self._engine = self._resilient(self._settings.engine_spec())
@@ -149,7 +146,7 @@ class EngineActor:
             bind_process(game_id=assignment.game)
             self._title.show(f"game {assignment.game}")
             self._given.set_result(assignment)
-        return {"v": PROTOCOL, "taken": self._assignment.game == assignment.game}
+        return Assigned(taken=self._assignment.game == assignment.game).pack()
 
     async def leave(self, message: Packed) -> Packed:
         """Hands the game over between two moves and ends; the pending `outcome` call tells when.
@@ -178,7 +175,7 @@ class EngineActor:
 
     async def shown(self, message: Packed) -> Packed:
         """My own call, pending for people: its name tells what I do."""
-        await self._title.hang(str(message["title"]))
+        await self._title.hang(DashboardCall.read(message).title)
         return EMPTY
 
     async def give_up(self, _message: Packed) -> Packed:
@@ -187,7 +184,7 @@ class EngineActor:
         if self._assignment is not None and self._games is not None and self._phase == "playing":
             outcome = await self._games.game(GameId(self._assignment.game)).resign()
             gave_up = isinstance(outcome, Posted)
-        return {"v": PROTOCOL, "gave_up": gave_up}
+        return GaveUp(gave_up=gave_up).pack()
 
     # Its life.
 
@@ -204,7 +201,7 @@ class EngineActor:
         self._phase = "ending"
         await self._engine.close()
         await asyncio.sleep(FAREWELL.total_seconds())
-        await asyncio.to_thread(_end_this_actor)
+        await asyncio.to_thread(kill_own_actor)
 
     async def _get_ready(self) -> None:
         """Starts the engine and opens a connection; a standby without a token says so."""
@@ -292,21 +289,19 @@ class EngineActor:
 
     def _meet(self, message: Packed) -> None:
         """Each WorkerSet shows its handle until we have answered it: a new one may take over."""
-        manager = message.get("manager")
-        if manager is not None:
-            self._manager = cast("Handle", manager)
+        self._worker_set = WorkerSetClient.of_sender(message) or self._worker_set
 
     async def _ask_owner(self, assignment: Assignment) -> bool | None:
         """A WorkerSet that was ended gives the game to nobody else: it is ours to play to its end.
 
         Ray's word for that counts when it comes twice, for one that has just died is restarted.
         """
-        if self._manager is None:
+        if self._worker_set is None:
             return None
-        claim = Claim(game=assignment.game, actor=self._config.name, epoch=assignment.epoch).pack()
+        claim = Claim(game=assignment.game, actor=self._config.name, epoch=assignment.epoch)
         for _ in range(2):
             try:
-                answer = Ownership.read(await ask(self._manager.owns.remote(claim), LEASE_PATIENCE))
+                answer = await self._worker_set.owns(claim, LEASE_PATIENCE)
             except ActorGone:
                 continue
             except (ActorSilent, ActorFailed, WrongProtocol):
@@ -322,11 +317,11 @@ class EngineActor:
 
     def _report(self) -> None:
         """Sends what came together; nobody waits for it, and a lost one is only a gap."""
-        if self._manager is not None:
+        if self._worker_set is not None:
             engine, book = self._engine, self._telemetry
             book.saw_engine(engine.restart_count, is_fallback=engine.is_fallback)
-            self._manager.report.remote(book.drain().pack())
+            self._worker_set.report_unawaited(book.drain())
 
 
-def _end_this_actor() -> None:
-    kill_actor(ray.get_runtime_context().current_actor)
+def _show_title(title: str) -> None:
+    call_own_actor("shown", title, DashboardCall(title=title).pack())

@@ -14,10 +14,18 @@ from itertools import count
 from random import SystemRandom
 from typing import Final
 
+from actors.clients import WorkerSetClient
 from actors.cluster import Handle, this_node, without_task_events
 from actors.event_listener.outbox import Outbox
 from actors.memory import freeze_gc
-from actors.messages import EMPTY, PROTOCOL, ActorConfig, GameUpdate, ListenerStatus, Packed
+from actors.messages import (
+    EMPTY,
+    ActorConfig,
+    GameUpdate,
+    ListenerDescription,
+    ListenerStatus,
+    Packed,
+)
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.lichess.account_client import open_lichess
@@ -36,10 +44,9 @@ from crabstick.rules.model import (
 )
 from crabstick.rules.retry import cool_down, next_delay
 from crabstick.rules.stream_budget import StreamBudget
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.tokens import read_token
 
 __all__ = ["EventListener"]
 
@@ -93,8 +100,10 @@ class EventListener:
         self._answering = 0
         self._is_closing = False
         self._tasks = BackgroundTasks(self._surprised)
-        self._outbox = Outbox(self._config.name, manager, self._tasks, self._hearing)
-        self._board = self._outbox.board
+        self._outbox = Outbox(
+            self._config.name, WorkerSetClient(manager), self._tasks, self._status
+        )
+        self._rate_limits = self._outbox.rate_limits
         self._tasks.start(self._listen())
         self._tasks.start(self._outbox.run())
 
@@ -102,13 +111,12 @@ class EventListener:
     async def describe(self, _message: Packed) -> Packed:
         """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
         age_s = None if self._heard_s is None else self._loop.time() - self._heard_s
-        return {
-            "v": PROTOCOL,
-            "fingerprint": self._config.fingerprint,
-            "age_s": age_s,
-            "pid": os.getpid(),
-            "problem": self._problem,
-        }
+        return ListenerDescription(
+            fingerprint=self._config.fingerprint,
+            age_s=age_s,
+            pid=os.getpid(),
+            problem=self._problem,
+        ).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Answers no more challenges; returns when the WorkerSet knows what became of the others.
@@ -123,7 +131,7 @@ class EventListener:
                     await self._ask_load(LOAD_PATIENCE)
         return EMPTY
 
-    def _hearing(self) -> ListenerStatus:
+    def _status(self) -> ListenerStatus:
         heard_s = self._born_s if self._heard_s is None else self._heard_s
         return ListenerStatus(age_s=self._loop.time() - heard_s, problem=self._problem)
 
@@ -132,7 +140,8 @@ class EventListener:
     async def _listen(self) -> None:
         freeze_gc()
         await self._ask_load(LEARN_PATIENCE)
-        self._stream_budget = self._stream_budget.owing(self._board.wait(OPENINGS), self._now())
+        debt = self._rate_limits.wait(OPENINGS)
+        self._stream_budget = self._stream_budget.owing(debt, self._now())
         await self._pause(self._stream_budget.wait(self._now()))
         while True:
             self._note_opening()
@@ -144,7 +153,7 @@ class EventListener:
     def _note_opening(self) -> None:
         """The count leaves this process at once: whoever comes after us goes on with it."""
         self._stream_budget = self._stream_budget.opened(self._now())
-        self._board.note(OPENINGS, self._stream_budget.debt(self._now()))
+        self._rate_limits.note(OPENINGS, self._stream_budget.debt(self._now()))
         self._outbox.report_soon()
 
     async def _hear_one_stream(self) -> None:
@@ -174,8 +183,8 @@ class EventListener:
 
     async def _pause(self, pause: timedelta) -> None:
         """Waits for the limit, too; what the budget makes wait is shown as one."""
-        self._board.note("event_stream", self._stream_budget.wait(self._now()))
-        pause = max(pause, self._board.wait("event_stream"))
+        self._rate_limits.note("event_stream", self._stream_budget.wait(self._now()))
+        pause = max(pause, self._rate_limits.wait("event_stream"))
         await asyncio.sleep(pause.total_seconds())
 
     def _hear(self, event: LichessEvent) -> None:
@@ -190,13 +199,13 @@ class EventListener:
             case GameStarted(game=game):
                 self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
                 if not game.bot_playable:  # nor shall a list of ongoing games bring it up
-                    self._outbox.tell("game_finished", GameUpdate(game=game.id))
+                    self._outbox.game_finished(GameUpdate(game=game.id))
                 else:
-                    self._outbox.tell("game_started", GameUpdate.of(game))
+                    self._outbox.game_started(GameUpdate.of(game))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
                 self._games -= {game_id}
-                self._outbox.tell("game_finished", GameUpdate(game=game_id))
+                self._outbox.game_finished(GameUpdate(game=game_id))
             case Unexpected(why=why):
                 self._log.warning(names.LINE_UNEXPECTED, why=why)
 
@@ -217,7 +226,7 @@ class EventListener:
     async def _try_to_answer(self, challenge: Challenge) -> None:
         heard_s = self._loop.time()
         for attempt in count():
-            await asyncio.sleep(self._board.wait("challenge").total_seconds())
+            await asyncio.sleep(self._rate_limits.wait("challenge").total_seconds())
             try:
                 verdict = await self._verdict_on(challenge)
                 if self._loop.time() - heard_s > RESERVED_FOR.total_seconds():
@@ -273,7 +282,7 @@ class EventListener:
             games=len(self._games) + len(to_come),
             has_room=self._room > len(to_come),
             may_grow=self._may_grow,
-            may_play_bots=not self._board.wait("bot_game"),
+            may_play_bots=not self._rate_limits.wait("bot_game"),
         )
 
     async def _ask_load(self, patience: timedelta) -> None:

@@ -1,24 +1,17 @@
 """What the EventListener sends to the WorkerSet and asks of it.
 
-News of games are told until they were heard. Reports go every two seconds, and at once when a limit
-was met; what a lost one held is in the next.
+Updates of games are repeated until the WorkerSet has them. Reports go every two seconds, and at
+once when a rate limit was hit; the counts of a lost report are in the next one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import SystemRandom
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, Handle, ask
-from actors.messages import (
-    EMPTY,
-    GameUpdate,
-    ListenerStatus,
-    LoadAnswer,
-    Packed,
-    Report,
-    WrongProtocol,
-)
+from actors.clients import WorkerSetClient
+from actors.cluster import ActorFailed, ActorGone, ActorSilent
+from actors.messages import GameUpdate, ListenerStatus, LoadAnswer, Report, WrongProtocol
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.limits import Endpoint
@@ -28,8 +21,8 @@ from crabstick.telemetry.logs import get_logger
 
 __all__ = ["Outbox"]
 
-NEWS_PATIENCE = timedelta(seconds=5)
-NEWS_TRIES = 10
+SEND_PATIENCE = timedelta(seconds=5)
+SEND_TRIES = 10
 """A WorkerSet that is being restarted takes two seconds."""
 REPORT_EVERY = timedelta(seconds=2)
 
@@ -41,25 +34,25 @@ class Outbox:
 
     Args:
         name: the listener's.
-        manager: the WorkerSet's handle.
-        tasks: who runs what nobody waits for.
-        hearing: how well the listener hears at this moment.
+        worker_set: where everything goes.
+        tasks: runs what no caller waits for.
+        status: how well the listener hears at this moment.
     """
 
     def __init__(
         self,
         name: str,
-        manager: Handle,
+        worker_set: WorkerSetClient,
         tasks: BackgroundTasks,
-        hearing: Callable[[], ListenerStatus],
+        status: Callable[[], ListenerStatus],
     ) -> None:
         self._name = name
-        self._manager = manager
+        self._worker_set = worker_set
         self._tasks = tasks
-        self._hearing = hearing
+        self._status = status
         self._counts: dict[tuple[str, str | None], int] = {}
         self._log = get_logger(actor=name)
-        self.board = RateLimits(asyncio.get_running_loop().time, tell=self.report_soon)
+        self.rate_limits = RateLimits(asyncio.get_running_loop().time, tell=self.report_soon)
 
     def count(self, metric: str, label: str | None = None, by: int = 1) -> None:
         """Adds to a counter of the bot."""
@@ -68,27 +61,34 @@ class Outbox:
     def limited(self, endpoint: Endpoint, wait: timedelta) -> None:
         """Lichess answered 429."""
         self.count("crabstick_rate_limited_total", endpoint)
-        self.board.met(endpoint, wait)
+        self.rate_limits.met(endpoint, wait)
 
-    def tell(self, method: str, news: GameUpdate) -> None:
-        """Passes news of a game on, again and again until the WorkerSet has heard."""
-        self._tasks.start(self._tell(method, news.pack()))
+    def game_started(self, update: GameUpdate) -> None:
+        """A game runs; repeated until the WorkerSet has it."""
+        send = self._worker_set.game_started
+        self._tasks.start(self._deliver("game_started", lambda: send(update, SEND_PATIENCE)))
+
+    def game_finished(self, update: GameUpdate) -> None:
+        """A game is over; repeated until the WorkerSet has it."""
+        send = self._worker_set.game_finished
+        self._tasks.start(self._deliver("game_finished", lambda: send(update, SEND_PATIENCE)))
 
     def ask_for_room(self) -> None:
-        """A challenge had to be declined for want of a node; the next one shall find it."""
-        self._tasks.start(self._tell("room_wanted", EMPTY))
+        """A challenge was declined for want of a node; the next one is to find it."""
+        send = self._worker_set.room_wanted
+        self._tasks.start(self._deliver("room_wanted", lambda: send(SEND_PATIENCE)))
 
     async def load(self, patience: timedelta) -> LoadAnswer | None:
-        """What the WorkerSet says of its load; None without an answer in time."""
+        """The WorkerSet's load; None without an answer in time."""
         try:
-            load = LoadAnswer.read(await ask(self._manager.load.remote(EMPTY), patience))
+            load = await self._worker_set.load(patience)
         except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
             return None
-        self.board.hear(load.limits)
+        self.rate_limits.hear(load.limits)
         return load
 
     def report_soon(self) -> None:
-        """Sends a report now; nobody waits for it."""
+        """Sends a report now, in the background."""
         self._tasks.start(self._report())
 
     async def run(self) -> None:
@@ -100,21 +100,20 @@ class Outbox:
     async def _report(self) -> None:
         counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
         self._counts.clear()
-        report = Report(
-            sender=self._name, counts=counts, limits=self.board.pack(), hearing=self._hearing()
-        )
+        limits, status = self.rate_limits.pack(), self._status()
+        report = Report(sender=self._name, counts=counts, limits=limits, hearing=status)
         try:
-            await ask(self._manager.report.remote(report.pack()), NEWS_PATIENCE)
+            await self._worker_set.report(report, SEND_PATIENCE)
         except (ActorGone, ActorSilent, ActorFailed):
             for metric, label, by in counts:
                 self.count(metric, label, by)
 
-    async def _tell(self, method: str, message: Packed) -> None:
-        for attempt in range(NEWS_TRIES):
+    async def _deliver(self, what: str, send: Callable[[], Awaitable[None]]) -> None:
+        for attempt in range(SEND_TRIES):
             try:
-                await ask(getattr(self._manager, method).remote(message), NEWS_PATIENCE)
+                await send()
             except (ActorGone, ActorSilent, ActorFailed) as error:
-                self._log.warning(names.ACTOR_SILENT, what=method, why=str(error))
+                self._log.warning(names.ACTOR_SILENT, what=what, why=str(error))
                 await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
             else:
                 return

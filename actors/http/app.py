@@ -7,21 +7,21 @@ over the WorkerSet, which watches over everybody else.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from ray import serve
 
+from actors.clients import EventListenerClient, WorkerSetClient
 from actors.cluster import ON_THE_HEAD, this_node
 from actors.http.api import error_response, new_api
 from actors.http.limits import is_bearer
-from actors.http.peer import Peer
+from actors.http.peer import PATIENCE, Peer
 from actors.http.single_flight import SingleFlight
-from actors.messages import ActorConfig, Packed
+from actors.messages import ActorConfig, ListenerDescription, Packed, WorkerSetDescription
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.shutdown import end_manager
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
@@ -29,11 +29,10 @@ from crabstick.errors import ConfigError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.stall import StallDetector
 from crabstick.lichess.interface import SILENCE_LIMIT
-from crabstick.settings import Settings
+from crabstick.settings import Settings, read_admin_token
 from crabstick.telemetry import names
 from crabstick.telemetry.exposition import CONTENT_TYPE, exposition
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.tokens import read_admin_token
 
 __all__ = ["http_app"]
 
@@ -49,7 +48,7 @@ api = new_api()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Picture:
+class _Page:
     """What the WorkerSet said last."""
 
     games: object
@@ -72,11 +71,11 @@ class HttpEndpoints:
         self._config = ActorConfig.read(config)
         self._settings = Settings.from_message(self._config.settings)
         self._watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
-        self._worker_set = Peer(WORKER_SET, self._config.namespace)
-        self._listener = Peer(EVENT_LISTENER, self._config.namespace)
-        self._alive = SingleFlight(lambda: self._worker_set.ask("describe"), AGE)
-        self._ready = SingleFlight(lambda: self._listener.ask("describe"), AGE)
-        self._picture = SingleFlight(self._look, AGE)
+        self._worker_set = Peer(WORKER_SET, self._config.namespace, WorkerSetClient)
+        self._listener = Peer(EVENT_LISTENER, self._config.namespace, EventListenerClient)
+        self._alive = SingleFlight(self._describe_worker_set, AGE)
+        self._ready = SingleFlight(self._describe_listener, AGE)
+        self._page = SingleFlight(self._fetch_page, AGE)
         self._tasks: BackgroundTasks | None = None
         self._ending: asyncio.Future[int] | None = None
 
@@ -104,37 +103,43 @@ class HttpEndpoints:
         answer = await self._ready.get()
         if answer is None:
             return error_response(503, "the EventListener does not answer")
-        age_s = answer.get("age_s")
-        if not isinstance(age_s, float) or age_s > SILENCE_LIMIT.total_seconds():
+        age_s = answer.age_s
+        if age_s is None or age_s > SILENCE_LIMIT.total_seconds():
             return JSONResponse({"error": "Lichess was not heard lately", "age_s": age_s}, 503)
         return JSONResponse({"ok": True, "age_s": age_s})
 
     @api.api_route("/metrics", methods=READ)
     async def metrics(self) -> Response:
         """Prometheus text."""
-        picture = await self._picture.get()
-        if picture is None:
+        page = await self._page.get()
+        if page is None:
             return error_response(503, NO_WORKER_SET)
-        return Response(picture.metrics, media_type=CONTENT_TYPE)
+        return Response(page.metrics, media_type=CONTENT_TYPE)
 
     @api.api_route("/games", methods=READ)
     async def games(self) -> Response:
         """The running games as JSON: what the live table shows."""
-        picture = await self._picture.get()
-        if picture is None:
+        page = await self._page.get()
+        if page is None:
             return error_response(503, NO_WORKER_SET)
-        return JSONResponse({"games": picture.games})
+        return JSONResponse({"games": page.games})
 
-    async def _look(self) -> _Picture | None:
-        answer = await self._worker_set.ask("statistics")
+    async def _describe_worker_set(self) -> WorkerSetDescription | None:
+        return await self._worker_set.ask(lambda worker_set: worker_set.describe(PATIENCE))
+
+    async def _describe_listener(self) -> ListenerDescription | None:
+        return await self._listener.ask(lambda listener: listener.describe(PATIENCE))
+
+    async def _fetch_page(self) -> _Page | None:
+        answer = await self._worker_set.ask(lambda worker_set: worker_set.statistics(PATIENCE))
         if answer is None:
             return None
         try:
-            metrics = exposition(cast("Mapping[str, object]", answer["ledger"]))
+            metrics = exposition(answer.ledger)
         except InvariantBroken as error:  # in the midst of an upgrade, which replaces us as well
-            get_logger().warning(names.TASK_FAILED, why=str(error))
+            get_logger().warning(names.METRICS_UNREADABLE, why=str(error))
             return None
-        return _Picture(games=answer["games"], metrics=metrics)
+        return _Page(games=answer.shown()["games"], metrics=metrics)
 
     @api.post("/shutdown")
     async def shutdown(self, request: Request) -> Response:
@@ -142,7 +147,7 @@ class HttpEndpoints:
         try:
             token = read_admin_token(self._settings)
         except ConfigError as error:
-            get_logger().error(names.TASK_FAILED, why=str(error))
+            get_logger().error(names.SHUTDOWN_CLOSED, why=str(error))
             return error_response(403, "the admin token cannot be read, so /shutdown is closed")
         if token is None:
             return error_response(403, "no admin token is configured, so /shutdown is closed")

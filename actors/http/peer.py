@@ -1,54 +1,69 @@
-"""A manager actor, as the HTTP endpoints see it: it answers within a second, or not at all."""
+"""A manager actor as the HTTP endpoints see it: it answers within a second, or not at all."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Generic, TypeVar
 
-import ray
-from ray.exceptions import RayError
-
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, Handle, ask
-from actors.messages import EMPTY, Packed
+from actors.clients import ActorClient
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, Handle, find_actor
+from actors.messages import WrongProtocol
 
 __all__ = ["PATIENCE", "Peer"]
+
+C = TypeVar("C", bound=ActorClient)
+T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=1)
 """For finding the actor and for its answer together."""
 
 
-class Peer:
-    """One of our named actors."""
+class Peer(Generic[C]):
+    """One of our named actors.
 
-    def __init__(self, name: str, namespace: str) -> None:
+    Args:
+        client: makes the stub of its handle.
+    """
+
+    def __init__(self, name: str, namespace: str, client: Callable[[Handle], C]) -> None:
         self._name = name
         self._namespace = namespace
-        self._finding: asyncio.Task[Handle] | None = None
+        self._client = client
+        self._search: asyncio.Task[C] | None = None
 
-    async def ask(self, method: str) -> Packed | None:
-        """What it answers; None when it is not there, fails, or says nothing in time."""
+    async def ask(self, call: Callable[[C], Awaitable[T]]) -> T | None:
+        """The answer; None when the actor is not there, fails, or does not answer in time."""
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
-                return await self._ask(method)
-        except (ActorGone, ValueError, RayError):
-            self._finding = None
-        except (ActorSilent, ActorFailed, TimeoutError):
-            pass
+                return await self._ask(call)
+        except (ActorGone, ActorFailed):
+            self._search = None
+        except (ActorSilent, WrongProtocol, TimeoutError):
+            self._forget_failed_search()
         return None
 
-    async def _ask(self, method: str) -> Packed:
-        is_known = self._finding is not None
+    async def _ask(self, call: Callable[[C], Awaitable[T]]) -> T:
+        is_known = self._search is not None
         try:
-            return await self._call(method)
+            return await call(await self._found())
         except ActorGone:
             if not is_known:
                 raise
-        self._finding = None  # `crabstick up` made another of that name
-        return await self._call(method)
+        self._search = None  # `crabstick up` made another actor of that name
+        return await call(await self._found())
 
-    async def _call(self, method: str) -> Packed:
-        if self._finding is None:
-            self._finding = asyncio.create_task(self._find())
-        handle = await asyncio.shield(self._finding)  # Ray's GCS may hang: it is asked once
-        return await ask(getattr(handle, method).remote(EMPTY), PATIENCE)
+    async def _found(self) -> C:
+        if self._search is None:
+            self._search = asyncio.create_task(self._find())
+        return await asyncio.shield(self._search)  # one search at a time, also while the GCS hangs
 
-    async def _find(self) -> Handle:
-        return await asyncio.to_thread(ray.get_actor, self._name, self._namespace)
+    async def _find(self) -> C:
+        handle = await find_actor(self._name, self._namespace)
+        if handle is None:
+            raise ActorGone(f"no actor is called {self._name}")
+        return self._client(handle)
+
+    def _forget_failed_search(self) -> None:
+        search = self._search
+        if search is not None and search.done() and search.exception() is not None:
+            self._search = None

@@ -1,23 +1,24 @@
 """Ray Serve on the head: it starts with our door in its proxy, and runs the bot's endpoints."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import ray
 from ray import serve
+from ray.serve.exceptions import RayServeException
 
-from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask
+from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask, find_actor
 from actors.http.app import http_app
 from actors.http.environment import variables
 from actors.http.guard import ENVIRONMENT as DOOR
 from actors.messages import ActorConfig
 from actors.names import WORKER_SET
-from actors.ops.shutdown import find
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["check_http", "ensure_http"]
+__all__ = ["check_http", "end_http", "ensure_http"]
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
@@ -92,7 +93,7 @@ async def _start_with_door(host: str, port: int) -> None:
 
 async def _head_has_door(namespace: str) -> bool:
     """Whether the head's Ray was started with what Serve's proxy needs for our door."""
-    worker_set: Any = await find(WORKER_SET, namespace)
+    worker_set: Any = await find_actor(WORKER_SET, namespace)
     if worker_set is None:
         return False
     try:
@@ -100,3 +101,9 @@ async def _head_has_door(namespace: str) -> bool:
     except (ActorSilent, ActorGone, ActorFailed):
         return False
     return answer == DOOR
+
+
+async def end_http(namespace: str) -> None:
+    """Takes the bot's endpoints off Ray Serve; other applications stay."""
+    with suppress(RayServeException):  # Serve does not run: nothing to take off
+        await asyncio.to_thread(serve.delete, namespace)

@@ -1,35 +1,37 @@
-"""Whether somebody gives this cluster new nodes, as the head knows it."""
+"""Whether an autoscaler adds nodes to this cluster, as the head's GCS knows it."""
 
 import json
 import time
 from typing import Final
 
-import ray
-from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
-from ray._raylet import GcsClient  # type: ignore[attr-defined]  # no stub
-from ray.core.generated.autoscaler_pb2 import AutoscalingState, GetClusterStatusReply
-
-from actors.cluster import Slot
+from actors.cluster import (
+    GCS_PATIENCE,
+    AutoscalingState,
+    Slot,
+    autoscaling_state,
+    gcs_client,
+    is_slot_infeasible,
+)
 from actors.ops.report import SILENCE, Autoscaler, ScalingReport
 
 __all__ = ["AutoscalerProbe"]
 
-GCS_PATIENCE_S: Final = 5
 POLL_S: Final = 0.5
+STATUS_KEY: Final = b"__autoscaling_status"
+"""Where Ray's first autoscaler keeps its report. Source: ray_constants.DEBUG_AUTOSCALING_STATUS."""
 READ_ONLY: Final = "node_"
-"""How Ray calls the type of a node when it scales nothing."""
+"""Ray's prefix for the type of a node in a cluster that nothing scales."""
 
 
 class AutoscalerProbe:
-    """Hears the autoscaler twice: once it spoke at some time, twice it lives."""
+    """Reads the autoscaler's state twice, since only a newer state proves that it lives."""
 
     def __init__(self) -> None:
-        self._gcs = GcsClient(address=_gcs_address())
-        self._first = self._state()
+        self._first = autoscaling_state()
         self._since_s = time.monotonic()
 
     def scaling(self, monitor: str, slot: Slot) -> ScalingReport:
-        """What is to be said of it; takes as long as it is silent.
+        """How the cluster grows; takes as long as the autoscaler is silent.
 
         Args:
             monitor: what the head's own monitor does; see `NodeFacts`.
@@ -38,49 +40,34 @@ class AutoscalerProbe:
         if monitor == "watches":
             return ScalingReport(autoscaler=Autoscaler.NONE)
         if self._first is None:
-            return self._old()
-        latest = self._next(self._first.last_seen_cluster_resource_state_version)
+            return _first_autoscaler()
+        latest = self._newer_than(self._first.last_seen_cluster_resource_state_version)
         return ScalingReport(
             autoscaler=Autoscaler.V2,
             is_silent=latest is None,
-            has_no_place=_has_no_place(latest or self._first, slot),
+            has_no_place=is_slot_infeasible(slot, latest or self._first),
         )
 
-    def _state(self) -> AutoscalingState | None:
-        reply = GetClusterStatusReply()
-        reply.ParseFromString(self._gcs.get_cluster_status(timeout_s=GCS_PATIENCE_S))
-        return reply.autoscaling_state if reply.HasField("autoscaling_state") else None
+    def _newer_than(self, version: int) -> AutoscalingState | None:
+        """The next state; None when the autoscaler has been silent for too long.
 
-    def _next(self, version: int) -> AutoscalingState | None:
-        """What it says next; None when it has nothing to say for too long.
-
-        Its own version only changes with its nodes; what it saw of the cluster does each time.
+        The version of its own state only changes with its nodes, the version of the cluster state
+        that it has seen changes each time.
         """
         until_s = self._since_s + SILENCE.total_seconds()
         while True:
-            state = self._state()
+            state = autoscaling_state()
             if state is not None and state.last_seen_cluster_resource_state_version != version:
                 return state
             if time.monotonic() > until_s:
                 return None
             time.sleep(POLL_S)
 
-    def _old(self) -> ScalingReport:
-        """Ray's first autoscaler leaves a note with the head, and so does one that only watches."""
-        note = self._gcs.internal_kv_get(
-            DEBUG_AUTOSCALING_STATUS.encode(), None, timeout=GCS_PATIENCE_S
-        )
-        report = json.loads(note).get("autoscaler_report") if note else None
-        types = report["active_nodes"] if report else {}
-        is_real = any(not name.startswith(READ_ONLY) for name in types)
-        return ScalingReport(autoscaler=Autoscaler.V1 if is_real else Autoscaler.NONE)
 
-
-def _gcs_address() -> str:
-    return str(ray.get_runtime_context().gcs_address)
-
-
-def _has_no_place(state: AutoscalingState, slot: Slot) -> bool:
-    wanted = (slot.slot_cpus, slot.slot_memory_mb * 2**20)
-    refused = (request.resources_bundle for request in state.infeasible_resource_requests)
-    return any((each.get("CPU", 0), each.get("memory", 0)) == wanted for each in refused)
+def _first_autoscaler() -> ScalingReport:
+    """Ray's first autoscaler leaves a report with the GCS, as does a monitor that only watches."""
+    status = gcs_client().internal_kv_get(STATUS_KEY, None, timeout=GCS_PATIENCE.total_seconds())
+    report = json.loads(status).get("autoscaler_report") if status else None
+    types = report["active_nodes"] if report else {}
+    is_real = any(not name.startswith(READ_ONLY) for name in types)
+    return ScalingReport(autoscaler=Autoscaler.V1 if is_real else Autoscaler.NONE)

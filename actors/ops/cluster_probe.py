@@ -1,69 +1,43 @@
-"""Looks at the nodes of a running cluster, without changing anything there.
+"""Probes the nodes of a running cluster, without changing anything there.
 
-What a node itself knows is asked by a task that wants no resources and ends at once: it keeps no
-node alive, and a node that drains or is full of games is left in peace.
+A task that wants no resources and ends at once asks each node what only the node knows. The task
+keeps no node alive, and a node that drains or has no free slot is not asked.
 """
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import ray
 from ray import cloudpickle
-from ray._private.state import available_resources_per_node, state
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.cluster import NO_HURRY, Slot, slots_of
+from actors.cluster import Slot, last_line, on_node, read_nodes
 from actors.ops import node_probe
 from actors.ops.autoscaler_probe import AutoscalerProbe
-from actors.ops.drain import NAMES
+from actors.ops.fingerprint import CODE_ROOT
 from actors.ops.report import ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.rules.cluster_view import ClusterNode
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 __all__ = ["our_code", "probe_cluster"]
 
 PATIENCE: Final = timedelta(seconds=30)
 """A node may be busy, and the first process there has much to load."""
 CLOCK_PATIENCE: Final = timedelta(seconds=3)
-HEAD: Final = "node:__internal_head__"
-GROUP: Final = "ray.io/node-group"
-"""Ray's label for what KubeRay and `ray up` call a group of nodes."""
 
 
-def seen_nodes(slot: Slot) -> tuple[NodeReport, ...]:
-    """The living nodes of the connected cluster, the head first; nobody has looked there yet."""
-    free = available_resources_per_node()  # type: ignore[no-untyped-call]  # Ray's
-    draining = state.get_draining_nodes()
-    nodes = [
-        NodeReport(
-            id=node["NodeID"],
-            names=tuple(dict.fromkeys(node[key] for key in NAMES if node.get(key))),
-            group=node["Labels"].get(GROUP, ""),
-            is_head=HEAD in node["Resources"],
-            cpus=node["Resources"].get("CPU", 0.0),
-            slots=slots_of(node["Resources"], slot),
-            free_slots=slots_of(free.get(node["NodeID"], {}), slot),
-            drains_in=_until(draining.get(node["NodeID"])),
-        )
-        for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
-        if node["Alive"]
-    ]
+def living_nodes(slot: Slot) -> tuple[NodeReport, ...]:
+    """The living nodes of the connected cluster, the head first; none is probed yet."""
+    nodes = (
+        NodeReport(**{field.name: getattr(node, field.name) for field in fields(ClusterNode)})
+        for node in read_nodes(slot)
+    )
     return tuple(sorted(nodes, key=lambda node: not node.is_head))
-
-
-def _until(deadline_ms: int | None) -> timedelta | None:
-    if deadline_ms is None:
-        return None
-    if not deadline_ms:  # Ray's word for no end in sight
-        return NO_HURRY
-    return max(timedelta(milliseconds=deadline_ms - time.time() * 1000), timedelta(0))
 
 
 def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingReport]:
@@ -73,18 +47,18 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
         EnvironmentProblem: the head stopped answering.
     """
     try:
-        watch = AutoscalerProbe()
-        nodes = _looked_at(seen_nodes(settings.cluster), settings)
-        monitors = [node.look.monitor for node in nodes if node.is_head and node.look is not None]
-        return nodes, watch.scaling(monitors[0] if monitors else "", settings.cluster)
+        autoscaler = AutoscalerProbe()
+        nodes = _probed(living_nodes(settings.cluster), settings)
+        monitors = [node.facts.monitor for node in nodes if node.is_head and node.facts is not None]
+        return nodes, autoscaler.scaling(monitors[0] if monitors else "", settings.cluster)
     except (RayError, ValueError) as error:
         raise EnvironmentProblem(
-            f"the head of the cluster stopped answering: {_last_line(error)}"
+            f"the head of the cluster stopped answering: {last_line(error)}"
         ) from None
 
 
-def _looked_at(nodes: Sequence[NodeReport], settings: Settings) -> tuple[NodeReport, ...]:
-    """The same, with a look at the head and at each that plays and has room."""
+def _probed(nodes: Sequence[NodeReport], settings: Settings) -> tuple[NodeReport, ...]:
+    """The same nodes; the head and each node with a free slot are probed."""
     left_alone = {node.id: why_not for node in nodes if (why_not := _why_not(node))}
     asked = [node.id for node in nodes if node.id not in left_alone]
     with _by_value():
@@ -92,20 +66,20 @@ def _looked_at(nodes: Sequence[NodeReport], settings: Settings) -> tuple[NodeRep
     return tuple(
         replace(node, unseen=left_alone[node.id])
         if node.id in left_alone
-        else _seen(node, found[node.id])
+        else _with_answer(node, found[node.id])
         for node in nodes
     )
 
 
-def _seen(node: NodeReport, found: NodeFacts | str) -> NodeReport:
+def _with_answer(node: NodeReport, found: NodeFacts | str) -> NodeReport:
     if isinstance(found, str):
         return replace(node, unseen=found, is_lost=True)
-    return replace(node, look=found)
+    return replace(node, facts=found)
 
 
 def our_code() -> tuple[str, str]:
     """Version and digest of the code of this process, as a `NodeFacts` has them."""
-    return node_probe.code_of(Path(__file__).parents[2])
+    return node_probe.code_of(CODE_ROOT)
 
 
 def _why_not(node: NodeReport) -> str:
@@ -113,7 +87,7 @@ def _why_not(node: NodeReport) -> str:
         return "it drains"
     if node.is_head or node.free_slots:
         return ""
-    return "it is full of games" if node.slots else "it has no room for games at all"
+    return "it has no free slot" if node.slots else "it has no room for games at all"
 
 
 def _question(settings: Settings) -> tuple[str, str, str]:
@@ -137,17 +111,17 @@ def _by_value() -> Iterator[None]:
 def _answers(
     nodes: Sequence[str], question: tuple[str, str, str]
 ) -> Iterator[tuple[str, NodeFacts | str]]:
-    """Each node's look, or why there is none."""
-    look, clock = ray.remote(node_probe.probe), ray.remote(node_probe.now_s)
+    """The facts of each node, or why there are none."""
+    probe, clock = ray.remote(node_probe.probe), ray.remote(node_probe.now_s)
     until_s = time.monotonic() + PATIENCE.total_seconds()
-    pending = {_on(node, look).remote(*question): node for node in nodes}
+    pending = {_on(node, probe).remote(*question): node for node in nodes}
     while pending and (left_s := until_s - time.monotonic()) > 0:
         for ref in ray.wait([*pending], timeout=left_s)[0]:
             node = pending.pop(ref)
             try:
-                yield node, _look(ray.get(ref), _clock(_on(node, clock)))
+                yield node, _facts(ray.get(ref), _clock(_on(node, clock)))
             except (RayError, ValueError) as error:
-                yield node, f"it cannot run a task: {_last_line(error)}"
+                yield node, f"it cannot run a task: {last_line(error)}"
     for ref, node in pending.items():
         ray.cancel(ref, force=True)
         yield node, f"it did not answer within {PATIENCE.total_seconds():g} s"
@@ -158,21 +132,16 @@ def _on(node: str, task: Any) -> Any:  # noqa: ANN401 -- Ray's own types end her
         name="crabstick check",
         num_cpus=0,
         max_retries=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+        scheduling_strategy=on_node(node),
     )
 
 
 def _clock(task: Any) -> ClockOffset:  # noqa: ANN401 -- as above
-    """Asked of a process that runs already, so that the two moments are close."""
+    """The offset of a node's clock, asked of a process that runs already: that is quick."""
     before_s = time.time()
     there_s = ray.get(task.remote(), timeout=CLOCK_PATIENCE.total_seconds())
     return ClockOffset(least_s=there_s - time.time(), most_s=there_s - before_s)
 
 
-def _look(answer: Mapping[str, Any], clock: ClockOffset) -> NodeFacts:
+def _facts(answer: Mapping[str, Any], clock: ClockOffset) -> NodeFacts:
     return NodeFacts(**answer, clock=clock)
-
-
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1][:200] if lines else type(error).__name__

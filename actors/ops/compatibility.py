@@ -1,17 +1,15 @@
-"""What must be so before a running bot is replaced; else nothing is changed.
+"""What must be so before a running bot is replaced; otherwise nothing is changed.
 
-A game is played to its end by the code that it began with, and its manager may be replaced
-meanwhile; the two then speak the same protocol, or nothing is changed.
+A game is played to its end by the code that it began with, and its WorkerSet may be replaced
+meanwhile. The two have to speak the same protocol.
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Protocol
 
-import ray
-
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, Handle, Slot, ask, slots_of
-from actors.messages import EMPTY, PROTOCOL, Packed
+from actors.clients import EngineActorClient
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, Slot, read_nodes
+from actors.messages import PROTOCOL, Foreign
 from actors.ops.shutdown import PATIENCE, engine_actors
 from crabstick.errors import EnvironmentProblem
 
@@ -41,36 +39,31 @@ def require_same_bot(running: str, wanted: str) -> None:
 
 
 def require_slots(slot: SlotOrGrowth) -> None:
-    """Returns when a game fits a node of the connected cluster, or none is there yet.
+    """Returns when a game fits a node of the connected cluster, or no node is there yet.
 
     Raises:
         EnvironmentProblem: every node is too small.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    players = [resources for resources in nodes if resources.get("CPU")]
-    if slot.autoscaling or not players or any(slots_of(one, slot) for one in players):
+    players = [node for node in read_nodes(slot) if node.cpus]
+    if slot.autoscaling or not players or any(node.slots for node in players):
         return
-    largest = max(players, key=_size)
+    largest = max(players, key=lambda node: (node.cpus, node.memory_mb))
     raise EnvironmentProblem(
         f"no game fits a node: one asks for {slot.slot_cpus:g} CPUs and {slot.slot_memory_mb} MB "
         f"(cluster.slot_cpus, cluster.slot_memory_mb), and the largest node has "
-        f"{largest['CPU']:g} and {largest.get('memory', 0) // 2**20:.0f} MB (nothing was changed)"
+        f"{largest.cpus:g} and {largest.memory_mb // 1:.0f} MB (nothing was changed)"
     )
 
 
-def _size(resources: Mapping[str, float]) -> tuple[float, float]:
-    return resources["CPU"], resources.get("memory", 0)
-
-
 async def require_compatible(namespace: str) -> None:
-    """Returns when the actors of all running games speak our protocol, or say nothing.
+    """Returns when the actors of all running games speak our protocol, or do not answer.
 
     Raises:
         EnvironmentProblem: some of them speak another one.
     """
     actors = await engine_actors(namespace)
-    said = await asyncio.gather(*(_described(actor) for actor in actors))
-    foreign = [one["v"] for one in said if one.get("game") and one["v"] != PROTOCOL]
+    answers = await asyncio.gather(*(_protocol(actor) for actor in actors))
+    foreign = [answer.v for answer in answers if answer.game and answer.v != PROTOCOL]
     if foreign:
         games = f"{len(foreign)} game{'s' * (len(foreign) > 1)}"
         raise EnvironmentProblem(
@@ -80,8 +73,8 @@ async def require_compatible(namespace: str) -> None:
         )
 
 
-async def _described(actor: Handle) -> Packed:
+async def _protocol(actor: EngineActorClient) -> Foreign:
     try:
-        return await ask(actor.describe.remote(EMPTY), PATIENCE)
+        return await actor.protocol(PATIENCE)
     except (ActorGone, ActorSilent, ActorFailed):
-        return {}
+        return Foreign()

@@ -5,23 +5,28 @@ wanted. If not, listener and WorkerSet are replaced; the games stay with their a
 """
 
 import asyncio
-import hashlib
 import time
+from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
 
-import ray
-
-from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, Handle, ask
-from actors.event_listener.event_listener import EventListener
+from actors.clients import EventListenerClient, WorkerSetClient
+from actors.cluster import (
+    ON_THE_HEAD,
+    ActorFailed,
+    ActorGone,
+    ActorSilent,
+    Handle,
+    create_actor,
+    in_gcs_thread,
+)
+from actors.event_listener import EventListener
 from actors.http.serve import check_http, ensure_http
-from actors.messages import EMPTY, ActorConfig, Packed
+from actors.messages import ActorConfig, ListenerDescription, WorkerSetDescription
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.compatibility import require_compatible, require_same_bot, require_slots
-from actors.ops.shutdown import end_manager, find
-from actors.worker_set.worker_set import WorkerSet
-from crabstick import __version__
+from actors.ops.fingerprint import fingerprint
+from actors.ops.shutdown import NO_ANSWER, end_manager, find_listener, find_worker_set
+from actors.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -36,17 +41,11 @@ POLL_S = 0.1
 
 def actor_config(settings: Settings, bot: str) -> ActorConfig:
     """What every actor of this bot is made with; `name` is filled in for each."""
-    code = hashlib.sha256(__version__.encode())
-    root = Path(__file__).parents[2]
-    for package in ("actors", "crabstick", "engine"):
-        for path in sorted((root / package).rglob("*.py")):
-            code.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    fingerprint = hashlib.sha256(f"{code.hexdigest()} {bot} {settings.fingerprint()}".encode())
     return ActorConfig(
         name="",
         namespace=settings.cluster.namespace,
         bot=bot,
-        fingerprint=fingerprint.hexdigest()[:12],
+        fingerprint=fingerprint(settings, bot),
         settings=settings.to_message(),
     )
 
@@ -70,18 +69,19 @@ async def ensure_manager(config: ActorConfig) -> bool:
     Raises:
         EnvironmentProblem: one of them does not start, or what runs may not be replaced by it.
     """
-    found = [await _described(name, config.namespace) for name in (WORKER_SET, EVENT_LISTENER)]
-    if [one.get("fingerprint") for one in found] == [config.fingerprint] * 2:
+    worker_set, listener = await _running(config.namespace)
+    if worker_set.fingerprint == listener.fingerprint == config.fingerprint:
         return False
-    require_same_bot(str(found[0].get("bot", config.bot)), config.bot)
-    await asyncio.to_thread(require_slots, Settings.from_message(config.settings).cluster)
+    require_same_bot(worker_set.bot or config.bot, config.bot)
+    slot = Settings.from_message(config.settings).cluster
+    await in_gcs_thread(lambda: require_slots(slot))
     await require_compatible(config.namespace)
     await end_manager(config.namespace)
-    worker_set = await _create(WorkerSet, WORKER_SET, config)
-    listener = await _create(EventListener, EVENT_LISTENER, config, worker_set)
-    for name, handle in ((WORKER_SET, worker_set), (EVENT_LISTENER, listener)):
+    manager = WorkerSetClient(await _create(WorkerSet, WORKER_SET, config))
+    ear = EventListenerClient(await _create(EventListener, EVENT_LISTENER, config, manager.handle))
+    for name, client in ((WORKER_SET, manager), (EVENT_LISTENER, ear)):
         try:
-            await ask(handle.describe.remote(EMPTY), START_PATIENCE)
+            await client.ping(START_PATIENCE)
         except (ActorGone, ActorSilent, ActorFailed) as error:
             raise EnvironmentProblem(_why_not(name, str(error))) from None
     return True
@@ -96,32 +96,37 @@ def _why_not(name: str, error: str) -> str:
     return f"the {name} does not start: {error}"
 
 
-async def _described(name: str, namespace: str) -> Packed:
-    """What a manager says of itself; nothing when there is none or it does not answer."""
-    handle = await find(name, namespace)
-    if handle is None:
-        return {}
-    try:
-        return await ask(handle.describe.remote(EMPTY), ANSWER_PATIENCE)
-    except (ActorGone, ActorSilent, ActorFailed):
-        return {}
+async def _running(namespace: str) -> tuple[WorkerSetDescription, ListenerDescription]:
+    """How the running managers describe themselves; empty where there is no answer."""
+    worker_set, listener = await find_worker_set(namespace), await find_listener(namespace)
+    described, heard = WorkerSetDescription(), ListenerDescription()
+    with suppress(*NO_ANSWER):
+        described = await worker_set.describe(ANSWER_PATIENCE) if worker_set else described
+    with suppress(*NO_ANSWER):
+        heard = await listener.describe(ANSWER_PATIENCE) if listener else heard
+    return described, heard
 
 
-async def _create(actor: type, name: str, config: ActorConfig, *args: Handle) -> Handle:
+async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handle) -> Handle:
     message = config.model_copy(update={"name": name}).pack()
-    remote: Any = ray.remote(actor).options(
-        name=name,
-        namespace=config.namespace,
-        lifetime="detached",
-        max_restarts=-1,
-        num_cpus=0,
-        resources=ON_THE_HEAD,
-    )
+
+    def create() -> Handle:
+        return create_actor(
+            actor,
+            name,
+            config.namespace,
+            message,
+            *arguments,
+            max_restarts=-1,
+            num_cpus=0,
+            resources=ON_THE_HEAD,
+        )
+
     until_s = time.monotonic() + NAME_PATIENCE_S
     while True:
         try:
-            return cast("Handle", await asyncio.to_thread(remote.remote, message, *args))
-        except ValueError:  # the name is still taken
+            return await in_gcs_thread(create)
+        except ActorFailed:  # the name is still taken
             if time.monotonic() > until_s:
                 raise EnvironmentProblem(
                     f"another {name} holds its name in the namespace {config.namespace}"
@@ -133,12 +138,12 @@ async def wait_heard(namespace: str, patience: timedelta) -> str:
     """Waits until the listener has heard Lichess; else the reason why not, empty for none."""
     until_s = time.monotonic() + patience.total_seconds()
     while True:
-        handle = await find(EVENT_LISTENER, namespace)
-        if handle is None:
+        listener = await find_listener(namespace)
+        if listener is None:
             return "there is no EventListener"
-        answer = await ask(handle.describe.remote(EMPTY), ANSWER_PATIENCE)
-        if answer["age_s"] is not None:
+        answer = await listener.describe(ANSWER_PATIENCE)
+        if answer.age_s is not None:
             return ""
         if time.monotonic() > until_s:
-            return str(answer["problem"] or "Lichess has not answered yet")
+            return answer.problem or "Lichess has not answered yet"
         await asyncio.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""What is seen of a running cluster: plain values, for those who judge it without Ray."""
+"""What a probe finds in a running cluster, as plain values that `crabstick check` judges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final
 
+from crabstick.rules.cluster_view import ClusterNode
+
 __all__ = ["SILENCE", "Autoscaler", "ClockOffset", "NodeFacts", "NodeReport", "ScalingReport"]
 
-SHORT: Final = 12
-"""Digits of an id that people are shown."""
 SILENCE: Final = timedelta(seconds=20)
 """Ray's autoscaler speaks every five seconds; after this it is silent."""
 
@@ -41,28 +41,18 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeReport:
-    """A living node of the cluster."""
+class NodeReport(ClusterNode):
+    """A living node of the cluster, and what a probe found there.
 
-    id: str
-    names: tuple[str, ...]
-    group: str = ""
-    is_head: bool = False
-    cpus: float = 0
-    slots: int = 0
-    """How many EngineActors it holds when it is empty."""
-    free_slots: int = 0
-    drains_in: timedelta | None = None
-    """None unless it drains."""
-    look: NodeFacts | None = None
+    Attributes:
+        facts: None when the node was not probed.
+        unseen: why it was not.
+        is_lost: whether the node was asked, and did not answer.
+    """
+
+    facts: NodeFacts | None = None
     unseen: str = ""
-    """Why there is no look."""
     is_lost: bool = False
-    """Whether it was asked for one, and gave none."""
-
-    def __str__(self) -> str:
-        """As people are shown it."""
-        return f"{self.id[:SHORT]} ({', '.join(self.names)})"
 
 
 class Autoscaler(Enum):

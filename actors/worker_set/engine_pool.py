@@ -1,36 +1,37 @@
-"""Carries out what `placement.plan` decides about EngineActors, and watches over them.
+"""Carries out what `placement.plan` decides about EngineActors, and supervises them.
 
-Each actor has one supervising task (its pending `outcome` call: a death is told in milliseconds)
-and one that pings it while it plays. What is decided is written into the registry at once; what
-comes of it wakes the WorkerSet's loop.
+Each actor has one supervising task (its pending `outcome` call fails within milliseconds of a
+death) and, while it plays, one that pings it. A decision changes the registry at once; its result
+wakes the WorkerSet's loop.
 """
 
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Literal
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, Runtime
+from actors.cluster import ActorFailed, ActorGone, ActorSilent
 from actors.messages import (
-    EMPTY,
     ActorConfig,
     Assignment,
-    Description,
     HandOverRequest,
     Outcome,
-    Packed,
     ResyncRequest,
     WrongProtocol,
 )
 from actors.names import RING, engine_actor_name, next_serial
-from actors.worker_set.registry import EngineRecord, Registry
+from actors.worker_set.narrator import Narrator
+from actors.worker_set.runtime import Runtime
+from actors.worker_set.state import State
 from crabstick.game.background_tasks import BackgroundTasks
+from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.registry_records import EngineRecord, GameRecord
 from crabstick.rules.retry import next_delay
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger
-from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["EnginePool"]
 
@@ -42,282 +43,271 @@ ADOPT_PATIENCE = timedelta(seconds=5)
 PING_EVERY = timedelta(seconds=1)
 PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
-STEADY = 0.5
-"""The draw for pauses in which nobody else has to be considered."""
+NO_JITTER = 0.5
+"""The draw for pauses in which no other process has to be considered."""
 EMBEDDED_FROM_DEATH = 2
 """Two actors that died over a game may have died of their engine."""
 EMBEDDED_FROM_SILENCE = 5
-"""So many that fell silent are no hiccups of a busy machine any more."""
-LOST_ON_TIME = frozenset({"outoftime", "timeout"})
-"""Source: Lichess's status names; `timeout` is a player who was away for too long."""
-LOST_AS = {
-    ActorPhase.STARTING: "starting",
-    ActorPhase.STANDBY: "standby",
-    ActorPhase.PLAYING: "busy",
-}
-"""How the metrics call what a lost actor did."""
+"""So many silent actors are no hiccups of a busy machine any more."""
 
 
 class EnginePool:
     """The EngineActors of one bot.
 
-    `now` is monotonic; `wake` makes the WorkerSet look at the world again.
+    Args:
+        runtime: the cluster.
+        state: the registry, which the pool changes.
+        narrator: logs and counts what happens.
+        rate_limits: what an actor learns with its game, and tells with its answers.
+        now: monotonic.
+        wake: makes the WorkerSet plan again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its collaborators, each once
         self,
         runtime: Runtime,
-        registry: Registry,
-        ledger: Ledger,
+        state: State,
+        narrator: Narrator,
+        rate_limits: RateLimits,
         *,
         now: Callable[[], timedelta],
         wake: Callable[[], None],
     ) -> None:
         self._runtime = runtime
-        self._registry = registry
-        self._ledger = ledger
+        self._state = state
+        self._narrator = narrator
+        self._rate_limits = rate_limits
         self._now = now
         self._wake = wake
-        self._tasks = BackgroundTasks(self._surprised)
+        self._tasks = BackgroundTasks(self._failed)
         self._unsettled: set[asyncio.Task[None]] = set()
-        self._stillborn = 0
-        self._serial = secrets.randbelow(RING)  # not the names of who has just died
+        self._failed_starts = 0
+        self._serial = secrets.randbelow(RING)  # not the names of actors that have just died
         self._log = get_logger()
         self.problem = ""
         self.no_spawn_before: timedelta | None = None
 
     @property
     def is_held(self) -> bool:
-        """Whether no actor shall be made just now: some did not start."""
+        """Whether no actor is to be made just now, since some did not start."""
         return self.no_spawn_before is not None and self._now() < self.no_spawn_before
 
     # What the plan asks for.
 
     def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """Starts an actor; it is a standby as soon as it says so."""
-        self._serial = next_serial(self._serial, self._registry.members)
+        self._serial = next_serial(self._serial, self._state.registry.engines)
         name = engine_actor_name(str(self._serial))
-        member = self._registry.enter(name, self._now(), node)
-        message = config.model_copy(update={"name": name}).pack()
-        self._soon_settled(self._spawn(member, message, node))
+        engine = self._state.take(self._state.registry.entered(name, self._now(), node))
+        self._settle_soon(self._spawn(engine, config.model_copy(update={"name": name}), node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
-        """Hands the game to a standby."""
-        before = self._registry.owner_of(game)
-        member = self._registry.assign(game, name, self._now())
-        if before is not None and before.is_suspect:
-            self._count_takeover(member, why="the actor before is silent or cannot leave")
-        self._soon_settled(self._assign(member))
+        """Gives the game to a standby."""
+        self._state.record(self._state.registry.assigned(game, name, self._now()))
+        self._settle_soon(self._assign(self._state.registry.engines[name]))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
-        """Tells an actor to leave its game between two moves, `within` at the latest."""
-        member = self._registry.members[name]
-        member.leave_by = self._now() + within
+        """Asks an actor to leave its game between two moves, `within` at the latest."""
+        engine = self._state.registry.engines[name]
+        self._state.registry = self._state.registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
-        self._log.info(names.GAME_LEAVING, actor=name, game_id=member.game, within_s=within_s)
-        self._tasks.start(self._tell_to_leave(member, HandOverRequest(within_s=within_s)))
+        self._log.info(names.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
+        self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
 
-    def look(self, game: GameId, *, is_our_turn: bool) -> None:
-        """Lichess tells whose turn it is: an actor that has missed that shall look for itself."""
-        member = self._registry.owner_of(game)
-        if self._registry.is_behind(game, is_our_turn=is_our_turn) and member is not None:
-            self._tasks.start(self._tell_to_look(member, ResyncRequest(ply=member.progress.ply)))
+    def resync(self, game: GameId, *, is_our_turn: bool) -> None:
+        """Lichess says whose turn it is: an actor that has missed that opens its stream anew."""
+        registry = self._state.registry
+        ply = self._state.take(registry.called_our_turn(game, is_our_turn=is_our_turn))
+        owner = self._state.registry.owner_of(game)
+        if ply is not None and owner is not None:
+            self._tasks.start(self._resync(owner, ResyncRequest(ply=ply)))
 
     def kill(self, name: ActorName) -> None:
-        """Ends an actor and forgets it."""
-        self._registry.members.pop(name, None)
-        self._soon_settled(self._kill(name))
+        """Ends an actor and forgets it; idempotent."""
+        engine = self._state.registry.engines.get(name)
+        if engine is not None:
+            self._state.registry = self._state.registry.removed(engine)
+        self._settle_soon(self._kill(name))
 
     async def adopt(self) -> None:
         """Takes over every EngineActor that lives, whoever made it."""
-        living = await self._runtime.living()
-        members = [
-            self._registry.enter(name, self._now())
-            for name in living
-            if name not in self._registry.members
-        ]
-        adoptions = [self._tasks.start(self._adopt(member)) for member in members]
+        adoptions = []
+        for name in await self._runtime.living():
+            if name not in self._state.registry.engines:
+                entered = self._state.registry.entered(name, self._now(), is_adopted=True)
+                adoptions.append(self._tasks.start(self._adopt(self._state.take(entered))))
         if adoptions:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
     async def settle(self) -> None:
-        """Returns when nothing is on its way: no actor made or killed, no game given."""
+        """Returns when no actor is being made, killed or given a game."""
         while self._unsettled:
             await asyncio.gather(*self._unsettled, return_exceptions=True)
 
     # How it is done.
 
-    async def _spawn(self, member: EngineRecord, config: Packed, node: NodeId | None) -> None:
+    async def _spawn(self, engine: EngineRecord, config: ActorConfig, node: NodeId | None) -> None:
         try:
-            await self._runtime.spawn(member.name, config, node)
+            await self._runtime.spawn(config, node)
         except (ActorSilent, ActorFailed) as error:
-            self._lost(member, str(error))
+            self._lost(engine, str(error))
             return
-        if not self._is_ours(member):  # killed before there was anything to kill
-            await self._kill(member.name)
+        if self._state.registry.current(engine) is None:  # killed before it existed
+            await self._kill(engine.name)
             return
-        self._log.info(names.ACTOR_SPAWNED, actor=member.name, on_node=node)
-        self._tasks.start(self._supervise(member))
-        self._tasks.start(self._introduce(member, START_PATIENCE))
+        self._log.info(names.ACTOR_SPAWNED, actor=engine.name, on_node=node)
+        self._tasks.start(self._supervise(engine))
+        self._tasks.start(self._introduce(engine, START_PATIENCE))
 
-    async def _adopt(self, member: EngineRecord) -> None:
-        member.is_adopted = True
-        self._tasks.start(self._supervise(member))
-        await self._introduce(member, PING_PATIENCE)
-        if member.phase is ActorPhase.PLAYING:
-            self._log.info(names.ACTOR_ADOPTED, actor=member.name, game_id=member.game)
-            self._tasks.start(self._watch(member))
+    async def _adopt(self, engine: EngineRecord) -> None:
+        self._tasks.start(self._supervise(engine))
+        await self._introduce(engine, PING_PATIENCE)
+        now = self._state.registry.current(engine)
+        if now is not None and now.phase is ActorPhase.PLAYING:
+            self._log.info(names.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
+            self._tasks.start(self._ping_while_playing(now))
 
-    async def _introduce(self, member: EngineRecord, patience: timedelta) -> None:
-        if not await self._describe(member, patience):
-            if member.node is None and self._now() - member.since >= patience:
-                self.kill(member.name)  # no node came for it; whoever is still wanted is made anew
-                self._wake()
-            else:
-                self._lost(member, "it never said who it is")
+    async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
+        """The actor describes itself for the first time."""
+        is_there = await self._describe(engine, patience)
+        now = self._state.registry.current(engine)
+        if now is None:
             return
-        self._stillborn, self.no_spawn_before = 0, None
-        if member.phase is ActorPhase.ENDING:
-            self.kill(member.name)
-        elif member.problem:
-            self.problem = member.problem
-            self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
-            self._log.error(names.ACTOR_USELESS, actor=member.name, why=member.problem)
-            if not (member.lacks_engine and self._registry.is_any_abandoned()):
-                self._ledger.inc("crabstick_actors_lost_total", "useless")
-                self.kill(member.name)
+        if not is_there:
+            self._never_started(now, patience)
+            return
+        self._failed_starts, self.no_spawn_before = 0, None
+        if now.phase is ActorPhase.ENDING:
+            self.kill(now.name)
+        elif now.problem:
+            self._cannot_play(now)
         else:
             self.problem = ""
         self._wake()
 
-    async def _describe(self, member: EngineRecord, patience: timedelta) -> bool:
-        """Whether the actor answered; only a living one that says nothing is an open question."""
+    def _never_started(self, engine: EngineRecord, patience: timedelta) -> None:
+        if engine.node is None and self._now() - engine.since >= patience:
+            self.kill(engine.name)  # no node came; an actor that is still wanted is made anew
+            self._wake()
+        else:
+            self._lost(engine, "it never said who it is")
+
+    def _cannot_play(self, engine: EngineRecord) -> None:
+        self.problem = engine.problem
+        self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
+        is_needed = engine.lacks_engine and self._state.registry.is_any_abandoned()
+        self._narrator.useless(engine, is_kept=is_needed)
+        if not is_needed:
+            self.kill(engine.name)
+
+    async def _describe(self, engine: EngineRecord, patience: timedelta) -> bool:
+        """Whether the actor answered; silence is for `failure_detector` to judge."""
         try:
-            answer = await self._runtime.call(member.name, "describe", EMPTY, patience=patience)
-            self._registry.hear_from(member, Description.read(answer), self._now())
+            description = await self._runtime.engine(engine.name).describe(patience)
         except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
-            self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
+            self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
             return False
+        self._rate_limits.hear(description.limits)
+        self._state.registry = self._state.registry.described(
+            engine, description.report(), self._now()
+        )
         return True
 
-    async def _assign(self, member: EngineRecord) -> None:
-        game = self._registry.games.get(member.game) if member.game else None
+    async def _assign(self, engine: EngineRecord) -> None:
+        game = self._state.registry.game_of(engine)
         if game is None:  # over before anybody could say so
-            self.kill(member.name)
+            self.kill(engine.name)
             self._wake()
             return
+        try:
+            client = self._runtime.engine(engine.name)
+            answer = await client.assign(self._assignment(engine, game), ASSIGN_PATIENCE)
+            why = "" if answer.taken else "it plays another game"
+        except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
+            why = str(error)
+        if why:
+            now = self._state.registry.current(engine)
+            if now is not None:
+                self._narrator.engine_lost(now, why)
+                self.kill(engine.name)
+            self._wake()
+            return
+        self._log.info(names.GAME_ASSIGNED, game_id=game.id, actor=engine.name, epoch=engine.epoch)
+        self._tasks.start(self._ping_while_playing(engine))
+
+    def _assignment(self, engine: EngineRecord, game: GameRecord) -> Assignment:
         is_embedded = (
-            member.lacks_engine
+            engine.lacks_engine
             or game.deaths >= EMBEDDED_FROM_DEATH
             or game.takeovers - game.deaths >= EMBEDDED_FROM_SILENCE
         )
-        assignment = Assignment(
+        kind: Literal["own", "embedded"] = "embedded" if is_embedded else "own"
+        return Assignment(
             game=game.id,
-            epoch=member.epoch,
+            epoch=engine.epoch,
             takeovers=game.takeovers,
             deaths=game.deaths,
-            engine="embedded" if is_embedded else "own",
-            limits=self._registry.board.pack(),
+            engine=kind,
+            limits=self._rate_limits.pack(),
         )
-        try:
-            answer = await self._runtime.call(
-                member.name, "assign", assignment.pack(), patience=ASSIGN_PATIENCE
-            )
-            is_taken = not (isinstance(answer, dict) and answer.get("taken") is False)
-            why = "it plays another game"
-        except (ActorGone, ActorFailed, ActorSilent) as error:
-            is_taken, why = False, str(error)
-        if not is_taken:
-            self._log.warning(names.ACTOR_LOST, actor=member.name, why=why)
-            self._ledger.inc("crabstick_actors_lost_total", "busy")
-            self.kill(member.name)
-            self._wake()
-            return
-        self._log.info(names.GAME_ASSIGNED, game_id=game.id, actor=member.name, epoch=member.epoch)
-        self._tasks.start(self._watch(member))
 
-    async def _tell_to_leave(self, member: EngineRecord, order: HandOverRequest) -> None:
-        """A lost order is given again; who cannot obey, being of older code, is replaced."""
+    async def _hand_over(self, engine: EngineRecord, request: HandOverRequest) -> None:
+        """A lost request is made again; an actor of older code, which knows none, is replaced."""
         try:
-            await self._runtime.call(member.name, "leave", order.pack(), patience=ASSIGN_PATIENCE)
+            await self._runtime.engine(engine.name).hand_over(request, ASSIGN_PATIENCE)
         except (ActorGone, ActorFailed, ActorSilent) as error:
-            member.leave_by = None
-            member.is_suspect = isinstance(error, ActorFailed)
-            self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
-            if member.is_suspect:
+            self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
+            if isinstance(error, ActorFailed):
+                self._state.registry = self._state.registry.cannot_leave(engine)
                 self._wake()
+            else:
+                self._state.registry = self._state.registry.leaving(engine, None)
 
-    async def _tell_to_look(self, member: EngineRecord, order: ResyncRequest) -> None:
+    async def _resync(self, engine: EngineRecord, request: ResyncRequest) -> None:
         try:
-            await self._runtime.call(member.name, "look", order.pack(), patience=ASSIGN_PATIENCE)
+            await self._runtime.engine(engine.name).resync(request, ASSIGN_PATIENCE)
         except (ActorGone, ActorFailed, ActorSilent) as error:
-            self._log.warning(names.ACTOR_SILENT, actor=member.name, why=str(error))
+            self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
 
-    async def _watch(self, member: EngineRecord) -> None:
-        """Pings a busy actor; one that stays silent is for `suspicion` to judge."""
-        while self._is_ours(member) and member.phase is ActorPhase.PLAYING:
-            await self._describe(member, PING_PATIENCE)
+    async def _ping_while_playing(self, engine: EngineRecord) -> None:
+        while (now := self._state.registry.current(engine)) is not None:
+            if now.phase is not ActorPhase.PLAYING:
+                return
+            await self._describe(engine, PING_PATIENCE)
             await asyncio.sleep(PING_EVERY.total_seconds())
 
-    async def _supervise(self, member: EngineRecord) -> None:
+    async def _supervise(self, engine: EngineRecord) -> None:
         try:
-            outcome = Outcome.read(await self._runtime.outcome(member.name))
+            outcome = await self._runtime.engine(engine.name).outcome()
         except (ActorGone, ActorFailed, WrongProtocol) as error:
-            self._lost(member, str(error))
+            self._lost(engine, str(error))
         else:
-            self._ended(member, outcome)
+            self._done(engine, outcome)
 
-    def _ended(self, member: EngineRecord, outcome: Outcome) -> None:
+    def _done(self, engine: EngineRecord, outcome: Outcome) -> None:
         """The actor is done with its game."""
-        if not self._is_ours(member):
+        now = self._state.registry.current(engine)
+        if now is None:
             return
-        game = self._registry.games.get(member.game) if member.game else None
+        game = self._state.registry.game_of(now)
         if game is not None and outcome.reason in {"finished", "unplayable"}:
-            self._registry.end(game.id)
-            self._ledger.inc("crabstick_games_finished_total", outcome.result or "aborted")
-            if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
-                self._ledger.inc("crabstick_games_lost_on_time_total")
-            self._log.info(
-                names.GAME_FINISHED,
-                game_id=game.id,
-                actor=member.name,
-                status=outcome.status,
-                result=outcome.result,
-                takeovers=game.takeovers,
-            )
+            self._state.take(self._state.registry.ended(game.id))
+            self._narrator.game_ended(now, game, outcome)
         if outcome.reason == "handed_over":
-            self._ledger.inc("crabstick_handovers_total")
-            self._log.info(names.GAME_HANDED_OVER, game_id=member.game, actor=member.name)
-        self.kill(member.name)
+            self._narrator.handed_over(now)
+        self.kill(now.name)
         self._wake()
 
-    def _lost(self, member: EngineRecord, why: str) -> None:
-        if not self._is_ours(member):
+    def _lost(self, engine: EngineRecord, why: str) -> None:
+        now = self._state.registry.current(engine)
+        if now is None:
             return
-        self._log.warning(names.ACTOR_LOST, actor=member.name, game_id=member.game, why=why)
-        self._registry.doubt(member, self._now())
-        if member.phase in LOST_AS:
-            self._ledger.inc("crabstick_actors_lost_total", LOST_AS[member.phase])
-        if member.game is not None and self._registry.owner_of(member.game) is member:
-            self._count_takeover(member, why, is_death=not member.is_suspect)
-        if member.phase is ActorPhase.STARTING and not self.is_held:
-            self.no_spawn_before = self._now() + next_delay(self._stillborn, STEADY)
-            self._stillborn += 1
-        self.kill(member.name)
+        self._state.record(self._state.registry.lost(now, why, self._now()))
+        if now.phase is ActorPhase.STARTING and not self.is_held:
+            self.no_spawn_before = self._now() + next_delay(self._failed_starts, NO_JITTER)
+            self._failed_starts += 1
+        self._settle_soon(self._kill(now.name))
         self._wake()
-
-    def _count_takeover(self, member: EngineRecord, why: str, *, is_death: bool = False) -> None:
-        game = self._registry.games.get(member.game) if member.game else None
-        if game is not None:
-            game.takeovers += 1
-            game.deaths += is_death
-            self._ledger.inc("crabstick_takeovers_total")
-            self._log.warning(
-                names.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
-            )
-
-    def _is_ours(self, member: EngineRecord) -> bool:
-        return self._registry.members.get(member.name) is member
 
     async def _kill(self, name: ActorName) -> None:
         try:
@@ -325,11 +315,11 @@ class EnginePool:
         except (ActorSilent, ActorFailed) as error:
             self._log.warning(names.ACTOR_SILENT, actor=name, why=str(error))
 
-    def _soon_settled(self, work: Coroutine[object, None, None]) -> None:
+    def _settle_soon(self, work: Coroutine[object, None, None]) -> None:
         task = self._tasks.start(work)
         self._unsettled.add(task)
         task.add_done_callback(self._unsettled.discard)
 
-    def _surprised(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> None:
         self._log.error(names.TASK_FAILED, exc_info=error)
         self._wake()

@@ -1,17 +1,16 @@
-"""What the metrics show of this moment, and what only the passing of time adds up.
-
-Whoever looks often enough measures well: the WorkerSet does so once a second.
-"""
+"""Gauges of this moment, and counters of time that passes; updated once a second."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, Generic, TypeVar
 
-from actors.worker_set.registry import Registry
 from crabstick import __version__
+from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase, NodeView
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import GameId, NodeId
+from crabstick.rules.registry import Registry
 from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["Gauges"]
@@ -26,23 +25,23 @@ ACTOR_STATES: Final = {
 
 
 class Durations(Generic[T]):
-    """Since when each of some things has been in a state."""
+    """How long each of some things has been in a state."""
 
     def __init__(self) -> None:
         self._since_s: dict[T, float] = {}
 
     def ages_s(self, things: Iterable[T], now_s: float) -> dict[T, float]:
-        """How long each of those that are in it now has been."""
+        """How long each of the things that are in the state now has been."""
         self._since_s = {thing: self._since_s.get(thing, now_s) for thing in things}
         return {thing: now_s - since_s for thing, since_s in self._since_s.items()}
 
     def longest_s(self, things: Iterable[T], now_s: float) -> float:
-        """How long the first of those that are in it now has been; 0 when there is none."""
+        """The longest of these times; 0 when there is none."""
         return max(self.ages_s(things, now_s).values(), default=0.0)
 
 
 class Gauges:
-    """Writes what a registry and the nodes look like into a ledger.
+    """Writes what the registry and the nodes look like into a ledger.
 
     Args:
         ledger: what the metrics show.
@@ -52,24 +51,26 @@ class Gauges:
     def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
         self.ledger = ledger
         self._clock = clock
-        self._looked_s = clock()
+        self._updated_s = clock()
         self._new = Durations[GameId]()
         self._begun = Durations[GameId]()
         self._draining = Durations[NodeId]()
         ledger.set("crabstick_start_time_seconds", time.time())
         ledger.set("crabstick_build_info", 1, __version__)
 
-    def show(self, registry: Registry, nodes: Collection[NodeView], *, has_problem: bool) -> None:
-        """Looks at everything; what the nodes do now they have done since the last look."""
+    def show(self, registry: Registry, nodes: Collection[NodeView]) -> None:
+        """Updates the gauges; what a node does now it has done since the last update."""
         now_s = self._clock()
         self._show_games(registry, now_s)
         self._show_actors(registry, now_s)
         self._show_nodes(registry, nodes, now_s)
+        self._updated_s = now_s
+
+    def show_limits(self, rate_limits: RateLimits) -> None:
+        """How long Lichess makes the bot wait, by endpoint."""
         for endpoint in ENDPOINTS:
-            wait_s = registry.board.wait(endpoint).total_seconds()
+            wait_s = rate_limits.wait(endpoint).total_seconds()
             self.ledger.set("crabstick_rate_limit_wait_seconds", wait_s, endpoint)
-        self.ledger.set("crabstick_problem", int(has_problem))
-        self._looked_s = now_s
 
     def _show_games(self, registry: Registry, now_s: float) -> None:
         show, waiting = self.ledger.set, registry.waiting()
@@ -81,17 +82,19 @@ class Gauges:
         show("crabstick_game_wait_seconds", begun, "begun")
 
     def _show_actors(self, registry: Registry, now_s: float) -> None:
+        engines = registry.engines.values()
+        phases = Counter(engine.phase for engine in engines)
         for phase, state in ACTOR_STATES.items():
-            self.ledger.set("crabstick_actors", registry.count(phase), state)
-        starting = [m for m in registry.members.values() if m.phase is ActorPhase.STARTING]
-        since_s = min((m.since.total_seconds() for m in starting), default=now_s)
+            self.ledger.set("crabstick_actors", phases[phase], state)
+        starting = (engine for engine in engines if engine.phase is ActorPhase.STARTING)
+        since_s = min((engine.since.total_seconds() for engine in starting), default=now_s)
         self.ledger.set("crabstick_actor_start_seconds", max(now_s - since_s, 0))
 
     def _show_nodes(self, registry: Registry, nodes: Collection[NodeView], now_s: float) -> None:
         show = self.ledger.set
-        members = registry.members.values()
-        playing = [member.node for member in members if member.phase is ActorPhase.PLAYING]
-        staffed = {member.node for member in members}
+        engines = registry.engines.values()
+        playing = [engine.node for engine in engines if engine.phase is ActorPhase.PLAYING]
+        staffed = {engine.node for engine in engines}
         draining = {node.id for node in nodes if node.is_draining}
         show("crabstick_nodes", len(nodes) - len(draining), "alive")
         show("crabstick_nodes", len(draining), "draining")
@@ -105,7 +108,7 @@ class Gauges:
         ):
             oldest_s = max((ages_s[node] for node in nodes_of_it), default=0)
             show("crabstick_drain_age_seconds", oldest_s, state)
-        passed_s = max(now_s - self._looked_s, 0)
+        passed_s = max(now_s - self._updated_s, 0)
         for node in nodes:
             state = "busy" if node.id in playing else "standby" if node.id in staffed else "idle"
             self.ledger.inc("crabstick_node_seconds_total", state, by=passed_s)

@@ -1,152 +1,96 @@
-"""`crabstick check`: whether settings, token, account and engine are fit to play."""
+"""`crabstick check`: whether settings, token, account, engine, cluster or manifests are fit."""
 
-import asyncio
-import json
-import os
-from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPException
-from typing import Final
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from platform import python_version
 
-from pydantic import SecretStr
-
-from actors.local_ray.ports import LOOPBACK, PortTaken, require_free
-from actors.ops.address import VARIABLE
-from crabstick.commands.report import report
-from crabstick.errors import (
-    ConfigError,
-    CrabstickError,
-    EnvironmentProblem,
-    Unauthorized,
-    Unavailable,
-)
-from crabstick.lichess.account_client import open_lichess
-from crabstick.rules.model import Account
+from crabstick.check.cluster import SeenCluster
+from crabstick.check.documents import STANDARD_INPUT, metadata, read_manifests
+from crabstick.check.finding import findings, report
+from crabstick.check.kubectl import ask
+from crabstick.check.ray_cluster import open_manifests
+from crabstick.check.secrets import wanted
+from crabstick.check.table import CLUSTER, MACHINE, of_manifests
+from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.tokens import read_admin_token, read_token
-from engine.errors import EngineError
-from engine.process import check as check_engine
+from crabstick.signals import blocked_interrupts
+from crabstick.terminal.plural import counted
 
-__all__ = ["check", "identify", "try_engine"]
+__all__ = ["check", "check_cluster", "check_manifests"]
 
-SCOPE = "bot:play"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- the owner's choice, not ours
-LIVEZ_PATIENCE_S = 3
+Say = Callable[[str], None]
 
 
-def check(settings: Settings, say: Callable[[str], None]) -> None:
-    """Looks at everything, says how it is, line by line, and raises the first problem at the end.
+def check(settings: Settings, say: Say) -> None:
+    """Checks this machine and the account, says a line for each, and raises the first problem.
 
     Raises:
         ConfigError: a setting, the engine or a token is wrong.
-        EnvironmentProblem: Lichess does not do what is needed, or nobody can listen at `http.host`.
+        EnvironmentProblem: Lichess does not do what is needed, or another program has
+            the HTTP port.
     """
     say("settings: in order")
-    report(_looked_at(settings), say)
+    report(findings(MACHINE, settings), say)
 
 
-def _looked_at(settings: Settings) -> Iterator[tuple[str, str | CrabstickError]]:
-    for subject, look in _POINTS.items():
-        try:
-            yield subject, look(settings)
-        except CrabstickError as error:
-            yield subject, error
-
-
-def _engine(settings: Settings) -> str:
-    return f"{try_engine(settings)} plays"
-
-
-def _shutdown(settings: Settings) -> str:
-    guarded = read_admin_token(settings) is not None
-    return "needs the admin token" if guarded else "closed, no admin token is set"
-
-
-def _http(settings: Settings) -> str:
-    if os.environ.get(VARIABLE):
-        return f"comes up on the head of the cluster that {VARIABLE} names; not looked at"
-    host, port = settings.http.host, settings.http.port
-    try:
-        require_free(host, port)
-    except PortTaken:
-        if not _is_served(LOOPBACK if host == EVERYWHERE else host, port):
-            raise
-        return f"a bot serves port {port} on {host} already"
-    return f"port {port} on {host} is free"
-
-
-def _is_served(host: str, port: int) -> bool:
-    """Whether it is a crabstick that listens there."""
-    connection = HTTPConnection(host, port, timeout=LIVEZ_PATIENCE_S)
-    try:
-        connection.request("GET", "/livez")
-        answer: object = json.load(connection.getresponse())
-    except (OSError, HTTPException, ValueError):
-        return False
-    finally:
-        connection.close()
-    return answer == {"ok": True}
-
-
-def _lichess(settings: Settings) -> str:
-    return f"{settings.lichess.url} knows {identify(settings).name} as a bot with {SCOPE}"
-
-
-_POINTS: Final[dict[str, Callable[[Settings], str]]] = {
-    "engine": _engine,
-    "HTTP": _http,
-    "POST /shutdown": _shutdown,
-    "Lichess": _lichess,
-}
-"""What is on this machine comes first: the network may be slow."""
-
-
-def identify(settings: Settings) -> Account:
-    """The bot that the token belongs to.
+def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
+    """Checks the running cluster; nothing is changed there, and no game is disturbed.
 
     Raises:
-        ConfigError: there is no token, Lichess does not know it, or it lacks `bot:play`.
-        EnvironmentProblem: Lichess cannot be reached, or the account is no bot.
+        EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
-    return asyncio.run(_identify(settings, read_token(settings)))
-
-
-async def _identify(settings: Settings, token: SecretStr) -> Account:
-    url = settings.lichess.url
-    lichess = open_lichess(url, token)
-    try:
-        scopes = await lichess.token_scopes()
-        account = await lichess.account()
-    except Unauthorized:
-        raise ConfigError(
-            f"{url} does not know the Lichess token: make one at {url}/account/oauth/token with "
-            f"the scope {SCOPE}"
-        ) from None
-    except Unavailable as error:
-        raise EnvironmentProblem(str(error)) from None
-    finally:
-        await lichess.close()
-    no_bot = (
-        f"{account.name} is not a BOT account: `crabstick upgrade-account` makes it one "
-        "(for ever, and only while it has played no game)"
-    )
-    if SCOPE not in scopes:
-        also = "" if account.is_bot else f"; besides, {no_bot}"
-        raise ConfigError(
-            f"the Lichess token of {account.name} lacks the scope {SCOPE}: make one at "
-            f"{url}/account/oauth/token that has it{also}"
+    with blocked_interrupts():  # for the threads that Ray starts
+        from actors.local_ray.record import ClusterFiles  # noqa: PLC0415
+        from actors.ops.cluster_probe import our_code, probe_cluster  # noqa: PLC0415
+        from actors.ops.connect import connect, disconnect  # noqa: PLC0415
+        from crabstick.terminal.cluster import find_cluster  # noqa: PLC0415
+    cluster = find_cluster(address, settings.cluster.namespace)
+    if cluster is None or cluster.is_unfinished:
+        raise EnvironmentProblem(
+            "no bot runs here: name its cluster by --address or RAY_ADDRESS, or manifests by "
+            "`crabstick check --cluster PATH`"
         )
-    if not account.is_bot:
-        raise EnvironmentProblem(no_bot)
-    return account
+    connect(cluster.address, settings.cluster.namespace)
+    try:
+        nodes, scaling = probe_cluster(settings)
+    finally:
+        disconnect()
+    local = ClusterFiles(settings.cluster.namespace).load()
+    crabstick, code = our_code()
+    seen = SeenCluster(
+        settings=settings,
+        address=cluster.address,
+        ray=version("ray"),
+        python=python_version(),
+        version=crabstick,
+        code=code,
+        nodes=nodes,
+        scaling=scaling,
+        is_own=local is not None and local.address == cluster.address,
+    )
+    report(findings(CLUSTER, seen), say)
 
 
-def try_engine(settings: Settings) -> str:
-    """Starts the engine, lets it play one move, and returns its name.
+def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say) -> None:
+    """Checks the manifests at `place` before anybody applies them.
+
+    Args:
+        settings: the bot's, unless the manifests hold its settings themselves.
+        place: a file, a kustomize folder, or `-` for standard input.
+        is_named: whether the user named the settings, so that they hold in any case.
+        say: is given each line.
 
     Raises:
-        ConfigError: it cannot be started or does not play.
+        ConfigError: something in the manifests is wrong.
+        EnvironmentProblem: a Secret or the like is missing where they are going, or there is no
+            program to render the folder.
     """
-    try:
-        return asyncio.run(check_engine(settings.engine_spec()))
-    except EngineError as error:
-        raise ConfigError(str(error)) from None
+    objects = read_manifests(place)
+    source = "standard input" if place == STANDARD_INPUT else place
+    manifests = open_manifests(objects, source, settings, is_named=is_named)
+    manifests = replace(manifests, answers=ask(wanted(manifests)))
+    name = metadata(manifests.cluster, "name") or "without a name"
+    beside = f", with {counted(len(objects) - 1, 'other object')}" if len(objects) > 1 else ""
+    say(f"manifests: the RayCluster {name}{beside}")
+    report(of_manifests(manifests), say)

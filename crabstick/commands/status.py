@@ -5,13 +5,13 @@ import json
 
 from rich.console import Console
 
-from actors.names import WORKER_SET
+from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
-from actors.ops.shutdown import engine_actors, find
+from actors.ops.shutdown import engine_actors, find_worker_set
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import cluster_of
-from crabstick.terminal.live_table import Statistics, render_table
+from crabstick.terminal.cluster import find_cluster
+from crabstick.terminal.live_table import render_table
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
@@ -26,7 +26,7 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     Raises:
         EnvironmentProblem: no bot runs there, or its WorkerSet does not answer.
     """
-    cluster = cluster_of(address)
+    cluster = find_cluster(address, settings.cluster.namespace)
     if cluster is None:
         raise EnvironmentProblem(NO_BOT)
     if cluster.is_unfinished:
@@ -37,7 +37,7 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     finally:
         disconnect()
     if as_json:
-        console.print_json(json.dumps(seen))
+        console.print_json(json.dumps(seen.shown()))
     else:
         console.print(render_table(seen))
 
@@ -46,7 +46,7 @@ async def _ask(namespace: str) -> Statistics:
     seen = await fetch_statistics(namespace)
     if seen is not None:
         return seen
-    if await find(WORKER_SET, namespace) is None:
+    if await find_worker_set(namespace) is None:
         games = len(await engine_actors(namespace))
         going = f"the bot is going down: {counted(games, 'game')} may still be played"
         raise EnvironmentProblem(going if games else NO_BOT)

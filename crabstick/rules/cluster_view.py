@@ -6,10 +6,23 @@ Moments are `timedelta` on one monotonic clock.
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from typing import Final
 
 from crabstick.rules.model import ActorName, GameId, NodeId
 
-__all__ = ["ActorPhase", "ActorView", "Capacity", "NodeView", "Observed", "WantedGame"]
+__all__ = [
+    "ActorPhase",
+    "ActorView",
+    "Capacity",
+    "ClusterNode",
+    "NodeView",
+    "Observed",
+    "WantedGame",
+]
+
+
+SHORT: Final = 12
+"""Digits of a node's id that people see."""
 
 
 class ActorPhase(Enum):
@@ -60,6 +73,32 @@ class ActorView:
     def is_leaving(self) -> bool:
         """Whether it was told to hand its game over."""
         return self.leaves_in is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterNode:
+    """A living node as Ray's GCS knows it.
+
+    Attributes:
+        names: its address, host name and the name that `ray start` was given, each once.
+        memory_mb: what Ray may give to actors there, in MiB.
+        slots: how many EngineActors the node holds when it is empty.
+        drains_in: the time until its end; None unless it drains.
+    """
+
+    id: str
+    names: tuple[str, ...] = ()
+    group: str = ""
+    is_head: bool = False
+    cpus: float = 0
+    memory_mb: float = 0
+    slots: int = 0
+    free_slots: int = 0
+    drains_in: timedelta | None = None
+
+    def __str__(self) -> str:
+        """The node as people see it."""
+        return f"{self.id[:SHORT]} ({', '.join(self.names)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,26 +5,21 @@ Every mistake in the file is a `ConfigError` of one sentence, which shows no tok
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 
 from crabstick.errors import ConfigError
-from crabstick.near_miss import nearest
-from crabstick.problems import and_more, expectation, neighbours, public, shown
+from crabstick.explain import explain, nearest, shown
+from crabstick.read_text import read_text
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.vocabulary import KNOWN_SCOPES
-from crabstick.small_files import read_small
+from crabstick.yaml_file import read_document
 
 __all__ = ["load_accounts"]
 
 _LARGEST_FILE = 10_000_000
-_LOWEST, _HIGHEST = 400, 4000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,29}")
 _TOKEN = re.compile(r"[A-Za-z0-9_]{1,512}")
-_TITLES = ("BOT", "GM", "WGM", "IM", "WIM", "FM", "WFM", "NM", "WNM", "CM", "WCM", "LM")
 
 
 class _Entry(BaseModel):
@@ -32,31 +27,15 @@ class _Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str
-    title: str | None = None
-    rating: int = 1500
-    tokens: dict[str, str] = {}
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise ValueError("must be a name of Lichess: 2 to 30 letters, digits, _ or -")
-        return name
-
-    @field_validator("title", mode="before")
-    @classmethod
-    def _check_title(cls, title: object) -> object:
-        if title is not None and title not in _TITLES:
-            raise ValueError(f"must be left out, or one of {', '.join(_TITLES)}")
-        return title
-
-    @field_validator("rating", mode="before")
-    @classmethod
-    def _check_rating(cls, rating: object) -> object:
-        if isinstance(rating, int) and _LOWEST <= rating <= _HIGHEST:
-            return rating
-        raise ValueError(f"must be a whole number from {_LOWEST} to {_HIGHEST}")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,29}$",
+        description="a name of Lichess: 2 to 30 letters, digits, _ or -",
+    )
+    title: (
+        Literal["BOT", "GM", "WGM", "IM", "WIM", "FM", "WFM", "NM", "WNM", "CM", "WCM", "LM"] | None
+    ) = None
+    rating: int = Field(default=1500, ge=400, le=4000)
+    tokens: dict[str, str] = Field(default={}, repr=False)
 
     @field_validator("tokens", mode="before")
     @classmethod
@@ -86,15 +65,12 @@ def load_accounts(path: Path) -> Accounts:
     Raises:
         ConfigError: the file is missing, is not YAML, or has an invalid entry.
     """
-    text = read_small(path, named_by="the accounts file", limit=_LARGEST_FILE)
+    text = read_text(path, named_by="the accounts file", limit=_LARGEST_FILE)
+    value = read_document(text, str(path))
     try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-99-99
-        raise ConfigError(f"{path}: this is not YAML{_place(error)}") from None
-    try:
-        return Accounts(entry.account() for entry in _File.model_validate(raw).accounts)
+        return Accounts(entry.account() for entry in _File.model_validate(value).accounts)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_sentence(error)}") from None
+        raise ConfigError(explain(error, _File, source=str(path))) from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -114,36 +90,3 @@ def _token_problem(tokens: object) -> str | None:
             advice = f" (did you mean {near}?)" if near else ""
             return f"must not hold {shown(word)}, which is not a scope of Lichess{advice}"
     return None
-
-
-def _place(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return "" if mark is None else f" (line {mark.line + 1})"
-
-
-def _sentence(error: ValidationError) -> str:
-    """Explains the first error; an unknown key comes first, since it explains a missing one."""
-    findings = error.errors(include_url=False)
-    first = min(findings, key=lambda finding: finding["type"] != "extra_forbidden")
-    return and_more(_finding(first), len(findings))
-
-
-def _finding(finding: ErrorDetails) -> str:
-    *parents, last = finding["loc"] or ("",)
-    if finding["type"] == "extra_forbidden":
-        model = _Entry if parents else _File
-        advice = neighbours(str(last), tuple(model.model_fields))
-        return public(f"{_path(finding['loc'])} is not a known key; {advice}")
-    name = _path(finding["loc"]) or "the file"
-    if finding["type"] == "missing":
-        return f"{name} is missing"
-    if finding["type"] == "too_short":
-        return f"{name} is an empty list; it must hold at least one account"
-    if last == "tokens":
-        return f"{name} {expectation(finding)}"
-    return f"{name} is {shown(finding['input'])}; it {expectation(finding)}"
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    steps = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in location)
-    return "".join(steps).lstrip(".")

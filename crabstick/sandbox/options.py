@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = ["Options"]
+__all__ = ["SANDBOX_ADMIN_VARIABLE", "Options"]
+
+SANDBOX_ADMIN_VARIABLE = "CRABSTICK_SANDBOX_ADMIN_TOKEN"
+"""Environment variable with the token for `/sandbox/...`; without it the command makes one up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

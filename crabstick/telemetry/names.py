@@ -27,13 +27,15 @@ __all__ = [
     "LEFT_ALONE",
     "LINE_MISSED",
     "LINE_UNEXPECTED",
-    "LOOK_FAILED",
     "LOOP_STALLED",
+    "METRICS_UNREADABLE",
     "MOVE_NOT_TAKEN",
     "MOVE_POSTING",
     "MOVE_TOO_LATE",
     "NODE_SPARED",
     "RAY_SILENT",
+    "READ_FAILED",
+    "SHUTDOWN_CLOSED",
     "STREAM_LOST",
     "TASK_FAILED",
     "VICTORY_CLAIMED",
@@ -63,13 +65,15 @@ GAME_UNPLAYABLE: Final = "game.found_unplayable"
 LEFT_ALONE: Final = "shutdown.forgotten"
 LINE_MISSED: Final = "line.missed"
 LINE_UNEXPECTED: Final = "line.not_understood"
-LOOK_FAILED: Final = "look.failed"
 LOOP_STALLED: Final = "loop.stalled"
+METRICS_UNREADABLE: Final = "metrics.unreadable"
 MOVE_NOT_TAKEN: Final = "move.not_taken"
 MOVE_POSTING: Final = "game.move_posting"
 MOVE_TOO_LATE: Final = "move.too_late"
 NODE_SPARED: Final = "node.found_spare"
+READ_FAILED: Final = "read.failed"
 RAY_SILENT: Final = "ray.fell_silent"
+SHUTDOWN_CLOSED: Final = "shutdown.closed"
 STREAM_LOST: Final = "stream.lost"
 TASK_FAILED: Final = "task.failed"
 VICTORY_CLAIMED: Final = "victory.claimed"

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from actors.messages import GameRow, Statistics
 from crabstick.terminal.plural import counted
 
-__all__ = ["Statistics", "render_table"]
+__all__ = ["render_table"]
 
-Statistics = Mapping[str, Any]
-"""What the WorkerSet's `statistics` answers."""
 SPARE_COLUMNS: Final = ("depth", "clock", "game", "eval", "node", "actor")
 """What a narrow terminal does without, the least first."""
 LIMITED: Final = {
@@ -32,30 +31,27 @@ GAP: Final = 2
 """Columns between two columns of a table of rich."""
 
 
-def render_table(picture: Statistics) -> RenderableType:
+def render_table(bot: Statistics) -> RenderableType:
     """The live status: a headline, and a row for each game."""
-    headline = Text(_headline(picture), style="bold")
-    problem = str(picture.get("problem") or "")
+    headline = Text(_headline(bot), style="bold")
     parts: list[RenderableType] = [headline]
-    if problem:
-        parts.append(Text(problem, style="red"))
-    if picture.get("limits"):
-        parts.append(Text(_limits(picture["limits"]), style="yellow"))
-    games = cast("Sequence[Statistics]", picture["games"])
+    if bot.problem:
+        parts.append(Text(bot.problem, style="red"))
+    if bot.limits:
+        parts.append(Text(_limits(bot.limits), style="yellow"))
     parts.append(
-        _Rows(rows=[*map(_row, games)])
-        if games
+        _Rows(rows=[*map(_row, bot.games)])
+        if bot.games
         else Text("no games; waiting for challenges", "dim")
     )
     return Group(*parts)
 
 
-def _headline(picture: Statistics) -> str:
-    phases = [actor["phase"] for actor in picture["actors"]]
-    games = picture["games"]
-    waiting = sum(game["actor"] is None for game in games)
+def _headline(bot: Statistics) -> str:
+    phases = [actor.phase for actor in bot.actors]
+    waiting = sum(game.actor is None for game in bot.games)
     return (
-        f"{picture['bot']}: {counted(len(games), 'game')}"
+        f"{bot.bot}: {counted(len(bot.games), 'game')}"
         f"{f' ({waiting} waiting for an actor)' if waiting else ''}, "
         f"{phases.count('standby')} on standby, {phases.count('starting')} starting"
     )
@@ -71,20 +67,20 @@ def _time(unix_ms: int) -> str:
     return f"{datetime.fromtimestamp(unix_ms / 1000).astimezone():%H:%M:%S}"
 
 
-def _row(game: Statistics) -> Mapping[str, str]:
-    ours, theirs = game.get("white_ms"), game.get("black_ms")
-    if game.get("color") == "black":
+def _row(game: GameRow) -> Mapping[str, str]:
+    ours, theirs = game.white_ms, game.black_ms
+    if game.color == "black":
         ours, theirs = theirs, ours
     return {
-        "game": game["id"],
-        "opponent": game["opponent"],
-        "clock": game.get("clock") or game["speed"],
+        "game": game.id,
+        "opponent": game.opponent,
+        "clock": game.clock or game.speed,
         "ours": _clock(ours),
         "theirs": _clock(theirs),
         "move": _move(game),
-        "eval": game.get("score", ""),
-        "depth": str(game.get("depth") or ""),
-        "node": (game["node"] or "-")[:6],
+        "eval": game.score,
+        "depth": str(game.depth or ""),
+        "node": (game.node or "-")[:6],
         "actor": _actor(game),
     }
 
@@ -119,14 +115,14 @@ class _Rows:
         return [name, *(row[name] for row in self.rows)]
 
 
-def _move(game: Statistics) -> str:
-    ply = game.get("ply") or 0
-    return f"{(ply + 1) // 2}{'.' if ply % 2 else '…'} {game['last_move']}" if ply else "-"
+def _move(game: GameRow) -> str:
+    ply = game.ply
+    return f"{(ply + 1) // 2}{'.' if ply % 2 else '…'} {game.last_move}" if ply else "-"
 
 
-def _actor(game: Statistics) -> str:
-    times = game["takeovers"]
-    name = (game["actor"] or "waiting").removeprefix("engine:")
+def _actor(game: GameRow) -> str:
+    times = game.takeovers
+    name = (game.actor or "waiting").removeprefix("engine:")
     return f"{name} (takeover {times})" if times else name
 
 

@@ -1,4 +1,4 @@
-"""Looks at a bot that is up, over the connected cluster, and waits for what it does."""
+"""Polls a bot that is up, over the connected cluster, and waits for what it does."""
 
 import asyncio
 import time
@@ -7,11 +7,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask
-from actors.messages import EMPTY
-from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.ops.shutdown import end_manager, engine_actors, find
-from crabstick.terminal.live_table import Statistics
+from actors.clients import ActorClient, WorkerSetClient
+from actors.cluster import ActorFailed, ActorGone, ActorSilent
+from actors.messages import Statistics
+from actors.ops.shutdown import (
+    NO_ANSWER,
+    end_manager,
+    engine_actors,
+    find_listener,
+    find_worker_set,
+)
 from crabstick.terminal.plural import counted
 
 __all__ = [
@@ -23,7 +28,7 @@ __all__ = [
     "wait_restored",
 ]
 
-PICTURE_PATIENCE = timedelta(seconds=5)
+STATISTICS_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)
 REFRESH_S = 0.5
 LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
@@ -37,22 +42,30 @@ class Printer(Protocol):
 
 
 async def fetch_statistics(namespace: str) -> Statistics | None:
-    """What the WorkerSet shows of itself; None when there is none or it says nothing."""
-    handle = await find(WORKER_SET, namespace)
-    if handle is None:
-        return None
-    with suppress(ActorGone, ActorSilent, ActorFailed):
-        return await ask(handle.statistics.remote(EMPTY), PICTURE_PATIENCE)
+    """What the WorkerSet says of the bot; None when it does not run or does not answer."""
+    with suppress(ActorSilent):
+        worker_set = await find_worker_set(namespace)
+        if worker_set is not None:
+            return await _statistics_of(worker_set)
+    return None
+
+
+async def _statistics_of(worker_set: WorkerSetClient) -> Statistics | None:
+    with suppress(*NO_ANSWER):
+        return await worker_set.statistics(STATISTICS_PATIENCE)
     return None
 
 
 async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
-    """Gives a picture now and then until the bot is gone."""
-    while (seen := await fetch_statistics(namespace)) is not None or await find(
-        WORKER_SET, namespace
-    ):
-        if seen is not None:
-            draw(seen)
+    """Draws the bot now and then until it is gone."""
+    while True:
+        with suppress(ActorSilent):  # the head is away: the games go on
+            worker_set = await find_worker_set(namespace)
+            if worker_set is None:
+                return
+            statistics = await _statistics_of(worker_set)
+            if statistics is not None:
+                draw(statistics)
         await asyncio.sleep(REFRESH_S)
 
 
@@ -66,21 +79,21 @@ async def wait_for_games(namespace: str, console: Printer, ctrl_c: str = LOST_BY
 
 
 async def wait_restored(namespace: str) -> None:
-    """Waits until Ray has started again what ran on the head; for a minute, then others must."""
+    """Waits until Ray has restarted the managers on the head; gives up after a minute."""
     until_s = time.monotonic() + RESTORE_PATIENCE.total_seconds()
-    for name in (WORKER_SET, EVENT_LISTENER):
+    for find in (find_worker_set, find_listener):
         while time.monotonic() < until_s:
-            if await _is_restored(name, namespace):
+            if await _is_restored(await find(namespace)):
                 break
             await asyncio.sleep(REFRESH_S)
 
 
-async def _is_restored(name: str, namespace: str) -> bool:
-    handle = await find(name, namespace)
-    if handle is None:
+async def _is_restored(manager: ActorClient | None) -> bool:
+    """Whether it answers, or does not exist at all."""
+    if manager is None:
         return True
     try:
-        await ask(handle.describe.remote(EMPTY), PICTURE_PATIENCE)
+        await manager.ping(STATISTICS_PATIENCE)
     except (ActorGone, ActorSilent):
         return False
     except ActorFailed:

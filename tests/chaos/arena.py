@@ -15,7 +15,7 @@ import yaml
 from actors.local_ray.head import authenticate
 from actors.local_ray.ports import free_port
 from crabstick.errors import EnvironmentProblem
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE
 from tests.chaos.engine import program
 from tests.chaos.lichess import Lichess, lichess
 from tests.chaos.nodes import ROOT, RayNode, RayProcess, head, worker

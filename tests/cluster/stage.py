@@ -19,12 +19,11 @@ import psutil
 import requests
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # no stub
 
-from actors.cluster import ask
-from actors.local_ray.head import LocalRay, start_local_ray
+from actors.cluster import ask, find_actor
+from actors.local_ray.head import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import actor_config, deploy, wait_heard
-from actors.ops.shutdown import find
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
@@ -52,7 +51,7 @@ class Stage:
     """The bot, its Lichess, its Ray, and the token that nobody may see."""
 
     sandbox: RunningSandbox
-    ray: LocalRay
+    ray: LocalCluster
     settings: Settings
     token: str
     temp_dir: Path
@@ -130,10 +129,9 @@ class Stage:
 
 async def picture() -> Statistics:
     """What the WorkerSet says of itself, as soon as it says something."""
-    seen: Statistics = await until(
-        lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None
-    )
-    return seen
+    seen = await until(lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None)
+    shown: Statistics = seen.shown()
+    return shown
 
 
 async def until(
@@ -178,7 +176,7 @@ async def wait_ply(game_id: str, ply: int) -> dict[str, Any]:
 
 async def describe(name: str) -> dict[str, Any]:
     """What an actor says of itself."""
-    handle = await find(name, NAMESPACE)
+    handle = await find_actor(name, NAMESPACE)
     assert handle is not None
     return await ask(handle.describe.remote({"v": 1}), PATIENCE)
 
@@ -244,7 +242,7 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
             "RAY_gcs_storage_path": str(temp_dir / "gcs"),
         }
         stack.enter_context(unittest.mock.patch.dict(os.environ, variables))
-        local = start_local_ray(cpus=12, temp_dir=str(temp_dir), is_remembered=False)
+        local = start_local_cluster(cpus=12, temp_dir=str(temp_dir))
         stack.callback(local.end)
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)

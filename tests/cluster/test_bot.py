@@ -9,9 +9,9 @@ import pytest
 import ray
 import requests
 
+from actors.cluster import find_actor
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.deploy import actor_config, deploy
-from actors.ops.shutdown import find
 from crabstick.errors import EnvironmentProblem
 from tests.cluster.stage import (
     ADMIN_TOKEN,
@@ -36,7 +36,7 @@ HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
 
 async def loaded(name: str) -> list[str]:
     """The modules of an actor that lives."""
-    handle = await find(name, NAMESPACE)
+    handle = await find_actor(name, NAMESPACE)
     assert handle is not None
     modules: list[str] = await handle.__ray_call__.remote(lambda _self: list(sys.modules))
     return modules
@@ -81,7 +81,7 @@ def test_a_second_bot_is_refused_before_anything_of_it_is_made(stage: Stage) -> 
     async def story() -> object:
         with pytest.raises(EnvironmentProblem, match="a second bot needs a cluster of its own"):
             await deploy(second)
-        return await find(WORKER_SET, "second")
+        return await find_actor(WORKER_SET, "second")
 
     assert asyncio.run(story()) is None
 

@@ -26,7 +26,7 @@ import psutil
 import pytest
 import requests
 
-from actors.local_ray.head import start_local_ray
+from actors.local_ray.head import start_local_cluster
 from actors.local_ray.ports import free_port
 from benchmarks.nodes import worker_node
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
@@ -133,7 +133,7 @@ def fleet() -> Iterator[Fleet]:
         stack.enter_context(unittest.mock.patch.dict(os.environ, {"LICHESS_BOT_TOKEN": token}))
         for name in ("RAY_gcs_storage", "RAY_gcs_storage_path", "RAY_ADDRESS"):
             os.environ.pop(name, None)  # another test's Ray keeps its store there
-        head = start_local_ray(cpus=0, temp_dir=str(folder), is_remembered=False)
+        head = start_local_cluster(cpus=0, temp_dir=str(folder))
         stack.callback(head.end)
         stage = Stage(sandbox=sandbox, ray=head, settings=settings, token=token, temp_dir=folder)
         fleet = Fleet(stage=stage, folder=folder, stack=stack)

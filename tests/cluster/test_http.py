@@ -22,10 +22,10 @@ import pytest
 import ray
 import requests
 
+from actors.cluster import find_actor
 from actors.http.limits import LARGEST_HEAD
 from actors.http.protocol import MOST_CONNECTIONS
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.ops.shutdown import find
 from actors.worker_set.worker_set import WorkerSet
 from tests.cluster.stage import ADMIN_TOKEN, NAMESPACE, Stage, frozen, pid_of, until
 
@@ -111,7 +111,7 @@ async def until_probed(stage: Stage, statuses: list[int]) -> None:
 
 async def in_worker_set(work: Callable[[object], int]) -> int:
     """Has the WorkerSet's process do that."""
-    handle = await find(WORKER_SET, NAMESPACE)
+    handle = await find_actor(WORKER_SET, NAMESPACE)
     assert handle is not None
     done: int = await handle.__ray_call__.remote(work)
     return done

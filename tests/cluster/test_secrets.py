@@ -8,10 +8,10 @@ import psutil
 import pytest
 import requests
 
-from actors.cluster import ask, kill_actor
+from actors.cluster import ask, find_actor
 from actors.names import EVENT_LISTENER
 from actors.ops.deploy import actor_config, ensure_manager
-from actors.ops.shutdown import end_manager, engine_actors, find
+from actors.ops.shutdown import end_manager, engine_actors
 from crabstick.sandbox.testing import running
 from crabstick.settings import Settings
 from tests.cluster.stage import (
@@ -54,7 +54,7 @@ async def _play_and_crash(stage: Stage) -> None:
     async with stage.opponent(0, think_ms=700) as opponent:
         game_id = await opponent.challenge(BOT, CLOCK, "random")
         row = await wait_ply(game_id, 4)
-        handle = await find(row["actor"], stage.settings.cluster.namespace)
+        handle = await find_actor(row["actor"], stage.settings.cluster.namespace)
         assert handle is not None
         handle.__ray_call__.remote(lambda _self: 1 / 0)
         psutil.Process(
@@ -70,14 +70,14 @@ async def _be_refused() -> None:
         await ensure_manager(actor_config(Settings.model_validate(sections), BOT))
 
         async def problem() -> str:
-            handle = await find(EVENT_LISTENER, STRANGER)
+            handle = await find_actor(EVENT_LISTENER, STRANGER)
             assert handle is not None
             return str((await ask(handle.describe.remote({"v": 1}), PATIENCE))["problem"])
 
         assert "token" in await until(problem, bool)
         await end_manager(STRANGER)
         for actor in await engine_actors(STRANGER):
-            kill_actor(actor)
+            actor.kill()
 
 
 def files_with(token: str, folder: Path) -> Iterator[Path]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from actors.cluster import find_actor
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.deploy import actor_config, deploy
-from actors.ops.shutdown import find
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from tests.cluster.stage import (
@@ -72,7 +72,7 @@ async def owners(*ids: str) -> dict[str, tuple[str, int]]:
 
 
 async def ear() -> object:
-    return await find(EVENT_LISTENER, NAMESPACE)
+    return await find_actor(EVENT_LISTENER, NAMESPACE)
 
 
 async def manager_pids() -> tuple[int, int]:

@@ -8,7 +8,7 @@ from ray.scripts.scripts import cli as ray_cli
 from typer.core import TyperGroup
 
 from crabstick.cli import app
-from crabstick.tokens import TOKEN_VARIABLE
+from crabstick.settings import TOKEN_VARIABLE
 from tests.contract.manifests import REPOSITORY, TUNING
 
 PAGES = ("deploying.md", "kubernetes.md")

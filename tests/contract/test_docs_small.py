@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from crabstick.cli import app
-from crabstick.config import load_settings
+from crabstick.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "small.md"

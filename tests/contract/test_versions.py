@@ -26,13 +26,9 @@ CRABSTICK = {
     "pyproject.toml": r'^version = "([\w.]+)"',
     "kuberay/overlays/minimal/kustomization.yaml": r'newTag: "([\w.]+)"',
     "kuberay/overlays/production/kustomization.yaml": r'newTag: "([\w.]+)"',
-    "kuberay/overlays/embedded-gcs/kustomization.yaml": r'newTag: "([\w.]+)"',
     "kuberay/Dockerfile": r"registry.example/crabstick:([\w.]+) ",
 }
-KUBERAY = {
-    "docs/kubernetes.md": r"--version ([\d.]+)",
-    "kuberay/overlays/embedded-gcs/operator-values.yaml": r"--version ([\d.]+)",
-}
+KUBERAY = {"docs/kubernetes.md": r"--version ([\d.]+)"}
 
 
 def versions(root: Path, places: dict[str, str]) -> set[str]:

@@ -1,19 +1,21 @@
-"""A cluster without Ray, for tests of whoever uses the `Runtime`.
+"""A cluster without Ray: the `Runtime` of a WorkerSet under test.
 
-Its actors are scripted: they start slowly, answer late, hang, complain and die as they are told.
-It keeps to one rule: it may do less than Ray, never what Ray cannot.
+Its actors are scripted: they start slowly, answer late, hang, complain and die on demand. The fake
+may do less than Ray, never what Ray cannot do.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from actors.cluster import GCS_PATIENCE, ActorFailed, ActorGone, ActorSilent
+from actors.clients import EngineActorClient
+from actors.cluster import GCS_PATIENCE, ActorAway, ActorFailed, ActorGone
 from actors.messages import (
     EMPTY,
-    PROTOCOL,
     ActorConfig,
+    Assigned,
     Assignment,
     Description,
     HandOverRequest,
@@ -43,8 +45,8 @@ class FakeActor:
         self.lacks_engine = False
         self.assignments: list[Assignment] = []
         self.orders: list[HandOverRequest] = []
-        self.methods = {"describe", "assign", "leave", "look"}
-        """What its code knows."""
+        self.methods = {"describe", "assign", "leave", "look", "outcome"}
+        """The methods that its code has."""
         self.progress = Progress()
         self.looks: list[int] = []
         """At which plies it was told to look again."""
@@ -119,11 +121,10 @@ class FakeActor:
         """The answer to one call, when it comes.
 
         Raises:
-            ActorGone: it is dead, or dies meanwhile.
-            ActorFailed: it has no such method.
+            ActorGone: the actor is dead, or dies meanwhile.
         """
-        if method not in self.methods:
-            raise ActorFailed(f"{self.name} has no method {method}")
+        if method == "outcome":
+            return await asyncio.shield(self._outcome)
         await self._reached()
         if method == "describe":
             return self._description().pack()
@@ -134,11 +135,7 @@ class FakeActor:
             self.looks.append(ResyncRequest.read(message).ply)
             return EMPTY
         self.assignments.append(Assignment.read(message))
-        return {"v": PROTOCOL, "taken": True}
-
-    async def outcome(self) -> Packed:
-        """The pending call that tells how it ended."""
-        return await asyncio.shield(self._outcome)
+        return Assigned().pack()
 
     def _description(self) -> Description:
         mine = self.assignment
@@ -173,6 +170,29 @@ class FakeActor:
             except TimeoutError:
                 continue
         raise ActorGone(f"{self.name} is dead")
+
+
+class _Handle:
+    """A Ray handle of a fake actor."""
+
+    def __init__(self, actor: FakeActor, supervised: list[ActorName]) -> None:
+        self._actor = actor
+        self._supervised = supervised
+
+    def __getattr__(self, method: str) -> "_Method":
+        if method not in self._actor.methods:
+            raise AttributeError(method)
+        if method == "outcome":
+            self._supervised.append(self._actor.name)
+        return _Method(lambda message: self._actor.answer(method, message))
+
+
+class _Method:
+    def __init__(self, call: Callable[[Packed], Awaitable[Packed]]) -> None:
+        self._call = call
+
+    def remote(self, message: Packed) -> Awaitable[Any]:
+        return self._call(message)
 
 
 class FakeRuntime:
@@ -266,32 +286,21 @@ class FakeRuntime:
             raise ActorFailed("an actor died while it was looked up")
         return tuple(self.actors)
 
-    async def spawn(self, name: ActorName, config: Packed, node: NodeId | None) -> None:
+    async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """See `Runtime`."""
+        name = ActorName(config.name)
         await self._trip()
         await asyncio.sleep(0)  # Ray's call takes a moment, in a thread
         rooms = [node] if node else [n for n in self.slots if n not in self.draining]
         here = next((room for room in rooms if self._free(room) > 0), None)
-        actor = self.actors[name] = FakeActor(ActorConfig.read(config), here, self.start_time)
+        actor = self.actors[name] = FakeActor(config, here, self.start_time)
         actor.problem, actor.lacks_engine = self.next_problem, self.lacks_engine
         actor.is_hanging = here in self.crashed
         self.spawned.append(name)
 
-    async def call(
-        self, name: ActorName, method: str, message: Packed, *, patience: timedelta
-    ) -> object:
+    def engine(self, name: ActorName) -> EngineActorClient:
         """See `Runtime`."""
-        actor = self._actor(name)
-        try:
-            async with asyncio.timeout(patience.total_seconds()):
-                return await actor.answer(method, message)
-        except TimeoutError:
-            raise ActorSilent(f"no answer within {patience.total_seconds():g} s") from None
-
-    async def outcome(self, name: ActorName) -> object:
-        """See `Runtime`."""
-        self.supervised.append(name)
-        return await self._actor(name).outcome()
+        return EngineActorClient(_Handle(self._actor(name), self.supervised))
 
     async def kill(self, name: ActorName) -> None:
         """See `Runtime`."""
@@ -313,4 +322,4 @@ class FakeRuntime:
     async def _trip(self) -> None:
         if self.is_away:
             await asyncio.sleep(GCS_PATIENCE.total_seconds())
-            raise ActorSilent("Ray's GCS does not answer")
+            raise ActorAway("Ray's GCS does not answer")

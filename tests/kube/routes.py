@@ -10,7 +10,8 @@ from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.kube.json_patch import Unpatchable
+from jsonpatch import JsonPatchException, JsonPointerException
+
 from tests.kube.objects import Manifest, name_of
 from tests.kube.store import Store
 
@@ -80,7 +81,7 @@ def _patch_cluster(store: Store, request: Request) -> Answer:
         return _problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"only {JSON_PATCH} is understood")
     try:
         return Answer(body=store.patch_cluster(request.body))
-    except Unpatchable as error:
+    except (JsonPatchException, JsonPointerException) as error:
         return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 

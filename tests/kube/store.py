@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from tests.kube.json_patch import patched
+import jsonpatch
+import jsonpointer
+
 from tests.kube.objects import Manifest, is_terminating, name_of, with_defaults
 
 __all__ = ["Event", "Store"]
@@ -61,10 +63,10 @@ class Store:
         """The RayCluster after a JSON Patch.
 
         Raises:
-            Unpatchable: it does not apply, and nothing was changed.
+            JsonPatchException, JsonPointerException: it does not apply, and nothing was changed.
         """
         with self._lock:
-            self._cluster = patched(self._cluster, operations)
+            self._cluster = _patched(self._cluster, operations)
             self._note("patched", self._cluster, list(operations))
             return self.cluster()
 
@@ -106,3 +108,16 @@ class Store:
         thing["metadata"]["resourceVersion"] = self.version
         event = Event(at_s=time.monotonic(), kind=kind, name=name_of(thing), detail=detail)
         self.history.append(event)
+
+
+def _patched(document: Manifest, operations: Sequence[Mapping[str, Any]]) -> Manifest:
+    """A changed copy, as the API server makes it: `replace` adds a member that is missing.
+
+    Ray's autoscaler relies on that for `scaleStrategy`. Source: evanphx/json-patch v4.
+    """
+    for operation in operations:
+        parent, _ = jsonpointer.JsonPointer(operation["path"]).to_last(document)
+        is_member = operation["op"] == "replace" and isinstance(parent, dict)
+        step = {**operation, "op": "add"} if is_member else operation
+        document = jsonpatch.apply_patch(document, [step])
+    return document

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from crabstick import cli
-from crabstick.commands import check, check_cluster, check_manifests
+from crabstick.commands import check
+from crabstick.terminal import cluster
 
 USAGE = 2
 Run = Callable[..., tuple[object, str]]
@@ -35,12 +36,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     calls: list[tuple[str, Any]] = []
     monkeypatch.setattr(check, "check", lambda *_: calls.append(("check", None)))
     monkeypatch.setattr(
-        check_manifests,
+        check,
         "check_manifests",
         lambda _settings, place, *, is_named, say: calls.append((place, (is_named, bool(say)))),
     )
     monkeypatch.setattr(
-        check_cluster,
+        check,
         "check_cluster",
         lambda _settings, address, _say: calls.append(("cluster", address)),
     )
@@ -96,7 +97,7 @@ def test_a_wish_that_fits_no_form_is_refused_in_one_sentence(
 def test_without_a_cluster_one_is_told_how_to_name_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check_cluster, "cluster_of", lambda _address: None)
+    monkeypatch.setattr(cluster, "find_cluster", lambda _address, _namespace: None)
     status, told = run("--cluster")
     assert status == 1
     assert "name its cluster by --address or RAY_ADDRESS, or manifests by" in told

@@ -46,13 +46,13 @@ RESOURCES: dict[str, Thing] = {
 
 @dataclass(slots=True, kw_only=True)
 class Kubernetes:
-    """What it holds: Secrets by namespace and name, and the words of the KubeRay operator.
+    """What it holds: Secrets by namespace and name, and the variables of the KubeRay operator.
 
     `refusal` is what it says instead, with its status.
     """
 
     secrets: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    operator: tuple[str, ...] = ()
+    operator: dict[str, str] = field(default_factory=dict)
     refusal: tuple[int, str] | None = None
     without: tuple[str, ...] = ()
     """The namespaces that do not exist."""
@@ -85,7 +85,8 @@ class Kubernetes:
         return 200, {"kind": "Namespace", "apiVersion": "v1", "metadata": metadata}
 
     def _operators(self) -> Thing:
-        container = {"name": "operator", "command": ["/manager"], "args": list(self.operator)}
+        variables = [{"name": name, "value": value} for name, value in self.operator.items()]
+        container = {"name": "operator", "command": ["/manager"], "env": variables}
         pod = {"spec": {"containers": [container]}}
         items = [{"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"template": pod}}]
         return {"kind": "DeploymentList", "apiVersion": "apps/v1", "items": items}

@@ -58,12 +58,6 @@ def a_file(folder: Path, path: str = "", value: object = None) -> Path:
     return file
 
 
-def line_of(file: Path, words: str) -> int:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    (found,) = [number for number, line in enumerate(lines, start=1) if words in line]
-    return found
-
-
 @needs_kubectl
 def test_an_overlay_is_rendered_and_each_point_is_told(tmp_path: Path) -> None:
     done = check("--cluster", str(MINIMAL), folder=tmp_path)
@@ -84,17 +78,29 @@ def test_what_kubectl_rendered_may_come_through_a_pipe(tmp_path: Path) -> None:
     assert by_pipe.stdout == by_name.stdout
 
 
-def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_mistake_in_a_file_is_told(tmp_path: Path) -> None:
     file = a_file(tmp_path, f"{GAME}.maxReplica", 4)
-    place = f"{file}, line {line_of(file, 'maxReplica:')}: spec.workerGroupSpecs[0].maxReplica is"
+    place = "spec.workerGroupSpecs[0].maxReplica is no field of KubeRay"
     refused(check("--cluster", str(file), folder=tmp_path), USAGE, place)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "standard input holds no object of Kubernetes"),
+        ("a: [1", "/dev/stdin, line 1, column 6: "),
+        ("kind: Deployment", "standard input holds no RayCluster, only Deployment"),
+    ],
+)
+def test_a_pipe_without_manifests_is_told(tmp_path: Path, text: str, words: str) -> None:
+    refused(check("--cluster", "-", folder=tmp_path, text=text), USAGE, words)
 
 
 def test_all_mistakes_are_told_and_the_first_decides(tmp_path: Path) -> None:
     file = a_file(tmp_path, "spec.enableInTreeAutoscaling", value=False)
     text = file.read_text(encoding="utf-8").replace("num-cpus: '0'", "num-cpus: '2'")
     done = check("--cluster", "-", folder=tmp_path, text=text)
-    refused(done, USAGE, "num-cpus gives the head 2 CPUs for games")
+    refused(done, USAGE, "gives the head 2 CPUs for games")
     assert "autoscaler: spec.enableInTreeAutoscaling is not true" in done.stdout
     assert "authentication: by token" in done.stdout
 
@@ -103,7 +109,7 @@ def test_all_mistakes_are_told_and_the_first_decides(tmp_path: Path) -> None:
 def test_a_secret_that_the_cluster_lacks_is_the_cluster_s_fault(tmp_path: Path) -> None:
     with serving(Kubernetes(), tmp_path) as config:
         done = check("--cluster", str(a_file(tmp_path)), folder=tmp_path, KUBECONFIG=str(config))
-    refused(done, ENVIRONMENT, "wants the Secret crabstick-tokens (key lichess), which is neither")
+    refused(done, ENVIRONMENT, "the Secret crabstick-tokens (key lichess) is neither")
 
 
 @needs_kubectl

@@ -1,4 +1,4 @@
-"""The real kubectl is asked which Secrets there are: names of keys come back, and never a value."""
+"""The real kubectl is asked which Secrets there are, and no value of a Secret comes back."""
 
 import shutil
 import socket
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crabstick.manifests import kubectl
-from crabstick.manifests.bundle import Answers
-from crabstick.manifests.kubectl import ask
+from crabstick.check import kubectl
+from crabstick.check.kubectl import Answers, ask
 from tests.contract.check.kubernetes import Kubernetes, serving
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -28,34 +27,15 @@ def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube
         yield there
 
 
-def test_what_exists_comes_with_its_keys_and_what_does_not_stays_away(
-    kubernetes: Kubernetes,
-) -> None:
+def test_what_exists_is_found_and_what_does_not_is_not(kubernetes: Kubernetes) -> None:
     kubernetes.secrets[ELSEWHERE] = {}
-    answers = ask([OURS, REDIS, ELSEWHERE], gates=False)
-    assert answers == Answers(
-        secrets={OURS: frozenset({"lichess", "admin"}), ELSEWHERE: frozenset()}
-    )
-
-
-def test_several_of_one_namespace_are_told_apart(kubernetes: Kubernetes) -> None:
-    kubernetes.secrets[REDIS] = {"password": "eA=="}
-    answers = ask([OURS, REDIS], gates=False)
-    assert answers.secrets == {
-        OURS: frozenset({"lichess", "admin"}),
-        REDIS: frozenset({"password"}),
-    }
-
-
-def test_where_nothing_is_nothing_is_found(kubernetes: Kubernetes) -> None:
-    kubernetes.secrets.clear()
-    assert ask([OURS, REDIS], gates=False) == Answers()
+    assert ask([OURS, REDIS, ELSEWHERE]) == Answers(secrets=frozenset({OURS, ELSEWHERE}))
 
 
 def test_in_a_namespace_that_is_not_there_is_no_secret(kubernetes: Kubernetes) -> None:
     kubernetes.secrets.clear()
     kubernetes.without = ("crabstick",)
-    assert ask([OURS], gates=False) == Answers()
+    assert ask([OURS]) == Answers()
 
 
 def test_no_value_of_a_secret_leaves_kubectl(
@@ -69,27 +49,26 @@ def test_no_value_of_a_secret_leaves_kubectl(
         return said[-1]
 
     monkeypatch.setattr(kubectl, "_get", listening)
-    ask([OURS], gates=False)
-    assert said == ["crabstick-tokens admin lichess\n"]
+    ask([OURS])
+    assert said == ["secret/crabstick-tokens\n", ""]
     assert kubernetes.secrets[OURS]["lichess"] not in said[0]
 
 
 def test_names_that_are_none_are_never_words_of_a_command(kubernetes: Kubernetes) -> None:
     strange = [("crabstick", "--kubeconfig=/etc/passwd"), ("-A", "x"), ("crabstick", "")]
-    assert ask(strange, gates=False) == Answers()
-    assert kubernetes.asked == []
+    assert ask(strange) == Answers()
+    assert not [path for path in kubernetes.asked if "secrets" in path]
 
 
-def test_the_words_of_the_operator_are_read_when_they_matter(kubernetes: Kubernetes) -> None:
-    kubernetes.operator = ("--leader-elect", "--feature-gates=A=true,B=false")
-    assert ask([], gates=True).operator == "/manager --leader-elect --feature-gates=A=true,B=false"
-    assert ask([], gates=False).operator == ""
+def test_the_variables_of_the_operator_are_read(kubernetes: Kubernetes) -> None:
+    kubernetes.operator = {"A": "b", "ENABLE_RANDOM_POD_DELETE": "true"}
+    assert ask([]).operator == {"A=b", "ENABLE_RANDOM_POD_DELETE=true"}
 
 
 def test_who_may_not_look_is_told_why(kubernetes: Kubernetes) -> None:
     kubernetes.refusal = (403, 'secrets "crabstick-tokens" is forbidden')
-    answers = ask([OURS], gates=True)
-    assert answers.secrets == {}
+    answers = ask([OURS])
+    assert answers.secrets == frozenset()
     assert answers.silence.startswith("kubectl says: Error from server (Forbidden): secrets")
 
 
@@ -98,7 +77,7 @@ def test_a_cluster_that_is_not_there_is_no_error(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert ask([OURS], gates=False).silence in {
+    assert ask([OURS]).silence in {
         "kubectl reaches no cluster",
         "kubectl says: error: current-context is not set",
     }
@@ -107,8 +86,8 @@ def test_a_cluster_that_is_not_there_is_no_error(
 def test_a_cluster_that_does_not_answer_is_waited_for_a_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubectl, "_ANSWER_WITHIN", "--request-timeout=200ms")
-    monkeypatch.setattr(kubectl, "_PATIENCE_S", 2)
+    monkeypatch.setattr(kubectl, "_PATIENCE", "--request-timeout=200ms")
+    monkeypatch.setattr(kubectl, "_ASK_WITHIN_S", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = tmp_path / "kubeconfig"
         port = silent.getsockname()[1]
@@ -119,9 +98,9 @@ def test_a_cluster_that_does_not_answer_is_waited_for_a_moment(
         )
         monkeypatch.setenv("KUBECONFIG", str(config))
         monkeypatch.setenv("HOME", str(tmp_path))
-        assert ask([OURS], gates=False).silence
+        assert ask([OURS]).silence
 
 
 def test_without_kubectl_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert ask([OURS], gates=True) == Answers(silence="kubectl is not installed")
+    assert ask([OURS]) == Answers(silence="kubectl is not installed")

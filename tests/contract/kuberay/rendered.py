@@ -20,7 +20,6 @@ __all__ = [
     "KUBERAY",
     "NAMESPACE",
     "OVERLAYS",
-    "TOLERANT",
     "named",
     "of_kind",
     "ray_cluster",
@@ -30,9 +29,7 @@ __all__ = [
 
 KUBERAY = REPOSITORY / "kuberay"
 NAMESPACE = "crabstick"
-OVERLAYS = ("minimal", "production", "embedded-gcs")
-TOLERANT = ("production", "embedded-gcs")
-"""Those in which games outlive the head."""
+OVERLAYS = ("minimal", "production")
 CASES = ("base", *OVERLAYS)
 LIMIT_S = 60
 

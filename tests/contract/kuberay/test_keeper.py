@@ -40,48 +40,60 @@ def stage(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def calls_of_the_keeper(stage: Path, *, ray: str, python: str) -> list[str]:
-    """What the script runs while these are the exit statuses of its commands, in order."""
+def run_keeper(stage: Path, *, ray: str, python: str) -> tuple[list[str], str]:
+    """What the script calls and prints while its commands end with these statuses, in order."""
     for name, statuses in (("ray", ray), ("python", python), ("sleep", "0" * 99)):
         (stage / f"{name}.statuses").write_text("".join(f"{status}\n" for status in statuses))
     environment = {"PATH": f"{stage}:{os.environ['PATH']}", "STAGE": str(stage)}
     command = [*container()["command"], *container()["args"]]
-    subprocess.run(command, env=environment, timeout=60, check=False)
-    return (stage / "calls").read_text().split()
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return (stage / "calls").read_text().split(), done.stdout + done.stderr
+
+
+UP = ["python", "ray"]
+"""The head answers, and the job is submitted."""
+UNREADY = ["sleep", "python", "python"]
+"""The bot lives and does not hear Lichess."""
 
 
 def test_the_keeper_submits_at_its_start_and_then_only_asks(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="0", python="00")
-    assert calls == ["ray", "sleep", "python", "sleep", "python", "sleep", "python"]
+    calls, _ = run_keeper(stage, ray="0", python="000")
+    assert calls == [*UP, *["sleep", "python"] * 3]
+
+
+def test_a_head_that_does_not_listen_yet_is_one_line_a_try(stage: Path) -> None:
+    calls, said = run_keeper(stage, ray="0", python="110")
+    assert calls == ["python", "sleep", "python", "sleep", *UP, "sleep", "python"]
+    assert said.splitlines() == ["crabstick-head-svc:8265 does not answer yet"] * 2
 
 
 def test_the_keeper_tries_until_a_submission_succeeds(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="110", python="")
-    assert calls == ["ray", "sleep", "ray", "sleep", "ray", "sleep", "python"]
+    calls, _ = run_keeper(stage, ray="110", python="000")
+    assert calls == [*UP, "sleep", *UP, "sleep", *UP, "sleep", "python"]
 
 
 def test_the_keeper_submits_again_while_the_bot_is_not_there(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="010", python="11110")
-    again = ["sleep", "python", "python", "ray"]
-    assert calls == ["ray", *again, *again, "sleep", "python", "sleep", "python"]
+    calls, _ = run_keeper(stage, ray="010", python="0" + "110" * 2 + "0")
+    again = ["sleep", "python", "python", *UP]
+    assert calls == [*UP, *again, *again, *["sleep", "python"] * 2]
 
 
 def test_the_keeper_leaves_a_bot_alone_that_has_not_heard_lichess_for_a_while(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="0", python="10" * 11 + "0")
-    look = ["sleep", "python", "python"]
-    assert calls == ["ray", *look * 11, "sleep", "python", "sleep", "python"]
+    calls, _ = run_keeper(stage, ray="0", python="0" + "10" * 11 + "0")
+    assert calls == [*UP, *UNREADY * 11, *["sleep", "python"] * 2]
 
 
 def test_the_keeper_submits_again_when_lichess_was_not_heard_for_minutes(stage: Path) -> None:
-    calls = calls_of_the_keeper(stage, ray="01", python="10" * 12 + "10")
-    look = ["sleep", "python", "python"]
-    assert calls == ["ray", *look * 12, "ray", *look, "sleep", "python"]
+    calls, _ = run_keeper(stage, ray="01", python="0" + "10" * 12 + "0" + "10")
+    assert calls == [*UP, *UNREADY * 12, *UP, *UNREADY, "sleep", "python"]
 
 
 def test_every_step_of_the_keeper_but_its_rests_has_an_end() -> None:
     (script,) = container()["args"]
-    calls = re.findall(r"^ +(\S+) (?:\d+ )?(ray|python)\b", script, re.MULTILINE)
-    assert [first for first, _ in calls if first != "python"] == ["timeout", "timeout"]
+    started = re.findall(r"(\S+ \S+ )(?:ray job|python -c)", script)
+    assert [before.split()[0] for before in started] == ["timeout", "timeout"]
 
 
 @pytest.mark.parametrize("case", OVERLAYS)
@@ -91,7 +103,7 @@ def test_the_keeper_asks_services_and_mounts_that_exist(case: str) -> None:
     host, port = service["metadata"]["name"], service["spec"]["ports"][0]["port"]
     asked = re.findall(r"http://([\w.-]+):(\d+)", script)
     head_service = f"{ray_cluster(case)['metadata']['name']}-head-svc"
-    assert asked == [(head_service, "8265"), (host, str(port))]
+    assert set(asked) == {(head_service, "8265"), (host, str(port))}
     mounts = part(ray_cluster(case), HEAD_CONTAINER)["volumeMounts"]
     (folder,) = [mount["mountPath"] for mount in mounts if mount["name"] == "config"]
     config = named(case, "ConfigMap", "crabstick-config")

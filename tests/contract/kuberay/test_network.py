@@ -47,7 +47,6 @@ EVERYWHERE = [
     ("keeper", "game", 8080, False),
     ("keeper", "names", 53, True),
     ("keeper", "names of OpenShift", 5353, True),
-    ("keeper", "names of a machine", 53, True),
     ("keeper", "lichess", 443, False),
     ("keeper", "the API server", 443, False),
     ("head", "keeper", 80, False),
@@ -63,46 +62,35 @@ EVERYWHERE = [
     ("prometheus", "head", 8265, False),
     ("neighbour", "head", 8000, True),
     ("neighbour", "head", 8265, False),
-    ("neighbour", "head", 6379, False),
     ("neighbour", "game", 8080, False),
     ("stranger", "head", 8000, False),
-    ("stranger", "head", 8265, False),
     ("head", "names", 53, True),
     ("game", "names", 53, True),
-    ("head", "names of OpenShift", 5353, True),
     ("game", "names of OpenShift", 5353, True),
     ("game", "names of a machine", 53, True),
-    ("game", "names of a machine", 443, False),
     ("head", "lichess", 443, True),
     ("game", "lichess", 443, True),
     ("game", "lichess over IPv6", 443, True),
     ("game", "lichess", 80, False),
     ("game", "the cloud's metadata", 80, False),
-    ("game", "the cloud's metadata", 443, False),
-    ("head", "the cloud's metadata", 80, False),
     ("head", "the API server", 443, True),
     ("head", "a public API server", 6443, True),
     ("head", "stranger", 443, True),  # wider than it had to be: the API server may be anywhere
     ("head", "stranger", 80, False),
     ("game", "stranger", 443, False),
-    ("game", "a public API server", 6443, False),
     ("head", "the API server", 6443, True),
     ("head", "the API server", 8443, True),
     ("game", "the API server", 443, False),
     ("game", "the API server", 6443, False),
-    ("game", "neighbour", 80, False),
 ]
 IN_PRODUCTION = [
     *EVERYWHERE,
     ("spot", "head", 6379, True),
-    ("spot", "game", 30_000, True),
     ("spot", "lichess", 443, True),
     ("prometheus", "spot", 8080, True),
     ("head", "redis", 6379, True),
     ("redis-cleanup", "redis", 6379, True),
-    ("redis-cleanup", "names", 53, True),
     ("game", "redis", 6379, False),
-    ("spot", "redis", 6379, False),
     ("keeper", "redis", 6379, False),
     ("neighbour", "redis", 6379, False),
     ("redis", "names", 53, False),
@@ -161,16 +149,3 @@ def test_a_rule_less_is_seen(name: str, direction: str, place: int) -> None:
     (policy,) = [each for each in policies if each["metadata"]["name"] == name]
     del policy["spec"][direction][place]
     assert wrong(rendered("base"), policies, "base")
-
-
-@pytest.mark.parametrize("name", ["crabstick-ray", "crabstick-head", "crabstick-keeper"])
-def test_a_policy_that_selects_nobody_is_seen(name: str) -> None:
-    policies = of_kind("base", "NetworkPolicy")
-    (policy,) = [each for each in policies if each["metadata"]["name"] == name]
-    policy["spec"]["podSelector"]["matchLabels"]["ray.io/cluster"] = "crabstik"
-    assert wrong(rendered("base"), policies, "base")
-
-
-def test_without_policies_everybody_reaches_everybody() -> None:
-    known = places(rendered("base"))
-    assert may_reach([], known["stranger"], known["head"], 6379)

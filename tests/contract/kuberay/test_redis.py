@@ -34,7 +34,7 @@ def container() -> Manifest:
 
 def ask(port: int, *words: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
     """As the probe does: the password is in the environment."""
-    program, *options = container()["readinessProbe"]["exec"]["command"][:-1]
+    program, *options = container()["startupProbe"]["exec"]["command"][:-1]
     return subprocess.run(
         [program, "-p", str(port), *options, *words],
         env={**os.environ, "REDISCLI_AUTH": password},
@@ -83,16 +83,3 @@ def test_nobody_gets_in_without_the_password_and_it_is_in_no_process_list() -> N
             command = Path(f"/proc/{server.pid}/cmdline").read_text(encoding="utf-8")
             assert command.startswith("redis-server")
             assert PASSWORD not in command
-
-
-def test_it_forgets_nothing_when_its_memory_is_full() -> None:
-    (script,) = container()["args"]
-    assert "maxmemory-policy noeviction" in script
-
-
-def test_its_volume_is_its_own() -> None:
-    stateful = named("production", "StatefulSet", "crabstick-redis")["spec"]
-    (claim,) = stateful["volumeClaimTemplates"]
-    assert container()["volumeMounts"] == [
-        {"name": claim["metadata"]["name"], "mountPath": "/data"}
-    ]

@@ -15,14 +15,12 @@ from tests.contract.manifests import (
     environment,
     part,
     slots,
-    spoiled,
 )
 
 GAME = "spec.workerGroupSpecs.0"
 RESOURCES = f"{GAME}.template.spec.containers.0.resources"
 OF_ONE_KIND_OF_NODE = ("RAY_GRACEFUL_SHUTDOWN_", "RAY_PROMETHEUS_", "RAY_GRAFANA_")
 """Drains differ; where Prometheus and Grafana are is the dashboard's matter."""
-GUARANTEED = ("base", "production", "embedded-gcs")
 
 
 def as_the_autoscaler_reads(cluster: Manifest) -> AutoscalingConfig:
@@ -108,17 +106,6 @@ def test_every_worker_holds_more_than_one_engine_actor(case: str) -> None:
         assert slots(each.resources, settings_of(case)) >= 2
 
 
-@pytest.mark.parametrize("few", [{"cpu": "2", "memory": "128Mi"}, {"cpu": "0", "memory": "2Gi"}])
-def test_a_worker_too_small_for_an_engine_actor_has_no_slot(few: Manifest) -> None:
-    small = spoiled(ray_cluster("base"), RESOURCES, {"limits": few})
-    assert slots(workers(small)["game"].resources) == 0
-
-
-def test_a_worker_without_any_cpus_is_refused_by_ray() -> None:
-    with pytest.raises(ValueError, match="CPU"):
-        workers(spoiled(ray_cluster("base"), RESOURCES, {"limits": {"memory": "2Gi"}}))
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_ray_is_tuned_alike_on_all_nodes_and_as_on_one_machine(case: str) -> None:
     for container in first_containers(ray_cluster(case)):
@@ -139,12 +126,7 @@ def test_no_node_has_a_variable_of_ray_that_another_lacks(case: str) -> None:
     assert [each for each in variables if each != variables[0]] == []
 
 
-def test_the_tuning_holds_what_games_without_a_head_hang_on() -> None:
-    assert TUNING["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
-    assert TUNING["RAY_worker_niceness"] == "0"
-
-
-@pytest.mark.parametrize("case", GUARANTEED)
+@pytest.mark.parametrize("case", ["base", "production"])
 def test_every_container_gets_what_it_asks_for(case: str) -> None:
     given = [each["resources"] for thing in rendered(case) for each in containers(thing)]
     given.append(ray_cluster(case)["spec"]["autoscalerOptions"]["resources"])
@@ -160,8 +142,3 @@ def test_the_minimal_overlay_asks_for_little_and_never_for_more_memory_than_it_g
     ]
     assert sum(parse_quantity(each["requests"]["cpu"]) for each in given) < 1
     assert sum(parse_quantity(each["requests"]["memory"]) for each in given) < 3.5 * 2**30
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_changed_manifest_never_replaces_running_pods(case: str) -> None:
-    assert "upgradeStrategy" not in ray_cluster(case)["spec"]

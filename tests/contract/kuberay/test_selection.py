@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.kuberay.pods import pods
 from tests.contract.kuberay.rendered import CASES, OVERLAYS, named, of_kind, ray_cluster, rendered
-from tests.contract.kuberay.selectors import matches, selected
+from tests.contract.kuberay.selectors import selected
 from tests.contract.manifests import Manifest, containers, environment
 
 MADE_BY_THE_OPERATOR = {"crabstick"}
@@ -25,13 +25,6 @@ def meant_by_services(objects: list[Manifest]) -> dict[str, set[str]]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_http_service_means_the_head_alone_since_only_it_runs_a_proxy(case: str) -> None:
     assert meant_by_services(rendered(case))["crabstick-http"] == {"head"}
-
-
-def test_a_service_of_the_whole_cluster_would_be_seen() -> None:
-    objects = rendered("base")
-    (service,) = [thing for thing in objects if thing["kind"] == "Service"]
-    del service["spec"]["selector"]["ray.io/node-type"]
-    assert meant_by_services(objects)["crabstick-http"] == {"head", "game"}
 
 
 def test_redis_is_found_by_its_service() -> None:
@@ -71,24 +64,6 @@ def test_deployments_and_stateful_sets_select_their_own_pods_and_no_others(case:
             role = thing["metadata"]["name"].removeprefix("crabstick-")
             where = thing["metadata"]["namespace"]
             assert selected(thing["spec"]["selector"], where, everybody) == {role}
-
-
-def test_a_stateful_sets_service_is_its_own() -> None:
-    (stateful,) = of_kind("production", "StatefulSet")
-    assert stateful["spec"]["serviceName"] in meant_by_services(rendered("production"))
-
-
-def test_each_monitor_means_somebody_and_ports_that_are_there() -> None:
-    objects = rendered("production")
-    monitors = [thing for thing in objects if thing["kind"] == "PodMonitor"]
-    assert monitors
-    for monitor in monitors:
-        meant = [pod for pod in pods(objects) if matches(monitor["spec"]["selector"], pod.labels)]
-        assert meant
-        ports = {end["port"] for end in monitor["spec"]["podMetricsEndpoints"]}
-        for pod in meant:
-            if pod.role != "redis-cleanup":
-                assert ports <= {port["name"] for port in pod.spec["containers"][0]["ports"]}
 
 
 def references(case: str) -> set[tuple[str, str]]:

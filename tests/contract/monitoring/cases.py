@@ -21,22 +21,27 @@ class Case:
 
 
 def fires(alert: str, why: str, series: Series, at: str, **labels: str) -> Case:
-    return Case(alert=alert, why=why, series=series, at=at, labels={**CLUSTER, **labels})
+    return Case(alert=alert, why=why, series=_ours(series), at=at, labels={**CLUSTER, **labels})
 
 
 def silent(alert: str, why: str, series: Series, at: str) -> Case:
-    return Case(alert=alert, why=why, series=series, at=at, fires=False)
+    return Case(alert=alert, why=why, series=_ours(series), at=at, fires=False)
 
 
-WAITS = 'crabstick_game_wait_seconds{state="%s"}'
-LOST = 'crabstick_actors_lost_total{state="%s"}'
-LIMITED = 'crabstick_rate_limited_total{endpoint="%s"}'
-LIMIT = 'crabstick_rate_limit_wait_seconds{endpoint="%s"}'
-ON_DRAINING = "crabstick_games_on_draining_nodes"
-HANDOVERS = "crabstick_handovers_total"
-DRAIN_AGE = 'crabstick_drain_age_seconds{state="%s"}'
-START = "crabstick_start_time_seconds"
-BUCKET = 'crabstick_move_overhead_seconds_bucket{le="%s"}'
+def _ours(series: Series) -> Series:
+    """The names below are without what they all begin with."""
+    return {name if name == "up" else f"crabstick_{name}": of for name, of in series.items()}
+
+
+WAITS = 'game_wait_seconds{state="%s"}'
+LOST = 'actors_lost_total{state="%s"}'
+LIMITED = 'rate_limited_total{endpoint="%s"}'
+LIMIT = 'rate_limit_wait_seconds{endpoint="%s"}'
+ON_DRAINING = "games_on_draining_nodes"
+HANDOVERS = "handovers_total"
+DRAIN_AGE = 'drain_age_seconds{state="%s"}'
+START = "start_time_seconds"
+BUCKET = 'move_overhead_seconds_bucket{le="%s"}'
 SLOW_MOVES = {BUCKET % "0.2": "0+9x480", BUCKET % "0.01": "0+9x480", BUCKET % "0.5": "0+10x480"}
 
 GAMES = [
@@ -51,51 +56,39 @@ GAMES = [
     silent("CrabstickGameWithoutActor", "it is new", {WAITS % "new": "0+15x480"}, "2m"),
     fires("CrabstickNewGameWaits", "no node comes", {WAITS % "new": "0+15x480"}, "2m"),
     silent("CrabstickNewGameWaits", "a node came", {WAITS % "new": "0 15 30 45 0x100"}, "1m"),
-    fires("CrabstickGameForfeited", "once", {"crabstick_games_forfeited_total": "0x8 1x100"}, "5m"),
-    silent(
-        "CrabstickGameForfeited",
-        "an hour ago",
-        {"crabstick_games_forfeited_total": "0x8 1x400"},
-        "60m",
-    ),
-    fires(
-        "CrabstickLosesOnTime", "once", {"crabstick_games_lost_on_time_total": "0x8 1x480"}, "30m"
-    ),
-    silent(
-        "CrabstickLosesOnTime",
-        "long ago",
-        {"crabstick_games_lost_on_time_total": "0x8 1x480"},
-        "75m",
-    ),
+    fires("CrabstickGameForfeited", "once", {"games_forfeited_total": "0x8 1x100"}, "5m"),
+    silent("CrabstickGameForfeited", "an hour ago", {"games_forfeited_total": "0x8 1x400"}, "60m"),
+    fires("CrabstickLosesOnTime", "once", {"games_lost_on_time_total": "0x8 1x480"}, "30m"),
+    silent("CrabstickLosesOnTime", "long ago", {"games_lost_on_time_total": "0x8 1x480"}, "75m"),
     fires("CrabstickMovesSlow", "every tenth takes half a second", SLOW_MOVES, "30m"),
     silent("CrabstickMovesSlow", "for a moment only", SLOW_MOVES, "9m"),
-    fires("CrabstickTakeovers", "nodes die", {"crabstick_takeovers_total": "0+1x480"}, "10m"),
-    silent("CrabstickTakeovers", "a node died", {"crabstick_takeovers_total": "0x8 4x100"}, "10m"),
+    fires("CrabstickTakeovers", "nodes die", {"takeovers_total": "0+1x480"}, "10m"),
+    silent("CrabstickTakeovers", "a node died", {"takeovers_total": "0x8 4x100"}, "10m"),
 ]
 
 LICHESS = [
     fires(
         "CrabstickEventStreamSilent",
         "no byte comes",
-        {"crabstick_event_stream_age_seconds": "0+15x480"},
+        {"event_stream_age_seconds": "0+15x480"},
         "2m",
     ),
     silent(
         "CrabstickEventStreamSilent",
         "it was opened anew",
-        {"crabstick_event_stream_age_seconds": "0 15 30 45 0x100"},
+        {"event_stream_age_seconds": "0 15 30 45 0x100"},
         "1m",
     ),
     fires(
         "CrabstickEventStreamContested",
         "two bots have one token",
-        {'crabstick_stream_reconnects_total{stream="event"}': "0 1 2 3 4 5 6 7 8 9 9x400"},
+        {'stream_reconnects_total{stream="event"}': "0 1 2 3 4 5 6 7 8 9 9x400"},
         "10m",
     ),
     silent(
         "CrabstickEventStreamContested",
         "Lichess was restarted",
-        {'crabstick_stream_reconnects_total{stream="event"}': "0x8 3x400"},
+        {'stream_reconnects_total{stream="event"}': "0x8 3x400"},
         "10m",
     ),
     fires(
@@ -123,13 +116,13 @@ LICHESS = [
     fires(
         "CrabstickChallengesFail",
         "no answer gets through",
-        {'crabstick_challenges_total{outcome="failed"}': "0x8 5x400"},
+        {'challenges_total{outcome="failed"}': "0x8 5x400"},
         "10m",
     ),
     silent(
         "CrabstickChallengesFail",
         "one was cancelled meanwhile",
-        {'crabstick_challenges_total{outcome="failed"}': "0x8 1x400"},
+        {'challenges_total{outcome="failed"}': "0x8 1x400"},
         "10m",
     ),
 ]
@@ -138,24 +131,17 @@ ENGINES = [
     fires(
         "CrabstickEngineCrashLoop",
         "every game restarts its engine",
-        {"crabstick_engine_restarts_total": "0+0.5x480"},
+        {"engine_restarts_total": "0+0.5x480"},
         "10m",
     ),
     silent(
         "CrabstickEngineCrashLoop",
         "one engine had bad luck twice",
-        {"crabstick_engine_restarts_total": "0x8 2x400"},
+        {"engine_restarts_total": "0x8 2x400"},
         "10m",
     ),
-    fires(
-        "CrabstickEngineGivenUp", "once", {"crabstick_engine_fallbacks_total": "0x8 1x400"}, "10m"
-    ),
-    silent(
-        "CrabstickEngineGivenUp",
-        "an hour ago",
-        {"crabstick_engine_fallbacks_total": "0x8 1x400"},
-        "60m",
-    ),
+    fires("CrabstickEngineGivenUp", "once", {"engine_fallbacks_total": "0x8 1x400"}, "10m"),
+    silent("CrabstickEngineGivenUp", "an hour ago", {"engine_fallbacks_total": "0x8 1x400"}, "60m"),
     fires(
         "CrabstickActorsFail",
         "none can play, and some die before that",
@@ -163,16 +149,16 @@ ENGINES = [
         "8m",
     ),
     silent("CrabstickActorsFail", "a busy node died", {LOST % "busy": "0x8 8x400"}, "8m"),
-    fires("CrabstickProblem", "it stays", {"crabstick_problem": "0x4 1x400"}, "8m"),
-    silent("CrabstickProblem", "it may go away", {"crabstick_problem": "0x4 1x400"}, "5m"),
+    fires("CrabstickProblem", "it stays", {"problem": "0x4 1x400"}, "8m"),
+    silent("CrabstickProblem", "it may go away", {"problem": "0x4 1x400"}, "5m"),
 ]
 
 CLUSTERS = [
-    fires("CrabstickNoRoom", "no node comes", {"crabstick_actor_start_seconds": "0+15x480"}, "10m"),
+    fires("CrabstickNoRoom", "no node comes", {"actor_start_seconds": "0+15x480"}, "10m"),
     silent(
         "CrabstickNoRoom",
         "nodes come, and others are wanted",
-        {"crabstick_actor_start_seconds": " ".join(["0+15x8"] * 40)},
+        {"actor_start_seconds": " ".join(["0+15x8"] * 40)},
         "10m",
     ),
     fires(

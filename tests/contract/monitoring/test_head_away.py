@@ -95,13 +95,6 @@ def test_a_bot_that_was_removed_is_forgotten_after_an_hour(tmp_path: Path) -> No
     assert run(tmp_path, beside_another("1x4 stale", *moments)) == ""
 
 
-def test_a_bot_that_is_replaced_beside_another_wakes_nobody(tmp_path: Path) -> None:
-    moments = [f"{quarters * 15}s" for quarters in range(4, 40)]
-    test = beside_another("1x4 stale", *(wakes_somebody(at, answer=False) for at in moments))
-    test["input_series"] += series_of({"up": "_x6 0x5 1x100"}, CLUSTER, NEXT_POD)
-    assert run(tmp_path, test) == ""
-
-
 def missing(at: str, summary: str, **labels: str) -> dict[str, Any]:
     """That `CrabstickMissing` fires once, and says so; without a summary that it does not."""
     rule = alerts()["CrabstickMissing"]

@@ -10,10 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.contract.check.test_overlays import problems
-from tests.contract.kuberay.network import Place, may_reach
-from tests.contract.kuberay.pods import pods
-from tests.contract.kuberay.rendered import of_kind, rendered
 from tests.contract.monitoring.parts import COMPONENT, alerts
 
 REPOSITORY = COMPONENT.parents[2]
@@ -58,36 +54,3 @@ def test_the_component_is_named_as_an_overlay_would() -> None:
 def test_the_page_names_every_file_of_the_component() -> None:
     files = {path.name for path in COMPONENT.iterdir()} - {"kustomization.yaml"}
     assert {name for name in files if f"`{name}`" not in PAGE} == set()
-
-
-@pytest.mark.parametrize("role", ["head", "game"])
-@pytest.mark.parametrize("port", [3100, 8080])
-def test_a_sidecar_reaches_loki_by_the_policy_of_the_page_and_not_without(
-    role: str, port: int
-) -> None:
-    (pod,) = [each for each in pods(rendered("base")) if each.role == role]
-    sidecar = Place(address="10.244.0.7", namespace=pod.namespace, labels=pod.labels)
-    loki = Place(address="10.244.0.8", namespace="loki", labels={"app.kubernetes.io/name": "loki"})
-    ours = of_kind("base", "NetworkPolicy")
-    more = yaml.safe_load(sample("yaml", "apiVersion: networking.k8s.io/v1"))
-    more["metadata"]["namespace"] = pod.namespace  # the overlay's
-    assert not may_reach(ours, sidecar, loki, port)
-    assert may_reach([*ours, more], sidecar, loki, port)
-
-
-@pytest.mark.parametrize(
-    ("role", "volume", "path"),
-    [("head", "ray-logs", "/tmp/ray"), ("game", "tmp", "/tmp")],  # noqa: S108  # in a Pod
-)
-def test_a_sidecar_finds_ray_s_files_on_the_volume_that_the_page_names(
-    role: str, volume: str, path: str
-) -> None:
-    assert f"`{volume}`, at `{path}`" in PAGE
-    things = rendered("base")
-    (pod,) = [each for each in pods(things) if each.role == role]
-    ray, *_ = pod.spec["containers"]
-    if role == "game":  # on the head the operator adds it
-        assert {"name": volume, "mountPath": path} in ray["volumeMounts"]
-    mounts = [{"name": volume, "mountPath": path, "readOnly": True}]
-    pod.spec["containers"].append({**ray, "name": "alloy", "volumeMounts": mounts})
-    assert problems(things) == []

@@ -6,11 +6,12 @@ from typing import Any
 from actors.messages import Claim, GameUpdate, LoadAnswer
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.rules.model import GameId
+from crabstick.rules.registry_records import EngineRecord
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 from tests.fakes.runtime import FakeActor, FakeRuntime
 from tests.unit.actors.configs import a_config
-from tests.unit.actors.watched_actors import FakeWard
+from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import until
 
 __all__ = ["GAME", "STATISTICS", "House"]
@@ -35,7 +36,7 @@ class House:
         self.lichess = FakeLichess()
         self.match = FakeMatch(GameId(GAME))
         self.games = FakeGames(self.match)
-        self.listener = FakeWard()
+        self.listener = FakeWatchedActor()
         cluster = {
             "standby": standby,
             "max_takeovers": max_takeovers,
@@ -66,7 +67,11 @@ class House:
         await until(lambda: self.phases().count("standby") == count)
 
     def phases(self) -> list[str]:
-        return [member.phase.value for member in self.worker_set._registry.members.values()]
+        return [member.phase.value for member in self.worker_set._registry.engines.values()]
+
+    def engine(self, actor: FakeActor) -> EngineRecord:
+        """The actor as the WorkerSet knows it."""
+        return self.worker_set._registry.engines[actor.name]
 
     async def player(self, game: str = GAME) -> FakeActor:
         """The actor that owns the game, when it was told so."""

@@ -41,8 +41,8 @@ class Head:
 
 
 def scaling(head: Head, monkeypatch: pytest.MonkeyPatch, monitor: str = "") -> ScalingReport:
-    monkeypatch.setattr(autoscaler_probe, "GcsClient", lambda **_: head)
-    monkeypatch.setattr(autoscaler_probe, "_gcs_address", lambda: "10.0.0.1:6379")
+    for module in ("actors.cluster", "actors.ops.autoscaler_probe"):
+        monkeypatch.setattr(f"{module}.gcs_client", lambda: head)
     monkeypatch.setattr(autoscaler_probe, "POLL_S", 0.0)
     return AutoscalerProbe().scaling(monitor, SLOT)
 

@@ -22,8 +22,10 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
     """What the nodes have; Ray lists dead ones, too."""
     living: list[dict[str, float]] = [HEAD, WORKER]
     dead = {"Alive": False, "Resources": {"CPU": 99.0, "memory": 9e12}}
-    listed = lambda: [dead, *({"Alive": True, "Resources": one} for one in living)]  # noqa: E731
+    listed = lambda: [dead, *({"Alive": True, "NodeID": "n", "Resources": one} for one in living)]  # noqa: E731
     monkeypatch.setattr("ray.nodes", listed)
+    monkeypatch.setattr("actors.cluster.available_resources_per_node", dict)
+    monkeypatch.setattr("actors.cluster.state.get_draining_nodes", dict)
     return living
 
 

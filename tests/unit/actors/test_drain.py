@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from actors.ops.drain import MOST_NAMED, DrainTarget, find_node
+from actors.ops.drain import MOST_NAMED, find_node
 from crabstick.errors import ConfigError
+from crabstick.rules.cluster_view import ClusterNode
 
-HEAD = DrainTarget(id="aa00" * 14, names=("10.0.0.1", "head"), slots=2, is_head=True)
-FIRST = DrainTarget(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
-SECOND = DrainTarget(id="ab22" * 14, names=("10.0.0.3", "worker-2"), slots=4)
-BARE = DrainTarget(id="cc33" * 14, names=("10.0.0.4", "proxy"), slots=0)
+HEAD = ClusterNode(id="aa00" * 14, names=("10.0.0.1", "head"), slots=2, is_head=True)
+FIRST = ClusterNode(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
+SECOND = ClusterNode(id="ab22" * 14, names=("10.0.0.3", "worker-2"), slots=4)
+BARE = ClusterNode(id="cc33" * 14, names=("10.0.0.4", "proxy"), slots=0)
 NODES = (HEAD, FIRST, SECOND, BARE)
 
 
@@ -37,7 +38,7 @@ def test_a_wish_that_names_no_node_to_drain_is_explained(wish: str, words: str) 
 
 
 def test_nodes_on_one_machine_are_told_apart_by_their_ids() -> None:
-    twins = [DrainTarget(id=f"{digit}0" * 28, names=("h",), slots=1) for digit in "12"]
+    twins = [ClusterNode(id=f"{digit}0" * 28, names=("h",), slots=1) for digit in "12"]
     with pytest.raises(ConfigError, match=r"'h' means 2 nodes: .* 101010101010 \(h\), 2020"):
         find_node("h", twins)
     assert find_node("20", twins) is twins[1]
@@ -49,7 +50,7 @@ def test_where_nothing_can_be_drained_that_is_said() -> None:
 
 
 def test_of_many_nodes_some_are_named() -> None:
-    nodes = [DrainTarget(id=f"{n:056x}", names=("h",), slots=1) for n in range(MOST_NAMED + 5)]
+    nodes = [ClusterNode(id=f"{n:056x}", names=("h",), slots=1) for n in range(MOST_NAMED + 5)]
     with pytest.raises(ConfigError, match="and 5 more") as refused:
         find_node("nowhere", nodes)
     assert len(re.findall(r"\(h\)", str(refused.value))) == MOST_NAMED

@@ -98,7 +98,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     monkeypatch.setattr("actors.engine_actor.engine_actor.this_node", lambda: "n1" * 8)
     monkeypatch.setattr(
-        "actors.engine_actor.engine_actor._end_this_actor", lambda: calls.append("ended")
+        "actors.engine_actor.engine_actor.kill_own_actor", lambda: calls.append("ended")
     )
     return calls
 
@@ -150,7 +150,8 @@ async def test_it_takes_a_game_and_plays_it() -> None:
 async def test_the_dashboard_shows_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "actors.engine_actor.engine_actor.call_own_actor", lambda *call: calls.append(call)
+        "actors.engine_actor.engine_actor.call_own_actor",
+        lambda method, title, _message: calls.append((method, title)),
     )
     shop = Workshop()
     await asyncio.sleep(2)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages import Description, GameUpdate
 from actors.worker_set.gauges import Durations, Gauges
-from actors.worker_set.registry import EngineRecord, Registry
 from crabstick import __version__
-from crabstick.rules.cluster_view import NodeView
+from crabstick.rules.cluster_view import ActorPhase, NodeView
 from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.registry import Registry
+from crabstick.rules.registry_records import EngineRecord, EngineReport, GameRecord
 from crabstick.telemetry.metrics import Ledger
 
 START_S = 1000.0
@@ -39,29 +39,34 @@ class Stand:
         self.nodes.append(NodeView(id=NodeId(name), free_slots=free_slots, drains_in=left))
 
     def starting(self, name: str) -> EngineRecord:
-        return self.registry.enter(ActorName(f"engine:{name}"), self.now)
+        self.registry, engine = self.registry.entered(ActorName(f"engine:{name}"), self.now)
+        return engine
 
     def standby(self, name: str, node: str = "n1") -> EngineRecord:
-        member = self.starting(name)
-        told = Description(name=member.name, node=node, pid=1, fingerprint="f", phase="standby")
-        self.registry.hear_from(member, told, self.now)
-        return member
+        engine = self.starting(name)
+        report = EngineReport(node=NodeId(node), phase=ActorPhase.STANDBY)
+        self.registry = self.registry.described(engine, report, self.now)
+        return engine
 
     def game(self, game: str) -> None:
-        self.registry.hear_of(GameUpdate(game=game))
+        self.registry, _ = self.registry.with_game(GameRecord(id=GameId(game)))
 
     def player(self, game: str, name: str, node: str = "n1") -> EngineRecord:
-        member = self.standby(name, node)
+        engine = self.standby(name, node)
         self.game(game)
-        return self.registry.assign(GameId(game), member.name, self.now)
+        self.assign(game, engine)
+        return self.registry.engines[engine.name]
 
-    def ends(self, member: EngineRecord) -> None:
-        del self.registry.members[member.name]
+    def assign(self, game: str, engine: EngineRecord) -> None:
+        self.registry, _ = self.registry.assigned(GameId(game), engine.name, self.now)
 
-    def after(self, seconds: float, *, has_problem: bool = False) -> Callable[..., float]:
-        """Looks when so much time has passed; what comes back reads a metric."""
+    def ends(self, engine: EngineRecord) -> None:
+        self.registry = self.registry.removed(engine)
+
+    def after(self, seconds: float) -> Callable[..., float]:
+        """Updates the gauges when so much time has passed; returns a reader of metrics."""
         self.now_s += seconds
-        self.gauges.show(self.registry, self.nodes, has_problem=has_problem)
+        self.gauges.show(self.registry, self.nodes)
         values: Any = self.gauges.ledger.snapshot()["values"]
         return lambda name, label="": values[f"crabstick_{name}"][label]
 
@@ -92,7 +97,7 @@ def test_the_longest_wait_is_that_of_the_first_game_that_still_waits() -> None:
     stand.game("waiting2")
     assert stand.after(4)("game_wait_seconds", "new") == 4
     assert stand.after(6)("game_wait_seconds", "new") == 10
-    stand.registry.assign(GameId("waiting1"), stand.standby("a").name, stand.now)
+    stand.assign("waiting1", stand.standby("a"))
     assert stand.after(0)("game_wait_seconds", "new") == 6
 
 
@@ -104,7 +109,7 @@ def test_a_game_that_has_begun_waits_from_the_loss_of_its_actor_on() -> None:
     stand.after(0)
     see = stand.after(5)
     assert (see("game_wait_seconds", "begun"), see("game_wait_seconds", "new")) == (5, 0)
-    stand.registry.assign(GameId("abcdefgh"), stand.standby("b").name, stand.now)
+    stand.assign("abcdefgh", stand.standby("b"))
     assert stand.after(5)("game_wait_seconds", "begun") == 0
 
 
@@ -114,7 +119,7 @@ def test_a_start_is_as_old_as_the_oldest_one() -> None:
     stand.after(20)
     stand.starting("b")
     assert stand.after(10)("actor_start_seconds") == 30
-    stand.registry.members.clear()
+    stand.registry = Registry()
     assert stand.after(10)("actor_start_seconds") == 0
 
 
@@ -166,7 +171,7 @@ def test_the_time_of_a_node_counts_for_what_runs_on_it() -> None:
     see = stand.after(10)
     states = ("busy", "standby", "idle")
     assert [see("node_seconds_total", state) for state in states] == [10, 10, 10]
-    stand.registry.members.clear()
+    stand.registry = Registry()
     see = stand.after(5)
     assert [see("node_seconds_total", state) for state in states] == [10, 10, 25]
 
@@ -206,12 +211,6 @@ def _first_s(thing: str, seen: list[tuple[float, set[str]]]) -> float:
             break
         first_s = at_s
     return first_s
-
-
-def test_a_problem_is_shown_as_long_as_there_is_one() -> None:
-    stand = Stand()
-    assert stand.after(1, has_problem=True)("problem") == 1
-    assert stand.after(1)("problem") == 0
 
 
 def test_who_runs_and_since_when_is_told_from_the_beginning(

@@ -10,12 +10,12 @@ from ray.exceptions import RayActorError, RayError
 
 from actors.http.app import HttpEndpoints, api, http_app
 from actors.names import EVENT_LISTENER, WORKER_SET
+from crabstick.settings import ADMIN_VARIABLE
 from crabstick.telemetry.metrics import Ledger
-from crabstick.tokens import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask
 from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.actors.watched_actors import FakeWard
+from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import stall, virtual_loop
 
 PAGES = ["/livez", "/readyz", "/metrics", "/games"]
@@ -33,7 +33,7 @@ class Bot:
         self.worker_set = FakeHandle(self)
         self.listener = FakeHandle(self)
         self.handles = {WORKER_SET: self.worker_set, EVENT_LISTENER: self.listener}
-        self.watched = FakeWard()
+        self.watched = FakeWatchedActor()
         self.endpoints: Any = None
         self.shut_down: list[str] = []
         self.shut_down_takes_s = 0.0
@@ -42,9 +42,10 @@ class Bot:
         return {"v": 1, "age_s": self.age_s}
 
     async def statistics(self, _message: object) -> dict[str, object]:
-        return {"v": 1, "games": GAMES, "ledger": self.ledger}
+        return {"v": 1, "bot": "crabby", "games": GAMES, "ledger": self.ledger}
 
-    def get_actor(self, name: str, _namespace: str) -> FakeHandle:
+    def get_actor(self, name: str, namespace: str) -> FakeHandle:
+        assert namespace
         self.searches += 1
         if name not in self.handles:
             raise ValueError(f"Failed to look up actor with name '{name}'")
@@ -65,7 +66,7 @@ def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
     context = SimpleNamespace(servable_object=plain_class(a_config().pack(), bot.watched))
     bot.endpoints = context.servable_object
     monkeypatch.setattr("ray.serve.get_replica_context", lambda: context)
-    monkeypatch.setattr("actors.http.peer.ray.get_actor", bot.get_actor)
+    monkeypatch.setattr("ray.get_actor", bot.get_actor)
     monkeypatch.setattr("actors.http.app.end_manager", bot.end_manager)
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     return bot
@@ -127,11 +128,11 @@ async def test_whatever_hangs_many_who_ask_at_once_do_not_queue(bot: Bot, path: 
 async def test_a_gcs_that_hangs_does_not_hang_the_answer(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(*_: object) -> None:
+    async def hang(_work: object) -> None:
         await asyncio.Event().wait()
 
     del bot
-    monkeypatch.setattr(asyncio, "to_thread", hang)
+    monkeypatch.setattr("actors.cluster.in_gcs_thread", hang)
     status, seconds = await took_s("/livez")
     assert status == 503
     assert seconds < 2
@@ -147,7 +148,7 @@ async def test_a_gcs_that_hangs_is_asked_by_one_thread_only(
         await asyncio.Event().wait()
 
     del bot
-    monkeypatch.setattr(asyncio, "to_thread", hang)
+    monkeypatch.setattr("actors.cluster.in_gcs_thread", hang)
     for _ in range(10):
         assert (await get("/livez")).status == 503
         stall(2)
@@ -157,12 +158,12 @@ async def test_a_gcs_that_hangs_is_asked_by_one_thread_only(
 async def test_a_gcs_that_was_away_is_asked_again(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise RayError("the GCS is away")
 
-    monkeypatch.setattr("actors.http.peer.ray.get_actor", away)
+    monkeypatch.setattr("ray.get_actor", away)
     assert (await get("/livez")).status == 503
-    monkeypatch.setattr("actors.http.peer.ray.get_actor", bot.get_actor)
+    monkeypatch.setattr("ray.get_actor", bot.get_actor)
     stall(2)
     assert (await get("/livez")).status == 200
 

@@ -7,9 +7,14 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors.names import EVENT_LISTENER, WORKER_SET
-from actors.ops.shutdown import end_games, end_manager, engine_actors, find
+from actors.ops.shutdown import end_games, end_manager, engine_actors, find_worker_set
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.virtual_time import virtual_loop
+
+
+class ListenerSide:
+    async def shut_down(self, _message: object) -> dict[str, object]:
+        return {"v": 1}
 
 
 class WorkerSetSide:
@@ -40,7 +45,7 @@ class Cluster:
     def __init__(self) -> None:
         self.worker_set = FakeHandle(WorkerSetSide())
         self.actors: dict[tuple[str, str], FakeHandle] = {
-            ("tests", EVENT_LISTENER): FakeHandle(None),
+            ("tests", EVENT_LISTENER): FakeHandle(ListenerSide()),
             ("tests", WORKER_SET): self.worker_set,
         }
         self.ended: list[str] = []
@@ -58,7 +63,8 @@ class Cluster:
         assert all_namespaces
         return [{"namespace": space, "name": name} for space, name in self.actors]
 
-    def kill_actor(self, handle: Any) -> None:
+    def kill(self, handle: Any, *, no_restart: bool) -> None:
+        assert no_restart
         key = next(key for key, known in self.actors.items() if known is handle)
         del self.actors[key]
         self.ended.append(key[1])
@@ -69,7 +75,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     cluster = Cluster()
     monkeypatch.setattr("ray.get_actor", cluster.get_actor)
     monkeypatch.setattr("ray.util.list_named_actors", cluster.list_named_actors)
-    monkeypatch.setattr("actors.ops.shutdown.kill_actor", cluster.kill_actor)
+    monkeypatch.setattr("ray.kill", cluster.kill)
     return cluster
 
 
@@ -107,15 +113,17 @@ async def test_ending_what_is_not_there_is_fine(cluster: Cluster) -> None:
 
 
 async def test_an_actor_is_found_in_its_own_namespace_only(cluster: Cluster) -> None:
-    assert await find(WORKER_SET, "tests") is cluster.worker_set
-    assert await find(WORKER_SET, "other") is None
+    found = await find_worker_set("tests")
+    assert found is not None
+    assert found.handle is cluster.worker_set
+    assert await find_worker_set("other") is None
 
 
 async def test_only_engine_actors_of_this_bot_are_playing(cluster: Cluster) -> None:
     ours = FakeHandle(EngineSide(gave_up=True))
     cluster.add("engine:a", ours)
     cluster.add("engine:b", FakeHandle(EngineSide(gave_up=True)), namespace="other")
-    assert await engine_actors("tests") == [ours]
+    assert [actor.handle for actor in await engine_actors("tests")] == [ours]
 
 
 async def test_giving_up_counts_the_games_and_ends_every_actor(cluster: Cluster) -> None:

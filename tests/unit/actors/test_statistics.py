@@ -1,15 +1,12 @@
-"""The one picture of a running bot."""
+"""What the WorkerSet says of a running bot."""
 
-import json
-from typing import Any
-
-from actors.messages import Description, GameUpdate, Progress
-from actors.worker_set.gauges import Gauges
-from actors.worker_set.registry import Registry
+from actors.messages import Statistics
 from actors.worker_set.statistics import statistics
-from crabstick.rules.cluster_view import NodeView
-from crabstick.rules.model import ActorName, GameId
-from crabstick.telemetry.metrics import Ledger
+from crabstick.game.rate_limits import RateLimits
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.registry import Registry
+from crabstick.rules.registry_records import EngineReport, GameRecord
 from tests.builders import seconds
 from tests.unit.actors.configs import BOT, a_config
 
@@ -18,51 +15,47 @@ GAME = GameId("abcdefgh")
 A = ActorName("engine:a")
 
 
-def a_picture(registry: Registry, *nodes: NodeView, problem: str = "") -> Any:
-    gauges = Gauges(Ledger(), NOW.total_seconds)
-    picture = statistics(a_config(), registry, nodes, gauges, problem=problem)
-    return json.loads(json.dumps(picture))
+def said(registry: Registry, problem: str = "") -> Statistics:
+    """The statistics as another process reads them."""
+    limits = RateLimits(NOW.total_seconds)
+    ledger: dict[str, object] = {"v": 1}
+    return Statistics.read(statistics(a_config(), registry, limits, ledger, problem).pack())
 
 
-def a_roster() -> Registry:
-    """One game that is played, one that waits, and one actor that starts."""
-    registry = Registry()
-    registry.hear_of(GameUpdate(game=GAME, opponent="Alice", speed="blitz"))
-    registry.hear_of(GameUpdate(game="waiting1", opponent="Bob", speed="rapid"))
-    member = registry.enter(A, NOW)
-    told = Description(name=A, node="n1", pid=1, fingerprint="f", phase="standby")
-    registry.hear_from(member, told, NOW)
-    registry.assign(GAME, A, NOW)
-    progress = Progress(opponent="BOT Alice", ply=7)
-    registry.hear_from(member, told.model_copy(update={"progress": progress}), NOW)
-    registry.enter(ActorName("engine:b"), NOW)
-    return registry
+def a_registry() -> Registry:
+    """One game with an actor, one without, and one actor that starts."""
+    registry, _ = Registry().with_game(GameRecord(id=GAME, opponent="Alice", speed="blitz"))
+    registry, _ = registry.with_game(
+        GameRecord(id=GameId("waiting1"), opponent="Bob", speed="rapid")
+    )
+    registry, engine = registry.entered(A, NOW)
+    report = EngineReport(node=NodeId("n1"), phase=ActorPhase.STANDBY)
+    registry, _ = registry.described(engine, report, NOW).assigned(GAME, A, NOW)
+    progress = {"v": 1, "opponent": "BOT Alice", "ply": 7}
+    report = EngineReport(node=NodeId("n1"), phase=ActorPhase.PLAYING, progress=progress)
+    registry = registry.described(registry.engines[A], report, NOW)
+    return registry.entered(ActorName("engine:b"), NOW)[0]
 
 
-def test_it_says_whose_it_is_and_what_is_wrong() -> None:
-    picture = a_picture(Registry(), problem="there is no Lichess token")
-    assert (picture["bot"], picture["problem"]) == (BOT, "there is no Lichess token")
+def test_it_says_whose_bot_it_is_and_what_is_wrong() -> None:
+    bot = said(Registry(), problem="there is no Lichess token")
+    assert (bot.bot, bot.problem, bot.ledger) == (BOT, "there is no Lichess token", {"v": 1})
 
 
 def test_each_game_shows_its_actor_and_how_it_stands() -> None:
-    played, waiting = a_picture(a_roster())["games"]
-    assert (played["actor"], played["node"], played["opponent"], played["ply"]) == (
-        A,
-        "n1",
-        "BOT Alice",
-        7,
-    )
-    assert (waiting["actor"], waiting["node"], waiting["opponent"]) == (None, None, "Bob")
+    played, waiting = said(a_registry()).games
+    assert (played.actor, played.node, played.opponent, played.ply) == (A, "n1", "BOT Alice", 7)
+    assert (waiting.actor, waiting.node, waiting.opponent) == (None, None, "Bob")
 
 
-def test_the_ledger_that_it_shows_has_the_gauges_of_this_moment() -> None:
-    values = a_picture(a_roster(), problem="no token")["ledger"]["values"]
-    assert values["crabstick_games"] == {"playing": 1, "waiting": 1}
-    assert values["crabstick_problem"] == {"": 1}
+def test_a_game_without_an_actor_shows_no_progress() -> None:
+    games = said(a_registry()).shown()["games"]
+    assert isinstance(games, list)
+    assert sorted(games[1]) == ["actor", "id", "node", "opponent", "speed", "takeovers"]
 
 
 def test_every_actor_is_shown_with_its_node_or_none() -> None:
-    assert a_picture(a_roster())["actors"] == [
+    assert said(a_registry()).shown()["actors"] == [
         {"name": A, "phase": "playing", "node": "n1"},
         {"name": "engine:b", "phase": "starting", "node": ""},
     ]

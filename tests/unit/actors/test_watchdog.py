@@ -12,7 +12,7 @@ from actors.watchdog import RayWatchedActor, Watchdog
 from crabstick.game.stall import StallDetector
 from tests.builders import seconds
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.actors.watched_actors import FakeWard
+from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import stall, virtual_loop
 
 HANGS = float("inf")
@@ -22,8 +22,8 @@ A_BUG = RayTaskError("describe", "a bug", ValueError())  # type: ignore[no-untyp
 class Kennel:
     """A watchdog at work."""
 
-    def __init__(self, watched: FakeWard | None = None) -> None:
-        self.watched = watched or FakeWard()
+    def __init__(self, watched: FakeWatchedActor | None = None) -> None:
+        self.watched = watched or FakeWatchedActor()
         watch = StallDetector(virtual_loop().time)
         self.tasks = [
             asyncio.create_task(watch.run()),
@@ -56,7 +56,7 @@ async def test_who_answers_slowly_but_within_ten_seconds_is_left_alone() -> None
 
 
 async def test_who_was_just_made_has_a_minute_to_say_the_first_word() -> None:
-    watched = FakeWard()
+    watched = FakeWatchedActor()
     watched.takes_s = HANGS
     kennel = Kennel(watched)
     assert [await kennel.restarts_within(s) for s in (59, 2)] == [0, 1]
@@ -135,15 +135,16 @@ class Ray:
         self.handle: FakeHandle | None = FakeHandle(self)
         self.gcs_takes_s = 0.0
         self.killed: list[dict[str, object]] = []
-        monkeypatch.setattr("actors.watchdog.ray.get_actor", self.get_actor)
-        monkeypatch.setattr("actors.watchdog.ray.util.list_named_actors", self.list_named_actors)
-        monkeypatch.setattr("actors.watchdog.ray.kill", self.kill)
-        monkeypatch.setattr("actors.watchdog.time.monotonic", virtual_loop().time)
+        monkeypatch.setattr("ray.get_actor", self.get_actor)
+        monkeypatch.setattr("ray.util.list_named_actors", self.list_named_actors)
+        monkeypatch.setattr("ray.kill", self.kill)
+        monkeypatch.setattr("actors.cluster.time.monotonic", virtual_loop().time)
 
     async def describe(self, _message: object) -> dict[str, object]:
         return {"v": 1}
 
-    def get_actor(self, name: str, _namespace: str) -> FakeHandle:
+    def get_actor(self, name: str, namespace: str) -> FakeHandle:
+        assert namespace == "tests"
         if self.handle is None:
             raise ValueError(f"Failed to look up actor with name '{name}'")
         return self.handle

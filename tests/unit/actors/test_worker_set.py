@@ -134,9 +134,8 @@ async def test_a_game_is_as_urgent_as_our_clock_is_short(
 ) -> None:
     house = House(FakeRuntime(), standby=0)
     house.lichess.started(summary)
-    games = house.worker_set._registry.games
-    await until(lambda: games)
-    assert games[GameId(GAME)].urgency == urgency
+    await until(lambda: house.worker_set._registry.games)
+    assert house.worker_set._registry.games[GameId(GAME)].urgency == urgency
 
 
 async def test_a_game_that_lichess_no_longer_lists_is_played_on() -> None:
@@ -200,10 +199,9 @@ async def test_a_suspect_that_is_heard_again_keeps_its_game_when_nobody_could_ta
     actor = await house.player()
     await asyncio.sleep(12)
     actor.hang()
-    member = house.worker_set._registry.members[actor.name]
-    await until(lambda: member.is_suspect)
+    await until(lambda: house.engine(actor).is_suspect)
     actor.wake()
-    await until(lambda: not member.is_suspect)
+    await until(lambda: not house.engine(actor).is_suspect)
     await asyncio.sleep(5)
     assert house.runtime.playing(GAME) == [actor]
     assert await house.owns(actor, 1) is True
@@ -544,7 +542,7 @@ async def test_a_tick_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("a mistake of our own")
 
     with monkeypatch.context() as patched:
-        patched.setattr("actors.worker_set.worker_set.plan", fail)
+        patched.setattr("actors.worker_set.reconciler.plan", fail)
         await house.starts()
         await asyncio.sleep(2)
     await house.player()
@@ -556,7 +554,7 @@ async def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch
         patched.setattr(house.runtime, "nodes", lambda: 1 / 0)
         await asyncio.sleep(3)
     house.runtime.grow("n1", 3)
-    await until(lambda: house.worker_set._nodes.views)
+    await until(lambda: house.worker_set._reconciler.nodes.views)
 
 
 async def test_a_worker_set_that_cannot_list_the_actors_at_first_tries_again() -> None:
@@ -603,8 +601,8 @@ async def test_a_slot_is_given_away_once_also_before_ray_counts_it() -> None:
     house = House(FakeRuntime(n1=2), standby=0)
     await house.starts("one")
     await house.player("one")
-    looks = house.worker_set._nodes.views
-    await until(lambda: house.worker_set._nodes.views is not looks)  # the next one is a second away
+    looks = house.worker_set._reconciler.nodes.views
+    await until(lambda: house.worker_set._reconciler.nodes.views is not looks)  # in a second
     await house.starts("two")
     await until(lambda: len(house.runtime.spawned) == 2)
     assert (await house.load()).room == 0
@@ -622,7 +620,7 @@ async def test_a_node_whose_other_actors_are_heard_is_not_in_doubt_for_long() ->
     house.runtime.lose_actor(first)
     await house.successor(first, "one")
     await asyncio.sleep(3)
-    assert house.worker_set._registry.in_doubt(house.worker_set._now()) == set()
+    assert house.worker_set._registry.doubtful_nodes(house.worker_set._now()) == set()
 
 
 # What it tells.
@@ -695,9 +693,9 @@ async def test_a_draining_node_has_no_room() -> None:
 async def test_a_game_whose_actor_starts_takes_its_place_once() -> None:
     house = House(FakeRuntime(n1=3), standby=0)
     await asyncio.sleep(2)
-    now = house.worker_set._now()
-    house.worker_set._registry.enter(ActorName("engine:starts"), now, NodeId("n1"))
-    house.worker_set._registry.hear_of(GameUpdate(game=GAME))
+    state, now = house.worker_set._state, house.worker_set._now()
+    state.take(state.registry.entered(ActorName("engine:starts"), now, NodeId("n1")))
+    state.take(state.registry.with_game(GameUpdate(game=GAME).record()))
     assert (await house.load()).room == 2
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
 from tests.unit.virtual_time import virtual_loop
 
-__all__ = ["FakeWard"]
+__all__ = ["FakeWatchedActor"]
 
 
-class FakeWard:
+class FakeWatchedActor:
     """Answers at once, unless told otherwise."""
 
     def __init__(self) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from actors.messages import Statistics
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.terminal.live_table import LIMITED, render_table
 
 
 def shown(picture: dict[str, Any], width: int = 200) -> list[str]:
     console = Console(file=StringIO(), width=width, color_system=None)
-    console.print(render_table(picture))
+    console.print(render_table(Statistics.read({"fingerprint": "f", **picture})))
     file = console.file
     assert isinstance(file, StringIO)
     return [line.rstrip() for line in file.getvalue().splitlines()]

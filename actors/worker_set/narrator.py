@@ -1,0 +1,76 @@
+"""Logs and counts what happens to games and actors."""
+
+from structlog.typing import FilteringBoundLogger
+
+from actors.messages import Outcome
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.registry_records import (
+    EngineLost,
+    EngineRecord,
+    Event,
+    GameRecord,
+    GameTakenOver,
+)
+from crabstick.telemetry import names
+from crabstick.telemetry.metrics import Ledger
+
+__all__ = ["Narrator"]
+
+LOST_ON_TIME = frozenset({"outoftime", "timeout"})
+"""Source: Lichess's status names; `timeout` is a player who was away for too long."""
+LOST_AS = {
+    ActorPhase.STARTING: "starting",
+    ActorPhase.STANDBY: "standby",
+    ActorPhase.PLAYING: "busy",
+}
+"""The metrics' words for what a lost actor did."""
+
+
+class Narrator:
+    """Turns events into log lines and counters."""
+
+    def __init__(self, log: FilteringBoundLogger, ledger: Ledger) -> None:
+        self._log = log
+        self._ledger = ledger
+
+    def event(self, event: Event) -> None:
+        """Something that the registry reports."""
+        match event:
+            case GameTakenOver(game=game, why=why):
+                self._ledger.inc("crabstick_takeovers_total")
+                self._log.warning(
+                    names.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
+                )
+            case EngineLost(engine=engine, why=why):
+                self.engine_lost(engine, why)
+
+    def engine_lost(self, engine: EngineRecord, why: str) -> None:
+        """An actor is gone, or of no use."""
+        self._log.warning(names.ACTOR_LOST, actor=engine.name, game_id=engine.game, why=why)
+        if engine.phase in LOST_AS:
+            self._ledger.inc("crabstick_actors_lost_total", LOST_AS[engine.phase])
+
+    def useless(self, engine: EngineRecord, *, is_kept: bool) -> None:
+        """An actor started and cannot play."""
+        self._log.error(names.ACTOR_USELESS, actor=engine.name, why=engine.problem)
+        if not is_kept:
+            self._ledger.inc("crabstick_actors_lost_total", "useless")
+
+    def game_ended(self, engine: EngineRecord, game: GameRecord, outcome: Outcome) -> None:
+        """An actor played its game to the end."""
+        self._ledger.inc("crabstick_games_finished_total", outcome.result or "aborted")
+        if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
+            self._ledger.inc("crabstick_games_lost_on_time_total")
+        self._log.info(
+            names.GAME_FINISHED,
+            game_id=game.id,
+            actor=engine.name,
+            status=outcome.status,
+            result=outcome.result,
+            takeovers=game.takeovers,
+        )
+
+    def handed_over(self, engine: EngineRecord) -> None:
+        """An actor left its game to the next one."""
+        self._ledger.inc("crabstick_handovers_total")
+        self._log.info(names.GAME_HANDED_OVER, game_id=engine.game, actor=engine.name)

@@ -1,0 +1,119 @@
+"""What the WorkerSet needs of a cluster, as a protocol, and Ray's side of it."""
+
+from typing import Protocol
+
+from actors import cluster
+from actors.clients import EngineActorClient
+from actors.cluster import ActorGone, ActorSilent, Handle, Slot, find_actors, in_gcs_thread
+from actors.messages import ActorConfig
+from actors.names import is_engine_actor
+from crabstick.rules.cluster_view import NodeView
+from crabstick.rules.model import ActorName, NodeId
+
+__all__ = ["RayRuntime", "Runtime"]
+
+
+class Runtime(Protocol):
+    """The cluster as the WorkerSet sees it; tests give it a fake.
+
+    Every method but `engine` raises ActorSilent when the GCS does not answer in time.
+    """
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """The living nodes that can run EngineActors."""
+
+    async def is_exhausted(self) -> bool:
+        """Whether Ray's autoscaler says that no node will come for an EngineActor."""
+
+    async def living(self) -> tuple[ActorName, ...]:
+        """The EngineActors that exist, whoever made them; `engine` knows them afterwards.
+
+        Raises:
+            ActorFailed: they cannot be listed.
+        """
+
+    async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
+        """Starts the EngineActor that `config` names; returns before it runs."""
+
+    def engine(self, name: ActorName) -> EngineActorClient:
+        """The stub of an EngineActor.
+
+        Raises:
+            ActorGone: no EngineActor has that name.
+        """
+
+    async def kill(self, name: ActorName) -> None:
+        """Ends an actor; idempotent."""
+
+
+class RayRuntime:
+    """The real `Runtime`: Ray, in one namespace."""
+
+    def __init__(self, engine_actor: type, namespace: str, slot: Slot) -> None:
+        self._engine_actor = engine_actor
+        self._namespace = namespace
+        self._slot = slot
+        self._worker_set = cluster.own_handle()
+        self._engines: dict[ActorName, EngineActorClient] = {}
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """See `Runtime`."""
+        nodes = await in_gcs_thread(lambda: cluster.read_nodes(self._slot))
+        return tuple(
+            NodeView(id=NodeId(node.id), free_slots=node.free_slots, drains_in=node.drains_in)
+            for node in nodes
+            if node.slots
+        )
+
+    async def is_exhausted(self) -> bool:
+        """See `Runtime`; Ray's autoscaler lists what it cannot place once it was asked for it."""
+
+        def judge() -> bool:
+            return cluster.is_slot_infeasible(self._slot, cluster.autoscaling_state())
+
+        return await in_gcs_thread(judge)
+
+    async def living(self) -> tuple[ActorName, ...]:
+        """See `Runtime`."""
+        found = await find_actors(self._namespace, is_engine_actor, known=self._engines)
+        for name, handle in found.items():
+            self._enter(ActorName(name), handle)
+        return tuple(self._engines)
+
+    async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
+        """See `Runtime`."""
+
+        def create() -> Handle:
+            return cluster.create_actor(
+                self._engine_actor,
+                config.name,
+                self._namespace,
+                config.pack(),
+                get_if_exists=True,
+                max_restarts=0,
+                num_cpus=self._slot.slot_cpus,
+                memory=self._slot.slot_memory_mb * 2**20,
+                scheduling_strategy=cluster.on_node(node) if node else "DEFAULT",
+            )
+
+        try:
+            self._enter(ActorName(config.name), await in_gcs_thread(create))
+        except ActorSilent:
+            # the actor may still come to life, unknown to everyone
+            cluster.GCS_THREADS.submit(lambda: cluster.kill_actor(create()))
+            raise
+
+    def _enter(self, name: ActorName, handle: Handle) -> None:
+        self._engines[name] = EngineActorClient(handle, worker_set=self._worker_set)
+
+    def engine(self, name: ActorName) -> EngineActorClient:
+        """See `Runtime`."""
+        if name not in self._engines:
+            raise ActorGone(f"no actor is called {name}")
+        return self._engines[name]
+
+    async def kill(self, name: ActorName) -> None:
+        """See `Runtime`."""
+        engine = self._engines.pop(name, None)
+        if engine is not None:
+            await in_gcs_thread(engine.kill, is_kept=True)

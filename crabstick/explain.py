@@ -1,0 +1,233 @@
+"""One sentence from pydantic's errors: which key, which value, and what would be right.
+
+No sentence repeats what may be a secret.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from reprlib import Repr
+from typing import Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+__all__ = [
+    "ELSEWHERE",
+    "PREFIX",
+    "and_more",
+    "explain",
+    "known_keys",
+    "nearest",
+    "nearest_key",
+    "neighbours",
+    "public",
+    "shown",
+    "variable_of",
+]
+
+PREFIX: Final = "CRABSTICK__"
+"""How our environment variables begin: CRABSTICK__HTTP__PORT is http.port."""
+ELSEWHERE: Final = {
+    "abort_time": "game.abort_after_s",
+    "accept_bot": "challenges.accept_bots",
+    "concurrency": "challenges.max_games",
+    "go_commands": "engine.limits",
+    "max_base": "challenges.max_initial_s",
+    "min_base": "challenges.min_initial_s",
+    "movetime": "engine.limits.move_time_ms",
+    "uci_options": "engine.options",
+}
+"""The keys of lichess-bot and BotLi, whose users bring them along."""
+_TOKENS: Final = {
+    "token": ("lichess.token_file", "LICHESS_BOT_TOKEN"),
+    "admin_token": ("http.admin_token_file", "CRABSTICK_ADMIN_TOKEN"),
+}
+_TOKEN: Final = re.compile(r"lip_\w+")
+_SECRET: Final = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")
+"""A user name in a URL, or a long word of letters and digits."""
+_PREDICATES: Final = {"missing": "is missing", "model_type": "must be a mapping of keys to values"}
+_WORDS: Final = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+}
+_LISTS: Final = ("frozen_set_type", "list_type", "too_short")
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = 80
+
+
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    *,
+    source: str,
+    variables: Collection[str] = (),
+) -> str:
+    """The first problem in words, and how many more there are.
+
+    Args:
+        error: what pydantic found.
+        model: what the values were read as; the description of a field says what is right.
+        source: the file or message that holds the values.
+        variables: the dotted keys that the environment set instead.
+    """
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda problem: problem["type"] == "missing")  # a typo explains it
+    return and_more(_sentence(first, model, source, variables), len(problems))
+
+
+def _sentence(
+    problem: ErrorDetails, model: type[BaseModel], source: str, variables: Collection[str]
+) -> str:
+    kind, place = problem["type"], problem["loc"]
+    if kind == "invalid_key":
+        return f"{source}: {public(str(place[-1]))} is not a known key; keys are text"
+    key = ".".join(step for step in place if isinstance(step, str))
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)[1:]
+    field = dict(_fields(model)).get(key) or FieldInfo()
+    above = any(f"{key}.".startswith(f"{name}.") for name in variables)
+    below = any(name.startswith(f"{key}.") for name in variables)
+    if kind == "value_error" and _section(field):
+        return public(f"{source}{' and the environment' * below}: {_own_words(problem)}")
+    is_variable = above or (below and not _section(field))
+    name = variable_of(path) if is_variable else f"{source}: {path}".removesuffix(": ")
+    if kind == "extra_forbidden":
+        return public(f"{name}{_unknown(key, model, is_variable=is_variable)}")
+    if kind in _PREDICATES:
+        return f"{name} {_PREDICATES[kind]}"
+    value = f" is {shown(problem['input'])}; it" if field.repr else ""
+    return f"{name}{value} must {_expectation(problem, field)}"
+
+
+def _expectation(problem: ErrorDetails, field: FieldInfo) -> str:
+    kind = problem["type"]
+    if kind == "value_error":
+        return public(_own_words(problem)).removeprefix("must ")
+    if kind == "literal_error":
+        known = re.findall("'(.*?)'", problem["ctx"]["expected"])
+        near = nearest(str(problem["input"]), known)
+        reason = f", for {field.description}" if field.description else ""
+        return f"be {_listed(known)}{f' (did you mean {near}?)' if near else reason}"
+    if kind in _LISTS:
+        known = [word for inner in get_args(field.annotation) for word in get_args(inner)]
+        return f"be a list of {_listed(known)}" if known else "be a list, and not empty"
+    ends = [getattr(mark, "ge", getattr(mark, "le", None)) for mark in field.metadata]
+    ends = [end for end in ends if end is not None]
+    if ends:
+        number = "number" if field.annotation is float else "whole number"
+        return f"be a {number} from {ends[0]} to {ends[-1]}"
+    return f"be {field.description or _WORDS.get(kind) or problem['msg']}"
+
+
+def _own_words(problem: ErrorDetails) -> str:
+    """What a validator of ours said."""
+    return str(problem["ctx"]["error"])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
+    """All dotted keys of `model` that hold a value, in the order of the model."""
+    return tuple(key for key, field in _fields(model) if not _section(field))
+
+
+def _fields(model: type[BaseModel], parent: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        yield parent + name, field
+        section = _section(field)
+        if section:
+            yield from _fields(section, f"{parent}{name}.")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a section, or of the entries of a list."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+
+
+def variable_of(key: str) -> str:
+    """The environment variable that sets the dotted `key`."""
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def _unknown(key: str, model: type[BaseModel], *, is_variable: bool) -> str:
+    """What is wrong with a key that `model` does not have, and which one was meant."""
+    known = [name for name, _ in _fields(model)]
+    parent, _, leaf = key.casefold().rpartition(".")
+    file, variable = _TOKENS.get(leaf, ("", ""))
+    if file in known:
+        return (
+            ": a token does not belong into the configuration; put it into the environment "
+            f"variable {variable}, or into a file of its own that {file} names"
+        )
+    near = nearest_key(key, known)
+    beside = [name for name in known if name.rpartition(".")[0] == parent]
+    advice = f"known there: {', '.join(beside) or f'nothing below {parent}'}"
+    if near:
+        advice = f"did you mean {variable_of(near) if is_variable else near}?"
+    return f" is not a known key; {advice}"
+
+
+def nearest_key(key: str, known: Collection[str]) -> str | None:
+    """The known dotted key that the unknown `key` was meant for.
+
+    The neighbours of `key` come first, then keys of other sections with its last word, then the
+    words of other programs, at last keys of other sections with a similar word.
+    """
+    parent, _, leaf = key.rpartition(".")
+    ours = {name.rpartition(".")[2]: name for name in known}
+    theirs = {leaf: ELSEWHERE[leaf]} if ELSEWHERE.get(leaf) in known else {}
+    beside = {
+        name.removeprefix(f"{parent}."): name for name in known if name.rpartition(".")[0] == parent
+    }
+    for words in (beside, theirs | ours):
+        near = nearest(leaf, words)
+        if near:
+            return words[near]
+    return None
+
+
+def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str | None:
+    """The known word most like `word`, whatever their case; None when no word is like it.
+
+    `likeness` is the least ratio of `difflib`, up to 1 for the same word.
+    """
+    by_folded = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold()[:100], by_folded, n=1, cutoff=likeness)
+    return by_folded[close[0]] if close else None
+
+
+def neighbours(word: str, known: Collection[str]) -> str:
+    """The advice about a word that is not among `known`: the nearest one, else all."""
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else f"known there: {', '.join(known)}"
+
+
+def and_more(first: str, problems: int) -> str:
+    """The first of so many problems, and how many more there are."""
+    more = problems - 1
+    return f"{first} (and {more} more problem{'s' * (more > 1)})" if more else first
+
+
+def shown(value: object) -> str:
+    """`value` as a short quotation; what may be a secret, or hold one, is only described."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping | list) for item in value):
+        return "a list"
+    text = _REPR.repr(str(value) if isinstance(value, Path) else value)
+    return "(not shown)" if _SECRET.search(text) else public(text)
+
+
+def public(text: str) -> str:
+    """`text` without anything that looks like a Lichess token."""
+    return _TOKEN.sub("lip_(hidden)", text)

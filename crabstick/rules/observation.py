@@ -1,0 +1,135 @@
+"""What the rules see of the registry and the nodes at one moment.
+
+Pure. `placement` and `consolidation` decide by an `Observed`, `failure_detector` by `Heartbeat`s.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from crabstick.rules.cluster_view import ActorPhase, ActorView, NodeView, Observed, WantedGame
+from crabstick.rules.failure_detector import Heartbeat
+from crabstick.rules.model import NodeId
+from crabstick.rules.registry import Registry
+from crabstick.rules.registry_records import EngineRecord
+
+__all__ = ["Nodes", "heartbeats", "moving", "observe", "waits_in_vain", "wanted_games"]
+
+STARTS_WITHIN: Final = timedelta(seconds=60)
+"""An actor takes two seconds; thirteen were seen on a machine with seven times its load."""
+NODE_COMES_WITHIN: Final = timedelta(minutes=3)
+"""A node that takes longer will not come: a quota, or no machines left."""
+RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)
+"""A raylet reports every 100 ms what is free on its node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nodes:
+    """The Ray nodes, as read at the moment `read_at`."""
+
+    views: tuple[NodeView, ...] = ()
+    read_at: timedelta = timedelta(0)
+
+    @property
+    def staying(self) -> set[NodeId]:
+        """The nodes that do not drain."""
+        return {node.id for node in self.views if not node.is_draining}
+
+    @property
+    def draining(self) -> set[NodeId]:
+        """The nodes that are to be emptied."""
+        return {node.id for node in self.views if node.is_draining}
+
+
+def wanted_games(registry: Registry) -> list[WantedGame]:
+    """The games that need an actor; those that Lichess calls finished do not."""
+    return [
+        WantedGame(id=game.id, urgency=game.urgency, deaths=game.deaths, is_fresh=not game.epoch)
+        for game in registry.games.values()
+        if game.finished_at is None
+    ]
+
+
+def observe(registry: Registry, nodes: Nodes, now: timedelta) -> Observed:
+    """What runs where; a slot that was taken since the nodes were read is not free any more."""
+    doubtful = registry.doubtful_nodes(now)
+    taken = _placed_since(registry, nodes.read_at - RAY_COUNTS_WITHIN)
+    return Observed(
+        actors=tuple(_view(engine, now) for engine in registry.engines.values()),
+        nodes=tuple(
+            replace(
+                node,
+                free_slots=max(node.free_slots - taken[node.id], 0),
+                is_doubtful=node.id in doubtful,
+            )
+            for node in nodes.views
+        ),
+        last_game_start=registry.last_game_start,
+    )
+
+
+def _view(engine: EngineRecord, now: timedelta) -> ActorView:
+    leave_by = engine.leave_by
+    return ActorView(
+        name=engine.name,
+        phase=engine.phase,
+        node=engine.node,
+        game=engine.game,
+        epoch=engine.epoch,
+        is_suspect=engine.is_suspect or _is_late(engine, now),
+        leaves_in=None if leave_by is None else max(leave_by - now, timedelta(0)),
+        time_left=engine.time_left,
+        is_unheard=engine.is_unheard,
+    )
+
+
+def _is_late(engine: EngineRecord, now: timedelta) -> bool:
+    """Whether the actor should have started long ago; without a node it waits for one."""
+    is_placed = engine.phase is ActorPhase.STARTING and engine.node is not None
+    return is_placed and now - engine.since > STARTS_WITHIN
+
+
+def _placed_since(registry: Registry, moment: timedelta) -> Counter[NodeId | None]:
+    """How many actors were put on each node since then, and have not started yet."""
+    return Counter(
+        engine.node
+        for engine in registry.engines.values()
+        if engine.phase is ActorPhase.STARTING and engine.since >= moment
+    )
+
+
+def heartbeats(registry: Registry, staying: Collection[NodeId]) -> list[Heartbeat]:
+    """When each busy actor was last heard; Ray calls nodes that are not `staying` lost."""
+    return [
+        Heartbeat(
+            actor=engine.name,
+            heard=engine.heard,
+            playing_since=engine.since,
+            is_condemned=engine.node not in staying,
+        )
+        for engine in registry.engines.values()
+        if engine.phase is ActorPhase.PLAYING
+    ]
+
+
+def waits_in_vain(registry: Registry, now: timedelta) -> bool:
+    """Whether an actor has waited for a node for so long that none is to be expected."""
+    return any(
+        engine.phase is ActorPhase.STARTING
+        and engine.node is None
+        and now - engine.since > NODE_COMES_WITHIN
+        for engine in registry.engines.values()
+    )
+
+
+def moving(registry: Registry, draining: Collection[NodeId]) -> Sequence[EngineRecord]:
+    """The actors whose running games have to go to other actors."""
+    running = {game.id for game in registry.games.values() if game.finished_at is None}
+    return [
+        engine
+        for engine in registry.engines.values()
+        if engine.phase is ActorPhase.PLAYING and engine.game in running
+        if engine.leave_by is not None or engine.node in draining
+    ]

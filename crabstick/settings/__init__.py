@@ -1,0 +1,17 @@
+"""What the owner of a bot decides: the settings, where they come from, and the two tokens."""
+
+from crabstick.settings.load import load_settings, settings_from
+from crabstick.settings.model import ChallengeSettings, ClusterSettings, Settings
+from crabstick.settings.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE, read_admin_token, read_token
+
+__all__ = [
+    "ADMIN_VARIABLE",
+    "TOKEN_VARIABLE",
+    "ChallengeSettings",
+    "ClusterSettings",
+    "Settings",
+    "load_settings",
+    "read_admin_token",
+    "read_token",
+    "settings_from",
+]

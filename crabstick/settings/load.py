@@ -1,0 +1,148 @@
+"""Settings from where the user wrote them: environment, then file, then defaults.
+
+    CRABSTICK__HTTP__PORT=8001   over   http: {port: 8001}   over   the default
+
+Relative paths in the file are relative to the file's folder, those in variables to the working
+directory; both become absolute here, because other machines play the games.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from crabstick.errors import ConfigError
+from crabstick.explain import PREFIX, explain, known_keys, variable_of
+from crabstick.read_text import read_text
+from crabstick.settings.model import Settings, is_file_path
+
+__all__ = ["load_settings", "settings_from"]
+
+_DEFAULT_FILE = Path("crabstick.yaml")
+_LARGEST_FILE = 1_000_000
+_OPTIONS: Final = "engine.options"
+"""The engine decides which keys stand below."""
+_PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
+_SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
+"""Kubernetes sets CRABSTICK_HTTP_PORT=tcp://... in each pod when a service is crabstick-http."""
+
+
+def load_settings(path: Path | None) -> Settings:
+    """The settings of this process.
+
+    Args:
+        path: the YAML file; None takes `crabstick.yaml` of the working directory if it exists.
+
+    Raises:
+        ConfigError: one sentence about the first problem.
+    """
+    if path is None and os.path.exists(_DEFAULT_FILE):  # noqa: PTH110 - that of Path may raise
+        path = _DEFAULT_FILE
+    if path is None:
+        return settings_from("", os.environ, source="the settings")
+    text = read_text(path, named_by="the configuration file", limit=_LARGEST_FILE)
+    return settings_from(text, os.environ, source=str(path), folder=path.absolute().parent)
+
+
+def settings_from(
+    text: str, environment: Mapping[str, str], *, source: str, folder: Path = Path()
+) -> Settings:
+    """The settings that a process with `environment` makes of the YAML `text`.
+
+    Args:
+        text: the content of the file.
+        environment: all variables of the process.
+        source: what sentences call the file.
+        folder: where relative paths in the file begin.
+
+    Raises:
+        ConfigError: one sentence about the first problem.
+    """
+    written = _anchored(_sections(text, source), folder)
+    _refuse_slips(environment)
+    variables = {
+        name[len(PREFIX) :].lower().replace("__", "."): value
+        for name, value in environment.items()
+        if name.upper().startswith(PREFIX)
+    }
+    values: dict[str, object] = {}
+    for key in sorted(variables):  # a section comes before its keys
+        values = _over(_below(key, _decoded(key, variables[key])), values)
+    try:
+        return Settings.model_validate(_over(_anchored(values, Path()), written))
+    except ValidationError as error:
+        raise ConfigError(explain(error, Settings, source=source, variables=variables)) from None
+
+
+def _sections(text: str, source: str) -> dict[str, object]:
+    """The sections of the file; an empty section is an empty mapping."""
+    if not text:
+        return {}
+    from crabstick.yaml_file import read_document  # noqa: PLC0415 - slow, and only files need it
+
+    values = read_document(text, source, aliases=False)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source} must be a mapping of sections such as lichess: and engine:")
+    return {key: {} if value is None else value for key, value in values.items()}
+
+
+def _refuse_slips(environment: Mapping[str, str]) -> None:
+    """Refuses a variable with other underscores, such as CRABSTICK_HTTP_PORT: it sets nothing."""
+    single = {variable_of(key).replace("__", "_"): variable_of(key) for key in known_keys(Settings)}
+    start = f"{variable_of(_OPTIONS)}_".replace("__", "_")
+    for name, value in environment.items():
+        folded = re.sub("_+", "_", name.upper())
+        meant = single.get(folded)
+        if folded.startswith(start):
+            meant = f"{variable_of(_OPTIONS)}__{folded.removeprefix(start)}"
+        if meant not in {None, name.upper()} and not _SERVICE_LINK.match(value):
+            raise ConfigError(f"{name} is no setting; did you mean {meant}?")
+
+
+def _decoded(key: str, text: str) -> object:
+    """The value of a variable; a section or a list may be JSON, an option is text."""
+    if text.lstrip()[:1] in {"[", "{"} and not key.startswith(f"{_OPTIONS}."):
+        with suppress(ValueError):
+            decoded: object = json.loads(text)
+            return decoded
+    return text
+
+
+def _below(key: str, value: object) -> dict[str, object]:
+    """`value` in the sections that the dotted `key` names."""
+    section, _, rest = key.partition(".")
+    return {section: _below(rest, value) if rest else value}
+
+
+def _over(upper: Mapping[str, object], lower: Mapping[str, object]) -> dict[str, object]:
+    """`upper` laid over `lower`, section by section; the spelling of `lower` wins (Hash, hash)."""
+    merged = dict(lower)
+    spellings = {str(key).casefold(): key for key in lower}
+    for key, value in upper.items():
+        name = spellings.get(key.casefold(), key)
+        below = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[name] = _over(value, below)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """The values with absolute paths; the bare name of an engine stays one, for PATH."""
+    anchored = dict(values)
+    for section, key in _PATHS:
+        below = anchored.get(section)
+        path = below.get(key) if isinstance(below, Mapping) else None
+        if isinstance(below, Mapping) and is_file_path(path) and (key != "path" or "/" in path):
+            with suppress(RuntimeError):  # "~nobody": without that home, the path stays relative
+                path = str(Path(path).expanduser())
+            anchored[section] = {**below, key: str(folder.absolute() / path)}
+    return anchored

@@ -1,0 +1,293 @@
+"""Everything that the owner of a bot may decide, as frozen values with units in their names.
+
+No files, no environment and no tokens: settings travel to other nodes as plain messages.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeGuard
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    Strict,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+from crabstick.errors import ConfigError
+from crabstick.explain import explain
+from crabstick.rules.challenges import Policy
+from crabstick.rules.clock import EngineLimits
+from engine.spec import EngineSpec, OptionValue, embedded_spec
+
+__all__ = ["ChallengeSettings", "ClusterSettings", "Settings", "is_file_path"]
+
+_MESSAGE_VERSION = 1
+_DAY_S = 86_400
+_HOUR_MS = 3_600_000
+_URL = re.compile(r"https?://[^\s/?#@\\]+", re.IGNORECASE)
+
+
+def _number(value: object) -> object:
+    """A number that the environment brought as text; pydantic's own reading also takes "1_0"."""
+    for kind in (int, float):
+        if isinstance(value, str) and "_" not in value:
+            with suppress(ValueError):
+                return kind(value)
+    return value
+
+
+def _server_url(value: object) -> str:
+    url = str(value).rstrip("/")
+    with suppress(ValueError):  # a port or an IPv6 address that cannot be
+        parts = urlsplit(url)
+        if _URL.fullmatch(url) and url.isprintable() and parts.hostname and parts.port != 0:
+            return url
+    raise ValueError(
+        "must be http:// or https://, a host, perhaps a port, and nothing else, as in "
+        "https://lichess.org"
+    )
+
+
+def is_file_path(value: object) -> TypeGuard[str]:
+    """Whether `value` is text that can be a path; a Lichess token is not."""
+    is_text = isinstance(value, str) and bool(value.strip()) and value.isprintable()
+    return is_text and not str(value).startswith("lip_")
+
+
+def _file_path(value: object) -> Path:
+    if isinstance(value, Path) or is_file_path(value):
+        return Path(value)
+    is_token = str(value).startswith("lip_")
+    instead = " that holds the token, not the token itself" if is_token else ""
+    raise ValueError(f"must be the path of a file{instead}")
+
+
+def _options(value: object) -> Mapping[str, OptionValue]:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a mapping of the engine's option names to values")  # noqa: TRY004 - pydantic wants it
+    for name, setting in value.items():
+        if not isinstance(name, str) or not name.isprintable() or not name:
+            raise ValueError("must have text as option names")
+        if not isinstance(setting, OptionValue) or not str(setting).isprintable():
+            raise ValueError(f"must hold text, whole numbers, true or false; {name} does not")
+    return dict(value)
+
+
+Whole = Annotated[int, Strict(), BeforeValidator(_number)]
+Number = Annotated[float, Strict(), BeforeValidator(_number)]
+ServerUrl = Annotated[str, BeforeValidator(_server_url)]
+"""http or https, a host, perhaps a port; without the slash at the end."""
+FilePath = Annotated[Path, BeforeValidator(_file_path), PlainSerializer(str)]
+Options = Annotated[Mapping[str, OptionValue], BeforeValidator(_options)]
+"""UCI options; None is the value of a button."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class LichessSettings(_Section):
+    """Which Lichess, and where the token is kept; the token itself is never a setting."""
+
+    url: ServerUrl = "https://lichess.org"
+    token_file: FilePath | None = None
+
+
+class LimitSettings(_Section):
+    """Bounds on every search, beside the clock."""
+
+    nodes: Whole | None = Field(default=None, ge=1, le=10**15)
+    depth: Whole | None = Field(default=None, ge=1, le=255)
+    move_time_ms: Whole | None = Field(default=None, ge=1, le=_HOUR_MS)
+
+
+class EngineSettings(_Section):
+    """Which engine plays, and how."""
+
+    kind: Literal["embedded", "uci"] = "embedded"
+    path: FilePath | None = None
+    options: Options = Field(default_factory=dict)
+    limits: LimitSettings = LimitSettings()
+    move_overhead_ms: Whole = Field(default=300, ge=0, le=60_000)
+
+    @property
+    def move_overhead(self) -> timedelta:
+        """What a move costs between the engine and Lichess, kept out of the engine's hands."""
+        return timedelta(milliseconds=self.move_overhead_ms)
+
+    @model_validator(mode="after")
+    def _path_fits_kind(self) -> Self:
+        if self.kind == "uci" and self.path is None:
+            raise ValueError("engine.kind is uci, so engine.path must name the engine's program")
+        if self.kind == "embedded" and self.path is not None:
+            raise ValueError(
+                f"engine.path is {self.path} but engine.kind is embedded; write engine.kind: uci "
+                "to play with that engine, or remove engine.path"
+            )
+        return self
+
+    def spec(self) -> EngineSpec:
+        """The process to start."""
+        if self.path is None:
+            return embedded_spec(dict(self.options))
+        return EngineSpec(command=(str(self.path),), options=dict(self.options))
+
+    def bounds(self) -> EngineLimits:
+        """The owner's bounds on every search, as the clock's rule wants them."""
+        limits, milliseconds = self.limits, self.limits.move_time_ms
+        move_time = None if milliseconds is None else timedelta(milliseconds=milliseconds)
+        return EngineLimits(nodes=limits.nodes, depth=limits.depth, move_time=move_time)
+
+
+class ChallengeSettings(_Section):
+    """Which challenges are accepted."""
+
+    variants: frozenset[Literal["standard"]] = Field(
+        default=frozenset({"standard"}), min_length=1, description="nothing else is played so far"
+    )
+    time_controls: frozenset[Literal["bullet", "blitz", "rapid", "classical"]] = Field(
+        default=frozenset({"bullet", "blitz", "rapid", "classical"}),
+        min_length=1,
+        description="only games with a clock are played so far",
+    )
+    modes: frozenset[Literal["casual", "rated"]] = Field(
+        default=frozenset({"casual", "rated"}), min_length=1
+    )
+    accept_bots: bool = True
+    min_initial_s: Whole = Field(default=30, ge=0, le=_DAY_S)
+    max_initial_s: Whole = Field(default=1800, ge=1, le=_DAY_S)
+    min_increment_s: Whole = Field(default=0, ge=0, le=_DAY_S)
+    max_increment_s: Whole = Field(default=20, ge=0, le=_DAY_S)
+    max_games: Whole = Field(default=4, ge=1, le=1000)
+
+    @field_validator("variants", "time_controls", "modes", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """A list that the environment brought as words with commas between them."""
+        if isinstance(value, str):
+            return [word.strip() for word in value.split(",") if word.strip()]
+        return value
+
+    @field_serializer("variants", "time_controls", "modes")
+    def _sorted(self, words: frozenset[str]) -> list[str]:
+        return sorted(words)
+
+    @model_validator(mode="after")
+    def _ranges_are_not_empty(self) -> Self:
+        for word in ("initial_s", "increment_s"):
+            least, most = getattr(self, f"min_{word}"), getattr(self, f"max_{word}")
+            if least > most:
+                raise ValueError(
+                    f"challenges.min_{word} is {least} but challenges.max_{word} is {most}; "
+                    "the first must not be above the second"
+                )
+        return self
+
+    def policy(self) -> Policy:
+        """The rule's view of this section."""
+        return Policy(
+            variants=self.variants,
+            time_controls=self.time_controls,
+            modes=self.modes,
+            accept_bots=self.accept_bots,
+            min_initial=timedelta(seconds=self.min_initial_s),
+            max_initial=timedelta(seconds=self.max_initial_s),
+            min_increment=timedelta(seconds=self.min_increment_s),
+            max_increment=timedelta(seconds=self.max_increment_s),
+            max_games=self.max_games,
+        )
+
+
+class GameSettings(_Section):
+    """How a game is conducted."""
+
+    abort_after_s: Whole = Field(default=30, ge=1, le=_DAY_S)
+
+    @property
+    def abort_after(self) -> timedelta:
+        """How long an opponent may take for the very first move before we abort."""
+        return timedelta(seconds=self.abort_after_s)
+
+
+class ClusterSettings(_Section):
+    """What the games ask of Ray."""
+
+    namespace: str = Field(
+        default="crabstick",
+        pattern=r"^[A-Za-z0-9._-]+$",
+        max_length=63,  # also fits into names on Kubernetes
+        description="a name for Ray's namespace: letters, digits and - _ .",
+    )
+    standby: Whole = Field(default=1, ge=0, le=1000)
+    autoscaling: bool = False
+    slot_cpus: Number = Field(default=1.0, ge=0.01, le=1024)
+    slot_memory_mb: Whole = Field(default=256, ge=1, le=1_048_576)
+    max_takeovers: Whole = Field(default=5, ge=0, le=1000)
+
+
+class HttpSettings(_Section):
+    """The endpoints of the manager."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        pattern=r"^[A-Za-z0-9.:_-]+$",
+        max_length=200,
+        description="a host name or an address: letters, digits and . - : _",
+    )
+    port: Whole = Field(default=8000, ge=1, le=65_535)
+    admin_token_file: FilePath | None = None
+
+
+class Settings(_Section):
+    """All sections together."""
+
+    lichess: LichessSettings = LichessSettings()
+    engine: EngineSettings = EngineSettings()
+    challenges: ChallengeSettings = ChallengeSettings()
+    game: GameSettings = GameSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    http: HttpSettings = HttpSettings()
+
+    def engine_spec(self) -> EngineSpec:
+        """The engine to start; the slot's memory bounds it."""
+        return replace(self.engine.spec(), memory_limit_mb=self.cluster.slot_memory_mb)
+
+    def to_message(self) -> dict[str, object]:
+        """Plain JSON values with a version, for another process; `from_message` reads it."""
+        return {"v": _MESSAGE_VERSION, "settings": self.model_dump(mode="json")}
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, object]) -> Self:
+        """Reads what `to_message` wrote.
+
+        Raises:
+            ConfigError: another version wrote it, or it is no settings message at all.
+        """
+        if message.get("v") != _MESSAGE_VERSION:
+            raise ConfigError(
+                f"the settings message has version {message.get('v')!r}; this crabstick reads "
+                f"version {_MESSAGE_VERSION}: run the same version on every node"
+            )
+        try:
+            return cls.model_validate(message.get("settings"))
+        except ValidationError as error:
+            raise ConfigError(explain(error, cls, source="the settings message")) from None
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that are equal for equal settings, on every node and in every run."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

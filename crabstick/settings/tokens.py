@@ -1,0 +1,69 @@
+"""Where the two tokens come from: the environment first, then a file; never the settings.
+
+Every token that is read here is hidden from the logs at once.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from crabstick.errors import ConfigError
+from crabstick.read_text import read_text
+from crabstick.settings.model import Settings
+from crabstick.telemetry.redaction import hide
+
+__all__ = ["ADMIN_VARIABLE", "TOKEN_VARIABLE", "read_admin_token", "read_token"]
+
+TOKEN_VARIABLE = "LICHESS_BOT_TOKEN"  # noqa: S105 - a variable's name
+ADMIN_VARIABLE = "CRABSTICK_ADMIN_TOKEN"
+_LARGEST_TOKEN = 4096
+_LICHESS = (re.compile(r"[A-Za-z0-9_]+"), "letters, digits and _")
+_BEARER = (re.compile(r"[A-Za-z0-9._~+/=-]+"), "letters, digits and . _ ~ + / = -")
+"""Source: RFC 6750, `b64token`."""
+
+
+def read_token(settings: Settings) -> SecretStr:
+    """The Lichess token: LICHESS_BOT_TOKEN, else the file that lichess.token_file names.
+
+    Raises:
+        ConfigError: neither is there, or what is there cannot be a token.
+    """
+    file = settings.lichess.token_file
+    token = _read(TOKEN_VARIABLE, file, "lichess.token_file", _LICHESS)
+    if token is None:
+        raise ConfigError(
+            f"there is no Lichess token: set {TOKEN_VARIABLE} in the environment, or write the "
+            "token to a file and name it in lichess.token_file"
+        )
+    return token
+
+
+def read_admin_token(settings: Settings) -> SecretStr | None:
+    """The token for POST /shutdown: CRABSTICK_ADMIN_TOKEN, else http.admin_token_file, else None.
+
+    Raises:
+        ConfigError: what is there cannot be a bearer token.
+    """
+    return _read(ADMIN_VARIABLE, settings.http.admin_token_file, "http.admin_token_file", _BEARER)
+
+
+def _read(
+    variable: str, file: Path | None, key: str, shape: tuple[re.Pattern[str], str]
+) -> SecretStr | None:
+    text = os.environ.get(variable, "").strip()
+    subject = variable
+    if not text and file is not None:
+        subject = f"{key} {file}"
+        text = read_text(file, named_by=key, limit=_LARGEST_TOKEN).strip()
+        if not text:
+            raise ConfigError(f"{subject} is empty; it must hold the token and nothing else")
+    if not text:
+        return None
+    pattern, letters = shape
+    if not pattern.fullmatch(text):
+        raise ConfigError(f"{subject} does not hold a token: a token has only {letters}")
+    token = SecretStr(text)
+    hide(token)
+    return token

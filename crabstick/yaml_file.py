@@ -1,0 +1,142 @@
+"""The documents of a YAML text as plain values; every mistake is one sentence with its place.
+
+The rules are those of YAML 1.1, which Kubernetes follows too: `yes` is true. A key that stands
+twice is an error. Loading ruamel takes 0.3 s: import this module late.
+"""
+
+import re
+import warnings
+from typing import Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.tag import Tag
+
+from crabstick.errors import ConfigError
+from crabstick.explain import public
+
+__all__ = ["read_document", "read_documents"]
+
+_DEEPEST = 60
+_LARGEST = 1_000_000
+_TEXT: Final = re.compile(r"[ynYN=]|\d{4}-\d\d?-\d\d?.*|[+-]?([\d.]+[eE]\d+|\w{20,})")
+"""What stays text: y, n and =, a date, a number like 1e3, and one that no field can hold."""
+_UNREADABLE: Final = (YAMLError, ValueError, LookupError, AttributeError, TypeError)
+"""What ruamel raises over control characters, and over values that are not what their tags say."""
+_WORDS: Final = {
+    "found character '\\t'": "a tab; YAML takes spaces only",
+    "could not determine a constructor": "a tag (!...) of another program; write the value itself",
+    "found unhashable key": "a key must be text",
+    "maximum depth": "this is nested too deeply",
+}
+"""How ruamel's words begin -> words for people who do not know tokens and constructors."""
+
+
+def read_document(text: str, source: str, *, aliases: bool = True) -> object:
+    """The value of the only document of `text`, as `read_documents` reads it; None for no text."""
+    values = read_documents(text, source, aliases=aliases)
+    if len(values) > 1:
+        raise ConfigError(f"{source} holds {len(values)} YAML documents; keep one of them")
+    return values[0] if values else None
+
+
+def read_documents(text: str, source: str, *, aliases: bool = True) -> list[object]:
+    """The value of each document of `text`; None for an empty document.
+
+    Args:
+        text: YAML or JSON.
+        source: what sentences call the text.
+        aliases: whether `*name` may stand for what `&name` marks.
+
+    Raises:
+        ConfigError: the text is not YAML, or a key stands twice.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about style
+            return list(_Reader(aliases=aliases).load_all(text))
+    except MarkedYAMLError as error:
+        problem = error.problem or "this is not YAML"
+        words = next((ours for begin, ours in _WORDS.items() if problem.startswith(begin)), None)
+        if "{{" in text:
+            words = "this is a template; render it first"
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        one_line = " ".join((words or public(problem)).partition(" with value ")[0].split())
+        raise ConfigError(f"{source}{place}: {one_line}") from None
+    except _UNREADABLE:
+        raise ConfigError(f"{source} holds something that YAML cannot read") from None
+
+
+class _Reader(YAML):
+    def __init__(self, *, aliases: bool) -> None:
+        super().__init__(typ="safe", pure=True)
+        self.aliases = aliases
+        self.max_depth = _DEEPEST
+        self.Composer = _Composer
+        self.Resolver = _Resolver
+
+
+class _Resolver(VersionedResolver):
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """YAML 1.1 for every document; ruamel's own `version` holds for the first one only."""
+        return (1, 1)
+
+    def resolve(self, kind: type[Node], value: str | None, implicit: tuple[bool, bool]) -> Tag:
+        """The tag of a value that has none."""
+        if kind is ScalarNode and implicit[0] and _TEXT.fullmatch(value or ""):
+            return self.DEFAULT_SCALAR_TAG
+        tag: Tag = super().resolve(kind, value, implicit)
+        return tag
+
+
+class _Composer(Composer):
+    """Counts the values that a text stands for: aliases can make a small text endless."""
+
+    _size = 0
+
+    def compose_node(self, parent: Node | None, index: object) -> Node:
+        """Refuses aliases where none are read, and an alias within its own anchor."""
+        event = self.parser.peek_event()
+        sizes: dict[str, int | None] = self.__dict__.setdefault("_sizes", {})
+        if isinstance(event, AliasEvent):
+            self._follow(event, sizes)
+            node: Node = super().compose_node(parent, index)
+            return node
+        before, anchor = self._size, event.anchor
+        self._size += 1
+        if anchor is not None:
+            sizes[anchor] = None
+        node = super().compose_node(parent, index)
+        if anchor is not None:
+            sizes[anchor] = self._size - before
+        return node
+
+    def _follow(self, event: AliasEvent, sizes: dict[str, int | None]) -> None:
+        size = sizes.get(event.anchor, 0)
+        self._size += size or 0
+        problem = None
+        if not self.loader.aliases:
+            problem = "aliases (*name) are not read"
+        elif size is None:
+            problem = "aliases (*name) within their own anchor (&name) are not read"
+        elif self._size > _LARGEST:
+            problem = "aliases (*name) make this too large"
+        if problem:
+            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+    def compose_mapping_node(self, anchor: object) -> MappingNode:
+        """Refuses a key that stands twice, with both lines."""
+        node: MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in lines:
+                problem = f"{name} stands a second time, after line {lines[name]}; keep one of them"
+                raise MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            lines[name] = key.start_mark.line + 1
+        return node

@@ -1,0 +1,130 @@
+"""What settings are worth: their views, their message, their fingerprint."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.errors import ConfigError
+from crabstick.rules.challenges import Policy
+from crabstick.rules.clock import EngineLimits
+from crabstick.settings import Settings
+from engine.spec import EngineSpec, embedded_spec
+
+
+def settings(**sections: object) -> Settings:
+    return Settings.model_validate(sections)
+
+
+def test_the_default_policy_takes_timed_standard_games_of_anyone() -> None:
+    assert Settings().challenges.policy() == Policy(
+        variants=frozenset({"standard"}),
+        time_controls=frozenset({"bullet", "blitz", "rapid", "classical"}),
+        modes=frozenset({"casual", "rated"}),
+        accept_bots=True,
+        min_initial=timedelta(seconds=30),
+        max_initial=timedelta(minutes=30),
+        min_increment=timedelta(0),
+        max_increment=timedelta(seconds=20),
+        max_games=4,
+    )
+
+
+def test_the_default_engine_is_the_embedded_one() -> None:
+    assert Settings().engine.spec() == embedded_spec()
+
+
+def test_the_embedded_engine_takes_options() -> None:
+    engine = settings(engine={"options": {"Hash": 1}}).engine
+    assert engine.spec() == embedded_spec({"Hash": 1})
+
+
+def test_a_uci_engine_is_its_path_and_options() -> None:
+    section = {"kind": "uci", "path": "/opt/sf", "options": {"Hash": 64, "Clear Hash": None}}
+    assert settings(engine=section).engine.spec() == EngineSpec(
+        command=("/opt/sf",), options={"Hash": 64, "Clear Hash": None}
+    )
+
+
+def test_limits_become_the_bounds_of_every_search() -> None:
+    engine = settings(engine={"limits": {"nodes": 9, "depth": 3, "move_time_ms": 250}}).engine
+    expected = EngineLimits(nodes=9, depth=3, move_time=timedelta(milliseconds=250))
+    assert engine.bounds() == expected
+
+
+def test_without_limits_nothing_bounds_a_search() -> None:
+    assert Settings().engine.bounds() == EngineLimits()
+
+
+def test_durations_are_timedeltas() -> None:
+    assert Settings().engine.move_overhead == timedelta(milliseconds=300)
+    assert Settings().game.abort_after == timedelta(seconds=30)
+
+
+sections = st.fixed_dictionaries(
+    {},
+    optional={
+        "lichess": st.fixed_dictionaries({"url": st.sampled_from(["http://h:9", "https://x.org"])}),
+        "engine": st.fixed_dictionaries(
+            {
+                "kind": st.just("uci"),
+                "path": st.sampled_from(["sf", "/opt/sf"]),
+                "options": st.dictionaries(
+                    st.text("abc XYZ", min_size=1),
+                    st.one_of(st.none(), st.booleans(), st.integers(-9, 999), st.text("ab ")),
+                ),
+            }
+        ),
+        "challenges": st.fixed_dictionaries(
+            {
+                "modes": st.lists(st.sampled_from(["casual", "rated"]), min_size=1),
+                "max_games": st.integers(1, 1000),
+                "accept_bots": st.booleans(),
+            }
+        ),
+        "cluster": st.fixed_dictionaries({"slot_cpus": st.floats(0.01, 1024)}),
+    },
+)
+
+
+@given(sections)
+def test_a_message_brings_the_same_settings_through_json(written: dict[str, object]) -> None:
+    before = settings(**written)
+    after = Settings.from_message(json.loads(json.dumps(before.to_message())))
+    assert after == before
+    assert after.fingerprint() == before.fingerprint()
+
+
+@given(sections, sections)
+def test_fingerprints_are_equal_exactly_for_equal_settings(
+    one: dict[str, object], other: dict[str, object]
+) -> None:
+    left, right = settings(**one), settings(**other)
+    assert (left.fingerprint() == right.fingerprint()) == (left.to_message() == right.to_message())
+
+
+def test_a_fingerprint_is_twelve_hex_digits() -> None:
+    assert re.fullmatch("[0-9a-f]{12}", Settings().fingerprint())
+
+
+def test_a_message_does_not_depend_on_the_order_of_sets() -> None:
+    sent = Settings().model_dump(mode="json")["challenges"]["time_controls"]
+    assert sent == ["blitz", "bullet", "classical", "rapid"]
+
+
+def test_a_message_of_another_version_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="has version 2; this crabstick reads version 1"):
+        Settings.from_message({**Settings().to_message(), "v": 2})
+
+
+@pytest.mark.parametrize("broken", [None, [], "x", {"http": {"port": 0}}, {"new": {}}])
+def test_a_broken_message_is_refused(broken: object) -> None:
+    with pytest.raises(ConfigError, match="the settings message"):
+        Settings.from_message({"v": 1, "settings": broken})
+
+
+def test_the_slot_bounds_the_memory_of_the_engine() -> None:
+    assert settings(cluster={"slot_memory_mb": 300}).engine_spec().memory_limit_mb == 300

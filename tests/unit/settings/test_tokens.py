@@ -1,0 +1,132 @@
+"""Tokens come from the environment or a file, and never stand in an error."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from crabstick.errors import ConfigError
+from crabstick.settings import Settings, read_admin_token, read_token
+from crabstick.telemetry.redaction import redact
+
+TOKEN = "lip_Example0Token"  # noqa: S105 - nobody's
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LICHESS_BOT_TOKEN", raising=False)
+    monkeypatch.delenv("CRABSTICK_ADMIN_TOKEN", raising=False)
+
+
+def with_files(token_file: Path | None = None, admin_file: Path | None = None) -> Settings:
+    return Settings.model_validate(
+        {"lichess": {"token_file": token_file}, "http": {"admin_token_file": admin_file}}
+    )
+
+
+def refused(*_arguments: object) -> None:
+    raise PermissionError
+
+
+def a_file(folder: Path, content: bytes) -> Path:
+    path = folder / "token"
+    path.write_bytes(content)
+    return path
+
+
+def problem_with(settings: Settings) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read_token(settings)
+    assert "Example0" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", f" {TOKEN}\n")
+    settings = with_files(a_file(tmp_path, b"other"))
+    assert read_token(settings).get_secret_value() == TOKEN
+
+
+@pytest.mark.parametrize("content", [TOKEN, f"\ufeff{TOKEN}", f"  {TOKEN}\r\n\n"])
+def test_a_file_may_end_its_line(tmp_path: Path, content: str) -> None:
+    settings = with_files(a_file(tmp_path, content.encode()))
+    assert read_token(settings).get_secret_value() == TOKEN
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", "")
+    assert read_token(with_files(a_file(tmp_path, b"abc"))).get_secret_value() == "abc"
+
+
+def test_without_any_token_both_ways_are_named() -> None:
+    problem = problem_with(with_files())
+    assert "set LICHESS_BOT_TOKEN in the environment" in problem
+    assert "lichess.token_file" in problem
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere"
+    assert problem_with(with_files(path)) == f"lichess.token_file {path}: there is no such file"
+    assert "is a directory; it must be a file" in problem_with(with_files(tmp_path))
+
+
+def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_file(tmp_path, TOKEN.encode())
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # root may read everything
+        monkeypatch.setattr(Path, "open", refused)
+    assert problem_with(with_files(path)).endswith("may not be read by this user")
+
+
+def test_a_path_through_a_file_is_told(tmp_path: Path) -> None:
+    path = a_file(tmp_path, b"abc") / "token"
+    assert "cannot be read: Not a directory" in problem_with(with_files(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty; it must hold the token and nothing else"),
+        (b" \n", "is empty; it must hold the token and nothing else"),
+        (b"lip_Example0 lip_Example0", "only letters, digits and _"),
+        (b"token: lip_Example0", "only letters, digits and _"),
+        (b"Example0\xff", "is not UTF-8 text"),
+        (b"Example0" * 1000, "is larger than 4096 bytes"),
+    ],
+)
+def test_what_cannot_be_a_token_is_refused_without_showing_it(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    assert words in problem_with(with_files(a_file(tmp_path, content)))
+
+
+def test_a_variable_with_wrong_letters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", "lip_Example0;")
+    assert problem_with(with_files()).startswith("LICHESS_BOT_TOKEN does not hold a token")
+
+
+def test_a_token_that_was_read_is_hidden_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", "lip_hideMe77")
+    read_token(with_files())
+    assert redact("Bearer lip_hideMe77") == "Bearer [hidden]"
+
+
+def test_no_admin_token_is_no_error() -> None:
+    assert read_admin_token(with_files()) is None
+
+
+def test_the_admin_token_comes_from_its_variable_or_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_files(admin_file=a_file(tmp_path, b"stop-it\n"))
+    assert read_admin_token(settings) == SecretStr("stop-it")
+    monkeypatch.setenv("CRABSTICK_ADMIN_TOKEN", "a.b-c/d+e~f==")
+    assert read_admin_token(settings) == SecretStr("a.b-c/d+e~f==")
+
+
+def test_a_named_admin_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"http\.admin_token_file .* no such file"):
+        read_admin_token(with_files(admin_file=tmp_path / "gone"))
