@@ -10,6 +10,7 @@ Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle a
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from random import SystemRandom
 from typing import Literal
@@ -38,11 +39,13 @@ from actors.messages import (
     HandOverRequest,
     Outcome,
     Packed,
+    Progress,
+    Report,
     ResyncRequest,
     WrongProtocol,
 )
 from crabstick.errors import CrabstickError
-from crabstick.game.context import PlaySettings
+from crabstick.game.context import GameContext, PlaySettings
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
@@ -50,7 +53,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort
-from crabstick.rules.game_events import Finish, Leave
+from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.model import GameId, Posted
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
@@ -96,10 +99,8 @@ class EngineActor:
         self._problem = ""
         self._lacks_engine = False
         self._assignment: Assignment | None = None
-        self._board = RateLimits(self._loop.time, tell=self._report)
-        self._telemetry = GameTelemetry(
-            actor=self._config.name, game="", epoch=0, board=self._board
-        )
+        self._rate_limits = RateLimits(self._loop.time, on_hit=self._report)
+        self._telemetry = GameTelemetry()
         self._title = DashboardTitle(_show_title)
         self._player: Player | None = None
         self._leave_within: timedelta | None = None
@@ -131,20 +132,20 @@ class EngineActor:
             deaths=self._assignment.deaths if self._assignment else 0,
             problem=self._problem,
             lacks_engine=self._lacks_engine,
-            progress=self._telemetry.progress,
-            limits=self._board.pack(),
+            progress=Progress(**asdict(self._telemetry.progress)),
+            limits=self._rate_limits.export(),
         ).pack()
 
     async def assign(self, message: Packed) -> Packed:
         """Takes a game and returns at once. Idempotent for the same game, refused for another."""
         self._meet(message)
         assignment = Assignment.read(message)
-        self._board.hear(assignment.limits)
+        self._rate_limits.merge(assignment.limits)
         if self._assignment is None:
             self._assignment = assignment
             self._phase = "playing"
-            bind_process(game_id=assignment.game)
-            self._title.show(f"game {assignment.game}")
+            bind_process(game_id=assignment.game, epoch=assignment.epoch)
+            self._title.set(f"game {assignment.game}")
             self._given.set_result(assignment)
         return Assigned(taken=self._assignment.game == assignment.game).pack()
 
@@ -159,14 +160,14 @@ class EngineActor:
             before = self._leave_within  # the game was given to us a moment ago
             self._leave_within = within if before is None else min(before, within)
         else:
-            self._player.leave(within)
+            self._player.hand_over(within)
         return EMPTY
 
     async def look(self, message: Packed) -> Packed:
         """Lichess calls it our turn: an actor that waits at that ply opens its stream anew."""
         self._meet(message)
         if self._player is not None:
-            self._player.look(ResyncRequest.read(message).ply)
+            self._player.resync(ResyncRequest.read(message).ply)
         return EMPTY
 
     async def outcome(self, _message: Packed) -> Packed:
@@ -175,7 +176,7 @@ class EngineActor:
 
     async def shown(self, message: Packed) -> Packed:
         """My own call, pending for people: its name tells what I do."""
-        await self._title.hang(DashboardCall.read(message).title)
+        await self._title.hold(DashboardCall.read(message).title)
         return EMPTY
 
     async def give_up(self, _message: Packed) -> Packed:
@@ -216,32 +217,27 @@ class EngineActor:
             self._lacks_engine = isinstance(error, EngineError)
         if self._phase == "starting":
             self._phase = "standby"
-            self._title.show("standby")
+            self._title.set("standby")
         freeze_gc()
         self._warm.set_result(None)
 
     async def _play(self, assignment: Assignment) -> Outcome:
         if self._games is None:
             raise CrabstickError(self._problem)
-        self._telemetry = GameTelemetry(
-            actor=self._config.name,
-            game=assignment.game,
-            epoch=assignment.epoch,
-            board=self._board,
-            show=self._title.show,
-        )
+        self._telemetry = GameTelemetry(game=assignment.game, show_title=self._title.set)
         if assignment.engine == "embedded":
             await self._engine.close()
             self._engine = self._resilient(embedded_spec())
-        self._player = Player(
+        context = GameContext(
             self._games.game(GameId(assignment.game)),
-            self._engine,
             Lease(lambda: self._ask_owner(assignment), self._loop.time),
             self._play_settings(),
+            self._rate_limits,
             self._telemetry,
         )
+        self._player = Player(context, self._engine)
         if self._leave_within is not None:
-            self._player.leave(self._leave_within)
+            self._player.hand_over(self._leave_within)
         reports = self._loop.create_task(self._report_now_and_then())
         try:
             end = await self._player.play()
@@ -253,7 +249,7 @@ class EngineActor:
         finally:
             reports.cancel()
             self._report()
-        if isinstance(end, Leave):
+        if isinstance(end, HandOver):
             return self._outcome_of(assignment, "handed_over")
         return self._outcome_of(assignment, "finished", end)
 
@@ -306,7 +302,7 @@ class EngineActor:
                 continue
             except (ActorSilent, ActorFailed, WrongProtocol):
                 return None
-            self._board.hear(answer.limits)
+            self._rate_limits.merge(answer.limits)
             return answer.owner
         return True
 
@@ -318,9 +314,16 @@ class EngineActor:
     def _report(self) -> None:
         """Sends what came together; nobody waits for it, and a lost one is only a gap."""
         if self._worker_set is not None:
-            engine, book = self._engine, self._telemetry
-            book.saw_engine(engine.restart_count, is_fallback=engine.is_fallback)
-            self._worker_set.report_unawaited(book.drain())
+            engine, telemetry = self._engine, self._telemetry
+            telemetry.count_engine(engine.restart_count, is_fallback=engine.is_fallback)
+            drained = telemetry.drain()
+            report = Report(
+                sender=self._config.name,
+                counts=drained.counts,
+                samples=drained.samples,
+                limits=self._rate_limits.export(),
+            )
+            self._worker_set.report_unawaited(report)
 
 
 def _show_title(title: str) -> None:

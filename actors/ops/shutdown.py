@@ -94,7 +94,7 @@ async def _end_standbys(namespace: str) -> int:
 
 async def _is_idle(actor: EngineActorClient) -> bool:
     try:
-        return (await actor.describe(PATIENCE)).phase == "standby"
+        return (await actor.describe_any(PATIENCE)).phase == "standby"
     except NO_ANSWER:
         return False
 

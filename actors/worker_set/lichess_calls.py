@@ -82,7 +82,7 @@ class LichessCalls:
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
         self._ledger.inc("crabstick_rate_limited_total", endpoint)
-        self._rate_limits.met(endpoint, cool_down(asked))
+        self._rate_limits.hit(endpoint, cool_down(asked))
 
     def _lichess_port(self) -> LichessPort:
         if self._lichess is None:

@@ -120,7 +120,7 @@ class Reconciler:
             self._pool.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
 
     def _suspect(self, now: timedelta) -> None:
-        self._stall.take()
+        self._stall.check()
         stalled_s = self._stall.last_stall_s
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
         beats = heartbeats(self._state.registry, self.nodes.staying)

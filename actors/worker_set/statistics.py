@@ -13,7 +13,7 @@ def statistics(
     config: ActorConfig, registry: Registry, rate_limits: RateLimits, ledger: Packed, problem: str
 ) -> Statistics:
     """The bot at this moment; `ledger` is a snapshot of its metrics."""
-    limits = rate_limits.pack()
+    limits = rate_limits.export()
     return Statistics(
         bot=config.bot,
         fingerprint=config.fingerprint,

@@ -171,7 +171,7 @@ class WorkerSet:
             games=tuple(game.id for game in wanted),
             room=room(wanted, observed, can_actors_start=can_start),
             may_grow=can_start and self._reconciler.may_grow(self._now()),
-            limits=self._rate_limits.pack(),
+            limits=self._rate_limits.export(),
         ).pack()
 
     async def room_wanted(self, _message: Packed) -> None:
@@ -184,13 +184,13 @@ class WorkerSet:
         claim = Claim.read(message)
         await self._adopted.wait()
         owner = self._registry.is_owner(GameId(claim.game), claim.actor, claim.epoch)
-        return Ownership(owner=owner, limits=self._rate_limits.pack()).pack()
+        return Ownership(owner=owner, limits=self._rate_limits.export()).pack()
 
     @without_task_events
     async def report(self, message: Packed) -> None:
         """Any actor: what happened since its last report, and which limits of Lichess hold."""
         report = Report.read(message)
-        self._rate_limits.hear(report.limits)
+        self._rate_limits.merge(report.limits)
         if report.hearing is not None:
             self._listener_health.report(report.hearing)
         for metric, label, by in report.counts:

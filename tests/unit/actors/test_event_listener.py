@@ -41,7 +41,7 @@ class Manager:
         self.may_grow = False
         self.calls_for_room = 0
         self.reports: list[Report] = []
-        self.board = RateLimits(virtual_loop().time)
+        self.rate_limits = RateLimits(virtual_loop().time)
 
     async def game_started(self, message: Packed) -> None:
         news = GameUpdate.read(message)
@@ -56,7 +56,7 @@ class Manager:
             games=tuple(self.games),
             room=room,
             may_grow=self.may_grow,
-            limits=self.board.pack(),
+            limits=self.rate_limits.export(),
         )
         return answer.pack()
 
@@ -66,7 +66,7 @@ class Manager:
     async def report(self, message: Packed) -> None:
         report = Report.read(message)
         self.reports.append(report)
-        self.board.hear(report.limits)
+        self.rate_limits.merge(report.limits)
 
     def count(self, metric: str, label: str | None) -> int:
         counts = [entry for report in self.reports for entry in report.counts]
@@ -612,7 +612,7 @@ async def test_a_rate_limit_is_raised_at_once() -> None:
     post = Post()
     post.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(0.1)
-    assert seconds(39) < post.manager.board.wait("event_stream") <= seconds(40)
+    assert seconds(39) < post.manager.rate_limits.wait("event_stream") <= seconds(40)
 
 
 async def test_a_limited_challenge_makes_the_next_one_wait_too() -> None:
@@ -684,7 +684,7 @@ async def test_what_the_budget_makes_wait_is_shown_as_a_limit() -> None:
         await post.listening()
         post.lichess.end_stream()
         await asyncio.sleep(0.1)
-    await until(lambda: post.manager.board.wait("event_stream") > seconds(5), within_s=3)
+    await until(lambda: post.manager.rate_limits.wait("event_stream") > seconds(5), within_s=3)
 
 
 async def test_somebody_else_with_our_token_is_named_until_a_stream_lives() -> None:

@@ -764,10 +764,10 @@ async def test_what_was_heard_gets_older_when_the_listener_says_nothing_any_more
 
 
 def a_report(**wait_s: float) -> Report:
-    board = RateLimits(virtual_loop().time)
+    rate_limits = RateLimits(virtual_loop().time)
     for endpoint, wait in wait_s.items():
-        board.note(endpoint, seconds(wait))
-    return Report(sender="engine:a", limits=board.pack())
+        rate_limits.note_wait(endpoint, seconds(wait))
+    return Report(sender="engine:a", limits=rate_limits.export())
 
 
 async def test_a_limit_that_anyone_met_is_known_to_all() -> None:

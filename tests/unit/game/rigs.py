@@ -1,20 +1,21 @@
-"""A game on a fake Lichess, with everything that a Player needs around it."""
+"""A game on a fake Lichess, with all that a Player needs."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import timedelta
+from functools import partial
 
 import chess
 
-from crabstick.game.context import PlaySettings
+from crabstick.game.context import GameContext, PlaySettings
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import POST_LIMIT
 from crabstick.rules.clock import EngineLimits
-from crabstick.rules.game_events import Finish, Leave
+from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.model import GameLine, PostOutcome
 from engine.spec import SearchRequest, SearchResult
 from tests.builders import seconds
@@ -22,13 +23,13 @@ from tests.fakes.engine import ScriptedEngine, Step
 from tests.fakes.lichess import FakeGame, FakeMatch
 from tests.unit.virtual_time import until, virtual_loop
 
-__all__ = ["Meddler", "Table", "WatchedGame", "a_table"]
+__all__ = ["InterferingEngine", "PlayedGame", "RecordingLink", "a_game"]
 
 ABORT_AFTER = seconds(30)
 
 
-class WatchedGame(FakeGame):
-    """Notes of each move whether it was right to send it, and of each opening when it was."""
+class RecordingLink(FakeGame):
+    """Records each move that is sent, and when the stream is opened."""
 
     def __init__(self, match: FakeMatch | None) -> None:
         super().__init__(match)
@@ -37,10 +38,10 @@ class WatchedGame(FakeGame):
         self.sent_s: list[float] = []
         self.opened_s: list[float] = []
         self.refusing: deque[Exception] = deque()
-        """Raised by the next openings of the stream, one each."""
+        """Errors for the next openings of the stream, one each."""
         self.is_closed = False
         self.on_move: Callable[[], object] | None = None
-        """What happens at the very moment of a move's answer."""
+        """Called when a move is answered."""
 
     async def lines(self) -> AsyncGenerator[GameLine | None, None]:
         self.opened_s.append(virtual_loop().time())
@@ -64,39 +65,39 @@ class WatchedGame(FakeGame):
         await super().close()
 
 
-class Meddler(ScriptedEngine):
-    """An engine in whose last moment something happens: `meddle`, once."""
+class InterferingEngine(ScriptedEngine):
+    """An engine that calls `interfere` at the end of its first search."""
 
-    def __init__(self, steps: Iterable[Step], meddle: Callable[[], object]) -> None:
+    def __init__(self, steps: Iterable[Step], interfere: Callable[[], object]) -> None:
         super().__init__(steps)
-        self._meddle: Callable[[], object] | None = meddle
+        self._interfere: Callable[[], object] | None = interfere
 
     async def search(self, request: SearchRequest) -> SearchResult:
         result = await super().search(request)
-        if self._meddle is not None:
-            self._meddle()
-            self._meddle = None
+        if self._interfere is not None:
+            self._interfere()
+            self._interfere = None
         return result
 
 
-class Table:
-    """One Player at one match; `answers` are the WorkerSet's, the last for ever."""
+class PlayedGame:
+    """One Player in one match; `answers` are the WorkerSet's, the last one for ever."""
 
     def __init__(
         self, match: FakeMatch, engine: ScriptedEngine, answers: Iterable[bool | None]
     ) -> None:
         self.match = match
         self.engine = engine
-        self.link = WatchedGame(match)
+        self.link = RecordingLink(match)
         self.answers = deque(answers)
         self.asked_s: list[float] = []
-        self.told_s: list[float] = []
-        """When a limit was reported."""
-        self.board = RateLimits(
-            virtual_loop().time, tell=lambda: self.told_s.append(virtual_loop().time())
+        self.reported_s: list[float] = []
+        """When limits were shared."""
+        self.rate_limits = RateLimits(
+            virtual_loop().time, on_hit=lambda: self.reported_s.append(virtual_loop().time())
         )
-        self.telemetry = GameTelemetry(actor="engine:a", game=match.id, epoch=1, board=self.board)
-        terms = PlaySettings(
+        self.telemetry = GameTelemetry(game=match.id)
+        settings = PlaySettings(
             bot="crabby",
             limits=EngineLimits(),
             overhead=timedelta(milliseconds=300),
@@ -104,71 +105,74 @@ class Table:
             draw=lambda: 0.5,
         )
         lease = Lease(self._ask, virtual_loop().time)
-        self.player = Player(self.link, engine, lease, terms, self.telemetry)
-        self.task: asyncio.Task[Finish | Leave] | None = None
+        context = GameContext(self.link, lease, settings, self.rate_limits, self.telemetry)
+        self.player = Player(context, engine)
+        self.task: asyncio.Task[Finish | HandOver] | None = None
 
     async def _ask(self) -> bool | None:
         self.asked_s.append(virtual_loop().time())
         return self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
 
-    def sit_down(self) -> None:
+    def start(self) -> None:
         self.task = asyncio.create_task(self.player.play())
 
     async def finish(self) -> Finish:
-        """How the game ended for our player."""
+        """The game's end, which our player played to."""
         end = await self.end()
         assert isinstance(end, Finish)
         return end
 
-    async def end(self) -> Finish | Leave:
-        """How our player ended its part in the game."""
+    async def end(self) -> Finish | HandOver:
+        """What `Player.play` returns."""
         if self.task is None:
-            self.sit_down()
+            self.start()
         assert self.task is not None
         async with asyncio.timeout(3600):
             return await self.task
 
     async def until_sent(self, count: int = 1) -> None:
-        """Returns when so many moves were sent."""
+        """Returns after so many moves."""
         if self.task is None:
-            self.sit_down()
+            self.start()
         await until(lambda: len(self.link.sent) >= count)
 
     async def until_opened(self, count: int) -> None:
-        """Returns when so many connections were opened."""
+        """Returns after so many connections."""
         if self.task is None:
-            self.sit_down()
+            self.start()
         await until(lambda: len(self.link.opened_s) >= count)
 
-    async def leave(self) -> None:
-        """Stops in the midst of the game, as a killed process would."""
+    async def kill(self) -> None:
+        """Stops in mid-game, as a killed process does."""
         assert self.task is not None
         self.task.cancel()
         await asyncio.wait([self.task])
 
-    async def at_rest(self, for_s: float = 3) -> None:
+    async def pass_time(self, for_s: float = 3) -> None:
         """Lets so much time pass."""
         if self.task is None:
-            self.sit_down()
+            self.start()
         await asyncio.sleep(for_s)
 
-    def tell(self, line: GameLine | None) -> None:
+    def send(self, line: GameLine | None) -> None:
         self.match.send(line)
 
 
-def a_table(
+def a_game(
     *steps: Step,
     color: chess.Color = chess.WHITE,
     answers: Iterable[bool | None] = (True,),
     moves: str = "",
-    meddle: Callable[[FakeMatch], object] | None = None,
-) -> Table:
-    """Our side at a match after `moves`; `meddle` happens in the first search's last moment."""
+    interfere: Callable[[FakeMatch], object] | None = None,
+) -> PlayedGame:
+    """Our side of a match after `moves`; `interfere` is called at the end of the first search."""
     match = FakeMatch(our_color=color)
     for ply, uci in enumerate(moves.split()):
         if (ply % 2 == 0) == (color == chess.WHITE):
             match.move(uci)
         else:
             match.opponent_plays(uci)
-    engine = Meddler(steps, lambda: meddle(match)) if meddle else ScriptedEngine(steps)
-    return Table(match, engine, answers)
+    if interfere is None:
+        return PlayedGame(match, ScriptedEngine(steps), answers)
+    engine = InterferingEngine(steps, partial(interfere, match))
+    return PlayedGame(match, engine, answers)
