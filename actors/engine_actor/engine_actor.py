@@ -1,8 +1,8 @@
-"""An EngineActor plays one game: it waits on standby, warm, is given a game, and ends with it.
+"""An EngineActor plays one game: it stands by, warm, is assigned a game, and ends with it.
 
-Detached and named for life. It is never restarted: the WorkerSet gives the game to a standby sooner
-than Ray could. While it plays it makes no call to Ray's GCS, and none at all that it would wait for
-on the way from a stream line to a move.
+The actor is detached and keeps one name for life. Ray never restarts it: the WorkerSet gives its
+game to a standby sooner than Ray could. While the actor plays it does not call Ray's GCS, and
+between a stream line and the move it waits for no other actor.
 
 Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle actor would pay.
 """
@@ -53,6 +53,8 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort
+from crabstick.rules.actor_life import LifeEvent, next_phase
+from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.model import GameId, Posted
 from crabstick.settings import Settings, read_token
@@ -69,9 +71,7 @@ __all__ = ["EngineActor"]
 LEASE_PATIENCE = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=10)
 FAREWELL = timedelta(seconds=3)
-"""How long an actor whose game is over waits to be ended before it ends itself."""
-
-Phase = Literal["starting", "standby", "playing", "ending"]
+"""An actor whose game is over waits this long for the WorkerSet to kill it, then ends itself."""
 
 
 class EngineActor:
@@ -95,7 +95,7 @@ class EngineActor:
         self._settings = Settings.from_message(self._config.settings)
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(actor=self._config.name)
-        self._phase: Phase = "starting"
+        self._phase = ActorPhase.STARTING
         self._problem = ""
         self._lacks_engine = False
         self._assignment: Assignment | None = None
@@ -113,23 +113,24 @@ class EngineActor:
         self._warm: asyncio.Future[None] = self._loop.create_future()
         self._life = self._loop.create_task(self._live())
 
-    # What the WorkerSet asks.
+    # Calls of the WorkerSet; see `actors.clients`.
 
     @without_task_events
     async def describe(self, message: Packed) -> Packed:
         """Who I am and what I do; answers as soon as the actor is warm. Also the ping."""
         self._meet(message)
         await asyncio.shield(self._warm)
+        mine = self._assignment
         return Description(
             name=self._config.name,
             node=this_node(),
             pid=os.getpid(),
             fingerprint=self._config.fingerprint,
-            phase=self._phase,
-            game=self._assignment.game if self._assignment else None,
-            epoch=self._assignment.epoch if self._assignment else 0,
-            takeovers=self._assignment.takeovers if self._assignment else 0,
-            deaths=self._assignment.deaths if self._assignment else 0,
+            phase=self._phase.value,
+            game=mine.game if mine else None,
+            epoch=mine.epoch if mine else 0,
+            takeovers=mine.takeovers if mine else 0,
+            deaths=mine.deaths if mine else 0,
             problem=self._problem,
             lacks_engine=self._lacks_engine,
             progress=Progress(**asdict(self._telemetry.progress)),
@@ -143,21 +144,20 @@ class EngineActor:
         self._rate_limits.merge(assignment.limits)
         if self._assignment is None:
             self._assignment = assignment
-            self._phase = "playing"
+            self._enter(LifeEvent.ASSIGNED)
             bind_process(game_id=assignment.game, epoch=assignment.epoch)
-            self._title.set(f"game {assignment.game}")
             self._given.set_result(assignment)
         return Assigned(taken=self._assignment.game == assignment.game).pack()
 
     async def leave(self, message: Packed) -> Packed:
-        """Hands the game over between two moves and ends; the pending `outcome` call tells when.
+        """Hands the game over between two moves and ends; the pending `outcome` call returns then.
 
-        Idempotent; of several orders the one that ends first holds.
+        Idempotent; of several requests the most urgent one holds.
         """
         self._meet(message)
         within = timedelta(seconds=HandOverRequest.read(message).within_s)
         if self._player is None:
-            before = self._leave_within  # the game was given to us a moment ago
+            before = self._leave_within  # the game was assigned a moment ago
             self._leave_within = within if before is None else min(before, within)
         else:
             self._player.hand_over(within)
@@ -175,19 +175,30 @@ class EngineActor:
         return (await asyncio.shield(self._outcome)).pack()
 
     async def shown(self, message: Packed) -> Packed:
-        """My own call, pending for people: its name tells what I do."""
+        """A call of this actor to itself: the dashboard shows its name while it is pending."""
         await self._title.hold(DashboardCall.read(message).title)
         return EMPTY
 
     async def give_up(self, _message: Packed) -> Packed:
         """Resigns the game, if there is one; Lichess aborts it instead while that is possible."""
         gave_up = False
-        if self._assignment is not None and self._games is not None and self._phase == "playing":
+        if (
+            self._assignment is not None
+            and self._games is not None
+            and self._phase is ActorPhase.PLAYING
+        ):
             outcome = await self._games.game(GameId(self._assignment.game)).resign()
             gave_up = isinstance(outcome, Posted)
         return GaveUp(gave_up=gave_up).pack()
 
     # Its life.
+
+    def _enter(self, event: LifeEvent) -> None:
+        before, self._phase = self._phase, next_phase(self._phase, event)
+        if self._phase is ActorPhase.STANDBY:
+            self._title.set("standby")
+        elif before is not self._phase and self._assignment is not None:
+            self._title.set(f"game {self._assignment.game}")
 
     async def _live(self) -> None:
         try:
@@ -199,7 +210,7 @@ class EngineActor:
         except Exception as error:  # noqa: BLE001 -- the actor's top: its supervisor must hear of it
             self._log.exception(names.ACTOR_FAILED)
             self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
-        self._phase = "ending"
+        self._enter(LifeEvent.DONE)
         await self._engine.close()
         await asyncio.sleep(FAREWELL.total_seconds())
         await asyncio.to_thread(kill_own_actor)
@@ -215,9 +226,7 @@ class EngineActor:
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
             self._lacks_engine = isinstance(error, EngineError)
-        if self._phase == "starting":
-            self._phase = "standby"
-            self._title.set("standby")
+        self._enter(LifeEvent.WARM)
         freeze_gc()
         self._warm.set_result(None)
 
@@ -281,16 +290,17 @@ class EngineActor:
             result=self._telemetry.result_of(finish) if finish else "",
         )
 
-    # What it tells and asks the WorkerSet.
+    # Calls to the WorkerSet.
 
     def _meet(self, message: Packed) -> None:
         """Each WorkerSet shows its handle until we have answered it: a new one may take over."""
         self._worker_set = WorkerSetClient.of_sender(message) or self._worker_set
 
     async def _ask_owner(self, assignment: Assignment) -> bool | None:
-        """A WorkerSet that was ended gives the game to nobody else: it is ours to play to its end.
+        """Whether the game is still ours; None when the WorkerSet does not answer.
 
-        Ray's word for that counts when it comes twice, for one that has just died is restarted.
+        Without a WorkerSet no other actor gets the game, so it stays ours. Ray has to say twice
+        that the WorkerSet is gone, for Ray restarts one that has just died.
         """
         if self._worker_set is None:
             return None
@@ -312,7 +322,7 @@ class EngineActor:
             self._report()
 
     def _report(self) -> None:
-        """Sends what came together; nobody waits for it, and a lost one is only a gap."""
+        """Sends what came together since the last report, without waiting for an answer."""
         if self._worker_set is not None:
             engine, telemetry = self._engine, self._telemetry
             telemetry.count_engine(engine.restart_count, is_fallback=engine.is_fallback)
