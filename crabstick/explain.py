@@ -4,7 +4,7 @@ No sentence repeats what may be a secret.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
@@ -18,6 +18,7 @@ __all__ = [
     "ELSEWHERE",
     "PREFIX",
     "and_more",
+    "dotted",
     "explain",
     "known_keys",
     "nearest",
@@ -86,7 +87,7 @@ def _sentence(
     if kind == "invalid_key":
         return f"{source}: {public(str(place[-1]))} is not a known key; keys are text"
     key = ".".join(step for step in place if isinstance(step, str))
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)[1:]
+    path = dotted(place)
     field = dict(_fields(model)).get(key) or FieldInfo()
     above = any(f"{key}.".startswith(f"{name}.") for name in variables)
     below = any(name.startswith(f"{key}.") for name in variables)
@@ -100,6 +101,11 @@ def _sentence(
         return f"{name} {_PREDICATES[kind]}"
     value = f" is {shown(problem['input'])}; it" if field.repr else ""
     return f"{name}{value} must {_expectation(problem, field)}"
+
+
+def dotted(route: Iterable[str | int]) -> str:
+    """A path through mappings and lists, such as `spec.workers[0].name`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in route)[1:]
 
 
 def _expectation(problem: ErrorDetails, field: FieldInfo) -> str:

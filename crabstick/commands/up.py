@@ -17,8 +17,7 @@ from actors.local_ray.profiles import FULL, SMALL
 from actors.messages import ActorConfig
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import actor_config, deploy, wait_heard
-from crabstick.check.account import identify
-from crabstick.check.engine import try_engine
+from crabstick.check.machine import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import Cluster, named_cluster, turn

@@ -1,4 +1,4 @@
-"""As much of a Kubernetes API server as `kubectl get` of Secrets and Deployments needs."""
+"""As much of a Kubernetes API server as `kubectl get secrets` needs."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Kubernetes", "serving"]
+__all__ = ["Kubernetes", "kubeconfig", "serving"]
 
 Thing = dict[str, Any]
 
@@ -24,35 +24,15 @@ RESOURCES: dict[str, Thing] = {
             {"name": "secrets", "namespaced": True, "kind": "Secret", "verbs": ["get", "list"]}
         ],
     },
-    "/apis": {
-        "kind": "APIGroupList",
-        "groups": [
-            {
-                "name": "apps",
-                "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
-                "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"},
-            }
-        ],
-    },
-    "/apis/apps/v1": {
-        "kind": "APIResourceList",
-        "groupVersion": "apps/v1",
-        "resources": [
-            {"name": "deployments", "namespaced": True, "kind": "Deployment", "verbs": ["list"]}
-        ],
-    },
+    "/apis": {"kind": "APIGroupList", "groups": []},
 }
 
 
 @dataclass(slots=True, kw_only=True)
 class Kubernetes:
-    """What it holds: Secrets by namespace and name, and the variables of the KubeRay operator.
-
-    `refusal` is what it says instead, with its status.
-    """
+    """What it holds: Secrets by namespace and name; `refusal` is what it says instead."""
 
     secrets: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    operator: dict[str, str] = field(default_factory=dict)
     refusal: tuple[int, str] | None = None
     without: tuple[str, ...] = ()
     """The namespaces that do not exist."""
@@ -65,8 +45,6 @@ class Kubernetes:
             return 200, RESOURCES[path]
         if self.refusal is not None:
             return _status(*self.refusal)
-        if path.startswith("/apis/apps/v1/deployments"):
-            return 200, self._operators()
         places = path.split("/")[3:]
         if len(places) != len(PATH_OF_A_SECRET):
             return self._other(places)
@@ -83,13 +61,6 @@ class Kubernetes:
             return _status(404, f"{' '.join(places)} not found")
         metadata = {"name": places[1]}
         return 200, {"kind": "Namespace", "apiVersion": "v1", "metadata": metadata}
-
-    def _operators(self) -> Thing:
-        variables = [{"name": name, "value": value} for name, value in self.operator.items()]
-        container = {"name": "operator", "command": ["/manager"], "env": variables}
-        pod = {"spec": {"containers": [container]}}
-        items = [{"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"template": pod}}]
-        return {"kind": "DeploymentList", "apiVersion": "apps/v1", "items": items}
 
 
 def _status(code: int, message: str) -> tuple[int, Thing]:
@@ -125,7 +96,7 @@ def serving(kubernetes: Kubernetes, folder: Path) -> Iterator[Path]:
     serve = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     serve.start()
     config = folder / "kubeconfig"
-    config.write_text(_kubeconfig(server.server_address[1]), encoding="utf-8")
+    config.write_text(kubeconfig(server.server_address[1]), encoding="utf-8")
     try:
         yield config
     finally:
@@ -133,7 +104,8 @@ def serving(kubernetes: Kubernetes, folder: Path) -> Iterator[Path]:
         server.server_close()
 
 
-def _kubeconfig(port: int) -> str:
+def kubeconfig(port: int) -> str:
+    """A kubeconfig that leads to this port of the machine."""
     return json.dumps(
         {
             "apiVersion": "v1",

@@ -1,18 +1,16 @@
 """Our own overlays pass each check, and the schema that ships is that of KubeRay's definition."""
 
 import gzip
-from dataclasses import replace
 
 import pytest
 from ray.autoscaler._private.kuberay.autoscaling_config import (
     _derive_autoscaling_config_from_ray_cr,
 )
 
-from crabstick.check import crd
-from crabstick.check.kubectl import Answers
+from crabstick.check import crd, secrets
 from crabstick.check.ray_cluster import Manifests, open_manifests
 from crabstick.check.secrets import wanted
-from crabstick.check.table import of_manifests
+from crabstick.check.table import findings
 from crabstick.settings import Settings
 from tests.contract.kuberay.crd_schema import DEFINITION, made
 from tests.contract.kuberay.rendered import CASES, OVERLAYS, ray_cluster, rendered
@@ -25,13 +23,16 @@ CONTAINER = f"{POD}.containers.0"
 
 
 def opened(things: list[Manifest]) -> Manifests:
-    """With a Kubernetes cluster that has each Secret."""
-    manifests = open_manifests(things, "manifests", Settings(), is_named=False)
-    return replace(manifests, answers=Answers(secrets=frozenset(wanted(manifests))))
+    return open_manifests(things, "manifests", Settings(), is_named=False)
+
+
+@pytest.fixture(autouse=True)
+def _all_secrets_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "ask", frozenset)
 
 
 def problems(things: list[Manifest]) -> list[str]:
-    found = of_manifests(opened(things))
+    found = findings(opened(things))
     return [f"{subject}: {finding.words}" for subject, finding in found if finding.problem]
 
 
@@ -79,7 +80,7 @@ def test_what_people_change_without_harm_is_no_problem(case: str, path: str, val
 def test_a_redis_elsewhere_needs_a_policy() -> None:
     path = "spec.gcsFaultToleranceOptions.redisAddress"
     (found,) = problems(with_cluster("production", path, "rediss://redis.example:6380"))
-    assert "lets the head not reach Redis at port 6380" in found
+    assert "the head has no way to Redis: add port 6380" in found
 
 
 @pytest.mark.parametrize(
@@ -94,10 +95,10 @@ def test_a_redis_elsewhere_needs_a_policy() -> None:
 def test_what_a_node_has_is_read_as_ray_reads_it(path: str, value: object) -> None:
     cluster = spoiled(ray_cluster("base"), path, value)
     types = _derive_autoscaling_config_from_ray_cr(cluster)["available_node_types"]
-    for group in opened([cluster]).groups:
-        resources = types["headgroup" if group.is_head else str(group)]["resources"]
-        assert group.counted("CPU", "num-cpus") == resources["CPU"]
-        assert group.counted("memory", "memory") == resources["memory"]
+    manifests = opened([cluster])
+    for group, name in ((manifests.head, "headgroup"), (manifests.workers[0], "game")):
+        resources = types[name]["resources"]
+        assert (group.cpus, group.memory) == (resources["CPU"], resources["memory"])
 
 
 @pytest.mark.skipif(not DEFINITION.exists(), reason=f"{DEFINITION} is not there")

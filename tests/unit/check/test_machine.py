@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from crabstick.check import engine, settings
-from crabstick.check.account import identify
-from crabstick.check.engine import try_engine
+from crabstick.check import machine
+from crabstick.check.machine import identify, try_engine
 from crabstick.commands.check import check
 from crabstick.errors import (
     ConfigError,
@@ -42,7 +41,7 @@ def answers(
 @pytest.fixture(autouse=True)
 def _a_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever listens on the machine that runs the tests."""
-    monkeypatch.setattr(settings, "require_free", lambda *_: None)
+    monkeypatch.setattr(machine, "require_free", lambda *_: None)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
@@ -97,7 +96,7 @@ def test_an_account_that_is_no_bot_is_told_how_to_become_one(
 
 
 def test_an_engine_that_does_not_start_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "check", refuse)
+    monkeypatch.setattr(machine, "play_one_move", refuse)
     with pytest.raises(ConfigError, match="there is no /opt/engine"):
         try_engine(SETTINGS)
 
@@ -107,7 +106,7 @@ def test_everything_that_is_in_order_is_said(
     monkeypatch: pytest.MonkeyPatch, token: str, word: str
 ) -> None:
     answers(monkeypatch)
-    monkeypatch.setattr(engine, "check", play)
+    monkeypatch.setattr(machine, "play_one_move", play)
     monkeypatch.setenv(ADMIN_VARIABLE, token)
     said: list[str] = []
     check(SETTINGS, said.append)
@@ -122,7 +121,7 @@ def test_everything_that_is_in_order_is_said(
 
 def test_without_a_network_the_engine_s_verdict_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, faults=[Unavailable("no network")])
-    monkeypatch.setattr(engine, "check", play)
+    monkeypatch.setattr(machine, "play_one_move", play)
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     said: list[str] = []
     with pytest.raises(EnvironmentProblem, match="no network"):
@@ -139,7 +138,7 @@ def test_the_first_problem_is_raised_and_the_others_are_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers(monkeypatch, scopes=frozenset())
-    monkeypatch.setattr(engine, "check", refuse)
+    monkeypatch.setattr(machine, "play_one_move", refuse)
     monkeypatch.setenv(ADMIN_VARIABLE, "two words")
     said: list[str] = []
     with pytest.raises(ConfigError, match="there is no /opt/engine"):
@@ -152,7 +151,7 @@ def test_the_first_problem_is_raised_and_the_others_are_said(
 
 def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch)
-    monkeypatch.setattr(engine, "check", play)
+    monkeypatch.setattr(machine, "play_one_move", play)
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     said: list[str] = []
     check(SETTINGS, said.append)
