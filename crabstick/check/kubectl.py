@@ -1,6 +1,5 @@
 """What kubectl renders, and which Secrets it finds; never a value of a Secret."""
 
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,6 @@ __all__ = ["Place", "ask", "rendered"]
 
 Place = tuple[str, str]
 """Namespace and name of an object; an empty namespace is that of kubectl's context."""
-RENDERERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
 _RENDER_WITHIN_S: Final = 60
 """A kustomization may fetch what it names."""
 _ASK_WITHIN_S: Final = 10
@@ -33,12 +31,7 @@ def ask(secrets: Iterable[Place]) -> frozenset[Place]:
 def _get(namespace: str, name: str) -> str:
     where = [f"--namespace={namespace}"] if namespace else []
     options = [_PATIENCE, *where, "--ignore-not-found", "--output=name", "--", name]
-    try:
-        done = _run(["kubectl", "get", "secrets", *options], _ASK_WITHIN_S)
-    except FileNotFoundError:
-        raise EnvironmentProblem("kubectl is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise EnvironmentProblem(f"kubectl did not answer within {_ASK_WITHIN_S} s") from None
+    done = _kubectl(["get", "secrets", *options], _ASK_WITHIN_S)
     if not done.returncode:
         return done.stdout
     line = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
@@ -52,20 +45,14 @@ def rendered(folder: Path) -> str:
 
     Raises:
         ConfigError: kustomize refuses the folder.
-        EnvironmentProblem: there is no kustomize, or it does not end.
+        EnvironmentProblem: there is no kubectl, or it does not end.
     """
-    command = next((words for words in RENDERERS if shutil.which(words[0])), None)
-    if command is None:
-        raise EnvironmentProblem(
-            f"{folder} is a kustomize folder, and neither kubectl nor kustomize is here: install "
-            "one, or render the folder elsewhere and pipe it into `crabstick check --cluster -`"
-        )
     try:
-        done = _run([*command, str(folder)], _RENDER_WITHIN_S)
-    except subprocess.TimeoutExpired:
+        done = _kubectl(["kustomize", str(folder)], _RENDER_WITHIN_S)
+    except EnvironmentProblem as error:
         raise EnvironmentProblem(
-            f"`{' '.join(command)} {folder}` did not end within {_RENDER_WITHIN_S} s: perhaps "
-            "something that it fetches is out of reach"
+            f"{folder} cannot be rendered here ({error}): render it elsewhere, and pipe that into "
+            "`crabstick check --cluster -`"
         ) from None
     if done.returncode:
         said = " ".join(done.stderr.split()).partition('err="')  # before that: about kubectl
@@ -74,13 +61,18 @@ def rendered(folder: Path) -> str:
     return done.stdout
 
 
-def _run(command: list[str], within_s: float) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603 -- the user's own kubectl, and never a shell
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=within_s,
-        check=False,
-    )
+def _kubectl(words: list[str], within_s: float) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(  # noqa: S603 -- the user's own kubectl, and never a shell
+            ["kubectl", *words],  # noqa: S607 -- wherever it is in the PATH
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=within_s,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise EnvironmentProblem("kubectl is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise EnvironmentProblem(f"kubectl did not answer within {within_s:g} s") from None

@@ -80,13 +80,14 @@ def settings(manifests: Manifests) -> Iterator[Finding]:
     """The Services of the head lead to the port of the bot's settings."""
     yield Finding(manifests.source or "those of this command; --config names the bot's")
     names = {at(each, "name"): each for each in at(manifests.head.container, "ports", [])}
-    aims = {
+    aims = [
         at(port, "targetPort") or at(port, "port")
         for service in manifests.of_kind("Service")
         if at(service, "spec.selector", {}).get("ray.io/node-type") == "head"
         for port in at(service, "spec.ports", [])
-    }
-    ports = {at(names.get(aim), "containerPort", aim) for aim in aims} - _RAY_PORTS
+    ]
+    known = [aim for aim in aims if isinstance(aim, int | str)]
+    ports = {at(names.get(aim), "containerPort", aim) for aim in known} - _RAY_PORTS
     http = manifests.settings.http
     if manifests.source and ports and (http.port not in ports or http.host in _LOOPBACK):
         wanted = " or ".join(map(str, ports))
@@ -107,9 +108,7 @@ def images(manifests: Manifests, group: Group) -> Iterator[str]:
 
 def head(manifests: Manifests) -> Iterator[Finding]:
     """The head plays no games, and has memory for itself."""
-    group = manifests.head
-    memory = at(group.container, "resources.limits.memory")
-    cpus = group.cpus
+    cpus, memory = manifests.head.cpus, at(manifests.head.container, "resources.limits.memory")
     if (amount(memory) or math.inf) < 1024 * _MIB:
         yield mistake(
             f"resources.limits.memory of the head is {memory}, and Ray's head needs 1Gi at least, "

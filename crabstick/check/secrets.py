@@ -20,7 +20,7 @@ _SOURCES: Final = {
     "authOptions": "auth_token",
 }
 """Field that names a Secret -> the key that it means when it names none; empty for any key."""
-_MAKERS: Final = frozenset({"Secret", "SealedSecret", "ExternalSecret", "RayCluster"})
+_MAKERS: Final = ("Secret", "SealedSecret", "ExternalSecret", "RayCluster")
 """Kinds of objects that are Secrets or make one; KubeRay's operator makes that of Ray's token."""
 
 
@@ -55,7 +55,7 @@ def wanted(manifests: Manifests) -> dict[Place, set[str]]:
         for name, key in _named(thing, ""):
             found.setdefault((namespace, name), set()).add(key)
         if thing.get("kind") in _MAKERS:
-            name = at(thing, "spec.target.name") or at(thing, "metadata.name", "")
+            name = at(thing, "spec.target.name", "") or at(thing, "metadata.name", "")
             made.add((namespace, name))
     return {place: keys - {""} for place, keys in sorted(found.items()) if place not in made}
 

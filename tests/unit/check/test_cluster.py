@@ -18,43 +18,36 @@ FLAGS = {"RAY_worker_niceness": "0", "RAY_gcs_rpc_server_reconnect_timeout_s": "
 NO_TIME = ClockOffset(least_s=-0.01, most_s=0.01)
 V2 = ScalingReport(autoscaler=Autoscaler.V2)
 GROWING = Settings.model_validate({"cluster": {"autoscaling": True}})
+LOST: dict[str, Any] = {"facts": None, "unseen": "it did not answer within 30 s", "is_lost": True}
 NONE = ScalingReport(autoscaler=Autoscaler.NONE)
 
 
+LOOK = NodeFacts(
+    python="3.11.7",
+    version="0.1.0",
+    code="c0de",
+    has_token=True,
+    has_engine=True,
+    flags=FLAGS,
+    monitor="",
+    clock=NO_TIME,
+)
+HEAD = NodeReport(id="aaaaaaaaaaaa1", names=("10.0.0.1",), is_head=True, facts=LOOK)
+WORKER = NodeReport(
+    id="bbbbbbbbbbbb2", names=("10.0.0.2",), cpus=8.0, slots=8, free_slots=8, facts=LOOK
+)
+
+
 def a_look(**changes: Any) -> NodeFacts:
-    fields: dict[str, Any] = {
-        "python": "3.11.7",
-        "version": "0.1.0",
-        "code": "c0de",
-        "has_token": True,
-        "has_engine": True,
-        "flags": FLAGS,
-        "monitor": "",
-        "clock": NO_TIME,
-    }
-    return NodeFacts(**{**fields, **changes})
+    return replace(LOOK, **changes)
 
 
 def a_head(**changes: Any) -> NodeReport:
-    fields: dict[str, Any] = {
-        "id": "aaaaaaaaaaaa1",
-        "names": ("10.0.0.1",),
-        "is_head": True,
-        "facts": a_look(),
-    }
-    return NodeReport(**{**fields, **changes})
+    return replace(HEAD, **changes)
 
 
 def a_worker(**changes: Any) -> NodeReport:
-    fields: dict[str, Any] = {
-        "id": "bbbbbbbbbbbb2",
-        "names": ("10.0.0.2",),
-        "cpus": 8.0,
-        "slots": 8,
-        "free_slots": 8,
-        "facts": a_look(),
-    }
-    return NodeReport(**{**fields, **changes})
+    return replace(WORKER, **changes)
 
 
 def a_cluster(*nodes: NodeReport, **changes: Any) -> SeenCluster:
@@ -206,15 +199,13 @@ def test_a_flag_that_no_node_has_is_named_once() -> None:
     assert "bbbbbbbbbbbb (10.0.0.2) have no RAY_worker_niceness: set 0" in found[1]
 
 
-def test_a_node_that_gave_no_answer_is_a_problem() -> None:
-    lost = a_worker(facts=None, unseen="it did not answer within 30 s", is_lost=True)
-    (line,) = problems(a_cluster(a_head(), lost))
-    assert "(10.0.0.2) has not been looked at: it did not answer within 30 s" in line
-
-
-def test_a_head_that_gave_no_answer_leaves_nothing_to_compare_with() -> None:
-    lost = a_head(facts=None, unseen="it did not answer within 30 s", is_lost=True)
-    assert len(problems(a_cluster(lost, a_worker(facts=a_look(flags={}))))) == 1
+def test_a_node_that_gave_no_answer_is_a_problem_and_is_not_compared_with() -> None:
+    for head, worker in (
+        (a_head(**LOST), a_worker(facts=a_look(flags={}))),
+        (HEAD, a_worker(**LOST)),
+    ):
+        (line,) = problems(a_cluster(head, worker))
+        assert "has not been looked at: it did not answer within 30 s" in line
 
 
 @given(st.floats(-9, 9), st.floats(0, 2), st.floats(-9, 9), st.floats(0, 2))

@@ -25,7 +25,6 @@ GAME = "spec.workerGroupSpecs.0"
 POD = "template.spec"
 CONTAINER = f"{POD}.containers.0"
 DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
-REDIS = {"redisAddress": "redis.example:6380"}
 
 
 @cache
@@ -230,21 +229,27 @@ def test_the_way_to_a_proxy_must_be_open_unless_it_is_not_used() -> None:
     assert said(things)[1] == []
 
 
-def test_the_way_to_redis_must_be_open() -> None:
-    things = with_cluster("spec.gcsFaultToleranceOptions", REDIS)
+APP = [{"podSelector": {"matchLabels": {"app": "redis"}}}]
+RAY = [{"podSelector": {"matchLabels": {"ray.io/cluster": "crabstick"}}}]
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_open"),
+    [
+        ({}, True),
+        ({"to": APP, "ports": [{"port": 6380}]}, True),
+        ({"to": APP, "ports": [{"port": 6380, "protocol": "UDP"}]}, False),
+        ({"to": APP, "ports": [{"port": 6000, "endPort": 6500}]}, True),
+        ({"to": APP, "ports": [{"port": "redis"}]}, True),
+        ({"to": RAY, "ports": [{"port": "redis"}]}, False),
+    ],
+)
+def test_the_way_to_redis_must_be_open(rule: Manifest, *, is_open: bool) -> None:
+    things = with_cluster("spec.gcsFaultToleranceOptions", {"redisAddress": "redis.example:6380"})
     assert "the head has no way to Redis: add port 6380" in problem(things)
-    rule = {"to": [{"podSelector": {"matchLabels": {"app": "redis"}}}], "ports": [{"port": 6380}]}
     policy = next(each for each in things if each["metadata"]["name"] == "crabstick-head")
     policy["spec"]["egress"].append(rule)
-    assert said(things)[1] == []
-    rule["ports"] = [{"port": 6380, "protocol": "UDP"}]
-    assert said(things)[1] != []
-    rule["ports"] = [{"port": 6000, "endPort": 6500}]
-    assert said(things)[1] == []
-    rule["ports"] = [{"port": "redis"}]
-    assert said(things)[1] == []
-    rule["to"] = [{"podSelector": {"matchLabels": {"ray.io/cluster": "crabstick"}}}]
-    assert said(things)[1] != []
+    assert (said(things)[1] == []) is is_open
 
 
 @pytest.mark.parametrize(
@@ -310,7 +315,7 @@ def test_a_secret_that_could_not_be_looked_for_is_no_problem(
 def test_a_secret_that_the_manifests_bring_is_not_asked_for(kind: str) -> None:
     metadata = {"name": "crabstick-tokens", "namespace": "crabstick"}
     things = [*base(), {"kind": kind, "metadata": metadata}]
-    assert wanted(open_manifests(things, "x", Settings(), is_named=False)) == {}
+    assert "Secrets: none is wanted" in said(things)[0]
 
 
 @pytest.mark.parametrize(
