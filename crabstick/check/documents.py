@@ -58,7 +58,10 @@ def read_objects(text: str, source: str) -> list[Manifest]:
     Raises:
         ConfigError: the text holds no YAML, or something else than objects.
     """
-    values = [_bare(value) for value in read_documents(text, source) if value is not None]
+    try:
+        values = [_bare(value) for value in read_documents(text, source) if value is not None]
+    except RecursionError:
+        raise ConfigError(f"{source}: an alias (*name) stands within its own anchor") from None
     lists = [at(value, "items", []) if at(value, "kind") == "List" else [value] for value in values]
     objects = [each for several in lists for each in several]
     if not all(isinstance(each, dict) for each in objects):

@@ -24,7 +24,7 @@ def test_nulls_are_not_there_and_dates_are_text() -> None:
         ("a: {{ .Values.a }}\nb: [", "this is a template; render it first"),
         ("- a", "a manifest must be a mapping"),
         ("a: \0", "holds something that YAML cannot read"),
-        ("a: &a [*a]", "within their own anchor"),
+        ("a: &a [*a]", "within its own anchor"),
     ],
 )
 def test_what_is_no_manifest_is_refused_in_one_sentence(text: str, words: str) -> None:
