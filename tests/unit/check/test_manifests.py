@@ -178,7 +178,7 @@ def test_a_token_that_is_optional_or_in_a_file() -> None:
     assert said([cluster], settings=settings)[1] == []
 
 
-def test_replicas_are_named_and_are_no_problem() -> None:
+def test_what_is_not_a_problem_is_said_as_such() -> None:
     well, wrong = said(with_cluster(f"{GAME}.replicas", 3))
     assert "replicas of the group game belong to the autoscaler" in " ".join(well)
     assert wrong == []

@@ -52,7 +52,7 @@ def test_the_file_of_this_folder_is_read_unless_another_is_named(
     Path("other.yaml").write_text("\ufeffhttp: {port: 9}", encoding="utf-8")
     assert load_settings(None).http.port == 8
     assert load_settings(Path("other.yaml")).http.port == 9
-    with pytest.raises(ConfigError, match="the configuration file a.yaml: there is no such file"):
+    with pytest.raises(ConfigError, match=r"the configuration file a\.yaml: there is no such file"):
         load_settings(Path("a.yaml"))
 
 
