@@ -23,8 +23,6 @@ class SeenCluster:
     """A running cluster, as it was found from here, and the settings of its bot."""
 
     settings: Settings
-    address: str
-    ray: str
     python: str
     """Ours, as `version` and `code` are."""
     version: str
@@ -52,12 +50,6 @@ def per_node(flaws_of: NodeCheck) -> Callable[[SeenCluster], Iterator[Finding]]:
         return together(found, EnvironmentProblem)
 
     return look
-
-
-def whole(cluster: SeenCluster) -> Iterator[Finding]:
-    """What the cluster is."""
-    count = counted(len(cluster.nodes), "node")
-    yield Finding(f"Ray {cluster.ray} with Python {cluster.python} at {cluster.address}, {count}")
 
 
 def head(cluster: SeenCluster) -> Iterator[Finding]:

@@ -38,8 +38,6 @@ def read_manifests(place: str) -> list[Manifest]:
         ConfigError: nothing of that kind is there, or it cannot be read or rendered.
         EnvironmentProblem: it is a folder, and there is no program to render it.
     """
-    if not place:
-        raise ConfigError("the manifest has an empty name: name a file, a folder, or - for a pipe")
     path = Path("/dev/stdin" if place == STANDARD_INPUT else place)
     if path.name in KUSTOMIZATIONS:
         path = path.parent
@@ -47,7 +45,7 @@ def read_manifests(place: str) -> list[Manifest]:
         return read_objects(read_text(path, named_by="the manifest", limit=_LARGEST), str(path))
     if not any((path / name).is_file() for name in KUSTOMIZATIONS):
         raise ConfigError(
-            f"{place} is a folder without {KUSTOMIZATIONS[0]}: name a file or a kustomize folder"
+            f"{path} is a folder without {KUSTOMIZATIONS[0]}: name a file or a kustomize folder"
         )
     return read_objects(rendered(path), place)
 

@@ -49,7 +49,6 @@ CHECKS: Final[tuple[Check[Settings] | Check[SeenCluster] | Check[Manifests], ...
     Check(Settings, "HTTP", machine.http),
     Check(Settings, "POST /shutdown", machine.shutdown),
     Check(Settings, "Lichess", machine.account),  # last: the network may be slow
-    Check(SeenCluster, "cluster", cluster.whole),
     Check(SeenCluster, "head", cluster.head),
     Check(SeenCluster, "autoscaler", cluster.autoscaler),
     Check(SeenCluster, "room", cluster.room),

@@ -56,8 +56,6 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
     crabstick, code = our_code()
     seen = SeenCluster(
         settings=settings,
-        address=cluster.address,
-        ray=version("ray"),
         python=python_version(),
         version=crabstick,
         code=code,
@@ -65,6 +63,8 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         scaling=scaling,
         is_own=local is not None and local.address == cluster.address,
     )
+    here, count = f"Python {seen.python} at {cluster.address}", counted(len(nodes), "node")
+    say(f"cluster: Ray {version('ray')} with {here}, {count}")
     run(seen, say)
 
 

@@ -37,7 +37,7 @@ def test_a_place_where_nothing_is_is_refused(tmp_path: Path) -> None:
     for place, words in {
         str(tmp_path / "nowhere.yaml"): "there is no such file",
         str(tmp_path): "is a folder without kustomization.yaml",
-        "": "the manifest has an empty name",
+        "": "is a folder without kustomization.yaml",
     }.items():
         with pytest.raises(ConfigError, match=words):
             read_manifests(place)
