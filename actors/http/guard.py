@@ -1,4 +1,4 @@
-"""Guards the endpoints inside Ray Serve's proxy, which costs microseconds for a refused request.
+"""The guard of the endpoints, in Ray Serve's proxy, where a refusal costs microseconds.
 
 Serve's proxy passes each request with its body to a replica, which costs both processes
 milliseconds. The guard fetches a probe or a page once for all concurrent clients, refuses floods
