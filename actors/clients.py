@@ -21,7 +21,7 @@ from actors.messages import (
     Assignment,
     Claim,
     Description,
-    Foreign,
+    ForeignDescription,
     GamesLeft,
     GameUpdate,
     GaveUp,
@@ -153,9 +153,9 @@ class EngineActorClient(ActorClient):
         """What the actor does; answers as soon as the actor is warm. Also the ping."""
         return Description.read(await self._call("describe", EMPTY, patience))
 
-    async def protocol(self, patience: timedelta) -> Foreign:
-        """Which protocol the actor speaks; for actors of any version."""
-        return Foreign.model_validate(await self._call("describe", EMPTY, patience))
+    async def describe_any(self, patience: timedelta) -> ForeignDescription:
+        """The little that can be read of an actor of any version."""
+        return ForeignDescription.model_validate(await self._call("describe", EMPTY, patience))
 
     async def assign(self, assignment: Assignment, patience: timedelta) -> Assigned:
         """Gives the actor a game. Idempotent."""

@@ -7,9 +7,11 @@ in threads, and every one of them behaves the same then: `ActorAway` after `GCS_
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
 import ray
@@ -51,6 +53,7 @@ __all__ = [
     "demand_of",
     "drain_node",
     "find_actor",
+    "find_actors",
     "first_line",
     "gcs_client",
     "in_gcs_thread",
@@ -59,7 +62,6 @@ __all__ = [
     "kill_actor",
     "kill_own_actor",
     "last_line",
-    "list_actors",
     "on_node",
     "own_handle",
     "read_nodes",
@@ -176,35 +178,51 @@ async def find_actor(name: str, namespace: str) -> Handle | None:
     Raises:
         ActorAway: the GCS did not answer in time.
     """
-    try:
-        return await in_gcs_thread(lambda: cast("Handle", ray.get_actor(name, namespace=namespace)))
-    except ActorFailed:
-        return None
+    return await in_gcs_thread(lambda: _find_actor(name, namespace))
 
 
-async def list_actors(namespace: str) -> list[str]:
-    """The names of all named actors of a namespace.
+async def find_actors(
+    namespace: str, is_wanted: Callable[[str], bool], known: Collection[str] = ()
+) -> dict[str, Handle]:
+    """The living actors of a namespace with a wanted name, less those that are `known`.
 
     Raises:
         ActorAway: the GCS did not answer in time.
+        ActorFailed: Ray refused.
     """
-    entries = await in_gcs_thread(lambda: ray.util.list_named_actors(all_namespaces=True))
-    return [entry["name"] for entry in entries if entry["namespace"] == namespace]
+
+    def find() -> dict[str, Handle]:
+        entries = ray.util.list_named_actors(all_namespaces=True)
+        names = [entry["name"] for entry in entries if entry["namespace"] == namespace]
+        wanted = [name for name in names if is_wanted(name) and name not in known]
+        handles = {name: _find_actor(name, namespace) for name in wanted}
+        return {name: handle for name, handle in handles.items() if handle is not None}
+
+    return await in_gcs_thread(find)
 
 
-async def create_actor(
+def _find_actor(name: str, namespace: str) -> Handle | None:
+    with suppress(ValueError):  # Ray's word for a name that no living actor has
+        return cast("Handle", ray.get_actor(name, namespace=namespace))
+    return None
+
+
+@cache
+def _remote(actor: type) -> Any:  # noqa: ANN401 -- Ray's own type has no stub
+    """Ray's view of the class; each one that is made anew would be stored in the GCS again."""
+    return ray.remote(actor)
+
+
+def create_actor(
     actor: type, name: str, namespace: str, *arguments: object, **options: object
 ) -> Handle:
-    """Makes a detached actor with that name; returns before it runs.
+    """Makes a detached actor with that name, before it runs. Blocks on Ray's GCS.
 
     Raises:
-        ActorAway: the GCS did not answer in time.
-        ActorFailed: another actor has the name.
+        ValueError: another actor has the name.
     """
-    remote: Any = ray.remote(actor).options(
-        name=name, namespace=namespace, lifetime="detached", **options
-    )
-    return await in_gcs_thread(lambda: cast("Handle", remote.remote(*arguments)))
+    remote = _remote(actor).options(name=name, namespace=namespace, lifetime="detached", **options)
+    return cast("Handle", remote.remote(*arguments))
 
 
 def kill_actor(handle: Handle, *, may_restart: bool = False) -> None:

@@ -25,7 +25,7 @@ __all__ = [
     "Claim",
     "DashboardCall",
     "Description",
-    "Foreign",
+    "ForeignDescription",
     "GameRow",
     "GameUpdate",
     "GamesLeft",
@@ -86,12 +86,13 @@ class Message(BaseModel):
             ) from None
 
 
-class Foreign(BaseModel):
-    """A description by any version: which protocol the actor speaks, and whether it has a game."""
+class ForeignDescription(BaseModel):
+    """What can be read of an EngineActor's description whatever protocol `v` the actor speaks."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     v: int = PROTOCOL
+    phase: str = ""
     game: str | None = None
 
 

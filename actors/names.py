@@ -9,7 +9,14 @@ from typing import Final
 
 from crabstick.rules.model import ActorName
 
-__all__ = ["EVENT_LISTENER", "RING", "WORKER_SET", "engine_actor_name", "next_serial", "serial_of"]
+__all__ = [
+    "EVENT_LISTENER",
+    "RING",
+    "WORKER_SET",
+    "engine_actor_name",
+    "is_engine_actor",
+    "next_serial",
+]
 
 WORKER_SET = "worker-set"
 EVENT_LISTENER = "event-listener"
@@ -30,6 +37,6 @@ def next_serial(last: int, taken: Collection[ActorName]) -> int:
     return next(one for one in serials if engine_actor_name(str(one)) not in taken)
 
 
-def serial_of(name: str) -> str | None:
-    """The serial of an EngineActor's name, None for any other actor."""
-    return name.removeprefix(_ENGINE_PREFIX) if name.startswith(_ENGINE_PREFIX) else None
+def is_engine_actor(name: str) -> bool:
+    """Whether this is the name of an EngineActor."""
+    return name.startswith(_ENGINE_PREFIX)

@@ -87,7 +87,7 @@ class Watchdog:
         self._has_answered = True
 
     def _stood_still_since(self, began_s: float) -> bool:
-        self._stall.take()
+        self._stall.check()
         stalled_s = self._stall.last_stall_s
         return stalled_s is not None and stalled_s >= began_s
 

@@ -17,18 +17,18 @@ import chess
 from rich.console import Console
 
 from actors.cluster import read_nodes
-from actors.local_ray.head import start_local_ray
+from actors.local_ray.head import start_local_cluster
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
-from crabstick.commands.up import bring_up
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.model import GameId
-from crabstick.sandbox.opponent import Opponent, Player
-from crabstick.sandbox.policies import Policy, random_mover
+from crabstick.sandbox.move_policies import MovePolicy, random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.settings import TOKEN_VARIABLE, Settings
+from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
@@ -109,7 +109,7 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
         engine = engine_program(folder, "--mode", "delay", "--delay-ms", str(THINK_MS))
         settings = _bounded(bot_settings(lichess.url, engine, CLOCK, games=games, standby=standby))
         os.environ[TOKEN_VARIABLE] = lichess.tokens[BOT]
-        head = start_local_ray(cpus=0, temp_dir=str(folder / "ray"), is_remembered=False)
+        head = start_local_cluster(cpus=0, temp_dir=str(folder / "ray"))
         stack.callback(head.end)
         connect(head.address, NAMESPACE)
         stack.callback(disconnect)
@@ -121,7 +121,7 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
             stack=stack,
         )
         ready.join()
-        bring_up(actor_config(settings, BOT), Console(quiet=True))
+        deploy_bot(actor_config(settings, BOT), Console(quiet=True))
         yield ready
 
 
@@ -161,7 +161,7 @@ class Opponents:
         rng = random.Random(number)  # noqa: S311 -- chess, not secrets
         name = f"sparring{number}"
         pick = random_mover(rng)
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self._lichess.tokens[name],
             policy=lambda board: _spare(board, pick),
@@ -175,7 +175,7 @@ class Opponents:
                     await asyncio.sleep(1)
 
 
-def _spare(board: chess.Board, pick: Policy) -> chess.Move:
+def _spare(board: chess.Board, pick: MovePolicy) -> chess.Move:
     """A move that takes nothing and ends nothing, if there is one: games shall last."""
     for _ in range(TRIES):
         move = pick(board)

@@ -28,9 +28,9 @@ from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.fleet import CLOCK, Opponents, until
 from benchmarks.processes import machine
 from benchmarks.results import write_result
-from crabstick.commands.up import bring_up
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.deployment import deploy_bot
+from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["main"]
@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with local_lichess(players) as lichess, tempfile.TemporaryDirectory() as folder:
             engine = engine_program(Path(folder), "--mode", "instant")
             settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
-            with own_ray(settings, lichess.tokens[BOT]):
-                bring_up(actor_config(settings, BOT), Console(quiet=True))
+            with local_cluster(settings, lichess.tokens[BOT]):
+                deploy_bot(actor_config(settings, BOT), Console(quiet=True))
                 rows = asyncio.run(_measure_all(lichess, sorted(options.games), console))
                 serve.shutdown()  # type: ignore[no-untyped-call]
     except CrabstickError as error:

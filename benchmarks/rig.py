@@ -16,10 +16,10 @@ from actors.ops.deploy import actor_config
 from actors.ops.shutdown import engine_actors
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.rounds import CLOCK
-from crabstick.commands.up import bring_up
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.deployment import deploy_bot
+from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
 __all__ = ["Stand", "actor_pids", "stand", "wait_standbys"]
@@ -50,9 +50,9 @@ def stand(games: int) -> Iterator[Stand]:
         engine = engine_program(folder, "--mode", "instant")
         settings = bot_settings(lichess.url, engine, CLOCK, games=games, standby=games)
         began_s = time.monotonic()
-        with own_ray(_for_ray(settings), lichess.tokens[BOT]):
+        with local_cluster(_for_ray(settings), lichess.tokens[BOT]):
             ray_s = time.monotonic()
-            bring_up(actor_config(settings, BOT), Console(quiet=True))
+            deploy_bot(actor_config(settings, BOT), Console(quiet=True))
             asyncio.run(wait_standbys(1))
             yield Stand(
                 lichess=lichess,
@@ -96,6 +96,6 @@ def _folder() -> Iterator[Path]:
 
 
 def _for_ray(settings: Settings) -> Settings:
-    """`own_ray` counts slots for games and for standbys; here they are the same ones."""
+    """`local_cluster` counts slots for games and for standbys; here they are the same ones."""
     cluster = settings.cluster.model_copy(update={"standby": 0})
     return settings.model_copy(update={"cluster": cluster})

@@ -1,6 +1,6 @@
-"""The command line: reads arguments, calls one command, and turns errors into one sentence.
+"""The command line: reads arguments, runs one command, and prints an error as one sentence.
 
-Only wiring here; what a command does is in `crabstick/commands/`.
+Only wiring; the commands themselves are in `crabstick/commands/`.
 """
 
 import os
@@ -17,7 +17,7 @@ from actors.ops.address import check_named
 from crabstick import __version__
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings, load_settings
-from crabstick.signals import blocked_interrupts, listen_for_interrupts
+from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
 from crabstick.terminal.clocks import parse_clock
 
 __all__ = ["app", "main"]
@@ -33,10 +33,11 @@ app = typer.Typer(
 )
 console = Console()
 if not console.is_terminal:
-    console.width = 1000  # rich takes 80 and would cut the tables that go through a pipe
+    console.width = 1000  # in a pipe rich assumes 80 columns, and would cut tables
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The settings; default: crabstick.yaml, if there.")
+    Path | None,
+    typer.Option("--config", help="The settings file; default: crabstick.yaml, if it exists."),
 ]
 AddressOption = Annotated[
     str | None,
@@ -44,17 +45,20 @@ AddressOption = Annotated[
 ]
 ToleranceOption = Annotated[
     bool,
-    typer.Option("--gcs-fault-tolerance", help="A Ray of its own whose head may die in mid-game."),
+    typer.Option(
+        "--gcs-fault-tolerance", help="Start a local Ray cluster whose head may die in mid-game."
+    ),
 ]
 SmallOption = Annotated[
-    bool, typer.Option("--small", help="A Ray of its own without dashboard: half the memory.")
+    bool,
+    typer.Option("--small", help="Start a local Ray cluster without dashboard: less memory."),
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Return after the last game.")]
 RateLimitsOption = Annotated[
-    bool, typer.Option("--rate-limits/--no-rate-limits", help="Lichess's request limits.")
+    bool, typer.Option("--rate-limits/--no-rate-limits", help="Enforce Lichess's request limits.")
 ]
 OpponentsOption = Annotated[
-    int, typer.Option(min=0, max=64, help="How many challenge the first bot again and again.")
+    int, typer.Option(min=0, max=64, help="How many accounts challenge the first bot repeatedly.")
 ]
 ClockOption = Annotated[str, typer.Option(help="Seconds + seconds a move.")]
 UntilStdinEndsOption = Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)]
@@ -69,23 +73,23 @@ def up(
     gcs_fault_tolerance: ToleranceOption = False,  # noqa: FBT002
     small: SmallOption = False,  # noqa: FBT002
 ) -> None:
-    """Bring the bot up, on a cluster or on a Ray of its own; twice changes nothing."""
+    """Start the bot on a cluster, or on a local Ray cluster. Idempotent."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.up import OwnRay  # noqa: PLC0415
+        from crabstick.commands.up import LocalOptions  # noqa: PLC0415
         from crabstick.commands.up import up as run  # noqa: PLC0415
 
-    own = OwnRay(gcs_fault_tolerance=gcs_fault_tolerance, small=small)
-    run(settings, address, detach=detach, console=console, own=own)
+    options = LocalOptions(gcs_fault_tolerance=gcs_fault_tolerance, small=small)
+    run(settings, address, detach=detach, console=console, options=options)
 
 
 @app.command()
 def status(
     config: ConfigOption = None,
     address: AddressOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show how the bot stands."""
+    """Show the state of the bot and its games."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.status import status as run  # noqa: PLC0415
@@ -100,9 +104,9 @@ def down(
     wait: WaitOption = False,  # noqa: FBT002
     now: Annotated[bool, typer.Option("--now", help="Resign the running games.")] = False,  # noqa: FBT002
 ) -> None:
-    """Take no more challenges; the running games are played on to their ends.
+    """Stop the bot: no more challenges, and the running games are played to their ends.
 
-    Where crabstick has started Ray itself it waits for them, as with --wait.
+    If crabstick started Ray itself, this waits for the games, as with --wait.
     """
     if wait and now:
         raise typer.BadParameter(
@@ -110,23 +114,23 @@ def down(
         )
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.down import Games  # noqa: PLC0415
+        from crabstick.commands.down import RunningGames  # noqa: PLC0415
         from crabstick.commands.down import down as run  # noqa: PLC0415
 
-    games = Games.GIVEN_UP if now else Games.AWAITED if wait else Games.PLAYED_ON
+    games = RunningGames.RESIGN if now else RunningGames.AWAIT if wait else RunningGames.LEAVE
     run(settings, address, games, console)
 
 
 @app.command()
 def drain(
-    node: Annotated[str, typer.Argument(help="Its id or the beginning of it, address or name.")],
+    node: Annotated[str, typer.Argument(help="Its id (or the first digits), address or name.")],
     config: ConfigOption = None,
     address: AddressOption = None,
     deadline: Annotated[
-        int, typer.Option(min=1, max=86400, help="Seconds; then games move in mid-thought.")
+        int, typer.Option(min=1, max=86400, help="Seconds; after that games move in mid-thought.")
     ] = 120,
 ) -> None:
-    """Move a node's games to other nodes, between two moves, and let it leave."""
+    """Move a node's games to other nodes, between two moves; then the node leaves."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.drain import drain as run  # noqa: PLC0415
@@ -174,7 +178,7 @@ def check(
 
 @app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
-    """Make the token's account a BOT account, after asking."""
+    """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run  # noqa: PLC0415
 
     run(load_settings(config), typer.confirm, console)
@@ -183,7 +187,7 @@ def upgrade_account(config: ConfigOption = None) -> None:
 @app.command()
 def sandbox(  # noqa: PLR0913 -- a parameter for each option
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8080,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     accounts: Annotated[
         Path | None, typer.Option(help="Accounts and tokens (YAML); default: a bot and opponents.")
@@ -193,15 +197,15 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
     clock: ClockOption = "60+1",
     until_stdin_ends: UntilStdinEndsOption = False,
 ) -> None:
-    """Serve a Lichess on this machine, for trying things out."""
+    """Serve a Lichess on this machine, for trying a bot out."""
     wanted = parse_clock(clock)
-    from crabstick.commands.sandbox import Place, end_with_stdin  # noqa: PLC0415
+    from crabstick.commands.sandbox import SandboxAddress  # noqa: PLC0415
     from crabstick.commands.sandbox import sandbox as run  # noqa: PLC0415
 
     if until_stdin_ends:
         end_with_stdin()
     run(
-        Place(host=host, port=port),
+        SandboxAddress(host=host, port=port),
         accounts_file=accounts,
         rate_limits=rate_limits,
         opponents=(opponents, wanted),
@@ -211,12 +215,12 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
 
 @app.command()
 def demo(
-    games: Annotated[int, typer.Option(min=1, max=64, help="How many at once.")] = 4,
+    games: Annotated[int, typer.Option(min=1, max=64, help="How many games at once.")] = 4,
     clock: ClockOption = "30+0",
     chaos: ChaosOption = False,  # noqa: FBT002
-    pgn: Annotated[Path, typer.Option(help="Where the games are written.")] = Path("games"),
+    pgn: Annotated[Path, typer.Option(help="The folder for the games.")] = Path("games"),
 ) -> None:
-    """Play real games against sparring partners on a local Lichess, and show it."""
+    """Play real games against sparring partners on a local Lichess, and show them."""
     wanted = parse_clock(clock)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.demo import demo as run  # noqa: PLC0415
@@ -231,40 +235,37 @@ def version() -> None:
 
 
 def _settings(config: Path | None, address: str | None) -> Settings:
-    """What a person wrote is judged at once: to import Ray takes seconds."""
+    """Checks address and settings before Ray is imported, which takes seconds."""
     check_named(address, os.environ)
     return load_settings(config)
 
 
 def main() -> None:
-    """Runs the program, and ends the process.
-
-    The exit status is 2 for a wrong wish, 1 for what is in the way, 130 after an interrupt.
-    """
+    """Runs the program and exits: 0, 2 for wrong input, 1 for other problems, 130 on Ctrl-C."""
     listen_for_interrupts()
     try:
         sys.exit(app(standalone_mode=False))
     except CrabstickError as error:
-        _refuse(str(error), error.exit_status)
+        _fail(str(error), error.exit_status)
     except TyperException as error:
-        _refuse(_usage(error), error.exit_code)
-    except typer.Abort as error:  # at a question
+        _fail(_usage(error), error.exit_code)
+    except typer.Abort as error:  # raised by typer.confirm
         if not isinstance(error.__context__, KeyboardInterrupt):
-            _refuse("there was no answer, so nothing changed", EnvironmentProblem.exit_status)
+            _fail("there was no answer, so nothing changed", EnvironmentProblem.exit_status)
         sys.exit(INTERRUPTED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
 def _usage(error: TyperException) -> str:
-    """One line, as all our errors are; empty when the help was shown instead."""
-    words = " ".join(error.format_message().split()).rstrip(".")
+    """Formats a usage error as one line; empty when the help was shown instead."""
+    message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
-    place = f" (see {context.command_path} --help)" if words and context else ""
-    return f"{words[:1].lower()}{words[1:]}{place}"
+    place = f" (see {context.command_path} --help)" if message and context else ""
+    return f"{message[:1].lower()}{message[1:]}{place}"
 
 
-def _refuse(sentence: str, status: int) -> NoReturn:
+def _fail(sentence: str, status: int) -> NoReturn:
     if sentence:
         typer.echo(f"crabstick: {sentence}", err=True)
     sys.exit(status)

@@ -1,6 +1,6 @@
 """The errors of crabstick: each message is one sentence that a person can act on.
 
-Every argument reaches `super().__init__`, so that an error survives the pickle to another node.
+Every argument reaches `super().__init__`, so that an error can be pickled for another node.
 """
 
 from datetime import timedelta
@@ -21,10 +21,10 @@ __all__ = [
 
 
 class CrabstickError(Exception):
-    """The root: whoever catches this catches everything that crabstick foresees.
+    """The base of all errors that crabstick raises itself.
 
     Args:
-        message: what is wrong, where, and what would be right.
+        message: what is wrong, where, and how to mend it.
     """
 
     exit_status = 1
@@ -38,17 +38,17 @@ class CrabstickError(Exception):
 
 
 class ConfigError(CrabstickError):
-    """A value that the user wrote is wrong; the process ends with status 2."""
+    """The user gave a wrong value; the process exits with status 2."""
 
     exit_status = 2
 
 
 class EnvironmentProblem(CrabstickError):
-    """The machine, the cluster or the network is not as the user's wish needs it; status 1."""
+    """The machine, the cluster or the network prevents what the user asked for; status 1."""
 
 
 class InvariantBroken(CrabstickError):
-    """A mistake of our own: a rule was asked for something it never allows."""
+    """A bug: a rule was called with what it never allows."""
 
 
 class LichessError(CrabstickError):
@@ -60,8 +60,8 @@ class RateLimited(LichessError):
 
     Args:
         message: which call was limited.
-        retry_after: how long Lichess asked to wait; None when it did not say.
-        key: Lichess's name of the limit; empty when it did not say.
+        retry_after: the wait that Lichess asks for; None when it names none.
+        key: Lichess's name of the limit; empty when it names none.
     """
 
     def __init__(self, message: str, retry_after: timedelta | None = None, key: str = "") -> None:
@@ -75,7 +75,7 @@ class Unauthorized(LichessError):
 
 
 class Refused(LichessError):
-    """Lichess understood the call and said no (another 4xx); asking again changes nothing.
+    """Lichess refused the call (another 4xx); a retry would be refused as well.
 
     Args:
         message: Lichess's own words.
@@ -88,12 +88,12 @@ class Refused(LichessError):
 
 
 class Unavailable(LichessError):
-    """No answer: 5xx, a timeout, a reset, DNS or TLS. The call may have taken effect."""
+    """No proper answer: 5xx, timeout, reset, DNS or TLS. The call may have taken effect."""
 
 
 class StreamEnded(LichessError):
-    """The server closed a stream at a line's end."""
+    """The server closed a stream after a whole line."""
 
 
 class StreamSilent(LichessError):
-    """A stream sent nothing, not even a keep-alive, for longer than its silence limit."""
+    """A stream sent nothing, not even a keep-alive, within its silence limit."""

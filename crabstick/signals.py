@@ -1,6 +1,7 @@
-"""Ctrl-C, SIGTERM, a closed terminal: all ask for an end, none may cut short what tidies up."""
+"""Ctrl-C, SIGTERM, a closed terminal: each asks the process to end. None may interrupt clean-up."""
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,88 +12,99 @@ __all__ = [
     "blocked_interrupts",
     "cancelling_interrupts",
     "deferred_interrupt",
+    "end_with_stdin",
     "listen_for_interrupts",
 ]
 
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def listen_for_interrupts() -> None:
-    """Each of them raises KeyboardInterrupt in the main thread from now on.
+    """Makes each of these signals raise KeyboardInterrupt in the main thread.
 
-    A shell's `&` leaves SIGINT ignored, and SIGTERM would end us without putting things in order.
+    By default SIGTERM would end the process without clean-up, and a shell's `&` makes it ignore
+    SIGINT.
     """
-    for number in ENDS:
+    for number in INTERRUPTS:
         signal.signal(number, _interrupt)
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[None]:
-    """Lets an interrupt wait until the block has put things in order.
-
-    Other threads than the main one are never interrupted.
-    """
+    """Defers an interrupt to the end of the block. Python interrupts only the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
+        received.append(number)
 
-    before = {number: signal.signal(number, note) for number in ENDS}
+    before = {number: signal.signal(number, note) for number in INTERRUPTS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
+    if received:
         raise KeyboardInterrupt
 
 
 @contextmanager
 def blocked_interrupts() -> Iterator[None]:
-    """Has the system keep signals back, so that no handler sees them before the block's end.
+    """Blocks the signals, so that no handler runs before the end of the block.
 
-    For what sets handlers of its own, or cannot bear an exception in its midst; what it starts as
-    threads never sees them.
+    For code that sets handlers of its own or cannot bear an exception half-way. Threads that it
+    starts inherit the block, and never receive the signals.
     """
-    handlers = {number: signal.getsignal(number) for number in ENDS}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         yield
     finally:
         for number, handler in handlers.items():
-            if handler is not None:  # else it was none of Python's
+            if handler is not None:  # None: the handler was not set by Python
                 signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
 def cancelling_interrupts() -> Iterator[None]:
-    """Lets an interrupt cancel the coroutine that is in the block, and raises it there at the end.
+    """Makes an interrupt cancel the coroutine in the block, and raises KeyboardInterrupt there.
 
-    Else it strikes whichever task runs, and asyncio prints a traceback of each but the first one.
+    Otherwise the interrupt hits whichever task is running, and asyncio prints the tracebacks of
+    all others.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    came: list[int] = []
+    received: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
+        received.append(number)
         if task is not None:
             loop.call_soon_threadsafe(task.cancel)
 
-    before = {number: signal.signal(number, note) for number in ENDS}
+    before = {number: signal.signal(number, note) for number in INTERRUPTS}
     try:
         yield
     except asyncio.CancelledError:
-        if not came:
+        if not received:
             raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
+    if received:
         raise KeyboardInterrupt
+
+
+def end_with_stdin() -> None:
+    """Ends this process when its standard input ends, as it does when its parent has died."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
 
 
 def _interrupt(*_: object) -> None:

@@ -1,7 +1,7 @@
-"""What Ray's dashboard shows of an actor: the name of a call to itself, pending while that holds.
+"""The title of an actor in Ray's dashboard: the name of a call to itself that stays pending.
 
-Ray counts calls by their names in the process that makes them, and forgets none: so these have to
-be made by the actor, whose process ends with its game.
+Ray counts calls by name in the process that makes them, and drops no count. So the actor itself
+makes these calls: its process ends with its game.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from typing import Final
 __all__ = ["DashboardTitle"]
 
 DELAY: Final = timedelta(seconds=1)
-"""People can wait; a move that is about to be made goes first."""
+"""A title can wait; the first move goes first."""
 
 
 class DashboardTitle:
     """Shows one title at a time.
 
     Args:
-        call: makes the actor's call of that name, which waits in `hang`.
+        call: makes the actor's call to itself under a title; that call waits in `hold`.
     """
 
     def __init__(self, call: Callable[[str], None]) -> None:
@@ -27,21 +27,21 @@ class DashboardTitle:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._title = ""
-        self._taken_down = self._loop.create_future()
+        self._replaced = self._loop.create_future()
 
-    def show(self, title: str) -> None:
-        """Puts it in the place of what was shown, soon."""
+    def set(self, title: str) -> None:
+        """Replaces the title that is shown, after a moment."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(DELAY.total_seconds(), self._put_up, title)
+        self._timer = self._loop.call_later(DELAY.total_seconds(), self._show, title)
 
-    async def hang(self, title: str) -> None:
-        """Returns when another title is shown."""
+    async def hold(self, title: str) -> None:
+        """Keeps a title's call pending; returns when another title is shown."""
         if title == self._title:
-            await asyncio.shield(self._taken_down)
+            await asyncio.shield(self._replaced)
 
-    def _put_up(self, title: str) -> None:
+    def _show(self, title: str) -> None:
         if title != self._title:
-            self._taken_down.set_result(None)
-            self._title, self._taken_down = title, self._loop.create_future()
+            self._replaced.set_result(None)
+            self._title, self._replaced = title, self._loop.create_future()
             self._call(title)

@@ -1,8 +1,8 @@
-"""An EngineActor plays one game: it waits on standby, warm, is given a game, and ends with it.
+"""An EngineActor plays one game: it stands by, warm, is assigned a game, and ends with it.
 
-Detached and named for life. It is never restarted: the WorkerSet gives the game to a standby sooner
-than Ray could. While it plays it makes no call to Ray's GCS, and none at all that it would wait for
-on the way from a stream line to a move.
+The actor is detached and keeps one name for life. Ray never restarts it: the WorkerSet gives its
+game to a standby sooner than Ray could. While the actor plays it does not call Ray's GCS, and
+between a stream line and the move it waits for no other actor.
 
 Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle actor would pay.
 """
@@ -10,6 +10,7 @@ Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle a
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from random import SystemRandom
 from typing import Literal
@@ -38,25 +39,30 @@ from actors.messages import (
     HandOverRequest,
     Outcome,
     Packed,
+    Progress,
+    Report,
     ResyncRequest,
     WrongProtocol,
 )
 from crabstick.errors import CrabstickError
-from crabstick.game.context import PlaySettings
+from crabstick.game.context import GameContext, PlaySettings
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort
-from crabstick.rules.game_events import Finish, Leave
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort
+from crabstick.rules.actor_life import LifeEvent, next_phase
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.model import GameId, Posted
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from engine.errors import EngineError
-from engine.process import Engine, UciEngine
+from engine.interface import Engine
+from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
 
@@ -65,9 +71,7 @@ __all__ = ["EngineActor"]
 LEASE_PATIENCE = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=10)
 FAREWELL = timedelta(seconds=3)
-"""How long an actor whose game is over waits to be ended before it ends itself."""
-
-Phase = Literal["starting", "standby", "playing", "ending"]
+"""An actor whose game is over waits this long for the WorkerSet to kill it, then ends itself."""
 
 
 class EngineActor:
@@ -91,14 +95,12 @@ class EngineActor:
         self._settings = Settings.from_message(self._config.settings)
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(actor=self._config.name)
-        self._phase: Phase = "starting"
+        self._phase = ActorPhase.STARTING
         self._problem = ""
         self._lacks_engine = False
         self._assignment: Assignment | None = None
-        self._board = RateLimits(self._loop.time, tell=self._report)
-        self._telemetry = GameTelemetry(
-            actor=self._config.name, game="", epoch=0, board=self._board
-        )
+        self._rate_limits = RateLimits(self._loop.time, on_hit=self._report)
+        self._telemetry = GameTelemetry()
         self._title = DashboardTitle(_show_title)
         self._player: Player | None = None
         self._leave_within: timedelta | None = None
@@ -111,61 +113,61 @@ class EngineActor:
         self._warm: asyncio.Future[None] = self._loop.create_future()
         self._life = self._loop.create_task(self._live())
 
-    # What the WorkerSet asks.
+    # Calls of the WorkerSet; see `actors.clients`.
 
     @without_task_events
     async def describe(self, message: Packed) -> Packed:
         """Who I am and what I do; answers as soon as the actor is warm. Also the ping."""
         self._meet(message)
         await asyncio.shield(self._warm)
+        mine = self._assignment
         return Description(
             name=self._config.name,
             node=this_node(),
             pid=os.getpid(),
             fingerprint=self._config.fingerprint,
-            phase=self._phase,
-            game=self._assignment.game if self._assignment else None,
-            epoch=self._assignment.epoch if self._assignment else 0,
-            takeovers=self._assignment.takeovers if self._assignment else 0,
-            deaths=self._assignment.deaths if self._assignment else 0,
+            phase=self._phase.value,
+            game=mine.game if mine else None,
+            epoch=mine.epoch if mine else 0,
+            takeovers=mine.takeovers if mine else 0,
+            deaths=mine.deaths if mine else 0,
             problem=self._problem,
             lacks_engine=self._lacks_engine,
-            progress=self._telemetry.progress,
-            limits=self._board.pack(),
+            progress=Progress(**asdict(self._telemetry.progress)),
+            limits=self._rate_limits.export(),
         ).pack()
 
     async def assign(self, message: Packed) -> Packed:
         """Takes a game and returns at once. Idempotent for the same game, refused for another."""
         self._meet(message)
         assignment = Assignment.read(message)
-        self._board.hear(assignment.limits)
+        self._rate_limits.merge(assignment.limits)
         if self._assignment is None:
             self._assignment = assignment
-            self._phase = "playing"
-            bind_process(game_id=assignment.game)
-            self._title.show(f"game {assignment.game}")
+            self._enter(LifeEvent.ASSIGNED)
+            bind_process(game_id=assignment.game, epoch=assignment.epoch)
             self._given.set_result(assignment)
         return Assigned(taken=self._assignment.game == assignment.game).pack()
 
     async def leave(self, message: Packed) -> Packed:
-        """Hands the game over between two moves and ends; the pending `outcome` call tells when.
+        """Hands the game over between two moves and ends; the pending `outcome` call returns then.
 
-        Idempotent; of several orders the one that ends first holds.
+        Idempotent; of several requests the most urgent one holds.
         """
         self._meet(message)
         within = timedelta(seconds=HandOverRequest.read(message).within_s)
         if self._player is None:
-            before = self._leave_within  # the game was given to us a moment ago
+            before = self._leave_within  # the game was assigned a moment ago
             self._leave_within = within if before is None else min(before, within)
         else:
-            self._player.leave(within)
+            self._player.hand_over(within)
         return EMPTY
 
     async def look(self, message: Packed) -> Packed:
         """Lichess calls it our turn: an actor that waits at that ply opens its stream anew."""
         self._meet(message)
         if self._player is not None:
-            self._player.look(ResyncRequest.read(message).ply)
+            self._player.resync(ResyncRequest.read(message).ply)
         return EMPTY
 
     async def outcome(self, _message: Packed) -> Packed:
@@ -173,19 +175,30 @@ class EngineActor:
         return (await asyncio.shield(self._outcome)).pack()
 
     async def shown(self, message: Packed) -> Packed:
-        """My own call, pending for people: its name tells what I do."""
-        await self._title.hang(DashboardCall.read(message).title)
+        """A call of this actor to itself: the dashboard shows its name while it is pending."""
+        await self._title.hold(DashboardCall.read(message).title)
         return EMPTY
 
     async def give_up(self, _message: Packed) -> Packed:
         """Resigns the game, if there is one; Lichess aborts it instead while that is possible."""
         gave_up = False
-        if self._assignment is not None and self._games is not None and self._phase == "playing":
+        if (
+            self._assignment is not None
+            and self._games is not None
+            and self._phase is ActorPhase.PLAYING
+        ):
             outcome = await self._games.game(GameId(self._assignment.game)).resign()
             gave_up = isinstance(outcome, Posted)
         return GaveUp(gave_up=gave_up).pack()
 
     # Its life.
+
+    def _enter(self, event: LifeEvent) -> None:
+        before, self._phase = self._phase, next_phase(self._phase, event)
+        if self._phase is ActorPhase.STANDBY:
+            self._title.set("standby")
+        elif before is not self._phase and self._assignment is not None:
+            self._title.set(f"game {self._assignment.game}")
 
     async def _live(self) -> None:
         try:
@@ -197,7 +210,7 @@ class EngineActor:
         except Exception as error:  # noqa: BLE001 -- the actor's top: its supervisor must hear of it
             self._log.exception(names.ACTOR_FAILED)
             self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
-        self._phase = "ending"
+        self._enter(LifeEvent.DONE)
         await self._engine.close()
         await asyncio.sleep(FAREWELL.total_seconds())
         await asyncio.to_thread(kill_own_actor)
@@ -213,34 +226,27 @@ class EngineActor:
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
             self._lacks_engine = isinstance(error, EngineError)
-        if self._phase == "starting":
-            self._phase = "standby"
-            self._title.show("standby")
+        self._enter(LifeEvent.WARM)
         freeze_gc()
         self._warm.set_result(None)
 
     async def _play(self, assignment: Assignment) -> Outcome:
         if self._games is None:
             raise CrabstickError(self._problem)
-        self._telemetry = GameTelemetry(
-            actor=self._config.name,
-            game=assignment.game,
-            epoch=assignment.epoch,
-            board=self._board,
-            show=self._title.show,
-        )
+        self._telemetry = GameTelemetry(game=assignment.game, show_title=self._title.set)
         if assignment.engine == "embedded":
             await self._engine.close()
             self._engine = self._resilient(embedded_spec())
-        self._player = Player(
+        context = GameContext(
             self._games.game(GameId(assignment.game)),
-            self._engine,
             Lease(lambda: self._ask_owner(assignment), self._loop.time),
             self._play_settings(),
+            self._rate_limits,
             self._telemetry,
         )
+        self._player = Player(context, self._engine)
         if self._leave_within is not None:
-            self._player.leave(self._leave_within)
+            self._player.hand_over(self._leave_within)
         reports = self._loop.create_task(self._report_now_and_then())
         try:
             end = await self._player.play()
@@ -252,7 +258,7 @@ class EngineActor:
         finally:
             reports.cancel()
             self._report()
-        if isinstance(end, Leave):
+        if isinstance(end, HandOver):
             return self._outcome_of(assignment, "handed_over")
         return self._outcome_of(assignment, "finished", end)
 
@@ -284,16 +290,17 @@ class EngineActor:
             result=self._telemetry.result_of(finish) if finish else "",
         )
 
-    # What it tells and asks the WorkerSet.
+    # Calls to the WorkerSet.
 
     def _meet(self, message: Packed) -> None:
         """Each WorkerSet shows its handle until we have answered it: a new one may take over."""
         self._worker_set = WorkerSetClient.of_sender(message) or self._worker_set
 
     async def _ask_owner(self, assignment: Assignment) -> bool | None:
-        """A WorkerSet that was ended gives the game to nobody else: it is ours to play to its end.
+        """Whether the game is still ours; None when the WorkerSet does not answer.
 
-        Ray's word for that counts when it comes twice, for one that has just died is restarted.
+        Without a WorkerSet no other actor gets the game, so it stays ours. Ray has to say twice
+        that the WorkerSet is gone, for Ray restarts one that has just died.
         """
         if self._worker_set is None:
             return None
@@ -305,7 +312,7 @@ class EngineActor:
                 continue
             except (ActorSilent, ActorFailed, WrongProtocol):
                 return None
-            self._board.hear(answer.limits)
+            self._rate_limits.merge(answer.limits)
             return answer.owner
         return True
 
@@ -315,11 +322,18 @@ class EngineActor:
             self._report()
 
     def _report(self) -> None:
-        """Sends what came together; nobody waits for it, and a lost one is only a gap."""
+        """Sends what came together since the last report, without waiting for an answer."""
         if self._worker_set is not None:
-            engine, book = self._engine, self._telemetry
-            book.saw_engine(engine.restart_count, is_fallback=engine.is_fallback)
-            self._worker_set.report_unawaited(book.drain())
+            engine, telemetry = self._engine, self._telemetry
+            telemetry.count_engine(engine.restart_count, is_fallback=engine.is_fallback)
+            drained = telemetry.drain()
+            report = Report(
+                sender=self._config.name,
+                counts=drained.counts,
+                samples=drained.samples,
+                limits=self._rate_limits.export(),
+            )
+            self._worker_set.report_unawaited(report)
 
 
 def _show_title(title: str) -> None:

@@ -28,10 +28,10 @@ from actors.messages import (
 )
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.game.background_tasks import BackgroundTasks
-from crabstick.lichess.client import open_lichess
-from crabstick.lichess.port import LichessPort
+from crabstick.lichess.account_client import open_lichess
+from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
-from crabstick.rules.limits import OPENINGS, class_of
+from crabstick.rules.limits import STREAM_BUDGET, endpoint_for
 from crabstick.rules.model import (
     Challenge,
     ChallengeEnded,
@@ -140,7 +140,7 @@ class EventListener:
     async def _listen(self) -> None:
         freeze_gc()
         await self._ask_load(LEARN_PATIENCE)
-        debt = self._rate_limits.wait(OPENINGS)
+        debt = self._rate_limits.wait(STREAM_BUDGET)
         self._stream_budget = self._stream_budget.owing(debt, self._now())
         await self._pause(self._stream_budget.wait(self._now()))
         while True:
@@ -153,7 +153,7 @@ class EventListener:
     def _note_opening(self) -> None:
         """The count leaves this process at once: whoever comes after us goes on with it."""
         self._stream_budget = self._stream_budget.opened(self._now())
-        self._rate_limits.note(OPENINGS, self._stream_budget.debt(self._now()))
+        self._rate_limits.note_wait(STREAM_BUDGET, self._stream_budget.debt(self._now()))
         self._outbox.report_soon()
 
     async def _hear_one_stream(self) -> None:
@@ -183,7 +183,7 @@ class EventListener:
 
     async def _pause(self, pause: timedelta) -> None:
         """Waits for the limit, too; what the budget makes wait is shown as one."""
-        self._rate_limits.note("event_stream", self._stream_budget.wait(self._now()))
+        self._rate_limits.note_wait("event_stream", self._stream_budget.wait(self._now()))
         pause = max(pause, self._rate_limits.wait("event_stream"))
         await asyncio.sleep(pause.total_seconds())
 
@@ -255,7 +255,7 @@ class EventListener:
         """Waits before the next try; False when there is none."""
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
-            self._outbox.limited(class_of(error.key), cool_down(error.retry_after))
+            self._outbox.limited(endpoint_for(error.key), cool_down(error.retry_after))
         if isinstance(error, Refused):
             return False  # refused: cancelled meanwhile, or taken and only the answer was lost
         if not isinstance(error, RateLimited):

@@ -52,7 +52,7 @@ class Outbox:
         self._status = status
         self._counts: dict[tuple[str, str | None], int] = {}
         self._log = get_logger(actor=name)
-        self.rate_limits = RateLimits(asyncio.get_running_loop().time, tell=self.report_soon)
+        self.rate_limits = RateLimits(asyncio.get_running_loop().time, on_hit=self.report_soon)
 
     def count(self, metric: str, label: str | None = None, by: int = 1) -> None:
         """Adds to a counter of the bot."""
@@ -61,7 +61,7 @@ class Outbox:
     def limited(self, endpoint: Endpoint, wait: timedelta) -> None:
         """Lichess answered 429."""
         self.count("crabstick_rate_limited_total", endpoint)
-        self.rate_limits.met(endpoint, wait)
+        self.rate_limits.hit(endpoint, wait)
 
     def game_started(self, update: GameUpdate) -> None:
         """A game runs; repeated until the WorkerSet has it."""
@@ -84,7 +84,7 @@ class Outbox:
             load = await self._worker_set.load(patience)
         except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
             return None
-        self.rate_limits.hear(load.limits)
+        self.rate_limits.merge(load.limits)
         return load
 
     def report_soon(self) -> None:
@@ -100,7 +100,7 @@ class Outbox:
     async def _report(self) -> None:
         counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
         self._counts.clear()
-        limits, status = self.rate_limits.pack(), self._status()
+        limits, status = self.rate_limits.export(), self._status()
         report = Report(sender=self._name, counts=counts, limits=limits, hearing=status)
         try:
             await self._worker_set.report(report, SEND_PATIENCE)

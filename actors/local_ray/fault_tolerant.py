@@ -1,8 +1,8 @@
-"""A fault-tolerant Ray on this machine: a head without games, and a node beside it that has them.
+"""A fault-tolerant local Ray cluster: a head without games, and a worker node that runs them.
 
-The head writes what it must know to a store of its own (Ray's GCS fault tolerance, embedded). When
-it dies the games go on; started anew at the same port and with the same store it is the same head,
-and Ray starts again what ran on it. Ours to see that it is gone: Ray does not.
+The head writes its state to an embedded store (Ray's GCS fault tolerance). When the head dies the
+games go on. A head restarted with the same port and the same store takes the cluster over, and Ray
+restarts the actors that ran on the head. Ray does not notice a dead head; that is our part.
 """
 
 import math
@@ -14,116 +14,128 @@ from pathlib import Path
 
 from ray._common.utils import get_ray_address_file
 
-from actors.local_ray.head import LocalRay, authenticate, find_local_ray, head_options
-from actors.local_ray.node import end_node, node_command, start_node
+from actors.local_ray.head import LocalCluster, authenticate, head_options
+from actors.local_ray.node import LocalNode, end_node, node_command, start_node
 from actors.local_ray.ports import LOOPBACK, require_free
 from actors.local_ray.profiles import FULL, Profile
-from actors.local_ray.record import LocalNode, Record, make_store, remember, store
+from actors.local_ray.record import ClusterFiles, ClusterRecord
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["bring_back_head", "replace_worker", "start_pair"]
+__all__ = ["replace_worker", "restart_head", "start_fault_tolerant"]
 
 PORTS = range(20_000, 32_768)
-"""Above Ray's own for workers, and below those that Linux gives to whoever connects: one of them,
-asking for the head while it is away, would otherwise find itself, and hold the port."""
+"""Above Ray's worker ports and below Linux's ephemeral ports. A client that looks for a dead head
+could be given an ephemeral port, connect to itself, and so block the head's port."""
 TRIES = 100
 
 
-def start_pair(*, cpus: float, say: Callable[[str], None], profile: Profile = FULL) -> LocalRay:
-    """Starts both, to be found by `find_local_ray`; only within `sole_command`.
+def start_fault_tolerant(
+    *, cpus: float, files: ClusterFiles, notify: Callable[[str], None], profile: Profile = FULL
+) -> LocalCluster:
+    """Starts both nodes; call this under the lock of `files`.
 
     Args:
-        cpus: logical CPUs of the node with the games; they are slots, not cores.
-        profile: of both, also when they are started anew.
-        say: is told when Ray is started once more, or a start is taken back.
+        cpus: logical CPUs of the node with the games; they count slots, not cores.
+        files: record the cluster there for `find_local_cluster`.
+        notify: prints a sentence about a second try or an interrupted start.
+        profile: of both nodes, also when they are restarted.
 
     Raises:
         EnvironmentProblem: Ray did not come up.
     """
     authenticate()
-    make_store()
-    address = f"{LOOPBACK}:{_steady_port()}"
-    local = LocalRay(address=address, pid=0, is_up=False)
+    files.make_store()
+    address = f"{LOOPBACK}:{_free_fixed_port()}"
 
-    def note(head: LocalNode) -> None:
-        nonlocal local
-        local = replace(local, pid=head.pid, born_s=head.born_s)
-        remember(Record(address=address, head=replace(head, is_up=False)))  # alone it is no use
+    def save(head: LocalNode) -> None:
+        # a head without its worker is of no use: recorded as not up, it will be ended
+        files.save(ClusterRecord(address=address, head=replace(head, is_up=False)))
 
     try:
-        _start_head(address, profile, note, say)
-        local = replace(local, is_up=True)
-        return _start_worker(local, profile, cpus, say)
+        head = _start_head(address, files, profile, save, notify)
+        cluster = LocalCluster(record=ClusterRecord(address=address, head=head), files=files)
+        return _start_worker(cluster, profile, cpus, notify)
     except BaseException:
-        (find_local_ray() or replace(local, is_up=False)).end()
+        record = files.load()
+        if record is not None:
+            LocalCluster(record=record, files=files).end()
+        files.remove_store()
         raise
 
 
-def bring_back_head(local: LocalRay, say: Callable[[str], None]) -> LocalRay:
-    """Starts the head of a pair anew, when it is gone; only within `sole_command`.
+def restart_head(cluster: LocalCluster, notify: Callable[[str], None]) -> LocalCluster:
+    """Restarts the head of a fault-tolerant cluster if it is lost; call under the files' lock.
 
     Raises:
-        EnvironmentProblem: it did not come up; the games go on all the same.
+        EnvironmentProblem: the head did not come up; the games go on nevertheless.
     """
-    if not local.has_lost_head:
-        return local
+    files = cluster.files
+    if files is None or not cluster.has_lost_head:
+        return cluster
     authenticate()
-    profile = local.profile
-    end_node(local.pid, local.born_s)  # what is left of it holds the store
-    _forget_bootstrap(local.address)
+    record, profile = cluster.record, cluster.profile
+    end_node(record.head.pid, record.head.created_s)  # its remains would hold the store
+    _forget_bootstrap(record.address)
 
-    def note(head: LocalNode) -> None:
-        remember(Record(address=local.address, head=head, worker=local.worker))
+    def save(head: LocalNode) -> None:
+        files.save(replace(record, head=head))
 
-    head = _start_head(local.address, profile, note, say)
-    return replace(local, pid=head.pid, born_s=head.born_s, is_up=True)
+    head = _start_head(record.address, files, profile, save, notify)
+    return replace(cluster, record=replace(record, head=head))
 
 
-def replace_worker(local: LocalRay, *, cpus: float, say: Callable[[str], None]) -> LocalRay:
-    """Starts another node for the games, when that of a pair is gone; as `bring_back_head`.
+def replace_worker(
+    cluster: LocalCluster, *, cpus: float, notify: Callable[[str], None]
+) -> LocalCluster:
+    """Starts another node for the games if that of a fault-tolerant cluster is lost.
+
+    Call this under the files' lock.
 
     Raises:
-        EnvironmentProblem: it did not come up.
+        EnvironmentProblem: the node did not come up.
     """
-    if local.worker is None or not local.has_lost_worker:
-        return local
-    profile = local.profile
-    end_node(local.worker.pid, local.worker.born_s)
-    return _start_worker(local, profile, cpus, say)
+    worker = cluster.record.worker
+    if worker is None or not cluster.has_lost_worker:
+        return cluster
+    profile = cluster.profile
+    end_node(worker.pid, worker.created_s)
+    return _start_worker(cluster, profile, cpus, notify)
 
 
 def _start_head(
-    address: str, profile: Profile, note: Callable[[LocalNode], None], say: Callable[[str], None]
+    address: str,
+    files: ClusterFiles,
+    profile: Profile,
+    save: Callable[[LocalNode], None],
+    notify: Callable[[str], None],
 ) -> LocalNode:
+    variables = {
+        **profile.variables,
+        "RAY_gcs_storage": "rocksdb",
+        "RAY_gcs_storage_path": str(files.store),
+    }
     return start_node(
-        lambda: node_command(*head_options(address, 0, profile)),
-        note,
-        say,
-        {
-            **profile.variables,
-            "RAY_gcs_storage": "rocksdb",
-            "RAY_gcs_storage_path": str(store()),
-        },
+        lambda: node_command(*head_options(address, 0, profile)), save, notify, variables
     )
 
 
 def _start_worker(
-    local: LocalRay, profile: Profile, cpus: float, say: Callable[[str], None]
-) -> LocalRay:
-    head = LocalNode(pid=local.pid, born_s=local.born_s or 0)
+    cluster: LocalCluster, profile: Profile, cpus: float, notify: Callable[[str], None]
+) -> LocalCluster:
+    def save(worker: LocalNode) -> None:
+        if cluster.files is not None:
+            cluster.files.save(replace(cluster.record, worker=worker))
 
-    def note(worker: LocalNode) -> None:
-        remember(Record(address=local.address, head=head, worker=worker))
-
-    options = (f"--address={local.address}", f"--num-cpus={math.ceil(cpus)}", *profile.options)
-    worker = start_node(lambda: node_command(*options), note, say, profile.variables)
-    return replace(local, worker=worker)
+    options = (f"--address={cluster.address}", f"--num-cpus={math.ceil(cpus)}", *profile.options)
+    worker = start_node(lambda: node_command(*options), save, notify, profile.variables)
+    return replace(cluster, record=replace(cluster.record, worker=worker))
 
 
 def _forget_bootstrap(address: str) -> None:
-    """Ray takes the living node beside it for another cluster at the head's own address.
+    """Removes Ray's note of the head's address, if the note names this head.
 
-    For 127.0.0.1 Ray writes down what the machine is called in its network, if it has one.
+    With the note, and the worker still alive, Ray would refuse to start a head: it takes them for
+    another cluster at the same address. For 127.0.0.1 the note has the machine's network address.
     """
     path = Path(get_ray_address_file(None))
     with suppress(OSError):
@@ -132,7 +144,7 @@ def _forget_bootstrap(address: str) -> None:
             path.unlink()
 
 
-def _steady_port() -> int:
+def _free_fixed_port() -> int:
     for _ in range(TRIES):
         port = secrets.choice(PORTS)
         with suppress(EnvironmentProblem):

@@ -1,6 +1,6 @@
-"""A Ray of our own on this machine: one `ray start --head`, which plays the games as well.
+"""A local Ray cluster: one head, started by `ray start --head`, that runs the games as well.
 
-With fault tolerance there are two, see `local_pair`.
+A fault-tolerant cluster has a second node for the games, see `fault_tolerant`.
 """
 
 import logging
@@ -14,124 +14,137 @@ from ray._private.authentication.authentication_token_setup import (
     ensure_token_if_auth_enabled,
 )
 
-from actors.local_ray.node import end_node, is_alive, node_command, start_node, variable_of
+from actors.local_ray.node import (
+    LocalNode,
+    end_node,
+    is_alive,
+    node_command,
+    start_node,
+    variable_of,
+)
 from actors.local_ray.ports import LOOPBACK, free_port, usual_or_free
 from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
-from actors.local_ray.record import LocalNode, Record, forget, recall, remember, remove_store
+from actors.local_ray.record import ClusterFiles, ClusterRecord
 from crabstick.signals import deferred_interrupt
 
 __all__ = [
-    "LocalRay",
+    "LocalCluster",
     "authenticate",
-    "find_local_ray",
+    "find_local_cluster",
     "head_options",
-    "start_local_ray",
+    "start_local_cluster",
 ]
 
 USUAL_DASHBOARD = 8265
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalRay:
-    """A Ray that we started: where it is, and the pid of its head's `ray start`.
+class LocalCluster:
+    """A Ray cluster on this machine that crabstick started.
 
-    `is_up` is False while that one is being started. `worker` is the node with the games, when the
-    head has none because it is fault-tolerant.
+    Attributes:
+        record: its address and its nodes.
+        files: keep the record for other commands; None for a cluster of this command alone.
     """
 
-    address: str
-    pid: int
-    born_s: float | None = None
-    is_up: bool = True
-    worker: LocalNode | None = None
+    record: ClusterRecord
+    files: ClusterFiles | None = None
+
+    @property
+    def address(self) -> str:
+        """Of its head, host:port."""
+        return self.record.address
+
+    @property
+    def is_fault_tolerant(self) -> bool:
+        """Whether the games run on a node of their own, so that the head may die."""
+        return self.record.worker is not None
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether a `crabstick up` that was killed left it in the midst of its first start."""
-        return not self.is_up and self.worker is None
+        """Whether it is still starting, or was when its `crabstick up` was killed."""
+        return not self.record.head.is_up and not self.is_fault_tolerant
 
     @property
     def has_lost_head(self) -> bool:
-        """Whether its head is gone or not back yet, while it can be started anew."""
-        return self.worker is not None and not (self.is_up and self._head_is_alive())
+        """Whether its head is dead or not up again yet, and can be restarted."""
+        return self.is_fault_tolerant and not _runs(self.record.head)
 
     @property
     def has_lost_worker(self) -> bool:
-        """Whether the node with the games is gone, or was never up."""
-        return self.worker is not None and not (self.worker.is_up and is_alive(self.worker))
+        """Whether the node with the games is dead, or was never up."""
+        return self.record.worker is not None and not _runs(self.record.worker)
 
     @property
     def profile(self) -> Profile:
-        """What it was started as: a node of it that lives tells."""
-        hooks = {variable_of(node, HOOK_VARIABLE) for node in (self._head, self.worker) if node}
+        """The profile it was started with, read from its living nodes."""
+        hooks = {variable_of(node, HOOK_VARIABLE) for node in self.nodes}
         return SMALL if SMALL.variables[HOOK_VARIABLE] in hooks else FULL
 
     @property
-    def _head(self) -> LocalNode | None:
-        return None if self.born_s is None else LocalNode(pid=self.pid, born_s=self.born_s)
-
-    def _head_is_alive(self) -> bool:
-        return self._head is not None and is_alive(self._head)
+    def nodes(self) -> list[LocalNode]:
+        """Its nodes, the head last."""
+        return [node for node in (self.record.worker, self.record.head) if node is not None]
 
     def end(self) -> None:
-        """Ends it and everything that runs on it; nothing happens when it is gone already.
-
-        A Ctrl-C waits until that is done.
-        """
+        """Ends the cluster and all that runs on it; idempotent. Ctrl-C waits until it is done."""
         with deferred_interrupt():
-            if self.worker is not None:
-                end_node(self.worker.pid, self.worker.born_s)
-            end_node(self.pid, self.born_s)
-            if self.worker is not None or self.is_unfinished:
-                remove_store()
-            forget(self.pid)
+            for node in self.nodes:
+                end_node(node.pid, node.created_s)
+            if self.files is not None:
+                self.files.remove_store()
+                self.files.forget(self.record.head.pid)
 
 
-def start_local_ray(
+def _runs(node: LocalNode) -> bool:
+    return node.is_up and is_alive(node)
+
+
+def start_local_cluster(
     *,
     cpus: float,
+    files: ClusterFiles | None = None,
     temp_dir: str | None = None,
     profile: Profile = FULL,
-    is_remembered: bool = True,
-    say: Callable[[str], None] = lambda _: None,
-) -> LocalRay:
-    """Starts a head on this machine, with token authentication unless it is switched off.
+    notify: Callable[[str], None] = lambda _: None,
+) -> LocalCluster:
+    """Starts a head on this machine, with token authentication unless that is switched off.
 
     Args:
-        cpus: logical CPUs; they are slots for games, not cores.
-        temp_dir: where Ray keeps its session; None is Ray's own default.
-        profile: with or without what is there for people.
-        is_remembered: whether `find_local_ray` shall find it; only within `sole_command`.
-        say: is told when Ray is started once more, or a start is taken back.
+        cpus: logical CPUs; they count slots for games, not cores.
+        files: record the cluster there for `find_local_cluster`; call this under their lock.
+        temp_dir: where Ray keeps its session; None is Ray's default.
+        profile: with or without dashboard.
+        notify: prints a sentence about a second try or an interrupted start.
 
     Raises:
         EnvironmentProblem: Ray did not come up.
     """
     authenticate()
     address = f"{LOOPBACK}:{free_port()}"
-    noted: list[LocalNode] = []
+    started: list[LocalNode] = []
 
-    def note(node: LocalNode) -> None:
-        noted.append(node)
-        if is_remembered:
-            remember(Record(address=address, head=node))
+    def save(node: LocalNode) -> None:
+        started.append(node)
+        if files is not None:
+            files.save(ClusterRecord(address=address, head=node))
 
     def command() -> list[str]:
         return node_command(*head_options(address, cpus, profile, temp_dir))
 
     try:
-        node = start_node(command, note, say, profile.variables)
+        node = start_node(command, save, notify, profile.variables)
     except BaseException:
-        for node in noted:
-            forget(node.pid)
+        if files is not None and started:
+            files.forget(started[-1].pid)
         raise
-    return LocalRay(address=address, pid=node.pid, born_s=node.born_s)
+    return LocalCluster(record=ClusterRecord(address=address, head=node), files=files)
 
 
 def head_options(
     address: str, cpus: float, profile: Profile, temp_dir: str | None = None
 ) -> list[str]:
-    """What makes a `ray start` the head of a cluster at `address`."""
+    """Returns the options with which `ray start` starts the head of a cluster at `address`."""
     return [
         "--head",
         f"--port={address.rpartition(':')[2]}",
@@ -145,35 +158,29 @@ def head_options(
 
 
 def authenticate() -> None:
-    """Switches token authentication on as `ray.init()` does for a Ray of its own.
+    """Switches token authentication on, as `ray.init()` does for a cluster that it starts.
 
-    The token is in ~/.ray/auth_token, made when it is missing. RAY_AUTH_MODE, if set, decides.
+    The token is in ~/.ray/auth_token; a missing one is made. RAY_AUTH_MODE, if set, decides.
     """
-    logging.getLogger("ray").setLevel(logging.ERROR)  # it would warn that it is on
+    logging.getLogger("ray").setLevel(logging.ERROR)  # Ray would warn that it is on
     enable_token_auth_by_default()
-    before = os.umask(0o077)  # who can read the token rules the cluster
+    before = os.umask(0o077)  # the token gives full control of the cluster
     try:
         ensure_token_if_auth_enabled(create_token_if_missing=True)
     finally:
         os.umask(before)
 
 
-def find_local_ray() -> LocalRay | None:
-    """The local Ray that an earlier `crabstick up` of this user started, if any of it lives.
+def find_local_cluster(files: ClusterFiles) -> LocalCluster | None:
+    """Finds the bot's local cluster that an earlier `crabstick up` started, if any node lives.
 
-    This process is ready to authenticate with it afterwards.
+    Afterwards this process can authenticate with the cluster.
     """
-    record = recall()
+    record = files.load()
     if record is None:
         return None
-    nodes = [record.head, record.worker] if record.worker else [record.head]
-    if not any(is_alive(node) for node in nodes):
+    cluster = LocalCluster(record=record, files=files)
+    if not any(is_alive(node) for node in cluster.nodes):
         return None
     authenticate()
-    return LocalRay(
-        address=record.address,
-        pid=record.head.pid,
-        born_s=record.head.born_s,
-        is_up=record.head.is_up,
-        worker=record.worker,
-    )
+    return cluster

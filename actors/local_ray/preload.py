@@ -1,6 +1,6 @@
-"""What each worker of a Ray of ours does at its start: RAY_preload_python_modules names this file.
+"""Imported by each worker of a local Ray cluster at its start (RAY_preload_python_modules).
 
-To Ray an import is all that there is to do, so it is done by the import.
+Ray only imports the module, so the import itself does the work.
 """
 
 from actors.local_ray.trim_heap import start_trimming

@@ -1,7 +1,7 @@
-"""The two forms of a Ray of our own: whole, and small. docs/small.md has what each costs.
+"""The two profiles of a local Ray cluster: full and small. docs/small.md has the cost of each.
 
-Neither starts what nobody uses on one machine. The small one is also without its dashboard and
-what feeds it: those are for people, the bot needs none of it.
+Neither starts what serves only other programs. The small profile also leaves out the dashboard and
+the processes that feed the dashboard; the bot needs none of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,29 +12,36 @@ from typing import Any
 from ray._private import ray_constants, services
 
 from actors.local_ray.ray_command import mask_modules
-from actors.local_ray.start_hook import without_client_server
 
-__all__ = ["FULL", "HOOK_VARIABLE", "SMALL", "Profile", "without_dashboard", "without_unused"]
+__all__ = [
+    "FULL",
+    "HOOK_VARIABLE",
+    "SMALL",
+    "Profile",
+    "without_client_server",
+    "without_dashboard",
+    "without_unused",
+]
 
 HOOK_VARIABLE = "RAY_START_HOOK"
-"""The function that it names is called by `ray start` before anything is started."""
-DASHBOARD_NEEDS = "ray.dashboard.optional_deps"
-"""Where Ray looks whether it is installed with its dashboard."""
-AGENT_NEEDS = (
-    DASHBOARD_NEEDS,
+"""Names a function that `ray start` calls before it starts any process."""
+DASHBOARD_DEPENDENCIES = "ray.dashboard.optional_deps"
+"""Ray imports this module to find out whether its dashboard is installed."""
+AGENT_DEPENDENCIES = (
+    DASHBOARD_DEPENDENCIES,
     *("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client", "pydantic"),
 )
-"""What such an installation lacks: the dashboard's agent tries to import it before it looks."""
+"""Missing in a Ray without dashboard; the dashboard's agent imports some before it checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How each node of a Ray of ours is started, beside what its part in the cluster asks for.
+    """How each node of a local Ray cluster is started, whatever its part in the cluster.
 
     Attributes:
-        options: of `ray start`, on each node.
-        head_options: those of the head alone.
-        variables: in the environment of each node; the hook that they name tells the profile.
+        options: `ray start` options of every node.
+        head_options: `ray start` options of the head alone.
+        variables: environment of every node; their hook identifies the profile of a running node.
     """
 
     options: tuple[str, ...] = ()
@@ -42,32 +49,40 @@ class Profile:
     variables: Mapping[str, str]
 
 
-def without_unused(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's profile
+def without_client_server(parameters: Any, _is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's signature
+    """Leaves out the server of Ray Client; `ray start` has no option for that.
+
+    On a busy machine that server starts too late, and its lateness ends the whole node.
+    """
+    parameters.ray_client_server_port = None
+
+
+def without_unused(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's signature
     """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
     without_client_server(parameters, is_head)
     parameters.include_log_monitor = False
 
 
-def without_dashboard(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's profile
+def without_dashboard(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's signature
     """Leaves out the dashboard's server as well, and most of its agent.
 
-    To Ray it is as if its dashboard's dependencies were not installed, which it puts up with, and
-    as if the server had not come up.
+    Ray behaves as if the dashboard's dependencies were not installed and its server had not come
+    up. Ray tolerates both.
     """
     without_unused(parameters, is_head)
-    mask_modules([DASHBOARD_NEEDS])
+    mask_modules([DASHBOARD_DEPENDENCIES])
     services.start_api_server = lambda *_, **__: (None, None)
     build = services._build_python_executable_command_memory_profileable  # noqa: SLF001
     services._build_python_executable_command_memory_profileable = _lean(build)  # noqa: SLF001
 
 
 def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """Has `ray_command` run the two agents, the dashboard's as if it were installed without."""
+    """Runs the node's two agents by `ray_command`, the dashboard's with its modules masked."""
 
     def lean(component: str, *args: Any, **options: Any) -> list[str]:  # noqa: ANN401 -- Ray's
         command = [*build(component, *args, **options), "-P", "-m", "actors.local_ray.ray_command"]
         if component == ray_constants.PROCESS_TYPE_DASHBOARD_AGENT:
-            command += ["--without", ",".join(AGENT_NEEDS)]
+            command += ["--without", ",".join(AGENT_DEPENDENCIES)]
         return command
 
     return lean
@@ -75,9 +90,9 @@ def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
 
 ALWAYS = {
     "RAY_preload_python_modules": "actors.local_ray.preload",
-    # the door of `http_door`, for Serve's proxy: given later it costs a process more, and seconds
+    # the guard of Serve's proxy: configured later it costs one more process, and seconds
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.guard.install_guard",
-    # a worker that waits for work costs as much as one that works, and Ray would keep one a slot
+    # an idle worker costs as much as a busy one, and Ray would keep one for each slot
     "RAY_num_workers_soft_limit": "0",
     "RAY_prestart_worker_first_driver": "0",
 }
@@ -85,13 +100,13 @@ FULL = Profile(
     variables=MappingProxyType({HOOK_VARIABLE: f"{__name__}.{without_unused.__name__}", **ALWAYS})
 )
 SMALL = Profile(
-    options=("--object-store-memory=80000000",),  # unused; Ray's least, and the rest is for games
+    options=("--object-store-memory=80000000",),  # unused; Ray's minimum leaves more for games
     head_options=("--include-dashboard=false", "--no-monitor"),
     variables=MappingProxyType(
         {
             HOOK_VARIABLE: f"{__name__}.{without_dashboard.__name__}",
             **ALWAYS,
-            "RAY_enable_metrics_collection": "0",  # nobody could fetch them
+            "RAY_enable_metrics_collection": "0",  # without the agent they cannot be fetched
             "RAY_task_events_report_interval_ms": "0",  # only the dashboard shows them
         }
     ),

@@ -1,8 +1,8 @@
-"""Runs a program of Ray's without what it would import for nothing, as long as it lives.
+"""Runs one of Ray's programs with modules masked that it would import for nothing.
 
-Usage: `python -m actors.local_ray.ray_command [--without MODULE,MODULE] PROGRAM ARGUMENTS ...`,
-where the program is a module or a file. Name only modules that the program can do without: to the
-program they are not installed.
+Usage: `python -m actors.local_ray.ray_command [--without MODULE,MODULE] PROGRAM ARGUMENTS ...`.
+PROGRAM is a module or a file. A masked module looks to the program as if it were not installed, so
+the program must be able to run without the module.
 """
 
 import runpy
@@ -10,14 +10,14 @@ import sys
 
 from actors.local_ray.trim_heap import start_trimming
 
-__all__ = ["UNUSED_COMMANDS", "main"]
+__all__ = ["UNUSED_COMMANDS", "main", "mask_modules"]
 
 UNUSED_COMMANDS = (
     "ray.dashboard.modules.job.cli",
     "ray.serve.scripts",
     "ray.util.state.state_cli",
 )
-"""What Ray's command line brings along for `ray job` and the like: 47 MB."""
+"""Subcommands such as `ray job`, which Ray's command line imports at every start: 47 MB."""
 
 
 def main() -> None:
@@ -32,9 +32,9 @@ def main() -> None:
 
 
 def mask_modules(modules: list[str]) -> None:
-    """Whoever imports one of them is told that there is none."""
+    """Makes each later import of these modules fail with ImportError."""
     for module in modules:
-        sys.modules[module] = None  # type: ignore[assignment]  # Python's own word for it
+        sys.modules[module] = None  # type: ignore[assignment]  # Python's documented way
 
 
 def _run_module(name: str, run_name: str) -> object:

@@ -1,136 +1,112 @@
-"""What this user's machine remembers of the local Ray, and the turn to change it.
+"""The files of one bot's local Ray cluster: its record, its store, and the lock to change it.
 
-All of it lies beside Ray's own token, in a folder that only the user can write.
+They lie beside Ray's own token in ~/.ray, which only the user can write. A bot is a namespace of
+Ray; each bot has files of its own, and so a local cluster of its own.
 """
 
-import fcntl
-import json
 import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
+
+from actors.local_ray.node import LocalNode
 from crabstick.errors import EnvironmentProblem
 
-__all__ = [
-    "LocalNode",
-    "Record",
-    "forget",
-    "make_store",
-    "recall",
-    "remember",
-    "remove_store",
-    "sole_command",
-    "store",
-]
+__all__ = ["ClusterFiles", "ClusterRecord"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalNode:
-    """A `ray start` of ours: `born_s` (Unix time) tells it from a later process of that pid."""
-
-    pid: int
-    born_s: float
-    is_up: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """Our Ray: its head, and with fault tolerance the node beside it that has the games."""
+class ClusterRecord:
+    """A local Ray cluster: its head, and with fault tolerance the worker node with the games."""
 
     address: str
     head: LocalNode
     worker: LocalNode | None = None
 
 
-def remember(record: Record) -> None:
-    """Writes it, whole or not at all."""
-    path = _path("json")
-    draft = path.with_suffix(f".{os.getpid()}")
-    worker = {"worker": asdict(record.worker)} if record.worker else {}
-    entry = {"address": record.address, **asdict(record.head), **worker}
-    draft.write_text(json.dumps(entry), encoding="utf-8")
-    draft.replace(path)
+_RECORD = TypeAdapter(ClusterRecord)
 
 
-def recall() -> Record | None:
-    """What was remembered last; None when it is nothing or unreadable."""
-    try:
-        entry = json.loads(_path("json").read_text(encoding="utf-8"))
-        return Record(
-            address=str(entry["address"]),
-            head=_node(entry),
-            worker=_node(entry["worker"]) if "worker" in entry else None,
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+@dataclass(frozen=True, slots=True)
+class ClusterFiles:
+    """What this machine keeps about the local Ray cluster of the bot in `namespace`."""
 
+    namespace: str
 
-def _node(entry: dict[str, Any]) -> LocalNode:
-    return LocalNode(
-        pid=int(entry["pid"]), born_s=float(entry["born_s"]), is_up=bool(entry["is_up"])
-    )
+    def save(self, record: ClusterRecord) -> None:
+        """Writes the record, atomically."""
+        path = self._path("json")
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(_RECORD.dump_json(record, indent=2))
+        draft.replace(path)
 
-
-def forget(pid: int) -> None:
-    """Forgets the Ray whose head is that `ray start`, and no other."""
-    record = recall()
-    if record is not None and record.head.pid == pid:
-        _path("json").unlink(missing_ok=True)
-
-
-def store() -> Path:
-    """Where the head of a fault-tolerant Ray keeps what it must know after its death."""
-    return _path("gcs")
-
-
-def make_store() -> None:
-    """Makes it anew, for nobody else to read.
-
-    Raises:
-        EnvironmentProblem: it cannot be made.
-    """
-    remove_store()
-    try:
-        store().mkdir(mode=0o700)
-    except OSError as error:
-        raise EnvironmentProblem(f"{store()} cannot be made ({error.strerror})") from None
-
-
-def remove_store() -> None:
-    """Nothing happens when there is none."""
-    shutil.rmtree(store(), ignore_errors=True)
-
-
-@contextmanager
-def sole_command(say: Callable[[str], None]) -> Iterator[None]:
-    """Lets one command at a time begin or end what runs here; the next one waits for its turn.
-
-    Raises:
-        EnvironmentProblem: the folder cannot be written.
-    """
-    path = _path("lock")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"{path.parent} cannot be written ({error.strerror}): crabstick keeps there which Ray "
-            "is its own"
-        ) from None
-    with file:
+    def load(self) -> ClusterRecord | None:
+        """Returns the last record; None when there is none or it cannot be read."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another crabstick command is at work on this machine; waiting for it …")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            return _RECORD.validate_json(self._path("json").read_bytes())
+        except (OSError, ValueError):
+            return None
 
+    def forget(self, head_pid: int) -> None:
+        """Deletes the record if it is of the cluster whose head has that pid."""
+        record = self.load()
+        if record is not None and record.head.pid == head_pid:
+            self._path("json").unlink(missing_ok=True)
 
-def _path(suffix: str) -> Path:
-    """One home may serve several machines."""
-    return Path.home() / ".ray" / f"crabstick-{socket.gethostname()}.{suffix}"
+    @property
+    def store(self) -> Path:
+        """The folder in which a fault-tolerant head keeps the state that outlives it."""
+        return self._path("gcs")
+
+    def make_store(self) -> None:
+        """Makes an empty store that only this user can read.
+
+        Raises:
+            EnvironmentProblem: the folder cannot be made.
+        """
+        self.remove_store()
+        try:
+            self.store.mkdir(mode=0o700)
+        except OSError as error:
+            raise EnvironmentProblem(f"{self.store} cannot be made ({error.strerror})") from None
+
+    def remove_store(self) -> None:
+        """Removes the store; idempotent."""
+        shutil.rmtree(self.store, ignore_errors=True)
+
+    @contextmanager
+    def locked(self, notify: Callable[[str], None]) -> Iterator[None]:
+        """Lets one command at a time start or end the cluster; other commands wait.
+
+        Raises:
+            EnvironmentProblem: the folder cannot be written.
+        """
+        path = self._path("lock")
+        lock = FileLock(path)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                notify("another crabstick command is at work on this machine; waiting for it …")
+                lock.acquire()
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{path.parent} cannot be written ({error.strerror}): crabstick records there "
+                "which Ray cluster it started"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _path(self, suffix: str) -> Path:
+        """The machine's name is part of it, for several machines may share a home folder."""
+        name = f"crabstick-{self.namespace}@{socket.gethostname()}"
+        return Path.home() / ".ray" / f"{name}.{suffix}"

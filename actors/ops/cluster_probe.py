@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import ray
@@ -19,6 +18,7 @@ from ray.exceptions import RayError
 from actors.cluster import Slot, last_line, on_node, read_nodes
 from actors.ops import node_probe
 from actors.ops.autoscaler_probe import AutoscalerProbe
+from actors.ops.fingerprint import CODE_ROOT
 from actors.ops.report import ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
@@ -79,7 +79,7 @@ def _with_answer(node: NodeReport, found: NodeFacts | str) -> NodeReport:
 
 def our_code() -> tuple[str, str]:
     """Version and digest of the code of this process, as a `NodeFacts` has them."""
-    return node_probe.code_of(Path(__file__).parents[2])
+    return node_probe.code_of(CODE_ROOT)
 
 
 def _why_not(node: NodeReport) -> str:

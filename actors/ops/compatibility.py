@@ -9,7 +9,7 @@ from typing import Protocol
 
 from actors.clients import EngineActorClient
 from actors.cluster import ActorFailed, ActorGone, ActorSilent, Slot, read_nodes
-from actors.messages import PROTOCOL, Foreign
+from actors.messages import PROTOCOL, ForeignDescription
 from actors.ops.shutdown import PATIENCE, engine_actors
 from crabstick.errors import EnvironmentProblem
 
@@ -73,8 +73,8 @@ async def require_compatible(namespace: str) -> None:
         )
 
 
-async def _protocol(actor: EngineActorClient) -> Foreign:
+async def _protocol(actor: EngineActorClient) -> ForeignDescription:
     try:
-        return await actor.protocol(PATIENCE)
+        return await actor.describe_any(PATIENCE)
     except (ActorGone, ActorSilent, ActorFailed):
-        return Foreign()
+        return ForeignDescription()

@@ -5,11 +5,9 @@ wanted. If not, listener and WorkerSet are replaced; the games stay with their a
 """
 
 import asyncio
-import hashlib
 import time
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 from actors.clients import EventListenerClient, WorkerSetClient
 from actors.cluster import (
@@ -26,9 +24,9 @@ from actors.http.serve import check_http, ensure_http
 from actors.messages import ActorConfig, ListenerDescription, WorkerSetDescription
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.compatibility import require_compatible, require_same_bot, require_slots
+from actors.ops.fingerprint import fingerprint
 from actors.ops.shutdown import NO_ANSWER, end_manager, find_listener, find_worker_set
 from actors.worker_set import WorkerSet
-from crabstick import __version__
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -43,17 +41,11 @@ POLL_S = 0.1
 
 def actor_config(settings: Settings, bot: str) -> ActorConfig:
     """What every actor of this bot is made with; `name` is filled in for each."""
-    code = hashlib.sha256(__version__.encode())
-    root = Path(__file__).parents[2]
-    for package in ("actors", "crabstick", "engine"):
-        for path in sorted((root / package).rglob("*.py")):
-            code.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    fingerprint = hashlib.sha256(f"{code.hexdigest()} {bot} {settings.fingerprint()}".encode())
     return ActorConfig(
         name="",
         namespace=settings.cluster.namespace,
         bot=bot,
-        fingerprint=fingerprint.hexdigest()[:12],
+        fingerprint=fingerprint(settings, bot),
         settings=settings.to_message(),
     )
 
@@ -117,19 +109,23 @@ async def _running(namespace: str) -> tuple[WorkerSetDescription, ListenerDescri
 
 async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handle) -> Handle:
     message = config.model_copy(update={"name": name}).pack()
+
+    def create() -> Handle:
+        return create_actor(
+            actor,
+            name,
+            config.namespace,
+            message,
+            *arguments,
+            max_restarts=-1,
+            num_cpus=0,
+            resources=ON_THE_HEAD,
+        )
+
     until_s = time.monotonic() + NAME_PATIENCE_S
     while True:
         try:
-            return await create_actor(
-                actor,
-                name,
-                config.namespace,
-                message,
-                *arguments,
-                max_restarts=-1,
-                num_cpus=0,
-                resources=ON_THE_HEAD,
-            )
+            return await in_gcs_thread(create)
         except ActorFailed:  # the name is still taken
             if time.monotonic() > until_s:
                 raise EnvironmentProblem(

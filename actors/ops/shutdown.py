@@ -13,11 +13,11 @@ from actors.cluster import (
     ActorGone,
     ActorSilent,
     find_actor,
+    find_actors,
     in_gcs_thread,
-    list_actors,
 )
 from actors.messages import WrongProtocol
-from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
+from actors.names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 
 __all__ = ["end_games", "end_manager", "engine_actors", "find_listener", "find_worker_set"]
 
@@ -53,9 +53,8 @@ async def engine_actors(namespace: str) -> list[EngineActorClient]:
     Raises:
         ActorAway: the GCS did not answer in time.
     """
-    names = [name for name in await list_actors(namespace) if serial_of(name) is not None]
-    handles = [await find_actor(name, namespace) for name in names]
-    return [EngineActorClient(handle) for handle in handles if handle is not None]
+    found = await find_actors(namespace, is_engine_actor)
+    return [EngineActorClient(handle) for handle in found.values()]
 
 
 async def end_manager(namespace: str) -> int:
@@ -95,7 +94,7 @@ async def _end_standbys(namespace: str) -> int:
 
 async def _is_idle(actor: EngineActorClient) -> bool:
     try:
-        return (await actor.describe(PATIENCE)).phase == "standby"
+        return (await actor.describe_any(PATIENCE)).phase == "standby"
     except NO_ANSWER:
         return False
 

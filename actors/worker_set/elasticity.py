@@ -1,6 +1,6 @@
-"""How far the cluster follows the games: what is kept free, whether nodes come, which one may go.
+"""How the cluster follows the games: how many standbys, whether nodes come, which node may go.
 
-Plain bookkeeping of the WorkerSet, without I/O; the rules are `headroom` and `consolidation`.
+Bookkeeping of the WorkerSet without I/O; the rules are `headroom` and `consolidation`.
 """
 
 from collections import deque
@@ -19,11 +19,11 @@ from crabstick.telemetry.logs import get_logger
 __all__ = ["KEEP_ROOM_FOR", "Elasticity", "Traffic"]
 
 KEEP_ROOM_FOR = timedelta(minutes=10)
-"""How long a standby is kept for those who had to be told to come back later."""
+"""How long a standby waits for a challenger that was declined with `later`."""
 
 
 class Traffic:
-    """How many games began and ended lately, seen by who looks often enough."""
+    """How many games began and ended lately; `see` has to be called at every tick."""
 
     def __init__(self) -> None:
         self._running: frozenset[GameId] = frozenset()
@@ -33,7 +33,7 @@ class Traffic:
     def see(self, running: Collection[GameId], now: timedelta) -> None:
         """These games run now.
 
-        Those of the first look count as begun: after a restart they tell how busy the bot is.
+        The games of the first call count as begun: after a restart they tell how busy the bot is.
         """
         before, self._running = self._running, frozenset(running)
         self._begun.extend([now] * len(self._running - before))
@@ -48,7 +48,7 @@ class Traffic:
 
 
 class Elasticity:
-    """What is wanted of the cluster beside the games; moments are monotonic."""
+    """What the bot wants of the cluster beside the games; moments are monotonic."""
 
     def __init__(self, settings: Settings) -> None:
         cluster = settings.cluster
@@ -78,7 +78,7 @@ class Elasticity:
 
     @property
     def problem(self) -> str:
-        """Why no game can be played; empty where that can be, or a node may come for it."""
+        """Why no game fits a node; empty when one does, or when a node may come."""
         if self.has_nodes or self._is_elastic:
             return ""
         cpus, memory_mb = self._slot.slot_cpus, self._slot.slot_memory_mb
@@ -88,11 +88,11 @@ class Elasticity:
         )
 
     def ask_for_room(self, now: timedelta) -> None:
-        """Somebody was declined for want of a node."""
+        """A challenge was declined for want of a node."""
         self._room_wanted_until = now + KEEP_ROOM_FOR
 
     def capacity(self, now: timedelta) -> Capacity:
-        """How many actors shall wait for a game at this moment: no more than games may come."""
+        """How many actors are to wait for a game now; never more than further games may come."""
         if not self._is_elastic:
             return self._wish
         wish, asked_for = self._wish.standby, int(now < self._room_wanted_until)
@@ -100,7 +100,7 @@ class Elasticity:
         return replace(self._wish, standby=max(wish, asked_for, foreseen))
 
     def shown(self, wanted: Collection[WantedGame], observed: Observed, now: timedelta) -> Observed:
-        """The cluster as the plan shall see it: a node that can be spared is one that drains."""
+        """The cluster as the plan is to see it: a node that can be spared seems to drain."""
         if not self._is_elastic:
             return observed
         self._games = len(wanted)

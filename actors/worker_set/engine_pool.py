@@ -207,7 +207,7 @@ class EnginePool:
         except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
             return False
-        self._rate_limits.hear(description.limits)
+        self._rate_limits.merge(description.limits)
         self._state.registry = self._state.registry.described(
             engine, description.report(), self._now()
         )
@@ -248,7 +248,7 @@ class EnginePool:
             takeovers=game.takeovers,
             deaths=game.deaths,
             engine=kind,
-            limits=self._rate_limits.pack(),
+            limits=self._rate_limits.export(),
         )
 
     async def _hand_over(self, engine: EngineRecord, request: HandOverRequest) -> None:

@@ -1,6 +1,6 @@
-"""The WorkerSet's own calls to Lichess: which games run, and the end of one that is hopeless.
+"""The WorkerSet's own calls to Lichess: which games run, and resigning a hopeless one.
 
-They heed the limits that stand on the board, and a limit that they meet goes up there.
+The calls heed the bot's rate limits, and add the limits that they hit.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ from datetime import timedelta
 from actors.messages import ActorConfig
 from crabstick.errors import CrabstickError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.limits import Endpoint
 from crabstick.rules.model import GameId, GameSummary, Limited
 from crabstick.rules.retry import cool_down
@@ -29,8 +29,8 @@ class LichessCalls:
 
     Args:
         config: whose bot this is.
-        board: the limits to heed.
-        metrics: where a 429 is counted.
+        rate_limits: the limits to heed.
+        metrics: counts each 429.
         lichess: None is the server in the settings.
         games: None is the same server.
     """
@@ -38,7 +38,7 @@ class LichessCalls:
     def __init__(
         self,
         config: ActorConfig,
-        board: RateLimits,
+        rate_limits: RateLimits,
         metrics: BotMetrics,
         *,
         lichess: LichessPort | None,
@@ -46,7 +46,7 @@ class LichessCalls:
     ) -> None:
         self._bot = config.bot
         self._settings = Settings.from_message(config.settings)
-        self._board = board
+        self._rate_limits = rate_limits
         self._metrics = metrics
         self._lichess = lichess
         self._games = games
@@ -58,7 +58,7 @@ class LichessCalls:
         Raises:
             CrabstickError: it cannot be asked.
         """
-        if self._board.wait("account"):
+        if self._rate_limits.wait("account"):
             return ()
         try:
             return await self._lichess_port().playing()
@@ -71,7 +71,7 @@ class LichessCalls:
         self._metrics.inc("crabstick_games_forfeited_total")
         try:
             for _ in range(RESIGN_TRIES):
-                await asyncio.sleep(self._board.wait("command").total_seconds())
+                await asyncio.sleep(self._rate_limits.wait("command").total_seconds())
                 outcome = await self._games_port().game(game).resign()
                 self._log.info(names.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
                 if not isinstance(outcome, Limited):
@@ -82,12 +82,12 @@ class LichessCalls:
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
         self._metrics.inc("crabstick_rate_limited_total", endpoint)
-        self._board.met(endpoint, cool_down(asked))
+        self._rate_limits.hit(endpoint, cool_down(asked))
 
     def _lichess_port(self) -> LichessPort:
         if self._lichess is None:
-            # Whoever is handed our handle imports this module: berserk would cost every actor 4 MB.
-            from crabstick.lichess.client import open_lichess  # noqa: PLC0415
+            # A process that gets our handle imports this module: berserk would cost each 4 MB.
+            from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415
 
             token = read_token(self._settings)
             self._lichess = open_lichess(self._settings.lichess.url, token, self._bot)

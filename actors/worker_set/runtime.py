@@ -1,15 +1,12 @@
 """What the WorkerSet needs of a cluster, as a protocol, and Ray's side of it."""
 
-from contextlib import suppress
-from typing import Any, Protocol
-
-import ray
+from typing import Protocol
 
 from actors import cluster
 from actors.clients import EngineActorClient
-from actors.cluster import ActorGone, ActorSilent, Handle, Slot, in_gcs_thread
+from actors.cluster import ActorGone, ActorSilent, Handle, Slot, find_actors, in_gcs_thread
 from actors.messages import ActorConfig
-from actors.names import serial_of
+from actors.names import is_engine_actor
 from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, NodeId
 
@@ -53,7 +50,7 @@ class RayRuntime:
     """The real `Runtime`: Ray, in one namespace."""
 
     def __init__(self, engine_actor: type, namespace: str, slot: Slot) -> None:
-        self._engine_actor: Any = ray.remote(engine_actor)
+        self._engine_actor = engine_actor
         self._namespace = namespace
         self._slot = slot
         self._worker_set = cluster.own_handle()
@@ -78,32 +75,26 @@ class RayRuntime:
 
     async def living(self) -> tuple[ActorName, ...]:
         """See `Runtime`."""
-        return await in_gcs_thread(self._find_engine_actors)
-
-    def _find_engine_actors(self) -> tuple[ActorName, ...]:
-        for entry in ray.util.list_named_actors(all_namespaces=True):
-            name = ActorName(entry["name"])
-            is_ours = entry["namespace"] == self._namespace and serial_of(name) is not None
-            if is_ours and name not in self._engines:
-                with suppress(ValueError):  # the actor died since it was listed
-                    self._enter(name, ray.get_actor(name, namespace=self._namespace))
+        found = await find_actors(self._namespace, is_engine_actor, known=self._engines)
+        for name, handle in found.items():
+            self._enter(ActorName(name), handle)
         return tuple(self._engines)
 
     async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """See `Runtime`."""
 
         def create() -> Handle:
-            handle: Handle = self._engine_actor.options(
-                name=config.name,
-                namespace=self._namespace,
-                lifetime="detached",
+            return cluster.create_actor(
+                self._engine_actor,
+                config.name,
+                self._namespace,
+                config.pack(),
                 get_if_exists=True,
                 max_restarts=0,
                 num_cpus=self._slot.slot_cpus,
                 memory=self._slot.slot_memory_mb * 2**20,
                 scheduling_strategy=cluster.on_node(node) if node else "DEFAULT",
-            ).remote(config.pack())
-            return handle
+            )
 
         try:
             self._enter(ActorName(config.name), await in_gcs_thread(create))

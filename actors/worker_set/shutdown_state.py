@@ -1,4 +1,4 @@
-"""How far a WorkerSet is with being shut down."""
+"""How far the shutdown of a WorkerSet is."""
 
 import asyncio
 from contextlib import suppress
@@ -7,15 +7,18 @@ from datetime import timedelta
 __all__ = ["ShutdownState"]
 
 PATIENCE = timedelta(seconds=15)
-"""For an actor that has to start; those who end us wait for longer."""
-ORDERS_WITHIN = timedelta(seconds=9)
-"""Who is told to leave its game later than that would leave it to nobody."""
-LEFT_ALONE = timedelta(seconds=30)
-"""Who closed us ends us within a second; whoever died over that has left us to our games."""
+"""For an actor that has to start; the caller of the shutdown waits longer."""
+HAND_OVERS_WITHIN = timedelta(seconds=9)
+"""A hand-over ordered later than this cannot finish before we are killed."""
+FORGOTTEN_AFTER = timedelta(seconds=30)
+"""The caller kills us within a second of closing; after 30 s we assume it died, and resume."""
 
 
 class ShutdownState:
-    """First the games get what they need, then nothing is done any more; moments are monotonic."""
+    """Begun: every game gets an actor first. Closed: nothing is done any more.
+
+    Moments are monotonic.
+    """
 
     def __init__(self) -> None:
         self._begun_at: timedelta | None = None
@@ -23,17 +26,17 @@ class ShutdownState:
         self._is_well = asyncio.Event()
 
     def begin(self, now: timedelta) -> None:
-        """Somebody wants us to end."""
+        """A caller asked for the shutdown."""
         self._begun_at = now
 
     @property
     def has_begun(self) -> bool:
-        """Whether somebody wants us to end."""
+        """Whether a caller asked for the shutdown."""
         return self._begun_at is not None
 
     def may_move(self, now: timedelta) -> bool:
-        """Whether a game that is to be handed over would still find its next actor."""
-        return self._begun_at is None or now - self._begun_at < ORDERS_WITHIN
+        """Whether a hand-over that begins now can still finish."""
+        return self._begun_at is None or now - self._begun_at < HAND_OVERS_WITHIN
 
     @property
     def is_closed(self) -> bool:
@@ -45,7 +48,7 @@ class ShutdownState:
         self._is_well.set()
 
     async def wait_well(self) -> None:
-        """Returns when all is well, or will not be soon."""
+        """Returns when all is well, or `PATIENCE` is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 await self._is_well.wait()
@@ -55,5 +58,5 @@ class ShutdownState:
         self._closed_at = now
 
     def is_forgotten(self, now: timedelta) -> bool:
-        """Whether it was closed long ago, and nobody has ended us."""
-        return self._closed_at is not None and now - self._closed_at >= LEFT_ALONE
+        """Whether the WorkerSet was closed long ago and still lives."""
+        return self._closed_at is not None and now - self._closed_at >= FORGOTTEN_AFTER

@@ -18,7 +18,7 @@ def statistics(
     problem: str,
 ) -> Statistics:
     """The state of the bot at this moment."""
-    limits = rate_limits.pack()
+    limits = rate_limits.export()
     return Statistics(
         bot=config.bot,
         fingerprint=config.fingerprint,

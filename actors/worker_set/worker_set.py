@@ -12,7 +12,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 from actors.cluster import this_node, without_task_events
@@ -38,27 +37,19 @@ from actors.worker_set.lichess_calls import LichessCalls
 from actors.worker_set.listener_health import ListenerHealth
 from actors.worker_set.narrator import Narrator
 from actors.worker_set.ray_metrics import RayMirror
+from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.runtime import RayRuntime, Runtime
-from actors.worker_set.shutdown_state import ShutdownState
 from actors.worker_set.state import State
 from actors.worker_set.statistics import statistics
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stall import StallDetector
-from crabstick.lichess.port import GamesPort, LichessPort
-from crabstick.rules.cluster_view import ActorPhase, Capacity
-from crabstick.rules.failure_detector import suspects
-from crabstick.rules.model import ActorName, GameId
-from crabstick.rules.observation import (
-    Nodes,
-    heartbeats,
-    moving,
-    observe,
-    waits_in_vain,
-    wanted_games,
-)
-from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
+from crabstick.lichess.interface import GamesPort, LichessPort
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.model import GameId
+from crabstick.rules.observation import Nodes, moving, observe, wanted_games
+from crabstick.rules.placement import room
 from crabstick.rules.registry import Registry
 from crabstick.settings import Settings
 from crabstick.telemetry import names
@@ -72,10 +63,6 @@ READ_NODES_EVERY = timedelta(seconds=1)
 MIRROR_EVERY = timedelta(seconds=5)
 """Ray exports its metrics every ten seconds."""
 ASK_LICHESS_EVERY = timedelta(seconds=20)
-FINISHED_GRACE = timedelta(seconds=30)
-"""An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
-LEAVES_WHILE_CLOSING = timedelta(seconds=5)
-"""A hand-over during a shutdown has to end while we still can assign the game."""
 
 
 class WorkerSet:
@@ -110,14 +97,12 @@ class WorkerSet:
         self._mirror = RayMirror()
         narrator = Narrator(get_logger(), self._metrics)
         self._state = State(narrator.event)
-        self._nodes = Nodes()
         self._elasticity = Elasticity(settings)
         self._lichess_calls = LichessCalls(
             self._config, self._rate_limits, self._metrics, lichess=lichess, games=games
         )
         self._listener_health = ListenerHealth(self._loop.time)
         self._stall = StallDetector(self._loop.time)
-        self._shutdown = ShutdownState()
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
         self._pool = EnginePool(
@@ -128,12 +113,21 @@ class WorkerSet:
             now=self._now,
             wake=self._wake.set,
         )
-        self._start_tasks(listener or RayWatchedActor(EVENT_LISTENER, self._config.namespace))
-
-    def _start_tasks(self, listener: WatchedActor) -> None:
         self._tasks = BackgroundTasks(
             lambda error: self._log.error(names.TASK_FAILED, exc_info=error)
         )
+        self._reconciler = Reconciler(
+            config=self._config,
+            state=self._state,
+            pool=self._pool,
+            elasticity=self._elasticity,
+            lichess_calls=self._lichess_calls,
+            stall=self._stall,
+            tasks=self._tasks,
+        )
+        self._start_tasks(listener or RayWatchedActor(EVENT_LISTENER, self._config.namespace))
+
+    def _start_tasks(self, listener: WatchedActor) -> None:
         self._tasks.start(self._run())
         self._tasks.start(self._stall.run())
         self._tasks.start(Watchdog(EVENT_LISTENER, listener, self._stall).run())
@@ -150,7 +144,7 @@ class WorkerSet:
         Raises:
             CrabstickError: it was shut down, and waits to be killed.
         """
-        if self._shutdown.is_closed:
+        if self._reconciler.shutdown.is_closed:
             raise CrabstickError("this WorkerSet was shut down")
         return WorkerSetDescription(
             fingerprint=self._config.fingerprint, bot=self._config.bot, pid=os.getpid()
@@ -175,12 +169,12 @@ class WorkerSet:
         await self._adopted.wait()
         wanted = wanted_games(self._registry)
         can_start = not self._pool.problem
-        observed = observe(self._registry, self._nodes, self._now())
+        observed = observe(self._registry, self._reconciler.nodes, self._now())
         return LoadAnswer(
             games=tuple(game.id for game in wanted),
             room=room(wanted, observed, can_actors_start=can_start),
-            may_grow=can_start and self._may_grow(),
-            limits=self._rate_limits.pack(),
+            may_grow=can_start and self._reconciler.may_grow(self._now()),
+            limits=self._rate_limits.export(),
         ).pack()
 
     async def room_wanted(self, _message: Packed) -> None:
@@ -193,15 +187,15 @@ class WorkerSet:
         claim = Claim.read(message)
         await self._adopted.wait()
         owner = self._registry.is_owner(GameId(claim.game), claim.actor, claim.epoch)
-        return Ownership(owner=owner, limits=self._rate_limits.pack()).pack()
+        return Ownership(owner=owner, limits=self._rate_limits.export()).pack()
 
     @without_task_events
     async def report(self, message: Packed) -> None:
         """Any actor: what happened since its last report, and which limits of Lichess hold."""
         report = Report.read(message)
-        self._rate_limits.hear(report.limits)
+        self._rate_limits.merge(report.limits)
         if report.hearing is not None:
-            self._listener_health.hear(report.hearing)
+            self._listener_health.report(report.hearing)
         for metric, label, by in report.counts:
             with suppress(InvariantBroken):  # a newer actor may count what we do not know
                 self._metrics.inc(metric, label, by)
@@ -223,12 +217,12 @@ class WorkerSet:
 
         The caller kills this actor afterwards. Idempotent.
         """
-        self._shutdown.begin(self._now())
+        self._reconciler.shutdown.begin(self._now())
         for engine in moving(self._registry, ()):
             self._pool.hand_over(engine.name, LEAVES_WHILE_CLOSING)
         self._wake.set()
-        await self._shutdown.wait_well()
-        self._shutdown.close(self._now())
+        await self._reconciler.shutdown.wait_well()
+        self._reconciler.shutdown.close(self._now())
         for engine in self._registry.engines.values():
             if engine.phase is not ActorPhase.PLAYING and not engine.is_unheard:
                 self._pool.kill(engine.name)
@@ -243,7 +237,7 @@ class WorkerSet:
         while True:
             self._wake.clear()
             try:
-                self._tick()
+                self._reconciler.tick(self._now())
             except Exception:  # noqa: BLE001 -- the loop's step: the next one starts afresh
                 self._log.exception(names.TASK_FAILED)
             with suppress(TimeoutError):
@@ -255,96 +249,13 @@ class WorkerSet:
             try:
                 await self._pool.adopt()
                 began = self._now()
-                self._nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
+                self._reconciler.nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
             except Exception as error:  # noqa: BLE001 -- giving up would leave a bot that does nothing
                 self._log.warning(names.RAY_SILENT, why=str(error))
                 await asyncio.sleep(TICK.total_seconds())
             else:
                 self._adopted.set()
                 return
-
-    def _tick(self) -> None:
-        """Compares what is wanted with what is, and starts whatever the plan says."""
-        now = self._now()
-        if self._shutdown.is_forgotten(now):
-            self._log.warning(names.LEFT_ALONE)
-            self._shutdown = ShutdownState()
-        if self._shutdown.is_closed:
-            return
-        self._suspect(now)
-        self._drop_finished(now)
-        wanted, observed = wanted_games(self._registry), observe(self._registry, self._nodes, now)
-        if not self._shutdown.has_begun:  # else no game moves for the sake of a node
-            observed = self._elasticity.shown(wanted, observed, now)
-        for action in plan(wanted, observed, self._capacity(now), now):
-            self._carry_out(action)
-        if self._shutdown.has_begun and not self._is_anything_open(now):
-            self._shutdown.all_is_well()
-
-    def _is_anything_open(self, now: timedelta) -> bool:
-        """Whether a game has no actor or is to get another, or an actor plays we know not what."""
-        draining = self._nodes.draining if self._shutdown.may_move(now) else ()
-        registry = self._registry
-        return bool(registry.waiting() or moving(registry, draining) or registry.is_any_unheard())
-
-    def _may_grow(self) -> bool:
-        return self._elasticity.may_grow and not waits_in_vain(self._registry, self._now())
-
-    def _capacity(self, now: timedelta) -> Capacity:
-        """Where actors cannot start, one is wanted in any case: it tells when they can again."""
-        capacity = self._elasticity.capacity(now)
-        if self._shutdown.has_begun:
-            return replace(capacity, standby=0)
-        return replace(capacity, standby=max(capacity.standby, int(bool(self._pool.problem))))
-
-    def _carry_out(self, action: Action) -> None:
-        match action:
-            case Spawn(node=node):
-                if not self._pool.is_held:
-                    self._pool.spawn(self._config, node)
-            case Assign(game=game, actor=actor):
-                self._pool.assign(game, actor)
-            case HandOver(actor=actor, within=within):
-                self._hand_over(actor, within)
-            case Kill(actor=actor):
-                self._pool.kill(actor)
-            case Forfeit(game=game):
-                self._forfeit(game)
-
-    def _hand_over(self, actor: ActorName, within: timedelta) -> None:
-        if not self._shutdown.has_begun:
-            self._pool.hand_over(actor, within)
-        elif self._shutdown.may_move(self._now()):
-            self._pool.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
-
-    def _suspect(self, now: timedelta) -> None:
-        self._stall.take()
-        stalled_s = self._stall.last_stall_s
-        own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        beats = heartbeats(self._registry, self._nodes.staying)
-        for name in suspects(beats, now=now, own_stall=own_stall):
-            engine = self._registry.engines[name]
-            if not engine.is_suspect:
-                self._state.registry = self._registry.suspected(engine, now)
-                self._log.warning(names.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
-
-    def _drop_finished(self, now: timedelta) -> None:
-        for game in self._registry.games.values():
-            if game.finished_at is None:
-                continue
-            owner = self._registry.owner_of(game.id)
-            if owner is not None and now - game.finished_at > FINISHED_GRACE:
-                self._pool.kill(owner.name)
-                owner = None
-            if owner is None:
-                self._state.take(self._registry.ended(game.id))
-
-    def _forfeit(self, game_id: GameId) -> None:
-        """Resigns a game that has killed too many actors."""
-        game = self._state.take(self._registry.ended(game_id))
-        if game is not None:
-            self._log.error(names.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
-            self._tasks.start(self._lichess_calls.resign(game_id))
 
     # What is read now and then.
 
@@ -358,8 +269,8 @@ class WorkerSet:
 
     async def _read_nodes(self) -> None:
         began = self._now()
-        self._nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
-        self._elasticity.has_nodes = bool(self._nodes.views)
+        self._reconciler.nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
+        self._elasticity.has_nodes = bool(self._reconciler.nodes.views)
         if self._elasticity.is_elastic:
             self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         self._update_metrics()
@@ -376,7 +287,7 @@ class WorkerSet:
     def _update_metrics(self) -> None:
         self._metrics.set("crabstick_event_stream_age_seconds", self._listener_health.age_s)
         self._metrics.set("crabstick_problem", int(bool(self._problem())))
-        self._gauges.update(self._registry, self._nodes.views)
+        self._gauges.update(self._registry, self._reconciler.nodes.views)
         self._gauges.update_limits(self._rate_limits)
 
     def _problem(self) -> str:

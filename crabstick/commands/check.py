@@ -41,11 +41,11 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
     with blocked_interrupts():  # for the threads that Ray starts
-        from actors.local_ray.record import recall  # noqa: PLC0415
+        from actors.local_ray.record import ClusterFiles  # noqa: PLC0415
         from actors.ops.cluster_probe import our_code, probe_cluster  # noqa: PLC0415
         from actors.ops.connect import connect, disconnect  # noqa: PLC0415
-        from crabstick.terminal.cluster import cluster_of  # noqa: PLC0415
-    cluster = cluster_of(address)
+        from crabstick.terminal.cluster import find_cluster  # noqa: PLC0415
+    cluster = find_cluster(address, settings.cluster.namespace)
     if cluster is None or cluster.is_unfinished:
         raise EnvironmentProblem(
             "no bot runs here: name its cluster by --address or RAY_ADDRESS, or manifests by "
@@ -56,7 +56,7 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         nodes, scaling = probe_cluster(settings)
     finally:
         disconnect()
-    local = recall()
+    local = ClusterFiles(settings.cluster.namespace).load()
     crabstick, code = our_code()
     seen = SeenCluster(
         settings=settings,

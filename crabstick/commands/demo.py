@@ -1,4 +1,4 @@
-"""`crabstick demo`: real games on a local Lichess and a Ray of its own, shown while they run."""
+"""`crabstick demo`: plays real games on a local Lichess and a local Ray cluster, and shows them."""
 
 import asyncio
 import os
@@ -20,17 +20,17 @@ from actors.cluster import find_actor
 from actors.local_ray.ports import usual_or_free
 from actors.messages import Statistics
 from actors.ops.deploy import actor_config
-from crabstick.commands.up import bring_up
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.rules.model import Clock
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
-from crabstick.sandbox.policies import greedy, random_mover
+from crabstick.sandbox.move_policies import greedy, random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.quantiles import quantile
 from crabstick.terminal.clocks import in_seconds
+from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.live_table import render_table
-from crabstick.terminal.local_stack import LocalLichess, local_lichess, own_ray
+from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
@@ -48,8 +48,8 @@ MOST_MOVES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Show:
-    """What is played: how many games, with which clock, and whether an actor is killed."""
+class DemoPlan:
+    """What the demo plays: how many games, with which clock, and whether it kills an actor."""
 
     games: int
     clock: Clock
@@ -57,34 +57,34 @@ class Show:
 
     @property
     def longest(self) -> timedelta:
-        """A game that lasts longer has gone wrong."""
+        """No game should last longer."""
         return 2 * self.clock.initial + MOST_MOVES * self.clock.increment + SLACK
 
 
 def demo(*, games: int, clock: Clock, chaos: bool, pgn_folder: Path, console: Console) -> None:
-    """Plays `games` at once and returns when all have ended by chess's rules.
+    """Plays `games` at once and returns when all have ended by the rules of chess.
 
     Raises:
-        ConfigError: there can be no `pgn_folder`.
+        ConfigError: `pgn_folder` cannot be made or written.
         EnvironmentProblem: something did not start, or a game did not end properly.
     """
-    show = Show(games=games, clock=clock, chaos=chaos)
+    plan = DemoPlan(games=games, clock=clock, chaos=chaos)
     _make_folder(pgn_folder)
     opponents = [f"sparring{number}" for number in range(1, games + 1)]
     with ExitStack() as stack:
         what = f"{counted(games, 'game')} of {in_seconds(clock)}"
-        console.print(f"starting a local Lichess and a local Ray for {what} …")
+        console.print(f"starting a local Lichess and a local Ray cluster for {what} …")
         lichess = stack.enter_context(local_lichess([BOT, *opponents]))
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
-        settings = _settings(show, lichess.url)
-        stack.enter_context(own_ray(settings, lichess.tokens[BOT], console.print))
-        bring_up(actor_config(settings, BOT), console)
-        results, last = asyncio.run(_play(show, lichess, settings.cluster.namespace, console))
+        settings = _settings(plan, lichess.url)
+        stack.enter_context(local_cluster(settings, lichess.tokens[BOT], console.print))
+        deploy_bot(actor_config(settings, BOT), console)
+        results, last = asyncio.run(_play(plan, lichess, settings.cluster.namespace, console))
         _write_pgns(lichess, results, pgn_folder)
         console.print()
         console.print(_summary(results, lichess, last))
         console.print(f"PGNs: {pgn_folder.resolve()}", soft_wrap=True)
-    _judge(show, results, last)
+    _judge(plan, results, last)
 
 
 def _make_folder(folder: Path) -> None:
@@ -98,26 +98,26 @@ def _make_folder(folder: Path) -> None:
         raise ConfigError(f"--pgn {folder}: this user may not write there")
 
 
-def _settings(show: Show, url: str) -> Settings:
+def _settings(plan: DemoPlan, url: str) -> Settings:
     return Settings.model_validate(
         {
             "lichess": {"url": url},
             "challenges": {
-                "max_games": show.games,
+                "max_games": plan.games,
                 "min_initial_s": 0,
-                "max_initial_s": max(int(show.clock.initial.total_seconds()), 1),
-                "max_increment_s": int(show.clock.increment.total_seconds()),
+                "max_initial_s": max(int(plan.clock.initial.total_seconds()), 1),
+                "max_increment_s": int(plan.clock.increment.total_seconds()),
             },
-            "cluster": {"standby": min(show.games, 4), "namespace": "crabstick-demo"},
+            "cluster": {"standby": min(plan.games, 4), "namespace": "crabstick-demo"},
             "http": {"port": usual_or_free(USUAL_HTTP_PORT)},
         }
     )
 
 
 async def _play(
-    show: Show, lichess: LocalLichess, namespace: str, console: Console
+    plan: DemoPlan, lichess: LocalLichess, namespace: str, console: Console
 ) -> tuple[list[Result], Statistics]:
-    """The opponents challenge, all at once; the table is shown until the last game is over."""
+    """Lets all opponents challenge the bot at once; shows the table until the last game ends."""
     async with AsyncExitStack() as stack:
         stack.enter_context(cancelling_interrupts())
         opponents = [
@@ -127,18 +127,18 @@ async def _play(
         live = stack.enter_context(Live(console=console, auto_refresh=False, transient=False))
         await _wait_standby(namespace)
         watch = asyncio.create_task(_watch(namespace, live))
-        chaos = asyncio.create_task(_kill_one(namespace, console)) if show.chaos else None
+        chaos = asyncio.create_task(_kill_one(namespace, console)) if plan.chaos else None
         try:
-            async with asyncio.timeout(show.longest.total_seconds()):
+            async with asyncio.timeout(plan.longest.total_seconds()):
                 results = await asyncio.gather(
                     *(
-                        opponent.play(BOT, (show.clock.initial, show.clock.increment), "random")
+                        opponent.play(BOT, (plan.clock.initial, plan.clock.increment), "random")
                         for opponent in opponents
                     )
                 )
         except TimeoutError:
             raise EnvironmentProblem(
-                f"a game was not over after {show.longest.total_seconds():g} s"
+                f"a game was not over after {plan.longest.total_seconds():g} s"
             ) from None
         finally:
             for task in (watch, chaos):
@@ -148,67 +148,68 @@ async def _play(
         return results, last
 
 
-def _player(name: str, number: int, lichess: LocalLichess) -> Player:
-    """Two kinds of opponents, each with a seed of its own, so that no two games are alike."""
+def _player(name: str, number: int, lichess: LocalLichess) -> OpponentSpec:
+    """Alternates two kinds of opponents, each with its own seed, so that no two games are alike."""
     rng = random.Random(number)  # noqa: S311 -- chess, not secrets
     policy = random_mover(rng) if number % 2 else greedy
     delay = think_time(THINK, 0.5, rng)
-    return Player(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
+    return OpponentSpec(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
 
 
 async def _wait_standby(namespace: str) -> None:
-    """The games shall find an actor that is warm."""
-    async with _patience("no actor was ready to play"):
+    """Waits for a warm actor, so that the first game need not wait for one."""
+    async with _deadline("no actor was ready to play"):
         while True:
-            seen = await fetch_statistics(namespace)
-            if seen and any(actor.phase == "standby" for actor in seen.actors):
+            statistics = await fetch_statistics(namespace)
+            if statistics and any(actor.phase == "standby" for actor in statistics.actors):
                 return
             await asyncio.sleep(REFRESH_S)
 
 
 @asynccontextmanager
-async def _patience(otherwise: str) -> AsyncIterator[None]:
-    """Raises EnvironmentProblem when the block is not done in time."""
+async def _deadline(problem: str) -> AsyncIterator[None]:
+    """Raises EnvironmentProblem when the block takes too long."""
     try:
         async with asyncio.timeout(READY_LIMIT.total_seconds()):
             yield
     except TimeoutError:
         within = f"{READY_LIMIT.total_seconds():g} s"
         raise EnvironmentProblem(
-            f"{otherwise} within {within}: this machine seems to be too busy"
+            f"{problem} within {within}: this machine seems to be too busy"
         ) from None
 
 
 async def _watch(namespace: str, live: Live) -> None:
     while True:
-        seen = await fetch_statistics(namespace)
-        if seen is not None:
-            live.update(render_table(seen), refresh=True)
+        statistics = await fetch_statistics(namespace)
+        if statistics is not None:
+            live.update(render_table(statistics), refresh=True)
         await asyncio.sleep(REFRESH_S)
 
 
 async def _wait_reported(namespace: str, live: Live, *, games: int) -> Statistics:
-    """The actors tell how their games ended a moment after Lichess does."""
-    seen: Statistics | None = None
-    async with _patience("the bot did not tell how its games ended"):
+    """Waits for the bot's own results: actors report a moment after Lichess."""
+    statistics: Statistics | None = None
+    async with _deadline("the bot did not report how its games ended"):
         while True:
-            seen = await fetch_statistics(namespace) or seen
-            if seen is not None:
-                live.update(render_table(seen), refresh=True)
-                if sum(_values(seen, "crabstick_games_finished_total").values()) >= games:
-                    return seen
+            statistics = await fetch_statistics(namespace) or statistics
+            if statistics is not None:
+                live.update(render_table(statistics), refresh=True)
+                if sum(_values(statistics, "crabstick_games_finished_total").values()) >= games:
+                    return statistics
             await asyncio.sleep(REFRESH_S)
 
 
 async def _kill_one(namespace: str, console: Console) -> None:
-    """Kills the actor of the first game that is well under way."""
+    """Kills the actor of the first game that has enough moves."""
     while True:
-        seen = await fetch_statistics(namespace)
-        ripe = [g for g in seen.games if g.actor and g.ply >= CHAOS_PLY] if seen else []
-        if ripe:
+        statistics = await fetch_statistics(namespace)
+        games = statistics.games if statistics else ()
+        started = [game for game in games if game.actor and game.ply >= CHAOS_PLY]
+        if started:
             break
         await asyncio.sleep(REFRESH_S)
-    victim = ripe[0]
+    victim = started[0]
     handle = await find_actor(victim.actor or "", namespace)
     if handle is None:
         return
@@ -252,15 +253,15 @@ def _takeovers(last: Statistics) -> int:
     return int(_values(last, "crabstick_takeovers_total")[""])
 
 
-def _values(last: Statistics, metric: str) -> dict[str, float]:
-    values = cast("dict[str, dict[str, float]]", last.ledger["values"])
+def _values(statistics: Statistics, metric: str) -> dict[str, float]:
+    values = cast("dict[str, dict[str, float]]", statistics.ledger["values"])
     return values[metric]
 
 
-def _judge(show: Show, results: list[Result], last: Statistics) -> None:
+def _judge(plan: DemoPlan, results: list[Result], last: Statistics) -> None:
     wrong = [result for result in results if result.status not in PROPER_ENDS]
     if wrong:
         ends = ", ".join(f"{result.game_id} by {result.status}" for result in wrong)
         raise EnvironmentProblem(f"not every game was played to a chess result: {ends}")
-    if show.chaos and not _takeovers(last):
+    if plan.chaos and not _takeovers(last):
         raise EnvironmentProblem("no actor could be killed: every game was over too soon")

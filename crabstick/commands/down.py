@@ -1,4 +1,4 @@
-"""`crabstick down`: no more challenges; the games are played on, or given up with `now`."""
+"""`crabstick down`: the bot takes no more challenges; its games finish, or are resigned."""
 
 import asyncio
 from enum import Enum
@@ -16,41 +16,41 @@ from actors.ops.shutdown import (
 )
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import Cluster, turn
+from crabstick.terminal.cluster import BotCluster, locked_cluster
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import LOST_BY_CTRL_C, wait_for_games
 
-__all__ = ["Games", "down"]
+__all__ = ["RunningGames", "down"]
 
 
-class Games(Enum):
-    """What becomes of the games that run."""
+class RunningGames(Enum):
+    """What `down` does with the running games."""
 
-    PLAYED_ON = "played on"
-    AWAITED = "awaited"
-    GIVEN_UP = "given up"
+    LEAVE = "leave"
+    AWAIT = "await"
+    RESIGN = "resign"
 
 
-def down(settings: Settings, address: str | None, games: Games, console: Console) -> None:
-    """Ends the bot; its own Ray goes with it as soon as no game needs it.
+def down(settings: Settings, address: str | None, games: RunningGames, console: Console) -> None:
+    """Ends the bot, and its local cluster with it.
 
-    On a foreign cluster games that are played on do so after this returns; on a Ray of our own they
-    are awaited, until KeyboardInterrupt. Games that are given up are resigned (Lichess aborts them
-    instead while it may).
+    With `LEAVE` the games on a named cluster go on after this returns. A local cluster is ended
+    after its last game, or on KeyboardInterrupt. Lichess aborts a resigned game while it may.
 
     Raises:
         EnvironmentProblem: no bot runs there.
     """
-    with turn(address, console.print) as cluster:
+    namespace = settings.cluster.namespace
+    with locked_cluster(address, namespace, console.print) as cluster:
         if cluster is None:
             raise EnvironmentProblem(
                 "no bot of yours runs on this machine; name its cluster by --address or RAY_ADDRESS"
             )
-        namespace, is_local = settings.cluster.namespace, cluster.local is not None
-        is_reached = _reach(cluster, namespace, games, console)
+        is_local = cluster.local is not None
+        is_connected = _try_connect(cluster, namespace, games, console)
         try:
-            if is_reached:
-                asyncio.run(_down(namespace, games, is_local=is_local, console=console))
+            if is_connected:
+                asyncio.run(_end_bot(namespace, games, is_local=is_local, console=console))
         except KeyboardInterrupt:
             if is_local:
                 console.print("the games that still run are given up: they run out of time")
@@ -61,38 +61,42 @@ def down(settings: Settings, address: str | None, games: Games, console: Console
     console.print("the bot is down")
 
 
-def _reach(cluster: Cluster, namespace: str, games: Games, console: Console) -> bool:
-    """Connects; a Ray of our own that hangs is ended without that when its games are given up.
+def _try_connect(
+    cluster: BotCluster, namespace: str, games: RunningGames, console: Console
+) -> bool:
+    """Returns False for a local cluster that hangs, if its games are to be resigned anyway.
 
     Raises:
-        EnvironmentProblem: nothing answers.
+        EnvironmentProblem: the cluster does not answer.
     """
     try:
         connect(cluster.address, namespace)
     except EnvironmentProblem:
         if cluster.local is None:
             raise
-        if games is not Games.GIVEN_UP:
+        if games is not RunningGames.RESIGN:
             raise EnvironmentProblem(
-                "the bot's own Ray runs and does not answer: try again, or end it and the games "
-                "that it may still play by `crabstick down --now`"
+                "the bot's local Ray cluster runs and does not answer: try again, or end it and "
+                "the games that it may still play by `crabstick down --now`"
             ) from None
-        console.print("the bot's own Ray does not answer: its games cannot be resigned")
+        console.print("the bot's local Ray cluster does not answer: its games cannot be resigned")
         return False
     return True
 
 
-async def _down(namespace: str, games: Games, *, is_local: bool, console: Console) -> None:
+async def _end_bot(
+    namespace: str, games: RunningGames, *, is_local: bool, console: Console
+) -> None:
     managers = [await find_worker_set(namespace), await find_listener(namespace)]
     if not any(managers) and not await engine_actors(namespace) and not is_local:
         raise EnvironmentProblem(f"no bot runs in the namespace {namespace} of this cluster")
     try:
-        if games is Games.GIVEN_UP:
+        if games is RunningGames.RESIGN:
             await end_manager(namespace)
             console.print(f"gave up {counted(await end_games(namespace), 'game')}")
-        elif is_local or games is Games.AWAITED:
-            what = LOST_BY_CTRL_C if is_local else "Ctrl-C: they are played on without us"
-            await wait_for_games(namespace, console, what)
+        elif is_local or games is RunningGames.AWAIT:
+            effect = LOST_BY_CTRL_C if is_local else "Ctrl-C: they are played on without us"
+            await wait_for_games(namespace, console, effect)
         else:
             left = await end_manager(namespace)
             verb = "is" if left == 1 else "are"

@@ -10,7 +10,7 @@ from actors.ops.connect import connect, disconnect
 from actors.ops.shutdown import engine_actors, find_worker_set
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import cluster_of
+from crabstick.terminal.cluster import find_cluster
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
@@ -26,7 +26,7 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     Raises:
         EnvironmentProblem: no bot runs there, or its WorkerSet does not answer.
     """
-    cluster = cluster_of(address)
+    cluster = find_cluster(address, settings.cluster.namespace)
     if cluster is None:
         raise EnvironmentProblem(NO_BOT)
     if cluster.is_unfinished:

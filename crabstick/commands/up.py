@@ -1,91 +1,91 @@
-"""`crabstick up`: the bot runs, on the cluster that is named or on a Ray of its own.
+"""`crabstick up`: starts the bot, on the named cluster or on a local Ray cluster.
 
-Doing it twice changes nothing, and mends a Ray of our own of which a part has gone.
+Idempotent; a second `up` also replaces what a fault-tolerant local cluster has lost.
 """
 
 import asyncio
 import os
 from dataclasses import dataclass
-from datetime import timedelta
 
 from rich.console import Console
 
-from actors.local_ray.fault_tolerant import start_pair
-from actors.local_ray.head import start_local_ray
+from actors.local_ray.fault_tolerant import start_fault_tolerant
+from actors.local_ray.head import start_local_cluster
 from actors.local_ray.ports import require_free
 from actors.local_ray.profiles import FULL, SMALL
+from actors.local_ray.record import ClusterFiles
 from actors.messages import ActorConfig
-from actors.ops.connect import connect, dashboard_url, disconnect
-from actors.ops.deploy import actor_config, deploy, wait_heard
+from actors.ops.connect import connect, disconnect
+from actors.ops.deploy import actor_config
 from crabstick.check.account import identify
 from crabstick.check.engine import try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import Cluster, named_cluster, turn
-from crabstick.terminal.follow import follow, slots
+from crabstick.terminal.cluster import BotCluster, game_cpus, locked_cluster, named_cluster
+from crabstick.terminal.deployment import deploy_bot
+from crabstick.terminal.follow import follow
 from crabstick.terminal.poll import wait_restored
 
-__all__ = ["OwnRay", "bring_up", "up"]
+__all__ = ["LocalOptions", "up"]
 
-HEARD_PATIENCE = timedelta(seconds=20)
-TOLERANCE = "--gcs-fault-tolerance"
-SMALLNESS = "--small"
+FAULT_TOLERANCE = "--gcs-fault-tolerance"
+SMALL_PROFILE = "--small"
 ELSEWHERE = {
-    TOLERANCE: "the head of that cluster needs it",
-    SMALLNESS: "that cluster has what it was started with",
+    FAULT_TOLERANCE: "the head of that cluster needs it",
+    SMALL_PROFILE: "that cluster keeps what it was started with",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnRay:
-    """What a Ray that `up` starts shall be; one that runs already stays what it is.
+class LocalOptions:
+    """The switches of `up` for a local cluster that it starts; a running one does not change.
 
     Attributes:
-        gcs_fault_tolerance: its head may die.
-        small: it has no dashboard, nor what feeds one.
+        gcs_fault_tolerance: the head may die.
+        small: without dashboard and the processes that feed it.
     """
 
     gcs_fault_tolerance: bool = False
     small: bool = False
 
-    def check(self, address: str | None) -> None:
-        """Refuses a wish that has nothing to act on.
+    def check_address(self, address: str | None) -> None:
+        """Refuses the switches for a named cluster.
 
         Raises:
-            ConfigError: another cluster is named.
+            ConfigError: a switch is given, and a cluster is named.
         """
         named = named_cluster(address)
-        for switch in self._switches() if named else ():
+        for switch in self._given() if named else ():
             raise ConfigError(
-                f"{switch} is for a Ray that crabstick starts itself, and {named} is another: "
-                f"leave the switch out, {ELSEWHERE[switch]} (docs/deploying.md)"
+                f"{switch} is for a Ray cluster that crabstick starts itself, and {named} is "
+                f"another: leave the switch out, {ELSEWHERE[switch]} (docs/deploying.md)"
             )
 
-    def check_found(self, found: Cluster | None) -> None:
-        """Refuses what the cluster that runs cannot become.
+    def check_running(self, cluster: BotCluster | None) -> None:
+        """Refuses switches that a running local cluster was not started with.
 
         Raises:
-            EnvironmentProblem: it was started without a switch that is given now.
+            EnvironmentProblem: the cluster lacks what a switch asks for.
         """
-        local = found.local if found else None
-        has = (
-            {TOLERANCE: local.worker is not None, SMALLNESS: local.profile is SMALL}
-            if local
-            else {}
-        )
-        for switch in self._switches():
-            if not has.get(switch, True):
+        local = cluster.local if cluster else None
+        if local is None:
+            return
+        has = {FAULT_TOLERANCE: local.is_fault_tolerant, SMALL_PROFILE: local.profile is SMALL}
+        for switch in self._given():
+            if not has[switch]:
                 raise EnvironmentProblem(
-                    f"the Ray that runs here was started without {switch}: end it first "
+                    f"the Ray cluster that runs here was started without {switch}: end it first "
                     "(`crabstick down`)"
                 )
 
-    def _switches(self) -> list[str]:
-        given = {TOLERANCE: self.gcs_fault_tolerance, SMALLNESS: self.small}
+    def _given(self) -> list[str]:
+        given = {FAULT_TOLERANCE: self.gcs_fault_tolerance, SMALL_PROFILE: self.small}
         return [switch for switch, is_given in given.items() if is_given]
 
 
-ANY_RAY = OwnRay()
+NO_SWITCHES = LocalOptions()
+NICENESS = 10
+"""That of the engines: behind the actors that play."""
 
 
 def up(
@@ -94,25 +94,25 @@ def up(
     *,
     detach: bool,
     console: Console,
-    own: OwnRay = ANY_RAY,
+    options: LocalOptions = NO_SWITCHES,
 ) -> None:
-    """Brings the bot up, and follows it unless `detach`; where no Ray is, it starts `own`.
+    """Starts the bot and follows it unless `detach`; starts a local cluster if there is none.
 
     Raises:
-        ConfigError: a setting or the token is wrong, or the switch has nothing to act on.
-        EnvironmentProblem: Lichess, the engine or the cluster is not as needed.
+        ConfigError: a setting, the token or a switch is wrong.
+        EnvironmentProblem: Lichess, the engine or the cluster is in the way.
     """
-    own.check(address)
+    options.check_address(address)
     bot = identify(settings).name
-    config = actor_config(settings, bot)  # before Ray is near: it may lay a job's files anew
-    with turn(address, console.print) as found:
-        own.check_found(found)
+    config = actor_config(settings, bot)  # before Ray starts: a job's files may be unpacked anew
+    with locked_cluster(address, config.namespace, console.print) as found:
+        options.check_running(found)
         if found is None or found.local is not None:
             try_engine(settings)
-        cluster = found or _own_cluster(settings, console, own)
+        cluster = found or _start_local(settings, console, options)
         try:
-            cluster = cluster.with_worker(slots(settings), console.print)
-            changed = _join(config, cluster, console)
+            cluster = cluster.with_worker(game_cpus(settings), console.print)
+            changed = _deploy(config, cluster, console)
         except BaseException:
             disconnect()
             if cluster.is_new:
@@ -124,37 +124,23 @@ def up(
     disconnect()
 
 
-def _join(config: ActorConfig, cluster: Cluster, console: Console) -> bool:
+def _deploy(config: ActorConfig, cluster: BotCluster, console: Console) -> bool:
+    if cluster.local is None:
+        os.nice(NICENESS)  # games on this machine go first, and this process starts no Ray
     connect(cluster.address, config.namespace)
-    if cluster.is_mended:
+    if cluster.has_new_head:
         asyncio.run(wait_restored(config.namespace))
-    return bring_up(config, console)
+    return deploy_bot(config, console)
 
 
-def bring_up(config: ActorConfig, console: Console) -> bool:
-    """Deploys on the connected cluster, and says where people can look.
-
-    Raises:
-        EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
-    """
-    settings = Settings.from_message(config.settings)
-    changed = asyncio.run(deploy(config))
-    problem = asyncio.run(wait_heard(config.namespace, HEARD_PATIENCE))
-    if problem:
-        raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
-    address = dashboard_url()
-    console.print(f"Ray dashboard: {address or 'none'}", soft_wrap=True)
-    if address and os.environ.get("RAY_AUTH_MODE") == "token":
-        console.print("  (it asks for the token that `ray get-auth-token` prints)")
-    host = "127.0.0.1" if settings.http.host == "0.0.0.0" else settings.http.host  # noqa: S104
-    console.print(f"Metrics: http://{host}:{settings.http.port}/metrics", soft_wrap=True)
-    return changed
-
-
-def _own_cluster(settings: Settings, console: Console, own: OwnRay) -> Cluster:
+def _start_local(settings: Settings, console: Console, options: LocalOptions) -> BotCluster:
     require_free(settings.http.host, settings.http.port)
     console.print("starting Ray on this machine …")
-    start = start_pair if own.gcs_fault_tolerance else start_local_ray
-    form = SMALL if own.small else FULL
-    local = start(cpus=slots(settings), say=console.print, profile=form)
-    return Cluster(address=local.address, local=local, is_new=True)
+    start = start_fault_tolerant if options.gcs_fault_tolerance else start_local_cluster
+    local = start(
+        cpus=game_cpus(settings),
+        files=ClusterFiles(settings.cluster.namespace),
+        profile=SMALL if options.small else FULL,
+        notify=console.print,
+    )
+    return BotCluster(address=local.address, local=local, is_new=True)

@@ -1,4 +1,4 @@
-"""`crabstick upgrade-account`: makes the token's account a BOT, after asking."""
+"""`crabstick upgrade-account`: makes the token's account a BOT account, after a confirmation."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from rich.console import Console
 
 from crabstick.errors import EnvironmentProblem, LichessError
-from crabstick.lichess.client import open_lichess
+from crabstick.lichess.account_client import open_lichess
 from crabstick.settings import Settings, read_token
 
 __all__ = ["upgrade_account"]
 
 
 def upgrade_account(settings: Settings, confirm: Callable[[str], bool], console: Console) -> None:
-    """Asks `confirm` with a question, and upgrades on a yes.
+    """Upgrades the account if `confirm` answers the question with yes.
 
     Raises:
         ConfigError: there is no token.

@@ -1,1 +1,1 @@
-"""One game, played without any knowledge of Ray: stream, decisions, engine, moves."""
+"""Plays one game, without Ray: stream, decisions, engine, moves."""

@@ -1,4 +1,4 @@
-"""Background tasks and timers of one owner: kept, ended with it, and no error goes unheard."""
+"""Background tasks and timers of one owner: they end with it, and their errors reach it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,10 +8,10 @@ __all__ = ["BackgroundTasks"]
 
 
 class BackgroundTasks:
-    """What an actor does beside its calls.
+    """The tasks and timers of one owner.
 
     Args:
-        on_error: is told whatever a task raises, once.
+        on_error: called once with each exception that a task or a timer raises.
     """
 
     def __init__(self, on_error: Callable[[Exception], None]) -> None:
@@ -22,36 +22,39 @@ class BackgroundTasks:
 
     @property
     def are_done(self) -> bool:
-        """Whether nothing runs."""
+        """Whether no task runs."""
         return not self._tasks
 
     def start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
-        """Runs `work` beside its owner; nobody has to keep or await the task."""
+        """Runs `work` as a task; the caller need not keep or await it."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._forget)
         return task
 
-    def later(self, delay: timedelta, ring: Callable[[], None]) -> asyncio.TimerHandle:
-        """Calls `ring` after `delay`, unless the timer is cancelled or the owner closed."""
+    def call_later(self, delay: timedelta, action: Callable[[], None]) -> asyncio.TimerHandle:
+        """Calls `action` after `delay`, unless the timer is cancelled or the owner closed."""
 
-        def on_time() -> None:
+        def fire() -> None:
             self._timers.discard(timer)
-            ring()
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 -- reported, as a task's error is
+                self._on_error(error)
 
-        timer = self._loop.call_later(delay.total_seconds(), on_time)
+        timer = self._loop.call_later(delay.total_seconds(), fire)
         self._timers.add(timer)
         return timer
 
     async def close(self) -> None:
-        """Cancels everything, and returns when all has ended."""
+        """Cancels all timers and tasks, and returns when the tasks have ended."""
         for timer in self._timers:
             timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._on_error(error)

@@ -1,7 +1,7 @@
-"""A context at one game: the settings we play on, and what the parts of a player share.
+"""What the three parts that play one game share.
 
-Three parts sit here: `game_stream` reads, `player` decides, `sender` posts. Whatever happens to one
-of them goes into the inbox, which the player empties one by one: nothing else is between them.
+`GameStream` reads, `Player` decides, `Sender` posts. Each puts what happens into the inbox, as an
+event, and the player handles one event at a time.
 """
 
 import asyncio
@@ -12,10 +12,12 @@ from datetime import timedelta
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
-from crabstick.game.pace import Pace
-from crabstick.lichess.port import GamePort
-from crabstick.rules import game_events as events
+from crabstick.game.rate_limits import RateLimits
+from crabstick.lichess.interface import GamePort
 from crabstick.rules.clock import EngineLimits
+from crabstick.rules.game_events import Event, Play
+from crabstick.rules.limits import Endpoint
+from crabstick.rules.overhead import Overheads
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["FromStream", "GameContext", "InboxItem", "PlaySettings"]
@@ -23,9 +25,10 @@ __all__ = ["FromStream", "GameContext", "InboxItem", "PlaySettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaySettings:
-    """How this bot plays: who it is, what its engine is told, how long it waits for a no-show.
+    """How this bot plays.
 
-    `draw` gives a random number in [0, 1).
+    `bot` is its account, `overhead` the least time that a move costs beside the search,
+    `abort_after` the wait for an opponent's first move. `draw` gives a random number in [0, 1).
     """
 
     bot: str
@@ -37,36 +40,50 @@ class PlaySettings:
 
 @dataclass(frozen=True, slots=True)
 class FromStream:
-    """An event of one connection; later connections make it void."""
+    """An event of one connection; it is stale once another connection was opened."""
 
     connection: int
-    event: events.Event
+    event: Event
 
 
-InboxItem = events.Event | events.Post | FromStream | Exception
-"""What an inbox holds; a `Post` is a move that waited for lines that were not read yet."""
+InboxItem = Event | FromStream | Exception
 
 
 class GameContext:
-    """What the parts of one player have in common; needs a running event loop."""
+    """The shared parts and the state of one game; needs a running event loop.
+
+    `play` and `overheads` are values. The player replaces them at each event, the sender replaces
+    `overheads` when it sends a move.
+    """
 
     def __init__(
-        self, link: GamePort, lease: Lease, settings: PlaySettings, telemetry: GameTelemetry
+        self,
+        link: GamePort,
+        lease: Lease,
+        settings: PlaySettings,
+        rate_limits: RateLimits,
+        telemetry: GameTelemetry,
     ) -> None:
         self.link = link
         self.lease = lease
         self.settings = settings
+        self.rate_limits = rate_limits
         self.telemetry = telemetry
-        self.pace = Pace(settings.overhead)
-        self.log = get_logger(game_id=telemetry.game, actor=telemetry.actor).bind()
-        self.loop = asyncio.get_running_loop()
+        self.log = get_logger().bind()
+        self.play = Play()
+        self.overheads = Overheads()
         self.inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
         self.tasks = BackgroundTasks(self.inbox.put_nowait)
 
-    def tell(self, item: InboxItem) -> None:
-        """Puts something into the inbox."""
+    def put(self, item: InboxItem) -> None:
+        """Puts an item into the inbox."""
         self.inbox.put_nowait(item)
 
-    def later(self, delay: timedelta, item: InboxItem) -> asyncio.TimerHandle:
-        """Puts it into the inbox after `delay`, unless the timer is cancelled."""
-        return self.tasks.later(delay, lambda: self.inbox.put_nowait(item))
+    def put_later(self, delay: timedelta, item: InboxItem) -> None:
+        """Puts an item into the inbox after `delay`."""
+        self.tasks.call_later(delay, lambda: self.inbox.put_nowait(item))
+
+    def hit_limit(self, endpoint: Endpoint, wait: timedelta) -> None:
+        """Counts a 429 and shares it with the other processes."""
+        self.telemetry.count("crabstick_rate_limited_total", endpoint)
+        self.rate_limits.hit(endpoint, wait)

@@ -1,38 +1,57 @@
-"""What an EngineActor notes of its game: progress for people, counts and times for the metrics.
+"""What is reported about one game: its progress for people, counts and times for the metrics.
 
-Nothing here is needed to play; it is drained by reports after the POST, which nobody awaits.
+Nothing here is needed to play. Reports are sent after the move, and no move waits for one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
 
 import chess
 
-from actors.messages import Progress, Report
-from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.game_events import Finish
-from crabstick.rules.limits import Endpoint
 from crabstick.rules.model import GameFull, GameState, Posted, PostOutcome
 from engine.spec import SearchResult
 
-__all__ = ["GameTelemetry"]
+__all__ = ["GameProgress", "GameReport", "GameTelemetry"]
 
 NO_RESULT: Final = frozenset({"aborted", "noStart"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameProgress:
+    """How a game stands; `score` is from our side: `+0.35`, `-1.20`, `#4`, `#-2`."""
+
+    opponent: str = ""
+    color: Literal["white", "black", ""] = ""
+    clock: str = ""
+    ply: int = 0
+    last_move: str = ""
+    white_ms: int | None = None
+    black_ms: int | None = None
+    score: str = ""
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameReport:
+    """What happened since the last report.
+
+    `counts` are (metric, label, increase), `samples` are (metric, seconds).
+    """
+
+    counts: tuple[tuple[str, str | None, int], ...] = ()
+    samples: tuple[tuple[str, float], ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class GameTelemetry:
-    """The notes of one actor on one game."""
+    """The records of one game; `show_title` gets a line that says which game this is."""
 
-    actor: str
-    game: str
-    epoch: int
-    board: RateLimits = field(default_factory=RateLimits)
-    show: Callable[[str], None] = lambda _title: None
-    """Tells people which game this is."""
-    _opening: Progress = field(default_factory=Progress)
+    game: str = ""
+    show_title: Callable[[str], None] = lambda _title: None
+    _opening: GameProgress = field(default_factory=GameProgress)
     _state: GameState | None = None
     _result: SearchResult | None = None
     _counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
@@ -43,28 +62,30 @@ class GameTelemetry:
     _has_fallen_back: bool = False
 
     @property
-    def progress(self) -> Progress:
-        """Put together when somebody asks, for each line that comes is about to cost a move."""
-        shown: dict[str, object] = {}
-        if self._state is not None:
-            moves = self._state.moves
-            shown["ply"], shown["last_move"] = len(moves), moves[-1] if moves else ""
-            shown["white_ms"] = _ms(self._state.white_time)
-            shown["black_ms"] = _ms(self._state.black_time)
-        if self._result is not None:
-            shown["score"], shown["depth"] = _score(self._result), self._result.depth
-        return self._opening.model_copy(update=shown)
+    def progress(self) -> GameProgress:
+        """How the game stands; computed on demand, so that no line of the stream pays for it."""
+        progress, state, result = self._opening, self._state, self._result
+        if state is not None:
+            progress = replace(
+                progress,
+                ply=len(state.moves),
+                last_move=state.moves[-1] if state.moves else "",
+                white_ms=_ms(state.white_time),
+                black_ms=_ms(state.black_time),
+            )
+        if result is not None:
+            progress = replace(progress, score=_score(result), depth=result.depth)
+        return progress
 
     def opened(self, full: GameFull, color: chess.Color) -> None:
-        """The stream is open; its first line tells who plays."""
-        self._opening = Progress(
+        """The stream is open; its first line names the players."""
+        self._opening = opening = GameProgress(
             opponent=str(full.black if color == chess.WHITE else full.white),
             color="white" if color == chess.WHITE else "black",
             clock=str(full.clock) if full.clock else "",
         )
-        told = self._opening
-        clock = told.clock or "no clock"
-        self.show(f"game {self.game} · {told.color} against {told.opponent} · {clock}")
+        clock = opening.clock or "no clock"
+        self.show_title(f"game {self.game} · {opening.color} against {opening.opponent} · {clock}")
         self.advanced(full.state)
 
     def advanced(self, state: GameState) -> None:
@@ -72,30 +93,25 @@ class GameTelemetry:
         self._state = state
 
     def thought(self, result: SearchResult, received_s: float) -> None:
-        """The engine answered the line that was received at `received_s` (loop time)."""
+        """The engine chose a move for the line that was received at `received_s` (loop time)."""
         self._received_s, self._think = received_s, result.think_time
         self._samples.append(("crabstick_think_seconds", result.think_time.total_seconds()))
         self._result = result
 
     def posting(self, now_s: float) -> None:
-        """The move is sent now; what was not thinking since the line came is our overhead."""
+        """The move is sent; the time since its line came, less the search, is our overhead."""
         if self._received_s is not None:
             overhead_s = now_s - self._received_s - self._think.total_seconds()
             self._samples.append(("crabstick_move_overhead_seconds", max(overhead_s, 0.0)))
             self._received_s = None
 
     def answered(self, outcome: PostOutcome) -> None:
-        """Lichess answered a move."""
+        """Lichess answered a move, or failed to."""
         if isinstance(outcome, Posted):
             self.count("crabstick_moves_total")
 
-    def limited(self, endpoint: Endpoint, wait: timedelta) -> None:
-        """Lichess answered 429; who else asks for the same shall wait so long."""
-        self.count("crabstick_rate_limited_total", endpoint)
-        self.board.met(endpoint, wait)
-
-    def saw_engine(self, restarts: int, *, is_fallback: bool) -> None:
-        """How often this game's engine was started again so far, and whether it was given up."""
+    def count_engine(self, restarts: int, *, is_fallback: bool) -> None:
+        """Counts engine restarts and the fallback to the embedded engine, from totals so far."""
         self.count("crabstick_engine_restarts_total", by=restarts - self._restarts)
         self.count("crabstick_engine_fallbacks_total", by=is_fallback - self._has_fallen_back)
         self._restarts, self._has_fallen_back = restarts, is_fallback
@@ -105,7 +121,7 @@ class GameTelemetry:
         self.count("crabstick_stream_reconnects_total", "game")
 
     def result_of(self, finish: Finish) -> Literal["won", "lost", "drawn", "aborted"]:
-        """The game's end from our side. Source: Lichess's status names."""
+        """The game's result from our side. Source: Lichess's status names."""
         if finish.status in NO_RESULT:
             return "aborted"
         if finish.winner is None:
@@ -118,15 +134,10 @@ class GameTelemetry:
         if by:
             self._counts[metric, label] = self._counts.get((metric, label), 0) + by
 
-    def drain(self) -> Report:
-        """What came since the last call."""
+    def drain(self) -> GameReport:
+        """Returns what happened since the last call."""
         counts = tuple((metric, label, by) for (metric, label), by in self._counts.items())
-        report = Report(
-            sender=self.actor,
-            counts=counts,
-            samples=tuple(self._samples),
-            limits=self.board.pack(),
-        )
+        report = GameReport(counts=counts, samples=tuple(self._samples))
         self._counts.clear()
         self._samples.clear()
         return report
@@ -137,7 +148,6 @@ def _ms(left: timedelta | None) -> int | None:
 
 
 def _score(result: SearchResult) -> str:
-    """As people write it, from our side: `+0.35`, `-1.20`, `#4`, `#-2`."""
     if result.mate_in is not None:
         return f"#{result.mate_in}"
     return "" if result.centipawns is None else f"{result.centipawns / 100:+.2f}"

@@ -1,4 +1,4 @@
-"""Whether a game is still ours: the WorkerSet's word, asked for when our own view may be old."""
+"""Whether a game is still ours: the WorkerSet decides, and is asked when our view may be old."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,20 +7,20 @@ from datetime import timedelta
 __all__ = ["Lease", "Replaced"]
 
 FRESH = timedelta(seconds=5)
-CUTS_WITHIN = timedelta(seconds=10)
+REPEATED_CUT = timedelta(seconds=10)
 IDLE_PAUSE = timedelta(seconds=1)
 
 
 class Replaced(Exception):
-    """The game is another actor's now: leave it, silently."""
+    """Another actor owns the game now: leave it, silently."""
 
 
 class Lease:
     """Our claim on one game.
 
     Args:
-        ask: asks the WorkerSet; True or False is its word, None means that it did not answer in
-            time (the function bounds its own wait to a second).
+        ask: asks the WorkerSet whether we own the game; None means that it did not answer in time.
+            The function bounds its own wait to a second.
         clock: monotonic seconds.
     """
 
@@ -33,10 +33,10 @@ class Lease:
         self._unanswered_s: float | None = None
 
     async def renew(self) -> None:
-        """Returns when the stream may be opened anew.
+        """Returns when the stream may be reopened.
 
-        Without an answer an actor plays on, but cut twice within ten seconds it stands idle until
-        the WorkerSet speaks: somebody else may be playing this game.
+        Without an answer an actor plays on. But if its stream is cut twice within ten seconds, it
+        waits until the WorkerSet answers: another actor may be playing this game.
 
         Raises:
             Replaced: the WorkerSet says that the game is not ours.
@@ -44,7 +44,7 @@ class Lease:
         if await self._is_confirmed():
             return
         before, self._unanswered_s = self._unanswered_s, self._clock()
-        if before is None or self._unanswered_s - before > CUTS_WITHIN.total_seconds():
+        if before is None or self._unanswered_s - before > REPEATED_CUT.total_seconds():
             return
         while True:
             await asyncio.sleep(IDLE_PAUSE.total_seconds())
@@ -52,10 +52,10 @@ class Lease:
                 return
 
     async def is_fresh(self) -> bool:
-        """Whether the WorkerSet has confirmed us within the last five seconds, or does now.
+        """Whether the WorkerSet confirmed our claim within the last five seconds, or does now.
 
         Raises:
-            Replaced: it says that the game is not ours.
+            Replaced: the WorkerSet says that the game is not ours.
         """
         confirmed_s = self._confirmed_s
         if confirmed_s is not None and self._clock() - confirmed_s <= FRESH.total_seconds():

@@ -1,7 +1,7 @@
-"""What this process knows of the limits that Lichess has put on the bot, wherever they were met.
+"""The rate limits of the bot's account, as far as this process knows them.
 
-The WorkerSet has one such board, and every other actor has one of its own; they tell each other
-what stands on them. What is decided by it is the business of whoever asks.
+The WorkerSet has a table, and so has each other actor; their messages carry it, and the receiver
+merges it. Callers decide what a limit means for them.
 """
 
 import math
@@ -14,47 +14,45 @@ from crabstick.rules.limits import Endpoint, RateLimitTable
 __all__ = ["RateLimits"]
 
 
-def _nobody() -> None:
-    """There is nobody to tell."""
-
-
 class RateLimits:
-    """The limits, on the wall clock of the moment when the board was put up.
+    """One process's table of rate limits.
 
     Args:
-        clock: monotonic seconds; a wall clock that is set meanwhile changes no wait.
-        tell: sends what is known to the others; called whenever a limit was met here.
+        clock: monotonic seconds; the wall clock is read once, so setting it changes no wait.
+        on_hit: called after each limit that this process hits, to share it at once.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, tell: Callable[[], object] = _nobody
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        on_hit: Callable[[], object] = lambda: None,
     ) -> None:
         self._clock = clock
-        self._tell = tell
+        self._on_hit = on_hit
         self._began_s = time.time() - clock()
-        self._limits = RateLimitTable()
+        self._table = RateLimitTable()
 
-    def met(self, endpoint: Endpoint, wait: timedelta) -> None:
-        """Lichess has answered 429: nobody asks for this class again within `wait`."""
-        self.note(endpoint, wait)
-        self._tell()
+    def hit(self, endpoint: Endpoint, wait: timedelta) -> None:
+        """Lichess answered 429: no process uses this endpoint again within `wait`."""
+        self.note_wait(endpoint, wait)
+        self._on_hit()
 
-    def note(self, what: str, wait: timedelta) -> None:
-        """Writes down that `what` waits; the others hear of it with the next report."""
+    def note_wait(self, what: str, wait: timedelta) -> None:
+        """Records that `what` waits; the others learn of it with the next message."""
         until_ms = math.ceil(self._now_ms() + wait / timedelta(milliseconds=1))
-        self.hear({what: until_ms})
+        self.merge({what: until_ms})
 
-    def hear(self, told: Mapping[str, int]) -> None:
-        """Adds what another process knows."""
-        self._limits = self._limits.merged(told)
+    def merge(self, exported: Mapping[str, int]) -> None:
+        """Adds what another process exported."""
+        self._table = self._table.merged(exported)
 
     def wait(self, what: str) -> timedelta:
         """How long `what` still has to wait; zero when it is free."""
-        return self._limits.wait(what, self._now_ms())
+        return self._table.wait(what, self._now_ms())
 
-    def pack(self) -> dict[str, int]:
-        """What is not free yet, in Unix ms, for another process."""
-        return self._limits.pending(self._now_ms())
+    def export(self) -> dict[str, int]:
+        """The limits that still hold, in Unix ms, for another process."""
+        return self._table.pending(self._now_ms())
 
     def _now_ms(self) -> float:
         return (self._began_s + self._clock()) * 1000

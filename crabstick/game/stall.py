@@ -1,4 +1,4 @@
-"""Notices that our own event loop stood still: what we believe may then be long out of date."""
+"""Detects that our own event loop stalled: what we know may then be out of date."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,29 +11,29 @@ LIMIT = timedelta(seconds=1)
 
 
 class StallDetector:
-    """Compares the moments at which the loop came round; `clock` gives monotonic seconds."""
+    """Measures the time between two beats of the loop; `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._beat = clock()
+        self._beat_s = clock()
         self._has_stalled = False
         self.last_stall_s: float | None = None
 
     async def run(self) -> None:
         """Beats until cancelled."""
         while True:
-            self._note()
+            self._measure()
             await asyncio.sleep(BEAT.total_seconds())
 
-    def take(self) -> bool:
-        """Whether the loop has stalled since the last call; the answer is given once."""
-        self._note()
+    def check(self) -> bool:
+        """Whether the loop has stalled since the last check."""
+        self._measure()
         stalled, self._has_stalled = self._has_stalled, False
         return stalled
 
-    def _note(self) -> None:
-        now = self._clock()
-        if now - self._beat > LIMIT.total_seconds():
+    def _measure(self) -> None:
+        now_s = self._clock()
+        if now_s - self._beat_s > LIMIT.total_seconds():
             self._has_stalled = True
-            self.last_stall_s = now
-        self._beat = now
+            self.last_stall_s = now_s
+        self._beat_s = now_s

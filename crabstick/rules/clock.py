@@ -14,17 +14,17 @@ from crabstick.rules.model import GameState
 __all__ = ["EngineLimits", "SearchBudget", "budget_for"]
 
 NO_CLOCK_MOVE_TIME = timedelta(seconds=10)
-"""What a move gets in a game without a clock when the owner sets no limit."""
+"""The time for a move in a game without a clock, unless the settings limit it."""
 LEAST = timedelta(milliseconds=10)
-"""Lichess counts in centiseconds; less than one cannot be given away."""
+"""Lichess counts in centiseconds: one is the least that an engine can be given."""
 DEADLINE_SHARE = 0.4
-"""No sane engine spends more of its clock on one move; past it, we call `stop`."""
+"""No sane engine spends more of its clock on one move; after that we send `stop`."""
 MOVE_TIME_SLACK = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLimits:
-    """The owner's own bounds on every search; None leaves the clock alone to decide."""
+    """The bounds that the settings put on every search; None leaves the decision to the clock."""
 
     nodes: int | None = None
     depth: int | None = None
@@ -33,7 +33,7 @@ class EngineLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchBudget:
-    """`limit` is what the engine is told; `deadline` (from now) is enforced outside the engine."""
+    """`limit` goes to the engine; `deadline`, from now, is enforced outside the engine."""
 
     limit: chess.engine.Limit
     deadline: timedelta
@@ -47,13 +47,13 @@ def budget_for(
     overhead: timedelta,
     elapsed: timedelta = timedelta(0),
 ) -> SearchBudget:
-    """What our next move may cost.
+    """The limits of our next search.
 
     Args:
-        state: the position's last line; its clocks are those of the moment of sending.
+        state: the last line of the stream; its clocks are those of the moment when Lichess sent it.
         color: our side.
-        limits: the owner's bounds.
-        overhead: what a move costs between engine and Lichess; kept out of the engine's hands.
+        limits: the bounds in the settings.
+        overhead: the time that a move costs beside the search; the engine does not get it.
         elapsed: how long ago `state` was received.
     """
     mine = state.white_time if color == chess.WHITE else state.black_time
@@ -79,7 +79,7 @@ def budget_for(
 
 
 def _usable(left: timedelta, overhead: timedelta) -> timedelta:
-    """The overhead never eats more than half of what is left."""
+    """The clock less the overhead, which never takes more than half of it."""
     return max(left - min(overhead, left / 2), LEAST)
 
 

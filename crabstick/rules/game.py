@@ -1,8 +1,8 @@
-"""One game as a state machine: `step(play, event)` gives the next state and what to do now.
+"""One game as a state machine: `step(play, event)` returns the next state and the effects.
 
-Pure. The player in `actors/` feeds it events and carries the effects out. Every transition is in
-`TRANSITIONS`; a step that the table does not list is a mistake of ours and raises. The diagram in
-docs/game-states.md is made from the table.
+Pure. `crabstick.game.player` feeds it events and carries out the effects. `TRANSITIONS` lists every
+transition; any other step is our own bug and raises. The diagram in docs/game-states.md is
+generated from the table.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,9 +21,8 @@ from crabstick.rules.game_events import (
     Effect,
     Event,
     Finish,
-    Forget,
-    Leave,
-    LeaveAsked,
+    HandOver,
+    HandOverRequested,
     NoShow,
     Opened,
     OpponentLeft,
@@ -32,6 +31,7 @@ from crabstick.rules.game_events import (
     Post,
     PostAgain,
     Resync,
+    StopSearch,
     StreamLost,
     Think,
     WatchEcho,
@@ -49,7 +49,7 @@ from crabstick.rules.model import (
 __all__ = ["TRANSITIONS", "diagram", "step"]
 
 MAX_REFUSALS = 3
-"""Refused this often in one position, the move (or our view of the game) is wrong for good."""
+"""After so many refusals in one position, a fresh stream cannot help: the bug is ours."""
 
 ABORTABLE_PLIES = 2
 """A game can be aborted before its second ply. Source: lila, `Game.abortable`."""
@@ -68,7 +68,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         NoShow: frozenset({Phase.SYNCING}),
         Advanced: frozenset({Phase.SYNCING}),
         OpponentLeft: frozenset({Phase.SYNCING}),
-        LeaveAsked: frozenset({Phase.SYNCING, Phase.OVER}),
+        HandOverRequested: frozenset({Phase.SYNCING, Phase.OVER}),
     },
     Phase.THINKING: {
         Advanced: _MOVED_ON,
@@ -78,7 +78,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         EchoOverdue: frozenset({Phase.THINKING}),
         NoShow: frozenset({Phase.THINKING}),
         OpponentLeft: frozenset({Phase.THINKING}),
-        LeaveAsked: frozenset({Phase.THINKING, Phase.OVER}),
+        HandOverRequested: frozenset({Phase.THINKING, Phase.OVER}),
     },
     Phase.POSTING: {
         Advanced: _MOVED_ON | {Phase.POSTING},
@@ -88,7 +88,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         EchoOverdue: frozenset({Phase.POSTING, Phase.SYNCING}),
         NoShow: frozenset({Phase.POSTING}),
         OpponentLeft: frozenset({Phase.POSTING}),
-        LeaveAsked: frozenset({Phase.POSTING, Phase.OVER}),
+        HandOverRequested: frozenset({Phase.POSTING, Phase.OVER}),
     },
     Phase.WAITING: {
         Advanced: _MOVED_ON,
@@ -98,17 +98,17 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], frozenset[Phase]]] = {
         EchoOverdue: frozenset({Phase.WAITING}),
         NoShow: frozenset({Phase.WAITING}),
         OpponentLeft: frozenset({Phase.WAITING}),
-        LeaveAsked: frozenset({Phase.OVER}),
+        HandOverRequested: frozenset({Phase.OVER}),
     },
     Phase.OVER: {},
 }
 
 
 def step(play: Play, event: Event) -> Step:
-    """The next state and the effects, in the order in which they are to be carried out.
+    """Returns the next state and the effects, in the order in which to carry them out.
 
     Raises:
-        InvariantBroken: the phase does not know this event, or Lichess refused our move for good.
+        InvariantBroken: the event cannot happen in this phase, or Lichess keeps refusing our move.
     """
     allowed = TRANSITIONS[play.phase].get(type(event))
     if allowed is None:
@@ -129,17 +129,17 @@ def _opened(play: Play, event: Opened) -> Step:
         white_starts=full.initial_fen == "startpos" or " w " in full.initial_fen,
         can_abort=not full.is_tournament,
     )
-    return _look(known, full.state)
+    return _with_line(known, full.state)
 
 
 def _advanced(play: Play, event: Advanced) -> Step:
     if play.phase is Phase.SYNCING:
-        return play, (Resync(),)  # a stream that does not begin with the whole game
-    return _look(play, event.state)
+        return play, (Resync(),)  # the stream did not begin with the whole game
+    return _with_line(play, event.state)
 
 
-def _look(play: Play, state: GameState) -> Step:
-    """What a fresh line means, whichever way it came."""
+def _with_line(play: Play, state: GameState) -> Step:
+    """Applies the moves and clocks of a line, the first of a stream or a later one."""
     same_position = play.state is not None and play.state.moves == state.moves
     if same_position:
         play = replace(play, state=state)
@@ -147,17 +147,17 @@ def _look(play: Play, state: GameState) -> Step:
         play = replace(play, state=state, chosen=None, attempts=0, refusals=0)
     if state.is_over:
         over = replace(play, phase=Phase.OVER, searching=None)
-        return over, (Forget(), Finish(status=state.status, winner=state.winner))
+        return over, (StopSearch(), Finish(status=state.status, winner=state.winner))
     stale: tuple[Effect, ...] = ()
     if play.searching is not None and not (same_position and play.is_our_turn):
-        play, stale = replace(play, searching=None), (Forget(),)
+        play, stale = replace(play, searching=None), (StopSearch(),)
     after, effects = _our_turn(play) if play.is_our_turn else _their_turn(play)
     return after, stale + effects
 
 
 def _our_turn(play: Play) -> Step:
     if play.phase is Phase.POSTING and play.chosen is not None:
-        return play, ()  # a line without a new move (an offer, the clocks) changes nothing
+        return play, ()  # the line has no new move: a draw offer, or the clocks
     if play.chosen is not None:
         return replace(play, phase=Phase.POSTING), (Post(ply=play.ply, uci=play.chosen),)
     thinking = replace(play, phase=Phase.THINKING, searching=play.ply)
@@ -165,8 +165,8 @@ def _our_turn(play: Play) -> Step:
 
 
 def _their_turn(play: Play) -> Step:
-    if play.is_leaving:
-        return _left(play)
+    if play.is_handing_over:
+        return _hand_over(play)
     watch = (WatchNoShow(ply=play.ply),) if _may_abort(play) else ()
     return replace(play, phase=Phase.WAITING), watch
 
@@ -178,7 +178,7 @@ def _stream_lost(play: Play, _event: StreamLost) -> Step:
 def _chosen(play: Play, event: Chosen) -> Step:
     if play.searching != event.ply or event.ply != play.ply:
         return play, ()
-    is_open = play.phase is Phase.THINKING  # else it is posted when the stream is open again
+    is_open = play.phase is Phase.THINKING  # else the move is posted once the stream is open again
     phase = Phase.POSTING if is_open else play.phase
     chosen = replace(play, phase=phase, searching=None, chosen=event.uci, attempts=0)
     return chosen, (Post(ply=event.ply, uci=event.uci),) if is_open else ()
@@ -186,27 +186,27 @@ def _chosen(play: Play, event: Chosen) -> Step:
 
 def _answered(play: Play, event: Answered) -> Step:
     if play.phase is not Phase.POSTING or play.chosen is None or event.ply != play.ply:
-        return play, ()  # the stream was faster, or is asked already
+        return play, ()  # the stream has shown the move already, or is being reopened
     match event.outcome:
         case Posted():
             return play, (WatchEcho(ply=event.ply),)
         case RefusedPost(why=why):
             return _refused(play, why)
         case Limited(retry_after=after):
-            return _again(play, is_limited=True, after=after)
+            return _post_again(play, is_limited=True, after=after)
         case Unanswered() | Denied():
-            return _again(play)
+            return _post_again(play)
 
 
 def _refused(play: Play, why: str) -> Step:
-    """Our picture of the game is wrong: only a fresh stream can tell in which way."""
+    """Our view of the game is wrong: a fresh stream corrects it."""
     if play.refusals + 1 >= MAX_REFUSALS:
         raise InvariantBroken(f"Lichess keeps refusing {play.chosen} at ply {play.ply}: {why}")
-    afresh = replace(play, phase=Phase.SYNCING, chosen=None, refusals=play.refusals + 1)
-    return afresh, (Resync(),)
+    synced = replace(play, phase=Phase.SYNCING, chosen=None, refusals=play.refusals + 1)
+    return synced, (Resync(),)
 
 
-def _again(play: Play, *, is_limited: bool = False, after: timedelta | None = None) -> Step:
+def _post_again(play: Play, *, is_limited: bool = False, after: timedelta | None = None) -> Step:
     again = PostAgain(
         ply=play.ply,
         uci=play.chosen or "",
@@ -235,19 +235,21 @@ def _opponent_left(play: Play, event: OpponentLeft) -> Step:
     return play, (ClaimVictory(),) if may_claim and play.phase is Phase.WAITING else ()
 
 
-def _leave_asked(play: Play, event: LeaveAsked) -> Step:
-    leaving = replace(play, is_leaving=True)
-    return _left(leaving) if event.at_once or play.phase is Phase.WAITING else (leaving, ())
+def _hand_over_requested(play: Play, event: HandOverRequested) -> Step:
+    requested = replace(play, is_handing_over=True)
+    if event.at_once or play.phase is Phase.WAITING:
+        return _hand_over(requested)
+    return requested, ()
 
 
-def _left(play: Play) -> Step:
-    """Whether a move on its way was taken, whoever comes sees on the stream."""
-    stale = () if play.searching is None else (Forget(),)
-    return replace(play, phase=Phase.OVER, searching=None), (*stale, Leave())
+def _hand_over(play: Play) -> Step:
+    """The successor learns from the stream whether an in-flight move was accepted."""
+    stale = () if play.searching is None else (StopSearch(),)
+    return replace(play, phase=Phase.OVER, searching=None), (*stale, HandOver())
 
 
 def _may_abort(play: Play) -> bool:
-    """Lichess lets a game be aborted while fewer than two plies are played, not in tournaments."""
+    """Whether Lichess allows an abort: before the second ply, and not in a tournament."""
     return play.can_abort and play.ply < ABORTABLE_PLIES
 
 
@@ -260,12 +262,12 @@ _HANDLERS: Mapping[type[Event], Callable[[Play, Any], Step]] = {
     EchoOverdue: _echo_overdue,
     NoShow: _no_show,
     OpponentLeft: _opponent_left,
-    LeaveAsked: _leave_asked,
+    HandOverRequested: _hand_over_requested,
 }
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram; steps that stay where they are are left out."""
+    """The table as a Mermaid state diagram, without the events that leave the phase as it is."""
     lines = ["stateDiagram-v2", f"    [*] --> {Phase.SYNCING.value}"]
     for phase, events in TRANSITIONS.items():
         for event, targets in events.items():

@@ -1,8 +1,8 @@
-"""The words of one game: its state (`Play`), what may happen to it, and what is to be done.
+"""One game as values: its state (`Play`), the events that change it, the effects that follow.
 
-Pure values; `crabstick.rules.game` says how they follow from one another. The move API names no
-ply, so everything that concerns a move carries its ply here, and whatever comes late (an answer, a
-timer, a search result) is known by it and dropped.
+Pure; `crabstick.rules.game` has the transitions. Lichess's move API names no ply, so every event
+and effect about a move carries its ply here. A late answer, timer or search result is recognised by
+its ply and dropped.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,8 @@ __all__ = [
     "Effect",
     "Event",
     "Finish",
-    "Forget",
-    "Leave",
-    "LeaveAsked",
+    "HandOver",
+    "HandOverRequested",
     "NoShow",
     "Opened",
     "OpponentLeft",
@@ -35,6 +34,7 @@ __all__ = [
     "PostAgain",
     "Request",
     "Resync",
+    "StopSearch",
     "StreamLost",
     "Think",
     "WatchEcho",
@@ -43,9 +43,9 @@ __all__ = [
 
 
 class Phase(Enum):
-    """Where the game stands, seen from our side."""
+    """The state of the game from our side."""
 
-    SYNCING = "syncing"  # no open stream: what we know may be old
+    SYNCING = "syncing"  # no open stream: our position may be out of date
     THINKING = "thinking"  # our turn, the engine searches
     POSTING = "posting"  # our move is on its way; the stream will echo it
     WAITING = "waiting"  # the opponent's turn
@@ -56,9 +56,9 @@ class Phase(Enum):
 class Play:
     """The state of one game.
 
-    `searching` is the ply that the engine works on, `chosen` our move for `ply`; both outlive a
-    lost stream, so that a reconnect throws no thinking away. `is_leaving`: the game is handed over
-    as soon as no thinking is lost by it.
+    `searching` is the ply that the engine works on, `chosen` our move for `ply`. Both survive a
+    lost stream, so a reconnect wastes no search. `is_handing_over`: the game goes to another actor
+    as soon as that wastes no search either.
     """
 
     phase: Phase = Phase.SYNCING
@@ -70,7 +70,7 @@ class Play:
     chosen: str | None = None
     attempts: int = 0
     refusals: int = 0
-    is_leaving: bool = False
+    is_handing_over: bool = False
 
     @property
     def ply(self) -> int:
@@ -85,7 +85,7 @@ class Play:
 
     @property
     def time_left(self) -> timedelta | None:
-        """Our clock as the last line told it; None without a clock, or before the first line."""
+        """Our clock in the last line; None without a clock, or before the first line."""
         if self.state is None:
             return None
         return self.state.white_time if self.color == chess.WHITE else self.state.black_time
@@ -111,7 +111,7 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLost:
-    """Our stream ended, fell silent, or may be old since we stalled."""
+    """Our stream ended or fell silent, or our own event loop stalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """How Lichess took the move of `ply`."""
+    """Lichess answered the move of `ply`, or failed to."""
 
     ply: int
     outcome: PostOutcome
@@ -132,28 +132,28 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoOverdue:
-    """The move of `ply` was taken long ago, and no line has shown it."""
+    """The stream has not shown the move of `ply`, long after Lichess took it."""
 
     ply: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoShow:
-    """The opponent has not made the move of `ply` in the time for a first move."""
+    """The opponent did not make the move of `ply` within the time for a first move."""
 
     ply: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpponentLeft:
-    """Lichess tells that the opponent is gone, or back."""
+    """Lichess reports that the opponent left, or came back."""
 
     line: OpponentGone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveAsked:
-    """Somebody else shall play on: as soon as it is not our turn, or `at_once`."""
+class HandOverRequested:
+    """Another actor is to play on: as soon as it is not our turn, or `at_once`."""
 
     at_once: bool = False
 
@@ -167,10 +167,10 @@ Event = (
     | EchoOverdue
     | NoShow
     | OpponentLeft
-    | LeaveAsked
+    | HandOverRequested
 )
 
-# Effects: what the player shall do.
+# Effects: what the player does next.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +181,8 @@ class Think:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forget:
-    """Stop the search: its position is gone."""
+class StopSearch:
+    """Stop the search: its position is out of date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +197,8 @@ class Post:
 class PostAgain:
     """Send the same move again after a pause.
 
-    `attempt` counts from 0. `is_limited` tells a 429 from a lost answer; `after` is what Lichess
-    then asked for, None when it did not say.
+    `attempt` counts from 0. `is_limited` distinguishes a 429 from a lost answer; `after` is the
+    wait that the 429 named, None without one.
     """
 
     ply: int
@@ -210,19 +210,19 @@ class PostAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resync:
-    """Open the stream anew."""
+    """Reopen the stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchEcho:
-    """Raise `EchoOverdue` when the time for the echo of `ply` is up."""
+    """Raise `EchoOverdue` unless the stream shows the move of `ply` in time."""
 
     ply: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchNoShow:
-    """Raise `NoShow` when the time for a first move is up."""
+    """Raise `NoShow` when the time for the opponent's first move is up."""
 
     ply: int
 
@@ -246,10 +246,10 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
-    """The game is somebody else's from here on; nothing more is sent."""
+class HandOver:
+    """Leave the game to another actor; nothing more is sent."""
 
 
 Request = Post | PostAgain | Abort | ClaimVictory
-"""What is asked of Lichess."""
-Effect = Think | Forget | Request | Resync | WatchEcho | WatchNoShow | Finish | Leave
+"""The effects that send something to Lichess."""
+Effect = Think | StopSearch | Request | Resync | WatchEcho | WatchNoShow | Finish | HandOver

@@ -1,8 +1,8 @@
-"""When Lichess lets the bot ask again: one picture, to which every process may add.
+"""Until when Lichess's rate limits make the bot wait: a table that all processes share.
 
-Pure. Lichess limits the account, not the process that was told so. Of two words on the same thing
-the later moment wins; so what is told may be lost, come twice, or come in any order, and all who
-have heard the same know the same. Moments are Unix time in ms, for processes share them.
+Pure. Lichess limits the account, not the process that met the 429. Of two entries for one endpoint
+the later moment wins, so messages may be lost, repeated or reordered: processes that have merged
+the same entries have the same table. Moments are Unix time in ms, since processes exchange them.
 """
 
 from collections.abc import Mapping
@@ -12,47 +12,54 @@ from typing import Final, Literal, get_args
 
 from crabstick.rules.retry import LONGEST_COOL_DOWN
 
-__all__ = ["BOT_GAMES_KEY", "ENDPOINTS", "OPENINGS", "Endpoint", "RateLimitTable", "class_of"]
+__all__ = [
+    "BOT_GAMES_KEY",
+    "ENDPOINTS",
+    "STREAM_BUDGET",
+    "Endpoint",
+    "RateLimitTable",
+    "endpoint_for",
+]
 
 Endpoint = Literal[
     "event_stream", "game_stream", "move", "command", "challenge", "bot_game", "account"
 ]
-"""What Lichess answers 429 for, as classes that wait together.
+"""Lichess's endpoints in classes: a 429 makes the whole class wait.
 
-`command` is what ends a game (abort, resign, claim). `bot_game` is accepting another bot's
-challenge: a hundred such games a day; people's challenges, and declining, go on meanwhile.
+`command` ends a game (abort, resign, claim victory). `bot_game` accepts another bot's challenge, a
+hundred times a day; challenges of people can still be accepted then, and any challenge declined.
 """
 ENDPOINTS: Final[tuple[Endpoint, ...]] = get_args(Endpoint)
-OPENINGS: Final = "openings"
-"""No endpoint but a budget: when all openings of the event stream are forgiven."""
+STREAM_BUDGET: Final = "openings"
+"""The entry of `rules.stream_budget`: when all openings of the event stream are forgiven."""
 BOT_GAMES_KEY: Final = "bot.vsBot.day"
-"""Source: lila, `ratelimit.key` of the answer to a challenge between bots."""
+"""Source: lila, `ratelimit.key` in the response to a challenge between bots."""
 
 _MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitTable:
-    """Until when each thing waits; what is missing, or in the past, is free."""
+    """Until when each endpoint waits; one that is missing, or in the past, is free."""
 
     until_ms: Mapping[str, int] = field(default_factory=dict)
 
-    def merged(self, told: Mapping[str, int]) -> "RateLimitTable":
-        """These and what somebody else tells; the later moment wins."""
+    def merged(self, other: Mapping[str, int]) -> "RateLimitTable":
+        """This table with the entries of another; the later moment wins."""
         known = self.until_ms
-        latest = {what: max(known.get(what, ms), ms) for what, ms in told.items()}
+        latest = {what: max(known.get(what, ms), ms) for what, ms in other.items()}
         return RateLimitTable({**known, **latest})
 
     def wait(self, what: str, now_ms: float) -> timedelta:
-        """How long `what` still waits: a day at most, whatever another node's clock says."""
+        """How long `what` still waits: at most a day, even if another node's clock is wrong."""
         left = (self.until_ms.get(what, 0) - now_ms) * _MS
         return max(timedelta(0), min(left, LONGEST_COOL_DOWN))
 
     def pending(self, now_ms: float) -> dict[str, int]:
-        """What is not free yet."""
+        """The entries that still wait."""
         return {what: ms for what, ms in self.until_ms.items() if ms > now_ms}
 
 
-def class_of(key: str) -> Endpoint:
-    """The class that an answer to a challenge limits, by the `ratelimit.key` in its body."""
+def endpoint_for(key: str) -> Endpoint:
+    """The endpoint that a 429 to a challenge limits, by the `ratelimit.key` in its body."""
     return "bot_game" if key == BOT_GAMES_KEY else "challenge"

@@ -1,10 +1,10 @@
-"""What our moves cost beside the thinking, learnt from what Lichess's clock took for them.
+"""The overhead of our last moves, measured by what Lichess's clock charged for them.
 
-Pure. Bots get no lag compensation (lila: `Clock.step`), so the network's time is our time: the
-difference between what the clock lost and what passed here is the way there and back.
+Pure. Bots get no lag compensation (lila: `Clock.step`), so the network's time is our time: what the
+clock charged, less the time that passed here, is the way there and back.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import chess
@@ -16,41 +16,46 @@ __all__ = ["UNTIMED_PLIES", "Overheads"]
 UNTIMED_PLIES = 2
 """The first move of each side is free. Source: lila, the clock starts with the second ply."""
 REMEMBERED = 5
-"""A network that was slow for a moment is forgiven after so many moves."""
+"""After so many moves a slow moment of the network is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overheads:
-    """Those of our last moves, the latest last."""
+    """The overheads of our last moves, the latest last, and the move that is on its way.
+
+    `sent_after` is the last line before that move was sent, `spent` the time between the two.
+    """
 
     recent: tuple[timedelta, ...] = ()
+    sent_after: GameState | None = None
+    spent: timedelta = timedelta(0)
 
-    def after(
-        self, before: GameState, later: GameState, color: chess.Color, ours: timedelta
-    ) -> "Overheads":
-        """With one more move of ours.
+    def sent(self, after: GameState | None, spent: timedelta) -> "Overheads":
+        """A move was sent, `spent` after the line `after` arrived."""
+        return Overheads(self.recent, after, spent)
 
-        Args:
-            before: the last line before the move.
-            later: the first line that shows it. One that shows the opponent's answer as well tells
-                nothing: our clock runs again by then.
-            color: our side.
-            ours: from the arrival of `before` to the sending of the move.
+    def shown(self, state: GameState, color: chess.Color) -> "Overheads":
+        """A line came; the first one with our move shows what the clock charged `color` for it.
+
+        A line that has the opponent's answer as well shows nothing: our clock runs again by then.
         """
-        charged = _charged(before, later, color)
-        plies = len(before.moves)
-        if charged is None or plies < UNTIMED_PLIES or len(later.moves) != plies + 1:
+        before = self.sent_after
+        if before is None or len(state.moves) <= len(before.moves):
             return self
-        cost = max(charged - ours, timedelta(0))
-        return replace(self, recent=(*self.recent, cost)[-REMEMBERED:])
+        charged = _charged(before, state, color)
+        plies = len(before.moves)
+        if charged is None or plies < UNTIMED_PLIES or len(state.moves) != plies + 1:
+            return Overheads(self.recent)
+        overhead = max(charged - self.spent, timedelta(0))
+        return Overheads((*self.recent, overhead)[-REMEMBERED:])
 
     def expected(self, least: timedelta) -> timedelta:
-        """What to keep out of the engine's hands: the worst that was seen, `least` at least."""
+        """The overhead to expect of the next move: the worst of the last ones, at least `least`."""
         return max(least, *self.recent) if self.recent else least
 
 
 def _charged(before: GameState, later: GameState, color: chess.Color) -> timedelta | None:
-    """What the clock took for our move, before it gave the increment."""
+    """What the clock charged for our move, before it added the increment."""
     white = color == chess.WHITE
     left_before = before.white_time if white else before.black_time
     left_later = later.white_time if white else later.black_time

@@ -1,6 +1,6 @@
-"""When to ask again: the length of a pause, and what an HTTP status says about trying once more.
+"""How long to wait before a retry, and whether an HTTP status allows one.
 
-No I/O and no chance here: the caller draws the random number and does the waiting.
+Pure: the caller draws the random number and waits.
 """
 
 from datetime import timedelta
@@ -28,42 +28,42 @@ __all__ = [
 
 FIRST_DELAY = timedelta(milliseconds=250)
 LONGEST_DELAY = timedelta(seconds=30)
-"""Half of it at least is waited: 30 openings in 10 minutes are what Lichess allows a stream."""
+"""At least half of it is waited: Lichess lets a stream be opened 30 times in 10 minutes."""
 USUAL_COOL_DOWN = timedelta(minutes=1)
 """Source: Lichess API, "Rate limiting": after a 429 wait a full minute."""
 LONGEST_COOL_DOWN = timedelta(days=1)
 """The longest window that Lichess has (100 games against bots a day)."""
 LONGEST_GAME_DELAY = timedelta(seconds=3)
-"""Our clock runs: the long pauses that spare an idle server are not for a game."""
+"""Our clock runs: a game cannot afford the long pauses that spare a server."""
 SHORTEST_GAME_DELAY = timedelta(milliseconds=100)
 LIMITED_GAME_DELAY = timedelta(seconds=1)
-"""The least wait of a game after a 429 that names no time."""
+"""The shortest wait of a game after a 429 that names no time."""
 MOST_OF_A_CLOCK = 4
-"""A wait may take a fourth of our clock: it alone must not cost the game."""
+"""A wait takes at most a fourth of our clock: a wait alone must not lose the game."""
 
 _DOUBLINGS = 7  # 250 ms doubled seven times is 32 s, past LONGEST_DELAY
 _SECONDS_IN_A_DAY = int(LONGEST_COOL_DOWN.total_seconds())
 
 
 class Verdict(Enum):
-    """What to do after an answer that is not a success."""
+    """What to do after an unsuccessful response."""
 
     RETRY = "retry"
-    """The server is in trouble: ask again after `next_delay`."""
+    """The server is in trouble: retry after `next_delay`."""
     COOL_DOWN = "cool down"
-    """Too many requests: leave this class of endpoints alone for `cool_down`."""
+    """Too many requests: send nothing to this class of endpoints for `cool_down`."""
     GIVE_UP = "give up"
-    """The server understood and said no: the same question gets the same answer."""
+    """The server understood and refused: a retry gets the same response."""
 
 
 def classify(status: int) -> Verdict:
     """The verdict on an HTTP status of 300 or more.
 
     Raises:
-        InvariantBroken: the status is a success, which nobody should retry.
+        InvariantBroken: the status is a success.
     """
     if status < HTTPStatus.MULTIPLE_CHOICES:
-        raise InvariantBroken(f"HTTP status {status} is no failure: do not classify it.")
+        raise InvariantBroken(f"HTTP status {status} is a success: do not classify it.")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Verdict.COOL_DOWN
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
@@ -76,7 +76,7 @@ def next_delay(attempt: int, draw: float) -> timedelta:
 
     Args:
         attempt: 0 for the first retry.
-        draw: a random number in [0, 1): so that many clients do not return in step.
+        draw: a random number in [0, 1), so that many clients do not return in step.
 
     Raises:
         InvariantBroken: an argument is out of its range.
@@ -88,9 +88,9 @@ def next_delay(attempt: int, draw: float) -> timedelta:
 
 
 def next_game_delay(attempt: int, draw: float, *, left: timedelta | None) -> timedelta:
-    """`next_delay` for what a running game waits for: three seconds at most.
+    """`next_delay` for a running game: at most three seconds.
 
-    `left` is our clock, of which the wait takes a fourth at most; None without a clock.
+    `left` is our clock, of which the wait takes at most a fourth; None without a clock.
     """
     delay = min(next_delay(attempt, draw), LONGEST_GAME_DELAY)
     return delay if left is None else min(delay, max(left / MOST_OF_A_CLOCK, SHORTEST_GAME_DELAY))
@@ -99,24 +99,24 @@ def next_game_delay(attempt: int, draw: float, *, left: timedelta | None) -> tim
 def limited_game_delay(
     asked: timedelta | None, attempt: int, draw: float, *, left: timedelta | None
 ) -> timedelta:
-    """How long a running game waits after a 429: what was asked, else a second and more.
+    """How long a running game waits after a 429: as long as `asked`, else more than a second.
 
     Args:
-        asked: Lichess's own word, None without one.
-        attempt: as for `next_delay`; without a word the wait doubles with it.
+        asked: the wait that Lichess names, None without one.
+        attempt: as for `next_delay`; if Lichess names no wait, each attempt doubles it.
         draw: as for `next_delay`.
-        left: our clock, of which the wait takes a fourth at most; None without a clock.
+        left: our clock, of which the wait takes at most a fourth; None without a clock.
     """
     delay = asked or LIMITED_GAME_DELAY + next_delay(attempt + 2, draw)
     return delay if left is None else min(delay, max(left / MOST_OF_A_CLOCK, LIMITED_GAME_DELAY))
 
 
 def asked_wait(retry_after: str | None, ratelimit_seconds: object = None) -> timedelta | None:
-    """How long Lichess asks us to wait after a 429; the longer of two words, None without any.
+    """How long Lichess asks us to wait after a 429: the longer of two values, None without any.
 
     Args:
-        retry_after: the header `Retry-After`, read when it is in whole seconds.
-        ratelimit_seconds: `ratelimit.seconds` of the answer's body, of whatever type.
+        retry_after: the header `Retry-After`; ignored unless it is in whole seconds.
+        ratelimit_seconds: `ratelimit.seconds` of the body, of any type.
     """
     named = [_header_seconds(retry_after), _body_seconds(ratelimit_seconds)]
     known = [seconds for seconds in named if seconds is not None]
@@ -124,7 +124,7 @@ def asked_wait(retry_after: str | None, ratelimit_seconds: object = None) -> tim
 
 
 def cool_down(asked: timedelta | None) -> timedelta:
-    """The wait after a 429: what was asked, a minute when nothing was, a day at most."""
+    """The wait after a 429: as long as `asked`, at most a day; a minute without a value."""
     if asked is None:
         return USUAL_COOL_DOWN
     return max(timedelta(0), min(asked, LONGEST_COOL_DOWN))

@@ -1,1 +1,1 @@
-"""What the commands share: which cluster is meant, the live table, waiting for a bot."""
+"""Shared by the commands: finding the bot's cluster, bringing the bot up, following its games."""

@@ -1,4 +1,4 @@
-"""The clocks that a person may name on the command line; light, for a wrong one is told at once."""
+"""The clocks that the command line accepts. Imports little, so that a wrong one fails at once."""
 
 import re
 from datetime import timedelta
@@ -9,31 +9,31 @@ from crabstick.rules.model import Clock
 __all__ = ["in_seconds", "parse_clock"]
 
 _LIMITS_S = frozenset({0, 15, 30, 45, 60, 90, *range(120, 10801, 60)})
-_MOST_INCREMENT_S = 60
-_LEAST_ESTIMATE_S = 30
+_MAX_INCREMENT_S = 60
+_MIN_ESTIMATE_S = 30
 """Bots may not play faster. Source: lila, ultraBullet below 30 s = limit + 40 * increment."""
 
 
 def parse_clock(text: str) -> Clock:
-    """Read seconds + seconds a move: `60+1`.
+    """Reads seconds + seconds a move: `60+1`.
 
     Raises:
-        ConfigError: it is no clock, or one that Lichess does not give to bots.
+        ConfigError: the text is not a clock, or Lichess does not offer that clock to bots.
     """
     match = re.fullmatch(r"(\d{1,5})\+(\d{1,2})", text)
     if match is None:
         raise ConfigError(f"--clock {text}: write seconds + seconds a move, such as 30+0 or 60+1")
     limit_s, increment_s = int(match.group(1)), int(match.group(2))
-    if limit_s not in _LIMITS_S or increment_s > _MOST_INCREMENT_S:
+    if limit_s not in _LIMITS_S or increment_s > _MAX_INCREMENT_S:
         raise ConfigError(
             f"--clock {text}: Lichess knows 0, 15, 30, 45, 60, 90 and whole minutes from 2 to 180, "
             "with 0 to 60 seconds a move"
         )
-    if limit_s + 40 * increment_s < _LEAST_ESTIMATE_S:
+    if limit_s + 40 * increment_s < _MIN_ESTIMATE_S:
         raise ConfigError(f"--clock {text}: too fast for bots; the fastest are 30+0 and 0+1")
     return Clock(initial=timedelta(seconds=limit_s), increment=timedelta(seconds=increment_s))
 
 
 def in_seconds(clock: Clock) -> str:
-    """As a person writes it here: `30+0 s`; Lichess counts the first figure in minutes."""
+    """Formats a clock as the command line takes it: `30+0 s`; Lichess writes minutes first."""
     return f"{clock.initial.total_seconds():g}+{clock.increment.total_seconds():g} s"

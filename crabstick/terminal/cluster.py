@@ -1,137 +1,156 @@
-"""Which Ray cluster a command means: the one that is named, else this machine's own."""
+"""Finds the Ray cluster that a command is about: the named one, else the bot's local cluster."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from actors.local_ray.fault_tolerant import bring_back_head, replace_worker
-from actors.local_ray.head import LocalRay, find_local_ray
-from actors.local_ray.record import remove_store, sole_command
+from actors.local_ray.fault_tolerant import replace_worker, restart_head
+from actors.local_ray.head import LocalCluster, find_local_cluster
+from actors.local_ray.record import ClusterFiles
 from crabstick.errors import EnvironmentProblem
+from crabstick.settings import Settings
 
-__all__ = ["Cluster", "cluster_of", "named_cluster", "turn"]
+__all__ = ["BotCluster", "find_cluster", "game_cpus", "locked_cluster", "named_cluster"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Where the bot runs; `local` is set when that is our own Ray, `is_new` when `up` made it.
+class BotCluster:
+    """The Ray cluster on which a bot runs.
 
-    `is_mended` is set when its head was just started anew.
+    Attributes:
+        address: host:port.
+        local: set when crabstick started the cluster on this machine.
+        is_new: this command started it.
+        has_new_head: this command restarted its head a moment ago.
     """
 
     address: str
-    local: LocalRay | None = None
+    local: LocalCluster | None = None
     is_new: bool = False
-    is_mended: bool = False
+    has_new_head: bool = False
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether our own Ray is still being started."""
+        """Whether a local cluster is still starting."""
         return self.local is not None and self.local.is_unfinished
 
     @property
-    def is_tolerant(self) -> bool:
-        """Whether it is our own Ray, and its head may die."""
-        return self.local is not None and self.local.worker is not None
+    def is_fault_tolerant(self) -> bool:
+        """Whether it is a local cluster whose head may die."""
+        return self.local is not None and self.local.is_fault_tolerant
 
     @property
     def has_lost_head(self) -> bool:
-        """Whether the head of our own Ray is away while the games go on."""
+        """Whether the head of a local cluster is lost while the games go on."""
         return self.local is not None and self.local.has_lost_head
 
     @property
     def is_damaged(self) -> bool:
-        """Whether a part of our own Ray is gone that can be started anew."""
+        """Whether a local cluster has lost a node that can be started again."""
         return self.local is not None and (self.local.has_lost_head or self.local.has_lost_worker)
 
-    def as_it_is(self) -> "Cluster | None":
-        """Our own Ray after others may have mended or ended it; None when it is gone."""
-        local = find_local_ray()
+    def refreshed(self) -> "BotCluster | None":
+        """Reads the record again: another command may have repaired or ended a local cluster."""
+        files = self.local.files if self.local is not None else None
+        local = find_local_cluster(files) if files is not None else None
         if local is None or local.address != self.address:
             return None
         return replace(self, local=local)
 
-    def with_head(self, say: Callable[[str], None]) -> "Cluster":
-        """The same when its head lives; else that is started anew.
+    def with_head(self, notify: Callable[[str], None]) -> "BotCluster":
+        """Restarts a lost head; returns the cluster as it is then.
 
         Raises:
-            EnvironmentProblem: it did not come up.
+            EnvironmentProblem: the head did not come up.
         """
         if self.local is None or not self.local.has_lost_head:
             return self
-        say("the head of the bot's Ray is gone; starting it anew, the games go on meanwhile …")
-        return replace(self, local=bring_back_head(self.local, say), is_mended=True)
+        notify(
+            "the head of the bot's Ray cluster is gone; starting it anew, the games go on "
+            "meanwhile …"
+        )
+        return replace(self, local=restart_head(self.local, notify), has_new_head=True)
 
-    def with_worker(self, cpus: float, say: Callable[[str], None]) -> "Cluster":
-        """The same when all of it lives; else the node with the games is started anew.
+    def with_worker(self, cpus: float, notify: Callable[[str], None]) -> "BotCluster":
+        """Replaces a lost node with the games; returns the cluster as it is then.
 
         Raises:
-            EnvironmentProblem: it did not come up.
+            EnvironmentProblem: the node did not come up.
         """
         if self.local is None or not self.local.has_lost_worker:
             return self
-        say("the node with the games is gone; starting another …")
-        return replace(self, local=replace_worker(self.local, cpus=cpus, say=say))
+        notify("the node with the games is gone; starting another …")
+        return replace(self, local=replace_worker(self.local, cpus=cpus, notify=notify))
 
-    def end(self, say: Callable[[str], None]) -> None:
-        """Ends our own Ray; a foreign cluster stays."""
+    def end(self, notify: Callable[[str], None]) -> None:
+        """Ends a local cluster; any other cluster stays."""
         if self.local is not None:
-            say("ending Ray …")
+            notify("ending Ray …")
             self.local.end()
 
 
-def cluster_of(address: str | None) -> Cluster | None:
-    """The cluster named by `--address` or RAY_ADDRESS, else our own; None when there is neither.
+def find_cluster(address: str | None, namespace: str) -> BotCluster | None:
+    """Returns the cluster of `--address` or RAY_ADDRESS, else the bot's local one, if any.
 
     Raises:
-        EnvironmentProblem: the head of our own is away, so that there is nobody to ask.
+        EnvironmentProblem: the head of the local cluster is lost, so it cannot answer.
     """
-    cluster = _cluster_of(address)
+    cluster = _find_any(address, ClusterFiles(namespace))
     if cluster is not None and cluster.has_lost_head:
         raise EnvironmentProblem(
-            "the head of the bot's Ray is away: `crabstick up` starts it anew if none does so "
-            "already, and the games go on meanwhile"
+            "the head of the bot's Ray cluster is away: `crabstick up` starts it anew unless "
+            "another command does so already, and the games go on meanwhile"
         )
     return cluster
 
 
 def named_cluster(address: str | None) -> str | None:
-    """What `--address` or RAY_ADDRESS names."""
+    """Returns the address that `--address` or RAY_ADDRESS names."""
     return address or os.environ.get("RAY_ADDRESS") or None
 
 
-def _cluster_of(address: str | None) -> Cluster | None:
+def game_cpus(settings: Settings) -> float:
+    """Returns the logical CPUs of a local cluster: a slot for each game and each standby."""
+    return (settings.challenges.max_games + settings.cluster.standby) * settings.cluster.slot_cpus
+
+
+def _find_any(address: str | None, files: ClusterFiles) -> BotCluster | None:
     named = named_cluster(address)
     if named:
-        return Cluster(address=named)
-    local = find_local_ray()
-    return Cluster(address=local.address, local=local) if local else None
+        return BotCluster(address=named)
+    local = find_local_cluster(files)
+    return BotCluster(address=local.address, local=local) if local else None
 
 
 @contextmanager
-def turn(address: str | None, say: Callable[[str], None]) -> Iterator[Cluster | None]:
-    """Gives the cluster to the one command that may begin or end it now; others wait.
+def locked_cluster(
+    address: str | None, namespace: str, notify: Callable[[str], None]
+) -> Iterator[BotCluster | None]:
+    """Finds the cluster and keeps other commands from starting or ending a local one meanwhile.
 
-    A Ray that is still being started was left so by a command that was killed: it is ended. A head
-    that is gone is started anew, if that is possible.
+    An unfinished local cluster is what a killed command left: it is ended. A lost head is
+    restarted.
 
     Raises:
-        EnvironmentProblem: it could not be.
+        EnvironmentProblem: the head did not come up.
     """
-    cluster = _cluster_of(address)
+    files = ClusterFiles(namespace)
+    cluster = _find_any(address, files)
     if cluster is not None and cluster.local is None:
-        yield cluster  # a named cluster is not ours to begin or end
+        yield cluster  # commands neither start nor end a named cluster
         return
-    with sole_command(say):
-        yield _put_in_order(_cluster_of(address), say)
+    with files.locked(notify):
+        yield _tidied(_find_any(address, files), files, notify)
 
 
-def _put_in_order(cluster: Cluster | None, say: Callable[[str], None]) -> Cluster | None:
-    if cluster is None or cluster.local is None:
-        remove_store()  # both nodes of a pair died at once
+def _tidied(
+    cluster: BotCluster | None, files: ClusterFiles, notify: Callable[[str], None]
+) -> BotCluster | None:
+    if cluster is None:
+        files.remove_store()  # both nodes of a fault-tolerant cluster died at once
         return None
     if cluster.is_unfinished:
-        cluster.end(say)
+        cluster.end(notify)
         return None
-    return cluster.with_head(say)
+    return cluster.with_head(notify)

@@ -1,6 +1,6 @@
-"""A stage for demos and benchmarks: a local Lichess with players, and a Ray of its own.
+"""A local stack for demos and benchmarks: a sandbox Lichess with players, and a Ray cluster.
 
-Everything on it ends with it: no process, no file, no port is left behind.
+It leaves nothing behind: no process, no file, no open port.
 """
 
 import json
@@ -19,15 +19,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from actors.local_ray.head import start_local_ray
+from actors.local_ray.head import start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, disconnect
-from crabstick.commands.sandbox import ADMIN_VARIABLE
 from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
+from crabstick.terminal.cluster import game_cpus
 
-__all__ = ["LocalLichess", "local_lichess", "own_ray"]
+__all__ = ["LocalLichess", "local_cluster", "local_lichess"]
 
 START_LIMIT = timedelta(seconds=30)
 END_LIMIT = timedelta(seconds=5)
@@ -37,14 +38,14 @@ SCOPES = "bot:play challenge:read challenge:write"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalLichess:
-    """A sandbox in a process of its own; `tokens` are by player."""
+    """A sandbox Lichess in another process; `tokens` maps each player to a token."""
 
     url: str
     admin_token: str
     tokens: dict[str, str]
 
     def ledger(self) -> dict[str, Any]:
-        """Everything that happened, as the server saw it."""
+        """Fetches all that happened, as the server saw it."""
         request = urllib.request.Request(  # noqa: S310 -- our own server on loopback
             f"{self.url}/sandbox/ledger", headers={"Authorization": f"Bearer {self.admin_token}"}
         )
@@ -53,7 +54,7 @@ class LocalLichess:
             return ledger
 
     def pgn(self, game_id: str) -> str:
-        """One game as PGN."""
+        """Fetches one game as PGN."""
         address = f"{self.url}/game/export/{game_id}"
         with urllib.request.urlopen(address, timeout=START_LIMIT.total_seconds()) as answer:  # noqa: S310
             return str(answer.read().decode())
@@ -61,26 +62,26 @@ class LocalLichess:
 
 @contextmanager
 def local_lichess(players: Sequence[str]) -> Iterator[LocalLichess]:
-    """Serves a sandbox on a free port, every player being a bot with a token.
+    """Serves a sandbox on a free port; every player is a bot with a token.
 
     Raises:
-        EnvironmentProblem: it did not start.
+        EnvironmentProblem: the sandbox did not start.
     """
     tokens = {name: f"{name}_{secrets.token_hex(8)}" for name in players}
     accounts = [
         {"name": name, "title": "BOT", "rating": 1800, "tokens": {token: SCOPES}}
         for name, token in tokens.items()
     ]
-    stage = LocalLichess(
+    lichess = LocalLichess(
         url=f"http://127.0.0.1:{free_port()}", admin_token=secrets.token_hex(16), tokens=tokens
     )
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="crabstick-") as file:
         file.write(json.dumps({"accounts": accounts}))
         file.flush()
-        with _start_sandbox(stage, Path(file.name)) as child:
+        with _start_sandbox(lichess, Path(file.name)) as child:
             try:
-                _wait_ready(child, stage.url)
-                yield stage
+                _wait_ready(child, lichess.url)
+                yield lichess
             finally:
                 with deferred_interrupt():
                     _end(child)
@@ -95,18 +96,18 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         child.wait()
 
 
-def _start_sandbox(stage: LocalLichess, accounts: Path) -> "subprocess.Popen[bytes]":
-    port = stage.url.rpartition(":")[2]
+def _start_sandbox(lichess: LocalLichess, accounts: Path) -> "subprocess.Popen[bytes]":
+    port = lichess.url.rpartition(":")[2]
     return subprocess.Popen(  # noqa: S603 -- our own interpreter
         [
             *(sys.executable, "-m", "crabstick", "sandbox", "--no-rate-limits"),
-            "--until-stdin-ends",  # so it ends with us however we do
+            "--until-stdin-ends",  # the sandbox ends with this process, however this one ends
             *("--port", port, "--accounts", str(accounts)),
         ],
-        env={**os.environ, ADMIN_VARIABLE: stage.admin_token},
+        env={**os.environ, SANDBOX_ADMIN_VARIABLE: lichess.admin_token},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is ours to act on
+        start_new_session=True,  # Ctrl-C in our terminal must reach this process alone
     )
 
 
@@ -125,33 +126,27 @@ def _wait_ready(child: "subprocess.Popen[bytes]", url: str) -> None:
 
 
 @contextmanager
-def own_ray(
-    settings: Settings, token: str, say: Callable[[str], None] = lambda _: None
+def local_cluster(
+    settings: Settings, token: str, notify: Callable[[str], None] = lambda _: None
 ) -> Iterator[None]:
-    """Starts a Ray that knows the bot's token, and connects to it.
+    """Starts a Ray cluster whose processes have the bot's token, and connects to it.
 
-    `say` is told what takes time: as by `start_local_ray`, and the end.
+    `notify` prints a sentence about what takes time.
 
     Raises:
         EnvironmentProblem: Ray did not start.
     """
     os.environ[TOKEN_VARIABLE] = token
     temp_dir = tempfile.mkdtemp(prefix="crabstick-")
-    slots = settings.challenges.max_games + settings.cluster.standby
     try:
-        local = start_local_ray(
-            cpus=slots * settings.cluster.slot_cpus,
-            temp_dir=temp_dir,
-            is_remembered=False,
-            say=say,
-        )
+        cluster = start_local_cluster(cpus=game_cpus(settings), temp_dir=temp_dir, notify=notify)
         try:
-            connect(local.address, settings.cluster.namespace)
+            connect(cluster.address, settings.cluster.namespace)
             yield
         finally:
             with deferred_interrupt():
-                say("ending Ray …")
+                notify("ending Ray …")
                 disconnect()
-                local.end()
+                cluster.end()
     finally:
         shutil.rmtree(temp_dir, ignore_errors=True)

@@ -1,8 +1,9 @@
-"""Errands to a Ray whose head may die, done by a child process.
+"""Watches a Ray cluster whose head may die, from a child process.
 
-Whoever is connected when the head dies is lost: its calls hang, to leave may hang too, and after a
-minute Ray ends the process. So `up` itself stays away from such a Ray while it follows; its child
-is killed, and another one sent when the head is back.
+A process that is connected when the head dies is lost: its calls hang, disconnecting may hang too,
+and after a minute Ray ends the process. So `up` itself is not connected while it follows a
+fault-tolerant cluster. When the head dies `up` kills its child, and starts another one once the
+head is back.
 """
 
 import asyncio
@@ -19,62 +20,61 @@ from queue import Empty, Queue
 from typing import IO, Any
 
 from actors.ops.connect import connect, disconnect
-from crabstick.commands.sandbox import end_with_stdin
-from crabstick.signals import deferred_interrupt
+from crabstick.signals import deferred_interrupt, end_with_stdin
 from crabstick.terminal.poll import show, wait_for_games, wait_restored
 
-__all__ = ["ObserverTask", "send"]
+__all__ = ["ObserverTask", "run_observer"]
 
-LOOK_EVERY_S = 0.5
+POLL_S = 0.5
 
 
 class ObserverTask(Enum):
-    """What the child does; what it tells is, by turns, what the function of that name gives."""
+    """The function of `poll` that the child runs."""
 
     SHOW = "show"
     WAIT_FOR_GAMES = "wait_for_games"
     WAIT_RESTORED = "wait_restored"
 
 
-def send(
-    errand: ObserverTask,
+def run_observer(
+    task: ObserverTask,
     address: str,
     namespace: str,
     *,
     is_lost: Callable[[], bool],
-    hear: Callable[[Any], None] = lambda _: None,
+    on_report: Callable[[Any], None] = lambda _: None,
 ) -> bool:
-    """Whether the errand was done; else `is_lost`, or Ray failed the child, and it is to be redone.
+    """Runs the task in a child; False when it has to be repeated after a loss of the head.
 
     Args:
-        errand: what is to be done.
+        task: what the child does.
         address: of the cluster.
         namespace: of the bot.
-        is_lost: whether the head has gone; it is asked again and again.
-        hear: is given what the child tells.
+        is_lost: polled; the child is killed when it returns True.
+        on_report: called with each value that the task reports.
     """
-    with _child(_command(errand, address, namespace)) as child:
-        told: Queue[str | None] = Queue()
-        threading.Thread(target=_listen, args=(child.stdout, told), daemon=True).start()
+    with _child(_command(task, address, namespace)) as child:
+        lines: Queue[str | None] = Queue()
+        threading.Thread(target=_read, args=(child.stdout, lines), daemon=True).start()
         while not is_lost():
             try:
-                line = told.get(timeout=LOOK_EVERY_S)
+                line = lines.get(timeout=POLL_S)
             except Empty:
                 continue
             if line is None:
                 return child.wait() == 0
-            hear(json.loads(line))
+            on_report(json.loads(line))
     return False
 
 
-def _listen(stdout: IO[str], told: "Queue[str | None]") -> None:
+def _read(stdout: IO[str], lines: "Queue[str | None]") -> None:
     for line in stdout:
-        told.put(line)
-    told.put(None)
+        lines.put(line)
+    lines.put(None)
 
 
-def _command(errand: ObserverTask, address: str, namespace: str) -> list[str]:
-    return [sys.executable, "-m", "crabstick.terminal.observer", errand.value, address, namespace]
+def _command(task: ObserverTask, address: str, namespace: str) -> list[str]:
+    return [sys.executable, "-m", "crabstick.terminal.observer", task.value, address, namespace]
 
 
 @contextmanager
@@ -85,11 +85,11 @@ def _child(command: list[str]) -> "Iterator[subprocess.Popen[str]]":
         child = subprocess.Popen(  # noqa: S603 -- our own interpreter
             command,
             env={**os.environ, "PYTHONPATH": search_path},
-            stdin=subprocess.PIPE,  # so that it ends with us however we do
+            stdin=subprocess.PIPE,  # its end tells the child that we died
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # Ray's view of a head that is away
+            stderr=subprocess.DEVNULL,  # Ray's complaints about a lost head
             text=True,
-            start_new_session=True,  # Ctrl-C is ours to act on
+            start_new_session=True,  # Ctrl-C in our terminal must reach this process alone
         )
     try:
         yield child
@@ -99,34 +99,34 @@ def _child(command: list[str]) -> "Iterator[subprocess.Popen[str]]":
             child.wait()
 
 
-class _Teller:
-    """Stands for a console in the child."""
+class _ReportPrinter:
+    """The console of the child: sends each line to the parent."""
 
     def print(self, text: str, /) -> None:
         """See `Printer`."""
-        _tell(text)
+        _report(text)
 
 
-def _tell(what: object) -> None:
-    print(json.dumps(what), flush=True)  # noqa: T201 -- the parent reads it
+def _report(value: object) -> None:
+    print(json.dumps(value), flush=True)  # noqa: T201 -- the parent reads it
 
 
-def _work(errand: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
-    match errand:
+def _run(task: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
+    match task:
         case ObserverTask.SHOW:
-            return show(namespace, lambda statistics: _tell(statistics.pack()))
+            return show(namespace, lambda statistics: _report(statistics.pack()))
         case ObserverTask.WAIT_FOR_GAMES:
-            return wait_for_games(namespace, _Teller())
+            return wait_for_games(namespace, _ReportPrinter())
         case ObserverTask.WAIT_RESTORED:
             return wait_restored(namespace)
 
 
 def main() -> None:
-    """Does the errand that the command line names."""
+    """Runs the task that the command line names."""
     end_with_stdin()
-    errand, address, namespace = sys.argv[1:]
+    task, address, namespace = sys.argv[1:]
     connect(address, namespace)
-    asyncio.run(_work(ObserverTask(errand), namespace))
+    asyncio.run(_run(ObserverTask(task), namespace))
     disconnect()
 
 

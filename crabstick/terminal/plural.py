@@ -1,4 +1,4 @@
-"""Words that more than one command prints."""
+"""A number with its noun, for printed sentences."""
 
 __all__ = ["counted"]
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import yaml
 
-from crabstick.commands.sandbox import ADMIN_VARIABLE
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import default_accounts
+from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.sandbox.testing import RunningSandbox
 
 __all__ = ["Lichess", "lichess"]
@@ -60,7 +60,7 @@ def lichess(players: Sequence[str], host: str, port: int, folder: Path) -> Itera
             *("--until-stdin-ends", "--accounts", str(file)),
             *("--host", host, "--port", str(port)),
         ],
-        env={**os.environ, ADMIN_VARIABLE: admin_token},
+        env={**os.environ, SANDBOX_ADMIN_VARIABLE: admin_token},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,

@@ -18,6 +18,7 @@ import psutil
 
 from actors.local_ray.node import ENVIRONMENT
 from actors.local_ray.ports import free_port
+from actors.local_ray.profiles import HOOK_VARIABLE
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.places import Place
 
@@ -176,4 +177,5 @@ def _ray_start(*arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**ENVIRONMENT, "PYTHONPATH": search_path}
+    hook = "actors.local_ray.profiles.without_client_server"  # as on Kubernetes
+    return {**ENVIRONMENT, HOOK_VARIABLE: hook, "PYTHONPATH": search_path}

@@ -27,8 +27,6 @@ ROOT = Path(__file__).parents[2]
 PROBLEM = 1
 PATIENCE_S = 120
 LONG_MS = 1000
-TUNING = {key: value for key, value in ENVIRONMENT.items() if key != "RAY_START_HOOK"}
-"""Ray's start must not need our code there."""
 WITHOUT_OUR_CODE = """
 import os, sys
 sys.path[:] = [each for each in sys.path if not os.path.isdir(os.path.join(each, "crabstick"))]
@@ -150,7 +148,7 @@ async def test_a_node_that_is_not_as_the_others_is_named_and_not_kept_alive(
 @pytest.mark.timeout(400)
 async def test_a_node_with_other_code_is_named(stage: Stage, tmp_path: Path) -> None:
     old = {
-        **TUNING,
+        **ENVIRONMENT,
         "PYTHONPATH": str(a_folder_with_other_code(tmp_path / "old")),
         "LICHESS_BOT_TOKEN": stage.token,
     }

@@ -14,7 +14,7 @@ from ray._private.state import actors as actor_table
 
 from actors.local_ray.node import ENVIRONMENT
 from actors.names import EVENT_LISTENER, WORKER_SET
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
 from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until, wait_no_game
 
 pytestmark = pytest.mark.cluster
@@ -115,7 +115,7 @@ async def holdings(stage: Stage) -> Holdings:
         return sorted(actor["phase"] for actor in seen["actors"]) + [g["id"] for g in seen["games"]]
 
     await until(is_idle, lambda phases: phases == ["standby"] * STANDBYS)
-    running = _session(stage.ray.pid)
+    running = _session(stage.ray.record.head.pid)
     living = [process for process in running if process.status() != psutil.STATUS_ZOMBIE]
     pids = {process.pid for process in living}
     managers = {name: psutil.Process(await pid_of(name)) for name in (WORKER_SET, EVENT_LISTENER)}

@@ -11,7 +11,7 @@ import pytest
 import ray
 
 from actors.cluster import ActorGone, ActorSilent
-from actors.names import EVENT_LISTENER, WORKER_SET, serial_of
+from actors.names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from crabstick.sandbox.opponent import Opponent, Result
 from crabstick.telemetry import names
 from tests.cluster.stage import (
@@ -181,7 +181,7 @@ async def strangers() -> set[str]:
     """EngineActors that live, and that the WorkerSet does not know."""
     known = {actor["name"] for actor in (await picture())["actors"]}
     listed = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
-    return {one["name"] for one in listed if serial_of(one["name"]) is not None} - known
+    return {one["name"] for one in listed if is_engine_actor(one["name"])} - known
 
 
 # What is limited.

@@ -31,10 +31,6 @@ OF_ONE_MACHINE = frozenset(
     {
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S",  # each kind of node has its own
         "RAY_DEDUP_LOGS",  # what a driver prints; a job's goes to its log
-        "RAY_START_HOOK",  # needs our code before Ray starts, as does the next
-        "RAY_preload_python_modules",
-        "RAY_num_workers_soft_limit",  # for a machine that has no memory to spare, as is the next
-        "RAY_prestart_worker_first_driver",
     }
 )
 TUNING = {name: value for name, value in ENVIRONMENT.items() if name not in OF_ONE_MACHINE}

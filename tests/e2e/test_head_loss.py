@@ -1,4 +1,4 @@
-"""The head of a Ray of our own dies in mid-game: the game goes on, and the head comes back."""
+"""The head of a local Ray cluster dies in mid-game: the game goes on, and the head comes back."""
 
 import asyncio
 import json
@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
 from tests.e2e.stage import left_behind, said, started, wait, wishes
@@ -37,7 +37,7 @@ OPTIONS = Options(rate_limits=False, king_to_rook=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """The bot of one test: its Lichess, and what `crabstick up` keeps of its Ray."""
+    """The bot of one test: its Lichess, and what `crabstick up` records of its cluster."""
 
     folder: Path
     sandbox: RunningSandbox
@@ -51,7 +51,7 @@ class Bot:
             return command.wait(300)
 
     def record(self) -> dict[str, Any]:
-        """What is remembered of our Ray."""
+        """The record of the local cluster."""
         (path,) = self.folder.glob(".ray/crabstick-*.json")
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return record
@@ -65,7 +65,7 @@ class Bot:
             return timedelta() if self.hurry.is_set() else slow()
 
         token = self.sandbox.token(name)
-        player = Player(name=name, token=token, policy=random_mover(rng), delay=delay)
+        player = OpponentSpec(name=name, token=token, policy=random_mover(rng), delay=delay)
         return Opponent(self.sandbox.url, player)
 
     def moves(self, game_id: str) -> set[tuple[int, str]]:
@@ -127,13 +127,13 @@ def test_a_game_outlives_a_head_that_is_away_for_longer_than_ray_bears(folder: P
         meant = ours.meant(story["game"])
         moves = ours.moves(story["game"])
     assert story["status"] == 1
-    assert "the head of the bot's Ray is away" in said(folder, "status")
+    assert "the head of the bot's Ray cluster is away" in said(folder, "status")
     assert len(story["while_away"]) >= 3
     assert "starting it anew" in said(folder, "again")
     for out in ("again", "third"):
         assert "crabstick was up already; nothing changed" in said(folder, out)
     assert "starting it anew" not in said(folder, "third")
-    assert before["pid"] != after["pid"]
+    assert before["head"]["pid"] != after["head"]["pid"]
     assert before["worker"] == after["worker"]
     assert after == unchanged
     assert [result.status for result in story["results"]] == ["mate", "mate"]
@@ -153,7 +153,7 @@ async def _head_is_away(ours: Bot) -> dict[str, Any]:
     async with ours.opponent(1, think_s=5) as first, ours.opponent(2, think_s=0.1) as second:
         game_id = await first.challenge(BOT, CLOCK, "black")
         await ours.wait_moves(game_id, 3)
-        kill_session(before["pid"])
+        kill_session(before["head"]["pid"])
         at_death, died_s = ours.moves(game_id), time.monotonic()
         status = await asyncio.to_thread(ours.run, "status", "status")
         await asyncio.to_thread(wait, lambda: time.monotonic() > died_s + AWAY_S, ours.folder)
@@ -177,9 +177,9 @@ def test_up_that_follows_starts_anew_what_dies(folder: Path) -> None:
     with bot(folder) as ours:
         result = asyncio.run(_heal(ours))
     assert (result.status, result.winner) == ("mate", "white")
-    assert said(folder).count("the head of the bot's Ray is gone") == 1
+    assert said(folder).count("the head of the bot's Ray cluster is gone") == 1
     assert said(folder).count("the node with the games is gone") == 1
-    assert said(folder).count("the bot's Ray is whole again") == 2
+    assert said(folder).count("the bot's Ray cluster is whole again") == 2
     assert "Traceback" not in said(folder)
     assert left_behind(folder) == []
     assert list((folder / ".ray").glob("crabstick-*.json")) == []
@@ -193,7 +193,7 @@ async def _heal(ours: Bot) -> Result:
         async with ours.opponent(1, think_s=12) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "black")
             await ours.wait_moves(game_id, 2)
-            for number, node in enumerate((ours.record(), ours.record()["worker"]), 1):
+            for number, node in enumerate((ours.record()["head"], ours.record()["worker"]), 1):
                 kill_session(node["pid"])
                 await asyncio.to_thread(wait, partial(_is_whole, ours, number), ours.folder)
                 await ours.wait_moves(game_id, 2)
@@ -205,7 +205,7 @@ async def _heal(ours: Bot) -> Result:
 
 
 def _is_whole(ours: Bot, times: int) -> bool:
-    return said(ours.folder).count("the bot's Ray is whole again") == times
+    return said(ours.folder).count("the bot's Ray cluster is whole again") == times
 
 
 def test_a_signal_while_the_head_comes_back_still_lets_the_game_end(folder: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_signal_while_the_head_comes_back_still_lets_the_game_end(folder: Path
         result = asyncio.run(_end_in_mid_healing(ours))
     assert (result.status, result.winner) == ("mate", "white")
     assert said(folder).count("starting it anew") == 2
-    assert "ending the Ray that was being started" in said(folder)
+    assert "ending the Ray node that was starting" in said(folder)
     assert "ending Ray …" in said(folder)
     assert "Traceback" not in said(folder)
     assert left_behind(folder) == []
@@ -226,9 +226,9 @@ async def _end_in_mid_healing(ours: Bot) -> Result:
         async with ours.opponent(1, think_s=2) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "black")
             await ours.wait_moves(game_id, 2)
-            lost = ours.record()["pid"]
+            lost = ours.record()["head"]["pid"]
             kill_session(lost)
-            await asyncio.to_thread(wait, lambda: ours.record()["pid"] != lost, ours.folder)
+            await asyncio.to_thread(wait, lambda: ours.record()["head"]["pid"] != lost, ours.folder)
             os.killpg(up.pid, signal.SIGTERM)
             result = await opponent.wait_result(game_id)
         assert await asyncio.to_thread(up.wait, 150) == 0, said(ours.folder)

@@ -5,23 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray import head as local_ray
-from actors.local_ray.head import find_local_ray, start_local_ray
+from actors.local_ray import head
+from actors.local_ray.head import find_local_cluster, start_local_cluster
+from actors.local_ray.record import ClusterFiles
 from crabstick.errors import EnvironmentProblem
 
 pytestmark = pytest.mark.e2e
 
 
-def test_a_ray_that_ends_in_its_start_is_started_once_more(
+def test_a_node_that_gives_up_its_start_is_started_once_more(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ray").mkdir()
+    files = ClusterFiles("crabstick")
     said: list[str] = []
-    monkeypatch.setattr(local_ray, "authenticate", lambda: None)
+    monkeypatch.setattr(head, "authenticate", lambda: None)
     program = [sys.executable, "-c", "print('the node timed out')"]
-    monkeypatch.setattr(local_ray, "node_command", lambda *_: program)
+    monkeypatch.setattr(head, "node_command", lambda *_: program)
     with pytest.raises(EnvironmentProblem, match=r"Ray did not start .*: the node timed out"):
-        start_local_ray(cpus=1, say=said.append)
+        start_local_cluster(cpus=1, files=files, notify=said.append)
     assert said == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]
-    assert find_local_ray() is None
+    assert find_local_cluster(files) is None

@@ -97,7 +97,7 @@ def test_a_wish_that_fits_no_form_is_refused_in_one_sentence(
 def test_without_a_cluster_one_is_told_how_to_name_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "cluster_of", lambda _address: None)
+    monkeypatch.setattr(cluster, "find_cluster", lambda _address, _namespace: None)
     status, told = run("--cluster")
     assert status == 1
     assert "name its cluster by --address or RAY_ADDRESS, or manifests by" in told

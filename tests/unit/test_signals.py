@@ -1,4 +1,4 @@
-"""A Ctrl-C waits until things are in order."""
+"""Interrupts never cut clean-up short."""
 
 import asyncio
 import signal
@@ -13,33 +13,28 @@ from crabstick.signals import (
 )
 
 
-async def test_a_thread_may_put_things_in_order_as_well() -> None:
-    def tidy_up() -> str:
+async def test_a_thread_may_defer_interrupts_too() -> None:
+    def clean_up() -> str:
         with deferred_interrupt():
-            return "tidy"
+            return "clean"
 
-    assert await asyncio.to_thread(tidy_up) == "tidy"
+    assert await asyncio.to_thread(clean_up) == "clean"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_waits_for_the_end_of_the_block(number: signal.Signals) -> None:
+def test_a_deferred_interrupt_comes_at_the_end_of_the_block(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     done: list[str] = []
 
-    def put_in_order() -> None:
+    def clean_up() -> None:
         with deferred_interrupt():
             signal.raise_signal(number)
-            done.append("put in order")
+            done.append("cleaned up")
 
     with pytest.raises(KeyboardInterrupt):
-        put_in_order()
-    assert done == ["put in order"]
-
-
-def test_without_an_interrupt_nothing_is_raised_and_the_handlers_are_as_before() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with deferred_interrupt():
-        pass
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+        clean_up()
+    assert done == ["cleaned up"]
+    assert signal.getsignal(number) == before
 
 
 def test_an_error_in_the_block_goes_before_the_interrupt() -> None:
@@ -52,7 +47,7 @@ def test_an_error_in_the_block_goes_before_the_interrupt() -> None:
         fail()
 
 
-def test_a_blocked_interrupt_comes_after_the_block_whatever_handler_that_set() -> None:
+def test_a_blocked_interrupt_comes_after_the_block_with_the_handler_from_before() -> None:
     done: list[str] = []
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -74,7 +69,7 @@ def test_a_blocked_interrupt_comes_after_the_block_whatever_handler_that_set() -
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_in_another_task_ends_the_coroutine_in_order(number: signal.Signals) -> None:
+def test_an_interrupt_in_another_task_cancels_the_coroutine(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     done: list[str] = []
 
@@ -90,11 +85,11 @@ def test_an_interrupt_in_another_task_ends_the_coroutine_in_order(number: signal
                 await asyncio.Event().wait()
             finally:
                 await other
-                done.append("put in order")
+                done.append("cleaned up")
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(play())
-    assert done == ["the other task went on", "put in order"]
+    assert done == ["the other task went on", "cleaned up"]
     assert signal.getsignal(number) == before
 
 
@@ -107,7 +102,7 @@ def test_an_interrupt_at_the_very_end_is_not_lost() -> None:
         asyncio.run(play())
 
 
-def test_a_cancellation_by_others_stays_one() -> None:
+def test_another_cancellation_stays_a_cancellation() -> None:
     async def play() -> None:
         with cancelling_interrupts():
             await asyncio.Event().wait()

@@ -21,13 +21,13 @@ class Dashboard:
 
     async def _wait(self, title: str) -> None:
         self.pending.append(title)
-        await self.title.hang(title)
+        await self.title.hold(title)
         self.pending.remove(title)
 
 
 async def test_a_title_is_shown_after_a_moment_and_stays() -> None:
     board = Dashboard()
-    board.title.show("standby")
+    board.title.set("standby")
     await asyncio.sleep(0.9)
     assert board.pending == []
     await asyncio.sleep(100)
@@ -36,17 +36,17 @@ async def test_a_title_is_shown_after_a_moment_and_stays() -> None:
 
 async def test_the_next_title_takes_the_place_of_the_last() -> None:
     board = Dashboard()
-    board.title.show("standby")
+    board.title.set("standby")
     await asyncio.sleep(2)
-    board.title.show("game a")
+    board.title.set("game a")
     await asyncio.sleep(2)
     assert (board.made, board.pending) == (["standby", "game a"], ["game a"])
 
 
 async def test_what_changes_within_a_moment_is_not_shown() -> None:
     board = Dashboard()
-    board.title.show("game a")
-    board.title.show("game a · white against Bob · 5+3")
+    board.title.set("game a")
+    board.title.set("game a · white against Bob · 5+3")
     await asyncio.sleep(2)
     assert board.made == ["game a · white against Bob · 5+3"]
 
@@ -54,14 +54,14 @@ async def test_what_changes_within_a_moment_is_not_shown() -> None:
 async def test_the_same_title_again_changes_nothing() -> None:
     board = Dashboard()
     for _ in range(3):
-        board.title.show("standby")
+        board.title.set("standby")
         await asyncio.sleep(2)
     assert board.made == board.pending == ["standby"]
 
 
-async def test_a_call_that_comes_after_its_title_was_taken_down_returns() -> None:
+async def test_a_call_whose_title_was_replaced_before_it_came_returns() -> None:
     board = Dashboard()
-    board.title.show("game a")
+    board.title.set("game a")
     await asyncio.sleep(2)
     async with asyncio.timeout(1):
-        await board.title.hang("standby")
+        await board.title.hold("standby")

@@ -1,6 +1,7 @@
 """An EngineActor from its config to its end, called as a plain object."""
 
 import asyncio
+import dataclasses
 import io
 import json
 import logging
@@ -19,9 +20,11 @@ from actors.messages import (
     Outcome,
     Ownership,
     Packed,
+    Progress,
     Report,
 )
 from crabstick.errors import ConfigError
+from crabstick.game.game_telemetry import GameProgress
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.model import GameId, Limited
 from crabstick.telemetry.logs import configure_logging
@@ -44,15 +47,15 @@ class Manager:
     def __init__(self) -> None:
         self.owner: bool | None = True
         self.reports: list[Report] = []
-        self.board = RateLimits(virtual_loop().time)
+        self.rate_limits = RateLimits(virtual_loop().time)
 
     async def owns(self, _message: Packed) -> Packed:
-        return Ownership(owner=self.owner, limits=self.board.pack()).pack()
+        return Ownership(owner=self.owner, limits=self.rate_limits.export()).pack()
 
     async def report(self, message: Packed) -> None:
         report = Report.read(message)
         self.reports.append(report)
-        self.board.hear(report.limits)
+        self.rate_limits.merge(report.limits)
 
     def count(self, metric: str) -> int:
         return sum(by for report in self.reports for name, _, by in report.counts if name == metric)
@@ -167,6 +170,12 @@ async def test_the_same_game_may_be_given_twice_another_may_not() -> None:
     shop = Workshop()
     answers = [await shop.assign(), await shop.assign(), await shop.assign("another1")]
     assert [answer["taken"] for answer in answers] == [True, True, False]
+
+
+def test_the_message_has_all_that_a_game_reports_of_its_progress() -> None:
+    """Pydantic drops unknown keys without a word."""
+    fields = {field.name for field in dataclasses.fields(GameProgress)}
+    assert fields == Progress.model_fields.keys() - {"v"}
 
 
 async def test_it_shows_how_the_game_stands() -> None:
@@ -424,21 +433,21 @@ async def test_a_limit_that_it_meets_is_reported_at_once() -> None:
     shop = Workshop()
     shop.match.next_outcomes.append(Limited(retry_after=seconds(5)))
     await shop.assign()
-    await until(lambda: shop.manager.board.wait("move"), within_s=0.1)
+    await until(lambda: shop.manager.rate_limits.wait("move"), within_s=0.1)
 
 
 async def test_it_tells_of_the_limits_that_it_knows() -> None:
     shop = Workshop()
-    shop.manager.board.note("challenge", seconds(40))
-    await shop.assign(limits=shop.manager.board.pack())
-    assert (await shop.describe()).limits == shop.manager.board.pack()
+    shop.manager.rate_limits.note_wait("challenge", seconds(40))
+    await shop.assign(limits=shop.manager.rate_limits.export())
+    assert (await shop.describe()).limits == shop.manager.rate_limits.export()
 
 
 async def test_before_it_opens_its_stream_anew_it_hears_what_others_met() -> None:
     shop = Workshop(ScriptedEngine([seconds(5)]))
     await shop.assign()
     await asyncio.sleep(1)
-    shop.manager.board.note("game_stream", seconds(40))
+    shop.manager.rate_limits.note_wait("game_stream", seconds(40))
     shop.match.end_stream()
     began_s = virtual_loop().time()
     await shop.moved()

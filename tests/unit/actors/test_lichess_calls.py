@@ -30,12 +30,12 @@ class Office:
         self.match = FakeMatch(GAME)
         self.match.move("e2e4")
         self.match.opponent_plays("e7e5")
-        self.board = RateLimits(virtual_loop().time)
+        self.rate_limits = RateLimits(virtual_loop().time)
         self.metrics = BotMetrics()
         games = FakeGames(self.match)
         config = a_config()
         self.lichess_calls = LichessCalls(
-            config, self.board, self.metrics, lichess=self.lichess, games=games
+            config, self.rate_limits, self.metrics, lichess=self.lichess, games=games
         )
 
     def limited(self, endpoint: str) -> float:
@@ -77,7 +77,7 @@ async def test_a_limited_resignation_is_sent_again_when_lichess_allows_it() -> N
     office = Office()
     office.match.next_outcomes.append(Limited(retry_after=seconds(30)))
     resigning = asyncio.create_task(office.lichess_calls.resign(GAME))
-    await until(lambda: office.board.wait("command"))
+    await until(lambda: office.rate_limits.wait("command"))
     began_s = virtual_loop().time()
     await resigning
     assert virtual_loop().time() - began_s == pytest.approx(30, abs=0.1)
@@ -105,8 +105,8 @@ async def test_without_a_token_nothing_is_resigned_and_nobody_falls(
         raise ConfigError("there is no Lichess token")
 
     monkeypatch.setattr("actors.worker_set.lichess_calls.read_token", refuse)
-    board = RateLimits(virtual_loop().time)
-    lichess_calls = LichessCalls(a_config(), board, BotMetrics(), lichess=None, games=None)
+    rate_limits = RateLimits(virtual_loop().time)
+    lichess_calls = LichessCalls(a_config(), rate_limits, BotMetrics(), lichess=None, games=None)
     await lichess_calls.resign(GAME)
     with pytest.raises(ConfigError):
         await lichess_calls.playing()

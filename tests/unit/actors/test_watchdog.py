@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
@@ -13,7 +12,7 @@ from crabstick.game.stall import StallDetector
 from tests.builders import seconds
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.actors.watched_actors import FakeWatchedActor
-from tests.unit.virtual_time import stall, virtual_loop
+from tests.unit.virtual_time import VirtualLoop, stall, virtual_loop
 
 HANGS = float("inf")
 A_BUG = RayTaskError("describe", "a bug", ValueError())  # type: ignore[no-untyped-call]  # Ray's
@@ -209,16 +208,15 @@ async def test_rays_words_are_told_apart(
 
 
 async def test_a_gcs_that_does_not_answer_says_nothing_about_the_actor(
-    monkeypatch: pytest.MonkeyPatch,
+    a_ray: Ray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(*_: object) -> Any:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(asyncio, "to_thread", hang)
     watched = RayWatchedActor("worker-set", "tests")
-    assert await word_of(watched) is ActorAway
-    with pytest.raises(ActorSilent):
+    await watched.ping(seconds(10))
+    monkeypatch.setattr(VirtualLoop, "run_in_executor", lambda loop, *_: loop.create_future())
+    assert await word_of(RayWatchedActor("worker-set", "tests")) is ActorAway
+    with pytest.raises(ActorAway):
         await watched.restart()
+    assert a_ray.killed == []
 
 
 async def test_a_new_actor_of_that_name_is_found(a_ray: Ray) -> None:

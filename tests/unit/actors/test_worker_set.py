@@ -542,7 +542,7 @@ async def test_a_tick_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("a mistake of our own")
 
     with monkeypatch.context() as patched:
-        patched.setattr("actors.worker_set.worker_set.plan", fail)
+        patched.setattr("actors.worker_set.reconciler.plan", fail)
         await house.starts()
         await asyncio.sleep(2)
     await house.player()
@@ -554,7 +554,7 @@ async def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch
         patched.setattr(house.runtime, "nodes", lambda: 1 / 0)
         await asyncio.sleep(3)
     house.runtime.grow("n1", 3)
-    await until(lambda: house.worker_set._nodes.views)
+    await until(lambda: house.worker_set._reconciler.nodes.views)
 
 
 async def test_a_worker_set_that_cannot_list_the_actors_at_first_tries_again() -> None:
@@ -601,8 +601,8 @@ async def test_a_slot_is_given_away_once_also_before_ray_counts_it() -> None:
     house = House(FakeRuntime(n1=2), standby=0)
     await house.starts("one")
     await house.player("one")
-    looks = house.worker_set._nodes.views
-    await until(lambda: house.worker_set._nodes.views is not looks)  # the next one is a second away
+    looks = house.worker_set._reconciler.nodes.views
+    await until(lambda: house.worker_set._reconciler.nodes.views is not looks)  # in a second
     await house.starts("two")
     await until(lambda: len(house.runtime.spawned) == 2)
     assert (await house.load()).room == 0
@@ -764,10 +764,10 @@ async def test_what_was_heard_gets_older_when_the_listener_says_nothing_any_more
 
 
 def a_report(**wait_s: float) -> Report:
-    board = RateLimits(virtual_loop().time)
+    rate_limits = RateLimits(virtual_loop().time)
     for endpoint, wait in wait_s.items():
-        board.note(endpoint, seconds(wait))
-    return Report(sender="engine:a", limits=board.pack())
+        rate_limits.note_wait(endpoint, seconds(wait))
+    return Report(sender="engine:a", limits=rate_limits.export())
 
 
 async def test_a_limit_that_anyone_met_is_known_to_all() -> None:

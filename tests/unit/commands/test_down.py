@@ -1,4 +1,4 @@
-"""How `down` ends a Ray of our own that does not answer, and what Ctrl-C does to it."""
+"""How `down` ends a local cluster that does not answer, and what Ctrl-C does to a cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,16 +6,19 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from actors.local_ray.head import LocalRay
+from actors.local_ray.head import LocalCluster
+from actors.local_ray.node import LocalNode
+from actors.local_ray.record import ClusterRecord
 from crabstick.commands import down as command
-from crabstick.commands.down import Games, down
+from crabstick.commands.down import RunningGames, down
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import Cluster
+from crabstick.terminal.cluster import BotCluster
 
 SETTINGS = Settings()
-FOREIGN = Cluster(address="ray.example:6379")
-OURS = Cluster(address="127.0.0.1:6379", local=LocalRay(address="127.0.0.1:6379", pid=1))
+RECORD = ClusterRecord(address="127.0.0.1:6379", head=LocalNode(pid=2**22 + 1, created_s=0))
+NAMED = BotCluster(address="ray.example:6379")
+LOCAL = BotCluster(address=RECORD.address, local=LocalCluster(record=RECORD))
 
 
 @pytest.fixture
@@ -25,78 +28,71 @@ def console() -> Console:
 
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses of the Rays that were ended."""
+    """The addresses of the clusters that were ended."""
     ended: list[str] = []
-    monkeypatch.setattr(LocalRay, "end", lambda ray: ended.append(ray.address))
+    monkeypatch.setattr(LocalCluster, "end", lambda cluster: ended.append(cluster.address))
     monkeypatch.setattr(command, "disconnect", lambda: None)
     return ended
 
 
-def on(monkeypatch: pytest.MonkeyPatch, cluster: Cluster | None, *, answers: bool) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, cluster: BotCluster | None, *, answers: bool) -> None:
     @contextmanager
-    def turn(_address: object, _say: object) -> Iterator[Cluster | None]:
+    def locked(_address: object, _namespace: str, _notify: object) -> Iterator[BotCluster | None]:
         yield cluster
 
     def connect(_address: str, _namespace: str) -> None:
         if not answers:
             raise EnvironmentProblem("no Ray cluster answers")
 
-    monkeypatch.setattr(command, "turn", turn)
+    monkeypatch.setattr(command, "locked_cluster", locked)
     monkeypatch.setattr(command, "connect", connect)
 
 
-def test_where_no_bot_runs_there_is_none_to_end(
+@pytest.mark.parametrize(
+    ("cluster", "games", "sentence"),
+    [
+        (None, RunningGames.LEAVE, "name its cluster by --address"),
+        (NAMED, RunningGames.LEAVE, "no Ray cluster answers"),
+        (NAMED, RunningGames.RESIGN, "no Ray cluster answers"),
+        (LOCAL, RunningGames.LEAVE, r"try again, or end it .* `crabstick down --now`"),
+        (LOCAL, RunningGames.AWAIT, r"try again, or end it .* `crabstick down --now`"),
+    ],
+)
+def test_a_cluster_that_may_still_play_is_not_ended(
+    monkeypatch: pytest.MonkeyPatch,
+    ended: list[str],
+    cluster: BotCluster | None,
+    games: RunningGames,
+    sentence: str,
+) -> None:
+    use(monkeypatch, cluster, answers=False)
+    with pytest.raises(EnvironmentProblem, match=sentence):
+        down(SETTINGS, None, games, Console())
+    assert ended == []
+
+
+def test_a_cluster_that_hangs_is_ended_when_its_games_are_given_up(
     monkeypatch: pytest.MonkeyPatch, console: Console, ended: list[str]
 ) -> None:
-    on(monkeypatch, None, answers=True)
-    with pytest.raises(EnvironmentProblem, match="name its cluster by --address"):
-        down(SETTINGS, None, Games.PLAYED_ON, console)
-    assert ended == []
+    use(monkeypatch, LOCAL, answers=False)
+    down(SETTINGS, None, RunningGames.RESIGN, console)
+    assert ended == [LOCAL.address]
+    said = console.export_text()
+    assert "its games cannot be resigned" in said
+    assert said.endswith("ending Ray …\nthe bot is down\n")
 
 
-@pytest.mark.parametrize("games", Games)
-def test_a_foreign_cluster_that_does_not_answer_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, console: Console, ended: list[str], games: Games
-) -> None:
-    on(monkeypatch, FOREIGN, answers=False)
-    with pytest.raises(EnvironmentProblem, match="no Ray cluster answers"):
-        down(SETTINGS, FOREIGN.address, games, console)
-    assert ended == []
-
-
-@pytest.mark.parametrize("games", [Games.PLAYED_ON, Games.AWAITED])
-def test_a_ray_that_hangs_may_still_play_and_is_not_ended_unasked(
-    monkeypatch: pytest.MonkeyPatch, console: Console, ended: list[str], games: Games
-) -> None:
-    on(monkeypatch, OURS, answers=False)
-    with pytest.raises(EnvironmentProblem, match=r"try again, or end it .* `crabstick down --now`"):
-        down(SETTINGS, None, games, console)
-    assert ended == []
-
-
-def test_a_ray_that_hangs_is_ended_when_its_games_are_given_up(
-    monkeypatch: pytest.MonkeyPatch, console: Console, ended: list[str]
-) -> None:
-    on(monkeypatch, OURS, answers=False)
-    down(SETTINGS, None, Games.GIVEN_UP, console)
-    assert ended == [OURS.address]
-    assert console.export_text().splitlines() == [
-        "the bot's own Ray does not answer: its games cannot be resigned",
-        "ending Ray …",
-        "the bot is down",
-    ]
-
-
-def test_ctrl_c_ends_our_own_ray_with_its_games(
+def test_ctrl_c_ends_a_local_cluster_with_its_games(
     monkeypatch: pytest.MonkeyPatch, console: Console, ended: list[str]
 ) -> None:
     async def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    on(monkeypatch, OURS, answers=True)
-    monkeypatch.setattr(command, "_down", interrupted)
+    use(monkeypatch, LOCAL, answers=True)
+    monkeypatch.setattr(command, "_end_bot", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        down(SETTINGS, None, Games.AWAITED, console)
-    assert ended == [OURS.address]
-    assert "the games that still run are given up" in console.export_text()
-    assert "the bot is down" not in console.export_text()
+        down(SETTINGS, None, RunningGames.AWAIT, console)
+    assert ended == [LOCAL.address]
+    said = console.export_text()
+    assert "the games that still run are given up" in said
+    assert "the bot is down" not in said

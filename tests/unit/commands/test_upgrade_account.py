@@ -1,4 +1,4 @@
-"""`upgrade-account` asks first, and for ever is for ever."""
+"""`upgrade-account` asks before it changes the account for good."""
 
 from io import StringIO
 
@@ -15,10 +15,10 @@ from tests.fakes.lichess import FakeLichess
 HUMAN = Account(name="alice", title=None)
 
 
-def told(
+def run(
     monkeypatch: pytest.MonkeyPatch, lichess: FakeLichess, *, yes: bool
 ) -> tuple[list[str], str]:
-    """What was asked, and what was said."""
+    """The questions, and the output."""
     monkeypatch.setenv(TOKEN_VARIABLE, "lip_token")
     monkeypatch.setattr(command, "open_lichess", lambda *_: lichess)
     asked: list[str] = []
@@ -34,24 +34,24 @@ def told(
 
 def test_a_yes_upgrades(monkeypatch: pytest.MonkeyPatch) -> None:
     lichess = FakeLichess(HUMAN)
-    asked, said = told(monkeypatch, lichess, yes=True)
+    asked, said = run(monkeypatch, lichess, yes=True)
     assert ("never play as a human again" in asked[0], said) == (True, "alice is a bot account now")
     assert lichess.bearer.is_bot
 
 
 def test_a_no_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     lichess = FakeLichess(HUMAN)
-    _, said = told(monkeypatch, lichess, yes=False)
+    _, said = run(monkeypatch, lichess, yes=False)
     assert (said, lichess.bearer) == ("nothing changed", HUMAN)
 
 
-def test_a_bot_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, said = told(monkeypatch, FakeLichess(), yes=True)
+def test_a_bot_account_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, said = run(monkeypatch, FakeLichess(), yes=True)
     assert (asked, said) == ([], "crabby is a bot account already")
 
 
-def test_a_refusal_is_told_in_lichess_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_has_the_words_of_lichess(monkeypatch: pytest.MonkeyPatch) -> None:
     lichess = FakeLichess(HUMAN)
     lichess.faults.append(Refused("You already have games played", 400))
     with pytest.raises(EnvironmentProblem, match="You already have games played"):
-        told(monkeypatch, lichess, yes=True)
+        run(monkeypatch, lichess, yes=True)

@@ -1,21 +1,15 @@
-"""What an actor notes of its game."""
+"""What is reported about a game."""
 
-from datetime import timedelta
 from typing import Any
 
 import chess
 import pytest
 
-from actors.messages import Report
-from crabstick.game.game_telemetry import GameTelemetry
+from crabstick.game.game_telemetry import GameReport, GameTelemetry
 from crabstick.rules.game_events import Finish
 from crabstick.rules.model import Limited, Posted, PostOutcome, Unanswered
 from engine.spec import SearchResult
 from tests.builders import a_full, a_state, seconds
-
-
-def a_scorebook() -> GameTelemetry:
-    return GameTelemetry(actor="engine:a", game="abcdefgh", epoch=1)
 
 
 def a_result(**changes: Any) -> SearchResult:
@@ -31,36 +25,32 @@ def a_result(**changes: Any) -> SearchResult:
     return SearchResult(**{**fields, **changes})
 
 
-def test_the_first_line_tells_who_plays_and_how_it_stands() -> None:
-    book = a_scorebook()
-    book.opened(a_full("e2e4", we_play="black"), chess.BLACK)
-    progress = book.progress
+def test_the_first_line_has_the_players_the_moves_and_the_clocks() -> None:
+    telemetry = GameTelemetry()
+    telemetry.opened(a_full("e2e4", we_play="black"), chess.BLACK)
+    progress = telemetry.progress
     assert (progress.opponent, progress.color, progress.clock) == ("Alice", "black", "5+3")
     assert (progress.ply, progress.last_move, progress.white_ms) == (1, "e2e4", 60_000)
 
 
-def test_people_are_shown_who_plays() -> None:
-    shown: list[str] = []
-    book = GameTelemetry(actor="engine:a", game="abcdefgh", epoch=1, show=shown.append)
-    book.opened(a_full("e2e4", we_play="black"), chess.BLACK)
-    book.opened(a_full(clock=None, state=a_state(white_time=None, black_time=None)), chess.WHITE)
-    assert shown == [
+def test_the_title_names_the_game_and_the_opponent() -> None:
+    titles: list[str] = []
+    telemetry = GameTelemetry(game="abcdefgh", show_title=titles.append)
+    telemetry.opened(a_full("e2e4", we_play="black"), chess.BLACK)
+    telemetry.opened(a_full(clock=None), chess.WHITE)
+    assert titles == [
         "game abcdefgh · black against Alice · 5+3",
         "game abcdefgh · white against Alice · no clock",
     ]
 
 
 def test_a_game_without_a_clock_has_none() -> None:
-    book = a_scorebook()
-    book.opened(a_full(clock=None, state=a_state(white_time=None, black_time=None)), chess.WHITE)
-    progress = book.progress
+    telemetry = GameTelemetry()
+    untimed = a_full(clock=None, state=a_state(white_time=None, black_time=None))
+    telemetry.opened(untimed, chess.WHITE)
+    progress = telemetry.progress
     assert (progress.clock, progress.white_ms, progress.black_ms) == ("", None, None)
-
-
-def test_before_the_first_move_there_is_no_last_one() -> None:
-    book = a_scorebook()
-    book.advanced(a_state())
-    assert (book.progress.ply, book.progress.last_move) == (0, "")
+    assert (progress.ply, progress.last_move) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -74,26 +64,26 @@ def test_before_the_first_move_there_is_no_last_one() -> None:
     ],
 )
 def test_the_score_is_written_as_people_write_it(result: SearchResult, score: str) -> None:
-    book = a_scorebook()
-    book.thought(result, 0.0)
-    assert (book.progress.score, book.progress.depth) == (score, 12)
+    telemetry = GameTelemetry()
+    telemetry.thought(result, 0.0)
+    assert (telemetry.progress.score, telemetry.progress.depth) == (score, 12)
 
 
-def test_the_overhead_is_what_was_not_thinking() -> None:
-    book = a_scorebook()
-    book.thought(a_result(think_time=seconds(0.2)), received_s=10.0)
-    book.posting(10.25)
-    samples = dict(book.drain().samples)
+def test_the_overhead_is_the_time_beside_the_search_in_seconds() -> None:
+    telemetry = GameTelemetry()
+    telemetry.thought(a_result(think_time=seconds(0.2)), received_s=10.0)
+    telemetry.posting(10.25)
+    samples = dict(telemetry.drain().samples)
     assert samples["crabstick_move_overhead_seconds"] == pytest.approx(0.05)
     assert samples["crabstick_think_seconds"] == 0.2
 
 
 def test_the_overhead_is_never_negative_and_measured_once_a_move() -> None:
-    book = a_scorebook()
-    book.thought(a_result(think_time=seconds(1)), received_s=10.0)
-    book.posting(10.5)
-    book.posting(99.0)
-    assert book.drain().samples == (
+    telemetry = GameTelemetry()
+    telemetry.thought(a_result(think_time=seconds(1)), received_s=10.0)
+    telemetry.posting(10.5)
+    telemetry.posting(99.0)
+    assert telemetry.drain().samples == (
         ("crabstick_think_seconds", 1.0),
         ("crabstick_move_overhead_seconds", 0.0),
     )
@@ -107,35 +97,20 @@ def test_the_overhead_is_never_negative_and_measured_once_a_move() -> None:
         (Unanswered(why="reset"), ()),
     ],
 )
-def test_answers_are_counted(outcome: PostOutcome, counts: tuple[object, ...]) -> None:
-    book = a_scorebook()
-    book.answered(outcome)
-    assert book.drain().counts == counts
+def test_only_accepted_moves_are_counted(outcome: PostOutcome, counts: tuple[object, ...]) -> None:
+    telemetry = GameTelemetry()
+    telemetry.answered(outcome)
+    assert telemetry.drain().counts == counts
 
 
-def test_an_engine_that_is_restarted_and_given_up_is_counted_as_it_happens() -> None:
-    book = a_scorebook()
+def test_engine_restarts_and_the_fallback_are_counted_as_they_happen() -> None:
+    telemetry = GameTelemetry()
     counts = []
     for restarts, is_fallback in [(0, False), (1, False), (1, False), (2, True), (2, True)]:
-        book.saw_engine(restarts, is_fallback=is_fallback)
-        counts.append({metric: by for metric, _, by in book.drain().counts})
-    restarted, given_up = "crabstick_engine_restarts_total", "crabstick_engine_fallbacks_total"
-    assert counts == [{}, {restarted: 1}, {}, {restarted: 1, given_up: 1}, {}]
-
-
-def test_lost_streams_are_counted() -> None:
-    book = a_scorebook()
-    book.lost_stream()
-    assert list(book.drain().counts) == [("crabstick_stream_reconnects_total", "game", 1)]
-
-
-def test_a_limit_is_counted_once_and_reported_as_long_as_it_holds() -> None:
-    book = a_scorebook()
-    book.limited("game_stream", timedelta(seconds=40))
-    first, second = book.drain(), book.drain()
-    assert first.counts == (("crabstick_rate_limited_total", "game_stream", 1),)
-    assert second.counts == ()
-    assert first.limits.keys() == second.limits.keys() == {"game_stream"}
+        telemetry.count_engine(restarts, is_fallback=is_fallback)
+        counts.append({metric: by for metric, _, by in telemetry.drain().counts})
+    restarted, fell_back = "crabstick_engine_restarts_total", "crabstick_engine_fallbacks_total"
+    assert counts == [{}, {restarted: 1}, {}, {restarted: 1, fell_back: 1}, {}]
 
 
 @pytest.mark.parametrize(
@@ -151,23 +126,18 @@ def test_a_limit_is_counted_once_and_reported_as_long_as_it_holds() -> None:
 def test_the_result_is_seen_from_our_side(
     status: str, winner: chess.Color | None, result: str
 ) -> None:
-    book = a_scorebook()
-    book.opened(a_full(we_play="black"), chess.BLACK)
-    assert book.result_of(Finish(status=status, winner=winner)) == result
+    telemetry = GameTelemetry()
+    telemetry.opened(a_full(we_play="black"), chess.BLACK)
+    assert telemetry.result_of(Finish(status=status, winner=winner)) == result
 
 
-def test_a_report_holds_what_came_since_the_last() -> None:
-    book = a_scorebook()
-    book.count("crabstick_moves_total")
-    book.count("crabstick_moves_total", by=2)
-    book.count("crabstick_engine_restarts_total", by=0)
-    assert book.drain() == Report(
-        sender="engine:a", counts=(("crabstick_moves_total", None, 3),), samples=()
+def test_a_report_has_what_happened_since_the_last_one() -> None:
+    telemetry = GameTelemetry()
+    telemetry.lost_stream()
+    telemetry.count("crabstick_moves_total")
+    telemetry.count("crabstick_moves_total", by=2)
+    assert telemetry.drain().counts == (
+        ("crabstick_stream_reconnects_total", "game", 1),
+        ("crabstick_moves_total", None, 3),
     )
-    assert book.drain() == Report(sender="engine:a")
-
-
-def test_durations_are_reported_in_seconds() -> None:
-    book = a_scorebook()
-    book.thought(a_result(think_time=timedelta(milliseconds=1500)), 0.0)
-    assert dict(book.drain().samples)["crabstick_think_seconds"] == 1.5
+    assert telemetry.drain() == GameReport()

@@ -1,4 +1,4 @@
-"""Whose game is it: the WorkerSet's word, and what an actor does without one."""
+"""The lease: the WorkerSet's answer, and what an actor does without one."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ YES, NO, NOTHING = True, False, None
 
 
 class Manager:
-    """Gives the answers in order, the last one for ever."""
+    """Gives its answers in order, the last one for ever."""
 
     def __init__(self, *answers: bool | None) -> None:
         self.answers = deque(answers)
@@ -37,30 +37,30 @@ async def test_a_confirmed_actor_goes_on_at_once() -> None:
     assert await took_s(Manager(YES).lease()) == 0
 
 
-async def test_an_actor_that_was_replaced_leaves() -> None:
+async def test_a_replaced_actor_leaves() -> None:
     with pytest.raises(Replaced):
         await Manager(NO).lease().renew()
 
 
-async def test_without_an_answer_the_first_cut_is_no_reason_to_stop() -> None:
+async def test_without_an_answer_it_plays_on_after_the_first_cut() -> None:
     assert await took_s(Manager(NOTHING).lease()) == 0
 
 
-async def test_cut_twice_within_ten_seconds_it_stands_idle_until_the_worker_set_speaks() -> None:
+async def test_cut_twice_within_ten_seconds_it_waits_for_an_answer() -> None:
     lease = Manager(NOTHING, NOTHING, NOTHING, NOTHING, YES).lease()
     await lease.renew()
     await asyncio.sleep(9)
     assert await took_s(lease) == 3
 
 
-async def test_what_ends_the_idling_may_be_a_no() -> None:
+async def test_the_answer_that_it_waits_for_may_be_no() -> None:
     lease = Manager(NOTHING, NOTHING, NOTHING, NO).lease()
     await lease.renew()
     with pytest.raises(Replaced):
         await lease.renew()
 
 
-async def test_cuts_more_than_ten_seconds_apart_are_single_ones() -> None:
+async def test_cuts_more_than_ten_seconds_apart_do_not_add_up() -> None:
     lease = Manager(NOTHING).lease()
     waits = []
     for _ in range(3):
@@ -69,7 +69,7 @@ async def test_cuts_more_than_ten_seconds_apart_are_single_ones() -> None:
     assert waits == [0, 0, 0]
 
 
-async def test_an_answer_forgives_the_cut_before_it() -> None:
+async def test_an_answer_cancels_the_cut_before_it() -> None:
     lease = Manager(NOTHING, YES, NOTHING).lease()
     assert [await took_s(lease) for _ in range(3)] == [0, 0, 0]
 
@@ -83,7 +83,7 @@ async def test_a_confirmation_is_fresh_for_five_seconds_and_asked_for_once() -> 
     assert len(manager.asked_s) == 1
 
 
-async def test_an_old_confirmation_is_asked_for_again() -> None:
+async def test_an_old_confirmation_is_renewed() -> None:
     manager = Manager(YES, NOTHING)
     lease = manager.lease()
     await lease.renew()
@@ -91,6 +91,6 @@ async def test_an_old_confirmation_is_asked_for_again() -> None:
     assert (await lease.is_fresh(), len(manager.asked_s)) == (False, 2)
 
 
-async def test_freshness_is_denied_by_being_replaced() -> None:
+async def test_a_replaced_actor_has_no_fresh_lease() -> None:
     with pytest.raises(Replaced):
         await Manager(NO).lease().is_fresh()

@@ -1,4 +1,4 @@
-"""What a move may cost: limits for the engine, the deadline for us."""
+"""The limits of a search: those of the engine, and our own deadline."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ OVERHEAD = timedelta(milliseconds=300)
 times = st.timedeltas(timedelta(0), timedelta(hours=3))
 
 
-def test_the_engine_is_told_our_clock_without_the_overhead() -> None:
+def test_the_engine_gets_our_clock_without_the_overhead() -> None:
     state = a_state(white_time=seconds(60), black_time=seconds(50))
     limit = budget_for(state, chess.WHITE, NONE, overhead=OVERHEAD).limit
     assert (limit.white_clock, limit.black_clock) == (59.7, 50)
@@ -26,13 +26,13 @@ def test_black_pays_its_own_overhead() -> None:
     assert (limit.white_clock, limit.black_clock) == (60, 49.7)
 
 
-def test_time_that_has_passed_since_the_line_is_gone() -> None:
+def test_the_time_since_the_line_is_subtracted() -> None:
     state = a_state(white_time=seconds(60))
     limit = budget_for(state, chess.WHITE, NONE, overhead=OVERHEAD, elapsed=seconds(10)).limit
     assert limit.white_clock == 49.7
 
 
-def test_the_owners_bounds_are_told_too() -> None:
+def test_the_bounds_in_the_settings_reach_the_engine() -> None:
     limits = EngineLimits(nodes=1000, depth=5, move_time=seconds(2))
     limit = budget_for(a_state(), chess.WHITE, limits, overhead=OVERHEAD).limit
     assert (limit.nodes, limit.depth, limit.time) == (1000, 5, 2)

@@ -1,4 +1,4 @@
-"""One game, step by step: what each event leads to, and laws over whole random stories."""
+"""One game, step by step: what each event leads to, and laws over random sequences of events."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,8 @@ from crabstick.rules.game_events import (
     Effect,
     Event,
     Finish,
-    Forget,
-    Leave,
-    LeaveAsked,
+    HandOver,
+    HandOverRequested,
     NoShow,
     Opened,
     OpponentLeft,
@@ -32,6 +31,7 @@ from crabstick.rules.game_events import (
     Post,
     PostAgain,
     Resync,
+    StopSearch,
     StreamLost,
     Think,
     WatchEcho,
@@ -55,7 +55,7 @@ def opened(moves: str = "", *, color: chess.Color = chess.WHITE, **changes: Any)
     return Opened(full=a_full(moves, **changes), color=color)
 
 
-def told(*events: Event, start: Play | None = None) -> tuple[Play, tuple[Effect, ...]]:
+def after(*events: Event, start: Play | None = None) -> tuple[Play, tuple[Effect, ...]]:
     """The state after all events, and the effects of the last."""
     play = start or Play()
     effects: tuple[Effect, ...] = ()
@@ -68,81 +68,76 @@ OUR_FIRST = (opened(), Chosen(ply=0, uci="e2e4"))
 
 
 def test_a_fresh_game_as_white_starts_with_a_search() -> None:
-    play, effects = told(opened())
+    play, effects = after(opened())
     assert (play.phase, effects) == (Phase.THINKING, (Think(ply=0),))
 
 
 def test_a_fresh_game_as_black_waits_and_watches_for_a_no_show() -> None:
-    play, effects = told(opened(color=chess.BLACK))
+    play, effects = after(opened(color=chess.BLACK))
     assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=0),))
 
 
 def test_a_running_game_is_resumed_where_it_stands() -> None:
-    play, effects = told(opened("e2e4 e7e5"))
+    play, effects = after(opened("e2e4 e7e5"))
     assert (play.phase, effects) == (Phase.THINKING, (Think(ply=2),))
 
 
 def test_a_position_with_black_to_move_gives_black_the_first_ply() -> None:
     fen = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"
-    _, effects = told(opened(color=chess.BLACK, initial_fen=fen))
+    _, effects = after(opened(color=chess.BLACK, initial_fen=fen))
     assert effects == (Think(ply=0),)
 
 
 def test_the_chosen_move_is_posted() -> None:
-    play, effects = told(*OUR_FIRST)
+    play, effects = after(*OUR_FIRST)
     assert (play.phase, effects) == (Phase.POSTING, (Post(ply=0, uci="e2e4"),))
 
 
-def test_a_search_that_comes_late_is_dropped() -> None:
-    _, effects = told(opened(), Advanced(state=a_state("e2e4")), Chosen(ply=0, uci="d2d4"))
+def test_a_late_search_result_is_dropped() -> None:
+    _, effects = after(opened(), Advanced(state=a_state("e2e4")), Chosen(ply=0, uci="d2d4"))
     assert effects == ()
 
 
 def test_our_move_on_the_stream_ends_posting() -> None:
-    play, effects = told(*OUR_FIRST, Advanced(state=a_state("e2e4")))
+    play, effects = after(*OUR_FIRST, Advanced(state=a_state("e2e4")))
     assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=1),))
-
-
-def test_after_two_plies_nobody_is_watched_for_a_no_show() -> None:
-    _, effects = told(opened("e2e4 e7e5 g1f3"))
-    assert effects == ()
 
 
 def test_the_opponents_move_starts_the_next_search() -> None:
-    _, effects = told(*OUR_FIRST, Advanced(state=a_state("e2e4 e7e5")))
+    _, effects = after(*OUR_FIRST, Advanced(state=a_state("e2e4 e7e5")))
     assert effects == (Think(ply=2),)
 
 
-def test_a_line_without_a_new_move_disturbs_nothing() -> None:
-    play, effects = told(opened(), Advanced(state=a_state(white_draw=True)))
+def test_a_line_without_a_new_move_changes_nothing() -> None:
+    play, effects = after(opened(), Advanced(state=a_state(white_draw=True)))
     assert (play.phase, effects) == (Phase.THINKING, ())
 
 
-def test_a_lost_stream_is_opened_anew_and_the_search_goes_on() -> None:
-    play, effects = told(opened(), StreamLost())
+def test_a_lost_stream_is_reopened_and_the_search_goes_on() -> None:
+    play, effects = after(opened(), StreamLost())
     assert (play.phase, play.searching, effects) == (Phase.SYNCING, 0, (Resync(),))
-    assert told(opened(), start=play)[1] == ()
+    assert after(opened(), start=play)[1] == ()
 
 
-def test_a_move_chosen_without_a_stream_is_posted_when_it_is_open() -> None:
+def test_a_move_chosen_without_a_stream_is_posted_when_the_stream_is_open() -> None:
     story = (opened(), StreamLost(), Chosen(ply=0, uci="e2e4"))
-    assert told(*story)[1] == ()
-    assert told(*story, opened())[1] == (Post(ply=0, uci="e2e4"),)
+    assert after(*story)[1] == ()
+    assert after(*story, opened())[1] == (Post(ply=0, uci="e2e4"),)
 
 
-def test_a_move_whose_fate_is_unknown_is_repeated_after_a_reconnect() -> None:
-    _, effects = told(*OUR_FIRST, StreamLost(), opened())
+def test_a_move_that_may_be_lost_is_repeated_after_a_reconnect() -> None:
+    _, effects = after(*OUR_FIRST, StreamLost(), opened())
     assert effects == (Post(ply=0, uci="e2e4"),)
 
 
-def test_a_move_that_was_taken_is_not_repeated_after_a_reconnect() -> None:
-    play, effects = told(*OUR_FIRST, StreamLost(), opened("e2e4"))
+def test_an_accepted_move_is_not_repeated_after_a_reconnect() -> None:
+    play, effects = after(*OUR_FIRST, StreamLost(), opened("e2e4"))
     assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=1),))
 
 
-def test_the_search_is_forgotten_when_the_game_has_moved_on() -> None:
-    _, effects = told(opened("e2e4 e7e5"), StreamLost(), opened("e2e4 e7e5 g1f3 b8c6"))
-    assert effects == (Forget(), Think(ply=4))
+def test_the_search_is_stopped_when_the_game_has_moved_on() -> None:
+    _, effects = after(opened("e2e4 e7e5"), StreamLost(), opened("e2e4 e7e5 g1f3 b8c6"))
+    assert effects == (StopSearch(), Think(ply=4))
 
 
 @pytest.mark.parametrize(
@@ -162,60 +157,60 @@ def test_the_search_is_forgotten_when_the_game_has_moved_on() -> None:
         (RefusedPost(why="Not your turn"), Resync()),
     ],
 )
-def test_every_answer_to_a_move_has_its_consequence(outcome: PostOutcome, effect: Effect) -> None:
-    assert told(*OUR_FIRST, Answered(ply=0, outcome=outcome))[1] == (effect,)
+def test_every_answer_to_a_move_has_its_effect(outcome: PostOutcome, effect: Effect) -> None:
+    assert after(*OUR_FIRST, Answered(ply=0, outcome=outcome))[1] == (effect,)
 
 
 def test_repeated_posts_count_their_attempts() -> None:
     lost = Answered(ply=0, outcome=Unanswered(why="reset"))
-    _, effects = told(*OUR_FIRST, lost, lost)
+    _, effects = after(*OUR_FIRST, lost, lost)
     assert effects == (PostAgain(ply=0, uci="e2e4", attempt=1),)
 
 
-def test_a_refused_move_is_thought_over_when_the_stream_shows_the_same_position() -> None:
+def test_a_refused_move_is_searched_again_when_the_position_is_the_same() -> None:
     refused = Answered(ply=0, outcome=RefusedPost(why="no"))
-    _, effects = told(*OUR_FIRST, refused, opened())
+    _, effects = after(*OUR_FIRST, refused, opened())
     assert effects == (Think(ply=0),)
 
 
-def test_a_move_refused_again_and_again_is_our_own_mistake() -> None:
+def test_a_move_that_is_refused_repeatedly_is_our_own_bug() -> None:
     refused = Answered(ply=0, outcome=RefusedPost(why="no"))
     again = (opened(), Chosen(ply=0, uci="e2e4"), refused)
     with pytest.raises(InvariantBroken, match="keeps refusing e2e4 at ply 0"):
-        told(*OUR_FIRST, refused, *again, *again)
+        after(*OUR_FIRST, refused, *again, *again)
 
 
 def test_an_answer_that_the_stream_overtook_is_ignored() -> None:
     late = Answered(ply=0, outcome=Unanswered(why="reset"))
-    assert told(*OUR_FIRST, Advanced(state=a_state("e2e4")), late)[1] == ()
+    assert after(*OUR_FIRST, Advanced(state=a_state("e2e4")), late)[1] == ()
 
 
-def test_a_move_without_an_echo_makes_us_look_again() -> None:
-    play, effects = told(*OUR_FIRST, EchoOverdue(ply=0))
+def test_a_move_without_an_echo_reopens_the_stream() -> None:
+    play, effects = after(*OUR_FIRST, EchoOverdue(ply=0))
     assert (play.phase, effects) == (Phase.SYNCING, (Resync(),))
 
 
-def test_an_echo_that_came_needs_no_look() -> None:
-    assert told(*OUR_FIRST, Advanced(state=a_state("e2e4")), EchoOverdue(ply=0))[1] == ()
+def test_a_move_with_an_echo_reopens_nothing() -> None:
+    assert after(*OUR_FIRST, Advanced(state=a_state("e2e4")), EchoOverdue(ply=0))[1] == ()
 
 
-def test_an_opponent_who_never_moves_is_not_waited_for() -> None:
-    assert told(opened(color=chess.BLACK), NoShow(ply=0))[1] == (Abort(),)
+def test_a_game_without_the_opponents_first_move_is_aborted() -> None:
+    assert after(opened(color=chess.BLACK), NoShow(ply=0))[1] == (Abort(),)
 
 
-def test_an_opponent_who_has_moved_is_no_no_show() -> None:
+def test_a_game_that_the_opponent_has_begun_is_not_aborted() -> None:
     story = (opened(color=chess.BLACK), Advanced(state=a_state("e2e4")), NoShow(ply=0))
-    assert told(*story)[1] == ()
+    assert after(*story)[1] == ()
 
 
 def test_a_tournament_game_is_never_aborted() -> None:
     story = (opened(color=chess.BLACK, is_tournament=True), NoShow(ply=0))
-    assert told(*story)[1] == ()
+    assert after(*story)[1] == ()
 
 
-def test_the_win_is_claimed_when_the_opponent_is_gone_for_good() -> None:
+def test_the_win_is_claimed_when_the_opponent_was_gone_long_enough() -> None:
     gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
-    assert told(opened("e2e4 e7e5 g1f3"), gone)[1] == (ClaimVictory(),)
+    assert after(opened("e2e4 e7e5 g1f3"), gone)[1] == (ClaimVictory(),)
 
 
 @pytest.mark.parametrize(
@@ -223,104 +218,92 @@ def test_the_win_is_claimed_when_the_opponent_is_gone_for_good() -> None:
     [OpponentGone(gone=True, claim_win_in=seconds(5)), OpponentGone(gone=False)],
 )
 def test_nothing_is_claimed_before_the_time_is_up(line: OpponentGone) -> None:
-    assert told(opened("e2e4 e7e5 g1f3"), OpponentLeft(line=line))[1] == ()
+    assert after(opened("e2e4 e7e5 g1f3"), OpponentLeft(line=line))[1] == ()
 
 
 def test_the_last_line_ends_the_game() -> None:
     mate = a_state("f2f3 e7e5 g2g4 d8h4", status="mate", winner=chess.BLACK)
-    play, effects = told(opened(), Advanced(state=mate))
+    play, effects = after(opened(), Advanced(state=mate))
     assert play.phase is Phase.OVER
-    assert effects == (Forget(), Finish(status="mate", winner=chess.BLACK))
-
-
-def test_a_game_that_is_over_when_we_come_is_over() -> None:
-    full = a_full(state=a_state(status="aborted"))
-    assert told(Opened(full=full, color=chess.WHITE))[1][-1] == Finish(
-        status="aborted", winner=None
-    )
+    assert effects == (StopSearch(), Finish(status="mate", winner=chess.BLACK))
 
 
 def test_nothing_can_happen_after_the_end() -> None:
-    over, _ = told(opened(state=a_state(status="draw")))
+    over, _ = after(opened(state=a_state(status="draw")))
     with pytest.raises(InvariantBroken, match="StreamLost cannot happen while over"):
         step(over, StreamLost())
 
 
-def test_a_stream_that_begins_in_the_middle_is_opened_anew() -> None:
-    play, effects = told(Advanced(state=a_state("e2e4")))
+def test_a_stream_that_begins_in_mid_game_is_reopened() -> None:
+    play, effects = after(Advanced(state=a_state("e2e4")))
     assert (play.phase, effects) == (Phase.SYNCING, (Resync(),))
-
-
-def test_an_opponent_who_left_is_no_news_before_the_game_is_known() -> None:
-    gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
-    assert told(gone) == (Play(), ())
 
 
 # Handing the game over.
 
 
-def test_on_the_opponents_time_a_game_is_left_at_once() -> None:
-    play, effects = told(opened("e2e4"), LeaveAsked())
-    assert (play.phase, effects) == (Phase.OVER, (Leave(),))
+def test_on_the_opponents_time_a_game_is_handed_over_at_once() -> None:
+    play, effects = after(opened("e2e4"), HandOverRequested())
+    assert (play.phase, effects) == (Phase.OVER, (HandOver(),))
 
 
-def test_who_thinks_posts_the_move_first_and_leaves_when_the_stream_shows_it() -> None:
-    asked = (opened(), LeaveAsked())
-    play, effects = told(*asked)
+def test_on_our_time_the_move_is_posted_and_shown_before_the_handover() -> None:
+    asked = (opened(), HandOverRequested())
+    play, effects = after(*asked)
     assert (play.phase, play.searching, effects) == (Phase.THINKING, 0, ())
-    posting, effects = told(*asked, Chosen(ply=0, uci="e2e4"))
+    posting, effects = after(*asked, Chosen(ply=0, uci="e2e4"))
     assert (posting.phase, effects) == (Phase.POSTING, (Post(ply=0, uci="e2e4"),))
-    shown, effects = told(Advanced(state=a_state("e2e4")), start=posting)
-    assert (shown.phase, effects) == (Phase.OVER, (Leave(),))
+    shown, effects = after(Advanced(state=a_state("e2e4")), start=posting)
+    assert (shown.phase, effects) == (Phase.OVER, (HandOver(),))
 
 
-def test_a_move_on_its_way_is_seen_through() -> None:
-    story = (*OUR_FIRST, LeaveAsked(), Answered(ply=0, outcome=Unanswered(why="reset")))
-    assert told(*story)[1] == (PostAgain(ply=0, uci="e2e4", attempt=0),)
+def test_an_unanswered_move_is_repeated_before_the_handover() -> None:
+    story = (*OUR_FIRST, HandOverRequested(), Answered(ply=0, outcome=Unanswered(why="reset")))
+    assert after(*story)[1] == (PostAgain(ply=0, uci="e2e4", attempt=0),)
 
 
-def test_without_a_stream_one_looks_first_whose_turn_it_is() -> None:
-    asked = (opened("e2e4 e7e5"), StreamLost(), LeaveAsked())
-    assert told(*asked)[0].phase is Phase.SYNCING
-    assert told(*asked, opened("e2e4 e7e5"))[0].phase is Phase.THINKING
-    assert told(*asked, opened("e2e4 e7e5 g1f3"))[1] == (Forget(), Leave())
+def test_without_a_stream_the_handover_waits_for_the_first_line() -> None:
+    asked = (opened("e2e4 e7e5"), StreamLost(), HandOverRequested())
+    assert after(*asked)[0].phase is Phase.SYNCING
+    assert after(*asked, opened("e2e4 e7e5"))[0].phase is Phase.THINKING
+    assert after(*asked, opened("e2e4 e7e5 g1f3"))[1] == (StopSearch(), HandOver())
 
 
-def test_a_game_that_ends_first_is_finished_not_left() -> None:
+def test_a_game_that_ends_first_is_finished_not_handed_over() -> None:
     resigned = Advanced(state=a_state(status="resign", winner=chess.WHITE))
     finish = Finish(status="resign", winner=chess.WHITE)
-    assert told(opened(), LeaveAsked(), resigned)[1] == (Forget(), finish)
+    assert after(opened(), HandOverRequested(), resigned)[1] == (StopSearch(), finish)
 
 
 @pytest.mark.parametrize(
     ("story", "effects"),
     [
-        ((), (Leave(),)),
-        ((opened(), StreamLost()), (Forget(), Leave())),
-        ((opened(),), (Forget(), Leave())),
-        (OUR_FIRST, (Leave(),)),
-        ((opened("e2e4"),), (Leave(),)),
-        ((opened(), LeaveAsked()), (Forget(), Leave())),
+        ((), (HandOver(),)),
+        ((opened(), StreamLost()), (StopSearch(), HandOver())),
+        ((opened(),), (StopSearch(), HandOver())),
+        (OUR_FIRST, (HandOver(),)),
+        ((opened("e2e4"),), (HandOver(),)),
+        ((opened(), HandOverRequested()), (StopSearch(), HandOver())),
     ],
     ids=["unopened", "syncing", "thinking", "posting", "waiting", "leaving"],
 )
-def test_at_the_deadline_a_game_is_left_whatever_happens_in_it(
+def test_at_the_deadline_a_game_is_handed_over_in_any_phase(
     story: tuple[Event, ...], effects: tuple[Effect, ...]
 ) -> None:
-    play, last = told(*story, LeaveAsked(at_once=True))
+    play, last = after(*story, HandOverRequested(at_once=True))
     assert (play.phase, play.searching, last) == (Phase.OVER, None, effects)
 
 
-def test_being_asked_again_changes_nothing() -> None:
-    once, _ = told(opened(), LeaveAsked())
-    assert told(LeaveAsked(), start=once) == (once, ())
+def test_a_second_request_changes_nothing() -> None:
+    once, _ = after(opened(), HandOverRequested())
+    assert after(HandOverRequested(), start=once) == (once, ())
 
 
 def test_the_diagram_in_the_docs_is_made_from_the_table() -> None:
     assert diagram() in DOCS.read_text(encoding="utf-8")
 
 
-# Laws over stories that a real stream could tell.
+# Laws over sequences of events that can really happen.
 
 MOVES = ["e2e4", "e7e5", "g1f3", "b8c6", "f1b5", "a7a6", "b5a4", "g8f6"]
 ANSWERS: list[PostOutcome] = [
@@ -336,7 +319,7 @@ Story = list[tuple[Play, Event, Play, tuple[Effect, ...]]]
 
 
 def late_events(play: Play) -> dict[type[Event], st.SearchStrategy[Event]]:
-    """What may come at any time and may be about any ply up to now."""
+    """The events that may come at any time, about any ply so far."""
     plies = st.integers(0, play.ply)
     gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
     return {
@@ -346,13 +329,15 @@ def late_events(play: Play) -> dict[type[Event], st.SearchStrategy[Event]]:
         NoShow: st.builds(NoShow, ply=plies),
         OpponentLeft: st.just(gone),
         StreamLost: st.just(StreamLost()),
-        LeaveAsked: st.builds(LeaveAsked, at_once=st.sampled_from([False] * 4 + [True])),
+        HandOverRequested: st.builds(
+            HandOverRequested, at_once=st.sampled_from([False] * 4 + [True])
+        ),
     }
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Random events, each allowed by the phase; moves come in the order of one game."""
+    """Random events that the phase allows; the moves are those of one game."""
     color = draw(st.booleans())
     play = Play()
     steps: Story = []
@@ -377,9 +362,7 @@ def stories(draw: st.DrawFn) -> Story:
 
 
 @given(stories())
-def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(
-    story: Story,
-) -> None:
+def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(story: Story) -> None:
     for _, _, after, effects in story:
         for effect in effects:
             if isinstance(effect, Post | PostAgain):
@@ -389,9 +372,7 @@ def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(
 
 
 @given(stories())
-def test_whatever_is_our_turn_is_being_thought_about_or_posted(
-    story: Story,
-) -> None:
+def test_the_phase_says_whose_turn_it_is(story: Story) -> None:
     for _, _, after, _ in story:
         if after.phase is Phase.THINKING:
             assert after.searching == after.ply
@@ -402,15 +383,13 @@ def test_whatever_is_our_turn_is_being_thought_about_or_posted(
 
 
 @given(stories())
-def test_no_search_starts_while_another_runs(
-    story: Story,
-) -> None:
+def test_no_search_starts_while_another_runs(story: Story) -> None:
     running: int | None = None
     for _, event, after, effects in story:
         if isinstance(event, Chosen) and after.searching is None:
             running = None
         for effect in effects:
-            if isinstance(effect, Forget):
+            if isinstance(effect, StopSearch):
                 running = None
             elif isinstance(effect, Think):
                 assert running is None
@@ -418,21 +397,21 @@ def test_no_search_starts_while_another_runs(
 
 
 @given(stories())
-def test_a_game_is_left_for_good_and_as_the_last_thing(story: Story) -> None:
+def test_a_handover_is_the_last_effect_of_a_game(story: Story) -> None:
     for _, _, after, effects in story:
-        if Leave() in effects:
-            assert (effects[-1], after.phase) == (Leave(), Phase.OVER)
-            assert set(map(type, effects)) <= {Forget, Leave}
+        if HandOver() in effects:
+            assert (effects[-1], after.phase) == (HandOver(), Phase.OVER)
+            assert set(map(type, effects)) <= {StopSearch, HandOver}
 
 
 @given(stories())
-def test_only_a_deadline_throws_thinking_away(story: Story) -> None:
+def test_only_a_deadline_wastes_a_search(story: Story) -> None:
     for _, event, after, effects in story:
-        if Leave() in effects and event != LeaveAsked(at_once=True):
+        if HandOver() in effects and event != HandOverRequested(at_once=True):
             assert not after.is_our_turn
 
 
 @given(stories())
-def test_who_was_asked_to_leave_never_waits_for_the_opponent(story: Story) -> None:
+def test_an_actor_that_hands_over_never_waits_for_the_opponent(story: Story) -> None:
     for _, _, after, _ in story:
-        assert not (after.is_leaving and after.phase is Phase.WAITING)
+        assert not (after.is_handing_over and after.phase is Phase.WAITING)

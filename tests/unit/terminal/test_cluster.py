@@ -1,110 +1,130 @@
-"""Which cluster a command means, and whose turn it is."""
+"""Which cluster a command means, and what is repaired under the lock."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from actors.local_ray.head import LocalRay
-from actors.local_ray.record import LocalNode, make_store, store
+from actors.local_ray.head import LocalCluster
+from actors.local_ray.node import LocalNode
+from actors.local_ray.record import ClusterFiles, ClusterRecord
 from crabstick.errors import EnvironmentProblem
-from crabstick.terminal import cluster as command
-from crabstick.terminal.cluster import Cluster, cluster_of, turn
+from crabstick.settings import Settings
+from crabstick.terminal import cluster as module
+from crabstick.terminal.cluster import BotCluster, find_cluster, game_cpus, locked_cluster
 
-NOBODY = 2**22 + 1
-"""No pid is that large."""
-LOCAL = LocalRay(address="127.0.0.1:6379", pid=1)
-UNFINISHED = LocalRay(address="127.0.0.1:6379", pid=NOBODY, is_up=False)
-HEADLESS = LocalRay(address="127.0.0.1:6379", pid=NOBODY, worker=LocalNode(pid=NOBODY, born_s=0))
+NO_PID = 2**22 + 1
+"""Larger than any pid."""
+NAMESPACE = "a-bot"
+FILES = ClusterFiles(NAMESPACE)
+NODE = LocalNode(pid=NO_PID, created_s=0)
+RECORD = ClusterRecord(address="127.0.0.1:6379", head=NODE)
+LOCAL = LocalCluster(record=RECORD, files=FILES)
+UNFINISHED = replace(LOCAL, record=replace(RECORD, head=replace(NODE, is_up=False)))
+HEADLESS = replace(LOCAL, record=replace(RECORD, worker=NODE))
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return tmp_path
+
+
+def found(monkeypatch: pytest.MonkeyPatch, local: LocalCluster | None) -> None:
+    def find(files: ClusterFiles) -> LocalCluster | None:
+        assert files == FILES
+        return local
+
+    monkeypatch.setattr(module, "find_local_cluster", find)
 
 
 @pytest.mark.parametrize(
     ("address", "variable", "local", "cluster"),
     [
-        ("a:1", "b:2", LOCAL, Cluster(address="a:1")),
-        (None, "b:2", LOCAL, Cluster(address="b:2")),
-        (None, "", LOCAL, Cluster(address="127.0.0.1:6379", local=LOCAL)),
+        ("a:1", "b:2", LOCAL, BotCluster(address="a:1")),
+        (None, "b:2", LOCAL, BotCluster(address="b:2")),
+        (None, "", LOCAL, BotCluster(address="127.0.0.1:6379", local=LOCAL)),
         (None, "", None, None),
     ],
 )
-def test_the_cluster_that_is_named_goes_before_our_own(
+def test_a_named_cluster_goes_before_the_local_one(
     monkeypatch: pytest.MonkeyPatch,
     address: str | None,
     variable: str,
-    local: LocalRay | None,
-    cluster: Cluster | None,
+    local: LocalCluster | None,
+    cluster: BotCluster | None,
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", variable)
-    monkeypatch.setattr(command, "find_local_ray", lambda: local)
-    assert cluster_of(address) == cluster
+    found(monkeypatch, local)
+    assert find_cluster(address, NAMESPACE) == cluster
 
 
-def test_a_named_cluster_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with turn("a:1", print) as first, turn("a:1", print) as second:
-        assert first == second == Cluster(address="a:1")
-    assert list(tmp_path.iterdir()) == []
+def test_a_named_cluster_needs_no_lock(home: Path) -> None:
+    with (
+        locked_cluster("a:1", NAMESPACE, print) as first,
+        locked_cluster("a:1", NAMESPACE, print) as second,
+    ):
+        assert first == second == BotCluster(address="a:1")
+    assert list(home.iterdir()) == []
 
 
-def test_a_ray_that_a_killed_command_left_unfinished_is_ended(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_cluster_that_a_killed_command_left_unfinished_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(command, "find_local_ray", lambda: UNFINISHED)
+    found(monkeypatch, UNFINISHED)
     said: list[str] = []
-    with turn(None, said.append) as cluster:
+    with locked_cluster(None, NAMESPACE, said.append) as cluster:
         assert cluster is None
     assert said == ["ending Ray …"]
 
 
-def test_a_store_that_nobody_needs_any_more_is_removed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(command, "find_local_ray", lambda: None)
-    (tmp_path / ".ray").mkdir()
-    make_store()
-    with turn(None, print) as cluster:
+def test_a_store_without_its_cluster_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, None)
+    FILES.store.parent.mkdir()
+    FILES.make_store()
+    with locked_cluster(None, NAMESPACE, print) as cluster:
         assert cluster is None
-    assert not store().exists()
+    assert not FILES.store.exists()
 
 
-def test_whoever_asks_while_the_head_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "find_local_ray", lambda: HEADLESS)
-    with pytest.raises(EnvironmentProblem, match="the head of the bot's Ray is away"):
-        cluster_of(None)
-
-
-def test_whoever_has_the_turn_brings_the_head_back(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_lost_head_is_reported_and_restarted_only_under_the_lock(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(command, "find_local_ray", lambda: HEADLESS)
-    monkeypatch.setattr(command, "bring_back_head", lambda *_: LOCAL)
+    found(monkeypatch, HEADLESS)
+    with pytest.raises(EnvironmentProblem, match="head of the bot's Ray cluster is away"):
+        find_cluster(None, NAMESPACE)
+    monkeypatch.setattr(module, "restart_head", lambda *_: LOCAL)
     said: list[str] = []
-    with turn(None, said.append) as cluster:
-        assert cluster == Cluster(address=LOCAL.address, local=LOCAL, is_mended=True)
-    assert len(said) == 1
+    with locked_cluster(None, NAMESPACE, said.append) as cluster:
+        assert cluster == BotCluster(address=LOCAL.address, local=LOCAL, has_new_head=True)
     assert "starting it anew" in said[0]
 
 
-def test_a_worker_is_replaced_when_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "replace_worker", lambda *_, **__: LOCAL)
-    headless = Cluster(address=HEADLESS.address, local=HEADLESS)
+def test_a_lost_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "replace_worker", lambda *_, **__: LOCAL)
     said: list[str] = []
-    assert headless.with_worker(3, said.append).local == LOCAL
-    assert said == ["the node with the games is gone; starting another …"]
-    whole = Cluster(address=LOCAL.address, local=LOCAL)
+    damaged = BotCluster(address=HEADLESS.address, local=HEADLESS)
+    assert damaged.with_worker(3, said.append).local == LOCAL
+    whole = BotCluster(address=LOCAL.address, local=LOCAL)
     assert whole.with_worker(3, said.append) == whole.with_head(said.append) == whole
-    assert len(said) == 1
+    assert said == ["the node with the games is gone; starting another …"]
 
 
-def test_only_the_same_ray_is_ours_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    mended = replace(LOCAL, pid=2)
-    cluster = Cluster(address=LOCAL.address, local=LOCAL, is_new=True)
-    monkeypatch.setattr(command, "find_local_ray", lambda: mended)
-    assert cluster.as_it_is() == replace(cluster, local=mended)
-    monkeypatch.setattr(command, "find_local_ray", lambda: replace(mended, address="127.0.0.1:1"))
-    assert cluster.as_it_is() is None
-    monkeypatch.setattr(command, "find_local_ray", lambda: None)
-    assert cluster.as_it_is() is None
+def test_a_cluster_is_refreshed_unless_another_one_took_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = BotCluster(address=LOCAL.address, local=LOCAL, is_new=True)
+    found(monkeypatch, HEADLESS)
+    assert cluster.refreshed() == replace(cluster, local=HEADLESS)
+    found(monkeypatch, replace(LOCAL, record=replace(RECORD, address="127.0.0.1:1")))
+    assert cluster.refreshed() is None
+    found(monkeypatch, None)
+    assert cluster.refreshed() is None
+
+
+def test_a_local_cluster_has_a_slot_for_each_game_and_standby() -> None:
+    settings = Settings.model_validate(
+        {"challenges": {"max_games": 4}, "cluster": {"standby": 2, "slot_cpus": 0.5}}
+    )
+    assert game_cpus(settings) == 3

@@ -1,0 +1,48 @@
+"""Identifies the code and settings of a bot; `up` replaces managers with another fingerprint."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from crabstick import __version__
+from crabstick.settings import Settings
+
+__all__ = ["CODE_ROOT", "bot_code", "fingerprint"]
+
+CODE_ROOT: Final = Path(__file__).parents[2]
+"""The folder of the three packages."""
+BOT_CODE: Final = (
+    "actors/*.py",
+    "actors/engine_actor/*.py",
+    "actors/event_listener/*.py",
+    "actors/http/*.py",
+    "actors/ops/shutdown.py",
+    "actors/worker_set/*.py",
+    "crabstick/errors.py",
+    "crabstick/explain.py",
+    "crabstick/read_text.py",
+    "crabstick/game/*.py",
+    "crabstick/lichess/*.py",
+    "crabstick/rules/*.py",
+    "crabstick/settings/*.py",
+    "crabstick/telemetry/*.py",
+    "engine/**/*.py",
+)
+"""What runs in the actors of a bot; commands, sandbox, checks and the local Ray cluster do not."""
+TOOLS: Final = frozenset({"engine/fake.py"})
+
+
+def bot_code(root: Path = CODE_ROOT) -> Iterator[Path]:
+    """The files that run in a bot, in a fixed order, relative to `root`."""
+    found = {path.relative_to(root) for pattern in BOT_CODE for path in root.glob(pattern)}
+    return (path for path in sorted(found) if path.as_posix() not in TOOLS)
+
+
+def fingerprint(settings: Settings, bot: str, root: Path = CODE_ROOT) -> str:
+    """Twelve hexadecimal digits of a digest over code, account and settings."""
+    code = hashlib.sha256(__version__.encode())
+    for path in bot_code(root):
+        code.update(path.as_posix().encode() + (root / path).read_bytes())
+    whole = hashlib.sha256(f"{code.hexdigest()} {bot} {settings.fingerprint()}".encode())
+    return whole.hexdigest()[:12]
