@@ -300,7 +300,7 @@ class ListenerStatus(Message):
 
 
 class Report(Message):
-    """Anyone → WorkerSet: what happened since the last report, to be added to the ledger.
+    """Anyone → WorkerSet: what happened since the last report, to be added to the metrics.
 
     `counts` are (metric, label, by), `samples` are (metric, seconds).
     """
@@ -333,7 +333,8 @@ class ActorRow(Message):
 class Statistics(Message):
     """WorkerSet → caller: what `/metrics`, `/games`, `status` and the live table show.
 
-    `problem` says why the bot cannot play as it should. `ledger` is a snapshot of the metrics.
+    `problem` says why the bot cannot play as it should. `ledger` has the metrics as JSON, `metrics`
+    the same ones in Prometheus's text format; empty: the WorkerSet is older than this field.
     """
 
     bot: str
@@ -341,13 +342,14 @@ class Statistics(Message):
     problem: str = ""
     limits: dict[str, int] = {}
     ledger: Packed = {}
+    metrics: str = ""
     games: tuple[GameRow, ...] = ()
     actors: tuple[ActorRow, ...] = ()
 
     def shown(self) -> Packed:
         """The statistics as users see them; values that were never set are left out."""
-        return {"v": self.v, **self.model_dump(mode="json", exclude_unset=True)}
+        return {key: value for key, value in self.pack().items() if key != "metrics"}
 
     def pack(self) -> Packed:
         """The message as a plain dict; the reader knows what was set."""
-        return self.shown()
+        return {"v": self.v, **self.model_dump(mode="json", exclude_unset=True)}

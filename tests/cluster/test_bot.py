@@ -31,7 +31,7 @@ from tests.cluster.stage import (
 pytestmark = pytest.mark.cluster
 
 TASKS = "/api/v0/tasks?detail=1&limit=10000"
-HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
+HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "prometheus_client", "rich")
 
 
 async def loaded(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from actors.worker_set.lichess_calls import LichessCalls
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.model import GameId, GameSummary, Limited, Player, Unanswered
-from crabstick.telemetry.metrics import Ledger
+from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 from tests.unit.actors.configs import a_config
@@ -31,15 +31,15 @@ class Office:
         self.match.move("e2e4")
         self.match.opponent_plays("e7e5")
         self.rate_limits = RateLimits(virtual_loop().time)
-        self.ledger = Ledger()
+        self.metrics = BotMetrics()
         games = FakeGames(self.match)
         config = a_config()
         self.lichess_calls = LichessCalls(
-            config, self.rate_limits, self.ledger, lichess=self.lichess, games=games
+            config, self.rate_limits, self.metrics, lichess=self.lichess, games=games
         )
 
     def limited(self, endpoint: str) -> float:
-        values: dict[str, dict[str, float]] = self.ledger.snapshot()["values"]  # type: ignore[assignment]  # JSON
+        values: dict[str, dict[str, float]] = self.metrics.snapshot()["values"]  # type: ignore[assignment]  # JSON
         return values["crabstick_rate_limited_total"][endpoint]
 
 
@@ -69,7 +69,7 @@ async def test_a_game_that_is_forfeited_is_counted_once_however_often_it_is_trie
     office = Office()
     office.match.next_outcomes.append(Limited(retry_after=seconds(1)))
     await office.lichess_calls.resign(GAME)
-    values: dict[str, dict[str, float]] = office.ledger.snapshot()["values"]  # type: ignore[assignment]  # JSON
+    values: dict[str, dict[str, float]] = office.metrics.snapshot()["values"]  # type: ignore[assignment]  # JSON
     assert values["crabstick_games_forfeited_total"][""] == 1
 
 
@@ -106,7 +106,7 @@ async def test_without_a_token_nothing_is_resigned_and_nobody_falls(
 
     monkeypatch.setattr("actors.worker_set.lichess_calls.read_token", refuse)
     rate_limits = RateLimits(virtual_loop().time)
-    lichess_calls = LichessCalls(a_config(), rate_limits, Ledger(), lichess=None, games=None)
+    lichess_calls = LichessCalls(a_config(), rate_limits, BotMetrics(), lichess=None, games=None)
     await lichess_calls.resign(GAME)
     with pytest.raises(ConfigError):
         await lichess_calls.playing()
