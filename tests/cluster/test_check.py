@@ -21,7 +21,7 @@ from ray.core.generated.gcs_service_pb2_grpc import (
 
 from actors.local_ray.node import ENVIRONMENT
 from benchmarks import nodes
-from tests.cluster.stage import Stage, picture, until
+from tests.cluster.local_bot import LocalBot, statistics, until
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = 1
@@ -58,14 +58,14 @@ def check(address: str, folder: Path) -> tuple[dict[str, str], str]:
 
 
 @contextmanager
-def bare_node(stage: Stage, name: str, variables: dict[str, str]) -> Iterator[None]:
+def bare_node(bot: LocalBot, name: str, variables: dict[str, str]) -> Iterator[None]:
     """A node with nothing of ours but those variables."""
     inherited = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("LICHESS", "CRABSTICK", "RAY_gcs"))
     }
-    child = nodes._start(nodes._command(stage.ray.address, 1, name), {**inherited, **variables})
+    child = nodes._start(nodes._command(bot.ray.address, 1, name), {**inherited, **variables})
     try:
         yield
     finally:
@@ -109,9 +109,9 @@ def test_a_cluster_of_another_ray_is_named_with_both_versions(tmp_path: Path) ->
 
 
 def test_the_one_thing_wrong_with_one_machine_is_that_its_head_plays(
-    stage: Stage, tmp_path: Path
+    bot: LocalBot, tmp_path: Path
 ) -> None:
-    said, problem = check(stage.ray.address, tmp_path)
+    said, problem = check(bot.ray.address, tmp_path)
     assert "offers 12 CPUs for games, which would disturb the bot and each other" in problem
     assert said["cluster"].startswith(f"Ray {ray.__version__} with Python ")
     assert said["autoscaler"] == "none, so the cluster does not grow\n"
@@ -120,40 +120,40 @@ def test_the_one_thing_wrong_with_one_machine_is_that_its_head_plays(
     assert said["variables"] == "Ray's own are alike on every node\n"
     assert said["clocks"] == "together within a second\n"
     assert said["nodes"] == "all were looked at\n"
-    assert stage.token not in f"{said}{problem}"
+    assert bot.token not in f"{said}{problem}"
 
 
 @pytest.mark.timeout(400)
 async def test_a_node_that_is_not_as_the_others_is_named_and_not_kept_alive(
-    stage: Stage, tmp_path: Path
+    bot: LocalBot, tmp_path: Path
 ) -> None:
-    before = await picture()
+    before = await statistics()
     stranger = {
         "PYTHONPATH": str(a_folder_without_code(tmp_path / "stranger")),
         "RAY_NODE_TYPE_NAME": "game",
         "RAY_worker_niceness": "7",
     }
-    with bare_node(stage, "stranger", stranger):
-        said, _ = check(stage.ray.address, tmp_path)
+    with bare_node(bot, "stranger", stranger):
+        said, _ = check(bot.ray.address, tmp_path)
         assert "stranger) has no code of crabstick" in said["code"]
         assert "stranger) has no Lichess token" in said["Lichess token"]
         assert "stranger) has RAY_worker_niceness=7, and the head has" in said["variables"]
         assert "stranger) has no RAY_gcs_rpc_server_reconnect" in said["variables"]
         assert "no autoscaler runs, so no node comes when a game needs one" in said["autoscaler"]
         await until(lambda: idle_ms("stranger"), lambda idle: idle > LONG_MS)
-    assert (await picture())["games"] == before["games"]
+    assert (await statistics())["games"] == before["games"]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-async def test_a_node_with_other_code_is_named(stage: Stage, tmp_path: Path) -> None:
+async def test_a_node_with_other_code_is_named(bot: LocalBot, tmp_path: Path) -> None:
     old = {
         **ENVIRONMENT,
         "PYTHONPATH": str(a_folder_with_other_code(tmp_path / "old")),
-        "LICHESS_BOT_TOKEN": stage.token,
+        "LICHESS_BOT_TOKEN": bot.token,
     }
-    with bare_node(stage, "old", old):
-        said, _ = check(stage.ray.address, tmp_path)
+    with bare_node(bot, "old", old):
+        said, _ = check(bot.ray.address, tmp_path)
     assert "old) has crabstick 0.0.7 with other code than this" in said["code"]
     assert said["Lichess token"] == "on every node\n"
     assert said["variables"] == "Ray's own are alike on every node\n"

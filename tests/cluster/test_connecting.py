@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cluster.stage import Stage
+from tests.cluster.local_bot import LocalBot
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -24,15 +24,15 @@ def status(address: str, **more: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_wrong_token_is_named_as_the_reason_and_nothing_else_is_said(stage: Stage) -> None:
-    told = status(stage.ray.address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="not-the-token")
+def test_a_wrong_token_is_named_as_the_reason_and_nothing_else_is_said(bot: LocalBot) -> None:
+    told = status(bot.ray.address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="not-the-token")
     assert told.returncode == 1
     assert "wants another authentication token" in told.stderr
     assert told.stderr.count("\n") == 1
 
 
-def test_a_forgotten_auth_mode_is_named_as_the_reason(stage: Stage) -> None:
-    told = status(stage.ray.address, RAY_AUTH_MODE="disabled")
+def test_a_forgotten_auth_mode_is_named_as_the_reason(bot: LocalBot) -> None:
+    told = status(bot.ray.address, RAY_AUTH_MODE="disabled")
     assert told.returncode == 1
     assert "set RAY_AUTH_MODE=token" in told.stderr
 

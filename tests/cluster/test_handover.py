@@ -34,7 +34,7 @@ from crabstick.sandbox.opponent import Opponent, Player, Result
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
-from tests.cluster.stage import BOT, OPPONENTS, OPTIONS, SCOPES, Stage
+from tests.cluster.local_bot import BOT, OPPONENTS, OPTIONS, SCOPES, LocalBot
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -51,7 +51,7 @@ T = TypeVar("T")
 class Fleet:
     """The bot on its nodes, its Lichess, and its opponents, who play as slowly as they are told."""
 
-    stage: Stage
+    bot: LocalBot
     folder: Path
     stack: ExitStack
     nodes: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Fleet:
     def join(self, name: str) -> None:
         """A node comes; it gives games a minute when it is told to end."""
         drains = timedelta(seconds=60)
-        node = worker_node(self.stage.ray.address, slots=SLOTS, name=name, drains=drains)
+        node = worker_node(self.bot.ray.address, slots=SLOTS, name=name, drains=drains)
         self.nodes[name] = self.stack.enter_context(node)
 
     def living(self) -> list[str]:
@@ -81,16 +81,16 @@ class Fleet:
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The same, about this cluster."""
-        return self.crabstick(name, *arguments, "--address", self.stage.ray.address)
+        return self.crabstick(name, *arguments, "--address", self.bot.ray.address)
 
     def games(self) -> dict[str, dict[str, Any]]:
         """What `/games` shows."""
-        answer = requests.get(f"{self.stage.http}/games", timeout=10)
+        answer = requests.get(f"{self.bot.http}/games", timeout=10)
         return {game["id"]: game for game in answer.json().get("games", ())}
 
     def metric(self, name: str) -> float:
         """One sample of `/metrics`."""
-        text = requests.get(f"{self.stage.http}/metrics", timeout=10).text
+        text = requests.get(f"{self.bot.http}/metrics", timeout=10).text
         found = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(name)]
         return float(found[0]) if found else 0.0
 
@@ -100,11 +100,11 @@ class Fleet:
         name = OPPONENTS[number]
         player = Player(
             name=name,
-            token=self.stage.sandbox.token(name),
+            token=self.bot.sandbox.token(name),
             policy=random_mover(rng),
             delay=lambda: timedelta(seconds=self.think_s * rng.uniform(0.2, 1.8)),
         )
-        return Opponent(self.stage.sandbox.url, player)
+        return Opponent(self.bot.sandbox.url, player)
 
 
 def _has_raylet(pid: int) -> bool:
@@ -134,8 +134,8 @@ def fleet() -> Iterator[Fleet]:
             os.environ.pop(name, None)  # another test's Ray keeps its store there
         head = start_local_cluster(cpus=0, temp_dir=str(folder))
         stack.callback(head.end)
-        stage = Stage(sandbox=sandbox, ray=head, settings=settings, token=token, temp_dir=folder)
-        fleet = Fleet(stage=stage, folder=folder, stack=stack)
+        bot = LocalBot(sandbox=sandbox, ray=head, settings=settings, token=token, temp_dir=folder)
+        fleet = Fleet(bot=bot, folder=folder, stack=stack)
         for name in ("first", "second"):
             fleet.join(name)
         up = fleet.command("up", "--detach")
@@ -215,7 +215,7 @@ async def _story(fleet: Fleet) -> Aftermath:
             living_after_sigterm=living_after_sigterm,
             exit_status=exit_status,
             results=list(results),
-            games={game["id"]: game for game in fleet.stage.sandbox.ledger()["games"]},
+            games={game["id"]: game for game in fleet.bot.sandbox.ledger()["games"]},
             handovers=fleet.metric("crabstick_handovers_total"),
             takeovers=fleet.metric("crabstick_takeovers_total"),
         )
@@ -225,12 +225,12 @@ async def _all_played(fleet: Fleet, ids: list[str]) -> dict[str, dict[str, Any]]
     """Waits until every game that still runs has an actor and goes on."""
 
     def plies() -> dict[str, int]:
-        return {game["id"]: len(game["moves"]) for game in fleet.stage.sandbox.ledger()["games"]}
+        return {game["id"]: len(game["moves"]) for game in fleet.bot.sandbox.ledger()["games"]}
 
     before = await asyncio.to_thread(plies)
 
     def waiting() -> list[str]:
-        games = {game["id"]: game for game in fleet.stage.sandbox.ledger()["games"]}
+        games = {game["id"]: game for game in fleet.bot.sandbox.ledger()["games"]}
         running = [i for i in ids if i not in games or games[i]["ended_ms"] is None]
         rows = fleet.games()
         return [
@@ -262,13 +262,13 @@ def test_every_move_that_was_taken_was_chosen_for_that_ply(
     fleet: Fleet, aftermath: Aftermath
 ) -> None:
     assert aftermath.results
-    assert fleet.stage.moves_taken() - fleet.stage.moves_meant() == set()
+    assert fleet.bot.moves_taken() - fleet.bot.moves_intended() == set()
 
 
 def test_no_ply_was_decided_twice(fleet: Fleet, aftermath: Aftermath) -> None:
     """Two actors that both believed to own a game would show here."""
     assert aftermath.results
-    meant = fleet.stage.moves_meant()
+    meant = fleet.bot.moves_intended()
     assert len({(game, ply) for game, ply, _ in meant}) == len(meant)
 
 

@@ -27,7 +27,7 @@ from actors.http.limits import LARGEST_HEAD
 from actors.http.protocol import MOST_CONNECTIONS
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.worker_set.worker_set import WorkerSet
-from tests.cluster.stage import ADMIN_TOKEN, NAMESPACE, Stage, frozen, pid_of, until
+from tests.cluster.local_bot import ADMIN_TOKEN, NAMESPACE, LocalBot, frozen, pid_of, until
 
 pytestmark = pytest.mark.cluster
 
@@ -104,9 +104,9 @@ async def get_all(url: str, *paths: str) -> list[int]:
         return await asyncio.gather(*(get(path) for path in paths))
 
 
-async def until_probed(stage: Stage, statuses: list[int]) -> None:
+async def until_probed(bot: LocalBot, statuses: list[int]) -> None:
     """Waits until the probes are answered so; each answer comes within `PATIENCE`."""
-    await until(lambda: get_all(stage.http, *PROBES), lambda seen: seen == statuses)
+    await until(lambda: get_all(bot.http, *PROBES), lambda seen: seen == statuses)
 
 
 async def in_worker_set(work: Callable[[object], int]) -> int:
@@ -154,9 +154,9 @@ def memory_mib() -> float:
 
 
 @contextmanager
-def connection(stage: Stage) -> Iterator[socket.socket]:
+def connection(bot: LocalBot) -> Iterator[socket.socket]:
     """A client that says what it likes."""
-    address = ("127.0.0.1", stage.settings.http.port)
+    address = ("127.0.0.1", bot.settings.http.port)
     with socket.create_connection(address, timeout=PATIENCE.total) as client:
         yield client
 
@@ -189,10 +189,10 @@ def push(client: socket.socket, head: bytes, chunk: bytes) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("paths", [PAGES, ("/livez", "/readyz"), ("/nothing", "/shutdown")])
-def test_a_flood_is_sent_away_and_reaches_nobody(stage: Stage, paths: tuple[str, str]) -> None:
+def test_a_flood_is_sent_away_and_reaches_nobody(bot: LocalBot, paths: tuple[str, str]) -> None:
     async def story() -> tuple[Flood, int]:
         await in_worker_set(begin_counting)
-        return await flood(stage.http, *paths), await in_worker_set(counted)
+        return await flood(bot.http, *paths), await in_worker_set(counted)
 
     seen, asked = asyncio.run(story())
     assert set(seen.probed) == {200}
@@ -211,34 +211,34 @@ def test_a_flood_is_sent_away_and_reaches_nobody(stage: Stage, paths: tuple[str,
 # Who hangs.
 
 
-def test_probes_are_answered_while_the_worker_set_hangs_and_hundreds_wait(stage: Stage) -> None:
+def test_probes_are_answered_while_the_worker_set_hangs_and_hundreds_wait(bot: LocalBot) -> None:
     async def story() -> list[int]:
         with frozen(await pid_of(WORKER_SET)):
-            await until_probed(stage, [503, 200])  # what was heard before is soon forgotten
-            crowd = asyncio.create_task(get_all(stage.http, *PAGES * 100))
-            await until_probed(stage, [503, 200])
+            await until_probed(bot, [503, 200])  # what was heard before is soon forgotten
+            crowd = asyncio.create_task(get_all(bot.http, *PAGES * 100))
+            await until_probed(bot, [503, 200])
             return await crowd
 
     crowd = asyncio.run(story())
     assert (len(crowd), set(crowd)) == (200, {503})
-    asyncio.run(until_probed(stage, [200, 200]))
+    asyncio.run(until_probed(bot, [200, 200]))
 
 
-def test_probes_are_answered_while_the_listener_hangs(stage: Stage) -> None:
+def test_probes_are_answered_while_the_listener_hangs(bot: LocalBot) -> None:
     async def story() -> None:
         with frozen(await pid_of(EVENT_LISTENER)):
-            await until_probed(stage, [200, 503])
+            await until_probed(bot, [200, 503])
 
     asyncio.run(story())
-    asyncio.run(until_probed(stage, [200, 200]))
+    asyncio.run(until_probed(bot, [200, 200]))
 
 
-def test_probes_are_answered_while_rays_gcs_is_away(stage: Stage) -> None:
+def test_probes_are_answered_while_rays_gcs_is_away(bot: LocalBot) -> None:
     async def story() -> list[list[int]]:
-        with frozen(stage.gcs_pid):
+        with frozen(bot.gcs_pid):
             seen = []
             for _ in range(3):
-                seen.append(await get_all(stage.http, *PROBES))
+                seen.append(await get_all(bot.http, *PROBES))
                 await asyncio.sleep(1.2)  # so that they are asked again
             return seen
 
@@ -249,7 +249,7 @@ def test_probes_are_answered_while_rays_gcs_is_away(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("path", [*PROBES, *PAGES, "/shutdown", "/nothing"])
-def test_a_large_body_is_not_taken_in(stage: Stage, path: str) -> None:
+def test_a_large_body_is_not_taken_in(bot: LocalBot, path: str) -> None:
     line = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
     stated = line + f"Content-Length: {LARGE}\r\n\r\n".encode()
     endless = line + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -258,34 +258,34 @@ def test_a_large_body_is_not_taken_in(stage: Stage, path: str) -> None:
         (stated, b"x" * CHUNK),
         (endless, f"{CHUNK:x}\r\n".encode() + b"x" * CHUNK + b"\r\n"),
     ):
-        with connection(stage) as client:
+        with connection(bot) as client:
             taken, answer = push(client, head, chunk)
         assert taken < LARGE / 5
         assert re.match(rb"HTTP/1.1 413 .*\r\n\r\n{\"error\": \"[a-z ]+\"}$", answer, re.DOTALL)
     assert memory_mib() < before_mib + 20
 
 
-def test_an_endless_head_is_not_taken_in(stage: Stage) -> None:
+def test_an_endless_head_is_not_taken_in(bot: LocalBot) -> None:
     before_mib = memory_mib()
     for head, chunk in (
         (b"GET /livez HTTP/1.1\r\n", b"X-Y: " + b"z" * 1000 + b"\r\n"),
         (b"GET /livez HTTP/1.1\r\nX: y", b"z" * CHUNK),
         (b"GET /livez", b"/x" * CHUNK),
     ):
-        with connection(stage) as client:
+        with connection(bot) as client:
             taken, answer = push(client, head, chunk)
         assert taken < LARGE / 5
         assert re.match(rb"HTTP/1.1 4(31|00|14) .*{\"error\": \"[a-zA-Z ]+\"}$", answer, re.DOTALL)
     assert memory_mib() < before_mib + 20
 
 
-def test_who_never_ends_a_head_keeps_nobody_out_and_is_cut_off(stage: Stage) -> None:
+def test_who_never_ends_a_head_keeps_nobody_out_and_is_cut_off(bot: LocalBot) -> None:
     """More of them than there may be connections."""
     with ExitStack() as stack:
-        slow = [stack.enter_context(connection(stage)) for _ in range(MOST_CONNECTIONS + 50)]
+        slow = [stack.enter_context(connection(bot)) for _ in range(MOST_CONNECTIONS + 50)]
         for client in slow[-MOST_CONNECTIONS:]:
             client.sendall(b"GET /livez HTTP/1.1\r\n")
-        assert asyncio.run(get_all(stage.http, *PROBES)) == [200, 200]
+        assert asyncio.run(get_all(bot.http, *PROBES)) == [200, 200]
         for client in slow:
             client.settimeout(30)
             assert heard(client) == b""
@@ -295,11 +295,11 @@ def test_who_never_ends_a_head_keeps_nobody_out_and_is_cut_off(stage: Stage) -> 
 
 
 @pytest.mark.parametrize("path", [*PROBES, *PAGES])
-def test_head_is_answered_where_get_is(stage: Stage, path: str) -> None:
-    head, full = (requests.request(how, stage.http + path, timeout=6) for how in ("HEAD", "GET"))
+def test_head_is_answered_where_get_is(bot: LocalBot, path: str) -> None:
+    head, full = (requests.request(how, bot.http + path, timeout=6) for how in ("HEAD", "GET"))
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == full.headers["content-type"]
-    assert requests.post(stage.http + path, timeout=6).status_code == 405
+    assert requests.post(bot.http + path, timeout=6).status_code == 405
 
 
 @pytest.mark.parametrize(
@@ -317,9 +317,9 @@ def test_head_is_answered_where_get_is(stage: Stage, path: str) -> None:
     ],
 )
 def test_refusals_are_json_and_name_no_server(
-    stage: Stage, method: str, path: str, status: int
+    bot: LocalBot, method: str, path: str, status: int
 ) -> None:
-    answer = requests.request(method, stage.http + path, timeout=6)
+    answer = requests.request(method, bot.http + path, timeout=6)
     assert answer.status_code == status
     assert set(answer.json()) == {"error"}
     assert answer.headers["content-type"] == "application/json"
@@ -342,9 +342,9 @@ def test_refusals_are_json_and_name_no_server(
     ],
 )
 def test_no_header_but_the_right_one_shuts_anything_down(
-    stage: Stage, lines: bytes, status: bytes
+    bot: LocalBot, lines: bytes, status: bytes
 ) -> None:
-    with connection(stage) as client:
+    with connection(bot) as client:
         told = lines.replace(b"%s", ADMIN_TOKEN.encode())
         body = b'{"token": "%s"}' % ADMIN_TOKEN.encode()
         length = b"Content-Length: %d\r\n" % len(body)
@@ -353,4 +353,4 @@ def test_no_header_but_the_right_one_shuts_anything_down(
         answer = heard(client)
     assert answer.split()[1] == status
     assert ADMIN_TOKEN.encode() not in answer
-    assert asyncio.run(get_all(stage.http, "/livez")) == [200]
+    assert asyncio.run(get_all(bot.http, "/livez")) == [200]

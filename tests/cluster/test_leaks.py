@@ -15,7 +15,7 @@ from ray._private.state import actors as actor_table
 from actors.local_ray.node import ENVIRONMENT
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.sandbox.policies import random_mover
-from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until, wait_no_game
+from tests.cluster.local_bot import BOT, CLOCK, LocalBot, pid_of, statistics, until, wait_no_game
 
 pytestmark = pytest.mark.cluster
 
@@ -54,16 +54,16 @@ class Holdings:
         pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(5400)]),
     ],
 )
-def test_many_games_leave_no_more_than_a_few(stage: Stage, games: int) -> None:
+def test_many_games_leave_no_more_than_a_few(bot: LocalBot, games: int) -> None:
     async def story() -> tuple[Holdings, Holdings]:
         await wait_no_game()
-        await play(stage, WARM_UP)
-        early = await holdings(stage)
-        await play(stage, games - WARM_UP)
-        return early, await holdings(stage)
+        await play(bot, WARM_UP)
+        early = await holdings(bot)
+        await play(bot, games - WARM_UP)
+        return early, await holdings(bot)
 
     early, late = asyncio.run(story())
-    ledger = stage.sandbox.ledger()
+    ledger = bot.sandbox.ledger()
     assert sum(game["status"] in {"resign", "mate"} for game in ledger["games"]) >= games
     assert late.processes <= early.processes + FEW_PROCESSES
     assert late.zombies == []
@@ -80,7 +80,7 @@ def grown(
     return {name: (early[name], held) for name, held in late.items() if held > early[name] + by}
 
 
-async def play(stage: Stage, games: int) -> None:
+async def play(bot: LocalBot, games: int) -> None:
     """So many games, which the opponents resign after some moves."""
     left = iter(range(games))
 
@@ -93,7 +93,7 @@ async def play(stage: Stage, games: int) -> None:
                 tired.set()
             return pick(board)
 
-        async with stage.opponent(number, think_ms=0, policy=policy) as opponent:
+        async with bot.opponent(number, think_ms=0, policy=policy) as opponent:
             for _ in left:
                 tired.clear()
                 game_id = await opponent.challenge(BOT, CLOCK, "random")
@@ -101,21 +101,21 @@ async def play(stage: Stage, games: int) -> None:
                 enough = asyncio.ensure_future(tired.wait())
                 await asyncio.wait({over, enough}, return_when=asyncio.FIRST_COMPLETED)
                 enough.cancel()
-                await asyncio.to_thread(stage.resign, game_id, number)  # unless it was mated
+                await asyncio.to_thread(bot.resign, game_id, number)  # unless it was mated
                 await over
 
     await asyncio.gather(*(play_on(number) for number in range(AT_ONCE)))
 
 
-async def holdings(stage: Stage) -> Holdings:
+async def holdings(bot: LocalBot) -> Holdings:
     """What is held when all standbys wait and nothing else goes on."""
 
     async def is_idle() -> list[str]:
-        seen = await picture()
+        seen = await statistics()
         return sorted(actor["phase"] for actor in seen["actors"]) + [g["id"] for g in seen["games"]]
 
     await until(is_idle, lambda phases: phases == ["standby"] * STANDBYS)
-    running = _session(stage.ray.record.head.pid)
+    running = _session(bot.ray.record.head.pid)
     living = [process for process in running if process.status() != psutil.STATUS_ZOMBIE]
     pids = {process.pid for process in living}
     managers = {name: psutil.Process(await pid_of(name)) for name in (WORKER_SET, EVENT_LISTENER)}

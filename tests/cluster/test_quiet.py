@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cluster.stage import Stage
+from tests.cluster.local_bot import LocalBot
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120
@@ -31,9 +31,9 @@ disconnect()
 """
 
 
-def test_what_raylets_report_does_not_reach_the_terminal(stage: Stage, tmp_path: Path) -> None:
+def test_what_raylets_report_does_not_reach_the_terminal(bot: LocalBot, tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-c", DRIVER, stage.ray.address, str(tmp_path / "mark")],
+        [sys.executable, "-c", DRIVER, bot.ray.address, str(tmp_path / "mark")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,

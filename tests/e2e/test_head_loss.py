@@ -23,7 +23,7 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
-from tests.e2e.stage import left_behind, said, started, wait, wishes
+from tests.e2e.commands import environment, left_behind, output, started, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -41,13 +41,13 @@ class Bot:
 
     folder: Path
     sandbox: RunningSandbox
-    wishes: dict[str, str]
+    environment: dict[str, str]
     hurry: Event = field(default_factory=Event)
     """Once it is set, opponents think no more: the story is told."""
 
     def run(self, out: str, *arguments: str) -> int:
         """One command from its beginning to its end; what it says is in `out`."""
-        with started(self.folder, *arguments, out=out, **self.wishes) as command:
+        with started(self.folder, *arguments, out=out, **self.environment) as command:
             return command.wait(300)
 
     def record(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Bot:
 def bot(folder: Path) -> Iterator[Bot]:
     """Whatever a test leaves running ends with it."""
     with running(options=OPTIONS) as sandbox:
-        bot = Bot(folder=folder, sandbox=sandbox, wishes=wishes(sandbox))
+        bot = Bot(folder=folder, sandbox=sandbox, environment=environment(sandbox))
         try:
             yield bot
         finally:
@@ -123,16 +123,16 @@ def test_a_game_outlives_a_head_that_is_away_for_longer_than_ray_bears(folder: P
         before, after = story["before"], ours.record()
         assert ours.run("third", "up", "--detach") == 0
         unchanged = ours.record()
-        assert ours.run("down", "down") == 0, said(folder, "down")
+        assert ours.run("down", "down") == 0, output(folder, "down")
         meant = ours.meant(story["game"])
         moves = ours.moves(story["game"])
     assert story["status"] == 1
-    assert "the head of the bot's Ray cluster is away" in said(folder, "status")
+    assert "the head of the bot's Ray cluster is away" in output(folder, "status")
     assert len(story["while_away"]) >= 3
-    assert "starting it anew" in said(folder, "again")
+    assert "starting it anew" in output(folder, "again")
     for out in ("again", "third"):
-        assert "crabstick was up already; nothing changed" in said(folder, out)
-    assert "starting it anew" not in said(folder, "third")
+        assert "crabstick was up already; nothing changed" in output(folder, out)
+    assert "starting it anew" not in output(folder, "third")
     assert before["head"]["pid"] != after["head"]["pid"]
     assert before["worker"] == after["worker"]
     assert after == unchanged
@@ -148,7 +148,7 @@ def test_a_game_outlives_a_head_that_is_away_for_longer_than_ray_bears(folder: P
 
 async def _head_is_away(ours: Bot) -> dict[str, Any]:
     command = ("up", "--gcs-fault-tolerance", "--detach")
-    assert await asyncio.to_thread(ours.run, "first", *command) == 0, said(ours.folder, "first")
+    assert await asyncio.to_thread(ours.run, "first", *command) == 0, output(ours.folder, "first")
     before = ours.record()
     async with ours.opponent(1, think_s=5) as first, ours.opponent(2, think_s=0.1) as second:
         game_id = await first.challenge(BOT, CLOCK, "black")
@@ -159,7 +159,7 @@ async def _head_is_away(ours: Bot) -> dict[str, Any]:
         await asyncio.to_thread(wait, lambda: time.monotonic() > died_s + AWAY_S, ours.folder)
         while_away = ours.moves(game_id) - at_death
         again = await asyncio.to_thread(ours.run, "again", "up", "--detach")
-        assert again == 0, said(ours.folder, "again")
+        assert again == 0, output(ours.folder, "again")
         results = [
             await first.wait_result(game_id),
             await second.play(BOT, CLOCK, "white"),
@@ -177,19 +177,19 @@ def test_up_that_follows_starts_anew_what_dies(folder: Path) -> None:
     with bot(folder) as ours:
         result = asyncio.run(_heal(ours))
     assert (result.status, result.winner) == ("mate", "white")
-    assert said(folder).count("the head of the bot's Ray cluster is gone") == 1
-    assert said(folder).count("the node with the games is gone") == 1
-    assert said(folder).count("the bot's Ray cluster is whole again") == 2
-    assert "Traceback" not in said(folder)
+    assert output(folder).count("the head of the bot's Ray cluster is gone") == 1
+    assert output(folder).count("the node with the games is gone") == 1
+    assert output(folder).count("the bot's Ray cluster is whole again") == 2
+    assert "Traceback" not in output(folder)
     assert left_behind(folder) == []
     assert list((folder / ".ray").glob("crabstick-*.json")) == []
     assert list((folder / ".ray").glob("crabstick-*.gcs")) == []
 
 
 async def _heal(ours: Bot) -> Result:
-    command = started(ours.folder, "up", "--gcs-fault-tolerance", **ours.wishes)
+    command = started(ours.folder, "up", "--gcs-fault-tolerance", **ours.environment)
     with command as up:
-        await asyncio.to_thread(wait, lambda: "is up" in said(ours.folder), ours.folder)
+        await asyncio.to_thread(wait, lambda: "is up" in output(ours.folder), ours.folder)
         async with ours.opponent(1, think_s=12) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "black")
             await ours.wait_moves(game_id, 2)
@@ -200,29 +200,29 @@ async def _heal(ours: Bot) -> Result:
             os.killpg(up.pid, signal.SIGTERM)
             ours.hurry.set()
             result = await opponent.wait_result(game_id)
-        assert await asyncio.to_thread(up.wait, 150) == 0, said(ours.folder)
+        assert await asyncio.to_thread(up.wait, 150) == 0, output(ours.folder)
     return result
 
 
 def _is_whole(ours: Bot, times: int) -> bool:
-    return said(ours.folder).count("the bot's Ray cluster is whole again") == times
+    return output(ours.folder).count("the bot's Ray cluster is whole again") == times
 
 
 def test_a_signal_while_the_head_comes_back_still_lets_the_game_end(folder: Path) -> None:
     with bot(folder) as ours:
         result = asyncio.run(_end_in_mid_healing(ours))
     assert (result.status, result.winner) == ("mate", "white")
-    assert said(folder).count("starting it anew") == 2
-    assert "ending the Ray node that was starting" in said(folder)
-    assert "ending Ray …" in said(folder)
-    assert "Traceback" not in said(folder)
+    assert output(folder).count("starting it anew") == 2
+    assert "ending the Ray node that was starting" in output(folder)
+    assert "ending Ray …" in output(folder)
+    assert "Traceback" not in output(folder)
     assert left_behind(folder) == []
 
 
 async def _end_in_mid_healing(ours: Bot) -> Result:
-    command = started(ours.folder, "up", "--gcs-fault-tolerance", **ours.wishes)
+    command = started(ours.folder, "up", "--gcs-fault-tolerance", **ours.environment)
     with command as up:
-        await asyncio.to_thread(wait, lambda: "is up" in said(ours.folder), ours.folder)
+        await asyncio.to_thread(wait, lambda: "is up" in output(ours.folder), ours.folder)
         async with ours.opponent(1, think_s=2) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "black")
             await ours.wait_moves(game_id, 2)
@@ -231,5 +231,5 @@ async def _end_in_mid_healing(ours: Bot) -> Result:
             await asyncio.to_thread(wait, lambda: ours.record()["head"]["pid"] != lost, ours.folder)
             os.killpg(up.pid, signal.SIGTERM)
             result = await opponent.wait_result(game_id)
-        assert await asyncio.to_thread(up.wait, 150) == 0, said(ours.folder)
+        assert await asyncio.to_thread(up.wait, 150) == 0, output(ours.folder)
     return result

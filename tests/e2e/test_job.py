@@ -27,7 +27,7 @@ from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
-from tests.e2e.stage import copy_checkout
+from tests.e2e.commands import copy_checkout
 
 pytestmark = pytest.mark.e2e
 
@@ -158,16 +158,16 @@ def ray_node(variables: dict[str, str], *arguments: str) -> Iterator[int]:
     agent = f"--dashboard-agent-listen-port={free_port()}"  # or the node is not alone on its port
     command = [*RAY, "start", "--block", "--disable-usage-stats", agent, *arguments]
     with tempfile.NamedTemporaryFile("r") as log:
-        said = Path(log.name)
+        output = Path(log.name)
         for _ in range(STARTS):
-            node = _started(command, variables, said)
+            node = _started(command, variables, output)
             try:
-                if _is_up(node, said):
+                if _is_up(node, output):
                     yield node.pid
                     return
             finally:
                 end_node(node.pid)
-        pytest.fail(said.read_text("utf-8"), pytrace=False)
+        pytest.fail(output.read_text("utf-8"), pytrace=False)
 
 
 def _started(command: list[str], variables: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":

@@ -38,9 +38,9 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
-from tests.chaos.nodes import RayNode, RayProcess
-from tests.chaos.places import Place
-from tests.e2e.stage import copy_checkout
+from tests.chaos.networks import NodeNetwork
+from tests.chaos.ray_nodes import RayNode, RayProcess
+from tests.e2e.commands import copy_checkout
 
 pytestmark = [
     pytest.mark.e2e,
@@ -313,7 +313,7 @@ def _node(folder: Path, name: str, arguments: list[str], environment: Mapping[st
         command=command,
         environment=environment,
         log=folder / f"{name}.log",
-        place=Place(name=name, address=HERE),
+        network=NodeNetwork(name=name, address=HERE),
         store=folder / name if name == "head" else None,
     )
 

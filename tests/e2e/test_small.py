@@ -22,7 +22,7 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
-from tests.e2e.stage import PATIENCE_S, left_behind, said, started, wait, wishes
+from tests.e2e.commands import PATIENCE_S, environment, left_behind, output, started, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -38,13 +38,13 @@ class Bot:
     def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
         self.folder = folder
         self.sandbox = sandbox
-        self.wishes = {**wishes(sandbox), "CRABSTICK_ADMIN_TOKEN": ADMIN}
+        self.environment = {**environment(sandbox), "CRABSTICK_ADMIN_TOKEN": ADMIN}
         self.hurry = Event()
         """Once it is set, the opponent thinks no more: the story is told."""
 
     async def run(self, out: str, *arguments: str) -> int:
         """One command from its beginning to its end."""
-        with started(self.folder, *arguments, out=out, **self.wishes) as command:
+        with started(self.folder, *arguments, out=out, **self.environment) as command:
             return await asyncio.to_thread(command.wait, PATIENCE_S)
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -53,7 +53,7 @@ class Bot:
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
         """Status and text of an answer; 0 when there is none."""
-        url = f"http://127.0.0.1:{self.wishes['CRABSTICK__HTTP__PORT']}{path}"
+        url = f"http://127.0.0.1:{self.environment['CRABSTICK__HTTP__PORT']}{path}"
         try:
             answer = requests.request(method, url, headers=headers, timeout=10)
         except requests.RequestException:
@@ -106,20 +106,20 @@ def test_a_small_ray_lacks_nothing_that_a_game_needs(folder: Path) -> None:
     assert story["answers"] == dict.fromkeys(PATHS, 200)
     assert story["shutdown"] == [401, 200]
     for out in ("again", "plain"):
-        assert "was up already; nothing changed" in said(folder, out)
-    assert story["game"] in said(folder, "status")
-    assert "is the head, where the bot itself lives" in said(folder, "drain")
-    assert "was started without --gcs-fault-tolerance" in said(folder, "tolerant")
-    assert "Ray dashboard: none" in said(folder)
-    assert "the bot was shut down" in said(folder)
-    assert "Traceback" not in said(folder)
+        assert "was up already; nothing changed" in output(folder, out)
+    assert story["game"] in output(folder, "status")
+    assert "is the head, where the bot itself lives" in output(folder, "drain")
+    assert "was started without --gcs-fault-tolerance" in output(folder, "tolerant")
+    assert "Ray dashboard: none" in output(folder)
+    assert "the bot was shut down" in output(folder)
+    assert "Traceback" not in output(folder)
     assert left_behind(folder) == []
 
 
 async def _story(bot: Bot) -> dict[str, Any]:
     folder = bot.folder
-    with started(folder, "up", "--small", **bot.wishes) as up:
-        await bot.until(lambda: "crabstick is up" in said(folder))
+    with started(folder, "up", "--small", **bot.environment) as up:
+        await bot.until(lambda: "crabstick is up" in output(folder))
         await bot.until(lambda: bot.metric('actors{state="standby"}'))
         async with bot.opponent() as opponent:
             game = await opponent.challenge("crabstick", CLOCK, "black")
@@ -143,7 +143,7 @@ async def _story(bot: Bot) -> dict[str, Any]:
             bot.hurry.set()
             result: Result = await opponent.wait_result(game)
         await bot.until(lambda: up.poll() is not None)
-        assert up.returncode == 0, said(folder)
+        assert up.returncode == 0, output(folder)
     return {
         "game": game,
         "result": result,
@@ -166,8 +166,8 @@ async def _hang(bot: Bot, up: int) -> None:
 def test_a_small_ray_ends_with_its_bot(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
         asyncio.run(_up_and_down(Bot(folder, sandbox)))
-    assert "crabstick is up" in said(folder, "up")
-    assert "Traceback" not in said(folder, "up") + said(folder, "down")
+    assert "crabstick is up" in output(folder, "up")
+    assert "Traceback" not in output(folder, "up") + output(folder, "down")
     assert left_behind(folder) == []
 
 

@@ -175,8 +175,8 @@ def kube(cluster: Manifest, secrets: Secrets, network: Network, folder: Path) ->
         )
         stack.callback(kubelet.close)
         operator = Operator(store, partial(_new_pod, network))
-        stack.enter_context(repeated(operator.look))
-        stack.enter_context(repeated(kubelet.look))
+        stack.enter_context(repeated(operator.step))
+        stack.enter_context(repeated(kubelet.step))
         ready = Kube(store=store, kubelet=kubelet, network=network)
         try:
             _wait_head(ready)

@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from tests.chaos.places import Place
+from tests.chaos.networks import NodeNetwork
 
 __all__ = ["Box", "Container"]
 
@@ -31,7 +31,7 @@ class Box:
     `mount` is None where there are no namespaces: Ray then tells its nodes of one machine apart.
     """
 
-    place: Place
+    place: NodeNetwork
     folder: Path
     mount: Path | None
 

@@ -53,7 +53,7 @@ class Kubelet:
     """Groups whose new Pods stay pending."""
     _pods: dict[str, _Running] = field(default_factory=dict)
 
-    def look(self) -> None:
+    def step(self) -> None:
         """One turn of its loop."""
         for pod in self.store.pods():
             name = name_of(pod)
@@ -100,7 +100,7 @@ class Kubelet:
         return _Running(containers=containers, grace_s=grace_s)
 
     def _end(self, pod: Manifest) -> None:
-        """SIGTERM, a time of grace, SIGKILL, a step at each look."""
+        """SIGTERM, a time of grace, SIGKILL, one at each step."""
         name = name_of(pod)
         running = self._pods.get(name)
         if running is None:  # deleted before it began

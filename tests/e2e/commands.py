@@ -14,7 +14,7 @@ import psutil
 from actors.local_ray.ports import free_port
 from crabstick.sandbox.testing import RunningSandbox
 
-__all__ = ["PATIENCE_S", "copy_checkout", "left_behind", "said", "started", "wait", "wishes"]
+__all__ = ["PATIENCE_S", "copy_checkout", "environment", "left_behind", "output", "started", "wait"]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150
@@ -61,14 +61,14 @@ def started(
                 process.wait(PATIENCE_S)
 
 
-def said(folder: Path, out: str = "out") -> str:
+def output(folder: Path, out: str = "out") -> str:
     return (folder / out).read_text(encoding="utf-8")
 
 
 def wait(condition: Callable[[], object], folder: Path) -> None:
     deadline_s = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline_s, said(folder)
+        assert time.monotonic() < deadline_s, output(folder)
         time.sleep(0.1)
 
 
@@ -82,7 +82,7 @@ def left_behind(folder: Path) -> list[str]:
     return found
 
 
-def wishes(sandbox: RunningSandbox) -> dict[str, str]:
+def environment(sandbox: RunningSandbox) -> dict[str, str]:
     return {
         "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
         "CRABSTICK__LICHESS__URL": sandbox.url,

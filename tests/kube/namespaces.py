@@ -19,9 +19,9 @@ from typing import Final
 
 import pytest
 
-from tests.chaos.places import MARK
+from tests.chaos.networks import MARK
 
-__all__ = ["apart"]
+__all__ = ["in_namespaces"]
 
 ROOT: Final = Path(__file__).parents[2]
 INSIDE: Final = "CRABSTICK_KUBE_INSIDE"
@@ -31,7 +31,7 @@ LOOPBACK_AND_RUN: Final = 'ip link set lo up; "$@"; exit $?'
 """The shell stays, and reaps whoever loses its parent."""
 
 
-def apart(test: Callable[[], None]) -> Callable[[], None]:
+def in_namespaces(test: Callable[[], None]) -> Callable[[], None]:
     """Makes it run in a child; skips it where there is no kubectl."""
 
     @functools.wraps(test)
@@ -41,12 +41,12 @@ def apart(test: Callable[[], None]) -> Callable[[], None]:
         elif shutil.which("kubectl") is None:
             pytest.skip("kubectl is not installed, so the manifests cannot be rendered")
         else:
-            _run_apart(f"{test.__code__.co_filename}::{test.__name__}")
+            _run_in_namespaces(f"{test.__code__.co_filename}::{test.__name__}")
 
     return child
 
 
-def _run_apart(test: str) -> None:
+def _run_in_namespaces(test: str) -> None:
     enter = _way_in()
     with TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True) as folder:
         more = {
