@@ -19,7 +19,7 @@ from tests.cluster.local_bot import BOT, CLOCK, LocalBot, pid_of, statistics, un
 
 pytestmark = pytest.mark.cluster
 
-WARM_UP = 50
+WARM_UP = 30
 AT_ONCE = 6
 MOVES = 3
 STANDBYS = 3
@@ -29,7 +29,7 @@ FEW_FILES = 4
 """Connections that come and go: a scrape, Ray's own calls."""
 FEW_MIB = 6
 RAYS_MIB = 0.006
-"""What Ray keeps for ever of each actor, without us too, in the process that has called it."""
+"""What Ray itself keeps of each dead actor in the process that has called it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class Holdings:
 
     processes: int
     zombies: list[str]
-    """Ended children that one of us has not asked for; those of init are init's."""
+    """Ended children of our processes that no parent has reaped."""
     files: dict[str, int]
-    """Open files and sockets of those of us who live long."""
+    """Open files and sockets of our long-lived processes."""
     memory_mib: dict[str, float]
     """Their USS."""
     dead_actors: int
@@ -50,7 +50,7 @@ class Holdings:
 @pytest.mark.parametrize(
     "games",
     [
-        pytest.param(150, marks=pytest.mark.timeout(900)),
+        pytest.param(90, marks=pytest.mark.timeout(900)),
         pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(5400)]),
     ],
 )
@@ -76,12 +76,12 @@ def test_many_games_leave_no_more_than_a_few(bot: LocalBot, games: int) -> None:
 def grown(
     early: Mapping[str, float], late: Mapping[str, float], *, by: float
 ) -> dict[str, tuple[float, float]]:
-    """Who holds more than so much more."""
+    """The holders of more than `by` more than before."""
     return {name: (early[name], held) for name, held in late.items() if held > early[name] + by}
 
 
 async def play(bot: LocalBot, games: int) -> None:
-    """So many games, which the opponents resign after some moves."""
+    """Plays that many games, which the opponents resign after some moves."""
     left = iter(range(games))
 
     async def play_on(number: int) -> None:
@@ -111,8 +111,8 @@ async def holdings(bot: LocalBot) -> Holdings:
     """What is held when all standbys wait and nothing else goes on."""
 
     async def is_idle() -> list[str]:
-        seen = await statistics()
-        return sorted(actor["phase"] for actor in seen["actors"]) + [g["id"] for g in seen["games"]]
+        now = await statistics()
+        return sorted(actor["phase"] for actor in now["actors"]) + [g["id"] for g in now["games"]]
 
     await until(is_idle, lambda phases: phases == ["standby"] * STANDBYS)
     running = _session(bot.ray.record.head.pid)
