@@ -1,6 +1,6 @@
 """`python -m benchmarks.manager`: what the WorkerSet costs a second, by games at once.
 
-A local Lichess, a local Ray cluster, one bot; more and more opponents, who think for some seconds.
+A local Lichess, a local Ray cluster, one bot; more and more opponents that think for some seconds.
 For each number of games: the CPU time of WorkerSet and EventListener while all of them run.
 """
 

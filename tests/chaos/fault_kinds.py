@@ -78,9 +78,7 @@ FAULT_KINDS: Final = (
 )
 
 SHORT_RUN: Final = (
-    "engine killed",
     "engine plays an illegal move",
-    "actor killed, searching",
     "actor killed, posting",
     "actor frozen, waiting",
     "actor killed at full capacity",
@@ -90,7 +88,6 @@ SHORT_RUN: Final = (
     "game stream reset",
     "429 to a move",
     "answer to a move lost",
-    "event stream cut",
 )
 """Quick faults of every sort."""
 

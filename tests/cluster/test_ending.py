@@ -1,4 +1,4 @@
-"""A bot that is ended while games begin: each of them has its actor, and is played to its end."""
+"""A bot that is shut down while games begin: each game has its actor and is played to its end."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -52,11 +52,11 @@ def test_games_that_were_just_accepted_are_played_without_their_manager(
             ids = [await opponent.challenge(BOT, LONG, "white") for opponent in opponents]
             await until(lambda: accepted(ending, *ids), bool)
             played_on = await end_manager(NAMESPACE)
-            for _ in range(3):  # cut so often and so soon, an actor asks whether it may go on
-                seen = await plies(ending, *ids)
+            for _ in range(3):  # after several cuts in a short time an actor asks for its lease
+                before = await plies(ending, *ids)
                 await until(
                     lambda: plies(ending, *ids),
-                    lambda now, seen=seen: all(now[i] > seen[i] + 1 for i in ids),  # type: ignore[misc]
+                    lambda now, before=before: all(now[i] > before[i] + 1 for i in ids),  # type: ignore[misc]
                 )
                 await asyncio.to_thread(ending.sandbox.arm, "cut", user=BOT, endpoint="game-stream")
             for opponent, game_id in zip(opponents, ids, strict=True):

@@ -1,6 +1,6 @@
-"""Nodes drain one after the other, by command and by SIGTERM, and the games on them notice nothing.
+"""Nodes drain one after the other, by command and by SIGTERM, and their games continue.
 
-A cluster of its own: a head without slots, and nodes that come and go on this machine.
+A separate cluster: a head without slots, and nodes that come and go on this machine.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Fleet:
-    """The bot on its nodes, its Lichess, and its opponents, who play as slowly as they are told."""
+    """The bot, its nodes and its Lichess; `think_s` is the mean think time of all opponents."""
 
     bot: LocalBot
     folder: Path
@@ -58,7 +58,7 @@ class Fleet:
     think_s: float = 4.0
 
     def join(self, name: str) -> None:
-        """A node comes; it gives games a minute when it is told to end."""
+        """Starts a node that gives games a minute to leave after a SIGTERM."""
         drains = timedelta(seconds=60)
         node = worker_node(self.bot.ray.address, slots=SLOTS, name=name, drains=drains)
         self.nodes[name] = self.stack.enter_context(node)
@@ -68,7 +68,7 @@ class Fleet:
         return [name for name, node in self.nodes.items() if _has_raylet(node.pid)]
 
     def crabstick(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command that somebody types."""
+        """A command as a person types it."""
         return subprocess.run(
             [sys.executable, "-m", "crabstick", *arguments],
             cwd=self.folder,
@@ -131,7 +131,7 @@ def fleet() -> Iterator[Fleet]:
         settings = _settings(sandbox, folder)
         stack.enter_context(unittest.mock.patch.dict(os.environ, {"LICHESS_BOT_TOKEN": token}))
         for name in ("RAY_gcs_storage", "RAY_gcs_storage_path", "RAY_ADDRESS"):
-            os.environ.pop(name, None)  # another test's Ray keeps its store there
+            os.environ.pop(name, None)  # another test's cluster has its store there
         head = start_local_cluster(cpus=0, temp_dir=str(folder))
         stack.callback(head.end)
         bot = LocalBot(sandbox=sandbox, ray=head, settings=settings, token=token, temp_dir=folder)
@@ -155,17 +155,17 @@ def _settings(sandbox: RunningSandbox, folder: Path) -> Settings:
     return Settings.model_validate(sections)
 
 
-async def until(look: Callable[[], T], is_right: Callable[[T], bool]) -> T:
+async def until(fetch: Callable[[], T], is_right: Callable[[T], bool]) -> T:
     deadline_s = time.monotonic() + PATIENCE_S
-    while not is_right(seen := await asyncio.to_thread(look)):
-        assert time.monotonic() < deadline_s, f"still {seen}"
+    while not is_right(value := await asyncio.to_thread(fetch)):
+        assert time.monotonic() < deadline_s, f"still {value}"
         await asyncio.sleep(0.5)
-    return seen
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What was seen on the way, and what the server says when all is over."""
+    """The state after each step, and the server's ledger by game."""
 
     refused: subprocess.CompletedProcess[str]
     living_after_refusal: list[str]
@@ -266,7 +266,7 @@ def test_every_move_that_was_taken_was_chosen_for_that_ply(
 
 
 def test_no_ply_was_decided_twice(fleet: Fleet, aftermath: Aftermath) -> None:
-    """Two actors that both believed to own a game would show here."""
+    """Shows two actors that both believed to own a game."""
     assert aftermath.results
     meant = fleet.bot.moves_intended()
     assert len({(game, ply) for game, ply, _ in meant}) == len(meant)
@@ -275,14 +275,14 @@ def test_no_ply_was_decided_twice(fleet: Fleet, aftermath: Aftermath) -> None:
 def test_the_drained_node_leaves_as_soon_as_it_is_empty(aftermath: Aftermath) -> None:
     drained = aftermath.drained
     assert drained.returncode == 0, drained.stderr
-    said = drained.stdout.splitlines()
-    assert "drains within 120 s" in said[0]
-    assert "to hand over" in said[1]
-    assert said[-1].endswith("has left the cluster")
+    lines = drained.stdout.splitlines()
+    assert "drains within 120 s" in lines[0]
+    assert "to hand over" in lines[1]
+    assert lines[-1].endswith("has left the cluster")
     assert len(aftermath.living_after_drain) == 1
 
 
-def test_a_node_that_is_told_to_end_does_so_by_itself_when_it_is_empty(
+def test_a_node_that_gets_a_sigterm_ends_when_it_is_empty(
     aftermath: Aftermath,
 ) -> None:
     assert aftermath.exit_status is not None
@@ -293,8 +293,8 @@ def test_draining_an_unknown_node_is_refused_with_those_that_there_are(
     aftermath: Aftermath,
 ) -> None:
     refused = aftermath.refused
-    said = refused.stderr.splitlines()[-1]  # Ray itself may have something to say before
+    sentence = refused.stderr.splitlines()[-1]  # Ray itself may have something to say before
     assert refused.returncode == USAGE, refused.stderr
-    assert "no node of this cluster is called 'nowhere'" in said
-    assert len(re.findall(r"\(\d+\.\d+\.\d+\.\d+", said)) == 2
+    assert "no node of this cluster is called 'nowhere'" in sentence
+    assert len(re.findall(r"\(\d+\.\d+\.\d+\.\d+", sentence)) == 2
     assert aftermath.living_after_refusal == ["first", "second"]

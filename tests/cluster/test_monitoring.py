@@ -1,4 +1,4 @@
-"""What people see of a real bot: in Prometheus, in Ray's dashboard, in the logs."""
+"""What a real bot shows: in Prometheus, in Ray's dashboard, in the logs."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def prometheus(bot: LocalBot, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def queries() -> dict[str, str]:
-    """What the dashboard asks, by row, panel and letter."""
+    """The queries of the dashboard, by row, panel and letter."""
     found: dict[str, str] = {}
     row = ""
     for panel in panels():
@@ -68,29 +68,29 @@ def test_every_panel_of_the_dashboard_shows_a_real_game(
     async def story() -> dict[str, list[float]]:
         await until(lambda: asyncio.to_thread(is_up, prometheus), bool)
         await wait_standbys(1)
-        quick_ms = iter([50] * 4)  # four moves, and a long thought that nothing ends too early
+        quick_ms = iter([50] * 4)  # four moves, then a long think: the game must not end early
         async with bot.opponent(3, think_ms=lambda: next(quick_ms, 30_000)) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "random")
             await wait_ply(game_id, 8)
             await opponent.resign(game_id)
             await opponent.wait_result(game_id)
-        seen: dict[str, list[float]] = await until(
+        values: dict[str, list[float]] = await until(
             lambda: answers(prometheus),
-            lambda seen: all(seen.values()) and seen["Now: Games, A"] == [0],
+            lambda now: all(now.values()) and now["Now: Games, A"] == [0],
         )
-        return seen
+        return values
 
-    seen = asyncio.run(story())
-    assert seen["Now: Problems, A"] == [0]
-    assert seen["Games: Won, A"][0] > 0
+    values = asyncio.run(story())
+    assert values["Now: Problems, A"] == [0]
+    assert values["Games: Won, A"][0] > 0
     for never in ("Lost", "Lost on time", "Forfeited"):
-        assert seen[f"Games: {never}, A"] == [0]
-    assert seen["Cost: Cost per game, A"][0] > 0
-    assert 0 < seen["Moves: Move overhead, A"][0] < 1
+        assert values[f"Games: {never}, A"] == [0]
+    assert values["Cost: Cost per game, A"][0] > 0
+    assert 0 < values["Moves: Move overhead, A"][0] < 1
 
 
 @needs_prometheus
-def test_the_choices_of_the_dashboard_are_found(bot: LocalBot, prometheus: Prometheus) -> None:
+def test_the_variables_of_the_dashboard_have_values(bot: LocalBot, prometheus: Prometheus) -> None:
     async def choices(label: str, series: str) -> Any:
         match = {"match[]": series}
         return await asyncio.to_thread(prometheus.ask, f"label/{label}/values", **match)
@@ -117,14 +117,14 @@ def test_every_rule_is_evaluated_and_nothing_that_is_critical_fires(
     async def evaluated() -> list[dict[str, Any]]:
         return await asyncio.to_thread(rules)
 
-    seen = asyncio.run(until(evaluated, lambda seen: {r["health"] for r in seen} == {"ok"}))
-    assert sorted(rule["name"] for rule in seen) == sorted(alerts())
+    found = asyncio.run(until(evaluated, lambda now: {r["health"] for r in now} == {"ok"}))
+    assert sorted(rule["name"] for rule in found) == sorted(alerts())
     firing = [a for a in prometheus.ask("alerts")["alerts"] if a["state"] == "firing"]
     assert [a for a in firing if a["labels"]["severity"] == "critical"] == []
 
 
 def running(actor: str) -> list[str]:
-    """What the page of that actor in Ray's dashboard lists as running."""
+    """The running tasks on that actor's page in Ray's dashboard."""
     actors = dashboard("/logical/actors").json()["data"]["actors"].values()
     living = [one for one in actors if (one["name"], one["state"]) == (actor, "ALIVE")]
     return [
@@ -150,7 +150,7 @@ def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(bot: LocalBot)
             row = await wait_ply(game_id, 2)
             titles: list[str] = await until(
                 lambda: asyncio.to_thread(running, row["actor"]),
-                lambda seen: any("1+1" in title for title in seen),
+                lambda now: any("1+1" in title for title in now),
             )
             await asyncio.to_thread(bot.resign, game_id, 4)
             await opponent.wait_result(game_id)
@@ -168,10 +168,10 @@ def test_a_standby_says_that_it_is_one() -> None:
     async def story() -> list[str]:
         actors = (await wait_standbys(1))["actors"]
         name = next(actor["name"] for actor in actors if actor["phase"] == "standby")
-        seen: list[str] = await until(
-            lambda: asyncio.to_thread(running, name), lambda seen: "standby" in seen
+        titles: list[str] = await until(
+            lambda: asyncio.to_thread(running, name), lambda now: "standby" in now
         )
-        return seen
+        return titles
 
     assert sorted(asyncio.run(story())) == ["EngineActor.outcome", "standby"]
 
@@ -213,7 +213,7 @@ def test_every_line_of_the_log_is_ready_for_a_log_store(bot: LocalBot) -> None:
 
 
 def our_lines(bot: LocalBot) -> Iterator[str]:
-    """What our code has written, of all that Ray keeps."""
+    """The lines that our code has written, from all logs of Ray."""
     for path in bot.logs.rglob("worker-*.err"):
         text = path.read_text(encoding="utf-8", errors="replace")
         yield from (line for line in text.splitlines() if line.startswith('{"'))

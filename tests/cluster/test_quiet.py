@@ -1,4 +1,4 @@
-"""What Ray tells of workers that die is for its logs; the terminal is for our own words."""
+"""Ray's messages about dead workers stay in its logs, and off the terminal."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ disconnect()
 
 
 def test_what_raylets_report_does_not_reach_the_terminal(bot: LocalBot, tmp_path: Path) -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", DRIVER, bot.ray.address, str(tmp_path / "mark")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
@@ -41,4 +41,4 @@ def test_what_raylets_report_does_not_reach_the_terminal(bot: LocalBot, tmp_path
         timeout=PATIENCE_S,
         check=True,
     )
-    assert told.stdout == "it died\n"
+    assert done.stdout == "it died\n"

@@ -1,4 +1,4 @@
-"""The Lichess token is nowhere to be seen: not in logs, dashboard, store, processes or metrics."""
+"""The Lichess token appears nowhere: not in logs, dashboard, store, processes or metrics."""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ STRANGER = "crabstick-stranger"
 
 @pytest.fixture(scope="module")
 def eventful(bot: LocalBot) -> LocalBot:
-    """A game was played in part, its actor crashed, and a server knew no such token."""
+    """Part of a game, a crashed actor, and a server that refused the token."""
     asyncio.run(_play_and_crash(bot))
     asyncio.run(_be_refused())
     return bot
@@ -90,8 +90,8 @@ def test_no_log_and_no_file_of_the_session_holds_the_token(eventful: LocalBot) -
     assert list(files_with(eventful.token, eventful.temp_dir.resolve())) == []
 
 
-def test_the_store_of_the_head_was_looked_into(eventful: LocalBot) -> None:
-    """The file search above proves nothing if the store were elsewhere."""
+def test_the_search_covers_the_store_of_the_head(eventful: LocalBot) -> None:
+    """Otherwise the search above would prove nothing."""
     store = eventful.temp_dir / "gcs"
     assert list(files_with(eventful.settings.cluster.namespace, store)) != []
 

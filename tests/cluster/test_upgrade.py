@@ -29,7 +29,7 @@ pytestmark = pytest.mark.cluster
 
 LONG = (timedelta(minutes=10), timedelta(0))
 THINK_MS = 9000
-"""So slow an opponent is hardly mated before a busy machine is through."""
+"""Slow enough that no game ends before the deploys of a busy machine."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def settings(bot: LocalBot) -> Iterator[Settings]:
 
 
 async def begin(stack: AsyncExitStack, bot: LocalBot, number: int) -> str:
-    """A game against somebody who thinks for long, so that it lasts."""
+    """A game against a slow opponent, so that it lasts."""
     opponent = await stack.enter_async_context(bot.opponent(number, think_ms=THINK_MS))
     game_id = await opponent.challenge(BOT, LONG, "random")
     await wait_ply(game_id, 2)
@@ -65,13 +65,13 @@ async def go_on_and_end(bot: LocalBot, games: Mapping[int, str]) -> set[str]:
 
 
 async def owners(*ids: str) -> dict[str, tuple[str, int]]:
-    """Who plays these games, and after how many takeovers."""
+    """The actor of each game, and its number of takeovers."""
     await asyncio.gather(*(wait_ply(game_id, 2) for game_id in ids))
     rows = {row["id"]: row for row in (await statistics())["games"]}
     return {i: (rows[i]["actor"], rows[i]["takeovers"]) for i in ids}
 
 
-async def ear() -> object:
+async def listener() -> object:
     return await find_actor(EVENT_LISTENER, NAMESPACE)
 
 
@@ -91,8 +91,8 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
             late = await stack.enter_async_context(bot.opponent(2, think_ms=THINK_MS))
             for wanted in (settings, bot.settings):
                 deployed = asyncio.ensure_future(deploy(actor_config(wanted, BOT)))
-                if len(games) < 3:  # somebody challenges while nobody listens
-                    await until(ear, lambda found: found is None)
+                if len(games) < 3:  # a challenge comes while no listener runs
+                    await until(listener, lambda found: found is None)
                     games[2] = await late.challenge(BOT, LONG, "random")
                 assert await deployed
                 who.append(await owners(*ids))
@@ -106,7 +106,7 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
     assert bot.moves_taken() - bot.moves_intended() == set()
 
 
-def test_a_version_that_the_running_games_do_not_understand_changes_nothing(
+def test_a_version_with_another_protocol_than_the_running_games_changes_nothing(
     bot: LocalBot, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story() -> tuple[tuple[int, int], tuple[int, int], set[str]]:
@@ -133,7 +133,7 @@ def test_a_version_that_the_running_games_do_not_understand_changes_nothing(
         ("another", {}, f"{BOT} plays on this cluster, and the token is that of another"),
     ],
 )
-def test_what_cannot_play_here_replaces_nobody(
+def test_settings_that_cannot_work_here_replace_no_manager(
     bot: LocalBot, account: str, cluster: dict[str, Any], words: str
 ) -> None:
     async def story() -> tuple[tuple[int, int], tuple[int, int]]:

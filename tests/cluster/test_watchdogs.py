@@ -1,4 +1,4 @@
-"""Who hangs is restarted and no game notices; what Lichess limits delays nothing else."""
+"""Hanging actors are restarted and games continue; a limited endpoint delays no other call."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long]
 ASK_S = 5
 PATIENT_FOR_S = 12
 SHORT_SILENCE_S = 8
-"""Over before anybody notices."""
+"""Too short for a watchdog."""
 LIMIT_S = 12
 LONG_LIMIT_S = 30
 PLIES = 6
@@ -62,7 +62,7 @@ async def begin(stack: AsyncExitStack, bot: LocalBot, *numbers: int) -> list[tup
 
 
 async def owners(games: list[tuple[Opponent, str]]) -> dict[str, tuple[str, int]]:
-    """Who plays each game, and after how many takeovers."""
+    """The actor of each game, and its number of takeovers."""
     ours = {game_id for _, game_id in games}
     rows = (await statistics())["games"]
     return {row["id"]: (row["actor"], row["takeovers"]) for row in rows if row["id"] in ours}
@@ -81,11 +81,11 @@ async def play(bot: LocalBot, number: int) -> Result:
 
 
 def hung(bot: LocalBot, name: str) -> int:
-    """How often a watchdog has spoken of that actor."""
+    """How often a watchdog has reported that actor."""
     return sum(event["actor"] == name for event in bot.events(names.ACTOR_HUNG))
 
 
-# Who hangs.
+# Hanging actors.
 
 
 def test_a_worker_set_that_hangs_is_restarted_and_its_games_go_on(bot: LocalBot) -> None:
@@ -99,11 +99,11 @@ def test_a_worker_set_that_hangs_is_restarted_and_its_games_go_on(bot: LocalBot)
             after = await owners(games)
             return before, after, await ends(games)
 
-    spoken = hung(bot, WORKER_SET)
+    reported = hung(bot, WORKER_SET)
     before, after, statuses = asyncio.run(story())
     assert {game: before[game] for game in after} == after
     assert statuses == {"mate"}
-    assert hung(bot, WORKER_SET) == spoken + 1
+    assert hung(bot, WORKER_SET) == reported + 1
     assert bot.moves_taken() - bot.moves_intended() == set()
 
 
@@ -114,12 +114,12 @@ def test_a_listener_that_hangs_is_restarted_and_hears_the_next_challenge(bot: Lo
             await wait_replaced(EVENT_LISTENER, pid)
         return await play(bot, 3)
 
-    spoken = hung(bot, EVENT_LISTENER)
+    reported = hung(bot, EVENT_LISTENER)
     assert asyncio.run(story()).status == "mate"
-    assert hung(bot, EVENT_LISTENER) == spoken + 1
+    assert hung(bot, EVENT_LISTENER) == reported + 1
 
 
-def test_who_is_killed_is_not_taken_for_hung_while_ray_restarts_it(bot: LocalBot) -> None:
+def test_a_killed_actor_does_not_count_as_hung_while_ray_restarts_it(bot: LocalBot) -> None:
     async def story() -> None:
         for name in (WORKER_SET, EVENT_LISTENER):
             pid = await pid_of(name)
@@ -133,7 +133,7 @@ def test_who_is_killed_is_not_taken_for_hung_while_ray_restarts_it(bot: LocalBot
 
 
 def test_an_opponents_move_whose_line_got_lost_is_found(bot: LocalBot) -> None:
-    """The stream is silent while the opponent moves, and goes on as if nothing had been."""
+    """The stream is silent while the opponent moves, and continues afterwards."""
 
     async def story() -> dict[str, Any]:
         async with AsyncExitStack() as stack:
@@ -147,31 +147,31 @@ def test_an_opponents_move_whose_line_got_lost_is_found(bot: LocalBot) -> None:
             await asyncio.to_thread(silence, game=game_id, seconds=SHORT_SILENCE_S)
             return await wait_ply(game_id, row["ply"] + 4)
 
-    seen = len(bot.events(names.LINE_MISSED))
+    before = len(bot.events(names.LINE_MISSED))
     asyncio.run(story())
-    assert len(bot.events(names.LINE_MISSED)) == seen + 1
+    assert len(bot.events(names.LINE_MISSED)) == before + 1
 
 
-def test_an_actor_whose_birth_is_confirmed_too_late_does_not_live_on_unknown(bot: LocalBot) -> None:
-    """Ray's GCS stands still while the standby that a game took is replaced."""
+def test_an_actor_that_ray_confirms_too_late_does_not_live_on_unknown(bot: LocalBot) -> None:
+    """Ray's GCS is frozen while the WorkerSet replaces a standby."""
 
     async def story() -> Result:
-        await wait_standbys(3)  # so that nobody is being born
+        await wait_standbys(3)  # so that no actor is starting
         before = unconfirmed(bot)
         async with bot.opponent(5, think_ms=200) as opponent:
             with frozen(bot.gcs_pid):
                 game_id = await opponent.challenge(BOT, CLOCK, "random")
-                await until(lambda: asyncio.to_thread(unconfirmed, bot), lambda seen: seen > before)
+                await until(lambda: asyncio.to_thread(unconfirmed, bot), lambda now: now > before)
             result = await opponent.wait_result(game_id)
         await wait_standbys(3)
-        await until(strangers, lambda seen: not seen)
+        await until(strangers, lambda now: not now)
         return result
 
     assert asyncio.run(story()).status == "mate"
 
 
 def unconfirmed(bot: LocalBot) -> int:
-    """How many births Ray has not confirmed in time."""
+    """How many new actors Ray has not confirmed in time."""
     return sum("GCS" in event["why"] for event in bot.events(names.ACTOR_LOST))
 
 
@@ -182,15 +182,13 @@ async def strangers() -> set[str]:
     return {one["name"] for one in listed if is_engine_actor(one["name"])} - known
 
 
-# What is limited.
+# Limited endpoints.
 
 
 async def wait_limited(*endpoints: str) -> dict[str, int]:
     """Waits until these are shown as limited."""
-    seen: dict[str, Any] = await until(
-        statistics, lambda seen: set(endpoints) <= set(seen["limits"])
-    )
-    limits: dict[str, int] = seen["limits"]
+    found = await until(statistics, lambda now: {*endpoints} <= {*now["limits"]})
+    limits: dict[str, int] = found["limits"]
     return limits
 
 
@@ -220,7 +218,7 @@ def test_limits_on_everything_else_delay_no_move(bot: LocalBot) -> None:
     limits, still, statuses = asyncio.run(story())
     assert still == limits
     assert statuses == {"mate"}
-    asyncio.run(until(statistics, lambda seen: not seen["limits"]))
+    asyncio.run(until(statistics, lambda now: not now["limits"]))
 
 
 def test_a_limit_that_one_game_met_outlives_the_worker_set_and_delays_no_other_game(

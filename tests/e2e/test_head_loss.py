@@ -43,7 +43,7 @@ class Bot:
     sandbox: RunningSandbox
     environment: dict[str, str]
     hurry: Event = field(default_factory=Event)
-    """Once it is set, opponents think no more: the story is told."""
+    """Once it is set, opponents think no more and the game ends soon."""
 
     def run(self, out: str, *arguments: str) -> int:
         """One command from its beginning to its end; what it says is in `out`."""

@@ -1,8 +1,8 @@
 """The head dies while Redis keeps what it knew, and Redis itself fails: games go on.
 
 Head and nodes are started as the KubeRay operator starts them for `gcsFaultToleranceOptions` with
-`redisAddress` and `redisPassword`: the head alone is told of Redis, and a head that comes anew
-finds empty folders, as a new Pod does. The bot came by `ray job submit` with a working directory.
+`redisAddress` and `redisPassword`: only the head knows Redis, and a new head finds empty
+folders, as a new Pod does. The bot came by `ray job submit` with a working directory.
 """
 
 import asyncio
@@ -70,13 +70,13 @@ RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 T = TypeVar("T")
 
 
-def wait(look: Callable[[], T]) -> T:
-    """Waits until it is something."""
+def wait(fetch: Callable[[], T]) -> T:
+    """Fetches until the value is true."""
     deadline_s = time.monotonic() + PATIENCE_S
-    while not (seen := look()):
-        assert time.monotonic() < deadline_s, f"still {seen}"
+    while not (value := fetch()):
+        assert time.monotonic() < deadline_s, f"still {value}"
         time.sleep(0.2)
-    return seen
+    return value
 
 
 @dataclass(slots=True, kw_only=True)
@@ -319,8 +319,8 @@ def _node(folder: Path, name: str, arguments: list[str], environment: Mapping[st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What was there when it happened, and what when all was well again."""
+class Snapshot:
+    """What ran before and after the failure, and how the games went."""
 
     moved: list[int]
     """Of each game: our moves while it lasted."""
@@ -332,7 +332,7 @@ class Seen:
     ids: list[str]
 
 
-async def _through(cluster: Cluster, happen: Callable[[], None]) -> Seen:
+async def _through(cluster: Cluster, happen: Callable[[], None]) -> Snapshot:
     """Plays games through it, and one more afterwards."""
     cluster.think_s = SLOW_S
     async with AsyncExitStack() as stack:
@@ -355,7 +355,7 @@ async def _through(cluster: Cluster, happen: Callable[[], None]) -> Seen:
         results = [await o.wait_result(i) for o, i in zip(opponents, ids, strict=True)]
         results.append(await later.play(BOT, CLOCK, "white"))
     taken = [move for result in results for move in cluster.moves(result.game_id)]
-    return Seen(
+    return Snapshot(
         moved=moved,
         nodes=(nodes, nodes_after),
         actors=(actors, actors_after),
@@ -371,18 +371,18 @@ def _all_played(cluster: Cluster, ids: list[str]) -> dict[str, tuple[str, int]]:
     return actors if set(actors) >= set(ids) else {}
 
 
-def _assert_nothing_was_lost(cluster: Cluster, seen: Seen) -> None:
-    assert len(seen.nodes[0]) == 2
-    assert seen.nodes[0] == seen.nodes[1]
-    assert len(seen.actors[0]) >= GAMES
-    assert seen.actors[0] <= seen.actors[1]
-    assert seen.rows[0] == seen.rows[1]
-    assert [takeovers for _, takeovers in seen.rows[1].values()] == [0] * GAMES
-    ends = [(result.status, result.winner) for result in seen.results]
+def _assert_nothing_was_lost(cluster: Cluster, facts: Snapshot) -> None:
+    assert len(facts.nodes[0]) == 2
+    assert facts.nodes[0] == facts.nodes[1]
+    assert len(facts.actors[0]) >= GAMES
+    assert facts.actors[0] <= facts.actors[1]
+    assert facts.rows[0] == facts.rows[1]
+    assert [takeovers for _, takeovers in facts.rows[1].values()] == [0] * GAMES
+    ends = [(result.status, result.winner) for result in facts.results]
     assert ends == [("mate", "white")] * GAMES + [("mate", "black")]
-    assert seen.agents == {f"crabstick/{VERSION}"}, "code that did not come with the job"
+    assert facts.agents == {f"crabstick/{VERSION}"}, "code that did not come with the job"
     assert "working_dir_files" in cluster.worker_set_folder()
-    for game_id in seen.ids:
+    for game_id in facts.ids:
         meant = cluster.meant(game_id)
         assert sorted(meant) == sorted(move["ply"] - 1 for move in cluster.moves(game_id))
 
@@ -403,9 +403,9 @@ def test_games_outlive_a_head_that_is_away_for_longer_than_ray_bears(cluster: Cl
         assert not any(node.has_ended for node in cluster.workers)
         cluster.new_head()
 
-    seen = asyncio.run(_through(cluster, happen))
-    _assert_nothing_was_lost(cluster, seen)
-    assert min(seen.moved) >= 2
+    facts = asyncio.run(_through(cluster, happen))
+    _assert_nothing_was_lost(cluster, facts)
+    assert min(facts.moved) >= 2
 
 
 def test_a_redis_that_is_restarted_ends_the_head_and_no_game(cluster: Cluster) -> None:
@@ -420,7 +420,7 @@ def test_a_redis_that_is_restarted_ends_the_head_and_no_game(cluster: Cluster) -
     _assert_nothing_was_lost(cluster, asyncio.run(_through(cluster, happen)))
 
 
-def test_nobody_notices_a_redis_that_stands_still_for_some_seconds(cluster: Cluster) -> None:
+def test_a_redis_that_is_frozen_for_some_seconds_changes_nothing(cluster: Cluster) -> None:
     def happen() -> None:
         cluster.redis.send(signal.SIGSTOP)
         froze_s = time.monotonic()

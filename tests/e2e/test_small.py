@@ -1,4 +1,4 @@
-"""`crabstick up --small`: a Ray without what people look at, in which the bot lacks nothing."""
+"""`crabstick up --small`: a Ray cluster without dashboard, in which the bot lacks nothing."""
 
 import asyncio
 import json
@@ -33,14 +33,14 @@ PATHS = ("/livez", "/readyz", "/metrics", "/games")
 
 
 class Bot:
-    """A bot in a home of its own: what is seen of it from outside."""
+    """A bot with its own home, seen from outside."""
 
     def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
         self.folder = folder
         self.sandbox = sandbox
         self.environment = {**environment(sandbox), "CRABSTICK_ADMIN_TOKEN": ADMIN}
         self.hurry = Event()
-        """Once it is set, the opponent thinks no more: the story is told."""
+        """Once it is set, the opponent thinks no more and the game ends soon."""
 
     async def run(self, out: str, *arguments: str) -> int:
         """One command from its beginning to its end."""
@@ -155,7 +155,7 @@ async def _story(bot: Bot) -> dict[str, Any]:
 
 
 async def _hang(bot: Bot, up: int) -> None:
-    """The WorkerSet hangs, and is restarted by the one who watches over it."""
+    """Freezes the WorkerSet until its watchdog has restarted it."""
     hung = worker(up, "ray::WorkerSet")
     assert hung is not None
     hung.suspend()

@@ -1,4 +1,4 @@
-"""`make demo` and `crabstick up` as a person meets them: they play, tell, and leave nothing."""
+"""`make demo` and `crabstick up` as a person meets them: they play, and leave nothing behind."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.opponent import Opponent, Player, Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_the_demo_plays_real_games_even_when_an_actor_is_killed(folder: Path) -> None:
-    with started(folder, "demo", "--games", "2", "--chaos") as demo:
+    with started(folder, "demo", "--games", "2", "--clock", "15+0", "--chaos") as demo:
         assert demo.wait(PATIENCE_S) == 0, output(folder)
     assert "takeovers" in output(folder)
     assert len(list((folder / "games").glob("*.pgn"))) == 2
@@ -38,7 +38,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(folder: Path) -> None:
     assert [path.name for path in folder.iterdir() if path.name.startswith("crabstick-")] == []
 
 
-def test_up_plays_until_it_is_told_to_end_and_then_finishes_its_games(folder: Path) -> None:
+def test_up_plays_until_a_sigterm_and_then_finishes_its_games(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
         story = asyncio.run(_up_and_down(folder, sandbox))
     assert story.status == "mate"
@@ -51,13 +51,14 @@ def test_up_plays_until_it_is_told_to_end_and_then_finishes_its_games(folder: Pa
 
 async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
     more = environment(sandbox)
+    think = timedelta(seconds=2)
     player = Player(
         name="sparring1",
         token=sandbox.token("sparring1"),
         policy=random_mover(random.Random(1)),
-        delay=think_time(timedelta(milliseconds=700), 0.4, random.Random(2)),
+        delay=lambda: think,
     )
-    clock = (timedelta(seconds=60), timedelta(seconds=1))
+    clock = (timedelta(seconds=300), timedelta(seconds=1))
     with started(folder, "up", **more) as up:
         await asyncio.to_thread(wait, lambda: "is up" in output(folder), folder)
         await asyncio.to_thread(_run, folder, "again", "up", "--detach", **more)
@@ -67,6 +68,7 @@ async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
             os.killpg(up.pid, signal.SIGTERM)  # as systemd does; a Ctrl-C is the same to us
             await asyncio.to_thread(wait, lambda: "waiting for 1 game (" in output(folder), folder)
             await asyncio.to_thread(_run, folder, "status", "status", **more)
+            think = timedelta()
             result = await opponent.wait_result(game_id)
         assert await asyncio.to_thread(up.wait, PATIENCE_S) == 0, output(folder)
         return result
@@ -81,6 +83,7 @@ def _run(folder: Path, out: str, *arguments: str, **more: str) -> None:
         command.wait(PATIENCE_S)
 
 
+@pytest.mark.long
 def test_a_signal_while_up_connects_ends_all_of_it(folder: Path) -> None:
     with (
         running(options=Options(rate_limits=False)) as sandbox,
@@ -98,6 +101,7 @@ def _ray_has_started(folder: Path) -> bool:
     return any('"is_up": true' in record.read_text(encoding="utf-8") for record in records)
 
 
+@pytest.mark.long
 def test_two_ups_at_once_share_one_ray_and_end_what_a_killed_one_left(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
         more = environment(sandbox)

@@ -1,6 +1,6 @@
 """A container: a process and all that comes of it, with namespaces of its own where there are any.
 
-As in a real one its first process is told to end by SIGTERM, and nothing survives that process.
+As in a real one its first process gets a SIGTERM, and nothing survives that process.
 """
 
 import os

@@ -110,13 +110,13 @@ async def until(fetch: Callable[[], Any], is_right: Callable[[Any], bool]) -> An
     until_s = time.monotonic() + PATIENCE_S
     while True:
         try:
-            seen = await asyncio.to_thread(fetch)
+            value = await asyncio.to_thread(fetch)
         except OSError as error:
-            seen = error
+            value = error
         else:
-            if is_right(seen):
-                return seen
-        assert time.monotonic() < until_s, f"after {PATIENCE_S} s still {seen}"
+            if is_right(value):
+                return value
+        assert time.monotonic() < until_s, f"after {PATIENCE_S} s still {value}"
         await asyncio.sleep(POLL_S)
 
 

@@ -25,8 +25,8 @@ Secrets = Mapping[str, Mapping[str, str]]
 @dataclass(slots=True, kw_only=True)
 class _Running:
     containers: Sequence[Container]
-    told_s: float | None = None
-    """When it was told to end."""
+    sigterm_s: float | None = None
+    """When it got its SIGTERM."""
     grace_s: float = USUAL_GRACE_S
     was_killed: bool = False
 
@@ -107,16 +107,16 @@ class Kubelet:
             self.store.remove_pod(name, "it never ran")
             return
         now_s = time.monotonic()
-        if running.told_s is None:
-            running.told_s = now_s
+        if running.sigterm_s is None:
+            running.sigterm_s = now_s
             for container in running.containers:
                 container.terminate()
         elif len(running.statuses) == len(running.containers):
             how = "killed" if running.was_killed else "by itself"
             self._kill(name)
             del self._pods[name]
-            self.store.remove_pod(name, f"{how} after {now_s - running.told_s:.1f} s")
-        elif now_s > running.told_s + running.grace_s and not running.was_killed:
+            self.store.remove_pod(name, f"{how} after {now_s - running.sigterm_s:.1f} s")
+        elif now_s > running.sigterm_s + running.grace_s and not running.was_killed:
             running.was_killed = True
             self._kill(name)
 

@@ -28,7 +28,7 @@ INSIDE: Final = "CRABSTICK_KUBE_INSIDE"
 ENTER: Final = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 LOOPBACK: Final = ("ip", "link", "set", "lo", "up")
 LOOPBACK_AND_RUN: Final = 'ip link set lo up; "$@"; exit $?'
-"""The shell stays, and reaps whoever loses its parent."""
+"""The shell stays, and reaps orphans."""
 
 
 def in_namespaces(test: Callable[[], None]) -> Callable[[], None]:

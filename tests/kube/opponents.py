@@ -20,7 +20,7 @@ CLOCK: Final = (timedelta(seconds=900), timedelta(seconds=10))
 THINK: Final = timedelta(seconds=20)
 """The bot mates them in some fifteen moves, and that shall take longer than a story."""
 FIRST_THINK: Final = timedelta(seconds=2)
-"""Lichess aborts a game that nobody begins."""
+"""Lichess aborts a game without a first move."""
 HASTE: Final = timedelta(milliseconds=20)
 TRIES: Final = 5
 POLL_S: Final = 0.1
@@ -39,7 +39,7 @@ class _Paced:
 
 
 class Opponents:
-    """Each plays one game at a time, slowly and without harm, until it is told to finish.
+    """Each plays one slow and harmless game at a time, until `finish`.
 
     Args:
         sandbox: their Lichess.

@@ -1,4 +1,4 @@
-"""Stories of games on a cluster that scales: opponents come and play, and all is accounted for."""
+"""Stories of games on a cluster that scales: opponents play, and every game is accounted for."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,9 +10,9 @@ from tests.kube.opponents import Opponents
 __all__ = ["IDLE", "PREEMPTED", "Story", "on", "play", "start_games", "wait_placed"]
 
 IDLE: Final = "AUTOSCALER_DRAIN_IDLE"
-"""Ray's word for a node that was told to end and agreed, because nothing was going on there."""
+"""Ray's word for an idle node that the autoscaler ended."""
 PREEMPTED: Final = "AUTOSCALER_DRAIN_PREEMPTED"
-"""For one that got SIGTERM, and ended when its last actor had left."""
+"""Ray's word for a node that got a SIGTERM, and ended when its last actor had left."""
 
 Story: TypeAlias = Callable[[KubeBot, Opponents], Coroutine[Any, Any, None]]
 
@@ -49,8 +49,8 @@ async def start_games(bot: KubeBot, opponents: Opponents, count: int) -> dict[st
 async def wait_placed(bot: KubeBot, *games: str) -> dict[str, str]:
     """Waits until all games are played somewhere, and tells where."""
 
-    def is_right(seen: dict[str, str]) -> bool:
-        return set(seen) == set(games) and all(seen.values())
+    def is_right(now: dict[str, str]) -> bool:
+        return set(now) == set(games) and all(now.values())
 
     where: dict[str, str] = await until(bot.games, is_right)
     return where

@@ -28,7 +28,7 @@ async def _two_games(bot: KubeBot) -> None:
         games: list[str] = []
         for _ in range(2):
             games.append(await opponents.challenge())
-            await until(bot.games, lambda seen: seen == dict.fromkeys(games, first))
+            await until(bot.games, lambda now: now == dict.fromkeys(games, first))
             await until(bot.standbys, bool)
         _, second = bot.kube.workers()
         await opponents.finish(*games)

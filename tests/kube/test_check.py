@@ -1,4 +1,4 @@
-"""`crabstick check --cluster` where Ray scales: well as it is, and named when nobody speaks."""
+"""`crabstick check --cluster` where Ray scales: fine with an autoscaler, a finding without."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ GROWS = {"CRABSTICK__CLUSTER__AUTOSCALING": "true"}
 
 
 def check(bot: KubeBot) -> tuple[int, str]:
-    """Status and words of the command, as somebody types it on the head."""
+    """Exit status and output of the command, run on the head."""
     command = ["python", "-m", "crabstick", "check", "--cluster", f"--config={bot.settings}"]
     done = bot.kube.run_on_head([*command, f"--address={bot.kube.gcs}"], GROWS)
     said, _ = done.communicate(timeout=PATIENCE_S)

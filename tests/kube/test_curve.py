@@ -43,8 +43,8 @@ def test_ten_minutes_on_the_real_autoscaler_cost_what_the_model_says() -> None:
         verdict = bot.verdict()
         takeovers = bot.count("crabstick_takeovers_total")
     model = simulate(games, cluster, OURS, LENGTH_S)
-    told = f"real {bought_s:.0f} node-seconds, {model}, {cluster}"
-    assert bought_s == pytest.approx(model.node_s, rel=0.1), told
+    summary = f"real {bought_s:.0f} node-seconds, {model}, {cluster}"
+    assert bought_s == pytest.approx(model.node_s, rel=0.1), summary
     assert (verdict.games, verdict.breaches, takeovers) == (len(games), (), 0)
 
 
@@ -86,7 +86,7 @@ def _created(kube: Kube) -> dict[str, float]:
 
 
 def _as_measured(kube: Kube) -> Cluster:
-    """The model's cluster, whose nodes come and go as fast as those that were seen."""
+    """The model's cluster, whose nodes come and go as fast as the observed ones."""
     to_monotonic_s = time.monotonic() - time.time()
     created, gone = _created(kube), {one.name: one.at_s for one in kube.events("gone")}
     boots_s = [
