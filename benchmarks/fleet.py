@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import chess
+from ray import serve
 from rich.console import Console
 
 from actors.cluster import read_nodes
@@ -52,7 +54,13 @@ class Fleet:
     settings: Settings
     address: str
     slots: int
+    folder: Path
+    """Ray's own files are in `ray` below it."""
     stack: ExitStack
+    drain_limit: timedelta = timedelta(0)
+    """How long games have to leave a node after a SIGTERM."""
+    processes: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
+    """The `ray start` of each node, by node id."""
     _places: dict[str, ExitStack] = field(default_factory=dict)
     _serial: int = 0
 
@@ -61,9 +69,11 @@ class Fleet:
         self._serial += 1
         name = f"node{self._serial}"
         place = ExitStack()
-        place.enter_context(worker_node(self.address, slots=self.slots, name=name))
+        child = place.enter_context(
+            worker_node(self.address, slots=self.slots, name=name, drains=self.drain_limit)
+        )
         node = next(node for node in read_nodes(self.settings.cluster) if name in node.names)
-        self._places[node.id] = place
+        self._places[node.id], self.processes[node.id] = place, child
         self.stack.push(place)
         return node
 
@@ -110,7 +120,9 @@ async def until(
 
 
 @contextmanager
-def running_fleet(games: int, standby: int) -> Iterator[Fleet]:
+def running_fleet(
+    games: int, standby: int, drain_limit: timedelta = timedelta(0)
+) -> Iterator[Fleet]:
     """Starts a head without slots, a node with room for everything, and the bot."""
     players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
     with ExitStack() as stack:
@@ -129,11 +141,14 @@ def running_fleet(games: int, standby: int) -> Iterator[Fleet]:
             settings=settings,
             address=head.address,
             slots=games + standby + 1,
+            folder=folder,
             stack=stack,
+            drain_limit=drain_limit,
         )
         fleet.join()
         deploy_bot(actor_config(settings, BOT), Console(quiet=True))
         yield fleet
+        serve.shutdown()  # type: ignore[no-untyped-call]  # otherwise this process keeps the old Serve
 
 
 def _bounded(settings: Settings) -> Settings:

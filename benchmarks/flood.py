@@ -18,7 +18,6 @@ from datetime import timedelta
 from statistics import fmean
 
 import psutil
-from ray import serve
 from rich.console import Console
 from rich.table import Table
 
@@ -84,9 +83,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
     with running_fleet(options.games, options.standby) as fleet:
-        rows = asyncio.run(_measure(fleet, options, console))
-        serve.shutdown()  # type: ignore[no-untyped-call]
-    return rows
+        return asyncio.run(_measure(fleet, options, console))
 
 
 async def _measure(fleet: Fleet, options: argparse.Namespace, console: Console) -> list[Row]:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ray import serve
 from rich.console import Console
 from rich.table import Table
 
@@ -69,9 +68,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
     with running_fleet(options.games, options.standby) as fleet:
-        rows = asyncio.run(_measure(fleet, options, console))
-        serve.shutdown()  # type: ignore[no-untyped-call]
-    return rows
+        return asyncio.run(_measure(fleet, options, console))
 
 
 async def _measure(fleet: Fleet, options: argparse.Namespace, console: Console) -> list[Row]:

