@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,8 +63,8 @@ async def count(name: str) -> float:
     """A counter of the WorkerSet."""
     statistics = await fetch_statistics(NAMESPACE)
     assert statistics is not None
-    values: dict[str, float] = statistics.shown()["ledger"]["values"].get(name, {})
-    return sum(values.values())
+    shown: dict[str, Any] = statistics.shown()
+    return float(sum(shown["ledger"]["values"].get(name, {}).values()))
 
 
 def test_games_outlive_the_drain_of_their_nodes(fleet: Fleet) -> None:

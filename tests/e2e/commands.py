@@ -1,20 +1,36 @@
-"""What a test of the command line needs: a home of its own, and commands that are started in it."""
+"""Commands that run in a home of their own, and a bot that was started by one."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import psutil
 
 from actors.local_ray.ports import free_port
+from crabstick.sandbox.opponent import Opponent, Player, think_time
+from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox
+from tests.chaos.worker_logs import WorkerLogs
 
-__all__ = ["PATIENCE_S", "copy_checkout", "environment", "left_behind", "output", "started", "wait"]
+__all__ = [
+    "PATIENCE_S",
+    "HomeBot",
+    "copy_checkout",
+    "environment",
+    "left_behind",
+    "output",
+    "started",
+    "wait",
+]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150
@@ -89,3 +105,37 @@ def environment(sandbox: RunningSandbox) -> dict[str, str]:
         "CRABSTICK__HTTP__PORT": str(free_port()),
         "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
     }
+
+
+@dataclass(slots=True, kw_only=True)
+class HomeBot:
+    """A bot in its own home folder, on a sandbox."""
+
+    folder: Path
+    sandbox: RunningSandbox
+    environment: dict[str, str]
+    hurry: Event = field(default_factory=Event)
+    """Once it is set, opponents think no more and games end soon."""
+
+    def run(self, out: str, *arguments: str) -> int:
+        """Runs one command; its output goes to `out`."""
+        with started(self.folder, *arguments, out=out, **self.environment) as command:
+            return command.wait(2 * PATIENCE_S)
+
+    def opponent(self, number: int, think_s: float) -> Opponent:
+        """An opponent that moves at random."""
+        name, rng = f"sparring{number}", random.Random(number)
+        slow = think_time(timedelta(seconds=think_s), 0.2, rng)
+        player = Player(
+            name=name,
+            token=self.sandbox.token(name),
+            policy=random_mover(rng),
+            delay=lambda: timedelta() if self.hurry.is_set() else slow(),
+        )
+        return Opponent(self.sandbox.url, player)
+
+    def logs(self) -> WorkerLogs:
+        """Everything that the bot's processes have logged."""
+        logs = WorkerLogs(self.folder / "ray")
+        logs.read()
+        return logs

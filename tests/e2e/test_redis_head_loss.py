@@ -6,7 +6,6 @@ folders, as a new Pod does. The bot came by `ray job submit` with a working dire
 """
 
 import asyncio
-import json
 import os
 import random
 import secrets
@@ -37,9 +36,9 @@ from crabstick.sandbox.opponent import Opponent, Player, Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
-from crabstick.telemetry import names
 from tests.chaos.networks import NodeNetwork
 from tests.chaos.ray_nodes import RayNode, RayProcess
+from tests.chaos.worker_logs import WorkerLogs
 from tests.e2e.commands import copy_checkout
 
 pytestmark = [
@@ -210,15 +209,12 @@ class Cluster:
         until = {game_id: len(self.moves(game_id)) + more for game_id in ids}
         wait(lambda: all(len(self.moves(game_id)) >= until[game_id] for game_id in ids))
 
-    def meant(self, game_id: str) -> list[int]:
+    def intended(self, game_id: str) -> list[int]:
         """The ply of each move that an actor of ours was about to send."""
-        found = []
-        for path in self.folder.glob("node*/session_2*/logs/worker-*"):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                if names.MOVE_POSTING in line and line[0] == "{":
-                    entry = json.loads(line)
-                    found += [int(entry["ply"])] if entry["game_id"] == game_id else []
-        return found
+        logs = [WorkerLogs(self.folder / node.name) for node in self.workers]
+        for each in logs:
+            each.read()
+        return [one.ply for each in logs for one in each.intended if one.game == game_id]
 
     def opponent(self, number: int, think_s: float | None = None) -> Opponent:
         """A sparring partner that moves at random, in the cluster's time unless it has its own."""
@@ -383,8 +379,8 @@ def _assert_nothing_was_lost(cluster: Cluster, facts: Snapshot) -> None:
     assert facts.agents == {f"crabstick/{VERSION}"}, "code that did not come with the job"
     assert "working_dir_files" in cluster.worker_set_folder()
     for game_id in facts.ids:
-        meant = cluster.meant(game_id)
-        assert sorted(meant) == sorted(move["ply"] - 1 for move in cluster.moves(game_id))
+        intended = cluster.intended(game_id)
+        assert sorted(intended) == sorted(move["ply"] - 1 for move in cluster.moves(game_id))
 
 
 def test_games_outlive_a_head_that_is_replaced(cluster: Cluster) -> None:
