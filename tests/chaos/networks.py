@@ -17,9 +17,17 @@ from typing import Final
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["Networks", "NodeNetwork", "in_namespaces", "lasting_folder", "make_networks"]
+__all__ = [
+    "Networks",
+    "NodeNetwork",
+    "enter_namespaces",
+    "in_namespaces",
+    "lasting_folder",
+    "make_networks",
+]
 
 MARK: Final = "CRABSTICK_CHAOS_APART"
+LOOPBACK: Final = ("ip", "link", "set", "lo", "up")
 NETWORKS: Final = {"ray": "10.77.0", "lichess": "10.78.0"}
 CENTRE: Final = 254
 """The last number of the address that the head and Lichess have."""
@@ -53,15 +61,12 @@ def in_namespaces(arguments: Sequence[str]) -> int | None:
     """
     if MARK in os.environ:
         return None
-    enter = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    if os.geteuid():
-        enter[1:1] = ["--user", "--map-root-user"]
-    if not _works([*enter, "ip", "link", "set", "lo", "up"]):
+    enter = enter_namespaces()
+    if not enter:
         return None
-    first = 'ip link set lo up; "$@"; exit $?'  # stays, and reaps orphans
     with TemporaryDirectory(prefix="c-", ignore_cleanup_errors=True) as folder:
         child = subprocess.run(  # killed with all that it began when we are interrupted
-            [*enter, "sh", "-c", first, "sh", sys.executable, "-m", "tests.chaos", *arguments],
+            [*enter, sys.executable, "-m", "tests.chaos", *arguments],
             env={**os.environ, "TMPDIR": folder, MARK: gettempdir()},
             check=False,
         )
@@ -73,11 +78,20 @@ def lasting_folder() -> Path:
     return Path(os.environ.get(MARK) or gettempdir())
 
 
-def _works(command: Sequence[str]) -> bool:
+def enter_namespaces() -> Sequence[str]:
+    """The beginning of a command line that runs a command in new network and process namespaces.
+
+    Empty where this machine does not allow that. The shell stays, and reaps orphans.
+    """
+    enter = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid():
+        enter[1:1] = ["--user", "--map-root-user"]
     try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        trial = subprocess.run([*enter, *LOOPBACK], capture_output=True, check=False)
     except OSError:
-        return False
+        return ()
+    shell = f'{" ".join(LOOPBACK)}; "$@"; exit $?'
+    return () if trial.returncode else (*enter, "sh", "-c", shell, "sh")
 
 
 def make_networks(stack: ExitStack, workers: int) -> Networks:
