@@ -13,13 +13,6 @@ COUNTS = st.integers(0, 2 * len(FAULT_KINDS))
 CHOICES = st.lists(st.sampled_from(FAULT_KINDS), min_size=1, unique=True)
 
 
-@given(SEEDS, COUNTS, CHOICES)
-def test_the_same_seed_makes_the_same_schedule(
-    seed: int, count: int, kinds: list[FaultKind]
-) -> None:
-    assert schedule(seed, count, kinds) == schedule(seed, count, kinds)
-
-
 @given(SEEDS, COUNTS, COUNTS, CHOICES)
 def test_a_longer_run_begins_like_a_shorter_one(
     seed: int, one: int, other: int, kinds: list[FaultKind]
@@ -67,9 +60,6 @@ def test_different_seeds_make_different_schedules() -> None:
     assert len({schedule(seed, 20, FAULT_KINDS) for seed in range(50)}) == 50
 
 
-def test_no_two_kinds_have_one_name() -> None:
+def test_names_are_unique_and_the_short_run_has_no_other() -> None:
     assert len({kind.name for kind in FAULT_KINDS}) == len(FAULT_KINDS)
-
-
-def test_the_short_run_names_kinds_that_there_are() -> None:
     assert [kind_of(name).name for name in SHORT_RUN] == list(SHORT_RUN)
