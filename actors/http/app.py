@@ -139,7 +139,7 @@ class HttpEndpoints:
         except InvariantBroken as error:  # in the midst of an upgrade, which replaces us as well
             get_logger().warning(names.METRICS_UNREADABLE, why=str(error))
             return None
-        return _Page(games=answer.shown()["games"], metrics=metrics)
+        return _Page(games=answer.pack()["games"], metrics=metrics)
 
     @api.post("/shutdown")
     async def shutdown(self, request: Request) -> Response:

@@ -30,7 +30,7 @@ from actors.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["actor_config", "deploy", "ensure_manager", "wait_heard"]
+__all__ = ["actor_config", "deploy", "ensure_manager", "wait_listening"]
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
@@ -134,7 +134,7 @@ async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handl
         await asyncio.sleep(POLL_S)
 
 
-async def wait_heard(namespace: str, patience: timedelta) -> str:
+async def wait_listening(namespace: str, patience: timedelta) -> str:
     """Waits until the listener has heard Lichess; else the reason why not, empty for none."""
     until_s = time.monotonic() + patience.total_seconds()
     while True:

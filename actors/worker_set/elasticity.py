@@ -30,7 +30,7 @@ class Traffic:
         self._begun: deque[timedelta] = deque()
         self._ended: deque[timedelta] = deque()
 
-    def see(self, running: Collection[GameId], now: timedelta) -> None:
+    def record(self, running: Collection[GameId], now: timedelta) -> None:
         """These games run now.
 
         The games of the first call count as begun: after a restart they tell how busy the bot is.
@@ -39,7 +39,7 @@ class Traffic:
         self._begun.extend([now] * len(self._running - before))
         self._ended.extend([now] * len(before - self._running))
 
-    def lately(self, now: timedelta) -> tuple[int, int]:
+    def recent(self, now: timedelta) -> tuple[int, int]:
         """How many began and how many ended in the time `LATELY`."""
         for moments in (self._begun, self._ended):
             while moments and now - moments[0] > LATELY:
@@ -96,17 +96,19 @@ class Elasticity:
         if not self._is_elastic:
             return self._wish
         wish, asked_for = self._wish.standby, int(now < self._room_wanted_until)
-        foreseen = min(headroom(wish, *self._traffic.lately(now)), self._max_games - self._games)
+        foreseen = min(headroom(wish, *self._traffic.recent(now)), self._max_games - self._games)
         return replace(self._wish, standby=max(wish, asked_for, foreseen))
 
-    def shown(self, wanted: Collection[WantedGame], observed: Observed, now: timedelta) -> Observed:
+    def adjust(
+        self, wanted: Collection[WantedGame], observed: Observed, now: timedelta
+    ) -> Observed:
         """The cluster as the plan is to see it: a node that can be spared seems to drain."""
         if not self._is_elastic:
             return observed
         self._games = len(wanted)
-        self._traffic.see([game.id for game in wanted], now)
+        self._traffic.record([game.id for game in wanted], now)
         before = self._consolidation
         self._consolidation = before.after(wanted, observed, self.capacity(now), now)
         if self._consolidation.leaving not in {None, before.leaving}:
             self._log.info(names.NODE_SPARED, node=self._consolidation.leaving)
-        return self._consolidation.shown(observed)
+        return self._consolidation.apply_to(observed)

@@ -22,8 +22,8 @@ from actors.messages import (
 )
 from actors.names import RING, engine_actor_name, next_serial
 from actors.worker_set.narrator import Narrator
+from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.runtime import Runtime
-from actors.worker_set.state import State
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
@@ -66,7 +66,7 @@ class EnginePool:
     def __init__(  # noqa: PLR0913 -- its collaborators, each once
         self,
         runtime: Runtime,
-        state: State,
+        store: RegistryStore,
         narrator: Narrator,
         rate_limits: RateLimits,
         *,
@@ -74,7 +74,7 @@ class EnginePool:
         wake: Callable[[], None],
     ) -> None:
         self._runtime = runtime
-        self._state = state
+        self._store = store
         self._narrator = narrator
         self._rate_limits = rate_limits
         self._now = now
@@ -85,57 +85,57 @@ class EnginePool:
         self._serial = secrets.randbelow(RING)  # not the names of actors that have just died
         self._log = get_logger()
         self.problem = ""
-        self.no_spawn_before: timedelta | None = None
+        self.paused_until: timedelta | None = None
 
     @property
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether no actor is to be made just now, since some did not start."""
-        return self.no_spawn_before is not None and self._now() < self.no_spawn_before
+        return self.paused_until is not None and self._now() < self.paused_until
 
     # What the plan asks for.
 
     def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """Starts an actor; it is a standby as soon as it says so."""
-        self._serial = next_serial(self._serial, self._state.registry.engines)
+        self._serial = next_serial(self._serial, self._store.registry.engines)
         name = engine_actor_name(str(self._serial))
-        engine = self._state.take(self._state.registry.entered(name, self._now(), node))
+        engine = self._store.take(self._store.registry.entered(name, self._now(), node))
         self._settle_soon(self._spawn(engine, config.model_copy(update={"name": name}), node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
         """Gives the game to a standby."""
-        self._state.record(self._state.registry.assigned(game, name, self._now()))
-        self._settle_soon(self._assign(self._state.registry.engines[name]))
+        self._store.record(self._store.registry.assigned(game, name, self._now()))
+        self._settle_soon(self._assign(self._store.registry.engines[name]))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
         """Asks an actor to leave its game between two moves, `within` at the latest."""
-        engine = self._state.registry.engines[name]
-        self._state.registry = self._state.registry.leaving(engine, self._now() + within)
+        engine = self._store.registry.engines[name]
+        self._store.registry = self._store.registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
         self._log.info(names.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
         self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
 
     def resync(self, game: GameId, *, is_our_turn: bool) -> None:
         """Lichess says whose turn it is: an actor that has missed that opens its stream anew."""
-        registry = self._state.registry
-        ply = self._state.take(registry.called_our_turn(game, is_our_turn=is_our_turn))
-        owner = self._state.registry.owner_of(game)
+        registry = self._store.registry
+        ply = self._store.take(registry.called_our_turn(game, is_our_turn=is_our_turn))
+        owner = self._store.registry.owner_of(game)
         if ply is not None and owner is not None:
             self._tasks.start(self._resync(owner, ResyncRequest(ply=ply)))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it; idempotent."""
-        engine = self._state.registry.engines.get(name)
+        engine = self._store.registry.engines.get(name)
         if engine is not None:
-            self._state.registry = self._state.registry.removed(engine)
+            self._store.registry = self._store.registry.removed(engine)
         self._settle_soon(self._kill(name))
 
     async def adopt(self) -> None:
         """Takes over every EngineActor that lives, whoever made it."""
         adoptions = []
         for name in await self._runtime.living():
-            if name not in self._state.registry.engines:
-                entered = self._state.registry.entered(name, self._now(), is_adopted=True)
-                adoptions.append(self._tasks.start(self._adopt(self._state.take(entered))))
+            if name not in self._store.registry.engines:
+                entered = self._store.registry.entered(name, self._now(), is_adopted=True)
+                adoptions.append(self._tasks.start(self._adopt(self._store.take(entered))))
         if adoptions:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
@@ -152,7 +152,7 @@ class EnginePool:
         except (ActorSilent, ActorFailed) as error:
             self._lost(engine, str(error))
             return
-        if self._state.registry.current(engine) is None:  # killed before it existed
+        if self._store.registry.current(engine) is None:  # killed before it existed
             await self._kill(engine.name)
             return
         self._log.info(names.ACTOR_SPAWNED, actor=engine.name, on_node=node)
@@ -162,7 +162,7 @@ class EnginePool:
     async def _adopt(self, engine: EngineRecord) -> None:
         self._tasks.start(self._supervise(engine))
         await self._introduce(engine, PING_PATIENCE)
-        now = self._state.registry.current(engine)
+        now = self._store.registry.current(engine)
         if now is not None and now.phase is ActorPhase.PLAYING:
             self._log.info(names.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
             self._tasks.start(self._ping_while_playing(now))
@@ -170,13 +170,13 @@ class EnginePool:
     async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
         """The actor describes itself for the first time."""
         is_there = await self._describe(engine, patience)
-        now = self._state.registry.current(engine)
+        now = self._store.registry.current(engine)
         if now is None:
             return
         if not is_there:
             self._never_started(now, patience)
             return
-        self._failed_starts, self.no_spawn_before = 0, None
+        self._failed_starts, self.paused_until = 0, None
         if now.phase is ActorPhase.ENDING:
             self.kill(now.name)
         elif now.problem:
@@ -194,8 +194,8 @@ class EnginePool:
 
     def _cannot_play(self, engine: EngineRecord) -> None:
         self.problem = engine.problem
-        self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
-        is_needed = engine.lacks_engine and self._state.registry.is_any_abandoned()
+        self.paused_until = self._now() + PAUSE_AFTER_PROBLEM
+        is_needed = engine.lacks_engine and self._store.registry.is_any_abandoned()
         self._narrator.useless(engine, is_kept=is_needed)
         if not is_needed:
             self.kill(engine.name)
@@ -208,13 +208,13 @@ class EnginePool:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
             return False
         self._rate_limits.merge(description.limits)
-        self._state.registry = self._state.registry.described(
+        self._store.registry = self._store.registry.described(
             engine, description.report(), self._now()
         )
         return True
 
     async def _assign(self, engine: EngineRecord) -> None:
-        game = self._state.registry.game_of(engine)
+        game = self._store.registry.game_of(engine)
         if game is None:  # over before anybody could say so
             self.kill(engine.name)
             self._wake()
@@ -226,7 +226,7 @@ class EnginePool:
         except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
             why = str(error)
         if why:
-            now = self._state.registry.current(engine)
+            now = self._store.registry.current(engine)
             if now is not None:
                 self._narrator.engine_lost(now, why)
                 self.kill(engine.name)
@@ -258,10 +258,10 @@ class EnginePool:
         except (ActorGone, ActorFailed, ActorSilent) as error:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
             if isinstance(error, ActorFailed):
-                self._state.registry = self._state.registry.cannot_leave(engine)
+                self._store.registry = self._store.registry.cannot_leave(engine)
                 self._wake()
             else:
-                self._state.registry = self._state.registry.leaving(engine, None)
+                self._store.registry = self._store.registry.leaving(engine, None)
 
     async def _resync(self, engine: EngineRecord, request: ResyncRequest) -> None:
         try:
@@ -270,7 +270,7 @@ class EnginePool:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
 
     async def _ping_while_playing(self, engine: EngineRecord) -> None:
-        while (now := self._state.registry.current(engine)) is not None:
+        while (now := self._store.registry.current(engine)) is not None:
             if now.phase is not ActorPhase.PLAYING:
                 return
             await self._describe(engine, PING_PATIENCE)
@@ -286,12 +286,12 @@ class EnginePool:
 
     def _done(self, engine: EngineRecord, outcome: Outcome) -> None:
         """The actor is done with its game."""
-        now = self._state.registry.current(engine)
+        now = self._store.registry.current(engine)
         if now is None:
             return
-        game = self._state.registry.game_of(now)
+        game = self._store.registry.game_of(now)
         if game is not None and outcome.reason in {"finished", "unplayable"}:
-            self._state.take(self._state.registry.ended(game.id))
+            self._store.take(self._store.registry.ended(game.id))
             self._narrator.game_ended(now, game, outcome)
         if outcome.reason == "handed_over":
             self._narrator.handed_over(now)
@@ -299,12 +299,12 @@ class EnginePool:
         self._wake()
 
     def _lost(self, engine: EngineRecord, why: str) -> None:
-        now = self._state.registry.current(engine)
+        now = self._store.registry.current(engine)
         if now is None:
             return
-        self._state.record(self._state.registry.lost(now, why, self._now()))
-        if now.phase is ActorPhase.STARTING and not self.is_held:
-            self.no_spawn_before = self._now() + next_delay(self._failed_starts, NO_JITTER)
+        self._store.record(self._store.registry.lost(now, why, self._now()))
+        if now.phase is ActorPhase.STARTING and not self.is_paused:
+            self.paused_until = self._now() + next_delay(self._failed_starts, NO_JITTER)
             self._failed_starts += 1
         self._settle_soon(self._kill(now.name))
         self._wake()

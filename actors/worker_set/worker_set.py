@@ -38,8 +38,8 @@ from actors.worker_set.listener_health import ListenerHealth
 from actors.worker_set.narrator import Narrator
 from actors.worker_set.ray_metrics import RayMirror
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
+from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.runtime import RayRuntime, Runtime
-from actors.worker_set.state import State
 from actors.worker_set.statistics import statistics
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
@@ -94,7 +94,7 @@ class WorkerSet:
         self._gauges = Gauges(self._ledger, self._loop.time)
         self._mirror = RayMirror()
         narrator = Narrator(get_logger(), self._ledger)
-        self._state = State(narrator.event)
+        self._store = RegistryStore(narrator.event)
         self._elasticity = Elasticity(settings)
         self._lichess_calls = LichessCalls(
             self._config, self._rate_limits, self._ledger, lichess=lichess, games=games
@@ -105,7 +105,7 @@ class WorkerSet:
         self._adopted = asyncio.Event()
         self._pool = EnginePool(
             self._runtime,
-            self._state,
+            self._store,
             narrator,
             self._rate_limits,
             now=self._now,
@@ -116,7 +116,7 @@ class WorkerSet:
         )
         self._reconciler = Reconciler(
             config=self._config,
-            state=self._state,
+            store=self._store,
             pool=self._pool,
             elasticity=self._elasticity,
             lichess_calls=self._lichess_calls,
@@ -152,13 +152,13 @@ class WorkerSet:
         self._game_runs(GameUpdate.read(message))
 
     def _game_runs(self, update: GameUpdate) -> None:
-        self._state.take(self._registry.with_game(update.record()))
+        self._store.take(self._registry.with_game(update.record()))
         self._wake.set()
 
     async def game_finished(self, message: Packed) -> None:
         """EventListener: Lichess says that the game is over. Idempotent."""
         game_id = GameId(GameUpdate.read(message).game)
-        self._state.registry = self._registry.finished(game_id, self._now())
+        self._store.registry = self._registry.finished(game_id, self._now())
         self._wake.set()
 
     async def load(self, _message: Packed) -> Packed:
@@ -220,7 +220,7 @@ class WorkerSet:
         await self._reconciler.shutdown.wait_well()
         self._reconciler.shutdown.close(self._now())
         for engine in self._registry.engines.values():
-            if engine.phase is not ActorPhase.PLAYING and not engine.is_unheard:
+            if engine.phase is not ActorPhase.PLAYING and not engine.is_unreported:
                 self._pool.kill(engine.name)
         await self._pool.settle()
         return GamesLeft(games=len(self._registry.games)).pack()
@@ -290,7 +290,7 @@ class WorkerSet:
 
     @property
     def _registry(self) -> Registry:
-        return self._state.registry
+        return self._store.registry
 
     def _now(self) -> timedelta:
         """The moment on the loop's monotonic clock."""

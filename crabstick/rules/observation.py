@@ -81,7 +81,7 @@ def _view(engine: EngineRecord, now: timedelta) -> ActorView:
         is_suspect=engine.is_suspect or _is_late(engine, now),
         leaves_in=None if leave_by is None else max(leave_by - now, timedelta(0)),
         time_left=engine.time_left,
-        is_unheard=engine.is_unheard,
+        is_unreported=engine.is_unreported,
     )
 
 
@@ -105,7 +105,7 @@ def heartbeats(registry: Registry, staying: Collection[NodeId]) -> list[Heartbea
     return [
         Heartbeat(
             actor=engine.name,
-            heard=engine.heard,
+            last_seen=engine.last_seen,
             playing_since=engine.since,
             is_condemned=engine.node not in staying,
         )

@@ -86,9 +86,9 @@ class Registry:
         """Whether a game that had an actor has none."""
         return any(game.epoch for game in self.waiting())
 
-    def is_any_unheard(self) -> bool:
+    def is_any_unreported(self) -> bool:
         """Whether an adopted actor has not said yet what it plays."""
-        return any(engine.is_unheard for engine in self.engines.values())
+        return any(engine.is_unreported for engine in self.engines.values())
 
     def doubtful_nodes(self, now: timedelta) -> set[NodeId]:
         """The nodes in doubt; after a while Ray itself knows which of them live."""
@@ -155,7 +155,7 @@ class Registry:
             name=name,
             serial=self.last_serial + 1,
             since=now,
-            heard=now,
+            last_seen=now,
             node=node,
             is_adopted=is_adopted,
         )
@@ -168,7 +168,7 @@ class Registry:
             return self
         heard = replace(
             before,
-            heard=now,
+            last_seen=now,
             is_suspect=False,
             node=report.node,
             problem=report.problem,
@@ -199,7 +199,7 @@ class Registry:
             epoch=game.epoch,
             was_assigned=True,
             since=now,
-            heard=now,
+            last_seen=now,
         )
         registry = replace(_put_engine(_put_game(self, game), engine), last_game_start=now)
         why = "the actor before is silent or cannot leave"

@@ -77,7 +77,7 @@ class EngineRecord:
     serial: int
     phase: ActorPhase = ActorPhase.STARTING
     since: timedelta
-    heard: timedelta
+    last_seen: timedelta
     node: NodeId | None = None
     game: GameId | None = None
     epoch: int = 0
@@ -92,7 +92,7 @@ class EngineRecord:
     progress: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def is_unheard(self) -> bool:
+    def is_unreported(self) -> bool:
         """Whether the actor may play something, and has not said what."""
         return self.is_adopted and self.phase is ActorPhase.STARTING
 

@@ -23,7 +23,7 @@ from actors.cluster import ask, find_actor
 from actors.local_ray.head import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
-from actors.ops.deploy import actor_config, deploy, wait_heard
+from actors.ops.deploy import actor_config, deploy, wait_listening
 from crabstick.sandbox.accounts import Account, Accounts
 from crabstick.sandbox.opponent import Opponent, Player
 from crabstick.sandbox.options import Options
@@ -130,7 +130,7 @@ class Stage:
 async def picture() -> Statistics:
     """What the WorkerSet says of itself, as soon as it says something."""
     seen = await until(lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None)
-    shown: Statistics = seen.shown()
+    shown: Statistics = seen.pack()
     return shown
 
 
@@ -247,5 +247,5 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)
         asyncio.run(deploy(actor_config(settings, BOT)))
-        assert asyncio.run(wait_heard(NAMESPACE, PATIENCE)) == ""
+        assert asyncio.run(wait_listening(NAMESPACE, PATIENCE)) == ""
         yield Stage(sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir)

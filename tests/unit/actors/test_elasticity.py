@@ -132,8 +132,8 @@ async def test_a_cluster_of_fixed_size_keeps_what_its_owner_wants() -> None:
 
 def test_games_that_run_at_the_first_look_tell_how_busy_the_bot_is() -> None:
     traffic = Traffic()
-    traffic.see([GameId("old")], seconds(1))
-    traffic.see([GameId("old"), GameId("new")], seconds(2))
-    traffic.see([GameId("new")], seconds(3))
-    assert traffic.lately(seconds(4)) == (2, 1)
-    assert traffic.lately(seconds(1000)) == (0, 0)
+    traffic.record([GameId("old")], seconds(1))
+    traffic.record([GameId("old"), GameId("new")], seconds(2))
+    traffic.record([GameId("new")], seconds(3))
+    assert traffic.recent(seconds(4)) == (2, 1)
+    assert traffic.recent(seconds(1000)) == (0, 0)

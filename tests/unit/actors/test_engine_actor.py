@@ -226,7 +226,7 @@ async def test_it_asks_with_its_name_and_epoch() -> None:
     await asyncio.sleep(1)
     shop.match.end_stream()
     await shop.moved()
-    assert shop.handle.told("owns") == [Claim(game=GAME, actor=NAME, epoch=3).pack()]
+    assert shop.handle.sent("owns") == [Claim(game=GAME, actor=NAME, epoch=3).pack()]
 
 
 @pytest.mark.parametrize("trouble", ["silent", "gone", "does not know"])
@@ -261,7 +261,7 @@ async def test_a_worker_set_that_is_being_restarted_is_waited_for() -> None:
         await asyncio.sleep(1)
         shop.match.end_stream()
     await shop.moved()
-    assert len(shop.handle.told("owns")) == len(away * 3) + 1
+    assert len(shop.handle.sent("owns")) == len(away * 3) + 1
 
 
 async def test_an_actor_that_never_met_a_worker_set_plays_on() -> None:
@@ -282,7 +282,7 @@ async def test_a_new_worker_set_is_asked_when_it_has_shown_itself() -> None:
     await asyncio.sleep(1)
     shop.match.end_stream()
     await shop.moved()
-    assert (len(shop.handle.told("owns")), len(newer.told("owns"))) == (0, 1)
+    assert (len(shop.handle.sent("owns")), len(newer.sent("owns"))) == (0, 1)
 
 
 async def test_a_game_that_lichess_does_not_know_is_unplayable() -> None:

@@ -10,7 +10,7 @@ import pytest
 from actors.messages import Assignment
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.narrator import Narrator
-from actors.worker_set.state import State
+from actors.worker_set.registry_store import RegistryStore
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
@@ -33,11 +33,11 @@ class Stand:
         self.runtime = FakeRuntime(**(slots or {"n1": 8}))
         self.ledger = Ledger()
         narrator = Narrator(get_logger(), self.ledger)
-        self.state = State(narrator.event)
+        self.store = RegistryStore(narrator.event)
         self.wakes = 0
         limits = RateLimits(virtual_loop().time)
         self.pool = EnginePool(
-            self.runtime, self.state, narrator, limits, now=self.now, wake=self._wake
+            self.runtime, self.store, narrator, limits, now=self.now, wake=self._wake
         )
 
     def _wake(self) -> None:
@@ -45,7 +45,7 @@ class Stand:
 
     @property
     def registry(self) -> Registry:
-        return self.state.registry
+        return self.store.registry
 
     @property
     def engines(self) -> list[EngineRecord]:
@@ -66,13 +66,13 @@ class Stand:
         return [self.value("crabstick_actors_lost_total", state) for state in LOST]
 
     def game_runs(self, **changes: int) -> None:
-        self.state.take(self.registry.with_game(GameRecord(id=GAME)))
+        self.store.take(self.registry.with_game(GameRecord(id=GAME)))
         game = replace(self.registry.games[GAME], **changes)  # type: ignore[arg-type]  # counts
-        self.state.registry = replace(self.registry, games={GAME: game})
+        self.store.registry = replace(self.registry, games={GAME: game})
 
     def suspect(self, name: ActorName) -> None:
         engine = self.registry.engines[name]
-        self.state.registry = self.registry.suspected(engine, self.now())
+        self.store.registry = self.registry.suspected(engine, self.now())
 
     async def standby(self) -> FakeActor:
         """A new standby."""
@@ -139,8 +139,8 @@ async def test_an_actor_that_dies_before_it_says_anything_holds_the_next_ones_ba
         await until(lambda: stand.runtime.actors)
         stand.runtime.lose_actor(next(iter(stand.runtime.actors.values())))
         await stand.empty()
-        assert stand.pool.no_spawn_before is not None
-        pauses.append(round((stand.pool.no_spawn_before - stand.now()).total_seconds(), 1))
+        assert stand.pool.paused_until is not None
+        pauses.append(round((stand.pool.paused_until - stand.now()).total_seconds(), 1))
         await asyncio.sleep(pauses[-1] + 0.1)
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.5 < pauses[2]
@@ -152,7 +152,7 @@ async def test_an_actor_for_which_no_node_came_is_no_lost_one() -> None:
     await until(lambda: stand.runtime.actors)
     await until(lambda: not stand.registry.engines, within_s=1000)
     assert stand.value("crabstick_actors_lost_total", "starting") == 0
-    assert stand.pool.no_spawn_before is None
+    assert stand.pool.paused_until is None
 
 
 async def test_many_that_die_at_once_hold_the_next_one_back_no_longer_than_one() -> None:
@@ -163,16 +163,16 @@ async def test_many_that_die_at_once_hold_the_next_one_back_no_longer_than_one()
     for actor in [*stand.runtime.actors.values()]:
         stand.runtime.lose_actor(actor)
     await stand.empty()
-    assert stand.pool.no_spawn_before is not None
-    assert stand.pool.no_spawn_before - stand.now() < timedelta(seconds=1)
+    assert stand.pool.paused_until is not None
+    assert stand.pool.paused_until - stand.now() < timedelta(seconds=1)
 
 
 async def test_one_that_starts_ends_the_wait_of_the_next() -> None:
     stand = Stand()
-    stand.pool.no_spawn_before = stand.now() + timedelta(seconds=100)
+    stand.pool.paused_until = stand.now() + timedelta(seconds=100)
     stand.pool.spawn(a_config(), None)
-    assert stand.pool.is_held
-    await until(lambda: not stand.pool.is_held, within_s=5)
+    assert stand.pool.is_paused
+    await until(lambda: not stand.pool.is_paused, within_s=5)
 
 
 async def test_the_game_is_told_to_its_actor_which_is_supervised_once() -> None:
@@ -201,7 +201,7 @@ async def test_an_actor_whose_game_was_over_before_it_was_told_does_not_stay() -
     actor = await stand.standby()
     stand.game_runs()
     stand.pool.assign(GAME, actor.name)
-    stand.state.take(stand.registry.ended(GAME))
+    stand.store.take(stand.registry.ended(GAME))
     await until(lambda: stand.runtime.killed == [actor.name])
     assert (stand.registry.engines, actor.assignments) == ({}, [])
 
@@ -312,8 +312,8 @@ async def test_a_game_whose_actors_fell_silent_keeps_its_engine() -> None:
 async def test_a_busy_actor_is_pinged_until_its_game_is_over() -> None:
     stand = Stand()
     actor = await stand.player()
-    heard = stand.engines[0].heard
-    await until(lambda: stand.engines[0].heard > heard + timedelta(seconds=3))
+    heard = stand.engines[0].last_seen
+    await until(lambda: stand.engines[0].last_seen > heard + timedelta(seconds=3))
     actor.end_game()
     await stand.empty()
 
@@ -334,7 +334,7 @@ async def test_an_adopted_busy_actor_is_pinged_and_supervised() -> None:
     actor = stand.runtime.enter("busy", "n1", Assignment(game=GAME, epoch=4))
     await stand.pool.adopt()
     adopted = stand.now()
-    await until(lambda: stand.engines[0].heard > adopted + timedelta(seconds=3))
+    await until(lambda: stand.engines[0].last_seen > adopted + timedelta(seconds=3))
     stand.runtime.lose_actor(actor)
     await stand.empty()
     assert stand.registry.games[GAME].takeovers == 1
@@ -381,7 +381,7 @@ async def test_an_actor_that_cannot_play_is_ended_and_says_why() -> None:
     stand.pool.spawn(a_config(), None)
     await until(lambda: stand.pool.problem)
     assert stand.pool.problem == "node n1: there is no Lichess token"
-    assert stand.pool.no_spawn_before == stand.now() + timedelta(seconds=5)
+    assert stand.pool.paused_until == stand.now() + timedelta(seconds=5)
     await until(lambda: not stand.runtime.actors)
 
 

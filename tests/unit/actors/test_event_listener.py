@@ -420,7 +420,7 @@ async def test_games_are_passed_on_until_they_were_heard() -> None:
     post.handle.errors += [RayActorError(), RayActorError(), RayActorError()]
     post.lichess.started(a_game())
     await until(lambda: post.manager.games)
-    assert len(post.handle.told("game_started")) >= 2
+    assert len(post.handle.sent("game_started")) >= 2
 
 
 async def test_the_end_of_a_game_is_passed_on_too() -> None:
@@ -438,7 +438,7 @@ async def test_a_worker_set_that_never_hears_is_given_up() -> None:
     await post.listening()
     post.lichess.started(a_game())
     await asyncio.sleep(600)
-    assert len(post.handle.told("game_started")) == 10
+    assert len(post.handle.sent("game_started")) == 10
 
 
 async def test_a_game_that_the_bot_api_cannot_play_is_not_passed_on() -> None:
@@ -446,7 +446,7 @@ async def test_a_game_that_the_bot_api_cannot_play_is_not_passed_on() -> None:
     await post.listening()
     post.lichess.started(a_game(bot_playable=False))
     await asyncio.sleep(5)
-    assert post.handle.told("game_started") == []
+    assert post.handle.sent("game_started") == []
 
 
 async def test_a_stream_that_opens_again_tells_the_running_games_again() -> None:

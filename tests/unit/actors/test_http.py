@@ -207,10 +207,10 @@ async def test_a_page_that_another_version_would_have_to_read_is_a_503(bot: Bot)
 async def test_however_often_it_is_asked_the_worker_set_is_asked_once_a_second(bot: Bot) -> None:
     await asyncio.gather(*(get("/games") for _ in range(200)))
     await get("/metrics")
-    assert len(bot.worker_set.told("statistics")) == 1
+    assert len(bot.worker_set.sent("statistics")) == 1
     stall(1.1)
     await get("/metrics")
-    assert len(bot.worker_set.told("statistics")) == 2
+    assert len(bot.worker_set.sent("statistics")) == 2
 
 
 async def test_however_often_they_are_probed_the_actors_are_asked_once_a_second(bot: Bot) -> None:
@@ -218,7 +218,7 @@ async def test_however_often_they_are_probed_the_actors_are_asked_once_a_second(
         await asyncio.gather(get("/livez"), get("/readyz"))
         await asyncio.sleep(0.05)
     for actor in (bot.worker_set, bot.listener):
-        assert 4 <= len(actor.told("describe")) <= 6
+        assert 4 <= len(actor.sent("describe")) <= 6
 
 
 async def test_who_hangs_up_costs_the_others_nothing(bot: Bot) -> None:
@@ -230,7 +230,7 @@ async def test_who_hangs_up_costs_the_others_nothing(bot: Bot) -> None:
     status, seconds = await patient
     assert status == 503
     assert seconds < 2
-    assert len(bot.worker_set.told("statistics")) == 1
+    assert len(bot.worker_set.sent("statistics")) == 1
 
 
 @pytest.mark.usefixtures("bot")

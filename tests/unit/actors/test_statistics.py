@@ -49,13 +49,13 @@ def test_each_game_shows_its_actor_and_how_it_stands() -> None:
 
 
 def test_a_game_without_an_actor_shows_no_progress() -> None:
-    games = said(a_registry()).shown()["games"]
+    games = said(a_registry()).pack()["games"]
     assert isinstance(games, list)
     assert sorted(games[1]) == ["actor", "id", "node", "opponent", "speed", "takeovers"]
 
 
 def test_every_actor_is_shown_with_its_node_or_none() -> None:
-    assert said(a_registry()).shown()["actors"] == [
+    assert said(a_registry()).pack()["actors"] == [
         {"name": A, "phase": "playing", "node": "n1"},
         {"name": "engine:b", "phase": "starting", "node": ""},
     ]

@@ -693,9 +693,9 @@ async def test_a_draining_node_has_no_room() -> None:
 async def test_a_game_whose_actor_starts_takes_its_place_once() -> None:
     house = House(FakeRuntime(n1=3), standby=0)
     await asyncio.sleep(2)
-    state, now = house.worker_set._state, house.worker_set._now()
-    state.take(state.registry.entered(ActorName("engine:starts"), now, NodeId("n1")))
-    state.take(state.registry.with_game(GameUpdate(game=GAME).record()))
+    store, now = house.worker_set._store, house.worker_set._now()
+    store.take(store.registry.entered(ActorName("engine:starts"), now, NodeId("n1")))
+    store.take(store.registry.with_game(GameUpdate(game=GAME).record()))
     assert (await house.load()).room == 2
 
 

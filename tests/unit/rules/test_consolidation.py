@@ -17,7 +17,7 @@ from crabstick.rules.cluster_view import (
 )
 from crabstick.rules.consolidation import FITS_FOR, Consolidation
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import Action, Assign, HandOver, Kill, Spawn, plan
+from crabstick.rules.placement import Action, Assign, Kill, RequestHandOver, Spawn, plan
 from tests.builders import seconds
 
 NOW = seconds(1000)
@@ -109,8 +109,8 @@ def test_nothing_moves_while_a_game_waits_an_actor_starts_or_a_node_drains() -> 
 
 def test_a_spared_node_hands_its_games_over_without_hurry() -> None:
     wanted, observed = cluster({A: 2, B: 1}, {A: 1, B: 3}, {A: 1})
-    shown = looked(wanted, observed).shown(observed)
-    (order,) = (one for one in plan(wanted, shown, NONE, NOW) if isinstance(one, HandOver))
+    shown = looked(wanted, observed).apply_to(observed)
+    (order,) = (one for one in plan(wanted, shown, NONE, NOW) if isinstance(one, RequestHandOver))
     assert order.actor == "p-b0"
     assert order.within > timedelta(minutes=30)
 
@@ -141,7 +141,7 @@ def test_it_calls_for_no_node(world: tuple[list[WantedGame], Observed], capacity
     """Everything that it makes necessary has a place."""
     wanted, observed = world
     found = looked(wanted, observed, capacity)
-    actions = plan(wanted, found.shown(observed), capacity, NOW)
+    actions = plan(wanted, found.apply_to(observed), capacity, NOW)
     calls = [one for one in actions if isinstance(one, Spawn) and one.node is None]
     assert found.leaving is None or calls == []
 
@@ -155,8 +155,8 @@ def test_only_what_is_on_the_spared_node_is_touched(
     actors = {actor.name: actor for actor in observed.actors}
     told = [
         actors[one.actor].node
-        for one in plan(wanted, found.shown(observed), capacity, NOW)
-        if isinstance(one, HandOver)
+        for one in plan(wanted, found.apply_to(observed), capacity, NOW)
+        if isinstance(one, RequestHandOver)
     ]
     assert set(told) <= {found.leaving}
 
@@ -170,7 +170,7 @@ def test_it_comes_to_rest_on_no_more_nodes_and_loses_no_game(
     for _ in range(60):
         now += FITS_FOR
         found = found.after(wanted, observed, capacity, now)
-        actions = plan(wanted, found.shown(observed), capacity, now)
+        actions = plan(wanted, found.apply_to(observed), capacity, now)
         observed = carried_out(actions, observed)
     played = {actor.game for actor in observed.actors if actor.phase is ActorPhase.PLAYING}
     assert found.leaving is None
@@ -189,7 +189,7 @@ def carried_out(actions: tuple[Action, ...], observed: Observed) -> Observed:
     total.update(actor.node for actor in observed.actors if actor.node)
     for number, action in enumerate(actions):
         match action:
-            case Kill(actor=name) | HandOver(actor=name):
+            case Kill(actor=name) | RequestHandOver(actor=name):
                 del actors[name]
             case Assign(game=game, actor=name):
                 node = actors[name].node

@@ -15,7 +15,7 @@ NOW = seconds(1000)
 def a_pulse(name: str, silent_s: float, *, plays_s: float = 100, lost: bool = False) -> Heartbeat:
     return Heartbeat(
         actor=ActorName(name),
-        heard=NOW - seconds(silent_s),
+        last_seen=NOW - seconds(silent_s),
         playing_since=NOW - seconds(plays_s),
         is_condemned=lost,
     )
@@ -71,7 +71,9 @@ def test_never_more_than_two_at_once_and_only_silent_ones(
     ]
     found = suspects(heartbeats, now=NOW, own_stall=None)
     silent = {
-        heartbeat.actor for heartbeat in heartbeats if NOW - heartbeat.heard > timedelta(seconds=3)
+        heartbeat.actor
+        for heartbeat in heartbeats
+        if NOW - heartbeat.last_seen > timedelta(seconds=3)
     }
     assert len(found) <= MOST_AT_ONCE
     assert set(found) <= silent

@@ -17,7 +17,16 @@ from crabstick.rules.cluster_view import (
     WantedGame,
 )
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
+from crabstick.rules.placement import (
+    Action,
+    Assign,
+    Forfeit,
+    Kill,
+    RequestHandOver,
+    Spawn,
+    plan,
+    room,
+)
 from tests.builders import seconds
 
 NOW = seconds(1000)
@@ -127,8 +136,8 @@ def leaving(observed: Observed, *names: str) -> Observed:
     return replace(observed, actors=actors)
 
 
-def hand_over(actor: str, within_s: float = 98) -> HandOver:
-    return HandOver(actor=ActorName(actor), within=seconds(within_s))
+def hand_over(actor: str, within_s: float = 98) -> RequestHandOver:
+    return RequestHandOver(actor=ActorName(actor), within=seconds(within_s))
 
 
 def test_an_actor_on_a_draining_node_is_told_to_hand_its_game_over() -> None:
@@ -198,7 +207,7 @@ def test_who_waits_for_a_node_and_is_not_wanted_any_more_is_ended() -> None:
     ends = (Kill(actor=ActorName("a")), Kill(actor=ActorName("b")))
     assert plan([], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends
     assert plan([a_game("g")], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
-    for others in ({"node": NODE}, {"is_unheard": True}):
+    for others in ({"node": NODE}, {"is_unreported": True}):
         stay = [replace(actor, **others) for actor in pending]
         assert plan([], seen(*stay, nodes=(FULL,)), ONE, NOW) == ()
 
@@ -516,7 +525,7 @@ def test_nobody_leaves_a_game_without_a_standby_that_is_kept_for_it(
 ) -> None:
     games, observed, _ = world
     actions = plan(*world, NOW)
-    told = {action.actor for action in actions if isinstance(action, HandOver)}
+    told = {action.actor for action in actions if isinstance(action, RequestHandOver)}
     gone = {action.actor for action in actions if isinstance(action, Assign | Kill)}
     kept = [actor for actor in usable_standbys(observed) if actor.name not in gone]
     assert not told or len(told | leaving_owners(games, observed)) <= len(kept)
@@ -542,7 +551,7 @@ def test_only_owners_on_draining_nodes_are_told_to_leave_and_again_if_the_end_co
     ends = {node.id: node.drains_in for node in world[1].nodes}
     actors = {actor.name: actor for actor in world[1].actors}
     for action in plan(*world, NOW):
-        if isinstance(action, HandOver):
+        if isinstance(action, RequestHandOver):
             actor = actors[action.actor]
             assert actor.phase is ActorPhase.PLAYING
             assert actor.leaves_in is None or action.within < actor.leaves_in
@@ -592,7 +601,7 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
         match action:
             case Kill(actor=name):
                 actors.pop(name, None)
-            case HandOver(actor=name) if name in actors:  # else it has just left
+            case RequestHandOver(actor=name) if name in actors:  # else it has just left
                 actors[name] = replace(actors[name], leaves_in=action.within)
             case Assign(game=game, actor=name):
                 epoch = max((a.epoch for a in actors.values() if a.game == game), default=0) + 1
@@ -600,7 +609,7 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
             case Spawn():
                 fresh = f"{max(actors, default='a')}+"  # a name that nobody has
                 actors[ActorName(fresh)] = a_starting(fresh)
-            case HandOver() | Forfeit():
+            case RequestHandOver() | Forfeit():
                 pass
     return replace(observed, actors=tuple(actors.values()), last_game_start=None)
 

@@ -132,7 +132,7 @@ def test_a_later_report_changes_where_and_how_but_never_the_owner() -> None:
     registry = registry.described(registry.engines[A], report, NOW + seconds(5))
     engine = registry.engines[A]
     assert (engine.phase, engine.game, engine.node) == (ActorPhase.PLAYING, GAME, "n2")
-    assert (engine.ply, engine.heard, engine.is_suspect) == (7, NOW + seconds(5), False)
+    assert (engine.ply, engine.last_seen, engine.is_suspect) == (7, NOW + seconds(5), False)
 
 
 def test_a_late_report_of_an_earlier_actor_of_that_name_changes_nothing() -> None:
@@ -181,7 +181,7 @@ def test_only_busy_actors_have_a_heartbeat_and_lost_nodes_condemn() -> None:
     registry = with_actor(with_player(a_registry(GAME)), B)
     for staying, is_condemned in (({"n1"}, False), ({"n2"}, True)):
         (beat,) = heartbeats(registry, {NodeId(node) for node in staying})
-        assert (beat.actor, beat.heard, beat.is_condemned) == (A, NOW, is_condemned)
+        assert (beat.actor, beat.last_seen, beat.is_condemned) == (A, NOW, is_condemned)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from typing import TypeVar
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import Event
 
-__all__ = ["State"]
+__all__ = ["RegistryStore"]
 
 T = TypeVar("T")
 
 
-class State:
+class RegistryStore:
     """Holds the current registry; `on_event` gets each event that an operation reports."""
 
     def __init__(self, on_event: Callable[[Event], None]) -> None:
