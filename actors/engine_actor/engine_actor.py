@@ -51,8 +51,8 @@ from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort
 from crabstick.rules.actor_life import LifeEvent, next_phase
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.game_events import Finish, HandOver
@@ -61,7 +61,8 @@ from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from engine.errors import EngineError
-from engine.process import Engine, UciEngine
+from engine.interface import Engine
+from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
 

@@ -28,8 +28,8 @@ from actors.messages import (
 )
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.game.background_tasks import BackgroundTasks
-from crabstick.lichess.client import open_lichess
-from crabstick.lichess.port import LichessPort
+from crabstick.lichess.account_client import open_lichess
+from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
 from crabstick.rules.limits import STREAM_BUDGET, endpoint_for
 from crabstick.rules.model import (

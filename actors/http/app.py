@@ -28,7 +28,7 @@ from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from crabstick.errors import ConfigError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.stall import StallDetector
-from crabstick.lichess.port import SILENCE_LIMIT
+from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.settings import Settings, read_admin_token
 from crabstick.telemetry import names
 from crabstick.telemetry.exposition import CONTENT_TYPE, exposition

@@ -9,8 +9,8 @@ from datetime import timedelta
 from actors.messages import ActorConfig
 from crabstick.errors import CrabstickError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.limits import Endpoint
 from crabstick.rules.model import GameId, GameSummary, Limited
 from crabstick.rules.retry import cool_down
@@ -87,7 +87,7 @@ class LichessCalls:
     def _lichess_port(self) -> LichessPort:
         if self._lichess is None:
             # A process that gets our handle imports this module: berserk would cost each 4 MB.
-            from crabstick.lichess.client import open_lichess  # noqa: PLC0415
+            from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415
 
             token = read_token(self._settings)
             self._lichess = open_lichess(self._settings.lichess.url, token, self._bot)

@@ -45,7 +45,7 @@ from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stall import StallDetector
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import GameId
 from crabstick.rules.observation import Nodes, moving, observe, wanted_games

@@ -33,7 +33,7 @@ def identify(settings: Settings) -> Account:
 
 
 async def _identify(url: str, token: SecretStr) -> Account:
-    from crabstick.lichess.client import open_lichess  # noqa: PLC0415 -- takes a second
+    from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415 -- takes a second
 
     lichess = open_lichess(url, token)
     try:

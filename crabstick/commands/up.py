@@ -4,6 +4,7 @@ Idempotent; a second `up` also replaces what a fault-tolerant local cluster has 
 """
 
 import asyncio
+import os
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -83,6 +84,8 @@ class LocalOptions:
 
 
 NO_SWITCHES = LocalOptions()
+NICENESS = 10
+"""That of the engines: behind the actors that play."""
 
 
 def up(
@@ -122,6 +125,8 @@ def up(
 
 
 def _deploy(config: ActorConfig, cluster: BotCluster, console: Console) -> bool:
+    if cluster.local is None:
+        os.nice(NICENESS)  # games on this machine go first, and this process starts no Ray
     connect(cluster.address, config.namespace)
     if cluster.has_new_head:
         asyncio.run(wait_restored(config.namespace))

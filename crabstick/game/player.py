@@ -38,7 +38,7 @@ from crabstick.rules.game_events import (
 )
 from crabstick.rules.overhead import UNTIMED_PLIES
 from crabstick.telemetry import names
-from engine.process import Engine
+from engine.interface import Engine
 from engine.spec import SearchRequest
 
 __all__ = ["Player"]

@@ -29,9 +29,9 @@ import requests
 from actors.local_ray.head import start_local_cluster
 from actors.local_ray.ports import free_port
 from benchmarks.nodes import worker_node
-from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.opponent import Opponent, Player, Result
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
 from tests.cluster.stage import BOT, OPPONENTS, OPTIONS, SCOPES, Stage
@@ -98,7 +98,7 @@ class Fleet:
         """A sparring partner that moves at random."""
         rng = random.Random(number)
         name = OPPONENTS[number]
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self.stage.sandbox.token(name),
             policy=random_mover(rng),
@@ -118,8 +118,9 @@ def _has_raylet(pid: int) -> bool:
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
     token = f"lip_{secrets.token_hex(12)}"
-    accounts = [Account(name=BOT, title="BOT", tokens={token: SCOPES})] + [
-        Account(name=name, title="BOT", tokens={f"{name}_token": SCOPES}) for name in OPPONENTS
+    accounts = [SandboxAccount(name=BOT, title="BOT", tokens={token: SCOPES})] + [
+        SandboxAccount(name=name, title="BOT", tokens={f"{name}_token": SCOPES})
+        for name in OPPONENTS
     ]
     with ExitStack() as stack:
         folder = Path(

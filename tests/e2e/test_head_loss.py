@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
 from tests.e2e.stage import left_behind, said, started, wait, wishes
@@ -65,7 +65,7 @@ class Bot:
             return timedelta() if self.hurry.is_set() else slow()
 
         token = self.sandbox.token(name)
-        player = Player(name=name, token=token, policy=random_mover(rng), delay=delay)
+        player = OpponentSpec(name=name, token=token, policy=random_mover(rng), delay=delay)
         return Opponent(self.sandbox.url, player)
 
     def moves(self, game_id: str) -> set[tuple[int, str]]:

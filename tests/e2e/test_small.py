@@ -17,9 +17,9 @@ import pytest
 import requests
 from ray.util import get_node_ip_address
 
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.telemetry import names
 from tests.e2e.stage import PATIENCE_S, left_behind, said, started, wait, wishes
@@ -84,7 +84,7 @@ class Bot:
             return timedelta() if self.hurry.is_set() else slow()
 
         token, policy = self.sandbox.token("sparring1"), random_mover(random.Random(1))
-        player = Player(name="sparring1", token=token, policy=policy, delay=delay)
+        player = OpponentSpec(name="sparring1", token=token, policy=policy, delay=delay)
         return Opponent(self.sandbox.url, player)
 
 

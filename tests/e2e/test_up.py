@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.e2e.stage import PATIENCE_S, left_behind, said, started, wait, wishes
 
@@ -51,7 +51,7 @@ def test_up_plays_until_it_is_told_to_end_and_then_finishes_its_games(folder: Pa
 
 async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
     more = wishes(sandbox)
-    player = Player(
+    player = OpponentSpec(
         name="sparring1",
         token=sandbox.token("sparring1"),
         policy=random_mover(random.Random(1)),

@@ -9,8 +9,8 @@ from typing import Final, Self
 
 import chess
 
-from crabstick.sandbox.opponent import Opponent, Player, Result
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.testing import RunningSandbox
 from tests.kube.lichess import BOT, GUESTS, HUMANS
 
@@ -99,7 +99,7 @@ class Guests:
         def policy(board: chess.Board) -> chess.Move:
             return _pick(board, rng, is_hasty=guest.pace is HASTE)
 
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self._sandbox.token(name),
             policy=policy,

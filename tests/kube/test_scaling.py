@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from crabstick.sandbox.opponent import Declined
+from crabstick.sandbox.opponent import ChallengeDeclined
 from tests.kube.apart import apart
 from tests.kube.guests import Guests
 from tests.kube.stage import Stage, until
@@ -55,7 +55,7 @@ async def _cold_starts(ours: Stage, guests: Guests) -> None:
     assert set(where.values()) == {first}
     await guests.finish(*games)
     await until(ours.kube.workers, lambda pods: pods == [])
-    with pytest.raises(Declined, match="later"):
+    with pytest.raises(ChallengeDeclined, match="later"):
         await guests.challenge()
     where = await sit_down(ours, guests, 1)
     assert [*where.values()] == ours.kube.workers()

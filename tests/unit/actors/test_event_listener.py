@@ -91,11 +91,11 @@ class Post:
         """The listener's process dies, and nothing of it goes on."""
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        self.lichess._feed = None
+        self.lichess._stream = None
 
     async def listening(self) -> None:
         """Returns when the stream is open."""
-        await until(lambda: self.lichess._feed is not None and self.lichess._feed.is_open)
+        await until(lambda: self.lichess._stream is not None and self.lichess._stream.is_open)
 
     async def describe(self) -> Packed:
         return await self.listener.describe({"v": 1})
@@ -237,7 +237,7 @@ async def test_a_challenge_that_is_withdrawn_frees_its_place() -> None:
     post = Post(challenges={"max_games": 1})
     await post.challenged()
     post.manager.games.clear()
-    post.lichess.tell(ChallengeEnded(id=GAME))
+    post.lichess.send(ChallengeEnded(id=GAME))
     post.lichess.challenged(to_us(1))
     await until(lambda: post.answers() == 2)
     assert post.lichess.accepted == [GAME, "game0001"]
@@ -471,7 +471,7 @@ async def test_it_was_never_heard_before_the_first_line() -> None:
 async def test_a_keep_alive_is_a_word_of_lichess() -> None:
     post = Post()
     await post.listening()
-    post.lichess.tell(None)
+    post.lichess.send(None)
     await asyncio.sleep(4)
     age_s = (await post.describe())["age_s"]
     assert age_s == pytest.approx(4, abs=0.1)
@@ -480,7 +480,7 @@ async def test_a_keep_alive_is_a_word_of_lichess() -> None:
 async def test_odd_lines_disturb_nothing() -> None:
     post = Post()
     await post.listening()
-    post.lichess.tell(Unexpected(why="{}"))
+    post.lichess.send(Unexpected(why="{}"))
     await post.challenged()
 
 
@@ -499,7 +499,7 @@ async def test_why_it_does_not_hear_is_told_until_it_hears(how: Any, problem: st
     assert (await post.describe())["problem"] == problem
     await until(lambda: not post.lichess.faults)
     await post.listening()
-    post.lichess.tell(None)
+    post.lichess.send(None)
     await asyncio.sleep(0.1)
     assert (await post.describe())["problem"] == ""
 
@@ -508,7 +508,7 @@ async def test_a_limited_stream_is_left_alone_for_as_long_as_lichess_asks() -> N
     post = Post()
     post.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(39)
-    assert post.lichess._feed is None
+    assert post.lichess._stream is None
     await post.listening()
 
 
@@ -516,7 +516,7 @@ async def test_a_limit_without_a_time_means_a_minute() -> None:
     post = Post()
     post.lichess.faults.append(RateLimited("slowly"))
     await asyncio.sleep(59)
-    assert post.lichess._feed is None
+    assert post.lichess._stream is None
     await post.listening()
 
 
@@ -541,7 +541,7 @@ async def test_a_report_that_was_not_heard_is_made_up_for() -> None:
 async def test_the_age_of_the_stream_is_reported() -> None:
     post = Post()
     await post.listening()
-    post.lichess.tell(None)
+    post.lichess.send(None)
     await asyncio.sleep(9)
     assert ages_of(post.manager)[-1] == pytest.approx(9, abs=1.1)
 
@@ -575,7 +575,7 @@ async def test_a_stream_that_somebody_keeps_cutting_is_opened_within_lichess_s_b
     while loop.time() < until_s:
         await post.listening()
         openings += 1
-        post.lichess.tell(None)
+        post.lichess.send(None)
         await asyncio.sleep(life_s)
         post.lichess.end_stream()
         await asyncio.sleep(0.1)
@@ -599,7 +599,7 @@ async def test_a_stream_that_lived_a_while_is_opened_again_at_once() -> None:
 async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:
     post = Post()
     await post.listening()
-    post.lichess.tell(ChallengeMade(challenge=cast("Challenge", None)))
+    post.lichess.send(ChallengeMade(challenge=cast("Challenge", None)))
     await asyncio.sleep(5)
     await post.challenged()
     assert post.lichess.accepted == [GAME]
@@ -608,7 +608,7 @@ async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:
 # RateLimitTable and budgets, which are the bot's.
 
 
-async def test_a_limit_is_told_at_once() -> None:
+async def test_a_rate_limit_is_raised_at_once() -> None:
     post = Post()
     post.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(0.1)
@@ -652,7 +652,7 @@ async def test_after_a_restart_a_limit_still_holds() -> None:
     post.crash()
     post.begin()
     await asyncio.sleep(29)
-    assert post.lichess._feed is None
+    assert post.lichess._stream is None
     await post.listening()
 
 
@@ -691,18 +691,18 @@ async def test_somebody_else_with_our_token_is_named_until_a_stream_lives() -> N
     post = Post()
     for _ in range(3):
         await post.listening()
-        post.lichess.tell(None)
+        post.lichess.send(None)
         await asyncio.sleep(1)
         post.lichess.end_stream()
         await asyncio.sleep(0.1)
     await post.listening()
-    post.lichess.tell(None)
+    post.lichess.send(None)
     await asyncio.sleep(3)
     hearing = post.manager.reports[-1].hearing
     assert hearing is not None
     assert "each of the last 3 openings: somebody else seems to use this token" in hearing.problem
     await asyncio.sleep(60)
-    post.lichess.tell(None)
+    post.lichess.send(None)
     await asyncio.sleep(0.1)
     assert (await post.describe())["problem"] == ""
 
@@ -721,7 +721,7 @@ async def test_of_two_bots_with_one_token_both_say_so_and_neither_is_too_loud() 
     post.lichess.events = counted  # type: ignore[method-assign]  # Lichess's side counts
     for _ in range(600):
         await asyncio.sleep(1)
-        post.lichess.tell(None)
+        post.lichess.send(None)
     problems = [(await post.describe())["problem"], (await other.describe({"v": 1}))["problem"]]
     assert all("somebody else seems to use this token" in str(problem) for problem in problems)
     assert len(openings_s) <= 2 * ALLOWED

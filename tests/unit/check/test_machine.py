@@ -15,7 +15,7 @@ from crabstick.errors import (
     Unauthorized,
     Unavailable,
 )
-from crabstick.lichess import client
+from crabstick.lichess import account_client as client
 from crabstick.rules.model import Account
 from crabstick.settings import ADMIN_VARIABLE, TOKEN_VARIABLE, Settings
 from engine.errors import EngineNotFound

@@ -1,6 +1,6 @@
-"""A requests session with limits for berserk, which sets none: no timeout, no size, no end.
+"""A requests session with limits for berserk, which sets neither timeouts nor a size limit.
 
-berserk's own `TokenSession` follows redirects as well, and lets `~/.netrc` replace the token.
+berserk's own `TokenSession` also follows redirects, and lets `~/.netrc` replace the token.
 """
 
 import io
@@ -17,54 +17,54 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from typing_extensions import override
 
-from crabstick.lichess.identity import Login
+from crabstick.lichess.identity import Identity
 
-__all__ = ["ANSWER_LIMIT", "CallLimits", "open_bounded"]
+__all__ = ["ANSWER_LIMIT", "CallLimits", "open_requests_session"]
 
 ANSWER_LIMIT: Final = 8 * 1024 * 1024
-"""Bytes of one answer; fifty games of `/api/account/playing` have about 30 kB."""
+"""In bytes; fifty games of `/api/account/playing` have about 30 kB."""
 
 _PIECE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """How long a call may take; each phase is bounded, so the thread that runs it comes back."""
+    """Time limits of a call; each phase is bounded, so the thread of the call always ends."""
 
     connect: timedelta = timedelta(seconds=3)
     silence: timedelta = timedelta(seconds=6)
-    """Between two pieces of the answer, and before the first."""
+    """Before the response starts, and between two chunks."""
     body: timedelta = timedelta(seconds=8)
-    """From the status line to the body's end."""
+    """From the status line to the end of the body."""
     call: timedelta = timedelta(seconds=10)
-    """For the whole of one try, as the caller sees it."""
+    """For one whole try, as the caller sees it."""
     patience: timedelta = timedelta(seconds=15)
-    """After this no further try begins."""
+    """No further try begins after this."""
 
 
-def open_bounded(login: Login, limits: CallLimits) -> requests.Session:
-    """The session: bearer and User-Agent in each request, each answer within the limits."""
+def open_requests_session(identity: Identity, limits: CallLimits) -> requests.Session:
+    """A session that sends token and User-Agent and keeps each response within the limits."""
     session = requests.Session()
-    session.auth = _Bearer(login)
-    session.headers["User-Agent"] = login.user_agent()
+    session.auth = _Bearer(identity)
+    session.headers["User-Agent"] = identity.user_agent()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _BoundedAdapter(limits))
     return session
 
 
 class _Bearer(AuthBase):
-    """Sets the token as late as possible, after the environment had its say."""
+    """Sets the token last, so that `~/.netrc` cannot replace it."""
 
-    def __init__(self, login: Login) -> None:
-        self._login = login
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._login.headers()["Authorization"]
+        request.headers["Authorization"] = self._identity.headers()["Authorization"]
         return request
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Reads the whole answer within the limits before anybody sees it; follows no redirect."""
+    """Reads the whole response within the limits; follows no redirects."""
 
     def __init__(self, limits: CallLimits) -> None:
         super().__init__()
@@ -80,12 +80,12 @@ class _BoundedAdapter(HTTPAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """See `HTTPAdapter.send`; `stream` and `timeout` are ours to say.
+        """See `HTTPAdapter.send`; ignores `stream` and `timeout`.
 
         Raises:
-            requests.TooManyRedirects: the answer is a redirect.
-            requests.ConnectionError: there is no answer.
-            requests.RequestException: the answer breaks off or exceeds a limit.
+            requests.TooManyRedirects: the response is a redirect.
+            requests.ConnectionError: there is no response.
+            requests.RequestException: the response breaks off or exceeds a limit.
         """
         del stream, timeout
         phases = (self._limits.connect.total_seconds(), self._limits.silence.total_seconds())

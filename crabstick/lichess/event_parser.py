@@ -1,16 +1,15 @@
-"""Lichess's JSON -> `rules.model`, once, at the border; everything read is untrusted.
+"""Parses untrusted JSON of the event stream and of account calls into `rules.model`.
 
-No I/O here, and no exception leaves: what we do not understand becomes `Unexpected`. All clocks
-of the Bot API are in ms, in `gameFull.state` and in `gameState` alike; `clock` of a game too, while
-a challenge's `timeControl` and `secondsLeft` are in seconds.
-Source: Lichess API documents, "Stream incoming events" and "Stream Bot game state".
+No I/O here, and no exception leaves: JSON that we cannot read becomes `Unexpected`. Times of a
+challenge's `timeControl` and of `secondsLeft` are in seconds; those of a game's stream are in ms.
+Source: Lichess API documents, "Stream incoming events".
 """
 
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from crabstick.lichess.fields import Fields, attempt, by_type
-from crabstick.lichess.game_lines import FEN_LIMIT, color_of, parse_line, player
+from crabstick.lichess.game_parser import FEN_LIMIT, color_of, player
+from crabstick.lichess.json_fields import Fields, parse_by_type, parse_or_unexpected
 from crabstick.rules.model import (
     Account,
     Challenge,
@@ -25,7 +24,7 @@ from crabstick.rules.model import (
     Unexpected,
 )
 
-__all__ = ["parse_account", "parse_event", "parse_line", "parse_playing", "parse_scopes"]
+__all__ = ["parse_account", "parse_event", "parse_playing", "parse_scopes"]
 
 _TIME_CONTROLS: Mapping[str, Literal["clock", "correspondence", "unlimited"]] = {
     "clock": "clock",
@@ -35,27 +34,31 @@ _TIME_CONTROLS: Mapping[str, Literal["clock", "correspondence", "unlimited"]] = 
 
 
 def parse_event(raw: object) -> LichessEvent:
-    """One line of the event stream; an unknown type is `Unexpected`."""
-    return by_type(raw, _EVENTS)
+    """Parses one line of the event stream; an unknown type is `Unexpected`."""
+    return parse_by_type(raw, _EVENTS)
 
 
 def parse_playing(raw: object) -> tuple[GameSummary, ...]:
-    """The games of `/api/account/playing`; entries that we cannot read are left out.
+    """Parses `/api/account/playing`; skips entries that we cannot read.
 
-    So a missing game says nothing: Lichess sends fifty at most anyway.
+    A missing game may still be running: Lichess lists 50 at most anyway.
     """
     entries = raw.get("nowPlaying") if isinstance(raw, dict) else raw
-    found = [attempt(_summary, entry) for entry in entries] if isinstance(entries, list) else []
+    found = (
+        [parse_or_unexpected(_summary, entry) for entry in entries]
+        if isinstance(entries, list)
+        else []
+    )
     return tuple(game for game in found if isinstance(game, GameSummary))
 
 
 def parse_account(raw: object) -> Account | Unexpected:
-    """The answer of `/api/account`."""
-    return attempt(_account, raw)
+    """Parses the response of `/api/account`."""
+    return parse_or_unexpected(_account, raw)
 
 
 def parse_scopes(raw: object, token: str) -> frozenset[str]:
-    """The scopes of a token in the answer of `/api/token/test`; none for an unknown token."""
+    """The scopes of a token in the response of `/api/token/test`; none for an unknown token."""
     entry = raw.get(token) if isinstance(raw, dict) else None
     scopes = entry.get("scopes") if isinstance(entry, dict) else None
     names = scopes.split(",") if isinstance(scopes, str) else []
@@ -68,20 +71,20 @@ def _account(raw: object) -> Account:
 
 
 def _challenge_made(line: Fields) -> ChallengeMade:
-    it = line.child("challenge")
-    kind = _TIME_CONTROLS.get(it.child("timeControl").text("type"))
+    fields = line.child("challenge")
+    kind = _TIME_CONTROLS.get(fields.child("timeControl").text("type"))
     if kind is None:
-        raise it.odd("timeControl", "a known time control")
+        raise fields.invalid("timeControl", "a known time control")
     challenge = Challenge(
-        id=it.game_id("id"),
-        challenger=_user(it, "challenger"),
-        dest_user=_user(it, "destUser"),
-        variant=it.child("variant").text("key"),
-        rated=it.flag("rated"),
-        speed=it.text("speed"),
-        clock=_challenge_clock(it.child("timeControl")) if kind == "clock" else None,
+        id=fields.game_id("id"),
+        challenger=_user(fields, "challenger"),
+        dest_user=_user(fields, "destUser"),
+        variant=fields.child("variant").text("key"),
+        rated=fields.flag("rated"),
+        speed=fields.text("speed"),
+        clock=_challenge_clock(fields.child("timeControl")) if kind == "clock" else None,
         time_control=kind,
-        initial_fen=it.text("initialFen", "", limit=FEN_LIMIT) or None,
+        initial_fen=fields.text("initialFen", "", limit=FEN_LIMIT) or None,
     )
     return ChallengeMade(challenge=challenge)
 
@@ -119,11 +122,11 @@ def _summary(raw: object) -> GameSummary:
     )
 
 
-def _opponent(it: Fields) -> Player:
-    """`username` carries the title in front ("BOT zeekat"); no name of a user has a space."""
-    rating = it.number("rating") if it.has("rating") else None
-    shown = it.text("username", "")
-    if it.has("ai"):
+def _opponent(fields: Fields) -> Player:
+    """`username` starts with the title ("BOT zeekat"); a user's name contains no space."""
+    rating = fields.number("rating") if fields.has("rating") else None
+    shown = fields.text("username", "")
+    if fields.has("ai"):
         return Player(name=shown, rating=rating)
     title, _, name = shown.rpartition(" ")
     return Player(name=name, title=title or None, rating=rating)

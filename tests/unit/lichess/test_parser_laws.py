@@ -1,4 +1,4 @@
-"""Whatever JSON comes, parsing gives a value of ours and no exception."""
+"""Parsing any JSON returns a value of ours and raises nothing."""
 
 import copy
 from typing import get_args
@@ -6,13 +6,13 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.lichess.events import (
+from crabstick.lichess.event_parser import (
     parse_account,
     parse_event,
-    parse_line,
     parse_playing,
     parse_scopes,
 )
+from crabstick.lichess.game_parser import parse_line
 from crabstick.rules.model import Account, GameLine, LichessEvent, Unexpected
 from tests.unit.lichess.raw import a_challenge_event, a_full, a_game, a_state, an_event
 

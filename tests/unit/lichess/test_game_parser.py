@@ -4,7 +4,7 @@ import chess
 import pytest
 from berserk.models import GameState as BerserkGameState
 
-from crabstick.lichess.events import parse_line
+from crabstick.lichess.game_parser import parse_line
 from crabstick.rules.model import (
     ChatLine,
     Clock,
@@ -66,7 +66,7 @@ class TestAGameFull:
     def test_against_the_computer_names_its_level(self) -> None:
         assert full(black={"aiLevel": 5}).black == Player(name="Stockfish level 5")
 
-    def test_against_somebody_anonymous_has_an_empty_name(self) -> None:
+    def test_against_an_anonymous_opponent_has_an_empty_name(self) -> None:
         assert full(black={}).black == Player(name="")
 
     def test_without_a_clock_has_none(self) -> None:
@@ -105,7 +105,7 @@ class TestAGameState:
     def test_that_is_drawn_has_no_winner(self) -> None:
         assert state(status="draw").winner is None
 
-    def test_tells_who_offers_a_draw(self) -> None:
+    def test_shows_who_offers_a_draw(self) -> None:
         offer = state(bdraw=True)
         assert (offer.white_draw, offer.black_draw) == (False, True)
 
@@ -138,20 +138,20 @@ class TestAGameState:
 
 
 class TestOtherLines:
-    def test_tell_when_the_win_can_be_claimed(self) -> None:
+    def test_of_an_absent_opponent_hold_the_time_until_a_claim(self) -> None:
         raw = {"type": "opponentGone", "gone": True, "claimWinInSeconds": 8}
         assert parse_line(raw) == OpponentGone(gone=True, claim_win_in=timedelta(seconds=8))
 
-    def test_tell_that_the_opponent_is_back(self) -> None:
+    def test_of_a_returned_opponent_hold_no_time(self) -> None:
         assert parse_line({"type": "opponentGone", "gone": False}) == OpponentGone(gone=False)
 
-    def test_tell_what_was_said(self) -> None:
+    def test_of_chat_hold_the_text_without_control_characters(self) -> None:
         raw = {"type": "chatLine", "room": "player", "username": "ann", "text": "hello 👩‍🚀\x1b[2J"}
         assert parse_line(raw) == ChatLine(
             username="ann", text="hello 👩\ufffd🚀\ufffd[2J", room="player"
         )
 
-    def test_cut_what_is_said_too_lengthily(self) -> None:
+    def test_of_chat_are_cut_at_500_characters(self) -> None:
         raw = {"type": "chatLine", "room": "player", "username": "ann", "text": "x" * 10**6}
         line = parse_line(raw)
         assert isinstance(line, ChatLine)

@@ -1,6 +1,6 @@
-"""Reading one untrusted JSON object: each field is checked for type and size, or is `Odd`.
+"""Reads one untrusted JSON object: each field is checked for type and size.
 
-No I/O here. Only `events.py` and `answers.py` hold raw JSON; what leaves them is typed.
+No I/O here. Only the two parsers and `responses.py` hold raw JSON; they return typed values.
 """
 
 import math
@@ -13,7 +13,15 @@ from typing import Final, TypeAlias, TypeVar
 
 from crabstick.rules.model import GameId, Unexpected
 
-__all__ = ["UNLIMITED_MS", "Fields", "JsonObject", "Odd", "attempt", "by_type", "quote"]
+__all__ = [
+    "UNLIMITED_MS",
+    "Fields",
+    "InvalidField",
+    "JsonObject",
+    "parse_by_type",
+    "parse_or_unexpected",
+    "quote",
+]
 
 JsonObject: TypeAlias = dict[str, object]
 _Parsed = TypeVar("_Parsed")
@@ -33,12 +41,12 @@ _brief.maxlong = 30
 _brief.maxdict = _brief.maxlist = _brief.maxlevel = 3
 
 
-class Odd(ValueError):
-    """A field that is not as the API documents promise; it never leaves this package."""
+class InvalidField(ValueError):
+    """A field differs from the API documents; never raised outside this package."""
 
 
 def quote(value: object) -> str:
-    """The value as a log may show it: escaped, and 120 characters at most."""
+    """The value for a log: escaped, 120 characters at most."""
     return _brief.repr(value)[:_QUOTE_LIMIT]
 
 
@@ -47,8 +55,8 @@ class Fields:
     """A JSON object whose fields are read by type.
 
     Args:
-        raw: the object as it was parsed.
-        name: what to call it in a complaint.
+        raw: the parsed object.
+        name: the object's name in error messages.
     """
 
     raw: JsonObject
@@ -56,24 +64,24 @@ class Fields:
 
     @classmethod
     def of(cls, value: object, name: str) -> "Fields":
-        """The reader of a value that ought to be an object.
+        """Wraps a value that should be an object.
 
         Raises:
-            Odd: it is something else.
+            InvalidField: the value is something else.
         """
         if not isinstance(value, dict):
-            raise Odd(f"{name} is no object but {quote(value)}")
+            raise InvalidField(f"{name} is not an object: {quote(value)}")
         return cls(value, name)
 
     def has(self, key: str) -> bool:
-        """Whether the field is there and not null."""
+        """Whether the field is present and not null."""
         return self.raw.get(key) is not None
 
     def child(self, key: str) -> "Fields":
-        """The object in this field.
+        """The object in a field.
 
         Raises:
-            Odd: it is missing or no object.
+            InvalidField: missing, or not an object.
         """
         return Fields.of(self.raw.get(key), key)
 
@@ -81,100 +89,100 @@ class Fields:
         """A printable text of at most `limit` characters.
 
         Raises:
-            Odd: no text, too long, unprintable; or missing without a default.
+            InvalidField: not text, too long, unprintable; or missing without a default.
         """
         value = self.raw.get(key)
         if value is None and default is not None:
             return default
         if not isinstance(value, str) or len(value) > limit or not value.isprintable():
-            raise self.odd(key, "a short text")
+            raise self.invalid(key, "a short text")
         return value
 
-    def speech(self, key: str, *, limit: int) -> str:
-        """What a person wrote: cut at `limit`, unprintable characters replaced.
+    def free_text(self, key: str, *, limit: int) -> str:
+        """Text written by a person: cut at `limit`, unprintable characters replaced.
 
         Raises:
-            Odd: no text.
+            InvalidField: not text.
         """
         value = self.raw.get(key)
         if not isinstance(value, str):
-            raise self.odd(key, "a text")
+            raise self.invalid(key, "a text")
         return "".join(c if c.isprintable() else "\ufffd" for c in value[:limit])
 
     def game_id(self, *keys: str) -> GameId:
-        """The first of the fields that is there, as an id safe to write into an address.
+        """The first of the fields that is present, as an id that is safe in a URL.
 
         Raises:
-            Odd: not eight letters and digits.
+            InvalidField: not eight letters and digits.
         """
         key = next((key for key in keys if self.has(key)), keys[0])
         value = self.raw.get(key)
         if not isinstance(value, str) or not _GAME_ID.fullmatch(value):
-            raise self.odd(key, "an id of eight letters and digits")
+            raise self.invalid(key, "an id of eight letters and digits")
         return GameId(value)
 
     def flag(self, key: str, *, default: bool = False) -> bool:
-        """A boolean; Lichess leaves most false ones out.
+        """A boolean; Lichess omits most that are false.
 
         Raises:
-            Odd: something else.
+            InvalidField: not a boolean.
         """
         value = self.raw.get(key, default)
         if not isinstance(value, bool):
-            raise self.odd(key, "true or false")
+            raise self.invalid(key, "true or false")
         return value
 
     def number(self, key: str) -> int:
-        """A whole number, held within 0 and 2147483647.
+        """A whole number, clamped to 0..2147483647.
 
-        Lichess computes times as differences, so a few are below zero for an instant.
+        Lichess computes times as differences, so a time can be negative for an instant.
 
         Raises:
-            Odd: no finite number.
+            InvalidField: not a finite number.
         """
         value = self.raw.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.odd(key, "a number")
+            raise self.invalid(key, "a number")
         if isinstance(value, float) and not math.isfinite(value):
-            raise self.odd(key, "a finite number")
+            raise self.invalid(key, "a finite number")
         return int(max(0, min(value, UNLIMITED_MS)))
 
     def milliseconds(self, key: str) -> timedelta:
-        """A duration that Lichess writes in ms.
+        """A duration that Lichess sends in ms.
 
         Raises:
-            Odd: no finite number.
+            InvalidField: not a finite number.
         """
         return timedelta(milliseconds=self.number(key))
 
     def seconds(self, key: str) -> timedelta:
-        """A duration that Lichess writes in whole seconds.
+        """A duration that Lichess sends in whole seconds.
 
         Raises:
-            Odd: no finite number.
+            InvalidField: not a finite number.
         """
         return timedelta(seconds=self.number(key))
 
-    def odd(self, key: str, wanted: str) -> Odd:
-        """The complaint about a field that is not what was wanted."""
+    def invalid(self, key: str, wanted: str) -> InvalidField:
+        """The error for a field that does not match `wanted`."""
         found = quote(self.raw[key]) if key in self.raw else "missing"
-        return Odd(f"{self.name}.{key} is not {wanted}: {found}")
+        return InvalidField(f"{self.name}.{key} is not {wanted}: {found}")
 
 
-def attempt(parse: Callable[[object], _Parsed], raw: object) -> _Parsed | Unexpected:
-    """What `parse` makes of the value; `Unexpected` when it is `Odd`, or was so from the start."""
+def parse_or_unexpected(parse: Callable[[object], _Parsed], raw: object) -> _Parsed | Unexpected:
+    """The parsed value; `Unexpected` for an invalid field, or when `raw` already is one."""
     if isinstance(raw, Unexpected):
         return raw
     try:
         return parse(raw)
-    except Odd as odd:
+    except InvalidField as odd:
         return Unexpected(why=str(odd)[:_WHY_LIMIT])
 
 
-def by_type(
+def parse_by_type(
     raw: object, parsers: Mapping[str, Callable[[Fields], _Parsed]]
 ) -> _Parsed | Unexpected:
-    """What the parser for the object's `type` makes of it; an unknown type is `Unexpected`."""
+    """Parses an object by its `type`; an unknown type is `Unexpected`."""
 
     def parse(value: object) -> _Parsed | Unexpected:
         line = Fields.of(value, "line")
@@ -184,4 +192,4 @@ def by_type(
             return Unexpected(why=why[:_WHY_LIMIT], is_harmless=True)
         return parser(line)
 
-    return attempt(parse, raw)
+    return parse_or_unexpected(parse, raw)

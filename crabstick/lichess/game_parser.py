@@ -1,7 +1,7 @@
-"""The lines of one game stream -> `rules.model`; see `events.py` for the rule of this border.
+"""Parses the untrusted lines of a game stream into `rules.model`.
 
-No I/O here, and no exception leaves `parse_line`. Every clock of a game stream is in ms, in the
-`state` of `gameFull` and in `gameState` alike. Source: Lichess API, "Stream Bot game state".
+No I/O here, and no exception leaves `parse_line`. Every time in a game stream is in ms, in
+`gameFull.state` and in `gameState` alike. Source: Lichess API, "Stream Bot game state".
 """
 
 import re
@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import chess
 
-from crabstick.lichess.fields import UNLIMITED_MS, Fields, by_type
+from crabstick.lichess.json_fields import UNLIMITED_MS, Fields, parse_by_type
 from crabstick.rules.model import (
     ChatLine,
     Clock,
@@ -31,11 +31,11 @@ _COLORS = {"white": chess.WHITE, "black": chess.BLACK}
 
 
 def parse_line(raw: object) -> GameLine:
-    """One line of a game stream; an unknown type is `Unexpected`.
+    """Parses one line of a game stream; an unknown type is `Unexpected`.
 
-    The moves look like UCI, but that they are legal is for the reader to find out.
+    The moves have the form of UCI moves; the caller checks that they are legal.
     """
-    return by_type(raw, _LINES)
+    return parse_by_type(raw, _LINES)
 
 
 def _game_full(line: Fields) -> GameFull:
@@ -57,25 +57,25 @@ def _game_clock(clock: Fields) -> Clock:
     return Clock(initial=clock.milliseconds("initial"), increment=clock.milliseconds("increment"))
 
 
-def _game_state(it: Fields) -> GameState:
-    moves = it.raw.get("moves")
+def _game_state(fields: Fields) -> GameState:
+    moves = fields.raw.get("moves")
     if not isinstance(moves, str) or not _MOVES.fullmatch(moves):
-        raise it.odd("moves", "a list of UCI moves")
+        raise fields.invalid("moves", "a list of UCI moves")
     return GameState(
         moves=tuple(moves.split()),
-        white_time=_clock_time(it, "wtime"),
-        black_time=_clock_time(it, "btime"),
-        white_increment=it.milliseconds("winc"),
-        black_increment=it.milliseconds("binc"),
-        status=it.text("status"),
-        winner=color_of(it, "winner") if it.has("winner") else None,
-        white_draw=it.flag("wdraw"),
-        black_draw=it.flag("bdraw"),
+        white_time=_clock_time(fields, "wtime"),
+        black_time=_clock_time(fields, "btime"),
+        white_increment=fields.milliseconds("winc"),
+        black_increment=fields.milliseconds("binc"),
+        status=fields.text("status"),
+        winner=color_of(fields, "winner") if fields.has("winner") else None,
+        white_draw=fields.flag("wdraw"),
+        black_draw=fields.flag("bdraw"),
     )
 
 
-def _clock_time(it: Fields, key: str) -> timedelta | None:
-    time_ms = it.number(key)
+def _clock_time(fields: Fields, key: str) -> timedelta | None:
+    time_ms = fields.number(key)
     return None if time_ms >= UNLIMITED_MS else timedelta(milliseconds=time_ms)
 
 
@@ -90,28 +90,30 @@ def _opponent_gone(line: Fields) -> OpponentGone:
 def _chat_line(line: Fields) -> ChatLine:
     return ChatLine(
         username=line.text("username"),
-        text=line.speech("text", limit=_CHAT_LIMIT),
+        text=line.free_text("text", limit=_CHAT_LIMIT),
         room=line.text("room"),
     )
 
 
-def player(it: Fields) -> Player:
-    """A side of a game: a user, `{"aiLevel": n}`, or `{}` for somebody anonymous."""
-    if it.has("aiLevel"):
-        return Player(name=f"Stockfish level {it.number('aiLevel')}")
-    rating = it.number("rating") if it.has("rating") else None
-    return Player(name=it.text("name", ""), title=it.text("title", "") or None, rating=rating)
+def player(fields: Fields) -> Player:
+    """Parses one side of a game: a user, `{"aiLevel": n}`, or `{}` for an anonymous player."""
+    if fields.has("aiLevel"):
+        return Player(name=f"Stockfish level {fields.number('aiLevel')}")
+    rating = fields.number("rating") if fields.has("rating") else None
+    return Player(
+        name=fields.text("name", ""), title=fields.text("title", "") or None, rating=rating
+    )
 
 
-def color_of(it: Fields, key: str) -> chess.Color:
-    """The colour that this field names.
+def color_of(fields: Fields, key: str) -> chess.Color:
+    """The colour in a field.
 
     Raises:
-        Odd: neither white nor black.
+        InvalidField: neither white nor black.
     """
-    color = _COLORS.get(it.text(key))
+    color = _COLORS.get(fields.text(key))
     if color is None:
-        raise it.odd(key, "white or black")
+        raise fields.invalid(key, "white or black")
     return color
 
 

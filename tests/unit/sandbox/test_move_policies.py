@@ -1,11 +1,11 @@
-"""Sparring policies: legal, repeatable, and greedy where it says so."""
+"""Move policies: legal, repeatable, and greedy."""
 
 import chess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crabstick.sandbox.policies import first_legal, greedy, random_mover
+from crabstick.sandbox.move_policies import first_legal, greedy, random_mover
 from tests.unit.sandbox.worlds import seeded
 
 

@@ -1,6 +1,6 @@
-"""The JSON of challenges, games and stream lines, key by key in Lichess's order.
+"""The JSON of challenges, games and stream lines, with Lichess's keys in Lichess's order.
 
-Pure. False flags and empty options are left out, as Lichess does almost everywhere.
+Pure. False flags and empty options are omitted, as Lichess does almost everywhere.
 Source: Lichess API documents and recorded answers.
 """
 
@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import chess
 
-from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.state import Challenge, Game, Seat, World
+from crabstick.sandbox.state import GamePlayer, SandboxChallenge, SandboxGame, World
 from crabstick.sandbox.vocabulary import (
     DECLINE_REASONS,
     SPEED_ICONS,
@@ -38,20 +38,20 @@ _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encod
 
 
 def encode(value: Json) -> bytes:
-    """Write JSON as compactly as Lichess."""
+    """Encodes JSON as compactly as Lichess."""
     return _encode_text(value).encode()
 
 
 def color_name(color: chess.Color) -> str:
-    """Name a colour."""
+    """The name of a colour."""
     return "white" if color else "black"
 
 
-def challenge_json(world: World, challenge: Challenge, now_ms: float) -> dict[str, Json]:
-    """Show a challenge, without `direction` and `compat`."""
+def challenge_json(world: World, challenge: SandboxChallenge, now_ms: float) -> dict[str, Json]:
+    """A challenge, without `direction` and `compat`."""
     terms = challenge.terms
     key = challenge.decline_key
-    shown: dict[str, Json | None] = {
+    fields: dict[str, Json | None] = {
         "id": challenge.id,
         "url": f"{world.options.site}/{challenge.id}",
         "status": challenge.status,
@@ -69,36 +69,40 @@ def challenge_json(world: World, challenge: Challenge, now_ms: float) -> dict[st
         "declineReasonKey": None if key is None else key.lower(),
         "rules": list(terms.rules) or None,
     }
-    return _without_none(shown)
+    return _without_none(fields)
 
 
-def challenge_event(kind: str, shown: Mapping[str, Json], reader: Account | None = None) -> bytes:
-    """Write a line of the event stream about a challenge; `compat` only for a live reader."""
-    event: dict[str, Json] = {"type": kind, "challenge": shown}
+def challenge_event(
+    kind: str, fields: Mapping[str, Json], reader: SandboxAccount | None = None
+) -> bytes:
+    """An event about a challenge; `compat` only if a `reader` is given."""
+    event: dict[str, Json] = {"type": kind, "challenge": fields}
     if reader is not None:
-        event["compat"] = _compat(reader, str(shown["speed"]))
+        event["compat"] = _compat(reader, str(fields["speed"]))
     return encode(event)
 
 
-def game_event(kind: str, game: Game, color: chess.Color, now_ms: float, *, live: bool) -> bytes:
-    """Write `gameStart` or `gameFinish` for the player of `color`; on opening it has no compat."""
-    shown = game_json(game, color, now_ms)
-    account = game.seats[color].account
-    shown["rating"] = account.rating
+def game_event(
+    kind: str, game: SandboxGame, color: chess.Color, now_ms: float, *, live: bool
+) -> bytes:
+    """A `gameStart` or `gameFinish` for the player of `color`; `compat` only if `live`."""
+    fields = game_json(game, color, now_ms)
+    account = game.players[color].account
+    fields["rating"] = account.rating
     if live:
-        shown["compat"] = _compat(account, game.terms.speed)
-    shown["id"] = game.id
-    return encode({"type": kind, "game": shown})
+        fields["compat"] = _compat(account, game.terms.speed)
+    fields["id"] = game.id
+    return encode({"type": kind, "game": fields})
 
 
-def game_json(game: Game, color: chess.Color, now_ms: float) -> dict[str, Json]:
-    """Show a game as its player of `color` sees it in `/api/account/playing`."""
+def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str, Json]:
+    """A game as the player of `color` sees it in `/api/account/playing`."""
     terms = game.terms
-    seat = game.seats[color]
-    opponent = game.seats[not color].account
+    player = game.players[color]
+    opponent = game.players[not color].account
     left_s = game.clock.left_ms(color, now_ms) // 1000
-    shown: dict[str, Json | None] = {
-        "fullId": game.id + seat.player_id,
+    fields: dict[str, Json | None] = {
+        "fullId": game.id + player.player_id,
         "gameId": game.id,
         "fen": game.board.fen(),
         "color": color_name(color),
@@ -119,11 +123,11 @@ def game_json(game: Game, color: chess.Color, now_ms: float) -> dict[str, Json]:
         "secondsLeft": None if terms.limit is None and terms.days is None else left_s,
         "winner": None if game.winner is None else color_name(game.winner),
     }
-    return _without_none(shown)
+    return _without_none(fields)
 
 
-def game_full(game: Game, now_ms: float) -> bytes:
-    """Write the first line of a game stream."""
+def game_full(game: SandboxGame, now_ms: float) -> bytes:
+    """The first line of a game stream."""
     terms = game.terms
     full: dict[str, Json | None] = {
         "id": game.id,
@@ -132,8 +136,8 @@ def game_full(game: Game, now_ms: float) -> bytes:
         "perf": {"name": _perf_name(terms.perf)},
         "rated": terms.rated,
         "createdAt": int(game.created_ms),
-        "white": _player(game.seats[chess.WHITE]),
-        "black": _player(game.seats[chess.BLACK]),
+        "white": _player(game.players[chess.WHITE]),
+        "black": _player(game.players[chess.BLACK]),
         "initialFen": terms.initial_fen or "startpos",
         "clock": _clock_ms(terms.limit, terms.increment),
         "daysPerTurn": terms.days,
@@ -143,18 +147,20 @@ def game_full(game: Game, now_ms: float) -> bytes:
     return encode(_without_none(full))
 
 
-def game_state(game: Game, now_ms: float) -> bytes:
-    """Write a `gameState` line; it is the same for both players."""
+def game_state(game: SandboxGame, now_ms: float) -> bytes:
+    """A `gameState` line; the same for both players."""
     return encode(_state(game, now_ms))
 
 
-def user_json(account: Account, now_ms: float, created_ms: float, *, site: str) -> dict[str, Json]:
-    """Show a user as `/api/account` and `/api/user/{name}` do."""
+def user_json(
+    account: SandboxAccount, now_ms: float, created_ms: float, *, site: str
+) -> dict[str, Json]:
+    """A user as in `/api/account` and `/api/user/{name}`."""
     perfs: dict[str, Json] = {
         speed: {"games": 0, "rating": account.rating, "rd": 45, "prog": 0}
         for speed in ("bullet", "blitz", "rapid", "classical", "correspondence")
     }
-    shown: dict[str, Json | None] = {
+    fields: dict[str, Json | None] = {
         "id": account.id,
         "username": account.name,
         "perfs": perfs,
@@ -164,10 +170,10 @@ def user_json(account: Account, now_ms: float, created_ms: float, *, site: str) 
         "playTime": {"total": 0, "tv": 0},
         "url": f"{site}/@/{account.name}",
     }
-    return _without_none(shown)
+    return _without_none(fields)
 
 
-def _state(game: Game, now_ms: float) -> dict[str, Json]:
+def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:
     clock = game.clock
     increment_ms = clock.increment_ms()
     state: dict[str, Json] = {
@@ -186,13 +192,13 @@ def _state(game: Game, now_ms: float) -> dict[str, Json]:
     return state
 
 
-def _first(game: Game) -> chess.Color:
-    """Tell who made, or will make, the first move."""
+def _first(game: SandboxGame) -> chess.Color:
+    """The side that makes the first move."""
     return game.board.turn if game.ply % 2 == 0 else not game.board.turn
 
 
-def _player(seat: Seat) -> Json:
-    account = seat.account
+def _player(player: GamePlayer) -> Json:
+    account = player.account
     return {
         "id": account.id,
         "name": account.name,
@@ -203,22 +209,22 @@ def _player(seat: Seat) -> Json:
 
 def _challenger(world: World, user_id: str, now_ms: float) -> Json:
     account = world.accounts[user_id]
-    shown: dict[str, Json | None] = {
+    fields: dict[str, Json | None] = {
         "name": account.name,
         "title": account.title,
         "id": account.id,
         "rating": account.rating,
         "online": world.presence.is_online(user_id, now_ms) or None,
     }
-    return _without_none(shown)
+    return _without_none(fields)
 
 
 def _variant(key: str, *, short: bool) -> Json:
     variant = VARIANTS[key]
-    shown: dict[str, Json] = {"key": key, "name": variant.name}
+    fields: dict[str, Json] = {"key": key, "name": variant.name}
     if short:
-        shown["short"] = variant.short
-    return shown
+        fields["short"] = variant.short
+    return fields
 
 
 def _perf_name(perf: str) -> str:
@@ -229,7 +235,7 @@ def _perf(perf: str, speed: Speed) -> Json:
     return {"icon": SPEED_ICONS[speed], "name": _perf_name(perf)}
 
 
-def _time_control(challenge: Challenge) -> Json:
+def _time_control(challenge: SandboxChallenge) -> Json:
     terms = challenge.terms
     if terms.limit is not None and terms.increment is not None:
         return {
@@ -250,13 +256,13 @@ def _clock_ms(limit: timedelta | None, increment: timedelta | None) -> Json:
     return {"initial": limit // millisecond, "increment": increment // millisecond}
 
 
-def _compat(reader: Account, speed: str) -> Json:
-    """Tell through which API the reader may play: bots by the Bot API, but no ultraBullet."""
+def _compat(reader: SandboxAccount, speed: str) -> Json:
+    """The APIs the reader may play by: bots by the Bot API, but not ultraBullet."""
     return {
         "bot": reader.is_bot and speed != "ultraBullet",
         "board": speed in {"rapid", "classical", "correspondence"},
     }
 
 
-def _without_none(shown: Mapping[str, Json | None]) -> dict[str, Json]:
-    return {key: value for key, value in shown.items() if value is not None}
+def _without_none(fields: Mapping[str, Json | None]) -> dict[str, Json]:
+    return {key: value for key, value in fields.items() if value is not None}

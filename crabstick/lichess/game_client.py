@@ -1,7 +1,7 @@
-"""The hot path: a game's stream and what is posted in it, over aiohttp, and moves by `KeepAlive`.
+"""The client of one game, the hot path: stream and posts by aiohttp, moves by `MoveConnections`.
 
-No berserk here: it would cost each EngineActor 4 MB and 84 ms for four plain posts, it has no
-timeout, no `offeringDraw`, and no way to claim a win with a bot.
+No berserk here: it would cost each EngineActor 4 MB and 84 ms for four plain posts, and lacks
+timeouts, `offeringDraw`, and claiming a win with a bot.
 """
 
 import re
@@ -16,66 +16,72 @@ from pydantic import SecretStr
 from yarl import URL
 
 from crabstick.errors import InvariantBroken, StreamEnded
-from crabstick.lichess.events import parse_line
-from crabstick.lichess.http import LOST, describe, open_session, proxy_for, read_answer
-from crabstick.lichess.identity import Login
-from crabstick.lichess.keep_alive import KeepAlive
-from crabstick.lichess.ndjson import NdjsonStream, StreamSource
-from crabstick.lichess.port import POST_LIMIT, SILENCE_LIMIT
-from crabstick.lichess.responses import outcome
+from crabstick.lichess.aiohttp_session import (
+    TRANSPORT_ERRORS,
+    describe_error,
+    open_session,
+    proxy_for,
+    read_response,
+)
+from crabstick.lichess.game_parser import parse_line
+from crabstick.lichess.identity import Identity
+from crabstick.lichess.interface import POST_LIMIT, SILENCE_LIMIT
+from crabstick.lichess.move_connections import MoveConnections
+from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
+from crabstick.lichess.responses import post_outcome
 from crabstick.rules.model import GameId, GameLine, PostOutcome, Unanswered
 
 __all__ = ["HttpGame", "HttpGames", "open_games"]
 
-_SMALL_FILE = "/robots.txt"
+_WARM_UP_PATH = "/robots.txt"
 _UCI = re.compile(r"(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8]", re.ASCII)
 
 
 def open_games(
     url: str, token: SecretStr, user: str, *, silence_limit: timedelta = SILENCE_LIMIT
 ) -> "HttpGames":
-    """What an actor opens on standby; needs a running event loop."""
-    return HttpGames(Login(url=url, token=token, user=user), silence_limit)
+    """Opens the port of an EngineActor on standby; needs a running event loop."""
+    return HttpGames(Identity(url=url, token=token, user=user), silence_limit)
 
 
 class HttpGames:
-    """A `GamesPort`: one session, whose connections outlive the games played over it."""
+    """A `GamesPort`: one session, whose connections outlive the games."""
 
-    def __init__(self, login: Login, silence_limit: timedelta = SILENCE_LIMIT) -> None:
-        self._login = login
+    def __init__(self, identity: Identity, silence_limit: timedelta = SILENCE_LIMIT) -> None:
+        self._identity = identity
         self._silence_limit = silence_limit
         self._connections = _Connections(
-            session=open_session(login.url),
-            for_moves=None if proxy_for(login.url) else KeepAlive(login.url),
+            session=open_session(identity.url),
+            moves=None if proxy_for(identity.url) else MoveConnections(identity.url),
         )
         self._games: list[HttpGame] = []
 
     async def warm(self) -> bool:
         """Resolves the name, loads TLS and opens a connection of each kind; see `GamesPort`.
 
-        It asks for a small static file without a rate limit of its own; any answer will do.
+        Requests a small static file, which has no rate limit of its own; any response will do.
         """
-        session, for_moves = self._connections.session, self._connections.for_moves
+        session, moves = self._connections.session, self._connections.moves
         if session.closed:
             return False
-        headers = {"User-Agent": self._login.user_agent()}
+        headers = {"User-Agent": self._identity.user_agent()}
         try:
             async with session.get(
-                self._login.address(_SMALL_FILE),
+                self._identity.address(_WARM_UP_PATH),
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=POST_LIMIT.total_seconds()),
                 allow_redirects=False,
             ) as response:
-                await read_answer(response)
-            if for_moves is not None:
-                await for_moves.request("GET", _SMALL_FILE, headers, POST_LIMIT)
-        except LOST:
+                await read_response(response)
+            if moves is not None:
+                await moves.request("GET", _WARM_UP_PATH, headers, POST_LIMIT)
+        except TRANSPORT_ERRORS:
             return False
         return True
 
     def game(self, game_id: GameId) -> "HttpGame":
         """See `GamesPort`."""
-        game = HttpGame(self._connections, self._login, game_id, self._silence_limit)
+        game = HttpGame(self._connections, self._identity, game_id, self._silence_limit)
         self._games.append(game)
         return game
 
@@ -84,39 +90,39 @@ class HttpGames:
         for game in self._games:
             await game.close()
         await self._connections.session.close()
-        if self._connections.for_moves is not None:
-            self._connections.for_moves.close()
+        if self._connections.moves is not None:
+            self._connections.moves.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Connections:
-    """`for_moves` is None behind a proxy: there, moves go the way of everything else."""
+    """`moves` is None behind a proxy: moves then use the session too."""
 
     session: aiohttp.ClientSession
-    for_moves: KeepAlive | None
+    moves: MoveConnections | None
 
 
 class HttpGame:
-    """A `GamePort` over connections that belong to somebody else."""
+    """A `GamePort` over the connections of an `HttpGames`."""
 
     def __init__(
         self,
         connections: _Connections,
-        login: Login,
+        identity: Identity,
         game_id: GameId,
         silence_limit: timedelta = SILENCE_LIMIT,
     ) -> None:
         self._session = connections.session
-        self._for_moves = connections.for_moves
-        self._login = login
+        self._moves = connections.moves
+        self._identity = identity
         self._source = StreamSource(
-            login=login,
+            identity=identity,
             path=f"/api/bot/game/stream/{game_id}",
             game_id=game_id,
             silence_limit=silence_limit,
         )
-        self._address = login.address(f"/api/bot/game/{game_id}/")
-        self._headers = {**login.headers(game_id), "Accept-Encoding": "identity"}
+        self._address = identity.address(f"/api/bot/game/{game_id}/")
+        self._headers = {**identity.headers(game_id), "Accept-Encoding": "identity"}
         self._target = urlsplit(self._address).path
         self._stream = NdjsonStream(self._session, self._source)
         self._closed = False
@@ -145,17 +151,17 @@ class HttpGame:
     ) -> PostOutcome:
         """See `GamePort`."""
         if not _UCI.fullmatch(uci):
-            raise InvariantBroken(f"{uci!r} is no UCI move.")
+            raise InvariantBroken(f"{uci!r} is not a UCI move.")
         command = f"move/{uci}{'?offeringDraw=true' * offering_draw}"
-        if self._for_moves is None:
+        if self._moves is None:
             return await self._post(command, within)
         try:
-            answer = await self._for_moves.request(
+            response = await self._moves.request(
                 "POST", self._target + command, self._headers, within
             )
-        except LOST as lost:
-            return Unanswered(why=describe(lost, self._login))
-        return outcome(answer, self._login)
+        except TRANSPORT_ERRORS as error:
+            return Unanswered(why=describe_error(error, self._identity))
+        return post_outcome(response, self._identity)
 
     async def abort(self) -> PostOutcome:
         """See `GamePort`."""
@@ -175,7 +181,7 @@ class HttpGame:
         await self._stream.close()
 
     async def _post(self, command: str, within: timedelta = POST_LIMIT) -> PostOutcome:
-        """Posts once. Whether to repeat is for the caller, who knows what the stream said."""
+        """Posts once. The caller decides on a retry: only the caller has seen the stream."""
         if self._session.closed:
             return Unanswered(why="our connections are closed")
         try:
@@ -185,6 +191,6 @@ class HttpGame:
                 timeout=aiohttp.ClientTimeout(total=within.total_seconds()),
                 allow_redirects=False,
             ) as response:
-                return outcome(await read_answer(response), self._login)
-        except LOST as lost:
-            return Unanswered(why=describe(lost, self._login))
+                return post_outcome(await read_response(response), self._identity)
+        except TRANSPORT_ERRORS as error:
+            return Unanswered(why=describe_error(error, self._identity))

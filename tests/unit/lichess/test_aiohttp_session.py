@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from crabstick.lichess.http import describe, open_session
-from crabstick.lichess.identity import Login
+from crabstick.lichess.aiohttp_session import describe_error, open_session
+from crabstick.lichess.identity import Identity
 
-LOGIN = Login(url="https://lichess.org", token=SecretStr("lip_secret"))
+IDENTITY = Identity(url="https://lichess.org", token=SecretStr("lip_secret"))
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +39,8 @@ async def test_a_session_uses_the_proxy_of_the_environment(
     assert (str(used) if used else None) == proxy
 
 
-def test_a_timeout_is_told_as_one() -> None:
-    assert describe(TimeoutError(), LOGIN) == "no answer in time"
+def test_a_timeout_is_described() -> None:
+    assert describe_error(TimeoutError(), IDENTITY) == "no answer in time"
 
 
 def raised(*chain: Exception) -> Exception:
@@ -54,7 +54,7 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.
 
 
 @pytest.mark.parametrize(
-    ("lost", "words"),
+    ("error", "message"),
     [
         (raised(REFUSED, OSError("Max retries exceeded")), "Connection refused"),
         (
@@ -74,19 +74,19 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.
         (OSError(), "OSError:"),
     ],
 )
-def test_of_a_chain_of_causes_the_innermost_is_told(lost: Exception, words: str) -> None:
-    assert describe(lost, LOGIN) == words
+def test_the_innermost_cause_of_a_chain_is_described(error: Exception, message: str) -> None:
+    assert describe_error(error, IDENTITY) == message
 
 
-def test_a_cause_that_its_raiser_hides_is_not_told() -> None:
+def test_a_suppressed_cause_is_not_described() -> None:
     error = ValueError("outside")
     error.__context__ = KeyError("inside")
-    assert describe(error, LOGIN) == "KeyError: 'inside'"
+    assert describe_error(error, IDENTITY) == "KeyError: 'inside'"
     error.__suppress_context__ = True
-    assert describe(error, LOGIN) == "ValueError: outside"
+    assert describe_error(error, IDENTITY) == "ValueError: outside"
 
 
 def test_a_description_is_short_and_without_the_token() -> None:
-    told = describe(ValueError("x" * 190 + "lip_secret"), LOGIN)
-    assert "lip_se" not in told
-    assert len(told) <= 200
+    description = describe_error(ValueError("x" * 190 + "lip_secret"), IDENTITY)
+    assert "lip_se" not in description
+    assert len(description) <= 200

@@ -1,6 +1,7 @@
-"""How a sparring opponent picks its moves: functions from a board to a legal move.
+"""Move policies of a sparring opponent: functions from a board to a legal move.
 
-Pure; chance comes in as a generator. All are weak on purpose and cost well under a millisecond.
+Pure; the random generator is an argument. All policies are weak on purpose, and take well under a
+millisecond.
 """
 
 import random
@@ -9,21 +10,21 @@ from typing import TypeAlias
 
 import chess
 
-__all__ = ["Policy", "first_legal", "greedy", "random_mover"]
+__all__ = ["MovePolicy", "first_legal", "greedy", "random_mover"]
 
-Policy: TypeAlias = Callable[[chess.Board], chess.Move]
+MovePolicy: TypeAlias = Callable[[chess.Board], chess.Move]
 
 _VALUES = (0, 1, 3, 3, 5, 9, 0)
 """In pawns, indexed by python-chess's piece types."""
 
 
 def first_legal(board: chess.Board) -> chess.Move:
-    """Take the first legal move in python-chess's order."""
+    """The first legal move in python-chess's order."""
     return next(board.generate_legal_moves())
 
 
-def random_mover(rng: random.Random) -> Policy:
-    """Make a policy that draws among the legal moves."""
+def random_mover(rng: random.Random) -> MovePolicy:
+    """A policy that plays random legal moves."""
 
     def pick(board: chess.Board) -> chess.Move:
         return rng.choice(list(board.legal_moves))
@@ -32,7 +33,7 @@ def random_mover(rng: random.Random) -> Policy:
 
 
 def greedy(board: chess.Board) -> chess.Move:
-    """Take the most valuable piece there is, mate if seen; blind to what comes back."""
+    """Takes the most valuable piece, or mates in one; ignores the opponent's reply."""
     return max(board.legal_moves, key=lambda move: _gain(board, move))
 
 

@@ -1,6 +1,6 @@
-"""A game as a sparring opponent follows it: the board, whose turn it is, and the result.
+"""A game as a sparring opponent follows it: the board, the side to move, the result.
 
-No I/O here; lines come as parsed JSON.
+No I/O here; the lines are parsed JSON.
 """
 
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from typing import Any, Literal
 
 import chess
 
-__all__ = ["Result", "ScoreSheet", "result_of"]
+__all__ = ["GameFollower", "Result", "result_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How a game ended."""
+    """The result of a game."""
 
     game_id: str
     status: str
     winner: Literal["white", "black"] | None
 
 
-class ScoreSheet:
-    """A game as its stream tells it.
+class GameFollower:
+    """Follows a game by the lines of its stream.
 
     Args:
         game_id: eight characters.
@@ -33,22 +33,22 @@ class ScoreSheet:
         self.id = game_id
         self.board = chess.Board()
         self._answered_ply = -1
-        """The ply at which we sent our last move; a second line there asks for no second move."""
+        """The ply of our last move; another line at this ply asks for no second move."""
         self._mine = mine
         self._played: list[str] = []
 
     @property
     def is_my_turn(self) -> bool:
-        """Whether a move is due from us."""
+        """Whether we are to move."""
         mine = self.board.turn is self._mine and self._answered_ply != len(self._played)
         return mine and any(self.board.generate_legal_moves())
 
     def mark_answered(self) -> None:
-        """Note that a move is on its way."""
+        """Records that our move is on its way."""
         self._answered_ply = len(self._played)
 
     def read(self, line: Mapping[str, Any]) -> Result | None:
-        """Take in a line; tells the result when the game is over."""
+        """Reads a line; returns the result when the game is over."""
         kind = line.get("type")
         if kind == "gameFull":
             fen = line["initialFen"]
@@ -72,7 +72,7 @@ class ScoreSheet:
 
 
 def result_of(finished: Mapping[str, Any]) -> Result:
-    """Read the result from the game of a `gameFinish` event."""
+    """The result in the game of a `gameFinish` event."""
     return Result(
         game_id=finished["gameId"],
         status=finished["status"]["name"],

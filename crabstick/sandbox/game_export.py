@@ -1,7 +1,7 @@
-"""Exporting a game as PGN or JSON; the only place where a game is replayed.
+"""Exports a game as PGN or JSON; only here is a game replayed.
 
-Pure. An ongoing game is shown 3 moves late, as on Lichess. Ratings do not change in the sandbox,
-and it knows no opening names: those fields are left out or `?`.
+Pure. The last 3 moves of an ongoing game are held back, as on Lichess. The sandbox has neither
+rating changes nor opening names: those fields are omitted or `?`.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import chess
 
-from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.render import color_name
-from crabstick.sandbox.state import Game
+from crabstick.sandbox.lichess_json import color_name
+from crabstick.sandbox.state import SandboxGame
 from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
 
 __all__ = ["export_json", "export_pgn"]
@@ -20,8 +20,8 @@ __all__ = ["export_json", "export_pgn"]
 _DELAY_PLIES = 3
 
 
-def export_pgn(game: Game, query: Mapping[str, str], *, site: str) -> str:
-    """Write a game as PGN; `query` may switch off tags, moves and clocks."""
+def export_pgn(game: SandboxGame, query: Mapping[str, str], *, site: str) -> str:
+    """The game as PGN; `query` can switch off tags, moves and clocks."""
     tags = [f'[{name} "{value}"]' for name, value in _tags(game, site).items()]
     if query.get("tags") == "false":
         tags = []
@@ -34,10 +34,10 @@ def export_pgn(game: Game, query: Mapping[str, str], *, site: str) -> str:
     return "\n".join(text) + "\n"
 
 
-def export_json(game: Game, query: Mapping[str, str], *, site: str) -> dict[str, Json]:
-    """Show a game as Lichess's game JSON."""
+def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> dict[str, Json]:
+    """The game in Lichess's export format."""
     terms = game.terms
-    shown: dict[str, Json] = {
+    fields: dict[str, Json] = {
         "id": game.id,
         "rated": terms.rated,
         "variant": terms.variant.key,
@@ -48,43 +48,43 @@ def export_json(game: Game, query: Mapping[str, str], *, site: str) -> dict[str,
         "status": game.status.name,
         "source": "friend",
         "players": {
-            color_name(color): {"user": _user(seat.account), "rating": seat.account.rating}
-            for color, seat in game.seats.items()
+            color_name(color): {"user": _user(player.account), "rating": player.account.rating}
+            for color, player in game.players.items()
         },
     }
     if terms.initial_fen is not None:
-        shown["initialFen"] = terms.initial_fen
+        fields["initialFen"] = terms.initial_fen
     if game.winner is not None:
-        shown["winner"] = color_name(game.winner)
+        fields["winner"] = color_name(game.winner)
     if query.get("moves") != "false":
-        shown["moves"] = " ".join(_sans(game))
+        fields["moves"] = " ".join(_sans(game))
     if query.get("clocks") != "false" and terms.limit is not None:
-        shown["clocks"] = [move.left_ms // 10 for move in game.moves[: _shown_plies(game)]]
+        fields["clocks"] = [move.left_ms // 10 for move in game.moves[: _shown_plies(game)]]
     if query.get("pgnInJson") == "true":
-        shown["pgn"] = export_pgn(game, query, site=site)
+        fields["pgn"] = export_pgn(game, query, site=site)
     if terms.limit is not None and terms.increment is not None:
-        shown["clock"] = {
+        fields["clock"] = {
             "initial": round(terms.limit.total_seconds()),
             "increment": round(terms.increment.total_seconds()),
             "totalTime": round((terms.limit + 40 * terms.increment).total_seconds()),
         }
     if terms.days is not None:
-        shown["daysPerTurn"] = terms.days
-    return shown
+        fields["daysPerTurn"] = terms.days
+    return fields
 
 
-def _user(account: Account) -> Json:
-    shown: dict[str, Json] = {"name": account.name}
+def _user(account: SandboxAccount) -> Json:
+    fields: dict[str, Json] = {"name": account.name}
     if account.title is not None:
-        shown["title"] = account.title
-    shown["id"] = account.id
-    return shown
+        fields["title"] = account.title
+    fields["id"] = account.id
+    return fields
 
 
-def _tags(game: Game, site: str) -> dict[str, str]:
+def _tags(game: SandboxGame, site: str) -> dict[str, str]:
     terms = game.terms
     begun = datetime.fromtimestamp(game.created_ms / 1000, UTC)
-    white, black = (game.seats[color].account for color in (chess.WHITE, chess.BLACK))
+    white, black = (game.players[color].account for color in (chess.WHITE, chess.BLACK))
     tags = {
         "Event": f"{'rated' if terms.rated else 'casual'} {terms.speed} game",
         "Site": f"{site}/{game.id}",
@@ -109,14 +109,14 @@ def _tags(game: Game, site: str) -> dict[str, str]:
     return tags | {"ECO": "?", "Opening": "?", "Termination": _termination(game)}
 
 
-def _time_control(game: Game) -> str:
+def _time_control(game: SandboxGame) -> str:
     limit, increment = game.terms.limit, game.terms.increment
     if limit is None or increment is None:
         return "-"
     return f"{round(limit.total_seconds())}+{round(increment.total_seconds())}"
 
 
-def _termination(game: Game) -> str:
+def _termination(game: SandboxGame) -> str:
     if game.is_running:
         return "Unterminated"
     if game.status is OUT_OF_TIME or game.status is TIMEOUT:
@@ -124,7 +124,7 @@ def _termination(game: Game) -> str:
     return "Abandoned" if game.status is ABORTED else "Normal"
 
 
-def _result(game: Game) -> str:
+def _result(game: SandboxGame) -> str:
     if game.is_running or game.status is ABORTED:
         return "*"
     if game.winner is None:
@@ -132,11 +132,11 @@ def _result(game: Game) -> str:
     return "1-0" if game.winner else "0-1"
 
 
-def _shown_plies(game: Game) -> int:
+def _shown_plies(game: SandboxGame) -> int:
     return max(0, game.ply - _DELAY_PLIES) if game.is_running else game.ply
 
 
-def _sans(game: Game) -> list[str]:
+def _sans(game: SandboxGame) -> list[str]:
     board = game.board.root()
     sans = []
     for move in game.board.move_stack[: _shown_plies(game)]:
@@ -145,7 +145,7 @@ def _sans(game: Game) -> list[str]:
     return sans
 
 
-def _movetext(game: Game, *, clocks: bool) -> list[str]:
+def _movetext(game: SandboxGame, *, clocks: bool) -> list[str]:
     root = game.board.root()
     words = []
     for index, san in enumerate(_sans(game)):

@@ -1,6 +1,6 @@
-"""Who may call what: bearer tokens, scopes, and the User-Agent that must not lie.
+"""Authorization: bearer tokens, scopes, and the user named in the User-Agent.
 
-Pure. Source: Lichess API, Authentication; the sentences are Lichess's own.
+Pure. Source: Lichess API, Authentication; the error texts are Lichess's own.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from crabstick.sandbox.accounts import Accounts, Bearer
-from crabstick.sandbox.errors import missing_scope, no_such_token, refused
+from crabstick.sandbox.errors import api_error, missing_scope, unknown_token
 
 __all__ = ["check_admin", "check_scopes", "find_bearer"]
 
@@ -18,48 +18,48 @@ _BEARER = b"bearer "
 
 
 def find_bearer(accounts: Accounts, headers: Mapping[bytes, bytes]) -> Bearer:
-    """Tell whom a request speaks for.
+    """Finds the bearer of a request's token.
 
     Raises:
-        Refusal: 401, without a known token or with another user's name in the User-Agent.
+        ApiError: 401, for an unknown token, or another user's name in the User-Agent.
     """
     bearer = accounts.bearer(_token(headers))
     if bearer is None:
-        raise no_such_token()
-    if not _agent_fits(headers.get(b"user-agent", b""), bearer.user_id):
-        raise refused("The user in the user-agent doesn't match the token bearer", 401)
+        raise unknown_token()
+    if not _user_agent_matches(headers.get(b"user-agent", b""), bearer.user_id):
+        raise api_error("The user in the user-agent doesn't match the token bearer", 401)
     return bearer
 
 
 def check_scopes(bearer: Bearer, scopes: tuple[str, ...]) -> None:
-    """Demand one of the scopes; an empty list lets every token pass.
+    """Requires one of the scopes; with no scopes any token passes.
 
     Raises:
-        Refusal: 403, naming them.
+        ApiError: 403, with the scopes.
     """
     if scopes and bearer.scopes.isdisjoint(scopes):
         raise missing_scope(scopes)
 
 
 def check_admin(headers: Mapping[bytes, bytes], admin_token: str) -> None:
-    """Demand the sandbox's own token.
+    """Requires the admin token of the sandbox.
 
     Raises:
-        Refusal: 401 without a token, 403 with another.
+        ApiError: 401 without a token, 403 with another.
     """
     token = _token(headers)
     if not secrets.compare_digest(token.encode(), admin_token.encode()):
-        raise refused("This is not the admin token of the sandbox", 403)
+        raise api_error("This is not the admin token of the sandbox", 403)
 
 
 def _token(headers: Mapping[bytes, bytes]) -> str:
     value = headers.get(b"authorization", b"")
     if value[: len(_BEARER)].lower() != _BEARER:
-        raise refused("Missing authorization header", 401)
+        raise api_error("Missing authorization header", 401)
     return value[len(_BEARER) :].strip().decode("latin-1")
 
 
 @lru_cache(maxsize=1024)
-def _agent_fits(user_agent: bytes, user_id: str) -> bool:
+def _user_agent_matches(user_agent: bytes, user_id: str) -> bool:
     match = _USER_IN_AGENT.search(user_agent.decode("latin-1"))
     return match is None or match[1].lower() == user_id
