@@ -1,4 +1,4 @@
-"""One tick of the reconcile loop: what is wanted, what is there, and what to do about it."""
+"""One tick of the reconcile loop: compares wanted games with the cluster, and acts."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +16,10 @@ from crabstick.rules.failure_detector import suspects
 from crabstick.rules.model import ActorName, GameId
 from crabstick.rules.observation import (
     Nodes,
+    has_waited_too_long,
     heartbeats,
     moving,
     observe,
-    waits_in_vain,
     wanted_games,
 )
 from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
@@ -29,20 +29,20 @@ from crabstick.telemetry.logs import get_logger
 __all__ = ["LEAVES_WHILE_CLOSING", "Reconciler"]
 
 FINISHED_GRACE = timedelta(seconds=30)
-"""An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
+"""An actor that has not read the end of its game from its own stream by then is killed."""
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)
-"""A hand-over during a shutdown has to end while we still can assign the game."""
+"""A hand-over during a shutdown has to end while we can still assign the game."""
 
 
 class Reconciler:
-    """Compares and carries out; moments are monotonic.
+    """Plans and carries out; moments are monotonic.
 
     Attributes:
-        nodes: the Ray nodes as they were read last.
+        nodes: the Ray nodes at their last reading.
         shutdown: how far a shutdown is.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a tick looks at and acts through
+    def __init__(  # noqa: PLR0913 -- its collaborators, each once
         self,
         *,
         config: ActorConfig,
@@ -65,7 +65,7 @@ class Reconciler:
         self.shutdown = ShutdownState()
 
     def tick(self, now: timedelta) -> None:
-        """Compares what is wanted with what is there, and starts whatever the plan says."""
+        """Plans once, and starts every action of the plan."""
         if self.shutdown.is_forgotten(now):
             self._log.warning(names.LEFT_ALONE)
             self.shutdown = ShutdownState()
@@ -75,7 +75,7 @@ class Reconciler:
         self._drop_finished(now)
         wanted = wanted_games(self._store.registry)
         observed = observe(self._store.registry, self.nodes, now)
-        if not self.shutdown.has_begun:  # else no game moves for the sake of a node
+        if not self.shutdown.has_begun:  # a shutdown moves no game to empty a node
             observed = self._elasticity.adjust(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
@@ -84,10 +84,10 @@ class Reconciler:
 
     def may_grow(self, now: timedelta) -> bool:
         """Whether a node would come for another game."""
-        return self._elasticity.may_grow and not waits_in_vain(self._store.registry, now)
+        return self._elasticity.may_grow and not has_waited_too_long(self._store.registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
-        """Whether a game needs an actor or another one, or an adopted actor is still silent."""
+        """Whether a game needs another actor, or an adopted actor has not reported yet."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
         registry = self._store.registry
         return bool(
@@ -95,7 +95,7 @@ class Reconciler:
         )
 
     def _capacity(self, now: timedelta) -> Capacity:
-        """Where actors cannot start, one is wanted in any case: it tells when they can again."""
+        """While actors cannot play, one stands by in any case, to notice when they can again."""
         capacity = self._elasticity.capacity(now)
         if self.shutdown.has_begun:
             return replace(capacity, standby=0)

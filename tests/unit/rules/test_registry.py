@@ -169,12 +169,12 @@ def test_a_game_that_lichess_calls_finished_is_not_wanted() -> None:
 
 def test_two_calls_at_the_same_ply_without_a_move_are_suspicious() -> None:
     registry = with_player(a_registry(GAME))
-    registry, first = registry.called_our_turn(GAME, is_our_turn=True)
-    _, second = registry.called_our_turn(GAME, is_our_turn=True)
+    registry, first = registry.listed(GAME, is_our_turn=True)
+    _, second = registry.listed(GAME, is_our_turn=True)
     moved = registry.described(registry.engines[A], a_report(ply=2), NOW)
     assert (first, second) == (None, 0)
-    assert moved.called_our_turn(GAME, is_our_turn=True)[1] is None
-    assert registry.called_our_turn(GAME, is_our_turn=False)[1] is None
+    assert moved.listed(GAME, is_our_turn=True)[1] is None
+    assert registry.listed(GAME, is_our_turn=False)[1] is None
 
 
 def test_only_busy_actors_have_a_heartbeat_and_lost_nodes_condemn() -> None:
