@@ -29,17 +29,17 @@ from crabstick.telemetry.logs import get_logger
 __all__ = ["LEAVES_WHILE_CLOSING", "Reconciler"]
 
 FINISHED_GRACE = timedelta(seconds=30)
-"""An actor that has not read the end of its game from its own stream by then is killed."""
+"""An actor reads the end of its game from its own stream; after this time it is killed instead."""
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)
 """A hand-over during a shutdown has to end while we can still assign the game."""
 
 
 class Reconciler:
-    """Plans and carries out; moments are monotonic.
+    """Runs the ticks; moments are monotonic.
 
     Attributes:
-        nodes: the Ray nodes at their last reading.
-        shutdown: how far a shutdown is.
+        nodes: the Ray nodes as they were read last.
+        shutdown: how far a shutdown has come.
     """
 
     def __init__(  # noqa: PLR0913 -- its collaborators, each once
@@ -65,7 +65,7 @@ class Reconciler:
         self.shutdown = ShutdownState()
 
     def tick(self, now: timedelta) -> None:
-        """Plans once, and starts every action of the plan."""
+        """Compares what is wanted with what is there, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
             self._log.warning(names.LEFT_ALONE)
             self.shutdown = ShutdownState()
@@ -73,10 +73,10 @@ class Reconciler:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = wanted_games(self._store.registry)
-        observed = observe(self._store.registry, self.nodes, now)
-        if not self.shutdown.has_begun:  # a shutdown moves no game to empty a node
-            observed = self._elasticity.adjust(wanted, observed, now)
+        wanted = wanted_games(self._state.registry)
+        observed = observe(self._state.registry, self.nodes, now)
+        if not self.shutdown.has_begun:  # a shutdown empties no node
+            observed = self._elasticity.shown(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
         if self.shutdown.has_begun and not self._is_anything_open(now):
@@ -87,7 +87,7 @@ class Reconciler:
         return self._elasticity.may_grow and not has_waited_too_long(self._store.registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
-        """Whether a game needs another actor, or an adopted actor has not reported yet."""
+        """Whether a game has no actor or must change it, or an adopted actor has not reported."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
         registry = self._store.registry
         return bool(
@@ -95,7 +95,7 @@ class Reconciler:
         )
 
     def _capacity(self, now: timedelta) -> Capacity:
-        """While actors cannot play, one stands by in any case, to notice when they can again."""
+        """While actors cannot start, one standby is wanted: its start shows that they can again."""
         capacity = self._elasticity.capacity(now)
         if self.shutdown.has_begun:
             return replace(capacity, standby=0)
