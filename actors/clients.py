@@ -151,13 +151,7 @@ class EventListenerClient(ActorClient):
 
 
 class EngineActorClient(ActorClient):
-    """The stub of an EngineActor.
-
-    Args:
-        handle: Ray's.
-        worker_set: the handle that the first calls give to the actor; None for any caller but the
-            WorkerSet.
-    """
+    """The stub of an EngineActor; the first calls give it the handle of the WorkerSet, if any."""
 
     def __init__(self, handle: Handle, worker_set: Handle | None = None) -> None:
         super().__init__(handle)

@@ -30,14 +30,7 @@ draw = SystemRandom().random
 
 
 class Outbox:
-    """Sends to the WorkerSet, in the background where no answer is needed.
-
-    Args:
-        name: the listener's name.
-        worker_set: the receiver.
-        tasks: runs the background work.
-        status: returns the listener's status at this moment.
-    """
+    """Sends to the WorkerSet, by background `tasks` where no answer is needed."""
 
     def __init__(
         self,

@@ -48,13 +48,8 @@ EMBEDDED_FROM_SILENCE = 5
 class EnginePool:
     """The EngineActors of one bot.
 
-    Args:
-        runtime: the cluster.
-        store: the registry, which the pool changes.
-        narrator: logs and counts what happens.
-        rate_limits: sent to an actor with its game, and merged from its answers.
-        now: monotonic.
-        wake: makes the WorkerSet plan again.
+    `rate_limits` go to an actor with its game, and come back with its answers; `wake` makes the
+    WorkerSet plan again.
 
     Attributes:
         problem: why actors cannot play; empty when they can.

@@ -17,7 +17,6 @@ from crabstick.rules.model import ActorName, GameId
 from crabstick.rules.observation import (
     Nodes,
     has_waited_too_long,
-    heartbeats,
     moving,
     observe,
     wanted_games,
@@ -73,10 +72,10 @@ class Reconciler:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = wanted_games(self._state.registry)
-        observed = observe(self._state.registry, self.nodes, now)
+        wanted = wanted_games(self._store.registry)
+        observed = observe(self._store.registry, self.nodes, now)
         if not self.shutdown.has_begun:  # a shutdown empties no node
-            observed = self._elasticity.shown(wanted, observed, now)
+            observed = self._elasticity.adjust(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
         if self.shutdown.has_begun and not self._is_anything_open(now):
@@ -125,9 +124,9 @@ class Reconciler:
         self._stall.check()
         stalled_s = self._stall.last_stall_s
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        beats = heartbeats(self._store.registry, self.nodes.staying)
-        for name in suspects(beats, now=now, own_stall=own_stall):
-            engine = self._store.registry.engines[name]
+        engines = self._store.registry.engines
+        for name in suspects(engines.values(), self.nodes.staying, now=now, own_stall=own_stall):
+            engine = engines[name]
             if not engine.is_suspect:
                 self._store.registry = self._store.registry.suspected(engine, now)
                 self._log.warning(names.ACTOR_SUSPECTED, actor=name, game_id=engine.game)

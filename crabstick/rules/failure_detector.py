@@ -6,12 +6,13 @@ costs the clock. Moments are `timedelta` on one monotonic clock.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.rules.model import ActorName
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.registry_records import EngineRecord
 
-__all__ = ["Heartbeat", "suspects"]
+__all__ = ["suspects"]
 
 SILENCE_LIMIT = timedelta(seconds=3)
 GRACE_AFTER_START = timedelta(seconds=10)
@@ -21,35 +22,31 @@ MASS_SILENCE = 2
 """From this many on, silence of the majority is more likely our own fault than the actors'."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
-    """A busy actor's last answer to a ping; `is_condemned`: Ray calls its node dead or draining."""
-
-    actor: ActorName
-    last_seen: timedelta
-    playing_since: timedelta
-    is_condemned: bool = False
-
-
 def suspects(
-    heartbeats: Collection[Heartbeat], *, now: timedelta, own_stall: timedelta | None
+    engines: Collection[EngineRecord],
+    staying: Collection[NodeId],
+    *,
+    now: timedelta,
+    own_stall: timedelta | None,
 ) -> tuple[ActorName, ...]:
     """Returns the actors to replace now, longest silent first, at most `MOST_AT_ONCE`.
 
     Args:
-        heartbeats: one for each actor that plays.
+        engines: all actors; only those that play are judged.
+        staying: the nodes that Ray calls neither dead nor draining.
         now: the moment of judgement.
         own_stall: when our own loop last stood still, and could read no answers.
     """
     if own_stall is not None and now - own_stall < GRACE_AFTER_OWN_STALL:
         return ()
-    silent = [beat for beat in heartbeats if now - beat.last_seen > SILENCE_LIMIT]
-    if len(silent) >= MASS_SILENCE and len(silent) * 2 > len(heartbeats):
-        silent = [beat for beat in silent if beat.is_condemned]
+    busy = [engine for engine in engines if engine.phase is ActorPhase.PLAYING]
+    silent = [engine for engine in busy if now - engine.last_seen > SILENCE_LIMIT]
+    if len(silent) >= MASS_SILENCE and len(silent) * 2 > len(busy):
+        silent = [engine for engine in silent if engine.node not in staying]
     ripe = [
-        beat
-        for beat in silent
-        if beat.is_condemned or now - beat.playing_since >= GRACE_AFTER_START
+        engine
+        for engine in silent
+        if engine.node not in staying or now - engine.since >= GRACE_AFTER_START
     ]
-    ripe.sort(key=lambda beat: (beat.last_seen, beat.actor))
-    return tuple(beat.actor for beat in ripe[:MOST_AT_ONCE])
+    ripe.sort(key=lambda engine: (engine.last_seen, engine.name))
+    return tuple(engine.name for engine in ripe[:MOST_AT_ONCE])

@@ -1,7 +1,4 @@
-"""Turns registry and nodes into the input of the rules.
-
-Pure. `placement` and `consolidation` read an `Observed`, `failure_detector` reads `Heartbeat`s.
-"""
+"""Turns registry and nodes into the `Observed` of `placement` and `consolidation`. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -10,12 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 from crabstick.rules.cluster_view import ActorPhase, ActorView, NodeView, Observed, WantedGame
-from crabstick.rules.failure_detector import Heartbeat
 from crabstick.rules.model import NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord
 
-__all__ = ["Nodes", "has_waited_too_long", "heartbeats", "moving", "observe", "wanted_games"]
+__all__ = ["Nodes", "has_waited_too_long", "moving", "observe", "wanted_games"]
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
 """An actor takes two seconds; a machine with seven times its load took thirteen."""
@@ -98,20 +94,6 @@ def _placed_since(registry: Registry, moment: timedelta) -> Counter[NodeId | Non
         for engine in registry.engines.values()
         if engine.phase is ActorPhase.STARTING and engine.since >= moment
     )
-
-
-def heartbeats(registry: Registry, staying: Collection[NodeId]) -> list[Heartbeat]:
-    """The heartbeat of each busy actor; an actor on a node not in `staying` is condemned."""
-    return [
-        Heartbeat(
-            actor=engine.name,
-            last_seen=engine.last_seen,
-            playing_since=engine.since,
-            is_condemned=engine.node not in staying,
-        )
-        for engine in registry.engines.values()
-        if engine.phase is ActorPhase.PLAYING
-    ]
 
 
 def has_waited_too_long(registry: Registry, now: timedelta) -> bool:

@@ -1,4 +1,4 @@
-"""How our actors are called."""
+"""The names of our actors."""
 
 import pytest
 from hypothesis import given
@@ -21,14 +21,14 @@ def test_engine_actors_are_known_by_their_names(name: str) -> None:
 
 
 @given(st.integers(0, 3 * SERIALS), st.sets(st.integers(0, 3 * SERIALS)))
-def test_the_next_serial_is_one_that_nobody_has(last: int, serials: set[int]) -> None:
+def test_the_next_serial_is_free(last: int, serials: set[int]) -> None:
     taken = {engine_actor_name(str(serial)) for serial in serials}
     serial = next_serial(last, taken)
     assert engine_actor_name(str(serial)) not in taken
     assert 0 <= serial < max(SERIALS, 2 * len(taken))
 
 
-def test_serials_go_round_and_are_used_again_as_late_as_possible() -> None:
+def test_serials_repeat_as_late_as_possible() -> None:
     used = [0]
     for _ in range(3 * SERIALS):
         used.append(next_serial(used[-1], {engine_actor_name("7")}))
