@@ -40,5 +40,5 @@ class FakeHandle:
         return await getattr(self.actor, method)(message)
 
     def sent(self, method: str) -> list[dict[str, Any]]:
-        """The messages of all calls of `method`, heard or not."""
+        """The messages of all calls of `method`, answered or not."""
         return [message for name, message in self.calls if name == method]

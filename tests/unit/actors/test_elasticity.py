@@ -28,7 +28,7 @@ async def test_a_cluster_of_fixed_size_never_grows() -> None:
 async def test_when_ray_reports_that_no_node_will_come_no_further_game_is_promised() -> None:
     rig = WorkerSetRig(FakeRuntime(n1=1), standby=1, autoscaling=True)
     rig.runtime.cannot_grow = True
-    await rig.play()
+    await rig.start_game()
     await until(lambda: any(actor.node is None for actor in rig.runtime.actors.values()))
     await asyncio.sleep(2)
     assert not (await rig.load()).may_grow

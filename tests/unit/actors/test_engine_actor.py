@@ -84,6 +84,22 @@ class ActorRig:
         message = Assignment(game=game, epoch=3, **changes).pack()
         return await self.actor.assign({**message, "manager": self.handle})
 
+    async def play(self, **changes: Any) -> None:
+        """Assigns the game, and waits for the first move."""
+        await self.assign(**changes)
+        await self.wait_moves()
+
+    async def lose_stream(self) -> None:
+        """Assigns the game, and ends its stream while the engine thinks."""
+        await self.assign()
+        await asyncio.sleep(1)
+        self.match.end_stream()
+
+    async def win(self) -> None:
+        """The opponent resigns."""
+        self.match.finish("resign", chess.WHITE)
+        await self.outcome()
+
     async def leave(self, within_s: float) -> None:
         await self.actor.leave(HandOverRequest(within_s=within_s).pack())
 
@@ -158,8 +174,7 @@ async def test_the_dashboard_shows_what_it_does(monkeypatch: pytest.MonkeyPatch)
     )
     rig = ActorRig()
     await asyncio.sleep(2)
-    await rig.assign()
-    await rig.wait_moves()
+    await rig.play()
     await asyncio.sleep(2)
     assert calls == [("shown", "standby"), ("shown", f"game {GAME} · white against zeekat · 5+3")]
     async with asyncio.timeout(1):
@@ -180,8 +195,7 @@ def test_the_message_has_all_fields_of_the_progress() -> None:
 
 async def test_it_describes_the_progress_of_the_game() -> None:
     rig = ActorRig()
-    await rig.assign()
-    await rig.wait_moves()
+    await rig.play()
     rig.match.opponent_plays("e7e5")
     await rig.wait_moves(3)
     progress = (await rig.describe()).progress
@@ -202,8 +216,7 @@ async def test_its_outcome_has_the_end_of_the_game(
     status: str, winner: chess.Color | None, result: str
 ) -> None:
     rig = ActorRig()
-    await rig.assign()
-    await rig.wait_moves()
+    await rig.play()
     rig.match.finish(status, winner)
     outcome = await rig.outcome()
     assert (outcome.reason, outcome.status, outcome.result) == ("finished", status, result)
@@ -213,18 +226,14 @@ async def test_its_outcome_has_the_end_of_the_game(
 async def test_an_actor_that_was_replaced_sends_no_move() -> None:
     rig = ActorRig(ScriptedEngine([seconds(5)]))
     rig.worker_set.owner = False
-    await rig.assign()
-    await asyncio.sleep(1)
-    rig.match.end_stream()
+    await rig.lose_stream()
     assert (await rig.outcome()).reason == "replaced"
     assert rig.match.board.move_stack == []
 
 
 async def test_its_claim_has_its_name_and_epoch() -> None:
     rig = ActorRig(ScriptedEngine([seconds(5)]))
-    await rig.assign()
-    await asyncio.sleep(1)
-    rig.match.end_stream()
+    await rig.lose_stream()
     await rig.wait_moves()
     assert rig.handle.sent("owns") == [Claim(game=GAME, actor=NAME, epoch=3).pack()]
 
@@ -235,9 +244,7 @@ async def test_without_an_answer_of_the_worker_set_it_plays_on(trouble: str) -> 
     rig.handle.is_silent = trouble == "silent"
     rig.handle.errors.extend([RayActorError()] if trouble == "gone" else [])
     rig.worker_set.owner = None if trouble == "does not know" else True
-    await rig.assign()
-    await asyncio.sleep(1)
-    rig.match.end_stream()
+    await rig.lose_stream()
     await rig.wait_moves()
 
 
@@ -292,21 +299,18 @@ async def test_a_broken_actor_fails_its_supervising_call() -> None:
 
 async def test_an_engine_that_keeps_dying_is_counted_during_the_game() -> None:
     rig = ActorRig(ScriptedEngine([EngineDied("it died")] * 3))
-    await rig.assign()
-    await rig.wait_moves()
+    await rig.play()
     await asyncio.sleep(11)
     assert rig.worker_set.count("crabstick_engine_restarts_total") == 2
     assert rig.worker_set.count("crabstick_engine_fallbacks_total") == 1
-    rig.match.finish("resign", chess.WHITE)
-    await rig.outcome()
+    await rig.win()
     assert rig.worker_set.count("crabstick_engine_restarts_total") == 2
 
 
 async def test_every_log_line_of_its_process_has_actor_game_and_node() -> None:
     out = io.StringIO()
     rig = ActorRig()
-    await rig.assign()
-    await rig.wait_moves()
+    await rig.play()
     configure_logging(stream=out)
     logging.getLogger("engine.resilient").warning("the engine died")
     line = json.loads(out.getvalue())
@@ -315,8 +319,7 @@ async def test_every_log_line_of_its_process_has_actor_game_and_node() -> None:
 
 async def test_a_game_that_cost_too_many_actors_is_played_by_the_embedded_engine() -> None:
     rig = ActorRig()
-    await rig.assign(engine="embedded")
-    await rig.wait_moves()
+    await rig.play(engine="embedded")
     assert rig.specs[-1].command[-2:] == ("-m", "engine.embedded")
     assert len(rig.specs) == 2
 
@@ -328,17 +331,14 @@ async def test_it_reports_every_ten_seconds_and_at_the_end() -> None:
     assert rig.worker_set.count("crabstick_moves_total") == 1
     rig.match.opponent_plays("e7e5")
     await rig.wait_moves(3)
-    rig.match.finish("resign", chess.WHITE)
-    await rig.outcome()
+    await rig.win()
     await until(lambda: rig.worker_set.count("crabstick_moves_total") == 2)
 
 
 async def test_it_ends_itself_a_moment_after_its_game(ended: list[str]) -> None:
     rig = ActorRig()
-    await rig.assign()
-    await rig.wait_moves()
-    rig.match.finish("resign", chess.WHITE)
-    await rig.outcome()
+    await rig.play()
+    await rig.win()
     assert (await rig.describe()).phase == "ending"
     assert ended == []
     await asyncio.sleep(4)
@@ -364,8 +364,7 @@ async def test_a_standby_has_nothing_to_give_up() -> None:
 
 async def test_a_game_is_handed_over_on_request(ended: list[str]) -> None:
     rig = ActorRig()
-    await rig.assign()
-    await rig.wait_moves()
+    await rig.play()
     await rig.leave(100)
     outcome = await rig.outcome()
     assert (outcome.reason, outcome.game, outcome.result) == ("handed_over", GAME, "")
@@ -415,7 +414,5 @@ async def test_it_reads_an_answer_of_an_older_worker_set() -> None:
         return {"v": 1, "owner": False}
 
     rig.worker_set.owns = owns  # type: ignore[method-assign]  # an older one
-    await rig.assign()
-    await asyncio.sleep(1)
-    rig.match.end_stream()
+    await rig.lose_stream()
     assert (await rig.outcome()).reason == "replaced"

@@ -279,8 +279,8 @@ async def test_a_game_whose_actors_were_silent_keeps_its_engine() -> None:
 async def test_a_busy_actor_is_pinged_until_its_game_is_over() -> None:
     rig = PoolRig()
     actor = await rig.add_player()
-    heard = rig.engines[0].last_seen
-    await until(lambda: rig.engines[0].last_seen > heard + timedelta(seconds=3))
+    before = rig.engines[0].last_seen
+    await until(lambda: rig.engines[0].last_seen > before + timedelta(seconds=3))
     actor.end_game()
     await rig.wait_empty()
 

@@ -109,6 +109,13 @@ class ListenerRig:
         return len(self.lichess.accepted) + len(self.lichess.declined)
 
 
+async def a_listening_rig(**options: Any) -> ListenerRig:
+    """A rig whose event stream is open."""
+    rig = ListenerRig(**options)
+    await rig.wait_listening()
+    return rig
+
+
 def to_us(number: int | None = None, **changes: Any) -> Challenge:
     game = GAME if number is None else GameId(f"game{number:04d}")
     return a_challenge(id=game, dest_user=Player(name=BOT, title="BOT"), **changes)
@@ -169,8 +176,7 @@ async def test_a_challenge_is_answered_without_the_worker_set(error: Exception |
 
 
 async def test_of_eight_challenges_at_once_only_as_many_are_accepted_as_fit() -> None:
-    rig = ListenerRig(challenges={"max_games": 3})
-    await rig.wait_listening()
+    rig = await a_listening_rig(challenges={"max_games": 3})
     for number in range(8):
         rig.lichess.challenged(to_us(number))
     await until(lambda: rig.answers() == 8)
@@ -223,8 +229,7 @@ async def test_a_cancelled_challenge_frees_its_place() -> None:
 
 
 async def test_a_challenge_that_the_stream_repeats_is_answered_once() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     slow = to_us()
     rig.lichess.challenged(slow)
     rig.lichess.challenged(slow)
@@ -235,8 +240,7 @@ async def test_a_challenge_that_the_stream_repeats_is_answered_once() -> None:
 
 
 async def test_our_own_challenges_and_open_ones_are_ignored() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.challenged(a_challenge(dest_user=Player(name="Alice")))
     rig.lichess.challenged(a_challenge(dest_user=None))
     await asyncio.sleep(5)
@@ -255,8 +259,7 @@ async def test_the_case_of_our_name_does_not_matter() -> None:
 async def test_a_failed_answer_is_repeated(
     fault: RateLimited | Unavailable, waits_s: float
 ) -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.faults.append(fault)
     began_s = virtual_loop().time()
     await rig.challenge()
@@ -265,8 +268,7 @@ async def test_a_failed_answer_is_repeated(
 
 
 async def test_an_acceptance_that_had_to_wait_is_decided_again() -> None:
-    rig = ListenerRig(challenges={"max_games": 1})
-    await rig.wait_listening()
+    rig = await a_listening_rig(challenges={"max_games": 1})
     rig.lichess.faults.append(RateLimited("slowly", seconds(40)))
     rig.lichess.challenged(to_us(1))
     await asyncio.sleep(30)
@@ -280,16 +282,14 @@ async def test_an_acceptance_that_had_to_wait_is_decided_again() -> None:
 
 async def test_a_challenge_that_had_to_wait_too_long_is_declined() -> None:
     """By then the challenger of a real-time game has left."""
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.faults.append(RateLimited("slowly", seconds(50)))
     await rig.challenge()
     assert (rig.lichess.accepted, rig.lichess.declined) == ([], [(GAME, "later")])
 
 
 async def test_shutting_down_finishes_the_answers_that_have_begun_and_gives_no_more() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.faults.append(Unavailable("502"))
     rig.lichess.challenged(to_us(1))
     await asyncio.sleep(0.01)
@@ -304,8 +304,7 @@ async def test_shutting_down_finishes_the_answers_that_have_begun_and_gives_no_m
 
 
 async def test_shutting_down_takes_some_seconds_at_most() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.faults += [Unavailable("502")] * 100
     rig.lichess.challenged(to_us(1))
     await asyncio.sleep(0.01)
@@ -315,8 +314,7 @@ async def test_shutting_down_takes_some_seconds_at_most() -> None:
 
 
 async def test_an_answer_that_fails_for_twenty_seconds_is_given_up() -> None:
-    rig = ListenerRig(challenges={"max_games": 1})
-    await rig.wait_listening()
+    rig = await a_listening_rig(challenges={"max_games": 1})
     rig.lichess.faults += [Unavailable("502")] * 100
     rig.lichess.challenged(to_us(1))
     await asyncio.sleep(60)
@@ -329,8 +327,7 @@ async def test_an_answer_that_fails_for_twenty_seconds_is_given_up() -> None:
 
 
 async def test_a_refused_answer_is_not_repeated() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.challenged(to_us())
     rig.lichess.canceled(GAME)
     await asyncio.sleep(5)
@@ -339,8 +336,7 @@ async def test_a_refused_answer_is_not_repeated() -> None:
 
 
 async def test_answers_are_counted() -> None:
-    rig = ListenerRig(challenges={"max_games": 1})
-    await rig.wait_listening()
+    rig = await a_listening_rig(challenges={"max_games": 1})
     rig.lichess.challenged(to_us(1))
     rig.lichess.challenged(to_us(2))
     await asyncio.sleep(5)
@@ -349,8 +345,7 @@ async def test_answers_are_counted() -> None:
 
 
 async def test_only_so_many_answered_challenges_are_remembered() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     for number in range(501):
         rig.lichess.challenged(to_us(number, variant="atomic"))
     await until(lambda: rig.answers() == 501)
@@ -361,8 +356,7 @@ async def test_only_so_many_answered_challenges_are_remembered() -> None:
 
 
 async def test_a_game_is_passed_on_with_its_clock() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.started(a_game())
     await until(lambda: rig.worker_set.games)
     update = GameUpdate(game=GAME, opponent="Alice", speed="blitz", left_ms=300_000)
@@ -370,8 +364,7 @@ async def test_a_game_is_passed_on_with_its_clock() -> None:
 
 
 async def test_a_game_is_passed_on_until_the_worker_set_has_it() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.handle.errors += [RayActorError(), RayActorError(), RayActorError()]
     rig.lichess.started(a_game())
     await until(lambda: rig.worker_set.games)
@@ -388,16 +381,14 @@ async def test_passing_a_game_on_to_a_silent_worker_set_is_given_up() -> None:
 
 
 async def test_a_game_that_the_bot_api_cannot_play_is_not_passed_on() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.started(a_game(bot_playable=False))
     await asyncio.sleep(5)
     assert rig.handle.sent("game_started") == []
 
 
 async def test_a_new_stream_repeats_the_running_games() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.started(a_game())
     await until(lambda: rig.worker_set.games)
     rig.worker_set.games.clear()
@@ -409,14 +400,12 @@ async def test_a_new_stream_repeats_the_running_games() -> None:
 
 
 async def test_before_the_first_line_there_is_no_age() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     assert (await rig.describe())["age_s"] is None
 
 
 async def test_a_keep_alive_is_a_line() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.send(None)
     await asyncio.sleep(4)
     age_s = (await rig.describe())["age_s"]
@@ -472,8 +461,7 @@ async def test_the_counts_of_a_lost_report_are_in_the_next() -> None:
 
 
 async def test_the_age_of_the_stream_is_reported() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.send(None)
     await asyncio.sleep(9)
     assert ages_of(rig.worker_set)[-1] == pytest.approx(9, abs=1.1)
@@ -487,8 +475,7 @@ async def test_a_stream_without_a_line_is_as_old_as_its_listener() -> None:
 
 
 async def test_a_bug_in_the_policy_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     with monkeypatch.context() as patched:
         patched.setattr("actors.event_listener.event_listener.decide", lambda *_: 1 / 0)
         rig.lichess.challenged(to_us(1))
@@ -516,8 +503,7 @@ async def test_a_stream_that_keeps_ending_is_opened_within_lichess_s_budget(
 
 
 async def test_a_bug_in_the_reading_of_the_stream_is_survived() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.send(ChallengeMade(challenge=cast("Challenge", None)))
     await asyncio.sleep(5)
     await rig.challenge()
@@ -532,8 +518,7 @@ async def test_a_rate_limit_is_reported_at_once() -> None:
 
 
 async def test_a_rate_limit_of_challenges_holds_for_the_next_challenge() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     rig.lichess.faults.append(RateLimited("slowly", seconds(7)))
     rig.lichess.challenged(to_us(1))
     await asyncio.sleep(0.1)
@@ -546,8 +531,7 @@ async def test_a_rate_limit_of_challenges_holds_for_the_next_challenge() -> None
 
 
 async def test_after_the_last_game_against_a_bot_only_bots_are_declined() -> None:
-    rig = ListenerRig()
-    await rig.wait_listening()
+    rig = await a_listening_rig()
     bot = Player(name="sparring", title="BOT")
     rig.lichess.faults.append(RateLimited("100 games", seconds(9000), BOT_GAMES_KEY))
     rig.lichess.challenged(to_us(1, challenger=bot))

@@ -23,7 +23,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.model import GameId, GameSummary, Player
 from tests.builders import seconds
 from tests.fakes.runtime import FakeRuntime
-from tests.unit.actors.worker_set_rig import GAME, STATISTICS, WorkerSetRig
+from tests.unit.actors.worker_set_rig import GAME, STATISTICS, WorkerSetRig, playing_rig
 from tests.unit.virtual_time import stall, until, virtual_loop
 
 
@@ -34,16 +34,14 @@ async def test_a_standby_starts_before_any_game() -> None:
 
 
 async def test_a_game_goes_to_the_standby_and_another_takes_its_place() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.wait_standbys(1)
     assert actor.assignment == Assignment(game=GAME, epoch=1)
     assert sorted(rig.phases()) == ["playing", "standby"]
 
 
 async def test_a_repeated_report_of_a_game_changes_nothing() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     for _ in range(20):
         await rig.report_game()
         await asyncio.sleep(0.4)
@@ -61,8 +59,7 @@ async def test_games_without_a_standby_get_actors_of_tsuccessor_own() -> None:
 
 
 async def test_a_game_that_is_over_ends_its_actor_and_is_not_played_again() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     actor.end_game(result="won")
     await until(lambda: actor.is_over)
     await rig.report_game()
@@ -127,8 +124,7 @@ async def test_a_game_is_as_urgent_as_our_clock_is_short(
 
 
 async def test_a_game_that_lichess_no_longer_lists_continues() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await asyncio.sleep(60)
     assert rig.runtime.players_of(GAME) == [actor]
 
@@ -145,8 +141,7 @@ async def test_a_rate_limit_does_not_stop_the_search_for_games() -> None:
 
 
 async def test_the_game_of_a_dead_actor_is_taken_over_at_once() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.wait_standbys(1)
     rig.runtime.lose_actor(actor)
     successor = await rig.wait_successor(actor, within_s=0.1)
@@ -154,8 +149,7 @@ async def test_the_game_of_a_dead_actor_is_taken_over_at_once() -> None:
 
 
 async def test_a_dead_node_costs_its_games_one_takeover_each() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=1, n2=3))
-    actor = await rig.play()
+    rig, actor = await playing_rig(FakeRuntime(n1=1, n2=3))
     await rig.wait_standbys(1)
     assert actor.node is not None
     rig.runtime.lose_node(actor.node)
@@ -164,8 +158,7 @@ async def test_a_dead_node_costs_its_games_one_takeover_each() -> None:
 
 
 async def test_a_silent_actor_is_replaced_and_loses_its_claim() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await asyncio.sleep(12)
     actor.hang()
     successor = await rig.wait_successor(actor, within_s=8)
@@ -175,8 +168,7 @@ async def test_a_silent_actor_is_replaced_and_loses_its_claim() -> None:
 
 
 async def test_a_suspect_that_answers_again_keeps_its_game_if_no_other_actor_took_it() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=1), standby=0)
-    actor = await rig.start_game()
+    rig, actor = await playing_rig(FakeRuntime(n1=1), standby=0)
     await asyncio.sleep(12)
     actor.hang()
     await until(lambda: rig.engine(actor).is_suspect)
@@ -188,8 +180,7 @@ async def test_a_suspect_that_answers_again_keeps_its_game_if_no_other_actor_too
 
 
 async def test_an_actor_that_answers_within_three_seconds_is_not_suspected() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await asyncio.sleep(12)
     actor.delay = timedelta(seconds=1.9)
     await asyncio.sleep(30)
@@ -197,8 +188,7 @@ async def test_an_actor_that_answers_within_three_seconds_is_not_suspected() -> 
 
 
 async def test_after_a_stall_of_our_own_no_actor_is_suspected() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await asyncio.sleep(12)
     stall(9)
     await asyncio.sleep(10)
@@ -209,7 +199,7 @@ async def test_a_game_that_costs_too_many_actors_is_resigned() -> None:
     rig = WorkerSetRig(max_takeovers=1)
     rig.match.move("e2e4")
     rig.match.opponent_plays("e7e5")
-    actor = await rig.play()
+    actor = await rig.start_game()
     rig.runtime.lose_actor(actor)
     rig.runtime.lose_actor(await rig.wait_successor(actor))
     await until(lambda: rig.match.status == "resign")
@@ -227,7 +217,7 @@ async def test_a_forfeit_without_a_token_is_survived(
     monkeypatch.setattr("actors.worker_set.lichess_calls.read_token", refuse)
     rig = WorkerSetRig(max_takeovers=0)
     rig.worker_set._lichess_calls._games = None
-    rig.runtime.lose_actor(await rig.play())
+    rig.runtime.lose_actor(await rig.start_game())
     await asyncio.sleep(5)
     assert rig.runtime.players_of(GAME) == []
     assert "task.failed" not in capsys.readouterr().err
@@ -271,8 +261,7 @@ async def test_while_actors_cannot_play_there_is_no_room_for_challenges() -> Non
 
 
 async def test_a_begun_game_continues_with_the_embedded_engine_when_its_own_is_missing() -> None:
-    rig = WorkerSetRig(standby=0)
-    actor = await rig.start_game()
+    rig, actor = await playing_rig(standby=0)
     rig.runtime.next_problem, rig.runtime.lacks_engine = "there is no engine", True
     rig.runtime.lose_actor(actor)
     successor = await rig.wait_successor(actor)
@@ -293,8 +282,7 @@ async def test_nodes_that_are_too_small_are_a_problem_unless_others_may_come(
 
 
 async def test_a_draining_node_hands_its_games_over_without_a_takeover() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=2, n2=2))
-    actor = await rig.play()
+    rig, actor = await playing_rig(FakeRuntime(n1=2, n2=2))
     rig.drain(actor)
     await until(lambda: actor.requests)
     assert rig.runtime.players_of(GAME) == [actor]
@@ -308,8 +296,7 @@ async def test_a_draining_node_hands_its_games_over_without_a_takeover() -> None
 
 
 async def test_a_game_stays_on_a_draining_node_until_another_node_has_room() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=1), standby=0)
-    actor = await rig.start_game()
+    rig, actor = await playing_rig(FakeRuntime(n1=1), standby=0)
     rig.drain(actor)
     await until(lambda: len(rig.runtime.spawned) == 2, within_s=2)
     await asyncio.sleep(20)
@@ -319,8 +306,7 @@ async def test_a_game_stays_on_a_draining_node_until_another_node_has_room() -> 
 
 
 async def test_a_hand_over_is_requested_again_when_the_node_ends_sooner() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.drain(actor, within_s=600)
     await until(lambda: actor.requests)
     await asyncio.sleep(10)
@@ -331,8 +317,7 @@ async def test_a_hand_over_is_requested_again_when_the_node_ends_sooner() -> Non
 
 
 async def test_a_lost_hand_over_request_is_repeated() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.wait_standbys(1)
     actor.hang()
     rig.drain(actor)
@@ -345,8 +330,7 @@ async def test_a_lost_hand_over_request_is_repeated() -> None:
 
 
 async def test_an_actor_of_older_code_that_cannot_leave_is_replaced() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=4, n2=1))
-    actor = await rig.play()
+    rig, actor = await playing_rig(FakeRuntime(n1=4, n2=1))
     actor.methods.discard("leave")
     rig.drain(actor)
     successor = await rig.wait_successor(actor)
@@ -355,8 +339,7 @@ async def test_an_actor_of_older_code_that_cannot_leave_is_replaced() -> None:
 
 
 async def test_a_game_that_is_left_while_the_worker_set_is_away_finds_an_actor() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.drain(actor)
     await until(lambda: actor.requests)
     rig.crash()
@@ -367,8 +350,7 @@ async def test_a_game_that_is_left_while_the_worker_set_is_away_finds_an_actor()
 
 
 async def test_a_new_worker_set_requests_the_hand_over_again() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.drain(actor)
     await until(lambda: actor.requests)
     rig.crash()
@@ -378,8 +360,7 @@ async def test_a_new_worker_set_requests_the_hand_over_again() -> None:
 
 
 async def test_standbys_that_are_reserved_for_hand_overs_are_not_room() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=4, n2=1), standby=0)
-    actor = await rig.start_game()
+    rig, actor = await playing_rig(FakeRuntime(n1=4, n2=1), standby=0)
     rig.drain(actor)
     await until(lambda: actor.requests)
     await asyncio.sleep(2)
@@ -387,8 +368,7 @@ async def test_standbys_that_are_reserved_for_hand_overs_are_not_room() -> None:
 
 
 async def test_a_gcs_that_is_away_costs_no_game() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.runtime.is_away = True
     await asyncio.sleep(30)
     assert await rig.owns(actor, 1) is True
@@ -400,8 +380,7 @@ async def test_a_gcs_that_is_away_costs_no_game() -> None:
 
 
 async def test_after_a_restart_games_stay_with_tsuccessor_actors_and_are_supervised() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.crash()
     await asyncio.sleep(2)
     rig.start()
@@ -415,8 +394,7 @@ async def test_after_a_restart_games_stay_with_tsuccessor_actors_and_are_supervi
 
 
 async def test_an_actor_that_died_during_the_restart_is_replaced() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.crash()
     rig.runtime.lose_actor(actor)
     rig.start()
@@ -477,8 +455,7 @@ async def test_a_reading_of_the_nodes_that_fails_is_not_the_last(
 
 
 async def test_an_adoption_that_fails_is_repeated() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.crash()
     rig.runtime.listing_fails = 3
     rig.start()
@@ -530,8 +507,8 @@ async def test_a_slot_is_used_once_also_before_ray_counts_it() -> None:
 
 async def test_a_node_whose_other_actors_answer_is_soon_trusted_again() -> None:
     rig = WorkerSetRig(FakeRuntime(n1=4), standby=2)
-    first = await rig.play("one")
-    await rig.play("two")
+    first = await rig.start_game("one")
+    await rig.start_game("two")
     rig.runtime.lose_actor(first)
     await rig.wait_successor(first, "one")
     await asyncio.sleep(3)
@@ -539,8 +516,7 @@ async def test_a_node_whose_other_actors_answer_is_soon_trusted_again() -> None:
 
 
 async def test_a_game_that_lichess_calls_finished_ends_with_its_actors_outcome() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.report_end()
     await asyncio.sleep(10)
     assert rig.runtime.players_of(GAME) == [actor]
@@ -550,8 +526,7 @@ async def test_a_game_that_lichess_calls_finished_ends_with_its_actors_outcome()
 
 
 async def test_an_actor_that_misses_the_end_of_its_game_is_killed() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.report_end()
     await rig.report_end()
     lives = []
@@ -571,7 +546,7 @@ async def test_a_waiting_game_that_lichess_calls_finished_is_dropped() -> None:
 
 async def test_the_load_has_games_and_room() -> None:
     rig = WorkerSetRig(FakeRuntime(n1=3, n2=2))
-    await rig.play()
+    await rig.start_game()
     await rig.wait_standbys(1)
     await asyncio.sleep(2)
     assert await rig.load() == LoadAnswer(games=(GAME,), room=4)
@@ -620,8 +595,7 @@ def a_report(**wait_s: float) -> Report:
 
 
 async def test_a_reported_rate_limit_reaches_all_actors() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     report = a_report(challenge=40, command=50)
     await rig.worker_set.report(report.pack())
     claim = Claim(game=GAME, actor=actor.name, epoch=1).pack()
@@ -645,8 +619,7 @@ async def test_a_rate_limit_is_published_with_its_time() -> None:
 async def test_a_restarted_worker_set_learns_the_rate_limits_from_living_actors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.crash()
     limits = a_report(command=50).limits
     described = actor._description

@@ -9,13 +9,12 @@ from crabstick.errors import CrabstickError
 from crabstick.rules.model import NodeId
 from tests.builders import seconds
 from tests.fakes.runtime import FakeRuntime
-from tests.unit.actors.worker_set_rig import GAME, WorkerSetRig
+from tests.unit.actors.worker_set_rig import GAME, WorkerSetRig, playing_rig
 from tests.unit.virtual_time import until, virtual_loop
 
 
 async def test_shutting_down_ends_the_standbys_and_leaves_the_games() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.wait_standbys(1)
     answer = await rig.worker_set.shut_down({"v": 1})
     assert (answer["games"], list(rig.runtime.actors.values())) == (1, [actor])
@@ -49,8 +48,7 @@ async def test_shutting_down_ends_starting_actors() -> None:
 
 
 async def test_a_hand_over_that_has_begun_finishes_before_the_worker_set_ends() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=2, n2=2))
-    actor = await rig.play()
+    rig, actor = await playing_rig(FakeRuntime(n1=2, n2=2))
     await rig.wait_standbys(1)
     rig.drain(actor)
     await until(lambda: actor.requests)
@@ -66,8 +64,7 @@ async def test_a_hand_over_that_has_begun_finishes_before_the_worker_set_ends() 
 
 
 async def test_games_on_a_draining_node_move_before_the_worker_set_ends() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=2, n2=2), standby=0)
-    actor = await rig.start_game()
+    rig, actor = await playing_rig(FakeRuntime(n1=2, n2=2), standby=0)
     rig.drain(actor)
     await asyncio.sleep(2)
     closing = asyncio.ensure_future(rig.worker_set.shut_down({"v": 1}))
@@ -78,8 +75,7 @@ async def test_games_on_a_draining_node_move_before_the_worker_set_ends() -> Non
 
 
 async def test_no_game_stays_with_a_silent_actor() -> None:
-    rig = WorkerSetRig(FakeRuntime(n1=4))
-    actor = await rig.play()
+    rig, actor = await playing_rig(FakeRuntime(n1=4))
     await asyncio.sleep(12)
     actor.hang()
     await asyncio.sleep(3.5)
@@ -110,8 +106,7 @@ async def test_a_hand_over_during_the_shutdown_is_soon_or_not_at_all() -> None:
 
 
 async def test_an_actor_that_has_not_reported_its_game_yet_survives() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     rig.crash()
     actor.delay = seconds(8)
     rig.start()
@@ -128,8 +123,7 @@ async def test_a_worker_set_that_was_shut_down_refuses_to_describe_itself() -> N
 
 
 async def test_a_worker_set_that_was_shut_down_and_not_killed_resumes() -> None:
-    rig = WorkerSetRig()
-    actor = await rig.play()
+    rig, actor = await playing_rig()
     await rig.worker_set.shut_down({"v": 1})
     rig.runtime.lose_actor(actor)
     await asyncio.sleep(20)

@@ -14,7 +14,7 @@ from tests.unit.actors.configs import a_config
 from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import until
 
-__all__ = ["GAME", "STATISTICS", "WorkerSetRig"]
+__all__ = ["GAME", "STATISTICS", "WorkerSetRig", "playing_rig"]
 
 GAME = "abcdefgh"
 STATISTICS: dict[str, object] = {"v": 1}
@@ -32,6 +32,7 @@ class WorkerSetRig:
         autoscaling: bool = False,
         max_games: int = 4,
     ) -> None:
+        self.standby = standby
         self.runtime = runtime or FakeRuntime(n1=4, n2=4)
         self.lichess = FakeLichess()
         self.match = FakeMatch(GameId(GAME))
@@ -74,14 +75,11 @@ class WorkerSetRig:
         return self.worker_set._registry.engines[actor.name]
 
     async def start_game(self, game: str = GAME) -> FakeActor:
-        """Reports a game, and returns the actor that gets it."""
+        """Reports a game as soon as a standby is there; returns the actor that gets it."""
+        if self.standby:
+            await self.wait_standbys(self.standby)
         await self.report_game(game)
         return await self.wait_player(game)
-
-    async def play(self, game: str = GAME) -> FakeActor:
-        """As `start_game`, with a standby."""
-        await self.wait_standbys(1)
-        return await self.start_game(game)
 
     async def wait_player(self, game: str = GAME) -> FakeActor:
         """Returns the owner of the game as soon as the owner knows it."""
@@ -114,3 +112,11 @@ class WorkerSetRig:
     async def value(self, metric: str, label: str = "") -> float:
         ledger: Any = (await self.worker_set.statistics(STATISTICS))["ledger"]
         return float(ledger["values"][metric][label])
+
+
+async def playing_rig(
+    runtime: FakeRuntime | None = None, **options: Any
+) -> tuple[WorkerSetRig, FakeActor]:
+    """A rig, and the actor that plays its game."""
+    rig = WorkerSetRig(runtime, **options)
+    return rig, await rig.start_game()

@@ -60,29 +60,41 @@ def a_player(name: str, game: str, **changes: object) -> ActorView:
     )
 
 
-def seen(*actors: ActorView, nodes: tuple[NodeView, ...] = ROOMY, **changes: object) -> Observed:
+def n2(free_slots: int) -> NodeView:
+    return NodeView(id=NodeId("n2"), free_slots=free_slots)
+
+
+def assign(game: str, actor: str) -> Assign:
+    return Assign(game=GameId(game), actor=ActorName(actor))
+
+
+def kill(actor: str) -> Kill:
+    return Kill(actor=ActorName(actor))
+
+
+def cluster(*actors: ActorView, nodes: tuple[NodeView, ...] = ROOMY, **changes: object) -> Observed:
     return Observed(actors=actors, nodes=nodes, **changes)  # type: ignore[arg-type]  # a builder
 
 
 def test_a_game_that_is_played_is_left_alone() -> None:
-    assert plan([a_game("g")], seen(a_player("a", "g"), a_standby("b")), ONE, NOW) == ()
+    assert plan([a_game("g")], cluster(a_player("a", "g"), a_standby("b")), ONE, NOW) == ()
 
 
 def test_a_game_that_cost_too_many_actors_is_resigned_after_the_last() -> None:
     game, capacity = a_game("g", deaths=3), Capacity(standby=0, max_takeovers=2)
-    assert plan([game], seen(a_player("a", "g")), capacity, NOW) == ()
-    assert plan([game], seen(), capacity, NOW) == (Forfeit(game=game.id),)
+    assert plan([game], cluster(a_player("a", "g")), capacity, NOW) == ()
+    assert plan([game], cluster(), capacity, NOW) == (Forfeit(game=game.id),)
 
 
 def test_an_actor_that_is_late_with_its_start_delays_no_game() -> None:
     late = replace(a_starting("a"), node=NODE, is_suspect=True)
-    other = (NodeView(id=NodeId("n2"), free_slots=1),)
-    assert plan([a_game("g")], seen(late, nodes=other), NONE, NOW) == (Spawn(node=NodeId("n2")),)
-    assert room([], seen(late, nodes=(FULL,))) == 0
+    other = (n2(1),)
+    assert plan([a_game("g")], cluster(late, nodes=other), NONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert room([], cluster(late, nodes=(FULL,))) == 0
 
 
 def test_while_actors_cannot_start_only_standbys_are_room() -> None:
-    observed = seen(a_standby("a"), replace(a_starting("b"), node=NODE))
+    observed = cluster(a_standby("a"), replace(a_starting("b"), node=NODE))
     assert room([], observed) == 11
     assert room([], observed, can_actors_start=False) == 1
 
@@ -93,27 +105,27 @@ def test_the_game_with_least_time_goes_first() -> None:
         a_game("urgent", urgency=seconds(3)),
         a_game("soon", urgency=seconds(9)),
     ]
-    actions = plan(games, seen(a_standby("a")), ONE, NOW)
-    assert actions[0] == Assign(game=GameId("urgent"), actor=ActorName("a"))
+    actions = plan(games, cluster(a_standby("a")), ONE, NOW)
+    assert actions[0] == assign("urgent", "a")
 
 
 def test_a_standby_on_the_busiest_node_is_taken() -> None:
-    observed = seen(
+    observed = cluster(
         a_player("p", "old", node=NodeId("n2")), a_standby("a", "n1"), a_standby("b", "n2")
     )
     actions = plan([a_game("old"), a_game("g")], observed, ONE, NOW)
-    assert actions[0] == Assign(game=GameId("g"), actor=ActorName("b"))
+    assert actions[0] == assign("g", "b")
 
 
 def test_a_standby_on_a_draining_node_takes_nothing_and_goes() -> None:
-    nodes = (DRAINING, NodeView(id=NodeId("n2"), free_slots=1))
-    actions = plan([], seen(a_standby("a"), nodes=nodes), ONE, NOW)
-    assert actions == (Kill(actor=ActorName("a")), Spawn(node=NodeId("n2")))
+    nodes = (DRAINING, n2(1))
+    actions = plan([], cluster(a_standby("a"), nodes=nodes), ONE, NOW)
+    assert actions == (kill("a"), Spawn(node=NodeId("n2")))
 
 
 def test_a_standby_on_a_draining_node_goes_also_while_games_wait() -> None:
-    observed = seen(a_standby("a"), a_starting("b"), nodes=(DRAINING, FULL))
-    assert plan([a_game("g")], observed, ONE, NOW) == (Kill(actor=ActorName("a")),)
+    observed = cluster(a_standby("a"), a_starting("b"), nodes=(DRAINING, FULL))
+    assert plan([a_game("g")], observed, ONE, NOW) == (kill("a"),)
 
 
 # Hand-overs.
@@ -122,7 +134,7 @@ def test_a_standby_on_a_draining_node_goes_also_while_games_wait() -> None:
 def on_a_draining_node(*actors: ActorView, left_s: float = 100, games: int = 1) -> Observed:
     """Games `g0` ... on a node that drains, and these actors elsewhere."""
     players = [a_player(f"p{number}", f"g{number}") for number in range(games)]
-    return seen(*players, *actors, nodes=(replace(DRAINING, drains_in=seconds(left_s)), FULL))
+    return cluster(*players, *actors, nodes=(replace(DRAINING, drains_in=seconds(left_s)), FULL))
 
 
 def leaving(observed: Observed, *names: str) -> Observed:
@@ -153,10 +165,8 @@ def test_it_is_asked_again_when_its_node_ends_sooner(left_s: float, *, again: bo
 
 
 def test_a_game_without_an_actor_goes_to_the_standby() -> None:
-    observed = seen(a_standby("s", "n2"), nodes=(DRAINING, FULL))
-    assert plan([a_game("g0")], observed, NONE, NOW) == (
-        Assign(game=GameId("g0"), actor=ActorName("s")),
-    )
+    observed = cluster(a_standby("s", "n2"), nodes=(DRAINING, FULL))
+    assert plan([a_game("g0")], observed, NONE, NOW) == (assign("g0", "s"),)
 
 
 @pytest.mark.parametrize(("left_s", "within_s"), [(30, 28), (2, 0), (1, 0), (0, 0)])
@@ -181,43 +191,43 @@ def test_where_there_is_room_actors_start_calmly_unless_the_time_is_short(
     left_s: float, at_once: int
 ) -> None:
     games = [a_game(f"g{number}") for number in range(9)]
-    n2 = NodeView(id=NodeId("n2"), free_slots=6)
+    other = n2(6)
     draining = replace(DRAINING, drains_in=seconds(left_s))
-    observed = replace(on_a_draining_node(games=9), nodes=(draining, n2))
+    observed = replace(on_a_draining_node(games=9), nodes=(draining, other))
     spawns = plan(games, observed, ONE, NOW)
-    assert spawns == (*[Spawn(node=n2.id)] * at_once, *[Spawn(node=None)] * 3)
+    assert spawns == (*[Spawn(node=other.id)] * at_once, *[Spawn(node=None)] * 3)
 
 
 def test_standbys_start_one_by_one_but_nodes_are_requested_at_once() -> None:
     three = Capacity(standby=3, max_takeovers=5)
-    assert plan([], seen(), three, NOW) == (Spawn(node=NODE),)
-    assert plan([], seen(a_starting("a")), three, NOW) == ()
-    assert plan([], seen(nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 3
-    assert plan([], seen(a_starting("a"), nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 2
+    assert plan([], cluster(), three, NOW) == (Spawn(node=NODE),)
+    assert plan([], cluster(a_starting("a")), three, NOW) == ()
+    assert plan([], cluster(nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 3
+    assert plan([], cluster(a_starting("a"), nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 2
 
 
 def test_surplus_actors_that_wait_for_a_node_are_killed() -> None:
     pending = [a_starting(name) for name in "abc"]
-    ends = (Kill(actor=ActorName("a")), Kill(actor=ActorName("b")))
-    assert plan([], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends
-    assert plan([a_game("g")], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
+    ends = (kill("a"), kill("b"))
+    assert plan([], cluster(*pending, nodes=(FULL,)), ONE, NOW) == ends
+    assert plan([a_game("g")], cluster(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
     for others in ({"node": NODE}, {"is_unreported": True}):
         stay = [replace(actor, **others) for actor in pending]
-        assert plan([], seen(*stay, nodes=(FULL,)), ONE, NOW) == ()
+        assert plan([], cluster(*stay, nodes=(FULL,)), ONE, NOW) == ()
 
 
 def test_a_calm_start_waits_for_the_one_before_and_for_quiet() -> None:
     games = [a_game("g0"), a_game("g1")]
-    n2 = NodeView(id=NodeId("n2"), free_slots=6)
-    calm = replace(on_a_draining_node(games=2), nodes=(DRAINING, n2))
-    assert plan(games, calm, ONE, NOW) == (Spawn(node=n2.id),)
+    other = n2(6)
+    calm = replace(on_a_draining_node(games=2), nodes=(DRAINING, other))
+    assert plan(games, calm, ONE, NOW) == (Spawn(node=other.id),)
     busy = replace(calm, actors=(*calm.actors, a_starting("s")))
     assert plan(games, busy, ONE, NOW) == ()
     assert plan(games, replace(calm, last_game_start=NOW - seconds(1.9)), ONE, NOW) == ()
 
 
 def test_the_game_with_the_least_time_is_handed_over_first() -> None:
-    observed = seen(
+    observed = cluster(
         a_player("calm", "g1", time_left=seconds(90)),
         a_player("clockless", "g2"),
         a_player("urgent", "g3", time_left=seconds(9)),
@@ -230,7 +240,7 @@ def test_the_game_with_the_least_time_is_handed_over_first() -> None:
 
 def test_the_game_whose_node_ends_soon_is_handed_over_before_those_with_less_time() -> None:
     spot = replace(DRAINING, id=NodeId("spot"), drains_in=seconds(20))
-    observed = seen(
+    observed = cluster(
         a_player("urgent", "g1", time_left=seconds(9)),
         a_player("soon", "g2", node=spot.id, time_left=seconds(300)),
         a_standby("s", "n2"),
@@ -241,8 +251,10 @@ def test_the_game_whose_node_ends_soon_is_handed_over_before_those_with_less_tim
 
 def test_an_actor_that_starts_on_a_draining_node_does_not_count() -> None:
     lost = replace(a_starting("t"), node=NODE)
-    assert plan([a_game("g")], seen(lost, nodes=(DRAINING, FULL)), NONE, NOW) == (Spawn(node=None),)
-    assert room([], seen(lost, nodes=(DRAINING, FULL))) == 0
+    assert plan([a_game("g")], cluster(lost, nodes=(DRAINING, FULL)), NONE, NOW) == (
+        Spawn(node=None),
+    )
+    assert room([], cluster(lost, nodes=(DRAINING, FULL))) == 0
 
 
 def test_a_reserved_standby_counts_for_no_other_hand_over() -> None:
@@ -260,15 +272,15 @@ def test_a_game_that_lost_its_actor_takes_a_reserved_standby() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
     games = [a_game("g0"), a_game("lost")]
     assert plan(games, observed, ONE, NOW) == (
-        Assign(game=GameId("lost"), actor=ActorName("s")),
+        assign("lost", "s"),
         Spawn(node=None),
     )
 
 
 def test_a_game_that_was_left_goes_before_a_new_one() -> None:
     games = [a_game("new", is_fresh=True, urgency=seconds(1)), a_game("left")]
-    actions = plan(games, seen(a_standby("s")), ONE, NOW)
-    assert actions[0] == Assign(game=GameId("left"), actor=ActorName("s"))
+    actions = plan(games, cluster(a_standby("s")), ONE, NOW)
+    assert actions[0] == assign("left", "s")
 
 
 def test_an_actor_whose_node_vanished_while_it_leaves_keeps_its_reserved_standby() -> None:
@@ -278,54 +290,52 @@ def test_an_actor_whose_node_vanished_while_it_leaves_keeps_its_reserved_standby
 
 
 def test_room_is_the_capacity_that_no_game_needs() -> None:
-    roomy = NodeView(id=NodeId("n2"), free_slots=3)
+    roomy = n2(3)
     placed = replace(a_starting("t"), node=NodeId("n2"))
-    observed = seen(a_standby("s", "n2"), placed, nodes=(roomy,))
+    observed = cluster(a_standby("s", "n2"), placed, nodes=(roomy,))
     assert room([], observed) == 5
     assert room([a_game("waits")], observed) == 4
 
 
 def test_an_actor_that_waits_for_a_node_is_no_room() -> None:
-    assert room([a_game("g")], seen(a_player("p", "g"), a_starting("t"), nodes=(FULL,))) == 0
+    assert room([a_game("g")], cluster(a_player("p", "g"), a_starting("t"), nodes=(FULL,))) == 0
 
 
 def test_an_actor_whose_game_is_over_is_room_unless_its_node_drains() -> None:
     done = a_player("p", "over")
     ending = replace(done, name=ActorName("e"), phase=ActorPhase.ENDING)
-    assert room([], seen(done, ending, nodes=(FULL,))) == 2
-    assert room([a_game("over")], seen(done, ending, nodes=(FULL,))) == 1
-    assert room([], seen(done, ending, nodes=(DRAINING, FULL))) == 0
+    assert room([], cluster(done, ending, nodes=(FULL,))) == 2
+    assert room([a_game("over")], cluster(done, ending, nodes=(FULL,))) == 1
+    assert room([], cluster(done, ending, nodes=(DRAINING, FULL))) == 0
 
 
 def test_games_that_have_to_move_take_room_and_a_draining_node_has_none() -> None:
     stranded, reserved = a_standby("a"), a_standby("b", "n2")
     observed = on_a_draining_node(stranded, reserved, games=3)
     games = [a_game(f"g{number}") for number in range(3)]
-    nodes = (replace(DRAINING, free_slots=5), NodeView(id=NodeId("n2"), free_slots=4))
+    nodes = (replace(DRAINING, free_slots=5), n2(4))
     assert room(games, replace(observed, nodes=nodes)) == 1 + 4 - 3
     assert room(games, observed) == 1 - 3
 
 
 def test_the_game_of_a_suspect_goes_to_a_standby() -> None:
-    observed = seen(a_player("a", "g", is_suspect=True), a_standby("b"))
-    assert plan([a_game("g")], observed, ONE, NOW)[0] == Assign(
-        game=GameId("g"), actor=ActorName("b")
-    )
+    observed = cluster(a_player("a", "g", is_suspect=True), a_standby("b"))
+    assert plan([a_game("g")], observed, ONE, NOW)[0] == assign("g", "b")
 
 
 def test_of_two_actors_on_one_game_the_older_epoch_is_killed() -> None:
-    observed = seen(a_player("old", "g", epoch=1), a_player("new", "g", epoch=2), a_standby("s"))
-    assert plan([a_game("g")], observed, ONE, NOW) == (Kill(actor=ActorName("old")),)
+    observed = cluster(a_player("old", "g", epoch=1), a_player("new", "g", epoch=2), a_standby("s"))
+    assert plan([a_game("g")], observed, ONE, NOW) == (kill("old"),)
 
 
 def test_waiting_games_start_four_actors_at_once() -> None:
     games = [a_game(str(number)) for number in range(6)]
-    actions = plan(games, seen(a_starting("a")), ONE, NOW)
+    actions = plan(games, cluster(a_starting("a")), ONE, NOW)
     assert actions == (Spawn(node=NODE),) * 3
 
 
 def test_a_surplus_standby_is_killed() -> None:
-    assert plan([], seen(a_standby("a"), a_standby("b")), ONE, NOW) == (Kill(actor=ActorName("b")),)
+    assert plan([], cluster(a_standby("a"), a_standby("b")), ONE, NOW) == (kill("b"),)
 
 
 # Nodes in doubt.
@@ -334,19 +344,19 @@ DOUBTFUL = NodeView(id=NODE, free_slots=5, is_doubtful=True)
 
 
 def test_a_game_goes_to_a_standby_outside_of_nodes_in_doubt() -> None:
-    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=0))
-    observed = seen(a_player("p", "old"), a_standby("a"), a_standby("b", "n2"), nodes=nodes)
+    nodes = (DOUBTFUL, n2(0))
+    observed = cluster(a_player("p", "old"), a_standby("a"), a_standby("b", "n2"), nodes=nodes)
     actions = plan([a_game("old"), a_game("g")], observed, ONE, NOW)
-    assert actions[0] == Assign(game=GameId("g"), actor=ActorName("b"))
+    assert actions[0] == assign("g", "b")
 
 
 def test_a_node_in_doubt_gets_one_actor_and_the_others_wait_for_a_node() -> None:
-    games, n2 = [a_game("g"), a_game("h")], replace(FULL, id=NodeId("n2"))
-    assert plan(games, seen(nodes=(DOUBTFUL, n2)), NONE, NOW) == (
+    games = [a_game("g"), a_game("h")]
+    assert plan(games, cluster(nodes=(DOUBTFUL, FULL)), NONE, NOW) == (
         Spawn(node=NODE),
         Spawn(node=None),
     )
-    tried = seen(replace(a_starting("t"), node=NODE), nodes=(DOUBTFUL, n2))
+    tried = cluster(replace(a_starting("t"), node=NODE), nodes=(DOUBTFUL, FULL))
     assert plan(games, tried, NONE, NOW) == (Spawn(node=None),) * 2
     asked = replace(tried, actors=(*tried.actors, a_starting("u"), a_starting("v")))
     assert plan(games, asked, NONE, NOW) == ()
@@ -355,31 +365,33 @@ def test_a_node_in_doubt_gets_one_actor_and_the_others_wait_for_a_node() -> None
 def test_a_trusted_slot_is_used_although_actors_without_a_node_are_starting() -> None:
     """Ray may have put them on the node in doubt."""
     pending = [a_starting("u"), a_starting("v")]
-    healthy = NodeView(id=NodeId("n2"), free_slots=1)
+    healthy = n2(1)
     games = [a_game("g"), a_game("h")]
-    observed = seen(replace(a_starting("t"), node=NODE), *pending, nodes=(DOUBTFUL, healthy))
+    observed = cluster(replace(a_starting("t"), node=NODE), *pending, nodes=(DOUBTFUL, healthy))
     assert plan(games, observed, NONE, NOW) == (Spawn(node=healthy.id),)
     stays = replace(DOUBTFUL, is_doubtful=False)
-    too_many = (Kill(actor=ActorName("u")),)
+    too_many = (kill("u"),)
     assert plan(games, replace(observed, nodes=(stays, healthy)), NONE, NOW) == too_many
 
 
 def test_a_standby_in_doubt_is_better_than_none() -> None:
-    actions = plan([a_game("g")], seen(a_standby("a"), nodes=(DOUBTFUL,)), NONE, NOW)
-    assert actions == (Assign(game=GameId("g"), actor=ActorName("a")),)
+    actions = plan([a_game("g")], cluster(a_standby("a"), nodes=(DOUBTFUL,)), NONE, NOW)
+    assert actions == (assign("g", "a"),)
 
 
 def test_actors_start_on_trusted_nodes_first() -> None:
-    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=1))
-    assert plan([], seen(nodes=nodes), ONE, NOW) == (Spawn(node=NodeId("n2")),)
-    assert plan([], seen(nodes=(DOUBTFUL,)), ONE, NOW) == (Spawn(node=NODE),)
+    nodes = (DOUBTFUL, n2(1))
+    assert plan([], cluster(nodes=nodes), ONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert plan([], cluster(nodes=(DOUBTFUL,)), ONE, NOW) == (Spawn(node=NODE),)
 
 
 def test_a_game_does_not_wait_for_an_actor_that_starts_on_a_node_in_doubt() -> None:
     starts = replace(a_starting("t"), node=NODE)
-    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=1))
-    assert plan([a_game("g")], seen(starts, nodes=nodes), NONE, NOW) == (Spawn(node=NodeId("n2")),)
-    assert plan([a_game("g")], seen(starts, nodes=(DOUBTFUL,)), NONE, NOW) == ()
+    nodes = (DOUBTFUL, n2(1))
+    assert plan([a_game("g")], cluster(starts, nodes=nodes), NONE, NOW) == (
+        Spawn(node=NodeId("n2")),
+    )
+    assert plan([a_game("g")], cluster(starts, nodes=(DOUBTFUL,)), NONE, NOW) == ()
 
 
 # Laws, on random clusters.
