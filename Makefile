@@ -23,10 +23,10 @@ test: $(DEV) check tools ## lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-pure test-live
 
 test-pure:
-	$(BIN)/pytest tests/unit tests/contract tests/e2e/test_cli.py $(ARGS)
+	$(BIN)/pytest tests/unit tests/contract tests/engine tests/e2e/test_cli.py $(ARGS)
 
-test-live: # engines with clocks, and one Ray at a time; that of tests/cluster lives to the end
-	$(BIN)/pytest tests/engine tests/e2e tests/chaos tests/kube tests/cluster --ignore=tests/e2e/test_cli.py $(ARGS)
+test-live: # one Ray cluster at a time; that of tests/cluster lives to the end
+	$(BIN)/pytest tests/e2e tests/chaos tests/kube tests/cluster --ignore=tests/e2e/test_cli.py $(ARGS)
 
 long: $(DEV) tools ## the tests that take minutes: hand-overs between nodes, managers that hang, a head that dies
 	$(BIN)/pytest -m long $(ARGS)

@@ -297,7 +297,7 @@ class ListenerStatus(Message):
 
 
 class Report(Message):
-    """Any actor → WorkerSet: additions to the ledger since the last report.
+    """Any actor → WorkerSet: additions to the metrics since the last report.
 
     `counts` are (metric, label, by), `samples` are (metric, seconds).
     """
@@ -330,7 +330,8 @@ class ActorRow(Message):
 class Statistics(Message):
     """WorkerSet → caller: the data of `/metrics`, `/games`, `status` and the live table.
 
-    `problem` is why the bot cannot play as it should. `ledger` is a snapshot of the metrics.
+    `problem` is why the bot cannot play as it should. `ledger` has the metrics as JSON, `metrics`
+    the same ones in Prometheus's text format; empty: the WorkerSet is older than this field.
     """
 
     bot: str
@@ -338,9 +339,14 @@ class Statistics(Message):
     problem: str = ""
     limits: dict[str, int] = {}
     ledger: Packed = {}
+    metrics: str = ""
     games: tuple[GameRow, ...] = ()
     actors: tuple[ActorRow, ...] = ()
 
+    def shown(self) -> Packed:
+        """The statistics as users see them, without values that were never set."""
+        return {key: value for key, value in self.pack().items() if key != "metrics"}
+
     def pack(self) -> Packed:
-        """The message as a plain dict, and as users see it: without values that were never set."""
+        """The message as a plain dict, without values that were never set."""
         return {"v": self.v, **self.model_dump(mode="json", exclude_unset=True)}

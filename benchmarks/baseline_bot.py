@@ -21,14 +21,14 @@ import chess.engine
 from crabstick.settings import TOKEN_VARIABLE
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 
-__all__ = ["main", "yardstick"]
+__all__ = ["baseline_bot", "main"]
 
 ENGINE = [sys.executable, "-m", "engine.fake", "--mode", "instant"]
 Line = dict[str, Any]
 
 
 @contextmanager
-def yardstick(bot: str, opponents: int) -> Iterator[LocalLichess]:
+def baseline_bot(bot: str, opponents: int) -> Iterator[LocalLichess]:
     """A local Lichess on which the bare bot plays under the name `bot`."""
     names = [bot, *(f"sparring{number}" for number in range(1, opponents + 1))]
     with local_lichess(names) as lichess:

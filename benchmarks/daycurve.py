@@ -1,8 +1,8 @@
 """Pure: a day of games on a cluster that follows them, simulated with the rules that the bot uses.
 
 Time goes in steps of a second. Nodes come some seconds after the first actor that fits nowhere, as
-Ray's autoscaler makes them, and go when nobody was on them for the idle time. What is decided is
-`placement.plan` and `Consolidation`, as in the WorkerSet; only the cluster is made up.
+Ray's autoscaler makes them, and go when they had no actor for the idle time. `placement.plan` and
+`Consolidation` decide, as in the WorkerSet; only the cluster is simulated.
 """
 
 import math
@@ -40,20 +40,20 @@ class Cluster:
     slots: int
     """How many games a node plays."""
     boot_s: int
-    """From the call for a node until actors can start there."""
+    """From the request for a node until actors can start on it."""
     actor_start_s: int = 2
     idle_s: int = 30
     end_s: int = 0
     """How long a node takes to end."""
-    look_s: int = 5
-    """How often the autoscaler looks."""
+    autoscale_s: int = 5
+    """How often the autoscaler runs."""
     leave_s: int = 3
     """How long an actor takes to leave its game between two moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the owner chose."""
+    """What the owner of the bot chose."""
 
     name: str
     standby: int
@@ -70,7 +70,6 @@ class Outcome:
     games: int = 0
     node_s: int = 0
     ideal_node_s: int = 0
-    """Of one who knows what comes, boots each node just in time, and packs all games tightly."""
     waited: int = 0
     """Games whose first move came later than five seconds after their start."""
     longest_wait_s: int = 0
@@ -117,7 +116,7 @@ class Day:
     def step(self, now_s: int) -> None:
         """One second passes."""
         self._leave(now_s)
-        if now_s % self.cluster.look_s == 0:
+        if now_s % self.cluster.autoscale_s == 0:
             self._autoscale(now_s)
         self._come(now_s)
         self._decide(now_s)
@@ -150,9 +149,9 @@ class Day:
         self._start_actors(now_s)
 
     def _end_idle_nodes(self, now_s: int) -> None:
-        crew = {actor.view.node for actor in self.actors.values()}
+        occupied = {actor.view.node for actor in self.actors.values()}
         for node, idle_since_s in list(self.nodes.items()):
-            if node in crew:
+            if node in occupied:
                 self.nodes[node] = -1
             elif idle_since_s < 0:
                 self.nodes[node] = now_s
@@ -181,9 +180,9 @@ class Day:
                 actor.view = replace(actor.view, phase=ActorPhase.STANDBY)
 
     def _node_views(self) -> tuple[NodeView, ...]:
-        crew = Counter(actor.view.node for actor in self.actors.values())
+        used = Counter(actor.view.node for actor in self.actors.values())
         return tuple(
-            NodeView(id=node, free_slots=self.cluster.slots - crew[node]) for node in self.nodes
+            NodeView(id=node, free_slots=self.cluster.slots - used[node]) for node in self.nodes
         )
 
     # The bot.
@@ -223,10 +222,10 @@ class Day:
                     pass
 
     @staticmethod
-    def _lately(moments: deque[int], now_s: int) -> int:
-        while moments and now_s - moments[0] > LATELY.total_seconds():
-            moments.popleft()
-        return len(moments)
+    def _lately(times_s: deque[int], now_s: int) -> int:
+        while times_s and now_s - times_s[0] > LATELY.total_seconds():
+            times_s.popleft()
+        return len(times_s)
 
     def _spawn(self, node: NodeId | None, now_s: int) -> None:
         name = ActorName(f"a{self._next()}")

@@ -46,9 +46,9 @@ class Demand:
 
 
 def ideal_node_s(games: Sequence[Game], slots: int, boot_s: int, length_s: int) -> int:
-    """Node-seconds of one who knows what comes, and packs all games tightly at every second.
+    """Node-seconds with perfect foresight: all games packed tightly at every second.
 
-    A node that is needed at some second has to be bought `boot_s` before.
+    A node that is needed at some second has to be paid for from `boot_s` before.
     """
     change = [0] * (length_s + 1)
     for start_s, over_s in games:

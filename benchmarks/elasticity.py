@@ -1,7 +1,7 @@
 """`python -m benchmarks.elasticity`: a day on a cluster that follows the games, policy by policy.
 
-With `--seeds 8` it is our policy alone, on as many days. Simulated (benchmarks/daycurve.py) with
-the rules that the bot uses. The ideal knows what comes, boots every node just in time, packs all
+With `--seeds 8` it is our policy alone, on eight days. Simulated (benchmarks/daycurve.py) with the
+rules that the bot uses. The ideal has perfect foresight: it boots each node just in time, packs all
 games tightly and keeps nothing free.
 """
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _day(policy: Policy, demand: Demand, cluster: Cluster, seed: int, *, hours: float) -> Outcome:
-    """What a day costs whose luck is that of the seed."""
+    """What the day of this seed costs."""
     length_s = round(hours * 3600)
     games = [*demand.games(random.Random(seed), length_s)]  # noqa: S311 -- no secret
     return simulate(games, cluster, policy, length_s)

@@ -1,9 +1,10 @@
-"""A bot on nodes that come and go, and games that never run out: the stage of `handover`."""
+"""A bot on nodes that come and go, and games that never run out."""
 
 import asyncio
 import os
 import random
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import chess
+from ray import serve
 from rich.console import Console
 
 from actors.cluster import read_nodes
@@ -32,12 +34,12 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "fleet", "until"]
+__all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "running_fleet", "until", "until_all_play"]
 
 THINK_MS = 100
 """What the engine takes for each move."""
 CLOCK = (timedelta(seconds=600), timedelta(seconds=5))
-"""Nobody flags."""
+"""No player runs out of time."""
 LIMIT = timedelta(seconds=180)
 POLL_S = 0.1
 SPREAD = (0.2, 1.8)
@@ -52,54 +54,75 @@ class Fleet:
     settings: Settings
     address: str
     slots: int
+    folder: Path
+    """Ray's own files are in `ray` below it."""
     stack: ExitStack
+    drain_limit: timedelta = timedelta(0)
+    """How long games have to leave a node after a SIGTERM."""
+    processes: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
+    """The `ray start` of each node, by node id."""
     _places: dict[str, ExitStack] = field(default_factory=dict)
     _serial: int = 0
 
     def join(self) -> ClusterNode:
-        """A fresh node comes."""
+        """Starts a fresh node."""
         self._serial += 1
         name = f"node{self._serial}"
         place = ExitStack()
-        place.enter_context(worker_node(self.address, slots=self.slots, name=name))
+        child = place.enter_context(
+            worker_node(self.address, slots=self.slots, name=name, drains=self.drain_limit)
+        )
         node = next(node for node in read_nodes(self.settings.cluster) if name in node.names)
-        self._places[node.id] = place
+        self._places[node.id], self.processes[node.id] = place, child
         self.stack.push(place)
         return node
 
     def retire(self, node: ClusterNode) -> None:
-        """Ends what is left of a node that was drained: its `ray start` does not."""
+        """Ends the processes of a drained node: its `ray start` keeps running."""
         self._places.pop(node.id).close()
 
     async def playing(self) -> dict[GameId, str]:
         """The running games and the actors that play them."""
-        seen = await fetch_statistics(NAMESPACE)
-        games = seen.games if seen else ()
+        statistics = await fetch_statistics(NAMESPACE)
+        games = statistics.games if statistics else ()
         return {GameId(game.id): game.actor for game in games if game.actor}
 
     async def has_standby(self) -> bool:
         """Whether an actor waits for a game."""
-        seen = await fetch_statistics(NAMESPACE)
-        return seen is not None and any(actor.phase == "standby" for actor in seen.actors)
+        statistics = await fetch_statistics(NAMESPACE)
+        return statistics is not None and any(
+            actor.phase == "standby" for actor in statistics.actors
+        )
+
+
+async def until_all_play(fleet: Fleet, games: int) -> None:
+    """Returns when that many games run."""
+
+    async def all_play() -> bool:
+        return len(await fleet.playing()) >= games
+
+    await until("all games run", all_play)
 
 
 async def until(
-    what: str, look: Callable[[], Awaitable[bool]], patience: timedelta = LIMIT
+    what: str, holds: Callable[[], Awaitable[bool]], patience: timedelta = LIMIT
 ) -> None:
-    """Returns when it is so.
+    """Returns as soon as the condition holds.
 
     Raises:
-        EnvironmentProblem: it does not come to that in time.
+        EnvironmentProblem: the condition does not hold in time; `what` says which.
     """
     until_s = time.monotonic() + patience.total_seconds()
-    while not await look():
+    while not await holds():
         if time.monotonic() > until_s:
-            raise EnvironmentProblem(f"it never came that {what}")
+            raise EnvironmentProblem(f"waited in vain until {what}")
         await asyncio.sleep(POLL_S)
 
 
 @contextmanager
-def fleet(games: int, standby: int) -> Iterator[Fleet]:
+def running_fleet(
+    games: int, standby: int, drain_limit: timedelta = timedelta(0)
+) -> Iterator[Fleet]:
     """Starts a head without slots, a node with room for everything, and the bot."""
     players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
     with ExitStack() as stack:
@@ -113,27 +136,30 @@ def fleet(games: int, standby: int) -> Iterator[Fleet]:
         stack.callback(head.end)
         connect(head.address, NAMESPACE)
         stack.callback(disconnect)
-        ready = Fleet(
+        fleet = Fleet(
             lichess=lichess,
             settings=settings,
             address=head.address,
             slots=games + standby + 1,
+            folder=folder,
             stack=stack,
+            drain_limit=drain_limit,
         )
-        ready.join()
+        fleet.join()
         deploy_bot(actor_config(settings, BOT), Console(quiet=True))
-        yield ready
+        yield fleet
+        serve.shutdown()  # type: ignore[no-untyped-call]  # otherwise this process keeps the old Serve
 
 
 def _bounded(settings: Settings) -> Settings:
-    """A game that has cost two actors is played by our own engine, which would think for long."""
+    """Bounds the think time of our own engine, which plays on after two deaths in a game."""
     limits = settings.engine.limits.model_copy(update={"move_time_ms": 2 * THINK_MS})
     engine = settings.engine.model_copy(update={"limits": limits})
     return settings.model_copy(update={"engine": engine})
 
 
 class Opponents:
-    """They challenge the bot again and again, each to one game at a time, while the block lasts.
+    """Accounts that challenge the bot again and again, each to one game at a time, in the block.
 
     `think` is the mean of their think times, which are spread evenly from a fifth to nine fifths;
     `first` is the number of the first of them.

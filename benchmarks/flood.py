@@ -1,34 +1,38 @@
 """`python -m benchmarks.flood`: whether moves are slowed while the HTTP endpoints are flooded.
 
-The stage of `handover`: a local Lichess, an engine that answers after exactly 100 ms, and opponents
-that never stop challenging. Calm and flood take turns, so that whatever else goes on in the machine
-hits both alike. What a move lost is the time from the server's writing of the opponent's move to
+As in `handover`: a local Lichess, an engine that answers after exactly 100 ms, and opponents
+that never stop challenging. Calm and flood take turns, so that other work on the machine
+slows both alike. What a move lost is the time from the server's writing of the opponent's move to
 the arrival of ours, less the 100 ms.
 """
 
 import argparse
 import asyncio
 import json
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import fmean
 
 import psutil
-from ray import serve
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bots import BOT
-from benchmarks.fleet import THINK_MS, Fleet, Opponents, fleet, until
-from benchmarks.processes import machine
-from benchmarks.results import write_result
-from benchmarks.summaries import Game, Spread, moves_of, overheads_ms, spread
-from crabstick.errors import CrabstickError
+from benchmarks.fleet import THINK_MS, Fleet, Opponents, running_fleet, until_all_play
+from benchmarks.results import run_benchmark
+from benchmarks.summaries import (
+    SPREAD_COLUMNS,
+    Game,
+    Spread,
+    moves_of,
+    overheads_ms,
+    spread,
+    spread_cells,
+)
 
 __all__ = ["main"]
 
@@ -43,7 +47,7 @@ class Row:
     label: str
     loss: Spread | None
     busy: float
-    """The share of all cores that was in use, by whomever."""
+    """The share of all cores that was in use, by any process."""
     answers_a_second: Mapping[str, float]
     """By status."""
 
@@ -60,25 +64,11 @@ class Period:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, shows the table and writes the JSON file; returns the exit status."""
+    """Measures; returns the exit status."""
     options = _parse(arguments)
-    console = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    facts = machine()
-    try:
-        with fleet(options.games, options.standby) as ready:
-            rows = asyncio.run(_measure(ready, options, console))
-            serve.shutdown()  # type: ignore[no-untyped-call]
-    except CrabstickError as error:
-        console.print(f"bench: {error}", soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    console.print(_table(rows))
-    told = [asdict(row) for row in rows]
-    path = write_result("flood", machine=facts, options=vars(options), rows=told)
-    console.print(f"also in {path}", soft_wrap=True)
-    return 0
+    return run_benchmark(
+        "flood", lambda console: _measure_all(options, console), _table, vars(options)
+    )
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -91,26 +81,27 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _measure(ready: Fleet, options: argparse.Namespace, console: Console) -> list[Row]:
+def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
+    with running_fleet(options.games, options.standby) as fleet:
+        return asyncio.run(_measure(fleet, options, console))
+
+
+async def _measure(fleet: Fleet, options: argparse.Namespace, console: Console) -> list[Row]:
     periods = []
-    async with Opponents(ready.lichess, options.games, THINK):
-        await until("all games run", lambda: _all_play(ready, options.games))
+    async with Opponents(fleet.lichess, options.games, THINK):
+        await until_all_play(fleet, options.games)
         for number in range(options.rounds):
             console.print(f"round {number + 1} of {options.rounds} …")
             calm, flood = Period(label="calm"), Period(label="flood")
-            await _watch(calm, options.seconds)
-            async with _flood(ready.settings.http.port, options.connections, flood):
-                await _watch(flood, options.seconds)
+            await _measure_busy(calm, options.seconds)
+            async with _flood(fleet.settings.http.port, options.connections, flood):
+                await _measure_busy(flood, options.seconds)
             periods += [calm, flood]
-    games = ready.lichess.ledger()["games"]
+    games = fleet.lichess.ledger()["games"]
     return [_row(label, periods, games) for label in ("calm", "flood")]
 
 
-async def _all_play(ready: Fleet, games: int) -> bool:
-    return len(await ready.playing()) >= games
-
-
-async def _watch(period: Period, seconds: float) -> None:
+async def _measure_busy(period: Period, seconds: float) -> None:
     await asyncio.sleep(SETTLE_S)
     psutil.cpu_percent()
     period.began_ms = time.time() * 1000
@@ -141,24 +132,22 @@ def _losses_ms(period: Period, games: Collection[Game]) -> list[float]:
 
 def _table(rows: Sequence[Row]) -> Table:
     table = Table(title="clock lost by a move, ms", title_justify="left", box=None)
-    for head in ("", "of", "p50", "p95", "p99", "max", "machine busy", "answers a second"):
+    for head in ("", *SPREAD_COLUMNS, "machine busy", "answers a second"):
         table.add_column(head, justify="right" if head else "left")
     for row in rows:
-        seen = row.loss
-        figures = (seen.p50_ms, seen.p95_ms, seen.p99_ms, seen.max_ms) if seen else ()
-        cells = [f"{figure:.1f}" for figure in figures] or ["-"] * 4
-        told = ", ".join(f"{rate:.0f} of {status}" for status, rate in row.answers_a_second.items())
-        count = str(seen.count) if seen else "0"
-        table.add_row(row.label, count, *cells, f"{row.busy:.0%}", told or "-")
+        rates = [f"{rate:.0f} of {status}" for status, rate in row.answers_a_second.items()]
+        table.add_row(
+            row.label, *spread_cells(row.loss), f"{row.busy:.0%}", ", ".join(rates) or "-"
+        )
     return table
 
 
 @asynccontextmanager
 async def _flood(port: int, connections: int, period: Period) -> AsyncIterator[None]:
-    """Runs in the block; the period learns what was answered."""
-    words = ("-m", "benchmarks.http_load", str(port), f"--connections={connections}")
+    """Floods the endpoints in the block; afterwards the period holds the rate of each status."""
+    command = ("-m", "benchmarks.http_load", str(port), f"--connections={connections}")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *words, stdout=asyncio.subprocess.PIPE
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE
     )
     try:
         if process.stdout is not None:
@@ -166,9 +155,11 @@ async def _flood(port: int, connections: int, period: Period) -> AsyncIterator[N
         yield
     finally:
         process.terminate()
-        told, _ = await process.communicate()
-    seen = json.loads(told)
-    period.rates = {status: n / seen["seconds"] for status, n in sorted(seen["answers"].items())}
+        line, _ = await process.communicate()
+    result = json.loads(line)
+    period.rates = {
+        status: n / result["seconds"] for status, n in sorted(result["answers"].items())
+    }
 
 
 if __name__ == "__main__":

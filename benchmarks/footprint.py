@@ -1,14 +1,13 @@
 """`python -m benchmarks.footprint`: what a bot that idles takes on one machine, whole and small.
 
 A local Lichess, and `crabstick up` as a person starts it, once without and once with `--small`.
-When its standby is warm, each process that grew out of it is read: USS is what is its alone, PSS
-has its share of what several use, so that PSS adds up to what the machine is short of.
+When its standby is warm, the memory of each of its processes is read: USS is the memory of that
+process alone; PSS adds its share of shared memory, so that the PSS of all adds up to the whole.
 """
 
 import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,19 +15,18 @@ import time
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from actors.local_ray.ports import free_port
 from benchmarks.bots import BOT
-from benchmarks.processes import MIB, machine
-from benchmarks.results import write_result
-from crabstick.errors import CrabstickError, EnvironmentProblem
+from benchmarks.processes import MIB
+from benchmarks.results import run_benchmark
+from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 
@@ -92,27 +90,17 @@ def summed(kind: str, readings: Sequence[Reading]) -> Reading:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, shows the table and writes the JSON file; returns the exit status."""
-    options = _parse(arguments)
-    console = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    facts = machine()
-    try:
-        with local_lichess([BOT]) as lichess:
-            forms = {
-                "whole": _measure(lichess, [], options.settle),
-                "small": _measure(lichess, ["--small"], options.settle),
-            }
-    except CrabstickError as error:
-        console.print(f"bench: {error}", soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    console.print(_table(forms))
-    rows = {form: [asdict(one) for one in readings] for form, readings in forms.items()}
-    path = write_result("footprint", machine=facts, rows=rows)
-    console.print(f"also in {path}", soft_wrap=True)
-    return 0
+    """Measures; returns the exit status."""
+    settle_s: float = _parse(arguments).settle
+    return run_benchmark("footprint", lambda _: _measure_both(settle_s), _table)
+
+
+def _measure_both(settle_s: float) -> dict[str, list[Reading]]:
+    with local_lichess([BOT]) as lichess:
+        return {
+            "whole": _measure(lichess, [], settle_s),
+            "small": _measure(lichess, ["--small"], settle_s),
+        }
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -124,12 +112,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _measure(lichess: LocalLichess, switches: Sequence[str], settle_s: float) -> list[Reading]:
     with _up(lichess, switches) as child:
         time.sleep(settle_s)
-        family = _family(child)
-        before_s, began_s = [_cpu_s(one) for one in family], time.monotonic()
+        processes = _processes(child)
+        before_s, began_s = [_cpu_s(one) for one in processes], time.monotonic()
         time.sleep(WINDOW_S)
         passed_s = time.monotonic() - began_s
         readings = []
-        for process, cpu_s in zip(family, before_s, strict=True):
+        for process, cpu_s in zip(processes, before_s, strict=True):
             with suppress(psutil.Error):  # it has ended
                 readings.append(_read(process, 1000 * (_cpu_s(process) - cpu_s) / passed_s))
     kinds = dict.fromkeys([*KINDS, OTHER])
@@ -153,8 +141,8 @@ def _up(lichess: LocalLichess, switches: Sequence[str]) -> "Iterator[subprocess.
     """A bot in a home of its own, with a standby that is warm."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as home:
-        said = Path(home) / "said"
-        with said.open("wb") as file:
+        output = Path(home) / "output"
+        with output.open("wb") as file:
             child = subprocess.Popen(  # noqa: S603 -- our own interpreter
                 [sys.executable, "-m", "crabstick", "up", *switches],
                 cwd=home,
@@ -164,7 +152,7 @@ def _up(lichess: LocalLichess, switches: Sequence[str]) -> "Iterator[subprocess.
                 start_new_session=True,  # Ctrl-C is ours to act on
             )
         try:
-            _wait_warm(child, port, said)
+            _wait_warm(child, port, output)
             yield child
         finally:
             child.terminate()
@@ -186,11 +174,11 @@ def _environment(lichess: LocalLichess, home: str, port: int) -> dict[str, str]:
     }
 
 
-def _wait_warm(child: "subprocess.Popen[bytes]", port: int, said: Path) -> None:
+def _wait_warm(child: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
     until_s = time.monotonic() + START_LIMIT.total_seconds()
     while 'crabstick_actors{state="standby"} 1.0' not in _metrics(port):
         if child.poll() is not None or time.monotonic() > until_s:
-            last = said.read_text("utf-8", errors="replace")[-300:]
+            last = output.read_text("utf-8", errors="replace")[-300:]
             raise EnvironmentProblem(f"`crabstick up` did not get a standby warm: {last}")
         time.sleep(POLL_S)
 
@@ -203,7 +191,7 @@ def _metrics(port: int) -> str:
         return ""
 
 
-def _family(child: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+def _processes(child: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     this = psutil.Process(child.pid)
     return [this, *this.children(recursive=True)]
 
@@ -221,13 +209,13 @@ def _table(forms: Mapping[str, Sequence[Reading]]) -> Table:
     for form in forms:
         for head in (form, "USS", "PSS", "CPU ms/s"):
             table.add_column(head, justify="right")
-    seen = {one.kind for readings in forms.values() for one in readings}
+    present = {one.kind for readings in forms.values() for one in readings}
     for kind in [*KINDS, OTHER]:
-        if kind in seen:
+        if kind in present:
             table.add_row(kind, *_cells(forms, {kind}))
     table.add_row()
-    table.add_row("fixed cost", *_cells(forms, seen - {FOLLOWER, *GAMES}))
-    table.add_row("all", *_cells(forms, seen))
+    table.add_row("fixed cost", *_cells(forms, present - {FOLLOWER, *GAMES}))
+    table.add_row("all", *_cells(forms, present))
     return table
 
 

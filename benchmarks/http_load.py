@@ -1,7 +1,7 @@
-"""`python -m benchmarks.http_load PORT`: asks a bot's endpoints as fast as it can, until SIGTERM.
+"""`python -m benchmarks.http_load PORT`: requests to a bot as fast as possible, until SIGTERM.
 
 The flood of `benchmarks.flood`, in a process of its own with the lowest priority: in life it has a
-machine of its own. It imports little, so as to disturb nobody by its start.
+machine of its own. It imports little, so that its start disturbs no game.
 """
 
 import argparse
@@ -30,18 +30,18 @@ def main() -> int:
     sys.stdout.write("begun\n")
     sys.stdout.flush()
     began_s = time.monotonic()
-    answers = asyncio.run(_hammer(options.port, options.connections))
+    answers = asyncio.run(_send_all(options.port, options.connections))
     sys.stdout.write(json.dumps({"seconds": time.monotonic() - began_s, "answers": answers}) + "\n")
     return 0
 
 
-async def _hammer(port: int, connections: int) -> Counter[str]:
+async def _send_all(port: int, connections: int) -> Counter[str]:
     """How often each status came."""
     answers: Counter[str] = Counter()
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     tasks = [
-        asyncio.create_task(_ask_on(port, PATHS[number % len(PATHS)], answers))
+        asyncio.create_task(_send_on(port, PATHS[number % len(PATHS)], answers))
         for number in range(connections)
     ]
     await over.wait()
@@ -51,10 +51,10 @@ async def _hammer(port: int, connections: int) -> Counter[str]:
     return answers
 
 
-async def _ask_on(port: int, path: str, answers: Counter[str]) -> None:
+async def _send_on(port: int, path: str, answers: Counter[str]) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     while True:
-        with suppress(OSError, asyncio.IncompleteReadError):  # it was closed: another one, then
+        with suppress(OSError, asyncio.IncompleteReadError):  # closed by the server
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 while True:

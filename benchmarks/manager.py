@@ -1,18 +1,17 @@
 """`python -m benchmarks.manager`: what the WorkerSet costs a second, by games at once.
 
-A local Lichess, a Ray of its own, one bot; more and more opponents, who think for some seconds. For
-each number of games: the CPU time that WorkerSet and EventListener use while all of them run.
+A local Lichess, a local Ray cluster, one bot; more and more opponents that think for some seconds.
+For each number of games: the CPU time of WorkerSet and EventListener while all of them run.
 """
 
 import argparse
 import asyncio
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -26,9 +25,9 @@ from actors.ops.deploy import actor_config
 from actors.ops.shutdown import find_listener, find_worker_set
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.fleet import CLOCK, Opponents, until
-from benchmarks.processes import machine
-from benchmarks.results import write_result
-from crabstick.errors import CrabstickError, EnvironmentProblem
+from benchmarks.processes import MIB
+from benchmarks.results import run_benchmark
+from crabstick.errors import EnvironmentProblem
 from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
@@ -40,7 +39,7 @@ STANDBYS = 2
 THINK = timedelta(seconds=4)
 """What each opponent takes over a move."""
 SETTLE_S = 15
-"""Until nobody starts any more."""
+"""Until no actor starts any more."""
 WINDOW_S = 30
 START_LIMIT = timedelta(seconds=600)
 ASK_LIMIT = timedelta(seconds=10)
@@ -58,30 +57,9 @@ class Row:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, shows the table and writes the JSON file; returns the exit status."""
+    """Measures; returns the exit status."""
     options = _parse(arguments)
-    console = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    facts = machine()
-    most = max(options.games)
-    players = [BOT, *(f"sparring{number}" for number in range(1, most + 1))]
-    try:
-        with local_lichess(players) as lichess, tempfile.TemporaryDirectory() as folder:
-            engine = engine_program(Path(folder), "--mode", "instant")
-            settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
-            with local_cluster(settings, lichess.tokens[BOT]):
-                deploy_bot(actor_config(settings, BOT), Console(quiet=True))
-                rows = asyncio.run(_measure_all(lichess, sorted(options.games), console))
-                serve.shutdown()  # type: ignore[no-untyped-call]
-    except CrabstickError as error:
-        console.print(f"bench: {error}", soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    console.print(_table(rows))
-    path = write_result("manager", machine=facts, rows=[asdict(row) for row in rows])
-    console.print(f"also in {path}", soft_wrap=True)
-    return 0
+    return run_benchmark("manager", lambda console: _measure_all(options.games, console), _table)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -90,7 +68,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _measure_all(
+def _measure_all(numbers: Sequence[int], console: Console) -> list[Row]:
+    most = max(numbers)
+    players = [BOT, *(f"sparring{number}" for number in range(1, most + 1))]
+    with local_lichess(players) as lichess, tempfile.TemporaryDirectory() as folder:
+        engine = engine_program(Path(folder), "--mode", "instant")
+        settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
+        with local_cluster(settings, lichess.tokens[BOT]):
+            deploy_bot(actor_config(settings, BOT), Console(quiet=True))
+            rows = asyncio.run(_measure_each(lichess, sorted(numbers), console))
+            serve.shutdown()  # type: ignore[no-untyped-call]
+    return rows
+
+
+async def _measure_each(
     lichess: LocalLichess, numbers: Sequence[int], console: Console
 ) -> list[Row]:
     rows: list[Row] = []
@@ -105,8 +96,8 @@ async def _measure_all(
 
 async def _measure(games: int) -> Row:
     async def all_play() -> bool:
-        seen = await fetch_statistics(NAMESPACE)
-        running = seen.games if seen else ()
+        statistics = await fetch_statistics(NAMESPACE)
+        running = statistics.games if statistics else ()
         return sum(bool(game.actor) for game in running) >= games
 
     await until("all games run", all_play, START_LIMIT)
@@ -124,7 +115,7 @@ async def _measure(games: int) -> Row:
         games=games,
         worker_set_cpu_ms=used[0],
         listener_cpu_ms=used[1],
-        worker_set_mib=managers[0].memory_full_info().uss / 2**20,
+        worker_set_mib=managers[0].memory_full_info().uss / MIB,
         machine_busy=psutil.cpu_percent() / 100,
     )
 

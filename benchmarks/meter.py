@@ -1,10 +1,10 @@
-"""Reads what processes use, at the moments that matter in a round of games."""
+"""Reads what processes use, before, during and at the end of a round of games."""
 
 import time
 
 import psutil
 
-from benchmarks.processes import Crew, growth
+from benchmarks.processes import ActorProcesses, growth
 from benchmarks.summaries import Costs
 
 __all__ = ["Meter"]
@@ -14,13 +14,13 @@ class Meter:
     """Made while every actor is on standby; then `note_idle`, `start` and `stop` in this order.
 
     Args:
-        crew: the actors that will play, and their engines.
+        actors: the actors that will play, and their engines.
     """
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, actors: ActorProcesses) -> None:
+        self._actors = actors
         self._made_s = time.monotonic()
-        self._began_s = crew.cpu_s()
+        self._began_s = actors.cpu_s()
         self._idle_cpu_s_a_second = 0.0
         self._used_s = (0.0, 0.0)
         self._uss_mb = (0.0, 0.0)
@@ -33,23 +33,23 @@ class Meter:
 
     def note_idle(self) -> None:
         """Notes what was used since the meter was made, and what Ray takes beside the actors."""
-        used_s = growth(self._began_s[0], self._crew.cpu_s()[0])
+        used_s = growth(self._began_s[0], self._actors.cpu_s()[0])
         self._idle_cpu_s_a_second = used_s / (time.monotonic() - self._made_s)
-        self._rest_of_ray = self._crew.rest_of_ray()
+        self._rest_of_ray = self._actors.rest_of_ray()
 
     def start(self) -> None:
         """All games are under way."""
         self.began_ms = time.time() * 1000
-        self._began_s = self._crew.cpu_s()
+        self._began_s = self._actors.cpu_s()
         psutil.cpu_percent()
 
     def stop(self) -> None:
         """The first game is about to end, and its actor with it."""
         self.ended_ms = time.time() * 1000
-        actors_s, engines_s = self._crew.cpu_s()
+        actors_s, engines_s = self._actors.cpu_s()
         self._used_s = (growth(self._began_s[0], actors_s), growth(self._began_s[1], engines_s))
         self._busy = psutil.cpu_percent() / 100
-        self._uss_mb = self._crew.uss_mb()
+        self._uss_mb = self._actors.uss_mb()
 
     def costs(self, moves: int) -> Costs:
         """The figures, when the bot has played `moves` between `start` and `stop`."""
@@ -59,7 +59,7 @@ class Meter:
         return Costs(
             actor_cpu_ms_a_move=1000 * actors_s / max(moves, 1),
             engine_cpu_ms_a_move=1000 * engines_s / max(moves, 1),
-            idle_actor_cpu_ms_a_second=1000 * self._idle_cpu_s_a_second / self._crew.size,
+            idle_actor_cpu_ms_a_second=1000 * self._idle_cpu_s_a_second / self._actors.size,
             actor_uss_mb=self._uss_mb[0],
             engine_uss_mb=self._uss_mb[1],
             ray_uss_mb=self._rest_of_ray[0],

@@ -1,6 +1,6 @@
 """`python -m benchmarks.moves`: what a move costs, with an instant engine, by games at once.
 
-A local Lichess, a Ray of its own for each number of games, and opponents that think for a second.
+A local Lichess, a Ray cluster for each number of games, and opponents that think for a second.
 Every challenge finds a standby that is warm, and none starts while games run, so the figures are
 those of the way from a stream line to our POST. Times are the sandbox's own: from its writing of
 the opponent's move to the arrival of ours. The same round is played by a bare bot first: the ratio
@@ -9,21 +9,19 @@ to that tells more than the milliseconds of one machine.
 
 import argparse
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.baseline_bot import yardstick
+from benchmarks.baseline_bot import baseline_bot
 from benchmarks.bots import BOT
 from benchmarks.meter import Meter
-from benchmarks.processes import Crew, machine
-from benchmarks.results import write_result
-from benchmarks.rig import Stand, actor_pids, stand, wait_standbys
+from benchmarks.processes import ActorProcesses
+from benchmarks.results import run_benchmark
+from benchmarks.rig import Rig, actor_pids, running_rig, wait_standbys
 from benchmarks.rounds import Round, play_round
 from benchmarks.summaries import (
     COLUMNS,
@@ -34,7 +32,6 @@ from benchmarks.summaries import (
     overheads_ms,
     spread,
 )
-from crabstick.errors import CrabstickError
 from crabstick.terminal.local_stack import LocalLichess
 
 __all__ = ["main"]
@@ -49,29 +46,9 @@ SETTLE_S = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, shows the table and writes the JSON file; returns the exit status."""
+    """Measures; returns the exit status."""
     options = _parse(arguments)
-    console = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    facts = machine()
-    rows: list[Row] = []
-    try:
-        for games in options.games:
-            console.print(f"{games} at once: the yardstick, a bare bot without Ray …")
-            with yardstick(BOT, games) as lichess:
-                rows.append(asyncio.run(_yardstick(lichess, games, options.moves)))
-            console.print(f"{games} at once: starting Ray, the bot and as many standbys …")
-            with stand(games) as ready:
-                rows += asyncio.run(_measure(ready, games, options.moves))
-    except CrabstickError as error:
-        console.print(f"bench: {error}", soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    console.print(_table(rows))
-    path = write_result("moves", machine=facts, rows=[asdict(row) for row in rows])
-    console.print(f"also in {path}", soft_wrap=True)
-    return 0
+    return run_benchmark("moves", lambda console: _measure_all(options, console), _table)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -81,31 +58,43 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _measure(ready: Stand, games: int, moves: int) -> list[Row]:
-    """Games that begin one after the other; with eight of them, a burst as well."""
-    rows = [await _steady(ready, Round(games=games, moves=moves, gap=GAP))]
-    if games == BURST_GAMES:
-        rows.append(await _burst(ready, Round(games=games, moves=BURST_MOVES, gap=timedelta(0))))
+def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
+    rows: list[Row] = []
+    for games in options.games:
+        console.print(f"{games} at once: the baseline, a bare bot without Ray …")
+        with baseline_bot(BOT, games) as lichess:
+            rows.append(asyncio.run(_baseline(lichess, games, options.moves)))
+        console.print(f"{games} at once: starting Ray, the bot and as many standbys …")
+        with running_rig(games) as rig:
+            rows += asyncio.run(_measure(rig, games, options.moves))
     return rows
 
 
-async def _yardstick(lichess: LocalLichess, games: int, moves: int) -> Row:
+async def _measure(rig: Rig, games: int, moves: int) -> list[Row]:
+    """Games that begin one after the other; with eight of them, a burst as well."""
+    rows = [await _steady(rig, Round(games=games, moves=moves, gap=GAP))]
+    if games == BURST_GAMES:
+        rows.append(await _burst(rig, Round(games=games, moves=BURST_MOVES, gap=timedelta(0))))
+    return rows
+
+
+async def _baseline(lichess: LocalLichess, games: int, moves: int) -> Row:
     ids = await play_round(lichess, Round(games=games, moves=moves, gap=GAP))
     played = [game for game in lichess.ledger()["games"] if game["id"] in ids]
     return Row(
-        label=f"{games}, yardstick",
+        label=f"{games}, baseline bot",
         overhead=spread(overheads_ms(moves_of(played, BOT))),
         first_move=None,  # it starts an engine only then
     )
 
 
-async def _steady(ready: Stand, plan: Round) -> Row:
+async def _steady(rig: Rig, plan: Round) -> Row:
     await wait_standbys(plan.games)
-    meter = Meter(Crew.of(await actor_pids()))
+    meter = Meter(ActorProcesses.of(await actor_pids()))
     await asyncio.sleep(SETTLE_S)
     meter.note_idle()
-    ids = await play_round(ready.lichess, plan, on_all_started=meter.start, on_first_end=meter.stop)
-    ledger = ready.lichess.ledger()
+    ids = await play_round(rig.lichess, plan, on_all_started=meter.start, on_first_end=meter.stop)
+    ledger = rig.lichess.ledger()
     games = [game for game in ledger["games"] if game["id"] in ids]
     measured = moves_of(games, BOT, before_ms=meter.ended_ms)
     in_window = sum(move["received_ms"] >= meter.began_ms for move in measured)
@@ -114,16 +103,16 @@ async def _steady(ready: Stand, plan: Round) -> Row:
         overhead=spread(overheads_ms(measured)),
         first_move=spread(first_moves_ms(ledger, games, BOT)),
         costs=meter.costs(in_window),
-        ray_start_s=ready.ray_start_s,
-        bot_start_s=ready.bot_start_s,
+        ray_start_s=rig.ray_start_s,
+        bot_start_s=rig.bot_start_s,
     )
 
 
-async def _burst(ready: Stand, plan: Round) -> Row:
+async def _burst(rig: Rig, plan: Round) -> Row:
     """All challenges at the same moment."""
     await wait_standbys(plan.games)
-    ids = await play_round(ready.lichess, plan)
-    ledger = ready.lichess.ledger()
+    ids = await play_round(rig.lichess, plan)
+    ledger = rig.lichess.ledger()
     games = [game for game in ledger["games"] if game["id"] in ids]
     return Row(
         label=f"{plan.games}, a burst",

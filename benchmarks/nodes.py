@@ -1,4 +1,4 @@
-"""More Ray nodes on this machine: what `ray start --address` makes of another one."""
+"""More Ray nodes on this machine: as `ray start --address` makes of another machine."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def worker_node(
 
 
 def _start(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """On a busy machine Ray itself gives up after half a minute: then once more."""
+    """Tries twice: on a busy machine Ray itself gives up after half a minute."""
     try:
         return _try_to_start(command, environment)
     except EnvironmentProblem:
@@ -70,7 +70,7 @@ def _try_to_start(command: list[str], environment: dict[str, str]) -> "subproces
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Kills it and whatever it started: a SIGTERM would wait for the games."""
+    """Kills the node and its processes: a SIGTERM would wait for the games."""
     if child.poll() is None:
         child.kill()
     end_node(child.pid)
@@ -101,7 +101,7 @@ def _command(address: str, slots: int, name: str) -> list[str]:
 
 def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline_s = time.monotonic() + START_LIMIT.total_seconds()
-    while "Ray runtime started" not in (said := log.read_text("utf-8", errors="replace")):
+    while "Ray runtime started" not in (output := log.read_text("utf-8", errors="replace")):
         if child.poll() is not None or time.monotonic() > deadline_s:
-            raise EnvironmentProblem(f"a Ray node did not start: {said[-200:]}")
+            raise EnvironmentProblem(f"a Ray node did not start: {output[-200:]}")
         time.sleep(POLL_S)

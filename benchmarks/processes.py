@@ -5,15 +5,15 @@ import platform
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
 import psutil
-import ray
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["Crew", "Readings", "growth", "machine"]
+__all__ = ["ActorProcesses", "Readings", "growth", "machine"]
 
 MIB = 2**20
 Readings = dict[int, float]
@@ -21,14 +21,14 @@ Readings = dict[int, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
+class ActorProcesses:
     """The EngineActors of a round; `of` finds the engine that each has as its child."""
 
     actors: tuple[psutil.Process, ...]
     engines: tuple[psutil.Process, ...]
 
     @classmethod
-    def of(cls, actor_pids: Collection[int]) -> "Crew":
+    def of(cls, actor_pids: Collection[int]) -> "ActorProcesses":
         """The actors with these pids, and their engines."""
         actors = tuple(psutil.Process(pid) for pid in actor_pids)
         return cls(
@@ -69,7 +69,7 @@ def machine() -> dict[str, object]:
         "memory_mb": psutil.virtual_memory().total // MIB,
         "system": platform.platform(),
         "python": platform.python_version(),
-        "ray": ray.__version__,
+        "ray": version("ray"),
         "load_before": os.getloadavg()[0],
     }
 
@@ -78,7 +78,7 @@ def _ray_head() -> psutil.Process:
     for child in psutil.Process().children():
         if child.status() != psutil.STATUS_ZOMBIE and "ray.scripts.scripts" in child.cmdline():
             return child
-    raise EnvironmentProblem("our Ray is gone")
+    raise EnvironmentProblem("the local Ray cluster is gone")
 
 
 def _cpu_s(processes: Sequence[psutil.Process]) -> Readings:
@@ -90,7 +90,7 @@ def _cpu_s(processes: Sequence[psutil.Process]) -> Readings:
 
 
 def _threads_s(process: psutil.Process) -> float:
-    """To the nanosecond, where Linux tells: `cpu_times` counts in 10 ms, as long as 50 searches."""
+    """To the nanosecond, from Linux: `cpu_times` counts in 10 ms, as long as 50 searches."""
     used_ns = 0
     for schedstat in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
         with suppress(OSError):  # the thread ended meanwhile

@@ -1,4 +1,4 @@
-"""The stand that a round is measured on: a Lichess, a Ray and a bot of its own, all actors warm."""
+"""What a round is measured on: a local Lichess, a local Ray cluster and a bot, all actors warm."""
 
 import asyncio
 import tempfile
@@ -22,7 +22,7 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["Stand", "actor_pids", "stand", "wait_standbys"]
+__all__ = ["Rig", "actor_pids", "running_rig", "wait_standbys"]
 
 STANDBY_LIMIT = timedelta(seconds=300)
 ASK_LIMIT = timedelta(seconds=10)
@@ -30,20 +30,20 @@ POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
+class Rig:
     """What runs, and how long it took until it did."""
 
     lichess: LocalLichess
     ray_start_s: float
     bot_start_s: float
-    """From a Ray that runs to the first actor on standby."""
+    """From a running Ray cluster to the first actor on standby."""
 
 
 @contextmanager
-def stand(games: int) -> Iterator[Stand]:
+def running_rig(games: int) -> Iterator[Rig]:
     """Starts a bot with a standby for each of `games`, and ends everything.
 
-    Ray gets no slot more than that: no actor can start while games run and disturb them.
+    The cluster has no slot more than that: no actor can start, and disturb games, while they run.
     """
     players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
     with local_lichess(players) as lichess, _folder() as folder:
@@ -54,16 +54,16 @@ def stand(games: int) -> Iterator[Stand]:
             ray_s = time.monotonic()
             deploy_bot(actor_config(settings, BOT), Console(quiet=True))
             asyncio.run(wait_standbys(1))
-            yield Stand(
+            yield Rig(
                 lichess=lichess,
                 ray_start_s=ray_s - began_s,
                 bot_start_s=time.monotonic() - ray_s,
             )
-            serve.shutdown()  # type: ignore[no-untyped-call]  # or this process takes the next Ray's Serve for this one
+            serve.shutdown()  # type: ignore[no-untyped-call]  # otherwise this process takes the next cluster's Serve for this one
 
 
 async def wait_standbys(count: int) -> None:
-    """Returns when so many actors are warm.
+    """Returns when that many actors are warm.
 
     Raises:
         EnvironmentProblem: they did not start.
@@ -79,12 +79,12 @@ async def wait_standbys(count: int) -> None:
 
 
 async def _standbys() -> int:
-    seen = await fetch_statistics(NAMESPACE)
-    return sum(actor.phase == "standby" for actor in seen.actors) if seen else 0
+    statistics = await fetch_statistics(NAMESPACE)
+    return sum(actor.phase == "standby" for actor in statistics.actors) if statistics else 0
 
 
 async def actor_pids() -> list[int]:
-    """The processes of the EngineActors that are warm; one that cannot start has no answer yet."""
+    """The processes of the EngineActors, all of them warm."""
     actors = await engine_actors(NAMESPACE)
     return [(await actor.describe(ASK_LIMIT)).pid for actor in actors]
 

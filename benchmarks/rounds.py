@@ -18,7 +18,7 @@ from crabstick.terminal.local_stack import LocalLichess
 __all__ = ["CLOCK", "Round", "play_round"]
 
 CLOCK = (timedelta(seconds=180), timedelta(seconds=2))
-"""Nobody flags."""
+"""No player runs out of time."""
 THINK = timedelta(seconds=1)
 THINK_SPREAD = 0.4
 BLACK_EVERY = 4
@@ -37,7 +37,7 @@ class Round:
 
     @property
     def longest(self) -> timedelta:
-        """A round that lasts longer has gone wrong."""
+        """A round that lasts longer has failed."""
         return self.games * self.gap + (self.moves + 1) * LONGEST_MOVE + SLACK
 
 
@@ -65,15 +65,15 @@ class _Sparring:
             self._has_enough.set()
         return self._pick(board)
 
-    async def play(self, color: str, on_tired: Callable[[], None]) -> str:
+    async def play(self, color: str, on_enough: Callable[[], None]) -> str:
         """Plays one game, the opponent having `color`; returns its id."""
         game_id = await self.opponent.challenge(BOT, CLOCK, color)
         result = asyncio.ensure_future(self.opponent.wait_result(game_id))
-        tired = asyncio.ensure_future(self._has_enough.wait())
-        await asyncio.wait({result, tired}, return_when=asyncio.FIRST_COMPLETED)
-        tired.cancel()
+        enough = asyncio.ensure_future(self._has_enough.wait())
+        await asyncio.wait({result, enough}, return_when=asyncio.FIRST_COMPLETED)
+        enough.cancel()
         if not result.done():
-            on_tired()
+            on_enough()
             with suppress(EnvironmentProblem):  # it has just ended
                 await self.opponent.resign(game_id)
         await result
@@ -81,7 +81,7 @@ class _Sparring:
 
 
 def _nothing() -> None:
-    """Nobody measures."""
+    """Does nothing."""
 
 
 async def play_round(

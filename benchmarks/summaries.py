@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = [
     "COLUMNS",
+    "SPREAD_COLUMNS",
     "Costs",
     "Row",
     "Spread",
@@ -16,6 +17,7 @@ __all__ = [
     "overheads_ms",
     "percentile",
     "spread",
+    "spread_cells",
 ]
 
 Game = Mapping[str, Any]
@@ -49,6 +51,10 @@ class Spread:
     max_ms: float
 
 
+SPREAD_COLUMNS = ("of", "p50", "p95", "p99", "max")
+"""The heads of `spread_cells`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """What processes use; each figure is the mean of one actor or one engine."""
@@ -63,12 +69,12 @@ class Costs:
     """All processes of Ray but the EngineActors: WorkerSet, listener and HTTP are among them."""
     ray_processes: int
     machine_busy: float
-    """The share of all cores that was in use, by whomever."""
+    """The share of all cores that was in use, by any process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table; None is for what such a round does not measure."""
+    """One line of the table; None is a figure that such a round does not measure."""
 
     label: str
     overhead: Spread | None
@@ -95,6 +101,14 @@ def spread(samples_ms: Sequence[float]) -> Spread | None:
         p99_ms=percentile(samples_ms, 0.99),
         max_ms=max(samples_ms),
     )
+
+
+def spread_cells(figures: Spread | None) -> tuple[str, ...]:
+    """A spread as text, a cell for each of `SPREAD_COLUMNS`."""
+    if figures is None:
+        return ("0", "-", "-", "-", "-")
+    values = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.max_ms)
+    return (str(figures.count), *(f"{value:.1f}" for value in values))
 
 
 def moves_of(games: Collection[Game], bot: str, *, before_ms: float = math.inf) -> list[Move]:

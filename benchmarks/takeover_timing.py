@@ -1,4 +1,4 @@
-"""Pure: what a change of actors cost a game, from the sandbox's ledger; all moments are Unix ms."""
+"""Pure: what a change of actors cost a game, from the sandbox's ledger; all times are Unix ms."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from typing import Any
 
 from crabstick.rules.overhead import UNTIMED_PLIES
 
-__all__ = ["Change", "changes_of", "plain_losses_ms", "reopened_ms"]
+__all__ = ["Takeover", "plain_losses_ms", "reopened_ms", "takeovers_of"]
 
 Ledger = Mapping[str, Any]
 Game = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A game got another actor: its stream was opened anew, and later a move was sent."""
+class Takeover:
+    """A game got another actor, which opened the stream anew and later sent a move."""
 
     game: str
     opened_ms: float
     turn_ms: float
-    """When the opponent's move arrived at the server, after which ours is due."""
+    """When the opponent's move arrived at the server, and our clock began to run."""
     moved_ms: float
-    """When ours arrived there."""
+    """When our move arrived at the server."""
 
     @property
     def is_hit(self) -> bool:
-        """Whether our clock ran already when the new actor came."""
+        """Whether our clock was running when the new actor opened the stream."""
         return self.turn_ms < self.opened_ms
 
     def lost_ms(self, think_ms: float) -> float:
@@ -33,30 +33,28 @@ class Change:
         return self.moved_ms - self.turn_ms - think_ms
 
 
-def changes_of(ledger: Ledger, bot: str) -> list[Change]:
+def takeovers_of(ledger: Ledger, bot: str) -> list[Takeover]:
     """Every stream of a game after its first, with the first move that came after it."""
-    changes = []
+    takeovers = []
     for game in ledger["games"]:
         for opened_ms in _openings(ledger, game, bot)[1:]:
             turn = next((t for t in _turns(game, bot) if t[1] > opened_ms), None)
             if turn is not None:
-                turn_ms, moved_ms = turn
-                changes.append(
-                    Change(game=game["id"], opened_ms=opened_ms, turn_ms=turn_ms, moved_ms=moved_ms)
-                )
-    return changes
+                times = {"opened_ms": opened_ms, "turn_ms": turn[0], "moved_ms": turn[1]}
+                takeovers.append(Takeover(game=game["id"], **times))
+    return takeovers
 
 
 def plain_losses_ms(
-    games: Collection[Game], bot: str, changes: Collection[Change], think_ms: float
+    games: Collection[Game], bot: str, takeovers: Collection[Takeover], think_ms: float
 ) -> list[float]:
-    """What our clock lost at each move that no change of actors came before."""
-    changed = {(change.game, change.moved_ms) for change in changes}
+    """What our clock lost at each move that does not follow a change of actors."""
+    first_moves = {(takeover.game, takeover.moved_ms) for takeover in takeovers}
     return [
         moved_ms - turn_ms - think_ms
         for game in games
         for turn_ms, moved_ms in _turns(game, bot)
-        if (game["id"], moved_ms) not in changed
+        if (game["id"], moved_ms) not in first_moves
     ]
 
 
@@ -76,7 +74,7 @@ def _openings(ledger: Ledger, game: Game, bot: str) -> list[float]:
 
 
 def _turns(game: Game, bot: str) -> Iterator[tuple[float, float]]:
-    """For each move of ours on a running clock: when the opponent's came, and when ours."""
+    """When the opponent's move came, and when ours, for each of ours on a running clock."""
     for theirs, ours in zip(game["moves"], game["moves"][1:], strict=False):
         if ours["by"] == bot and ours["ply"] > UNTIMED_PLIES:
             yield theirs["received_ms"], ours["received_ms"]

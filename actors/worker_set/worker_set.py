@@ -53,13 +53,15 @@ from crabstick.rules.placement import room
 from crabstick.rules.registry import Registry
 from crabstick.settings import Settings
 from crabstick.telemetry import names
+from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["WorkerSet"]
 
 TICK = timedelta(milliseconds=500)
 READ_NODES_EVERY = timedelta(seconds=1)
+MIRROR_EVERY = timedelta(seconds=5)
+"""Ray exports its metrics every ten seconds."""
 ASK_LICHESS_EVERY = timedelta(seconds=20)
 
 
@@ -90,14 +92,14 @@ class WorkerSet:
         self._loop = asyncio.get_running_loop()
         self._runtime = runtime or RayRuntime(EngineActor, self._config.namespace, settings.cluster)
         self._rate_limits = RateLimits(self._loop.time)
-        self._ledger = Ledger()
-        self._gauges = Gauges(self._ledger, self._loop.time)
+        self._metrics = BotMetrics()
+        self._gauges = Gauges(self._metrics, self._loop.time)
         self._mirror = RayMirror()
-        narrator = Narrator(get_logger(), self._ledger)
+        narrator = Narrator(get_logger(), self._metrics)
         self._store = RegistryStore(narrator.event)
         self._elasticity = Elasticity(settings)
         self._lichess_calls = LichessCalls(
-            self._config, self._rate_limits, self._ledger, lichess=lichess, games=games
+            self._config, self._rate_limits, self._metrics, lichess=lichess, games=games
         )
         self._listener_health = ListenerHealth(self._loop.time)
         self._stall = StallDetector(self._loop.time)
@@ -130,6 +132,7 @@ class WorkerSet:
         self._tasks.start(self._stall.run())
         self._tasks.start(Watchdog(EVENT_LISTENER, listener, self._stall).run())
         self._tasks.start(self._every(READ_NODES_EVERY, self._read_nodes))
+        self._tasks.start(self._every(MIRROR_EVERY, self._mirror_metrics))
         self._tasks.start(self._every(ASK_LICHESS_EVERY, self._ask_lichess))
 
     # Remote methods; see `actors.clients`.
@@ -195,18 +198,19 @@ class WorkerSet:
             self._listener_health.report(report.hearing)
         for metric, label, by in report.counts:
             with suppress(InvariantBroken):  # a newer actor may have other metrics
-                self._ledger.inc(metric, label, by)
+                self._metrics.inc(metric, label, by)
         for metric, seconds in report.samples:
             with suppress(InvariantBroken):
-                self._ledger.observe(metric, seconds)
+                self._metrics.observe(metric, seconds)
                 self._mirror.observe(metric, seconds)
 
     @without_task_events
     async def statistics(self, _message: Packed) -> Packed:
         """Returns what `/metrics`, `/games`, `status` and the live table show."""
         self._update_metrics()
-        ledger, problem = self._ledger.snapshot(), self._problem()
-        return statistics(self._config, self._registry, self._rate_limits, ledger, problem).pack()
+        return statistics(
+            self._config, self._registry, self._rate_limits, self._metrics, self._problem()
+        ).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Finds actors for all games, and ends the standbys; the caller then kills this actor.
@@ -266,7 +270,9 @@ class WorkerSet:
         if self._elasticity.is_elastic:
             self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         self._update_metrics()
-        self._mirror.show(self._ledger.snapshot())
+
+    async def _mirror_metrics(self) -> None:
+        self._mirror.show(self._metrics.snapshot())
 
     async def _ask_lichess(self) -> None:
         """Finds games without an event and lost lines; a game that is not listed goes on."""
@@ -275,10 +281,10 @@ class WorkerSet:
             self._pool.resync(game.id, is_our_turn=game.is_my_turn)
 
     def _update_metrics(self) -> None:
-        self._ledger.set("crabstick_event_stream_age_seconds", self._listener_health.age_s)
-        self._ledger.set("crabstick_problem", int(bool(self._problem())))
-        self._gauges.show(self._registry, self._reconciler.nodes.views)
-        self._gauges.show_limits(self._rate_limits)
+        self._metrics.set("crabstick_event_stream_age_seconds", self._listener_health.age_s)
+        self._metrics.set("crabstick_problem", int(bool(self._problem())))
+        self._gauges.update(self._registry, self._reconciler.nodes.views)
+        self._gauges.update_limits(self._rate_limits)
 
     def _problem(self) -> str:
         """Why the bot cannot play as it should; empty when it can."""

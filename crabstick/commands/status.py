@@ -37,7 +37,7 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     finally:
         disconnect()
     if as_json:
-        console.print_json(json.dumps(seen.pack()))
+        console.print_json(json.dumps(seen.shown()))
     else:
         console.print(render_table(seen))
 

@@ -17,8 +17,7 @@ from actors.local_ray.record import ClusterFiles
 from actors.messages import ActorConfig
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
-from crabstick.check.account import identify
-from crabstick.check.engine import try_engine
+from crabstick.check.machine import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import BotCluster, game_cpus, locked_cluster, named_cluster

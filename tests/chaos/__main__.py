@@ -1,8 +1,8 @@
-"""`python -m tests.chaos`: no game is ever lost, whatever is broken meanwhile.
+"""`python -m tests.chaos`: no game is ever lost, whatever fails.
 
-A local Lichess, a Ray of several nodes on this machine, the bot, opponents that never stop, and a
-seeded schedule of faults. At the end the server's ledger is judged, and a table tells what each
-kind of fault cost. The exit status is 1 when a promise was broken.
+A local Lichess, a Ray cluster of several nodes on this machine, the bot, opponents that never stop,
+and a seeded schedule of faults. At the end the server's ledger is judged, and a table shows what
+each kind of fault cost. The exit status is 1 when a promise was broken.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from typing import Final
 from rich.console import Console
 
 from crabstick.errors import CrabstickError
-from tests.chaos.arena import arena
-from tests.chaos.kinds import KINDS, SHORT_RUN, kind_of
-from tests.chaos.places import apart, lasting_folder
+from tests.chaos.chaos_cluster import cluster
+from tests.chaos.fault_kinds import FAULT_KINDS, SHORT_RUN, kind_of
+from tests.chaos.networks import in_namespaces, lasting_folder
 from tests.chaos.run import Run
 from tests.chaos.schedule import schedule
 from tests.chaos.table import show
@@ -28,7 +28,7 @@ from tests.chaos.table import show
 __all__ = ["main"]
 
 SPARE: Final = 10
-"""One fault in so many more, for those that cannot be injected when their turn comes."""
+"""For every ten faults one more, in place of a fault that cannot be injected in its turn."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = _parse(given)
     try:
-        status = apart([*given, "--seed", str(options.seed)])
+        status = in_namespaces([*given, "--seed", str(options.seed)])
     except KeyboardInterrupt:
         return 130
     if status is not None:
@@ -68,38 +68,38 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace, console: Console) -> bool:
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    wanted = options.kind or (SHORT_RUN if options.short else [kind.name for kind in KINDS])
+    wanted = options.kind or (SHORT_RUN if options.short else [kind.name for kind in FAULT_KINDS])
     kinds = [kind_of(name) for name in wanted]
-    say(f"seed {options.seed}")
-    with arena(options.at_once) as ready:
+    print_line(f"seed {options.seed}")
+    with cluster(options.at_once) as ready:
         run = Run(
-            arena=ready,
+            cluster=ready,
             injections=schedule(options.seed, options.faults + options.faults // SPARE, kinds),
-            most=options.faults,
+            max_faults=options.faults,
             games=options.games,
             seed=options.seed,
             limit=timedelta(minutes=options.minutes),
-            say=say,
+            print_line=print_line,
         )
         story, verdict, record = asyncio.run(run.play())
     injected = {fault.kind for fault in story.faults}
     never = {kind: why for kind, why in story.missed.items() if kind not in injected}
     show(story.faults, verdict, {**never, **story.impossible}, console)
     for kind in sorted(never):
-        say(f"BROKEN: {kind} was scheduled and never injected")
+        print_line(f"BROKEN: {kind} was scheduled and never injected")
     too_few = verdict.games < options.games
     if too_few:
-        say(f"BROKEN: only {verdict.games} of {options.games} games were played")
+        print_line(f"BROKEN: only {verdict.games} of {options.games} games were played")
     if not verdict.is_good:
         path = lasting_folder() / f"crabstick-chaos-{options.seed}.json"
         path.write_text(json.dumps(record), encoding="utf-8")
-        say(f"everything that happened is in {path}")
+        print_line(f"everything that happened is in {path}")
     too_calm = len(story.faults) * 2 < options.faults
     if too_calm:
-        say(f"BROKEN: only {len(story.faults)} of {options.faults} faults were injected")
+        print_line(f"BROKEN: only {len(story.faults)} of {options.faults} faults were injected")
     return verdict.is_good and not (never or too_few or too_calm)
 
 

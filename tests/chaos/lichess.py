@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own, which can be frozen, on an address of our choice."""
+"""The sandbox in its own process, which can be frozen, on an address of our choice."""
 
 import os
 import secrets
@@ -28,13 +28,13 @@ SCOPES: Final = "bot:play challenge:read challenge:write"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lichess(RunningSandbox):
-    """Where it is, its process, and the tokens of the players by name."""
+    """A sandbox with its process, and the tokens of the players by name."""
 
     pid: int
     tokens: dict[str, str]
 
     def armed(self) -> list[dict[str, Any]]:
-        """The faults that still wait for somebody to strike."""
+        """The armed faults that no call has met yet."""
         waiting: list[dict[str, Any]] = self._admin("GET", "/sandbox/faults")
         return waiting
 

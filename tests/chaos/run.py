@@ -1,4 +1,4 @@
-"""One run of the harness: a fault at a time, each when all was well, and the verdict at the end."""
+"""One run of the harness: one fault at a time, each on a healthy bot, and a verdict at the end."""
 
 import asyncio
 import time
@@ -10,21 +10,21 @@ from typing import Any, Final
 import aiohttp
 
 from crabstick.errors import EnvironmentProblem
-from tests.chaos.arena import BOT, Arena
-from tests.chaos.health import ASK_LIMIT, Doctor
-from tests.chaos.injuries import INJURIES
-from tests.chaos.rivals import Rivals
-from tests.chaos.scene import NotNow, NotPossible, Scene
+from tests.chaos.chaos_cluster import BOT, ChaosCluster
+from tests.chaos.health_probe import HTTP_LIMIT, HealthProbe
+from tests.chaos.injectors import INJECTORS
+from tests.chaos.opponents import Opponents
 from tests.chaos.schedule import Injection
+from tests.chaos.target import NotNow, NotPossible, Target
 from tests.chaos.verdict import Fault, Verdict, judge
 
 __all__ = ["Run", "Story"]
 
-LOOK_S: Final = 0.25
-WELL_FIRST: Final = timedelta(seconds=300)
+POLL_S: Final = 0.25
+FIRST_LIMIT: Final = timedelta(seconds=300)
 """Until the first games run."""
-STILL_SICK: Final = timedelta(seconds=120)
-"""How much longer than it may take a recovery is waited for, before the run is given up."""
+LAST_LIMIT: Final = timedelta(seconds=120)
+"""How long to wait for a late recovery before the run is given up."""
 END_LIMIT: Final = timedelta(seconds=180)
 TRIES: Final = 5
 TRY_AGAIN_S: Final = 1.0
@@ -38,107 +38,107 @@ class Story:
     missed: dict[str, str] = field(default_factory=dict)
     """Kinds, and why."""
     impossible: dict[str, str] = field(default_factory=dict)
-    """The same, of what this machine does not allow."""
+    """Kinds that this machine does not allow, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How long it goes on, and who is told."""
+    """The schedule of one run, and its limits."""
 
-    arena: Arena
+    cluster: ChaosCluster
     injections: Sequence[Injection]
-    most: int
-    """Of these, when some cannot be injected at their time."""
+    max_faults: int
+    """The run ends after that many faults, even if the schedule has more."""
     games: int
-    """That are over at the end, at least."""
+    """The least number of finished games."""
     seed: int
     limit: timedelta
-    say: Callable[[str], None]
+    print_line: Callable[[str], None]
 
     async def play(self) -> tuple[Story, Verdict, dict[str, Any]]:
-        """Injects everything and judges; tells also what the verdict is made from.
+        """Injects everything and judges; also returns the facts behind the verdict.
 
-        When the bot was never well, or not again, the rest is missed.
+        When the bot does not become healthy, the rest of the schedule is missed.
         """
         story = Story()
-        rivals = Rivals(self.arena.lichess.url, self.arena.rivals, BOT, self.seed)
-        async with aiohttp.ClientSession(timeout=ASK_LIMIT) as http, rivals:
-            doctor = Doctor(self.arena, http)
+        opponents = Opponents(self.cluster.lichess.url, self.cluster.opponents, BOT, self.seed)
+        async with aiohttp.ClientSession(timeout=HTTP_LIMIT) as http, opponents:
+            health = HealthProbe(self.cluster, http)
             try:
-                await self._injure(doctor, story)
+                await self._inject_all(health, story)
             except EnvironmentProblem as problem:
                 story.missed["the rest"] = str(problem)
             until_s = time.monotonic() + self.limit.total_seconds()
-            while rivals.finished < self.games and time.monotonic() < until_s:
-                rivals.think = timedelta(milliseconds=50)
-                await asyncio.sleep(LOOK_S)
-            await rivals.end(END_LIMIT)
-        ledger = await asyncio.to_thread(self.arena.lichess.ledger)
-        await asyncio.to_thread(self.arena.logs.read)
-        logs = self.arena.logs
+            while opponents.finished < self.games and time.monotonic() < until_s:
+                opponents.think = timedelta(milliseconds=50)
+                await asyncio.sleep(POLL_S)
+            await opponents.end(END_LIMIT)
+        ledger = await asyncio.to_thread(self.cluster.lichess.ledger)
+        await asyncio.to_thread(self.cluster.logs.read)
+        logs = self.cluster.logs
         record = {
             "faults": [asdict(fault) for fault in story.faults],
-            "meant": [asdict(one) for one in logs.meant],
+            "intended": [asdict(one) for one in logs.intended],
             "events": logs.events,
             "ledger": ledger,
         }
-        return story, judge(ledger, logs.meant, story.faults, BOT), record
+        return story, judge(ledger, logs.intended, story.faults, BOT), record
 
-    async def _until_busy(self, doctor: Doctor) -> None:
+    async def _wait_ready(self, health: HealthProbe) -> None:
         """Waits until all games run and all is well."""
-        until_s = time.monotonic() + WELL_FIRST.total_seconds()
-        games, trouble = 0, ""
+        until_s = time.monotonic() + FIRST_LIMIT.total_seconds()
+        games, problem = 0, ""
         while time.monotonic() < until_s:
-            games = len(await doctor.running())
-            if games >= len(self.arena.rivals) - 1 and not (trouble := await doctor.troubles()):
+            games = len(await health.running())
+            if games >= len(self.cluster.opponents) - 1 and not (problem := await health.problem()):
                 return
-            await asyncio.sleep(LOOK_S)
-        raise EnvironmentProblem(f"the bot is not well, with {games} games: {trouble}")
+            await asyncio.sleep(POLL_S)
+        raise EnvironmentProblem(f"the bot is not well, with {games} games: {problem}")
 
-    async def _injure(self, doctor: Doctor, story: Story) -> None:
+    async def _inject_all(self, health: HealthProbe, story: Story) -> None:
         began_s = time.monotonic()
         for injection in self.injections:
-            if len(story.faults) == self.most:
+            if len(story.faults) == self.max_faults:
                 return
             if time.monotonic() - began_s > self.limit.total_seconds():
                 left = len(self.injections) - injection.number + 1
-                self.say(f"the time is up: {left} faults are left out")
+                self.print_line(f"the time is up: {left} faults are left out")
                 return
             kind = injection.kind.name
             if kind in story.impossible:
                 continue
             await asyncio.sleep(injection.pause_s)
-            await self._until_busy(doctor)
+            await self._wait_ready(health)
             try:
-                fault = await self._one(doctor, injection)
+                fault = await self._inject(health, injection)
             except NotNow as why:
                 story.missed[kind] = str(why)
-                self.say(f"{injection.number}: {kind}: not injected: {why}")
+                self.print_line(f"{injection.number}: {kind}: not injected: {why}")
             except NotPossible as why:
                 story.impossible[kind] = str(why)
             else:
                 story.faults.append(fault)
-                await self._until_well(doctor, fault)
+                await self._wait_recovered(health, fault)
 
-    async def _one(self, doctor: Doctor, injection: Injection) -> Fault:
-        scene = Scene(arena=self.arena, doctor=doctor, injection=injection)
+    async def _inject(self, health: HealthProbe, injection: Injection) -> Fault:
+        target = Target(cluster=self.cluster, health=health, injection=injection)
         for _ in range(TRIES - 1):
             try:
-                return await self._strike(doctor, scene)
+                return await self._inject_once(health, target)
             except NotNow:
                 await asyncio.sleep(TRY_AGAIN_S)
-        return await self._strike(doctor, scene)
+        return await self._inject_once(health, target)
 
-    async def _strike(self, doctor: Doctor, scene: Scene) -> Fault:
-        injection = scene.injection
-        before = [game.id for game in await doctor.running()]
+    async def _inject_once(self, health: HealthProbe, target: Target) -> Fault:
+        injection = target.injection
+        before = [game.id for game in await health.running()]
         began_ms = time.time() * 1000
-        game = await INJURIES[injection.kind.name](scene)
+        game = await INJECTORS[injection.kind.name](target)
         over_ms = time.time() * 1000
         limit_s = injection.kind.recovery.total_seconds()
-        seen, is_well = await self._recovers(doctor, limit_s)
+        seen, is_well = await self._recovers(health, limit_s)
         recovered_ms = time.time() * 1000
-        self.say(
+        self.print_line(
             f"{injection.number}: {injection.kind.name} ({game or 'all'}): "
             f"{(over_ms - began_ms) / 1000:.1f} s, {'well' if is_well else 'NOT WELL'} "
             f"{(recovered_ms - over_ms) / 1000:.1f} s later; {'; '.join(seen)}"
@@ -149,25 +149,25 @@ class Run:
             began_ms=began_ms,
             recovered_ms=recovered_ms if is_well else None,
             games=(game,) if game else tuple(before),
-            deafens=injection.kind.deafens,
-            trouble="" if is_well else seen[-1],
+            blocks_events=injection.kind.blocks_events,
+            problem="" if is_well else seen[-1],
         )
 
-    async def _recovers(self, doctor: Doctor, limit_s: float) -> tuple[list[str], bool]:
-        """Waits until all is well; tells what was not, and whether it is before the time is up."""
+    async def _recovers(self, health: HealthProbe, limit_s: float) -> tuple[list[str], bool]:
+        """Waits until the bot is healthy; returns the problems seen, and whether it was in time."""
         until_s = time.monotonic() + limit_s
-        await doctor.expect_moves()
+        await health.expect_moves()
         seen: list[str] = []
-        while trouble := await doctor.troubles():
-            if trouble not in seen:
-                seen.append(trouble)
+        while problem := await health.problem():
+            if problem not in seen:
+                seen.append(problem)
             if time.monotonic() > until_s:
                 return seen, False
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
         return seen, True
 
-    async def _until_well(self, doctor: Doctor, fault: Fault) -> None:
+    async def _wait_recovered(self, health: HealthProbe, fault: Fault) -> None:
         if fault.recovered_ms is None:
-            seen, is_well = await self._recovers(doctor, STILL_SICK.total_seconds())
+            seen, is_well = await self._recovers(health, LAST_LIMIT.total_seconds())
             if not is_well:
                 raise EnvironmentProblem(f"after {fault.kind} nothing is well again: {seen[-1]}")

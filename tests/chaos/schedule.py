@@ -1,7 +1,7 @@
-"""Which fault comes when, and on whom: drawn from a seed, so that a failing run can be replayed.
+"""Which fault comes when, and on which target: drawn from a seed, so that a run can be replayed.
 
-Pure. Whom a fault strikes cannot be known beforehand, since games come and go; the schedule holds a
-fraction, which picks among those that are there at the moment.
+Pure. Games come and go, so targets cannot be known beforehand; the schedule holds a fraction, which
+picks one of the candidates at the time.
 """
 
 import random
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from tests.chaos.kinds import Kind
+from tests.chaos.fault_kinds import FaultKind
 
 __all__ = ["Injection", "chosen", "schedule"]
 
@@ -24,17 +24,17 @@ class Injection:
 
     number: int
     """From 1 on."""
-    kind: Kind
+    kind: FaultKind
     pause_s: float
-    """From the moment when all is well."""
+    """From the moment when the bot is healthy."""
     span_s: float
     pick: float
-    """At least 0 and less than 1: which of the candidates it strikes."""
+    """At least 0 and less than 1: which of the candidates is the target."""
 
 
-def schedule(seed: int, count: int, kinds: Sequence[Kind]) -> tuple[Injection, ...]:
-    """So many faults, the kinds in a new order each time that all have had their turn."""
-    order: list[Kind] = []
+def schedule(seed: int, count: int, kinds: Sequence[FaultKind]) -> tuple[Injection, ...]:
+    """That many faults; every kind comes once before any comes again, in a new order each time."""
+    order: list[FaultKind] = []
     shuffling = random.Random(seed)
     while len(order) < count:
         order += _round(shuffling, kinds)
@@ -44,17 +44,17 @@ def schedule(seed: int, count: int, kinds: Sequence[Kind]) -> tuple[Injection, .
     )
 
 
-def _round(rng: random.Random, kinds: Sequence[Kind]) -> list[Kind]:
+def _round(rng: random.Random, kinds: Sequence[FaultKind]) -> list[FaultKind]:
     """Every kind once; those that cost openings of the event stream are spread evenly."""
-    moments: list[tuple[float, Kind]] = []
-    for deafens in (False, True):
-        ones = [kind for kind in kinds if kind.deafens is deafens]
+    moments: list[tuple[float, FaultKind]] = []
+    for blocks_events in (False, True):
+        ones = [kind for kind in kinds if kind.blocks_events is blocks_events]
         for number, kind in enumerate(rng.sample(ones, len(ones))):
             moments.append(((number + rng.random() / 2) / len(ones), kind))
-    return [kind for _, kind in sorted(moments, key=lambda moment: moment[0])]
+    return [kind for _, kind in sorted(moments, key=lambda phase: phase[0])]
 
 
-def _injection(number: int, kind: Kind, rng: random.Random) -> Injection:
+def _injection(number: int, kind: FaultKind, rng: random.Random) -> Injection:
     return Injection(
         number=number,
         kind=kind,

@@ -65,7 +65,7 @@ def show(
         console.print(f"not injected: {kind}: {why}", soft_wrap=True)
     console.print(f"games lost: {len(verdict.lost)}")
     for breach in verdict.breaches[:MOST_BREACHES]:
-        console.print(f"BROKEN: {breach.law}: {breach.game} {breach.told}", soft_wrap=True)
+        console.print(f"BROKEN: {breach.law}: {breach.game} {breach.detail}", soft_wrap=True)
     more = len(verdict.breaches) - MOST_BREACHES
     if more > 0:
         console.print(f"… and {more} more")

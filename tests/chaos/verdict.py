@@ -1,6 +1,6 @@
-"""Whether the promise held: the sandbox's ledger against what was injected and what was meant.
+"""Whether the promise held: the sandbox's ledger against the faults and the intended moves.
 
-Pure; all moments are Unix ms. A game is lost when it ended by our flag, our resignation, an abort
+Pure; all times are Unix ms. A game is lost when it ended by our flag, our resignation, an abort
 or our absence, or not at all, although we had two seconds left when the fault began.
 """
 
@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import chess
 
-__all__ = ["Breach", "Cost", "Fault", "Meant", "Verdict", "judge"]
+__all__ = ["Breach", "Cost", "Fault", "IntendedMove", "Verdict", "judge"]
 
 FAIR_LEFT_MS: Final = 2000
 UNTIMED_PLIES: Final = 2
 """Lichess starts the clocks with the second move."""
 ON_THE_BOARD: Final = frozenset({"mate", "stalemate", "draw"})
 BY_THE_OPPONENT: Final = frozenset({"outoftime", "resign", "timeout"})
-"""As good as chess when it is we who win by it."""
+"""A proper end if we win by it."""
 SHOWN_MS: Final = 20_000
 PLAYS_ON_MS: Final = 10_000
 """A second cut within this time makes an actor without an answer wait (crabstick/game/lease.py)."""
@@ -38,17 +38,17 @@ class Fault:
     kind: str
     began_ms: float
     recovered_ms: float | None
-    """When all was well again; None when that was not seen in time."""
+    """When the bot was healthy again; None when it was not in time."""
     games: tuple[str, ...] = ()
-    """Those that it could touch."""
-    deafens: bool = False
-    """Whether challenges could not be heard meanwhile."""
-    trouble: str = ""
-    """What was still wrong when the time for recovery was over."""
+    """The games that the fault could affect."""
+    blocks_events: bool = False
+    """Whether challenges could not be received meanwhile."""
+    problem: str = ""
+    """What was still wrong after the time for recovery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meant:
+class IntendedMove:
     """A move that an actor was about to post."""
 
     game: str
@@ -64,7 +64,7 @@ class Breach:
     """A promise that was broken; `game` is empty when it is about no game."""
 
     law: str
-    told: str
+    detail: str
     game: str = ""
 
 
@@ -79,18 +79,18 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came out."""
+    """The result of a run."""
 
     games: int
     challenges: int
     unheard: int
-    """Challenges that went offline before anybody could hear them."""
+    """Challenges that Lichess dropped before the bot could receive them."""
     moves: int
     usual_ms: float
     """What a move of ours takes when nothing is injected."""
     breaches: tuple[Breach, ...]
     lost: Mapping[str, int]
-    """The games that were lost, and the number of the fault that did it, 0 for none."""
+    """The games that were lost, and the number of the fault before it; 0 for none."""
     costs: tuple[Cost, ...]
 
     @property
@@ -99,17 +99,19 @@ class Verdict:
         return not self.breaches
 
 
-def judge(ledger: Ledger, meant: Sequence[Meant], faults: Sequence[Fault], bot: str) -> Verdict:
+def judge(
+    ledger: Ledger, intended: Sequence[IntendedMove], faults: Sequence[Fault], bot: str
+) -> Verdict:
     """Reads everything that happened."""
     games = [game for game in ledger["games"] if bot in {game["white"], game["black"]}]
     usual_ms = _usual_ms(games, faults, bot)
-    lost = {game["id"]: why for game in games if (why := _why_lost(game, faults, bot))}
+    lost = {game["id"]: why for game in games if (why := _loss_of(game, faults, bot))}
     breaches = (
-        *(Breach(law="a game was lost", told=why, game=game) for game, why in lost.items()),
+        *(Breach(law="a game was lost", detail=why, game=game) for game, why in lost.items()),
         *_unanswered(ledger, faults, bot),
-        *_unmeant(games, meant, bot),
-        *_decided_twice(meant),
-        *_late_words(meant),
+        *_unintended(games, intended, bot),
+        *_decided_twice(intended),
+        *_late_moves(intended),
         *_unrecovered(faults),
     )
     return Verdict(
@@ -119,7 +121,7 @@ def judge(ledger: Ledger, meant: Sequence[Meant], faults: Sequence[Fault], bot: 
         moves=sum(move["by"] == bot for game in games for move in game["moves"]),
         usual_ms=usual_ms,
         breaches=breaches,
-        lost={game["id"]: _culprit(game, faults) for game in games if game["id"] in lost},
+        lost={game["id"]: _cause(game, faults) for game in games if game["id"] in lost},
         costs=tuple(_costs(games, faults, bot, usual_ms)),
     )
 
@@ -127,14 +129,14 @@ def judge(ledger: Ledger, meant: Sequence[Meant], faults: Sequence[Fault], bot: 
 # Games.
 
 
-def _why_lost(game: Game, faults: Sequence[Fault], bot: str) -> str:
-    """Empty when it was played to its end, or our clock was low before anything happened."""
+def _loss_of(game: Game, faults: Sequence[Fault], bot: str) -> str:
+    """Why a game counts as lost; empty when it does not."""
     if game["ended_ms"] is None:
         return "it never ended"
     status, winner = game["status"], game["winner"]
     if status in ON_THE_BOARD or (status in BY_THE_OPPONENT and winner == _color(game, bot)):
         return ""
-    number = _culprit(game, faults)
+    number = _cause(game, faults)
     began_ms = next((f.began_ms for f in faults if f.number == number), None)
     if status == "outoftime" and began_ms is not None:
         left_ms = _left_ms(game, bot, began_ms)
@@ -144,7 +146,7 @@ def _why_lost(game: Game, faults: Sequence[Fault], bot: str) -> str:
     return f"it ended by {status}, won by {winner or 'nobody'}, at fault {number}"
 
 
-def _culprit(game: Game, faults: Sequence[Fault]) -> int:
+def _cause(game: Game, faults: Sequence[Fault]) -> int:
     """The last fault that began before the game ended."""
     ended_ms = game["ended_ms"] or float("inf")
     before = [fault for fault in faults if fault.began_ms <= ended_ms]
@@ -174,17 +176,19 @@ def _unanswered(ledger: Ledger, faults: Sequence[Fault], bot: str) -> Iterator[B
         if _is_for(challenge, bot) and not (is_answered or _is_unheard(challenge, faults, bot)):
             yield Breach(
                 law="a challenge was not answered",
-                told=f"it is {challenge['outcome']}, made at {challenge['made_ms']:.0f}",
+                detail=f"it is {challenge['outcome']}, made at {challenge['made_ms']:.0f}",
                 game=challenge["id"],
             )
 
 
 def _is_unheard(challenge: Challenge, faults: Sequence[Fault], bot: str) -> bool:
-    """Lichess shows a challenge for 20 s; who cannot listen in that time never hears of it."""
+    """Lichess shows a challenge for 20 s; a bot without a stream in that time never gets it."""
     if challenge["outcome"] in ANSWERED or not _is_for(challenge, bot):
         return False
     made_ms = challenge["made_ms"]
-    return any(fault.deafens and _overlaps(fault, made_ms, made_ms + SHOWN_MS) for fault in faults)
+    return any(
+        fault.blocks_events and _overlaps(fault, made_ms, made_ms + SHOWN_MS) for fault in faults
+    )
 
 
 def _is_for(challenge: Challenge, bot: str) -> bool:
@@ -194,46 +198,48 @@ def _is_for(challenge: Challenge, bot: str) -> bool:
 # Moves.
 
 
-def _unmeant(games: Sequence[Game], meant: Sequence[Meant], bot: str) -> Iterator[Breach]:
+def _unintended(
+    games: Sequence[Game], intended: Sequence[IntendedMove], bot: str
+) -> Iterator[Breach]:
     """Every move that the server took was chosen by an actor, for that very ply."""
-    known = {(one.game, one.ply, one.uci) for one in meant}
+    known = {(one.game, one.ply, one.uci) for one in intended}
     for game in games:
         board = chess.Board()
         for move in game["moves"]:
             played = board.parse_uci(move["uci"])  # castling has one form from here on
             if move["by"] == bot and (game["id"], board.ply(), board.uci(played)) not in known:
                 yield Breach(
-                    law="a move was not meant for its ply",
-                    told=f"{move['uci']} at ply {board.ply()}",
+                    law="a move was not intended for its ply",
+                    detail=f"{move['uci']} at ply {board.ply()}",
                     game=game["id"],
                 )
             board.push(played)
 
 
-def _decided_twice(meant: Sequence[Meant]) -> Iterator[Breach]:
-    """One actor sends one move for one ply; its successor may choose another."""
+def _decided_twice(intended: Sequence[IntendedMove]) -> Iterator[Breach]:
+    """One actor sends one move for one ply; its successor may choose another move."""
     decided: dict[tuple[str, int, str], str] = {}
-    for one in meant:
+    for one in intended:
         first = decided.setdefault((one.game, one.ply, one.actor), one.uci)
         if first != one.uci:
             yield Breach(
                 law="a ply was decided twice",
-                told=f"{first} and {one.uci} at ply {one.ply} by {one.actor}",
+                detail=f"{first} and {one.uci} at ply {one.ply} by {one.actor}",
                 game=one.game,
             )
 
 
-def _late_words(meant: Sequence[Meant]) -> Iterator[Breach]:
-    """Who was replaced and cannot ask plays on for a moment, and then stands idle."""
+def _late_moves(intended: Sequence[IntendedMove]) -> Iterator[Breach]:
+    """A replaced actor that cannot ask for its lease plays on for a moment, and then stops."""
     began_ms: dict[str, dict[str, float]] = {}
-    for one in sorted(meant, key=lambda one: one.at_ms):
+    for one in sorted(intended, key=lambda one: one.at_ms):
         actors = began_ms.setdefault(one.game, {})
         actors.setdefault(one.actor, one.at_ms)
         after = [at_ms for at_ms in actors.values() if at_ms > actors[one.actor]]
         if after and one.at_ms - min(after) > PLAYS_ON_MS:
             yield Breach(
                 law="an actor sent a move long after its successor had",
-                told=f"{one.uci} at ply {one.ply} by {one.actor}",
+                detail=f"{one.uci} at ply {one.ply} by {one.actor}",
                 game=one.game,
             )
 
@@ -246,12 +252,12 @@ def _unrecovered(faults: Sequence[Fault]) -> Iterator[Breach]:
         if fault.recovered_ms is None:
             yield Breach(
                 law="all was not well again in time",
-                told=f"after fault {fault.number}, {fault.kind}: {fault.trouble}",
+                detail=f"after fault {fault.number}, {fault.kind}: {fault.problem}",
             )
 
 
 def _thoughts(game: Game, bot: str) -> Iterator[tuple[float, float]]:
-    """For each move of ours on a running clock: when our turn began, and when it came."""
+    """When our turn began and when our move came, for each of ours on a running clock."""
     for theirs, ours in pairwise(game["moves"]):
         if ours["by"] == bot and ours["ply"] > UNTIMED_PLIES:
             yield theirs["received_ms"], ours["received_ms"]
@@ -275,7 +281,7 @@ def _overlaps(fault: Fault, turn_ms: float, moved_ms: float) -> bool:
 def _costs(
     games: Sequence[Game], faults: Sequence[Fault], bot: str, usual_ms: float
 ) -> Iterator[Cost]:
-    """What the moves took above the usual, of each game that a fault touched."""
+    """How much longer than usual moves took, for each game that a fault affected."""
     by_id = {game["id"]: game for game in games}
     for fault in faults:
         for game_id in filter(by_id.__contains__, fault.games):

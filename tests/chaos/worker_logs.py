@@ -1,7 +1,7 @@
-"""What the bot's processes log, read as it grows: which process is which actor, and what it meant.
+"""The logs of the bot's processes, read as they grow: the pids of actors, and their moves.
 
-Ray names the file of a process by its pid. When there are many files, its log monitor puts those of
-processes that have ended aside, and all that run in another process namespace seem to have ended.
+Ray names the file of a process by its pid. When there are many files, its log monitor moves those
+of ended processes aside; all processes in another namespace seem to have ended.
 """
 
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from crabstick.telemetry import names
-from tests.chaos.verdict import Meant
+from tests.chaos.verdict import IntendedMove
 
-__all__ = ["WorkerLogs", "meant_of"]
+__all__ = ["WorkerLogs", "intended_of"]
 
 FILE: Final = re.compile(r"worker-.*-(\d+)\.err")
 PLACES: Final = ("session_2*/logs", "session_2*/logs/old")
@@ -33,16 +33,16 @@ class WorkerLogs:
         self._offsets: dict[str, int] = {}
         self.pids: dict[str, int] = {}
         """The process of each actor that has posted a move."""
-        self.meant: list[Meant] = []
+        self.intended: list[IntendedMove] = []
         self.events: list[dict[str, Any]] = []
         """Everything but the moves."""
 
     def read(self) -> None:
-        """Takes in what was written since the last time."""
+        """Reads the lines that are new since the last time."""
         for path in self._paths("*"):
             match = FILE.fullmatch(path.name)
             if match is not None:
-                with suppress(FileNotFoundError):  # put aside meanwhile: the next time, then
+                with suppress(FileNotFoundError):  # moved aside meanwhile: read the next time
                     for entry in self._news(path):
                         self._take(entry, int(match[1]))
 
@@ -51,8 +51,8 @@ class WorkerLogs:
         return next(self._paths(f"*-{pid}"), None)
 
     def _paths(self, which: str) -> Iterator[Path]:
-        for place in PLACES:
-            yield from self.folder.glob(f"{place}/worker-{which}.err")
+        for network in PLACES:
+            yield from self.folder.glob(f"{network}/worker-{which}.err")
 
     def _news(self, path: Path) -> Iterator[dict[str, Any]]:
         offset = self._offsets.get(path.name, 0)
@@ -70,14 +70,14 @@ class WorkerLogs:
     def _take(self, entry: dict[str, Any], pid: int) -> None:
         if entry.get("event") == names.MOVE_POSTING:
             self.pids[entry["actor"]] = pid  # the WorkerSet speaks of actors too, but posts nothing
-            self.meant.append(meant_of(entry))
+            self.intended.append(intended_of(entry))
         else:
             self.events.append({**entry, "pid": pid})
 
 
-def meant_of(entry: dict[str, Any]) -> Meant:
+def intended_of(entry: dict[str, Any]) -> IntendedMove:
     """A move that an actor says it is about to post."""
-    return Meant(
+    return IntendedMove(
         game=entry["game_id"],
         ply=entry["ply"],
         uci=entry["move"],

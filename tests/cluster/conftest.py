@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.stage import Stage, staged
+from tests.cluster.local_bot import LocalBot, running_bot
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
+def bot() -> Iterator[LocalBot]:
     with (
         tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as folder,
-        staged(Path(folder)) as stage,
+        running_bot(Path(folder)) as bot,
     ):
-        yield stage
+        yield bot

@@ -1,4 +1,4 @@
-"""The bot on a healthy cluster: what it answers, shows, and leaves alone."""
+"""The bot on a healthy cluster: what it loads, counts, shows, and leaves alone."""
 
 import asyncio
 import sys
@@ -13,16 +13,14 @@ from actors.cluster import find_actor
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.deploy import actor_config, deploy
 from crabstick.errors import EnvironmentProblem
-from tests.cluster.stage import (
-    ADMIN_TOKEN,
+from tests.cluster.local_bot import (
     BOT,
     CLOCK,
     NAMESPACE,
-    Stage,
-    dashboard,
+    LocalBot,
     describe,
     engine_pid_of,
-    picture,
+    statistics,
     until,
     wait_ply,
     wait_standbys,
@@ -31,7 +29,7 @@ from tests.cluster.stage import (
 pytestmark = pytest.mark.cluster
 
 TASKS = "/api/v0/tasks?detail=1&limit=10000"
-HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
+HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "prometheus_client", "rich")
 
 
 async def loaded(name: str) -> list[str]:
@@ -42,7 +40,7 @@ async def loaded(name: str) -> list[str]:
     return modules
 
 
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("bot")
 def test_a_live_engine_actor_has_loaded_nothing_heavy() -> None:
     async def story() -> list[str]:
         actors = (await wait_standbys(1))["actors"]
@@ -53,20 +51,20 @@ def test_a_live_engine_actor_has_loaded_nothing_heavy() -> None:
     assert [name for name in modules if name.startswith(HEAVY)] == []
 
 
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize("name", [WORKER_SET, EVENT_LISTENER])
 def test_a_manager_has_loaded_nothing_of_the_http_endpoints(name: str) -> None:
     modules = asyncio.run(loaded(name))
     assert [name for name in modules if name.startswith(("fastapi", "numpy", "ray.serve"))] == []
 
 
-def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
+def test_bringing_up_what_is_up_changes_nothing(bot: LocalBot) -> None:
     async def pids() -> tuple[int, int]:
         return (await describe("worker-set"))["pid"], (await describe("event-listener"))["pid"]
 
     async def again() -> tuple[bool, tuple[int, int], tuple[int, int]]:
         before = await pids()
-        changed = await deploy(actor_config(stage.settings, BOT))
+        changed = await deploy(actor_config(bot.settings, BOT))
         return changed, before, await pids()
 
     replicas = {p.pid for p in _processes("ServeReplica")}
@@ -75,8 +73,8 @@ def test_bringing_up_what_is_up_changes_nothing(stage: Stage) -> None:
     assert {p.pid for p in _processes("ServeReplica")} == replicas
 
 
-def test_a_second_bot_is_refused_before_anything_of_it_is_made(stage: Stage) -> None:
-    second = actor_config(stage.settings, "second").model_copy(update={"namespace": "second"})
+def test_a_second_bot_is_refused_before_anything_of_it_is_made(bot: LocalBot) -> None:
+    second = actor_config(bot.settings, "second").model_copy(update={"namespace": "second"})
 
     async def story() -> object:
         with pytest.raises(EnvironmentProblem, match="a second bot needs a cluster of its own"):
@@ -86,29 +84,10 @@ def test_a_second_bot_is_refused_before_anything_of_it_is_made(stage: Stage) -> 
     assert asyncio.run(story()) is None
 
 
-def test_the_endpoints_tell_how_the_bot_is(stage: Stage) -> None:
-    assert requests.get(f"{stage.http}/livez", timeout=10).json() == {"ok": True}
-    assert requests.get(f"{stage.http}/readyz", timeout=10).json()["ok"] is True
-    assert requests.get(f"{stage.http}/games", timeout=10).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [({}, 401), ({"Authorization": "Bearer wrong"}, 401), ({"Authorization": ADMIN_TOKEN}, 401)],
-)
-def test_shutdown_without_the_admin_token_is_refused(
-    stage: Stage, headers: dict[str, str], status: int
-) -> None:
-    assert (
-        requests.post(f"{stage.http}/shutdown", headers=headers, timeout=10).status_code == status
-    )
-    assert requests.get(f"{stage.http}/livez", timeout=10).status_code == 200
-
-
-def test_the_engine_is_nicer_than_its_actor_and_ends_with_it(stage: Stage) -> None:
+def test_the_engine_is_nicer_than_its_actor_and_ends_with_it(bot: LocalBot) -> None:
     async def story() -> tuple[int, int]:
         await wait_standbys(1)
-        async with stage.opponent(0) as opponent:
+        async with bot.opponent(0) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "random")
             row = await wait_ply(game_id, 2)
             actor = psutil.Process(int((await describe(row["actor"]))["pid"]))
@@ -126,25 +105,7 @@ def test_the_engine_is_nicer_than_its_actor_and_ends_with_it(stage: Stage) -> No
     assert asyncio.run(story()) == (0, 10)
 
 
-async def titles_shown() -> str:
-    return (await asyncio.to_thread(dashboard, TASKS)).text
-
-
-def test_people_see_the_games_by_name_in_the_dashboard(stage: Stage) -> None:
-    async def story() -> tuple[str, str]:
-        await wait_standbys(1)
-        async with stage.opponent(0) as opponent:
-            game_id = await opponent.challenge(BOT, CLOCK, "random")
-            await wait_ply(game_id, 2)
-            titles: str = await until(titles_shown, lambda seen: f"game {game_id}" in seen)
-            await opponent.wait_result(game_id)
-            return game_id, titles
-
-    game_id, titles = asyncio.run(story())
-    assert f"game {game_id}" in titles
-
-
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("bot")
 def test_the_figures_appear_in_rays_own_metrics() -> None:
     async def scraped() -> str:
         node = ray.nodes()[0]  # type: ignore[no-untyped-call]  # Ray's
@@ -155,24 +116,21 @@ def test_the_figures_appear_in_rays_own_metrics() -> None:
     assert "ray_crabstick_games_finished_total{" in shown or "ray_crabstick_games{" in shown
 
 
-def test_a_game_is_counted_once(stage: Stage) -> None:
+def test_a_game_is_counted_once(bot: LocalBot) -> None:
     async def story() -> tuple[dict[str, Any], dict[str, Any]]:
-        before = await picture()
+        before = await statistics()
         await wait_standbys(1)
-        async with stage.opponent(1, think_ms=20) as opponent:
+        async with bot.opponent(1, think_ms=20) as opponent:
             await opponent.play(BOT, CLOCK, "random")
 
-        async def counted() -> dict[str, Any]:
-            return await picture()
-
-        return before, await until(counted, lambda seen: _won(seen) > _won(before))
+        return before, await until(statistics, lambda after: _won(after) > _won(before))
 
     before, after = asyncio.run(story())
     assert _won(after) == _won(before) + 1
 
 
-def _won(seen: dict[str, Any]) -> int:
-    return int(seen["ledger"]["values"]["crabstick_games_finished_total"]["won"])
+def _won(now: dict[str, Any]) -> int:
+    return int(now["ledger"]["values"]["crabstick_games_finished_total"]["won"])
 
 
 def _processes(title: str) -> list[psutil.Process]:

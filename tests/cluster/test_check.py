@@ -1,4 +1,4 @@
-"""`crabstick check --cluster` on a real Ray: each node that is not as it should be is named."""
+"""`crabstick check --cluster` on a real Ray cluster: names each node that differs."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from ray.core.generated.gcs_service_pb2_grpc import (
 
 from actors.local_ray.node import ENVIRONMENT
 from benchmarks import nodes
-from tests.cluster.stage import Stage, picture, until
+from tests.cluster.local_bot import LocalBot, statistics, until
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = 1
@@ -35,7 +35,7 @@ sys.path[:] = [each for each in sys.path if not os.path.isdir(os.path.join(each,
 
 
 def check(address: str, folder: Path) -> tuple[dict[str, str], str]:
-    """What is said of each point, and the problem that is raised; from a folder without code.
+    """The findings by subject, and the sentence of the error; run in a folder without code.
 
     Ray itself warns, with its time in brackets, when there is no network but loopback.
     """
@@ -50,22 +50,22 @@ def check(address: str, folder: Path) -> tuple[dict[str, str], str]:
     )
     ours = [line for line in done.stderr.splitlines() if not line.startswith("[")]
     assert (done.returncode, len(ours)) == (PROBLEM, 1), done.stderr
-    said: dict[str, str] = {}
+    findings: dict[str, str] = {}
     for line in done.stdout.splitlines():
         subject, _, words = line.partition(": ")
-        said[subject] = f"{said.get(subject, '')}{words}\n"
-    return said, ours[0]
+        findings[subject] = f"{findings.get(subject, '')}{words}\n"
+    return findings, ours[0]
 
 
 @contextmanager
-def bare_node(stage: Stage, name: str, variables: dict[str, str]) -> Iterator[None]:
-    """A node with nothing of ours but those variables."""
+def bare_node(bot: LocalBot, name: str, variables: dict[str, str]) -> Iterator[None]:
+    """A node that has only these variables of ours."""
     inherited = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("LICHESS", "CRABSTICK", "RAY_gcs"))
     }
-    child = nodes._start(nodes._command(stage.ray.address, 1, name), {**inherited, **variables})
+    child = nodes._start(nodes._command(bot.ray.address, 1, name), {**inherited, **variables})
     try:
         yield
     finally:
@@ -88,7 +88,7 @@ def a_folder_without_code(folder: Path) -> Path:
 
 
 class OtherRay(NodeInfoGcsServiceServicer):  # type: ignore[misc]  # made by protoc
-    """The head of a cluster of another version, as far as anybody gets there."""
+    """The head of a cluster of another Ray version."""
 
     def CheckAlive(self, _request: object, _context: object) -> CheckAliveReply:  # noqa: N802
         return CheckAliveReply(ray_version="2.59.1")
@@ -100,67 +100,67 @@ def test_a_cluster_of_another_ray_is_named_with_both_versions(tmp_path: Path) ->
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:
-        said, problem = check(address, tmp_path)
+        findings, problem = check(address, tmp_path)
     finally:
         server.stop(grace=None)
-    assert said == {}
+    assert findings == {}
     assert f"the cluster at {address} runs Ray 2.59.1, this is Ray {ray.__version__}" in problem
     assert "both sides need the same Ray" in problem
 
 
-def test_the_one_thing_wrong_with_one_machine_is_that_its_head_plays(
-    stage: Stage, tmp_path: Path
+def test_the_one_problem_of_a_single_machine_is_games_on_the_head(
+    bot: LocalBot, tmp_path: Path
 ) -> None:
-    said, problem = check(stage.ray.address, tmp_path)
+    findings, problem = check(bot.ray.address, tmp_path)
     assert "offers 12 CPUs for games, which would disturb the bot and each other" in problem
-    assert said["cluster"].startswith(f"Ray {ray.__version__} with Python ")
-    assert said["autoscaler"] == "none, so the cluster does not grow\n"
-    assert said["code"] == "the same on every node, and here\n"
-    assert said["Lichess token"] == "on every node\n"
-    assert said["variables"] == "Ray's own are alike on every node\n"
-    assert said["clocks"] == "together within a second\n"
-    assert said["nodes"] == "all were looked at\n"
-    assert stage.token not in f"{said}{problem}"
+    assert findings["cluster"].startswith(f"Ray {ray.__version__} with Python ")
+    assert findings["autoscaler"] == "none, so the cluster does not grow\n"
+    assert findings["code"] == "the same on every node, and here\n"
+    assert findings["Lichess token"] == "on every node\n"
+    assert findings["variables"] == "Ray's own are alike on every node\n"
+    assert findings["clocks"] == "together within a second\n"
+    assert findings["nodes"] == "all were looked at\n"
+    assert bot.token not in f"{findings}{problem}"
 
 
 @pytest.mark.timeout(400)
-async def test_a_node_that_is_not_as_the_others_is_named_and_not_kept_alive(
-    stage: Stage, tmp_path: Path
+async def test_a_node_that_differs_is_named_and_not_kept_alive(
+    bot: LocalBot, tmp_path: Path
 ) -> None:
-    before = await picture()
+    before = await statistics()
     stranger = {
         "PYTHONPATH": str(a_folder_without_code(tmp_path / "stranger")),
         "RAY_NODE_TYPE_NAME": "game",
         "RAY_worker_niceness": "7",
     }
-    with bare_node(stage, "stranger", stranger):
-        said, _ = check(stage.ray.address, tmp_path)
-        assert "stranger) has no code of crabstick" in said["code"]
-        assert "stranger) has no Lichess token" in said["Lichess token"]
-        assert "stranger) has RAY_worker_niceness=7, and the head has" in said["variables"]
-        assert "stranger) has no RAY_gcs_rpc_server_reconnect" in said["variables"]
-        assert "no autoscaler runs, so no node comes when a game needs one" in said["autoscaler"]
+    with bare_node(bot, "stranger", stranger):
+        findings, _ = check(bot.ray.address, tmp_path)
+        assert "stranger) has no code of crabstick" in findings["code"]
+        assert "stranger) has no Lichess token" in findings["Lichess token"]
+        assert "stranger) has RAY_worker_niceness=7, and the head has" in findings["variables"]
+        assert "stranger) has no RAY_gcs_rpc_server_reconnect" in findings["variables"]
+        assert "no autoscaler runs, so no node comes" in findings["autoscaler"]
         await until(lambda: idle_ms("stranger"), lambda idle: idle > LONG_MS)
-    assert (await picture())["games"] == before["games"]
+    assert (await statistics())["games"] == before["games"]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-async def test_a_node_with_other_code_is_named(stage: Stage, tmp_path: Path) -> None:
+async def test_a_node_with_other_code_is_named(bot: LocalBot, tmp_path: Path) -> None:
     old = {
         **ENVIRONMENT,
         "PYTHONPATH": str(a_folder_with_other_code(tmp_path / "old")),
-        "LICHESS_BOT_TOKEN": stage.token,
+        "LICHESS_BOT_TOKEN": bot.token,
     }
-    with bare_node(stage, "old", old):
-        said, _ = check(stage.ray.address, tmp_path)
-    assert "old) has crabstick 0.0.7 with other code than this" in said["code"]
-    assert said["Lichess token"] == "on every node\n"
-    assert said["variables"] == "Ray's own are alike on every node\n"
+    with bare_node(bot, "old", old):
+        findings, _ = check(bot.ray.address, tmp_path)
+    assert "old) has crabstick 0.0.7 with other code than this" in findings["code"]
+    assert findings["Lichess token"] == "on every node\n"
+    assert findings["variables"] == "Ray's own are alike on every node\n"
 
 
 async def idle_ms(name: str) -> int:
-    """How long the node has had nothing to do, as an autoscaler sees it."""
+    """How long the node has been idle, for the autoscaler."""
     every = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
     (node,) = [each["NodeID"] for each in every if each["Alive"] and each["NodeName"] == name]
     reply = GetClusterStatusReply()

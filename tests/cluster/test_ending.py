@@ -1,4 +1,4 @@
-"""A bot that is ended while games begin: each of them has its actor, and is played to its end."""
+"""A bot that is shut down while games begin: each game has its actor and is played to its end."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import pytest
 
 from actors.ops.deploy import actor_config, deploy
 from actors.ops.shutdown import end_manager, engine_actors
-from tests.cluster.stage import BOT, NAMESPACE, Stage, until, wait_no_game, wait_standbys
+from tests.cluster.local_bot import BOT, NAMESPACE, LocalBot, until, wait_no_game, wait_standbys
 
 pytestmark = pytest.mark.cluster
 
@@ -20,25 +20,27 @@ GAMES = 5
 
 
 @pytest.fixture
-def ending(stage: Stage) -> Iterator[Stage]:
+def ending(bot: LocalBot) -> Iterator[LocalBot]:
     """The bot runs again afterwards."""
-    yield stage
-    stage.sandbox.heal()
-    asyncio.run(deploy(actor_config(stage.settings, BOT)))
+    yield bot
+    bot.sandbox.heal()
+    asyncio.run(deploy(actor_config(bot.settings, BOT)))
 
 
-async def plies(stage: Stage, *ids: str) -> Mapping[str, int]:
+async def plies(bot: LocalBot, *ids: str) -> Mapping[str, int]:
     """How far these games are, as Lichess sees them."""
-    games = (await asyncio.to_thread(stage.sandbox.ledger))["games"]
+    games = (await asyncio.to_thread(bot.sandbox.ledger))["games"]
     return {game["id"]: len(game["moves"]) for game in games if game["id"] in ids}
 
 
-async def accepted(stage: Stage, *ids: str) -> bool:
-    challenges = (await asyncio.to_thread(stage.sandbox.ledger))["challenges"]
+async def accepted(bot: LocalBot, *ids: str) -> bool:
+    challenges = (await asyncio.to_thread(bot.sandbox.ledger))["challenges"]
     return all(c["outcome"] == "accepted" for c in challenges if c["id"] in ids)
 
 
-def test_games_that_have_just_been_accepted_are_played_without_their_manager(ending: Stage) -> None:
+def test_games_that_were_just_accepted_are_played_without_their_manager(
+    ending: LocalBot,
+) -> None:
     async def story() -> tuple[int, list[Any]]:
         await wait_no_game()
         await wait_standbys(3)
@@ -50,11 +52,11 @@ def test_games_that_have_just_been_accepted_are_played_without_their_manager(end
             ids = [await opponent.challenge(BOT, LONG, "white") for opponent in opponents]
             await until(lambda: accepted(ending, *ids), bool)
             played_on = await end_manager(NAMESPACE)
-            for _ in range(3):  # cut so often and so soon, an actor asks whether it may go on
-                seen = await plies(ending, *ids)
+            for _ in range(3):  # after several cuts in a short time an actor asks for its lease
+                before = await plies(ending, *ids)
                 await until(
                     lambda: plies(ending, *ids),
-                    lambda now, seen=seen: all(now[i] > seen[i] + 1 for i in ids),  # type: ignore[misc]
+                    lambda now, before=before: all(now[i] > before[i] + 1 for i in ids),  # type: ignore[misc]
                 )
                 await asyncio.to_thread(ending.sandbox.arm, "cut", user=BOT, endpoint="game-stream")
             for opponent, game_id in zip(opponents, ids, strict=True):
@@ -65,4 +67,4 @@ def test_games_that_have_just_been_accepted_are_played_without_their_manager(end
     played_on, results = asyncio.run(story())
     assert played_on == GAMES
     assert {result.status for result in results} == {"resign"}
-    assert ending.moves_taken() - ending.moves_meant() == set()
+    assert ending.moves_taken() - ending.moves_intended() == set()

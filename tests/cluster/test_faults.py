@@ -11,15 +11,15 @@ import pytest
 
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.sandbox.opponent import Result
-from tests.cluster.stage import (
+from tests.cluster.local_bot import (
     BOT,
     CLOCK,
-    Stage,
+    LocalBot,
     describe,
     engine_pid_of,
     frozen,
-    picture,
     pid_of,
+    statistics,
     wait_no_game,
     wait_ply,
     wait_standbys,
@@ -33,25 +33,24 @@ GAMES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What the server and the WorkerSet say when all is over."""
+    """The results, and the server's ledger by game."""
 
     results: list[Result]
     games: dict[str, dict[str, Any]]
-    picture: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def aftermath(stage: Stage) -> Aftermath:
+def aftermath(bot: LocalBot) -> Aftermath:
     """Five games; in each something is killed or frozen while it is played."""
-    return asyncio.run(_story(stage))
+    return asyncio.run(_story(bot))
 
 
-async def _story(stage: Stage) -> Aftermath:
-    think_ms = 3000.0  # nobody is mated before everything has gone wrong
+async def _story(bot: LocalBot) -> Aftermath:
+    think_ms = 3000.0  # no game ends before every fault was injected
     async with AsyncExitStack() as stack:
         await wait_standbys(3)
         opponents = [
-            await stack.enter_async_context(stage.opponent(n, think_ms=lambda: think_ms))
+            await stack.enter_async_context(bot.opponent(n, think_ms=lambda: think_ms))
             for n in range(GAMES)
         ]
         ids = [await o.challenge(BOT, CLOCK, "random") for o in opponents]
@@ -62,13 +61,13 @@ async def _story(stage: Stage) -> Aftermath:
         with frozen(pids[2]):
             os.kill(await pid_of(EVENT_LISTENER), signal.SIGKILL)
             os.kill(await pid_of(WORKER_SET), signal.SIGKILL)
-            await asyncio.sleep(FREEZE_S)  # how long the freeze lasts, not a wait for something
+            await asyncio.sleep(FREEZE_S)  # how long the freeze lasts
         think_ms = 100
         results = await asyncio.gather(
             *(o.wait_result(i) for o, i in zip(opponents, ids, strict=True))
         )
-        games = {game["id"]: game for game in stage.sandbox.ledger()["games"]}
-        return Aftermath(results=list(results), games=games, picture=await picture())
+        games = {game["id"]: game for game in bot.sandbox.ledger()["games"]}
+        return Aftermath(results=list(results), games=games)
 
 
 def test_every_game_is_won_on_the_board(aftermath: Aftermath) -> None:
@@ -77,22 +76,22 @@ def test_every_game_is_won_on_the_board(aftermath: Aftermath) -> None:
 
 
 def test_every_move_that_was_taken_was_chosen_for_that_ply(
-    stage: Stage, aftermath: Aftermath
+    bot: LocalBot, aftermath: Aftermath
 ) -> None:
     assert aftermath.results
-    assert stage.moves_taken() - stage.moves_meant() == set()
+    assert bot.moves_taken() - bot.moves_intended() == set()
 
 
-def test_no_ply_was_decided_twice_with_different_moves(stage: Stage, aftermath: Aftermath) -> None:
-    """Two actors that both believed to own a game would show here, even if Lichess took one."""
+def test_no_ply_was_decided_twice_with_different_moves(bot: LocalBot, aftermath: Aftermath) -> None:
+    """Shows two actors that both believed to own a game, even if Lichess took one move."""
     assert aftermath.results
-    taken = stage.moves_taken()
+    taken = bot.moves_taken()
     assert len({(game, ply) for game, ply, _ in taken}) == len(taken)
 
 
-def test_a_new_challenge_is_taken_after_all_of_it(stage: Stage, aftermath: Aftermath) -> None:
+def test_a_new_challenge_is_taken_after_all_of_it(bot: LocalBot, aftermath: Aftermath) -> None:
     async def play() -> Result:
-        async with stage.opponent(0, think_ms=20) as opponent:
+        async with bot.opponent(0, think_ms=20) as opponent:
             return await opponent.play(BOT, CLOCK, "random")
 
     assert aftermath.results
@@ -100,25 +99,28 @@ def test_a_new_challenge_is_taken_after_all_of_it(stage: Stage, aftermath: After
 
 
 def test_no_takeover_follows_when_the_worker_set_stood_still_with_eight_games(
-    stage: Stage, aftermath: Aftermath
+    bot: LocalBot, aftermath: Aftermath
 ) -> None:
     async def story() -> tuple[dict[str, Any], dict[str, Any]]:
         await wait_no_game()
+        think_ms = 1500.0
         async with AsyncExitStack() as stack:
             opponents = [
-                await stack.enter_async_context(stage.opponent(n, think_ms=1500)) for n in range(8)
+                await stack.enter_async_context(bot.opponent(n, think_ms=lambda: think_ms))
+                for n in range(8)
             ]
             ids = await asyncio.gather(*(o.challenge(BOT, CLOCK, "random") for o in opponents))
             rows = await asyncio.gather(*(wait_ply(game_id, 2) for game_id in ids))
             actors = {row["id"]: (row["actor"], row["takeovers"]) for row in rows}
             with frozen(await pid_of(WORKER_SET)):
                 await asyncio.sleep(FREEZE_S)  # how long the freeze lasts
+            think_ms = 300
             results = [
                 asyncio.ensure_future(o.wait_result(i)) for o, i in zip(opponents, ids, strict=True)
             ]
             later = {}
             while not all(result.done() for result in results):
-                for game in (await picture())["games"]:
+                for game in (await statistics())["games"]:
                     if game["actor"]:
                         later[game["id"]] = (game["actor"], game["takeovers"])
                 await asyncio.sleep(0.5)

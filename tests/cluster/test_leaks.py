@@ -15,11 +15,11 @@ from ray._private.state import actors as actor_table
 from actors.local_ray.node import ENVIRONMENT
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.sandbox.move_policies import random_mover
-from tests.cluster.stage import BOT, CLOCK, Stage, picture, pid_of, until, wait_no_game
+from tests.cluster.local_bot import BOT, CLOCK, LocalBot, pid_of, statistics, until, wait_no_game
 
 pytestmark = pytest.mark.cluster
 
-WARM_UP = 50
+WARM_UP = 30
 AT_ONCE = 6
 MOVES = 3
 STANDBYS = 3
@@ -29,7 +29,7 @@ FEW_FILES = 4
 """Connections that come and go: a scrape, Ray's own calls."""
 FEW_MIB = 6
 RAYS_MIB = 0.006
-"""What Ray keeps for ever of each actor, without us too, in the process that has called it."""
+"""What Ray itself keeps of each dead actor in the process that has called it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class Holdings:
 
     processes: int
     zombies: list[str]
-    """Ended children that one of us has not asked for; those of init are init's."""
+    """Ended children of our processes that no parent has reaped."""
     files: dict[str, int]
-    """Open files and sockets of those of us who live long."""
+    """Open files and sockets of our long-lived processes."""
     memory_mib: dict[str, float]
     """Their USS."""
     dead_actors: int
@@ -50,20 +50,20 @@ class Holdings:
 @pytest.mark.parametrize(
     "games",
     [
-        pytest.param(150, marks=pytest.mark.timeout(900)),
+        pytest.param(90, marks=pytest.mark.timeout(900)),
         pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(5400)]),
     ],
 )
-def test_many_games_leave_no_more_than_a_few(stage: Stage, games: int) -> None:
+def test_many_games_leave_no_more_than_a_few(bot: LocalBot, games: int) -> None:
     async def story() -> tuple[Holdings, Holdings]:
         await wait_no_game()
-        await play(stage, WARM_UP)
-        early = await holdings(stage)
-        await play(stage, games - WARM_UP)
-        return early, await holdings(stage)
+        await play(bot, WARM_UP)
+        early = await holdings(bot)
+        await play(bot, games - WARM_UP)
+        return early, await holdings(bot)
 
     early, late = asyncio.run(story())
-    ledger = stage.sandbox.ledger()
+    ledger = bot.sandbox.ledger()
     assert sum(game["status"] in {"resign", "mate"} for game in ledger["games"]) >= games
     assert late.processes <= early.processes + FEW_PROCESSES
     assert late.zombies == []
@@ -76,12 +76,12 @@ def test_many_games_leave_no_more_than_a_few(stage: Stage, games: int) -> None:
 def grown(
     early: Mapping[str, float], late: Mapping[str, float], *, by: float
 ) -> dict[str, tuple[float, float]]:
-    """Who holds more than so much more."""
+    """The holders of more than `by` more than before."""
     return {name: (early[name], held) for name, held in late.items() if held > early[name] + by}
 
 
-async def play(stage: Stage, games: int) -> None:
-    """So many games, which the opponents resign after some moves."""
+async def play(bot: LocalBot, games: int) -> None:
+    """Plays that many games, which the opponents resign after some moves."""
     left = iter(range(games))
 
     async def play_on(number: int) -> None:
@@ -93,7 +93,7 @@ async def play(stage: Stage, games: int) -> None:
                 tired.set()
             return pick(board)
 
-        async with stage.opponent(number, think_ms=0, policy=policy) as opponent:
+        async with bot.opponent(number, think_ms=0, policy=policy) as opponent:
             for _ in left:
                 tired.clear()
                 game_id = await opponent.challenge(BOT, CLOCK, "random")
@@ -101,21 +101,21 @@ async def play(stage: Stage, games: int) -> None:
                 enough = asyncio.ensure_future(tired.wait())
                 await asyncio.wait({over, enough}, return_when=asyncio.FIRST_COMPLETED)
                 enough.cancel()
-                await asyncio.to_thread(stage.resign, game_id, number)  # unless it was mated
+                await asyncio.to_thread(bot.resign, game_id, number)  # unless it was mated
                 await over
 
     await asyncio.gather(*(play_on(number) for number in range(AT_ONCE)))
 
 
-async def holdings(stage: Stage) -> Holdings:
+async def holdings(bot: LocalBot) -> Holdings:
     """What is held when all standbys wait and nothing else goes on."""
 
     async def is_idle() -> list[str]:
-        seen = await picture()
-        return sorted(actor["phase"] for actor in seen["actors"]) + [g["id"] for g in seen["games"]]
+        now = await statistics()
+        return sorted(actor["phase"] for actor in now["actors"]) + [g["id"] for g in now["games"]]
 
     await until(is_idle, lambda phases: phases == ["standby"] * STANDBYS)
-    running = _session(stage.ray.record.head.pid)
+    running = _session(bot.ray.record.head.pid)
     living = [process for process in running if process.status() != psutil.STATUS_ZOMBIE]
     pids = {process.pid for process in living}
     managers = {name: psutil.Process(await pid_of(name)) for name in (WORKER_SET, EVENT_LISTENER)}

@@ -1,4 +1,4 @@
-"""What people see of a real bot: in Prometheus, in Ray's dashboard, in the logs."""
+"""What a real bot shows: in Prometheus, in Ray's dashboard, in the logs."""
 
 import asyncio
 import json
@@ -10,18 +10,18 @@ from ray.util.state import list_tasks
 
 from actors.ops.connect import dashboard_url
 from crabstick.telemetry import names
-from tests.cluster.prometheus import CLUSTER, INSTALLED, Prometheus, scraping
-from tests.cluster.stage import (
+from tests.cluster.local_bot import (
     BOT,
     CLOCK,
     OPPONENTS,
-    Stage,
+    LocalBot,
     dashboard,
-    picture,
+    statistics,
     until,
     wait_ply,
     wait_standbys,
 )
+from tests.cluster.prometheus import CLUSTER, INSTALLED, Prometheus, scraping
 from tests.contract.monitoring.parts import alerts, panels
 
 pytestmark = pytest.mark.cluster
@@ -32,13 +32,13 @@ needs_prometheus = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def prometheus(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    with scraping(stage.http, tmp_path_factory.mktemp("prometheus")) as prometheus:
+def prometheus(bot: LocalBot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    with scraping(bot.http, tmp_path_factory.mktemp("prometheus")) as prometheus:
         yield prometheus
 
 
 def queries() -> dict[str, str]:
-    """What the dashboard asks, by row, panel and letter."""
+    """The queries of the dashboard, by row, panel and letter."""
     found: dict[str, str] = {}
     row = ""
     for panel in panels():
@@ -63,34 +63,34 @@ def is_up(prometheus: Prometheus) -> bool:
 
 @needs_prometheus
 def test_every_panel_of_the_dashboard_shows_a_real_game(
-    stage: Stage, prometheus: Prometheus
+    bot: LocalBot, prometheus: Prometheus
 ) -> None:
     async def story() -> dict[str, list[float]]:
         await until(lambda: asyncio.to_thread(is_up, prometheus), bool)
         await wait_standbys(1)
-        quick_ms = iter([50] * 4)  # four moves, and a long thought that nothing ends too early
-        async with stage.opponent(3, think_ms=lambda: next(quick_ms, 30_000)) as opponent:
+        quick_ms = iter([50] * 4)  # four moves, then a long think: the game must not end early
+        async with bot.opponent(3, think_ms=lambda: next(quick_ms, 30_000)) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "random")
             await wait_ply(game_id, 8)
             await opponent.resign(game_id)
             await opponent.wait_result(game_id)
-        seen: dict[str, list[float]] = await until(
+        values: dict[str, list[float]] = await until(
             lambda: answers(prometheus),
-            lambda seen: all(seen.values()) and seen["Now: Games, A"] == [0],
+            lambda now: all(now.values()) and now["Now: Games, A"] == [0],
         )
-        return seen
+        return values
 
-    seen = asyncio.run(story())
-    assert seen["Now: Problems, A"] == [0]
-    assert seen["Games: Won, A"][0] > 0
+    values = asyncio.run(story())
+    assert values["Now: Problems, A"] == [0]
+    assert values["Games: Won, A"][0] > 0
     for never in ("Lost", "Lost on time", "Forfeited"):
-        assert seen[f"Games: {never}, A"] == [0]
-    assert seen["Cost: Cost per game, A"][0] > 0
-    assert 0 < seen["Moves: Move overhead, A"][0] < 1
+        assert values[f"Games: {never}, A"] == [0]
+    assert values["Cost: Cost per game, A"][0] > 0
+    assert 0 < values["Moves: Move overhead, A"][0] < 1
 
 
 @needs_prometheus
-def test_the_choices_of_the_dashboard_are_found(stage: Stage, prometheus: Prometheus) -> None:
+def test_the_variables_of_the_dashboard_have_values(bot: LocalBot, prometheus: Prometheus) -> None:
     async def choices(label: str, series: str) -> Any:
         match = {"match[]": series}
         return await asyncio.to_thread(prometheus.ask, f"label/{label}/values", **match)
@@ -102,11 +102,11 @@ def test_the_choices_of_the_dashboard_are_found(stage: Stage, prometheus: Promet
 
     clusters, sessions = asyncio.run(story())
     assert clusters == [CLUSTER]
-    assert sessions == [(stage.temp_dir / "session_latest").resolve().name]
+    assert sessions == [(bot.temp_dir / "session_latest").resolve().name]
 
 
 @needs_prometheus
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("bot")
 def test_every_rule_is_evaluated_and_nothing_that_is_critical_fires(
     prometheus: Prometheus,
 ) -> None:
@@ -117,14 +117,14 @@ def test_every_rule_is_evaluated_and_nothing_that_is_critical_fires(
     async def evaluated() -> list[dict[str, Any]]:
         return await asyncio.to_thread(rules)
 
-    seen = asyncio.run(until(evaluated, lambda seen: {r["health"] for r in seen} == {"ok"}))
-    assert sorted(rule["name"] for rule in seen) == sorted(alerts())
+    found = asyncio.run(until(evaluated, lambda now: {r["health"] for r in now} == {"ok"}))
+    assert sorted(rule["name"] for rule in found) == sorted(alerts())
     firing = [a for a in prometheus.ask("alerts")["alerts"] if a["state"] == "firing"]
     assert [a for a in firing if a["labels"]["severity"] == "critical"] == []
 
 
 def running(actor: str) -> list[str]:
-    """What the page of that actor in Ray's dashboard lists as running."""
+    """The running tasks on that actor's page in Ray's dashboard."""
     actors = dashboard("/logical/actors").json()["data"]["actors"].values()
     living = [one for one in actors if (one["name"], one["state"]) == (actor, "ALIVE")]
     return [
@@ -142,17 +142,17 @@ def running(actor: str) -> list[str]:
     ]
 
 
-def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(stage: Stage) -> None:
+def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(bot: LocalBot) -> None:
     async def story() -> tuple[str, list[str]]:
         await wait_standbys(1)
-        async with stage.opponent(4, think_ms=2000) as opponent:
+        async with bot.opponent(4, think_ms=2000) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "white")
             row = await wait_ply(game_id, 2)
             titles: list[str] = await until(
                 lambda: asyncio.to_thread(running, row["actor"]),
-                lambda seen: any("1+1" in title for title in seen),
+                lambda now: any("1+1" in title for title in now),
             )
-            await asyncio.to_thread(stage.resign, game_id, 4)
+            await asyncio.to_thread(bot.resign, game_id, 4)
             await opponent.wait_result(game_id)
             return game_id, titles
 
@@ -163,20 +163,20 @@ def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(stage: Stage) 
     ]
 
 
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("bot")
 def test_a_standby_says_that_it_is_one() -> None:
     async def story() -> list[str]:
         actors = (await wait_standbys(1))["actors"]
         name = next(actor["name"] for actor in actors if actor["phase"] == "standby")
-        seen: list[str] = await until(
-            lambda: asyncio.to_thread(running, name), lambda seen: "standby" in seen
+        titles: list[str] = await until(
+            lambda: asyncio.to_thread(running, name), lambda now: "standby" in now
         )
-        return seen
+        return titles
 
     assert sorted(asyncio.run(story())) == ["EngineActor.outcome", "standby"]
 
 
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("bot")
 def test_pings_and_reports_do_not_bury_the_games() -> None:
     async def story() -> set[str]:
         await wait_standbys(1)
@@ -192,28 +192,28 @@ def test_pings_and_reports_do_not_bury_the_games() -> None:
     )
 
 
-def test_every_line_of_the_log_is_ready_for_a_log_store(stage: Stage) -> None:
+def test_every_line_of_the_log_is_ready_for_a_log_store(bot: LocalBot) -> None:
     async def game() -> tuple[str, dict[str, Any]]:
         await wait_standbys(1)
-        async with stage.opponent(5) as opponent:
+        async with bot.opponent(5) as opponent:
             game_id = await opponent.challenge(BOT, CLOCK, "random")
             await wait_ply(game_id, 2)
-            row = next(g for g in (await picture())["games"] if g["id"] == game_id)
-            await asyncio.to_thread(stage.resign, game_id, 5)
+            row = next(g for g in (await statistics())["games"] if g["id"] == game_id)
+            await asyncio.to_thread(bot.resign, game_id, 5)
             await opponent.wait_result(game_id)
             return game_id, row
 
     game_id, row = asyncio.run(game())
-    lines = [json.loads(line) for line in our_lines(stage)]
+    lines = [json.loads(line) for line in our_lines(bot)]
     assert lines
     assert [line for line in lines if not {"event", "level", "timestamp"} <= line.keys()] == []
     assert [line for line in lines if not line.get("node") or not line.get("actor")] == []
-    moves = [line for line in stage.events(names.MOVE_POSTING) if line["game_id"] == game_id]
+    moves = [line for line in bot.events(names.MOVE_POSTING) if line["game_id"] == game_id]
     assert {(line["actor"], line["node"]) for line in moves} == {(row["actor"], row["node"])}
 
 
-def our_lines(stage: Stage) -> Iterator[str]:
-    """What our code has written, of all that Ray keeps."""
-    for path in stage.logs.rglob("worker-*.err"):
+def our_lines(bot: LocalBot) -> Iterator[str]:
+    """The lines that our code has written, from all logs of Ray."""
+    for path in bot.logs.rglob("worker-*.err"):
         text = path.read_text(encoding="utf-8", errors="replace")
         yield from (line for line in text.splitlines() if line.startswith('{"'))

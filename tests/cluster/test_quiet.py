@@ -1,11 +1,11 @@
-"""What Ray tells of workers that die is for its logs; the terminal is for our own words."""
+"""Ray's messages about dead workers stay in its logs, and off the terminal."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.cluster.stage import Stage
+from tests.cluster.local_bot import LocalBot
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120
@@ -31,9 +31,9 @@ disconnect()
 """
 
 
-def test_what_raylets_report_does_not_reach_the_terminal(stage: Stage, tmp_path: Path) -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", DRIVER, stage.ray.address, str(tmp_path / "mark")],
+def test_what_raylets_report_does_not_reach_the_terminal(bot: LocalBot, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, bot.ray.address, str(tmp_path / "mark")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
@@ -41,4 +41,4 @@ def test_what_raylets_report_does_not_reach_the_terminal(stage: Stage, tmp_path:
         timeout=PATIENCE_S,
         check=True,
     )
-    assert told.stdout == "it died\n"
+    assert done.stdout == "it died\n"

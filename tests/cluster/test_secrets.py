@@ -1,4 +1,4 @@
-"""The Lichess token is nowhere to be seen: not in logs, dashboard, store, processes or metrics."""
+"""The Lichess token appears nowhere: not in logs, dashboard, store, processes or metrics."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from actors.ops.deploy import actor_config, ensure_manager
 from actors.ops.shutdown import end_manager, engine_actors
 from crabstick.sandbox.testing import running
 from crabstick.settings import Settings
-from tests.cluster.stage import (
+from tests.cluster.local_bot import (
     BOT,
     CLOCK,
     PATIENCE,
-    Stage,
+    LocalBot,
     dashboard,
     until,
     wait_ply,
@@ -42,19 +42,19 @@ STRANGER = "crabstick-stranger"
 
 
 @pytest.fixture(scope="module")
-def eventful(stage: Stage) -> Stage:
-    """A game was played in part, its actor crashed, and a server knew no such token."""
-    asyncio.run(_play_and_crash(stage))
+def eventful(bot: LocalBot) -> LocalBot:
+    """Part of a game, a crashed actor, and a server that refused the token."""
+    asyncio.run(_play_and_crash(bot))
     asyncio.run(_be_refused())
-    return stage
+    return bot
 
 
-async def _play_and_crash(stage: Stage) -> None:
+async def _play_and_crash(bot: LocalBot) -> None:
     await wait_standbys(1)
-    async with stage.opponent(0, think_ms=700) as opponent:
+    async with bot.opponent(0, think_ms=700) as opponent:
         game_id = await opponent.challenge(BOT, CLOCK, "random")
         row = await wait_ply(game_id, 4)
-        handle = await find_actor(row["actor"], stage.settings.cluster.namespace)
+        handle = await find_actor(row["actor"], bot.settings.cluster.namespace)
         assert handle is not None
         handle.__ray_call__.remote(lambda _self: 1 / 0)
         psutil.Process(
@@ -86,31 +86,31 @@ def files_with(token: str, folder: Path) -> Iterator[Path]:
             yield path
 
 
-def test_no_log_and_no_file_of_the_session_holds_the_token(eventful: Stage) -> None:
+def test_no_log_and_no_file_of_the_session_holds_the_token(eventful: LocalBot) -> None:
     assert list(files_with(eventful.token, eventful.temp_dir.resolve())) == []
 
 
-def test_the_store_of_the_head_was_looked_into(eventful: Stage) -> None:
-    """The file search above proves nothing if the store were elsewhere."""
+def test_the_search_covers_the_store_of_the_head(eventful: LocalBot) -> None:
+    """Otherwise the search above would prove nothing."""
     store = eventful.temp_dir / "gcs"
     assert list(files_with(eventful.settings.cluster.namespace, store)) != []
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_of_the_dashboard_holds_the_token(eventful: Stage, page: str) -> None:
+def test_no_page_of_the_dashboard_holds_the_token(eventful: LocalBot, page: str) -> None:
     answer = dashboard(page)
     assert answer.status_code == 200
     assert eventful.token not in answer.text
 
 
-def test_no_process_shows_the_token_in_its_command(eventful: Stage) -> None:
+def test_no_process_shows_the_token_in_its_command(eventful: LocalBot) -> None:
     commands = [
         " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
     ]
     assert [command for command in commands if eventful.token in command] == []
 
 
-def test_no_metric_and_no_endpoint_tells_the_token(eventful: Stage) -> None:
+def test_no_metric_and_no_endpoint_tells_the_token(eventful: LocalBot) -> None:
     texts = [requests.get(eventful.http + path, timeout=10).text for path in ("/metrics", "/games")]
     assert [text for text in texts if eventful.token in text] == []
     assert "crabstick_moves_total" in texts[0]

@@ -1,4 +1,4 @@
-"""Who hangs is restarted and no game notices; what Lichess limits delays nothing else."""
+"""Hanging actors are restarted and games continue; a limited endpoint delays no other call."""
 
 import asyncio
 import os
@@ -14,14 +14,13 @@ from actors.cluster import ActorGone, ActorSilent
 from actors.names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from crabstick.sandbox.opponent import Opponent, Result
 from crabstick.telemetry import names
-from tests.cluster.stage import (
+from tests.cluster.local_bot import (
     BOT,
     CLOCK,
-    Stage,
-    describe,
+    LocalBot,
     frozen,
-    picture,
     pid_of,
+    statistics,
     until,
     wait_ply,
     wait_standbys,
@@ -32,10 +31,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long]
 ASK_S = 5
 PATIENT_FOR_S = 12
 SHORT_SILENCE_S = 8
-"""Over before anybody notices."""
+"""Too short for a watchdog."""
 LIMIT_S = 12
-LONG_LIMIT_S = 30
-PLIES = 6
 
 
 async def wait_replaced(name: str, old_pid: int) -> None:
@@ -50,21 +47,21 @@ async def wait_replaced(name: str, old_pid: int) -> None:
     await until(its_pid, lambda pid: pid != old_pid)
 
 
-async def begin(stack: AsyncExitStack, stage: Stage, *numbers: int) -> list[tuple[Opponent, str]]:
+async def begin(stack: AsyncExitStack, bot: LocalBot, *numbers: int) -> list[tuple[Opponent, str]]:
     """Games against these opponents, each some plies old."""
     await wait_standbys(1)
     games = []
     for number in numbers:
-        opponent = await stack.enter_async_context(stage.opponent(number, think_ms=1500))
+        opponent = await stack.enter_async_context(bot.opponent(number, think_ms=1500))
         games.append((opponent, await opponent.challenge(BOT, CLOCK, "random")))
     await asyncio.gather(*(wait_ply(game_id, 2) for _, game_id in games))
     return games
 
 
 async def owners(games: list[tuple[Opponent, str]]) -> dict[str, tuple[str, int]]:
-    """Who plays each game, and after how many takeovers."""
+    """The actor of each game, and its number of takeovers."""
     ours = {game_id for _, game_id in games}
-    rows = (await picture())["games"]
+    rows = (await statistics())["games"]
     return {row["id"]: (row["actor"], row["takeovers"]) for row in rows if row["id"] in ours}
 
 
@@ -74,24 +71,24 @@ async def ends(games: list[tuple[Opponent, str]]) -> set[str]:
     return {result.status for result in results}
 
 
-async def play(stage: Stage, number: int) -> Result:
+async def play(bot: LocalBot, number: int) -> Result:
     """One quick game."""
-    async with stage.opponent(number, think_ms=20) as opponent:
+    async with bot.opponent(number, think_ms=20) as opponent:
         return await opponent.play(BOT, CLOCK, "random")
 
 
-def hung(stage: Stage, name: str) -> int:
-    """How often a watchdog has spoken of that actor."""
-    return sum(event["actor"] == name for event in stage.events(names.ACTOR_HUNG))
+def hung(bot: LocalBot, name: str) -> int:
+    """How often a watchdog has reported that actor."""
+    return sum(event["actor"] == name for event in bot.events(names.ACTOR_HUNG))
 
 
-# Who hangs.
+# Hanging actors.
 
 
-def test_a_worker_set_that_hangs_is_restarted_and_its_games_go_on(stage: Stage) -> None:
+def test_a_worker_set_that_hangs_is_restarted_and_its_games_go_on(bot: LocalBot) -> None:
     async def story() -> tuple[dict[str, Any], dict[str, Any], set[str]]:
         async with AsyncExitStack() as stack:
-            games = await begin(stack, stage, 0, 1, 2)
+            games = await begin(stack, bot, 0, 1, 2)
             before = await owners(games)
             pid = await pid_of(WORKER_SET)
             with frozen(pid):
@@ -99,27 +96,27 @@ def test_a_worker_set_that_hangs_is_restarted_and_its_games_go_on(stage: Stage) 
             after = await owners(games)
             return before, after, await ends(games)
 
-    spoken = hung(stage, WORKER_SET)
+    reported = hung(bot, WORKER_SET)
     before, after, statuses = asyncio.run(story())
     assert {game: before[game] for game in after} == after
     assert statuses == {"mate"}
-    assert hung(stage, WORKER_SET) == spoken + 1
-    assert stage.moves_taken() - stage.moves_meant() == set()
+    assert hung(bot, WORKER_SET) == reported + 1
+    assert bot.moves_taken() - bot.moves_intended() == set()
 
 
-def test_a_listener_that_hangs_is_restarted_and_hears_the_next_challenge(stage: Stage) -> None:
+def test_a_listener_that_hangs_is_restarted_and_hears_the_next_challenge(bot: LocalBot) -> None:
     async def story() -> Result:
         pid = await pid_of(EVENT_LISTENER)
         with frozen(pid):
             await wait_replaced(EVENT_LISTENER, pid)
-        return await play(stage, 3)
+        return await play(bot, 3)
 
-    spoken = hung(stage, EVENT_LISTENER)
+    reported = hung(bot, EVENT_LISTENER)
     assert asyncio.run(story()).status == "mate"
-    assert hung(stage, EVENT_LISTENER) == spoken + 1
+    assert hung(bot, EVENT_LISTENER) == reported + 1
 
 
-def test_who_is_killed_is_not_taken_for_hung_while_ray_restarts_it(stage: Stage) -> None:
+def test_a_killed_actor_does_not_count_as_hung_while_ray_restarts_it(bot: LocalBot) -> None:
     async def story() -> None:
         for name in (WORKER_SET, EVENT_LISTENER):
             pid = await pid_of(name)
@@ -127,112 +124,87 @@ def test_who_is_killed_is_not_taken_for_hung_while_ray_restarts_it(stage: Stage)
             await wait_replaced(name, pid)
         await asyncio.sleep(PATIENT_FOR_S)  # how long a watchdog would need
 
-    before = len(stage.events(names.ACTOR_HUNG))
+    before = len(bot.events(names.ACTOR_HUNG))
     asyncio.run(story())
-    assert len(stage.events(names.ACTOR_HUNG)) == before
+    assert len(bot.events(names.ACTOR_HUNG)) == before
 
 
-def test_an_opponents_move_whose_line_got_lost_is_found(stage: Stage) -> None:
-    """The stream is silent while the opponent moves, and goes on as if nothing had been."""
+def test_an_opponents_move_whose_line_got_lost_is_found(bot: LocalBot) -> None:
+    """The stream is silent while the opponent moves, and continues afterwards."""
 
     async def story() -> dict[str, Any]:
         async with AsyncExitStack() as stack:
             await wait_standbys(1)
-            opponent = await stack.enter_async_context(stage.opponent(4, think_ms=4000))
+            opponent = await stack.enter_async_context(bot.opponent(4, think_ms=4000))
             game_id = await opponent.challenge(BOT, CLOCK, "white")
             row = await wait_ply(game_id, 4)
             while row["ply"] % 2:  # it is our turn: after it the opponent thinks
                 row = await wait_ply(game_id, row["ply"] + 1)
-            silence = partial(stage.sandbox.arm, "silence", endpoint="game-stream", user=BOT)
+            silence = partial(bot.sandbox.arm, "silence", endpoint="game-stream", user=BOT)
             await asyncio.to_thread(silence, game=game_id, seconds=SHORT_SILENCE_S)
             return await wait_ply(game_id, row["ply"] + 4)
 
-    seen = len(stage.events(names.LINE_MISSED))
+    before = len(bot.events(names.LINE_MISSED))
     asyncio.run(story())
-    assert len(stage.events(names.LINE_MISSED)) == seen + 1
+    assert len(bot.events(names.LINE_MISSED)) == before + 1
 
 
-def test_an_actor_whose_birth_is_confirmed_too_late_does_not_live_on_unknown(stage: Stage) -> None:
-    """Ray's GCS stands still while the standby that a game took is replaced."""
+def test_an_actor_that_ray_confirms_too_late_does_not_live_on_unknown(bot: LocalBot) -> None:
+    """Ray's GCS is frozen while the WorkerSet replaces a standby."""
 
     async def story() -> Result:
-        await wait_standbys(3)  # so that nobody is being born
-        before = unconfirmed(stage)
-        async with stage.opponent(5, think_ms=200) as opponent:
-            with frozen(stage.gcs_pid):
+        await wait_standbys(3)  # so that no actor is starting
+        before = unconfirmed(bot)
+        async with bot.opponent(5, think_ms=200) as opponent:
+            with frozen(bot.gcs_pid):
                 game_id = await opponent.challenge(BOT, CLOCK, "random")
-                await until(
-                    lambda: asyncio.to_thread(unconfirmed, stage), lambda seen: seen > before
-                )
+                await until(lambda: asyncio.to_thread(unconfirmed, bot), lambda now: now > before)
             result = await opponent.wait_result(game_id)
         await wait_standbys(3)
-        await until(strangers, lambda seen: not seen)
+        await until(strangers, lambda now: not now)
         return result
 
     assert asyncio.run(story()).status == "mate"
 
 
-def unconfirmed(stage: Stage) -> int:
-    """How many births Ray has not confirmed in time."""
-    return sum("GCS" in event["why"] for event in stage.events(names.ACTOR_LOST))
+def unconfirmed(bot: LocalBot) -> int:
+    """How many new actors Ray has not confirmed in time."""
+    return sum("GCS" in event["why"] for event in bot.events(names.ACTOR_LOST))
 
 
 async def strangers() -> set[str]:
     """EngineActors that live, and that the WorkerSet does not know."""
-    known = {actor["name"] for actor in (await picture())["actors"]}
+    known = {actor["name"] for actor in (await statistics())["actors"]}
     listed = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
     return {one["name"] for one in listed if is_engine_actor(one["name"])} - known
 
 
-# What is limited.
+# Limited endpoints.
 
 
 async def wait_limited(*endpoints: str) -> dict[str, int]:
     """Waits until these are shown as limited."""
-    seen: dict[str, Any] = await until(picture, lambda seen: set(endpoints) <= set(seen["limits"]))
-    limits: dict[str, int] = seen["limits"]
+    found = await until(statistics, lambda now: {*endpoints} <= {*now["limits"]})
+    limits: dict[str, int] = found["limits"]
     return limits
 
 
-async def _limit(stage: Stage, endpoint: str, for_s: int, **more: str) -> None:
+async def _limit(bot: LocalBot, endpoint: str, for_s: int, **more: str) -> None:
     """The bot's next call of this kind is answered 429."""
-    arm = partial(stage.sandbox.arm, "rate-limit", endpoint=endpoint, user=BOT, **more)
+    arm = partial(bot.sandbox.arm, "rate-limit", endpoint=endpoint, user=BOT, **more)
     await asyncio.to_thread(arm, retry_after_s=for_s)
 
 
-def test_limits_on_everything_else_delay_no_move(stage: Stage) -> None:
-    """The limits still hold when the game is some moves further."""
-
-    async def story() -> tuple[dict[str, int], dict[str, int], set[str]]:
-        async with AsyncExitStack() as stack:
-            games = await begin(stack, stage, 0, 1)
-            await _limit(stage, "playing", LONG_LIMIT_S)
-            await wait_limited("account")
-            await _limit(stage, "challenge-accept", LONG_LIMIT_S)
-            third = await stack.enter_async_context(stage.opponent(2))
-            await third.challenge(BOT, CLOCK, "random")
-            limits = await wait_limited("account", "challenge")
-            rows = (await picture())["games"]
-            plies = {row["id"]: row["ply"] for row in rows}
-            await asyncio.gather(*(wait_ply(i, plies[i] + PLIES) for _, i in games))
-            return limits, (await picture())["limits"], await ends(games)
-
-    limits, still, statuses = asyncio.run(story())
-    assert still == limits
-    assert statuses == {"mate"}
-    asyncio.run(until(picture, lambda seen: not seen["limits"]))
-
-
 def test_a_limit_that_one_game_met_outlives_the_worker_set_and_delays_no_other_game(
-    stage: Stage,
+    bot: LocalBot,
 ) -> None:
     async def story() -> tuple[dict[str, int], dict[str, int], set[str]]:
         async with AsyncExitStack() as stack:
-            games = await begin(stack, stage, 0, 1)
+            games = await begin(stack, bot, 0, 1)
             (_, unlucky), (_, lucky) = games
-            await _limit(stage, "game-stream", LIMIT_S, game=unlucky)
+            await _limit(bot, "game-stream", LIMIT_S, game=unlucky)
             await asyncio.to_thread(
-                stage.sandbox.arm, "cut", endpoint="game-stream", game=unlucky, user=BOT
+                bot.sandbox.arm, "cut", endpoint="game-stream", game=unlucky, user=BOT
             )
             limits = await wait_limited("game_stream")
             row = await wait_ply(lucky, 0)
@@ -246,22 +218,3 @@ def test_a_limit_that_one_game_met_outlives_the_worker_set_and_delays_no_other_g
     limits, learnt, statuses = asyncio.run(story())
     assert learnt == limits
     assert statuses == {"mate"}
-
-
-def test_a_limited_event_stream_is_left_alone_by_the_next_listener_too(stage: Stage) -> None:
-    async def story() -> tuple[dict[str, int], Result]:
-        await _limit(stage, "event-stream", LIMIT_S)
-        await asyncio.to_thread(stage.sandbox.arm, "cut", endpoint="event-stream", user=BOT)
-        await wait_limited("event_stream")
-        pid = await pid_of(EVENT_LISTENER)
-        os.kill(pid, signal.SIGKILL)
-        await wait_replaced(EVENT_LISTENER, pid)
-
-        async def heard() -> Any:
-            return (await describe(EVENT_LISTENER))["age_s"]
-
-        await until(heard, lambda age_s: age_s is not None)
-        return (await picture())["limits"], await play(stage, 3)
-
-    limits_when_heard, result = asyncio.run(story())
-    assert (limits_when_heard, result.status) == ({}, "mate")

@@ -1,4 +1,4 @@
-"""Builds the image, plays the story, and writes what was seen into the file that is named."""
+"""Builds the image, plays the story, and writes the facts into the named file."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.containers.wheels import ROOT, build_options
 BASE: Final = "localhost/crabstick-base"
 IMAGE: Final = "localhost/crabstick"
 UNABLE: Final = 77
-"""The exit status of who cannot do it here; what is missing is in the file."""
+"""The exit status when containers cannot run here; the file says what is missing."""
 
 
 def main(out: Path, wheels: Path) -> int:

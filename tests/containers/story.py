@@ -1,4 +1,4 @@
-"""Head, keeper, two nodes and a Lichess in containers; one node is told to end in mid-game."""
+"""Head, keeper, two nodes and a Lichess in containers; one node gets a SIGTERM in mid-game."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ import json, psutil
 found = [one.info for one in psutil.process_iter(["uids", "cmdline"]) if one.info["cmdline"]]
 print(json.dumps([(one["uids"][0], " ".join(one["cmdline"])) for one in found]))
 """
-"""What tells of each process who runs it and by which words; those that ended have none."""
+"""Prints the user and the command line of each process."""
 
 T = TypeVar("T")
 Facts = dict[str, Any]
@@ -194,10 +194,10 @@ class Cluster:
 
     def processes(self, name: str) -> list[tuple[int, str]]:
         """Of each process in a container: its user, and its command line."""
-        told: list[tuple[int, str]] = json.loads(
+        found: list[tuple[int, str]] = json.loads(
             self.podman("exec", name, "python", "-c", PROCESSES)
         )
-        return told
+        return found
 
     def node_of(self, name: str) -> str:
         """The id of the Ray node in a container."""
@@ -221,7 +221,7 @@ def _served(alias: str) -> list[str]:
 
 
 async def play(cluster: Cluster) -> Facts:
-    """Games are played, and the node that most of them are on is told to end."""
+    """Games are played, and the node with most of them gets a SIGTERM."""
     async with AsyncExitStack() as stack:
         opponents = [
             await stack.enter_async_context(cluster.opponent(number))

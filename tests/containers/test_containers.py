@@ -42,11 +42,11 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         text=True,
         check=False,
     )
-    told = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    facts = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     if done.returncode == UNABLE:
-        pytest.skip(f"podman cannot run containers here: {told['unable']}")
+        pytest.skip(f"podman cannot run containers here: {facts['unable']}")
     assert done.returncode == 0, done.stderr[-5000:]
-    return dict(told)
+    return dict(facts)
 
 
 def test_every_game_is_won_on_the_board(facts: Facts) -> None:
@@ -55,7 +55,7 @@ def test_every_game_is_won_on_the_board(facts: Facts) -> None:
     assert [game[game["winner"]] for game in games] == [BOT] * GAMES
 
 
-def test_the_games_of_a_container_that_is_told_to_end_are_handed_over(facts: Facts) -> None:
+def test_the_games_of_a_container_that_gets_a_sigterm_are_handed_over(facts: Facts) -> None:
     assert facts["had"] >= 1
     assert facts["handovers"] >= facts["had"]
     assert facts["takeovers"] == 0
@@ -68,7 +68,7 @@ def test_a_container_ends_by_itself_when_its_games_have_left(facts: Facts) -> No
     assert facts["exit_status"] != 137
 
 
-def test_nobody_is_root(facts: Facts) -> None:
+def test_no_process_is_root(facts: Facts) -> None:
     processes = facts["processes"]
     assert set(processes) == {"head", "game1", "game2", "keeper"}
     assert {user for found in processes.values() for user, _ in found} == {1000}

@@ -1,4 +1,4 @@
-"""Wrong wishes and machines in the way: one sentence with the fix, and nothing left behind."""
+"""Usage errors and unfit machines: one sentence with the fix, and nothing left behind."""
 
 import os
 import re
@@ -27,7 +27,7 @@ ACCOUNTS = [
         tokens={"good": SCOPES, "poor": frozenset({"preference:read"})},
     ),
     SandboxAccount(
-        name="human", tokens={"human": SCOPES, "nobody": frozenset({"preference:read"})}
+        name="human", tokens={"human": SCOPES, "wrong-scope": frozenset({"preference:read"})}
     ),
 ]
 USAGE, ENVIRONMENT = 2, 1
@@ -68,9 +68,6 @@ def refused(done: subprocess.CompletedProcess[str], status: int, words: str) -> 
     ("text", "words"),
     [
         ("challenges: {max_game: 3}", r"challenges\.max_game .*did you mean challenges\.max_games"),
-        ("http: {port: many}", r"http\.port"),
-        ("challenges: {min_initial_s: 100, max_initial_s: 50}", r"min_initial_s is 100"),
-        ("lichess: {token: abc}", r"token"),
         ("http: [", r"crabstick\.yaml"),
     ],
 )
@@ -79,11 +76,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, words: str) -> None
     refused(run("check", folder=tmp_path), USAGE, words)
 
 
-def test_a_missing_config_file_is_named(tmp_path: Path) -> None:
-    refused(run("check", "--config", "nowhere.yaml", folder=tmp_path), USAGE, r"nowhere\.yaml")
-
-
-def test_without_a_token_one_is_told_where_it_goes(tmp_path: Path) -> None:
+def test_without_a_token_its_variable_is_named(tmp_path: Path) -> None:
     refused(run("up", folder=tmp_path), USAGE, "LICHESS_BOT_TOKEN")
 
 
@@ -91,12 +84,11 @@ def test_without_a_token_one_is_told_where_it_goes(tmp_path: Path) -> None:
     ("token", "status", "words"),
     [
         ("stranger", USAGE, "does not know the Lichess token"),
-        ("poor", USAGE, "lacks the scope bot:play"),
         ("human", ENVIRONMENT, "upgrade-account"),
-        ("nobody", USAGE, "lacks the scope bot:play.*upgrade-account"),
+        ("wrong-scope", USAGE, "lacks the scope bot:play.*upgrade-account"),
     ],
 )
-def test_a_token_that_will_not_do_is_explained(
+def test_an_unfit_token_is_explained(
     lichess: RunningSandbox, tmp_path: Path, token: str, status: int, words: str
 ) -> None:
     done = run("up", folder=tmp_path, LICHESS_BOT_TOKEN=token, CRABSTICK__LICHESS__URL=lichess.url)
@@ -107,13 +99,11 @@ def test_a_token_that_will_not_do_is_explained(
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda _path: None, "no such file|does not exist|there is no"),
         (lambda path: path.write_text("#!/bin/sh\n"), "not executable|may not be run|chmod"),
         (lambda path: _script(path, "exit 0"), "UCI"),
-        (lambda path: _script(path, "exec sleep 60"), "UCI|start"),
     ],
 )
-def test_an_engine_that_will_not_do_is_explained(
+def test_an_unfit_engine_is_explained(
     lichess: RunningSandbox, tmp_path: Path, make: object, words: str
 ) -> None:
     engine = tmp_path / "engine"
@@ -129,7 +119,7 @@ def _script(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
-def wishes(lichess: RunningSandbox, **more: str) -> dict[str, str]:
+def environment(lichess: RunningSandbox, **more: str) -> dict[str, str]:
     return {"LICHESS_BOT_TOKEN": "good", "CRABSTICK__LICHESS__URL": lichess.url, **more}
 
 
@@ -138,18 +128,17 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(
     lichess: RunningSandbox, tmp_path: Path, command: str
 ) -> None:
     port = lichess.url.rpartition(":")[2]
-    variables = wishes(lichess, CRABSTICK__HTTP__PORT=port)
+    variables = environment(lichess, CRABSTICK__HTTP__PORT=port)
     done = run(command, folder=tmp_path, **variables)
     refused(done, ENVIRONMENT, f"port {port} on .* is in use.*http.port")
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info)]
 
 
-@pytest.mark.parametrize("command", ["up", "check"])
-@pytest.mark.parametrize("host", ["203.0.113.7", "a..b"])
+@pytest.mark.parametrize(("command", "host"), [("up", "203.0.113.7"), ("check", "a..b")])
 def test_a_host_that_is_not_of_this_machine_is_named(
     lichess: RunningSandbox, tmp_path: Path, command: str, host: str
 ) -> None:
-    done = run(command, folder=tmp_path, **wishes(lichess, CRABSTICK__HTTP__HOST=host))
+    done = run(command, folder=tmp_path, **environment(lichess, CRABSTICK__HTTP__HOST=host))
     refused(done, ENVIRONMENT, f"http.host is {host}, which is no address of this machine")
 
 
@@ -164,20 +153,18 @@ class Livez(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-def test_a_port_that_the_running_bot_holds_is_in_order(
-    lichess: RunningSandbox, tmp_path: Path
-) -> None:
+def test_a_port_of_the_running_bot_is_fine(lichess: RunningSandbox, tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), Livez) as bot:
         threading.Thread(target=bot.serve_forever, daemon=True).start()
-        variables = wishes(lichess, CRABSTICK__HTTP__PORT=str(bot.server_port))
+        variables = environment(lichess, CRABSTICK__HTTP__PORT=str(bot.server_port))
         done = run("check", folder=tmp_path, **variables)
         bot.shutdown()
     assert (done.returncode, done.stderr) == (0, "")
     assert f"HTTP: a bot serves port {bot.server_port}" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["up", "status", "drain x"])
-def test_no_ray_at_the_address_is_said(
+@pytest.mark.parametrize("command", ["up", "status"])
+def test_an_address_without_ray_is_named(
     lichess: RunningSandbox, tmp_path: Path, command: str
 ) -> None:
     done = run(
@@ -191,7 +178,7 @@ def test_no_ray_at_the_address_is_said(
     refused(done, ENVIRONMENT, r"no Ray answers at 127\.0\.0\.1:1")
 
 
-def test_an_address_that_is_none_is_a_wrong_wish(tmp_path: Path) -> None:
+def test_a_malformed_address_is_a_usage_error(tmp_path: Path) -> None:
     refused(run("status", "--address", "nonsense", folder=tmp_path), USAGE, "host:port")
 
 
@@ -200,14 +187,9 @@ def test_a_wrong_command_line_gets_one_sentence_and_no_frame(tmp_path: Path) -> 
     refused(done, USAGE, "^crabstick: no such option: --adress .*up --help")
 
 
-@pytest.mark.parametrize("command", ["status", "down", "drain x"])
-def test_where_no_bot_runs_that_is_said(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("command", ["status", "down"])
+def test_a_missing_bot_is_named(tmp_path: Path, command: str) -> None:
     refused(run(*command.split(), folder=tmp_path), ENVIRONMENT, "no bot")
-
-
-@pytest.mark.parametrize("command", ["demo", "sandbox"])
-def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path, command: str) -> None:
-    refused(run(command, "--clock", "abc", folder=tmp_path), USAGE, "--clock abc: .*30\\+0")
 
 
 @pytest.mark.parametrize(
@@ -215,13 +197,11 @@ def test_a_clock_that_is_none_is_a_wrong_wish(tmp_path: Path, command: str) -> N
     [
         ("demo --clock abc", "--clock abc"),
         ("up --address h:0", "--address is 'h:0'"),
-        ("up --config nowhere.yaml", "nowhere.yaml"),
         ("status --config nowhere.yaml", "nowhere.yaml"),
-        ("down --config nowhere.yaml", "nowhere.yaml"),
         ("drain x --config nowhere.yaml", "nowhere.yaml"),
     ],
 )
-def test_a_wrong_wish_is_told_before_ray_is_imported(
+def test_a_usage_error_comes_before_ray_is_imported(
     tmp_path: Path, command: str, words: str
 ) -> None:
     code = "import sys; from crabstick.cli import main; main()"
@@ -239,11 +219,12 @@ def test_a_wrong_wish_is_told_before_ray_is_imported(
     assert re.search(r"\| +ray\b", done.stderr) is None
 
 
-def test_more_opponents_than_there_are_is_a_wrong_wish(tmp_path: Path) -> None:
+def test_more_opponents_than_accounts_is_a_usage_error(tmp_path: Path) -> None:
     refused(run("sandbox", "--opponents", "9", folder=tmp_path), USAGE, "--opponents 9: .* 8 with")
 
 
-def test_the_sandbox_ends_with_whoever_started_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_signal", [False, True])
+def test_the_sandbox_ends_with_its_parent_or_by_ctrl_c(tmp_path: Path, *, by_signal: bool) -> None:
     arguments = ["sandbox", "--port", "0", "--opponents", "1", "--until-stdin-ends"]
     with subprocess.Popen(
         [sys.executable, "-m", "crabstick", *arguments],
@@ -255,24 +236,12 @@ def test_the_sandbox_ends_with_whoever_started_it(tmp_path: Path) -> None:
     ) as child:
         assert child.stdout is not None
         assert child.stdin is not None
-        while "will be challenged by sparring1" not in child.stdout.readline():
-            assert child.poll() is None
-        child.stdin.close()
-        assert child.wait(timeout=10) == 0
-
-
-def test_ctrl_c_is_how_a_sandbox_ends(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "crabstick", "sandbox", "--port", "0", "--opponents", "1"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
         while "will be challenged by sparring1 (60+1 s)" not in child.stdout.readline():
             assert child.poll() is None
-        child.send_signal(signal.SIGINT)
+        if by_signal:
+            child.send_signal(signal.SIGINT)
+        else:
+            child.stdin.close()
         assert child.wait(timeout=10) == 0
 
 
@@ -295,13 +264,12 @@ console.print(table)
     assert done.stdout.split() == ["x" * 60, "y" * 60]
 
 
-@pytest.mark.parametrize("text", ["accounts: [", "accounts: {}", "accounts: [{name: a}]\nx: 1"])
-def test_a_broken_accounts_file_is_named(tmp_path: Path, text: str) -> None:
+def test_a_broken_accounts_file_is_named(tmp_path: Path) -> None:
     accounts = tmp_path / "accounts.yaml"
-    accounts.write_text(text, encoding="utf-8")
+    accounts.write_text("accounts: {}", encoding="utf-8")
     done = run("sandbox", "--port", "0", "--accounts", str(accounts), folder=tmp_path)
     refused(done, USAGE, r"accounts\.yaml")
 
 
-def test_the_version_is_told(tmp_path: Path) -> None:
+def test_the_version_is_printed(tmp_path: Path) -> None:
     assert run("version", folder=tmp_path).stdout.startswith("crabstick 0.")

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,21 +20,22 @@ import psutil
 import pytest
 import requests
 
-from actors.local_ray.node import end_node
 from actors.local_ray.ports import free_port
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
-from tests.e2e.stage import copy_checkout
+from tests.chaos.networks import NodeNetwork
+from tests.chaos.ray_nodes import RayNode
+from tests.e2e.commands import copy_checkout
 
 pytestmark = pytest.mark.e2e
 
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
-STARTS = 3
+NODE_ADDRESS = "--node-ip-address=127.0.0.1"
 PATIENCE_S = 120
 VERSION = "0.1.0+submitted"
 """What the code calls itself that comes with the job; the installed one has another name."""
@@ -49,8 +50,8 @@ class Cluster:
     http: str
     sandbox: RunningSandbox
     variables: dict[str, str]
-    head_pid: int
-    worker_pid: int
+    head: RayNode
+    worker: RayNode
     checkout: Path
 
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -82,15 +83,13 @@ class Cluster:
 
     def worker_set(self) -> psutil.Process:
         """The process of the WorkerSet on this cluster's head."""
+        processes = self.head.processes()
         return next(
-            process
-            for process in psutil.process_iter(["cmdline"])
-            if " ".join(process.info["cmdline"] or []).startswith("ray::WorkerSet")
-            and os.getsid(process.pid) == self.head_pid
+            psutil.Process(p.pid) for p in processes if p.title.startswith("ray::WorkerSet")
         )
 
     def user_agents(self, game_id: str) -> set[str]:
-        """How those called themselves who moved for us in that game."""
+        """The user agents that sent our moves in that game."""
         (game,) = self.sandbox.ledger(game_id)["games"]
         ours = [move for move in game["moves"] if move["by"] == "crabstick"]
         return {move["user_agent"].split()[0] for move in ours}
@@ -124,63 +123,37 @@ def cluster() -> Iterator[Cluster]:
             "CRABSTICK__HTTP__PORT": str(http),
             "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
         }
-        head = stack.enter_context(
-            ray_node(
-                variables,
-                *("--head", f"--port={gcs}", "--num-cpus=0", "--node-ip-address=127.0.0.1"),
-                *(f"--dashboard-port={dashboard}", f"--temp-dir={folder}"),
-            )
+        head = ray_node(
+            *(folder, "head", variables, "--head", f"--port={gcs}", "--num-cpus=0"),
+            *(f"--dashboard-port={dashboard}", f"--temp-dir={folder}"),
         )
-        worker = stack.enter_context(
-            ray_node(
-                variables,
-                *(f"--address=127.0.0.1:{gcs}", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
-            )
+        worker = ray_node(
+            *(folder, "worker", variables, f"--address=127.0.0.1:{gcs}", "--num-cpus=4")
         )
+        for node in (head, worker):
+            stack.callback(node.kill)
+            node.start()
         yield Cluster(
             address=f"127.0.0.1:{gcs}",
             dashboard=f"http://127.0.0.1:{dashboard}",
             http=f"http://127.0.0.1:{http}",
             sandbox=sandbox,
             variables=variables,
-            head_pid=head,
-            worker_pid=worker,
+            head=head,
+            worker=worker,
             checkout=checkout,
         )
 
 
-@contextmanager
-def ray_node(variables: dict[str, str], *arguments: str) -> Iterator[int]:
-    """`ray start --block` with these arguments, until the block ends; yields its pid.
-
-    Ray gives a node half a minute to come up, however busy the machine is; then it is started anew.
-    """
-    agent = f"--dashboard-agent-listen-port={free_port()}"  # or the node is not alone on its port
-    command = [*RAY, "start", "--block", "--disable-usage-stats", agent, *arguments]
-    with tempfile.NamedTemporaryFile("r") as log:
-        said = Path(log.name)
-        for _ in range(STARTS):
-            node = _started(command, variables, said)
-            try:
-                if _is_up(node, said):
-                    yield node.pid
-                    return
-            finally:
-                end_node(node.pid)
-        pytest.fail(said.read_text("utf-8"), pytrace=False)
-
-
-def _started(command: list[str], variables: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    with log.open("w") as file:
-        return subprocess.Popen(
-            command, env=variables, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-        )
-
-
-def _is_up(node: "subprocess.Popen[bytes]", log: Path) -> bool:
-    """Waits until it is, or has given up."""
-    wait(lambda: node.poll() is not None or "Ray runtime started" in log.read_text("utf-8"))
-    return node.poll() is None
+def ray_node(folder: Path, name: str, variables: dict[str, str], *arguments: str) -> RayNode:
+    """`ray start --block` with these arguments; not started yet."""
+    return RayNode(
+        name=name,
+        command=[*RAY, "start", "--block", "--disable-usage-stats", NODE_ADDRESS, *arguments],
+        environment=variables,
+        log=folder / f"{name}.log",
+        network=NodeNetwork(name=name, address="127.0.0.1"),
+    )
 
 
 def wait(condition: Callable[[], object]) -> None:
@@ -248,24 +221,7 @@ def test_submitting_again_changes_nothing(
     again = cluster.submit()
     assert "nothing changed" in again.stdout
     assert cluster.worker_set().pid == pid
-
-
-def test_the_status_shows_the_bot_to_people_and_programs(
-    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
-) -> None:
-    assert submitted.returncode == 0
     assert cluster.status()["bot"] == "crabstick"
-
-
-def test_without_the_cluster_token_no_command_is_answered(
-    cluster: Cluster, submitted: subprocess.CompletedProcess[str]
-) -> None:
-    assert submitted.returncode == 0
-    status = (sys.executable, "-m", "crabstick", "status", "--address", cluster.address)
-    for stranger in ({"RAY_AUTH_TOKEN": "0" * 32}, {"RAY_AUTH_MODE": "disabled"}):
-        done = cluster.run(*status, **stranger)
-        assert done.returncode == 1
-        assert "wants another authentication token" in done.stderr
 
 
 @pytest.mark.long
@@ -283,8 +239,12 @@ def test_a_node_that_comes_after_the_job_finds_the_code(
     assert submitted.returncode == 0
     with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as folder:
         arguments = [f"--address={cluster.address}", "--num-cpus=4", f"--temp-dir={folder}"]
-        with ray_node(cluster.variables, *arguments, "--node-ip-address=127.0.0.1"):
-            end_node(cluster.worker_pid)
+        late = ray_node(Path(folder), "late", cluster.variables, *arguments)
+        try:
+            late.start()
+            cluster.worker.kill()
             result = play(cluster)
+        finally:
+            late.kill()
     assert result.status == "mate"
     assert cluster.user_agents(result.game_id) == {f"crabstick/{VERSION}"}

@@ -19,11 +19,11 @@ def test_a_node_that_gives_up_its_start_is_started_once_more(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ray").mkdir()
     files = ClusterFiles("crabstick")
-    said: list[str] = []
+    lines: list[str] = []
     monkeypatch.setattr(head, "authenticate", lambda: None)
     program = [sys.executable, "-c", "print('the node timed out')"]
     monkeypatch.setattr(head, "node_command", lambda *_: program)
     with pytest.raises(EnvironmentProblem, match=r"Ray did not start .*: the node timed out"):
-        start_local_cluster(cpus=1, files=files, notify=said.append)
-    assert said == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]
+        start_local_cluster(cpus=1, files=files, notify=lines.append)
+    assert lines == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]
     assert find_local_cluster(files) is None

@@ -1,12 +1,11 @@
 """The head dies while Redis keeps what it knew, and Redis itself fails: games go on.
 
 Head and nodes are started as the KubeRay operator starts them for `gcsFaultToleranceOptions` with
-`redisAddress` and `redisPassword`: the head alone is told of Redis, and a head that comes anew
-finds empty folders, as a new Pod does. The bot came by `ray job submit` with a working directory.
+`redisAddress` and `redisPassword`: only the head knows Redis, and a new head finds empty
+folders, as a new Pod does. The bot came by `ray job submit` with a working directory.
 """
 
 import asyncio
-import json
 import os
 import random
 import secrets
@@ -37,10 +36,10 @@ from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
-from crabstick.telemetry import names
-from tests.chaos.nodes import RayNode, RayProcess
-from tests.chaos.places import Place
-from tests.e2e.stage import copy_checkout
+from tests.chaos.networks import NodeNetwork
+from tests.chaos.ray_nodes import RayNode, RayProcess
+from tests.chaos.worker_logs import WorkerLogs
+from tests.e2e.commands import copy_checkout
 
 pytestmark = [
     pytest.mark.e2e,
@@ -70,13 +69,13 @@ RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 T = TypeVar("T")
 
 
-def wait(look: Callable[[], T]) -> T:
-    """Waits until it is something."""
+def wait(fetch: Callable[[], T]) -> T:
+    """Fetches until the value is true."""
     deadline_s = time.monotonic() + PATIENCE_S
-    while not (seen := look()):
-        assert time.monotonic() < deadline_s, f"still {seen}"
+    while not (value := fetch()):
+        assert time.monotonic() < deadline_s, f"still {value}"
         time.sleep(0.2)
-    return seen
+    return value
 
 
 @dataclass(slots=True, kw_only=True)
@@ -210,15 +209,12 @@ class Cluster:
         until = {game_id: len(self.moves(game_id)) + more for game_id in ids}
         wait(lambda: all(len(self.moves(game_id)) >= until[game_id] for game_id in ids))
 
-    def meant(self, game_id: str) -> list[int]:
+    def intended(self, game_id: str) -> list[int]:
         """The ply of each move that an actor of ours was about to send."""
-        found = []
-        for path in self.folder.glob("node*/session_2*/logs/worker-*"):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                if names.MOVE_POSTING in line and line[0] == "{":
-                    entry = json.loads(line)
-                    found += [int(entry["ply"])] if entry["game_id"] == game_id else []
-        return found
+        logs = [WorkerLogs(self.folder / node.name) for node in self.workers]
+        for each in logs:
+            each.read()
+        return [one.ply for each in logs for one in each.intended if one.game == game_id]
 
     def opponent(self, number: int, think_s: float | None = None) -> Opponent:
         """A sparring partner that moves at random, in the cluster's time unless it has its own."""
@@ -315,14 +311,14 @@ def _node(folder: Path, name: str, arguments: list[str], environment: Mapping[st
         command=command,
         environment=environment,
         log=folder / f"{name}.log",
-        place=Place(name=name, address=HERE),
+        network=NodeNetwork(name=name, address=HERE),
         store=folder / name if name == "head" else None,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What was there when it happened, and what when all was well again."""
+class Snapshot:
+    """What ran before and after the failure, and how the games went."""
 
     moved: list[int]
     """Of each game: our moves while it lasted."""
@@ -334,7 +330,7 @@ class Seen:
     ids: list[str]
 
 
-async def _through(cluster: Cluster, happen: Callable[[], None]) -> Seen:
+async def _through(cluster: Cluster, happen: Callable[[], None]) -> Snapshot:
     """Plays games through it, and one more afterwards."""
     cluster.think_s = SLOW_S
     async with AsyncExitStack() as stack:
@@ -357,7 +353,7 @@ async def _through(cluster: Cluster, happen: Callable[[], None]) -> Seen:
         results = [await o.wait_result(i) for o, i in zip(opponents, ids, strict=True)]
         results.append(await later.play(BOT, CLOCK, "white"))
     taken = [move for result in results for move in cluster.moves(result.game_id)]
-    return Seen(
+    return Snapshot(
         moved=moved,
         nodes=(nodes, nodes_after),
         actors=(actors, actors_after),
@@ -373,20 +369,20 @@ def _all_played(cluster: Cluster, ids: list[str]) -> dict[str, tuple[str, int]]:
     return actors if set(actors) >= set(ids) else {}
 
 
-def _assert_nothing_was_lost(cluster: Cluster, seen: Seen) -> None:
-    assert len(seen.nodes[0]) == 2
-    assert seen.nodes[0] == seen.nodes[1]
-    assert len(seen.actors[0]) >= GAMES
-    assert seen.actors[0] <= seen.actors[1]
-    assert seen.rows[0] == seen.rows[1]
-    assert [takeovers for _, takeovers in seen.rows[1].values()] == [0] * GAMES
-    ends = [(result.status, result.winner) for result in seen.results]
+def _assert_nothing_was_lost(cluster: Cluster, facts: Snapshot) -> None:
+    assert len(facts.nodes[0]) == 2
+    assert facts.nodes[0] == facts.nodes[1]
+    assert len(facts.actors[0]) >= GAMES
+    assert facts.actors[0] <= facts.actors[1]
+    assert facts.rows[0] == facts.rows[1]
+    assert [takeovers for _, takeovers in facts.rows[1].values()] == [0] * GAMES
+    ends = [(result.status, result.winner) for result in facts.results]
     assert ends == [("mate", "white")] * GAMES + [("mate", "black")]
-    assert seen.agents == {f"crabstick/{VERSION}"}, "code that did not come with the job"
+    assert facts.agents == {f"crabstick/{VERSION}"}, "code that did not come with the job"
     assert "working_dir_files" in cluster.worker_set_folder()
-    for game_id in seen.ids:
-        meant = cluster.meant(game_id)
-        assert sorted(meant) == sorted(move["ply"] - 1 for move in cluster.moves(game_id))
+    for game_id in facts.ids:
+        intended = cluster.intended(game_id)
+        assert sorted(intended) == sorted(move["ply"] - 1 for move in cluster.moves(game_id))
 
 
 def test_games_outlive_a_head_that_is_replaced(cluster: Cluster) -> None:
@@ -405,9 +401,9 @@ def test_games_outlive_a_head_that_is_away_for_longer_than_ray_bears(cluster: Cl
         assert not any(node.has_ended for node in cluster.workers)
         cluster.new_head()
 
-    seen = asyncio.run(_through(cluster, happen))
-    _assert_nothing_was_lost(cluster, seen)
-    assert min(seen.moved) >= 2
+    facts = asyncio.run(_through(cluster, happen))
+    _assert_nothing_was_lost(cluster, facts)
+    assert min(facts.moved) >= 2
 
 
 def test_a_redis_that_is_restarted_ends_the_head_and_no_game(cluster: Cluster) -> None:
@@ -422,7 +418,7 @@ def test_a_redis_that_is_restarted_ends_the_head_and_no_game(cluster: Cluster) -
     _assert_nothing_was_lost(cluster, asyncio.run(_through(cluster, happen)))
 
 
-def test_nobody_notices_a_redis_that_stands_still_for_some_seconds(cluster: Cluster) -> None:
+def test_a_redis_that_is_frozen_for_some_seconds_changes_nothing(cluster: Cluster) -> None:
     def happen() -> None:
         cluster.redis.send(signal.SIGSTOP)
         froze_s = time.monotonic()

@@ -1,15 +1,12 @@
-"""`crabstick up --small`: a Ray without what people look at, in which the bot lacks nothing."""
+"""`crabstick up --small`: a Ray cluster without dashboard, in which the bot lacks nothing."""
 
 import asyncio
-import json
 import os
-import random
 import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import psutil
@@ -17,35 +14,27 @@ import pytest
 import requests
 from ray.util import get_node_ip_address
 
-from crabstick.sandbox.move_policies import random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
+from crabstick.sandbox.opponent import Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
-from crabstick.telemetry import names
-from tests.e2e.stage import PATIENCE_S, left_behind, said, started, wait, wishes
+from tests.e2e.commands import HomeBot, environment, left_behind, output, started, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
 
 ADMIN = "the-admin-token-of-this-test"
 CLOCK = (timedelta(seconds=180), timedelta(seconds=2))
+THINK_S = 12
+"""So slow that the game outlasts the test."""
 ABSENT = ("dashboard.py", "ray-dashboard", "monitor.py", "ray.util.client.server", "ray::IDLE")
 PATHS = ("/livez", "/readyz", "/metrics", "/games")
 
 
-class Bot:
-    """A bot in a home of its own: what is seen of it from outside."""
+class Bot(HomeBot):
+    """A bot, seen from outside."""
 
-    def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
-        self.folder = folder
-        self.sandbox = sandbox
-        self.wishes = {**wishes(sandbox), "CRABSTICK_ADMIN_TOKEN": ADMIN}
-        self.hurry = Event()
-        """Once it is set, the opponent thinks no more: the story is told."""
-
-    async def run(self, out: str, *arguments: str) -> int:
-        """One command from its beginning to its end."""
-        with started(self.folder, *arguments, out=out, **self.wishes) as command:
-            return await asyncio.to_thread(command.wait, PATIENCE_S)
+    async def run_here(self, out: str, *arguments: str) -> int:
+        """Runs one command beside the opponents."""
+        return await asyncio.to_thread(self.run, out, *arguments)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Waits for it."""
@@ -53,7 +42,7 @@ class Bot:
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
         """Status and text of an answer; 0 when there is none."""
-        url = f"http://127.0.0.1:{self.wishes['CRABSTICK__HTTP__PORT']}{path}"
+        url = f"http://127.0.0.1:{self.environment['CRABSTICK__HTTP__PORT']}{path}"
         try:
             answer = requests.request(method, url, headers=headers, timeout=10)
         except requests.RequestException:
@@ -66,26 +55,15 @@ class Bot:
         return next((float(line[1]) for line in lines if line[:1] == [f"crabstick_{name}"]), 0)
 
     def players(self, game_id: str) -> list[int]:
-        """The pid of the actor that was about to send each of our moves, in their order."""
-        found = []
-        for path in self.folder.glob("ray/session_2*/logs/worker-*"):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                if names.MOVE_POSTING in line and line[0] == "{":
-                    entry = json.loads(line)
-                    if entry["game_id"] == game_id:
-                        found.append((int(entry["ply"]), int(path.stem.rpartition("-")[2])))
-        return [pid for _, pid in sorted(found)]
+        """The pid of the actor behind each of our moves, in their order."""
+        logs = self.logs()
+        intended = [one for one in logs.intended if one.game == game_id]
+        return [logs.pids[one.actor] for one in sorted(intended, key=lambda one: one.ply)]
 
-    def opponent(self) -> Opponent:
-        """One that moves at random, so slowly that the game outlasts the story."""
-        slow = think_time(timedelta(seconds=12), 0.3, random.Random(2))
 
-        def delay() -> timedelta:
-            return timedelta() if self.hurry.is_set() else slow()
-
-        token, policy = self.sandbox.token("sparring1"), random_mover(random.Random(1))
-        player = OpponentSpec(name="sparring1", token=token, policy=policy, delay=delay)
-        return Opponent(self.sandbox.url, player)
+def a_bot(folder: Path, sandbox: RunningSandbox) -> Bot:
+    more = {**environment(sandbox), "CRABSTICK_ADMIN_TOKEN": ADMIN}
+    return Bot(folder=folder, sandbox=sandbox, environment=more)
 
 
 def worker(above: int, title: str) -> psutil.Process | None:
@@ -99,29 +77,29 @@ def worker(above: int, title: str) -> psutil.Process | None:
 
 def test_a_small_ray_lacks_nothing_that_a_game_needs(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
-        story = asyncio.run(_story(Bot(folder, sandbox)))
+        story = asyncio.run(_story(a_bot(folder, sandbox)))
     assert story["result"].status == "mate"
     assert story["takeovers"] == 1
     assert story["absent"] == []
     assert story["answers"] == dict.fromkeys(PATHS, 200)
     assert story["shutdown"] == [401, 200]
     for out in ("again", "plain"):
-        assert "was up already; nothing changed" in said(folder, out)
-    assert story["game"] in said(folder, "status")
-    assert "is the head, where the bot itself lives" in said(folder, "drain")
-    assert "was started without --gcs-fault-tolerance" in said(folder, "tolerant")
-    assert "Ray dashboard: none" in said(folder)
-    assert "the bot was shut down" in said(folder)
-    assert "Traceback" not in said(folder)
+        assert "was up already; nothing changed" in output(folder, out)
+    assert story["game"] in output(folder, "status")
+    assert "is the head, where the bot itself lives" in output(folder, "drain")
+    assert "was started without --gcs-fault-tolerance" in output(folder, "tolerant")
+    assert "Ray dashboard: none" in output(folder)
+    assert "the bot was shut down" in output(folder)
+    assert "Traceback" not in output(folder)
     assert left_behind(folder) == []
 
 
 async def _story(bot: Bot) -> dict[str, Any]:
     folder = bot.folder
-    with started(folder, "up", "--small", **bot.wishes) as up:
-        await bot.until(lambda: "crabstick is up" in said(folder))
+    with started(folder, "up", "--small", **bot.environment) as up:
+        await bot.until(lambda: "crabstick is up" in output(folder))
         await bot.until(lambda: bot.metric('actors{state="standby"}'))
-        async with bot.opponent() as opponent:
+        async with bot.opponent(1, THINK_S) as opponent:
             game = await opponent.challenge("crabstick", CLOCK, "black")
             await bot.until(lambda: len(bot.players(game)) > 1)
             os.kill(bot.players(game)[-1], signal.SIGKILL)
@@ -129,12 +107,12 @@ async def _story(bot: Bot) -> dict[str, Any]:
             takeovers = bot.metric("takeovers_total")
             await _hang(bot, up.pid)
             answers = {path: (await asyncio.to_thread(bot.ask, path))[0] for path in PATHS}
-            await bot.run("again", "up", "--small", "--detach")
-            await bot.run("plain", "up", "--detach")
-            await bot.run("tolerant", "up", "--gcs-fault-tolerance", "--detach")
-            await bot.run("status", "status")
+            await bot.run_here("again", "up", "--small", "--detach")
+            await bot.run_here("plain", "up", "--detach")
+            await bot.run_here("tolerant", "up", "--gcs-fault-tolerance", "--detach")
+            await bot.run_here("status", "status")
             head = get_node_ip_address()  # type: ignore[no-untyped-call]  # as Ray calls 127.0.0.1
-            await bot.run("drain", "drain", head)
+            await bot.run_here("drain", "drain", head)
             absent = [one for one in left_behind(folder) if any(what in one for what in ABSENT)]
             tokens = ("wrong", ADMIN)
             shutdown = [
@@ -143,7 +121,7 @@ async def _story(bot: Bot) -> dict[str, Any]:
             bot.hurry.set()
             result: Result = await opponent.wait_result(game)
         await bot.until(lambda: up.poll() is not None)
-        assert up.returncode == 0, said(folder)
+        assert up.returncode == 0, output(folder)
     return {
         "game": game,
         "result": result,
@@ -155,7 +133,7 @@ async def _story(bot: Bot) -> dict[str, Any]:
 
 
 async def _hang(bot: Bot, up: int) -> None:
-    """The WorkerSet hangs, and is restarted by the one who watches over it."""
+    """Freezes the WorkerSet until its watchdog has restarted it."""
     hung = worker(up, "ray::WorkerSet")
     assert hung is not None
     hung.suspend()
@@ -165,12 +143,12 @@ async def _hang(bot: Bot, up: int) -> None:
 
 def test_a_small_ray_ends_with_its_bot(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
-        asyncio.run(_up_and_down(Bot(folder, sandbox)))
-    assert "crabstick is up" in said(folder, "up")
-    assert "Traceback" not in said(folder, "up") + said(folder, "down")
+        asyncio.run(_up_and_down(a_bot(folder, sandbox)))
+    assert "crabstick is up" in output(folder, "up")
+    assert "Traceback" not in output(folder, "up") + output(folder, "down")
     assert left_behind(folder) == []
 
 
 async def _up_and_down(bot: Bot) -> None:
-    assert await bot.run("up", "up", "--small", "--detach") == 0
-    assert await bot.run("down", "down", "--wait") == 0
+    assert await bot.run_here("up", "up", "--small", "--detach") == 0
+    assert await bot.run_here("down", "down", "--wait") == 0

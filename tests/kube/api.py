@@ -1,4 +1,4 @@
-"""The simulated Kubernetes API server: `routes` over HTTPS, for whoever shows our certificate."""
+"""The simulated Kubernetes API server: `routes` over HTTPS, for clients with our certificate."""
 
 import json
 import ssl

@@ -54,7 +54,7 @@ class Kube:
     network: Network
 
     def workers(self) -> list[str]:
-        """The Pods for games that nobody has deleted yet, the eldest first."""
+        """The worker Pods that are not deleted, the oldest first."""
         return [
             name_of(pod)
             for pod in self.store.pods()
@@ -77,7 +77,7 @@ class Kube:
         ]
 
     def set_max_replicas(self, number: int, group: int = 0) -> None:
-        """As somebody does who edits the RayCluster."""
+        """As a person who edits the RayCluster."""
         path = f"/spec/workerGroupSpecs/{group}/maxReplicas"
         self.store.patch_cluster([{"op": "replace", "path": path, "value": number}])
 
@@ -87,7 +87,7 @@ class Kube:
 
     def delete(self, pod: str) -> None:
         """As `kubectl delete pod` and an eviction do."""
-        self.store.delete_pod(pod, "somebody asked for it")
+        self.store.delete_pod(pod, "on request")
 
     @property
     def gcs(self) -> str:
@@ -175,8 +175,8 @@ def kube(cluster: Manifest, secrets: Secrets, network: Network, folder: Path) ->
         )
         stack.callback(kubelet.close)
         operator = Operator(store, partial(_new_pod, network))
-        stack.enter_context(repeated(operator.look))
-        stack.enter_context(repeated(kubelet.look))
+        stack.enter_context(repeated(operator.step))
+        stack.enter_context(repeated(kubelet.step))
         ready = Kube(store=store, kubelet=kubelet, network=network)
         try:
             _wait_head(ready)

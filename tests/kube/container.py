@@ -1,6 +1,6 @@
 """A container: a process and all that comes of it, with namespaces of its own where there are any.
 
-As in a real one its first process is told to end by SIGTERM, and nothing survives that process.
+As in a real one its first process gets a SIGTERM, and nothing survives that process.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from tests.chaos.places import Place
+from tests.chaos.networks import NodeNetwork
 
 __all__ = ["Box", "Container"]
 
@@ -31,7 +31,7 @@ class Box:
     `mount` is None where there are no namespaces: Ray then tells its nodes of one machine apart.
     """
 
-    place: Place
+    place: NodeNetwork
     folder: Path
     mount: Path | None
 

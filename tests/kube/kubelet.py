@@ -25,8 +25,8 @@ Secrets = Mapping[str, Mapping[str, str]]
 @dataclass(slots=True, kw_only=True)
 class _Running:
     containers: Sequence[Container]
-    told_s: float | None = None
-    """When it was told to end."""
+    sigterm_s: float | None = None
+    """When it got its SIGTERM."""
     grace_s: float = USUAL_GRACE_S
     was_killed: bool = False
 
@@ -53,7 +53,7 @@ class Kubelet:
     """Groups whose new Pods stay pending."""
     _pods: dict[str, _Running] = field(default_factory=dict)
 
-    def look(self) -> None:
+    def step(self) -> None:
         """One turn of its loop."""
         for pod in self.store.pods():
             name = name_of(pod)
@@ -100,23 +100,23 @@ class Kubelet:
         return _Running(containers=containers, grace_s=grace_s)
 
     def _end(self, pod: Manifest) -> None:
-        """SIGTERM, a time of grace, SIGKILL, a step at each look."""
+        """SIGTERM, a time of grace, SIGKILL, one at each step."""
         name = name_of(pod)
         running = self._pods.get(name)
         if running is None:  # deleted before it began
             self.store.remove_pod(name, "it never ran")
             return
         now_s = time.monotonic()
-        if running.told_s is None:
-            running.told_s = now_s
+        if running.sigterm_s is None:
+            running.sigterm_s = now_s
             for container in running.containers:
                 container.terminate()
         elif len(running.statuses) == len(running.containers):
             how = "killed" if running.was_killed else "by itself"
             self._kill(name)
             del self._pods[name]
-            self.store.remove_pod(name, f"{how} after {now_s - running.told_s:.1f} s")
-        elif now_s > running.told_s + running.grace_s and not running.was_killed:
+            self.store.remove_pod(name, f"{how} after {now_s - running.sigterm_s:.1f} s")
+        elif now_s > running.sigterm_s + running.grace_s and not running.was_killed:
             running.was_killed = True
             self._kill(name)
 

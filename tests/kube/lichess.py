@@ -12,10 +12,10 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.serve import SandboxServer, listen, url_of
 from crabstick.sandbox.testing import RunningSandbox
 
-__all__ = ["BOT", "GUESTS", "HUMANS", "lichess"]
+__all__ = ["BOT", "BOTS", "HUMANS", "lichess"]
 
 BOT: Final = "crabstick"
-GUESTS: Final = tuple(f"guest{number}" for number in range(1, 9))
+BOTS: Final = tuple(f"paced{number}" for number in range(1, 9))
 HUMANS: Final = tuple(f"human{number}" for number in range(1, 65))
 SCOPES: Final = frozenset({"bot:play", "challenge:read", "challenge:write"})
 
@@ -23,7 +23,7 @@ SCOPES: Final = frozenset({"bot:play", "challenge:read", "challenge:write"})
 @contextmanager
 def lichess(host: str) -> Iterator[RunningSandbox]:
     """Serves on a free port of that address, without request limits."""
-    accounts = Accounts([*_accounts((BOT, *GUESTS), "BOT"), *_accounts(HUMANS, None)])
+    accounts = Accounts([*_accounts((BOT, *BOTS), "BOT"), *_accounts(HUMANS, None)])
     admin_token = secrets.token_hex(8)
     listener = listen(host, 0)
     options = Options(rate_limits=False, site=url_of(listener))

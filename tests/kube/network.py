@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.local_ray.ports import free_port
-from tests.chaos.places import ground
+from tests.chaos.networks import make_networks
 from tests.kube.container import Box
 from tests.kube.objects import HEAD, Manifest, group_of, name_of
 from tests.kube.pod_spec import Addresses
@@ -25,7 +25,7 @@ class Network:
     """
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
-        made = ground(stack, MOST_PODS)
+        made = make_networks(stack, MOST_PODS)
         self._places = list(reversed(made.workers))
         self._head = self._places.pop()
         self.folder = folder
@@ -57,5 +57,5 @@ class Network:
         return Box(place=place, folder=folder, mount=None if self.is_shared else self._ray)
 
     def ray_folders(self) -> list[Path]:
-        """Wherever a Ray of ours has written."""
+        """Wherever a Ray of bot has written."""
         return list(self.folder.glob("*/ray"))

@@ -81,7 +81,7 @@ class Operator:
         self._store = store
         self._new_pod = new_pod
 
-    def look(self) -> None:
+    def step(self) -> None:
         """One turn of its loop."""
         cluster = self._store.cluster()
         for action in reconcile(cluster, self._store.pods()):

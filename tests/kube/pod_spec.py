@@ -123,7 +123,7 @@ def _auth(cluster: Manifest) -> list[Manifest]:
 
 
 def _autoscaler(cluster: Manifest, pod: str, where: Addresses) -> Manifest:
-    """The container beside the head; it is told the address, which it could find out."""
+    """The container beside the head; its address is given, though it could find it out."""
     name, namespace = name_of(cluster), cluster["metadata"]["namespace"]
     environment = _variables(
         RAY_CLUSTER_NAME=name,

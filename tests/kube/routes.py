@@ -25,7 +25,7 @@ POD: Final = f"{PODS}/(?P<name>[^/]+)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What somebody asks; `body` is parsed JSON."""
+    """A request; `body` is parsed JSON."""
 
     method: str
     url: str
@@ -53,7 +53,7 @@ def answer(store: Store, request: Request) -> Answer:
         match = re.fullmatch(pattern, path)
         if match is not None and method == request.method:
             return reply(store, _about(request, match.groupdict()))
-    return _problem(HTTPStatus.NOT_FOUND, f"nobody answers {request.method} {path}")
+    return _problem(HTTPStatus.NOT_FOUND, f"no route for {request.method} {path}")
 
 
 def _about(request: Request, names: Mapping[str, str]) -> Request:
@@ -106,7 +106,7 @@ def _get_pod(store: Store, request: Request) -> Answer:
 def _delete_pod(store: Store, request: Request) -> Answer:
     found = _get_pod(store, request)
     if found.status is HTTPStatus.OK:
-        store.delete_pod(request.names["name"], "somebody asked for it")
+        store.delete_pod(request.names["name"], "on request")
     return found
 
 

@@ -80,7 +80,7 @@ class Store:
             self._note("created", self._pods[name_of(pod)])
 
     def delete_pod(self, name: str, why: str) -> None:
-        """Marks the Pod: whoever runs it ends it, and then takes it away.
+        """Marks the Pod: the kubelet ends it, and then removes it.
 
         Raises:
             KeyError: there is none of that name.

@@ -1,58 +1,58 @@
-"""Stories of games on a cluster that scales: guests come and play, and all is accounted for."""
+"""Stories of games on a cluster that scales: opponents play, and every game is accounted for."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeAlias
 
-from tests.kube.guests import Guests
-from tests.kube.stage import Stage, stage, until
+from tests.kube.kube_bot import KubeBot, running_bot, until
+from tests.kube.opponents import Opponents
 
-__all__ = ["IDLE", "TOLD", "Story", "on", "play", "settled", "sit_down"]
+__all__ = ["IDLE", "PREEMPTED", "Story", "on", "play", "start_games", "wait_placed"]
 
 IDLE: Final = "AUTOSCALER_DRAIN_IDLE"
-"""Ray's word for a node that was told to end and agreed, because nothing was going on there."""
-TOLD: Final = "AUTOSCALER_DRAIN_PREEMPTED"
-"""For one that got SIGTERM, and ended when its last actor had left."""
+"""Ray's word for an idle node that the autoscaler ended."""
+PREEMPTED: Final = "AUTOSCALER_DRAIN_PREEMPTED"
+"""Ray's word for a node that got a SIGTERM, and ended when its last actor had left."""
 
-Story: TypeAlias = Callable[[Stage, Guests], Coroutine[Any, Any, None]]
+Story: TypeAlias = Callable[[KubeBot, Opponents], Coroutine[Any, Any, None]]
 
 
-def play(story: Story, *, games: int, **wishes: Any) -> dict[str, str]:
+def play(story: Story, *, games: int, **options: Any) -> dict[str, str]:
     """Plays it, and returns Ray's word for the end of each Pod that has ended.
 
     Each of the games ended on the board, every move was sent by whom it was given to, and no node
     was taken away under an actor: that would have cost a takeover.
     """
-    with stage(**wishes) as ours:
-        asyncio.run(_play(ours, story))
-        verdict, deaths = ours.verdict(), ours.deaths()
-        takeovers = ours.count("crabstick_takeovers_total")
+    with running_bot(**options) as bot:
+        asyncio.run(_play(bot, story))
+        verdict, deaths = bot.verdict(), bot.deaths()
+        takeovers = bot.count("crabstick_takeovers_total")
     assert verdict.breaches == ()
     assert (verdict.games, takeovers) == (games, 0)
     return deaths
 
 
-async def _play(ours: Stage, story: Story) -> None:
-    async with Guests(ours.sandbox) as guests:
-        await story(ours, guests)
+async def _play(bot: KubeBot, story: Story) -> None:
+    async with Opponents(bot.sandbox) as opponents:
+        await story(bot, opponents)
 
 
-async def sit_down(ours: Stage, guests: Guests, count: int) -> dict[str, str]:
+async def start_games(bot: KubeBot, opponents: Opponents, count: int) -> dict[str, str]:
     """So many bots come, each when a standby waits for it; tells where their games are played."""
     where: dict[str, str] = {}
     for _ in range(count):
-        await until(ours.standbys, bool)
-        where = await settled(ours, *where, await guests.challenge())
+        await until(bot.standbys, bool)
+        where = await wait_placed(bot, *where, await opponents.challenge())
     return where
 
 
-async def settled(ours: Stage, *games: str) -> dict[str, str]:
+async def wait_placed(bot: KubeBot, *games: str) -> dict[str, str]:
     """Waits until all games are played somewhere, and tells where."""
 
-    def is_right(seen: dict[str, str]) -> bool:
-        return set(seen) == set(games) and all(seen.values())
+    def is_right(now: dict[str, str]) -> bool:
+        return set(now) == set(games) and all(now.values())
 
-    where: dict[str, str] = await until(ours.games, is_right)
+    where: dict[str, str] = await until(bot.games, is_right)
     return where
 
 

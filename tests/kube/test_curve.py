@@ -15,10 +15,10 @@ import pytest
 from benchmarks.daycurve import Cluster, simulate
 from benchmarks.demand import Demand, Game
 from benchmarks.elasticity import OURS
-from tests.kube.apart import apart
 from tests.kube.cluster import Kube
-from tests.kube.guests import Guests
-from tests.kube.stage import Stage, stage, until
+from tests.kube.kube_bot import KubeBot, running_bot, until
+from tests.kube.namespaces import in_namespaces
+from tests.kube.opponents import Opponents
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -32,38 +32,38 @@ WORKER: Final = "-worker-"
 """In the names of Pods for games."""
 
 
-@apart
+@in_namespaces
 def test_ten_minutes_on_the_real_autoscaler_cost_what_the_model_says() -> None:
     games = [*DEMAND.games(random.Random(1), LENGTH_S)]
-    wishes: dict[str, Any] = {"slot_cpus": 0.5, "slot_memory_mb": 64}
-    with stage(most=8, standby=OURS.standby, max_games=16, **wishes) as ours:
-        began_s = asyncio.run(_play(ours, games))
-        bought_s = _node_seconds(ours.kube, began_s)
-        cluster = _as_measured(ours.kube)
-        verdict = ours.verdict()
-        takeovers = ours.count("crabstick_takeovers_total")
+    options: dict[str, Any] = {"slot_cpus": 0.5, "slot_memory_mb": 64}
+    with running_bot(most=8, standby=OURS.standby, max_games=16, **options) as bot:
+        began_s = asyncio.run(_play(bot, games))
+        bought_s = _node_seconds(bot.kube, began_s)
+        cluster = _as_measured(bot.kube)
+        verdict = bot.verdict()
+        takeovers = bot.count("crabstick_takeovers_total")
     model = simulate(games, cluster, OURS, LENGTH_S)
-    told = f"real {bought_s:.0f} node-seconds, {model}, {cluster}"
-    assert bought_s == pytest.approx(model.node_s, rel=0.1), told
+    summary = f"real {bought_s:.0f} node-seconds, {model}, {cluster}"
+    assert bought_s == pytest.approx(model.node_s, rel=0.1), summary
     assert (verdict.games, verdict.breaches, takeovers) == (len(games), (), 0)
 
 
-async def _play(ours: Stage, games: Sequence[Game]) -> float:
+async def _play(bot: KubeBot, games: Sequence[Game]) -> float:
     """Has them played, each when it is its time; returns when the first minute began."""
-    await until(ours.standbys, bool)
+    await until(bot.standbys, bool)
     began_s = time.monotonic()
-    async with Guests(ours.sandbox) as guests:
-        await asyncio.gather(*(_one(guests, game, began_s) for game in games))
+    async with Opponents(bot.sandbox) as opponents:
+        await asyncio.gather(*(_one(opponents, game, began_s) for game in games))
         await _at(began_s + LENGTH_S)
     return began_s
 
 
-async def _one(guests: Guests, game: Game, began_s: float) -> None:
+async def _one(opponents: Opponents, game: Game, began_s: float) -> None:
     starts_s, over_s = game
     await _at(began_s + starts_s)
-    game_id = await guests.challenge("human")
+    game_id = await opponents.challenge("human")
     await _at(began_s + over_s)
-    await guests.resign(game_id)
+    await opponents.resign(game_id)
 
 
 async def _at(moment_s: float) -> None:
@@ -86,7 +86,7 @@ def _created(kube: Kube) -> dict[str, float]:
 
 
 def _as_measured(kube: Kube) -> Cluster:
-    """The model's cluster, whose nodes come and go as fast as those that were seen."""
+    """The model's cluster, whose nodes come and go as fast as the observed ones."""
     to_monotonic_s = time.monotonic() - time.time()
     created, gone = _created(kube), {one.name: one.at_s for one in kube.events("gone")}
     boots_s = [
@@ -103,6 +103,6 @@ def _as_measured(kube: Kube) -> Cluster:
         boot_s=round(fmean(boots_s)) + 1,  # the autoscaler looks once a second
         end_s=round(fmean(ends_s)) + 1,
         idle_s=IDLE_S,
-        look_s=1,
+        autoscale_s=1,
         actor_start_s=ACTOR_START_S,
     )

@@ -48,9 +48,10 @@ def mated_after(
     return board.fullmove_number - 1 if board.is_checkmate() else None
 
 
-@pytest.mark.parametrize("defence", ["best", "random"])
-@pytest.mark.parametrize("piece", ["R", "Q"])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("seed", "piece", "defence"),
+    [(1, "R", "best"), (2, "R", "random"), (1, "Q", "random"), (3, "Q", "best")],
+)
 def test_a_lone_king_is_mated_within_fifty_moves(
     engine: chess.engine.SimpleEngine, seed: int, piece: str, defence: str
 ) -> None:

@@ -16,8 +16,8 @@ from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, GameRecord
+from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import get_logger
-from crabstick.telemetry.metrics import Ledger
 from tests.fakes.runtime import FakeActor, FakeRuntime
 from tests.unit.actors.configs import a_config
 from tests.unit.virtual_time import until, virtual_loop
@@ -31,8 +31,8 @@ class PoolRig:
 
     def __init__(self, **slots: int) -> None:
         self.runtime = FakeRuntime(**(slots or {"n1": 8}))
-        self.ledger = Ledger()
-        narrator = Narrator(get_logger(), self.ledger)
+        self.metrics = BotMetrics()
+        narrator = Narrator(get_logger(), self.metrics)
         self.store = RegistryStore(narrator.event)
         self.wakes = 0
         limits = RateLimits(virtual_loop().time)
@@ -58,7 +58,7 @@ class PoolRig:
         return [engine.phase for engine in self.engines]
 
     def value(self, metric: str, label: str = "") -> float:
-        values = self.ledger.snapshot()["values"]
+        values = self.metrics.snapshot()["values"]
         assert isinstance(values, dict)
         return float(values[metric][label])
 

@@ -9,7 +9,7 @@ from actors.worker_set.lichess_calls import LichessCalls
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.model import GameId, GameSummary, Limited, Player, Unanswered
-from crabstick.telemetry.metrics import Ledger
+from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 from tests.unit.actors.configs import a_config
@@ -31,15 +31,15 @@ class CallsRig:
         self.match.move("e2e4")
         self.match.opponent_plays("e7e5")
         self.rate_limits = RateLimits(virtual_loop().time)
-        self.ledger = Ledger()
+        self.metrics = BotMetrics()
         games = FakeGames(self.match)
         config = a_config()
         self.calls = LichessCalls(
-            config, self.rate_limits, self.ledger, lichess=self.lichess, games=games
+            config, self.rate_limits, self.metrics, lichess=self.lichess, games=games
         )
 
     def value(self, metric: str, label: str = "") -> float:
-        values: dict[str, dict[str, float]] = self.ledger.snapshot()["values"]  # type: ignore[assignment]  # JSON
+        values: dict[str, dict[str, float]] = self.metrics.snapshot()["values"]  # type: ignore[assignment]  # JSON
         return values[metric][label]
 
     def limited(self, endpoint: str) -> float:
@@ -92,7 +92,7 @@ async def test_a_missing_token_is_survived(
 
     monkeypatch.setattr("actors.worker_set.lichess_calls.read_token", refuse)
     rate_limits = RateLimits(virtual_loop().time)
-    lichess_calls = LichessCalls(a_config(), rate_limits, Ledger(), lichess=None, games=None)
+    lichess_calls = LichessCalls(a_config(), rate_limits, BotMetrics(), lichess=None, games=None)
     await lichess_calls.resign(GAME)
     with pytest.raises(ConfigError):
         await lichess_calls.playing()

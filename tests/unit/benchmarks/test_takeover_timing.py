@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from benchmarks.takeover_timing import Change, changes_of, plain_losses_ms, reopened_ms
+from benchmarks.takeover_timing import Takeover, plain_losses_ms, reopened_ms, takeovers_of
 
 BOT = "crabstick"
 GAME = "abcdefgh"
 
 
 def a_ledger(*moves_ms: float, opened_ms: tuple[float, ...] = (0,)) -> dict[str, Any]:
-    """One game in which the opponent begins; moves arrive at these moments."""
+    """One game in which the opponent begins; moves arrive at these times."""
     moves = [
         {"ply": number + 1, "by": BOT if number % 2 else "alice", "received_ms": at_ms}
         for number, at_ms in enumerate(moves_ms)
@@ -20,29 +20,29 @@ def a_ledger(*moves_ms: float, opened_ms: tuple[float, ...] = (0,)) -> dict[str,
 
 
 def test_a_game_with_one_actor_has_no_change() -> None:
-    assert changes_of(a_ledger(10, 120, 500, 605), BOT) == []
+    assert takeovers_of(a_ledger(10, 120, 500, 605), BOT) == []
 
 
 def test_a_change_is_counted_at_the_move_that_comes_after_it() -> None:
     ledger = a_ledger(10, 120, 500, 605, 900, 1007, opened_ms=(0, 700))
-    change = Change(game=GAME, opened_ms=700, turn_ms=900, moved_ms=1007)
-    assert changes_of(ledger, BOT) == [change]
-    assert (change.lost_ms(100), change.is_hit) == (7, False)
+    takeover = Takeover(game=GAME, opened_ms=700, turn_ms=900, moved_ms=1007)
+    assert takeovers_of(ledger, BOT) == [takeover]
+    assert (takeover.lost_ms(100), takeover.is_hit) == (7, False)
 
 
 def test_a_clock_that_ran_before_the_new_actor_came_was_hit() -> None:
-    (change,) = changes_of(a_ledger(10, 120, 500, 640, opened_ms=(0, 530)), BOT)
-    assert (change.lost_ms(100), change.is_hit) == (40, True)
+    (takeover,) = takeovers_of(a_ledger(10, 120, 500, 640, opened_ms=(0, 530)), BOT)
+    assert (takeover.lost_ms(100), takeover.is_hit) == (40, True)
 
 
 def test_a_change_without_a_move_after_it_cost_nothing() -> None:
-    assert changes_of(a_ledger(10, 120, opened_ms=(0, 130)), BOT) == []
+    assert takeovers_of(a_ledger(10, 120, opened_ms=(0, 130)), BOT) == []
 
 
 def test_all_other_moves_on_a_running_clock_are_plain() -> None:
     ledger = a_ledger(10, 420, 500, 605, 900, 1007, opened_ms=(0, 700))
-    changes = changes_of(ledger, BOT)
-    assert plain_losses_ms(ledger["games"], BOT, changes, 100) == [5]
+    takeovers = takeovers_of(ledger, BOT)
+    assert plain_losses_ms(ledger["games"], BOT, takeovers, 100) == [5]
 
 
 def test_the_next_stream_of_a_game_is_found() -> None:

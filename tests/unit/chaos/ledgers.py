@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.chaos.verdict import Fault, Meant
+from tests.chaos.verdict import Fault, IntendedMove
 
 BOT = "crabstick"
 RIVAL = "rival1"
@@ -67,10 +67,10 @@ def a_ledger(*games: dict[str, Any], challenges: tuple[Any, ...] | None = None) 
     return {"games": games, "challenges": (a_challenge(),) if challenges is None else challenges}
 
 
-def meant(*games: dict[str, Any]) -> list[Meant]:
+def intended(*games: dict[str, Any]) -> list[IntendedMove]:
     """What honest actors have logged of these games."""
     return [
-        Meant(
+        IntendedMove(
             game=game["id"],
             ply=move["ply"] - 1,
             uci=move["uci"],

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from tests.chaos.table import Row, rows, show
 from tests.chaos.verdict import Fault, judge
-from tests.unit.chaos.ledgers import BOT, GAME, a_fault, a_ledger, a_won_game, meant
+from tests.unit.chaos.ledgers import BOT, GAME, a_fault, a_ledger, a_won_game, intended
 
 KIND = "actor killed, waiting"
 
@@ -14,7 +14,7 @@ KIND = "actor killed, waiting"
 def shown(faults: list[Fault], missed: dict[str, str], *, is_lost: bool = False) -> str:
     game = a_won_game() | ({"status": "resign", "winner": "white"} if is_lost else {})
     out = io.StringIO()
-    verdict = judge(a_ledger(game), meant(game), faults, BOT)
+    verdict = judge(a_ledger(game), intended(game), faults, BOT)
     show(faults, verdict, missed, Console(file=out, width=140))
     return out.getvalue()
 
@@ -23,7 +23,7 @@ def test_faults_of_one_kind_share_a_row() -> None:
     game = a_won_game((0, 100, 1000, 2000))
     faults = [a_fault(900, 1900, number=1), a_fault(5000, 8000, number=2)]
     other = a_fault(5000, None, number=3, kind="node killed", games=())
-    verdict = judge(a_ledger(game), meant(game), [*faults, other], BOT)
+    verdict = judge(a_ledger(game), intended(game), [*faults, other], BOT)
     assert rows([*faults, other], verdict) == [
         Row(kind=KIND, injected=2, touched=2, lost=0, clock_ms=(0, 1000), recovery_s=(1, 3)),
         Row(kind="node killed", injected=1, touched=0, lost=0, clock_ms=(), recovery_s=()),
@@ -31,9 +31,9 @@ def test_faults_of_one_kind_share_a_row() -> None:
 
 
 def test_a_lost_game_is_counted_and_named() -> None:
-    said = shown([a_fault()], {}, is_lost=True)
-    assert "games lost: 1" in said
-    assert f"BROKEN: a game was lost: {GAME}" in said
+    output = shown([a_fault()], {}, is_lost=True)
+    assert "games lost: 1" in output
+    assert f"BROKEN: a game was lost: {GAME}" in output
 
 
 def test_what_could_not_be_injected_is_told() -> None:
@@ -43,6 +43,6 @@ def test_what_could_not_be_injected_is_told() -> None:
 
 
 def test_good_news_are_short() -> None:
-    said = shown([a_fault()], {})
-    assert "games lost: 0" in said
-    assert "BROKEN" not in said
+    output = shown([a_fault()], {})
+    assert "games lost: 0" in output
+    assert "BROKEN" not in output

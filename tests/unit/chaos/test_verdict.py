@@ -18,12 +18,12 @@ from tests.unit.chaos.ledgers import (
     a_game,
     a_ledger,
     a_won_game,
-    meant,
+    intended,
 )
 
 LOST = "a game was lost"
 UNANSWERED = "a challenge was not answered"
-UNMEANT = "a move was not meant for its ply"
+UNMEANT = "a move was not intended for its ply"
 TWICE = "a ply was decided twice"
 LATE = "an actor sent a move long after its successor had"
 SUCCESSOR = "engine:2"
@@ -41,7 +41,7 @@ def laws(*args: object) -> list[str]:
 
 def test_a_game_that_was_won_on_the_board_breaks_nothing() -> None:
     game = a_won_game()
-    verdict = judge(a_ledger(game), meant(game), [a_fault()], BOT)
+    verdict = judge(a_ledger(game), intended(game), [a_fault()], BOT)
     assert (verdict.is_good, verdict.games, verdict.challenges, verdict.moves) == (True, 1, 1, 2)
 
 
@@ -49,19 +49,19 @@ def test_a_game_that_was_won_on_the_board_breaks_nothing() -> None:
 @pytest.mark.parametrize("winner", ["white", "black", None])
 def test_chess_itself_loses_no_game(status: str, winner: str | None) -> None:
     game = a_won_game() | {"status": status, "winner": winner}
-    assert laws(a_ledger(game), meant(game), [a_fault()]) == []
+    assert laws(a_ledger(game), intended(game), [a_fault()]) == []
 
 
 @pytest.mark.parametrize("status", ["outoftime", "resign", "timeout"])
 def test_what_the_opponent_does_loses_no_game(status: str) -> None:
     game = a_won_game() | {"status": status, "winner": "black"}
-    assert laws(a_ledger(game), meant(game), [a_fault()]) == []
+    assert laws(a_ledger(game), intended(game), [a_fault()]) == []
 
 
 @pytest.mark.parametrize("status", ["outoftime", "resign", "timeout"])
 def test_the_same_by_us_is_a_lost_game(status: str) -> None:
     game = a_won_game() | {"status": status, "winner": "white"}
-    verdict = judge(a_ledger(game), meant(game), [a_fault(number=7)], BOT)
+    verdict = judge(a_ledger(game), intended(game), [a_fault(number=7)], BOT)
     assert [breach.law for breach in verdict.breaches] == [LOST]
     assert verdict.lost == {GAME: 7}
 
@@ -69,17 +69,17 @@ def test_the_same_by_us_is_a_lost_game(status: str) -> None:
 @pytest.mark.parametrize("status", ["aborted", "noStart"])
 def test_a_game_without_a_result_is_lost(status: str) -> None:
     game = a_won_game() | {"status": status, "winner": None}
-    assert laws(a_ledger(game), meant(game), []) == [LOST]
+    assert laws(a_ledger(game), intended(game), []) == [LOST]
 
 
 def test_a_flag_without_mating_material_is_lost_as_well() -> None:
     game = a_won_game() | {"status": "outoftime", "winner": None}
-    assert laws(a_ledger(game), meant(game), []) == [LOST]
+    assert laws(a_ledger(game), intended(game), []) == [LOST]
 
 
 def test_a_game_that_never_ended_is_lost() -> None:
     game = a_won_game() | {"status": "started", "winner": None, "ended_ms": None}
-    assert laws(a_ledger(game), meant(game), []) == [LOST]
+    assert laws(a_ledger(game), intended(game), []) == [LOST]
 
 
 def a_flagged_game(last_of_theirs_ms: float) -> dict[str, object]:
@@ -92,24 +92,24 @@ def a_flagged_game(last_of_theirs_ms: float) -> dict[str, object]:
 def test_a_flag_is_lost_when_two_seconds_were_left_as_the_fault_began() -> None:
     game = a_flagged_game(1000)
     began_ms = 1000 + LIMIT_S * 1000 - 2000
-    assert laws(a_ledger(game), meant(game), [a_fault(began_ms, began_ms + 1)]) == [LOST]
+    assert laws(a_ledger(game), intended(game), [a_fault(began_ms, began_ms + 1)]) == [LOST]
 
 
 def test_a_flag_is_excused_when_less_was_left_as_the_fault_began() -> None:
     game = a_flagged_game(1000)
     began_ms = 1000 + LIMIT_S * 1000 - 1999
-    assert laws(a_ledger(game), meant(game), [a_fault(began_ms, began_ms + 1)]) == []
+    assert laws(a_ledger(game), intended(game), [a_fault(began_ms, began_ms + 1)]) == []
 
 
 def test_a_flag_without_any_fault_is_lost() -> None:
     game = a_flagged_game(1000)
-    assert laws(a_ledger(game), meant(game), []) == [LOST]
+    assert laws(a_ledger(game), intended(game), []) == [LOST]
 
 
 def test_the_last_fault_before_the_end_is_the_culprit() -> None:
     game = a_won_game() | {"status": "resign", "winner": "white"}
     faults = [a_fault(10, 20, number=1), a_fault(30, 40, number=2), a_fault(9999, 10**4, number=3)]
-    assert judge(a_ledger(game), meant(game), faults, BOT).lost == {GAME: 2}
+    assert judge(a_ledger(game), intended(game), faults, BOT).lost == {GAME: 2}
 
 
 def test_games_of_others_are_not_ours_to_lose() -> None:
@@ -139,7 +139,7 @@ def test_a_challenge_that_nobody_could_hear_is_counted_apart(
     began_ms: float, recovered_ms: float, count: int
 ) -> None:
     ledger = a_ledger(challenges=(a_challenge("offline", made_ms=2000.0),))
-    deaf = a_fault(began_ms, recovered_ms, deafens=True)
+    deaf = a_fault(began_ms, recovered_ms, blocks_events=True)
     verdict = judge(ledger, [], [deaf], BOT)
     assert verdict.unheard == count
     assert [breach.law for breach in verdict.breaches].count(UNANSWERED) == 1 - count
@@ -159,69 +159,69 @@ def test_a_challenge_to_somebody_else_is_not_ours_to_answer() -> None:
 
 def test_a_move_that_nobody_meant_is_found() -> None:
     game = a_won_game()
-    assert laws(a_ledger(game), meant(game)[:-1], []) == [UNMEANT]
+    assert laws(a_ledger(game), intended(game)[:-1], []) == [UNMEANT]
 
 
 def test_a_move_that_was_meant_for_another_ply_is_found() -> None:
     game = a_won_game()
-    first, last = meant(game)
+    first, last = intended(game)
     assert laws(a_ledger(game), [first, replace(last, ply=5)], []) == [UNMEANT]
 
 
 def test_a_move_that_was_meant_for_another_game_is_found() -> None:
     game = a_won_game()
-    first, last = meant(game)
+    first, last = intended(game)
     assert laws(a_ledger(game), [first, replace(last, game="other")], []) == [UNMEANT]
 
 
 def test_castling_is_one_move_in_either_form() -> None:
     moves = ("e2e4", "e7e5", "g1f3", "g8f6", "f1c4", "f8c5", "a2a3", "e8h8")
     game = a_game(*((uci, number * 100.0) for number, uci in enumerate(moves)), status="draw")
-    said = [replace(one, uci="e8g8") if one.uci == "e8h8" else one for one in meant(game)]
-    assert laws(a_ledger(game), said, []) == []
+    output = [replace(one, uci="e8g8") if one.uci == "e8h8" else one for one in intended(game)]
+    assert laws(a_ledger(game), output, []) == []
 
 
 def test_a_move_that_was_meant_but_never_arrived_breaks_nothing() -> None:
     game = a_won_game()
-    more = replace(meant(game)[0], ply=5, at_ms=9000)
-    assert laws(a_ledger(game), [*meant(game), more], []) == []
+    more = replace(intended(game)[0], ply=5, at_ms=9000)
+    assert laws(a_ledger(game), [*intended(game), more], []) == []
 
 
 def test_one_actor_that_decides_a_ply_twice_is_found() -> None:
     game = a_won_game()
-    other = replace(meant(game)[0], uci="e7e6")
-    assert laws(a_ledger(game), [other, *meant(game)], []) == [TWICE]
+    other = replace(intended(game)[0], uci="e7e6")
+    assert laws(a_ledger(game), [other, *intended(game)], []) == [TWICE]
 
 
 def test_the_same_move_sent_again_is_no_second_decision() -> None:
     game = a_won_game()
-    assert laws(a_ledger(game), meant(game) * 2, []) == []
+    assert laws(a_ledger(game), intended(game) * 2, []) == []
 
 
 def test_a_successor_may_decide_anew() -> None:
     game = a_won_game()
-    first, last = meant(game)
+    first, last = intended(game)
     lost = replace(last, uci="f8c5", at_ms=last.at_ms - 50)
     assert laws(a_ledger(game), [first, lost, replace(last, actor=SUCCESSOR)], []) == []
 
 
 def test_an_actor_that_cannot_ask_plays_on_for_a_moment() -> None:
     game = a_won_game()
-    first, last = meant(game)
+    first, last = intended(game)
     late = replace(last, ply=5, at_ms=last.at_ms + 9_000)
     assert laws(a_ledger(game), [first, replace(last, actor=SUCCESSOR), late], []) == []
 
 
 def test_an_actor_that_sends_long_after_its_successor_is_found() -> None:
     game = a_won_game()
-    first, last = meant(game)
+    first, last = intended(game)
     late = replace(last, ply=5, at_ms=last.at_ms + 11_000)
     assert laws(a_ledger(game), [first, replace(last, actor=SUCCESSOR), late], []) == [LATE]
 
 
 def test_it_is_found_in_whatever_order_the_logs_are_read() -> None:
     game = a_won_game()
-    first, last = meant(game)
+    first, last = intended(game)
     late = replace(last, ply=5, at_ms=last.at_ms + 11_000)
     assert laws(a_ledger(game), [late, replace(last, actor=SUCCESSOR), first], []) == [LATE]
 
@@ -231,21 +231,21 @@ def test_it_is_found_in_whatever_order_the_logs_are_read() -> None:
 
 def test_a_fault_without_a_recovery_is_found() -> None:
     game = a_won_game()
-    assert laws(a_ledger(game), meant(game), [a_fault(2000, None)]) == [SICK]
+    assert laws(a_ledger(game), intended(game), [a_fault(2000, None)]) == [SICK]
 
 
 def test_the_clock_lost_is_what_a_move_took_above_the_usual() -> None:
     moves = (("f2f3", 0), ("e7e5", 100), ("g2g4", 1000), ("a7a6", 1100))
     more = (("a2a3", 2000), ("b7b6", 2900), ("h2h3", 4000), ("d8h4", 4100))
     game = a_game(*moves, *more)
-    verdict = judge(a_ledger(game), meant(game), [a_fault(2100, 2950)], BOT)
+    verdict = judge(a_ledger(game), intended(game), [a_fault(2100, 2950)], BOT)
     assert verdict.usual_ms == 100
     assert [cost.lost_ms for cost in verdict.costs] == [800]
 
 
 def test_a_fault_in_the_opponents_time_costs_nothing() -> None:
     game = a_won_game()
-    (cost,) = judge(a_ledger(game), meant(game), [a_fault(300, 400)], BOT).costs
+    (cost,) = judge(a_ledger(game), intended(game), [a_fault(300, 400)], BOT).costs
     assert cost.lost_ms == 0
 
 
@@ -271,7 +271,7 @@ def test_honest_games_are_good_whatever_was_injected(
     at_ms: tuple[float, float, float, float], injected: list[Fault]
 ) -> None:
     game = a_won_game(at_ms)
-    verdict = judge(a_ledger(game), meant(game), injected, BOT)
+    verdict = judge(a_ledger(game), intended(game), injected, BOT)
     assert verdict.is_good
     assert verdict.lost == {}
 
@@ -281,7 +281,7 @@ def test_no_clock_is_lost_below_zero_or_above_what_our_moves_took(
     at_ms: tuple[float, float, float, float], injected: list[Fault]
 ) -> None:
     game = a_won_game(at_ms)
-    for cost in judge(a_ledger(game), meant(game), injected, BOT).costs:
+    for cost in judge(a_ledger(game), intended(game), injected, BOT).costs:
         assert 0 <= cost.lost_ms <= at_ms[3] - at_ms[2]
 
 
@@ -290,14 +290,14 @@ def test_one_move_less_in_the_logs_is_always_found(
     at_ms: tuple[float, float, float, float], injected: list[Fault], missing: int
 ) -> None:
     game = a_won_game(at_ms)
-    said = [one for number, one in enumerate(meant(game)) if number != missing]
-    assert laws(a_ledger(game), said, injected) == [UNMEANT]
+    output = [one for number, one in enumerate(intended(game)) if number != missing]
+    assert laws(a_ledger(game), output, injected) == [UNMEANT]
 
 
 @given(faults(), st.sampled_from(["resign", "aborted", "noStart", "timeout"]))
 def test_no_fault_excuses_an_end_that_is_ours(injected: list[Fault], status: str) -> None:
     game = a_won_game() | {"status": status, "winner": "white"}
-    assert laws(a_ledger(game), meant(game), injected) == [LOST]
+    assert laws(a_ledger(game), intended(game), injected) == [LOST]
 
 
 def test_the_shortest_game_is_the_one_that_is_meant() -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.chaos.verdict import Meant
+from tests.chaos.verdict import IntendedMove
 from tests.chaos.worker_logs import WorkerLogs
 
 POSTING = {
@@ -28,7 +28,9 @@ def test_a_move_that_is_about_to_be_posted_is_meant(tmp_path: Path) -> None:
     a_log(tmp_path, "worker-ab-01-77.err").write_text(json.dumps(POSTING) + "\n", "utf-8")
     logs = WorkerLogs(tmp_path)
     logs.read()
-    assert logs.meant == [Meant(game="abcdefgh", ply=3, uci="e7e5", actor="engine:1", at_ms=1500)]
+    assert logs.intended == [
+        IntendedMove(game="abcdefgh", ply=3, uci="e7e5", actor="engine:1", at_ms=1500)
+    ]
     assert logs.pids == {"engine:1": 77}
 
 
@@ -39,7 +41,7 @@ def test_each_line_is_read_once_and_only_when_it_is_whole(tmp_path: Path) -> Non
     for text in (line, line + line[:20], line * 2):
         path.write_text(text, "utf-8")
         logs.read()
-    assert len(logs.meant) == 2
+    assert len(logs.intended) == 2
 
 
 def test_a_log_that_ray_has_put_aside_is_read_on(tmp_path: Path) -> None:
@@ -53,7 +55,7 @@ def test_a_log_that_ray_has_put_aside_is_read_on(tmp_path: Path) -> None:
     path.rename(aside)
     aside.write_text(line * 2, "utf-8")
     logs.read()
-    assert (len(logs.meant), logs.path_of(77)) == (2, aside)
+    assert (len(logs.intended), logs.path_of(77)) == (2, aside)
 
 
 def test_everything_else_is_an_event_of_its_process(tmp_path: Path) -> None:
@@ -69,4 +71,4 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     a_log(tmp_path, "worker-ab-01-78.out").write_text(json.dumps(POSTING) + "\n", "utf-8")
     logs = WorkerLogs(tmp_path)
     logs.read()
-    assert (logs.meant, logs.events, logs.pids) == ([], [], {})
+    assert (logs.intended, logs.events, logs.pids) == ([], [], {})

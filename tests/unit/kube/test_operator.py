@@ -122,7 +122,7 @@ def test_after_some_turns_there_is_nothing_more_to_do(
     serials = iter(range(100, 200))
     operator = Operator(store, lambda _, of: a_pod(f"{of}-{next(serials)}", of))
     for _ in range(3):
-        operator.look()
+        operator.step()
         for pod in store.pods():
             if "deletionTimestamp" in pod["metadata"]:
                 store.remove_pod(pod["metadata"]["name"], "by itself")

@@ -1,4 +1,4 @@
-"""The bot on a cluster whose every part can be hurt, a Lichess of its own, and its opponents."""
+"""The bot on a cluster whose every part can fail, with a local Lichess and opponents."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ from actors.local_ray.head import authenticate
 from actors.local_ray.ports import free_port
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE
-from tests.chaos.engine import program
+from tests.chaos.faulty_engine import program
 from tests.chaos.lichess import Lichess, lichess
-from tests.chaos.nodes import ROOT, RayNode, RayProcess, head, worker
-from tests.chaos.places import ground
-from tests.chaos.rivals import CLOCK
+from tests.chaos.networks import make_networks
+from tests.chaos.opponents import CLOCK
+from tests.chaos.ray_nodes import ROOT, RayNode, RayProcess, head, worker
 from tests.chaos.worker_logs import WorkerLogs
 
-__all__ = ["BOT", "Arena", "arena"]
+__all__ = ["BOT", "ChaosCluster", "cluster"]
 
 BOT: Final = "crabstick"
 NAMESPACE: Final = "crabstick-chaos"
@@ -39,42 +39,42 @@ ON_THE_HEAD: Final = (
     "ServeReplica",
     "ProxyActor",
 )
-"""What must run there, as Ray titles its processes."""
+"""The processes that must run on the head, by the titles that Ray gives them."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Arena:
-    """Everything that can be hurt, and where to see how it is."""
+class ChaosCluster:
+    """Everything that can fail, and where its state shows."""
 
     lichess: Lichess
-    rivals: dict[str, str]
+    opponents: dict[str, str]
     """The tokens of the opponents."""
     http: str
     head: RayNode
     workers: list[RayNode]
     orders: Path
-    """Where engines are told to misbehave."""
+    """The folder of the orders to faulty engines."""
     logs: WorkerLogs
 
     def process(self, title: str) -> RayProcess | None:
-        """The one of that title on the head; None while there is none."""
+        """The process with that title on the head; None while there is none."""
         wanted = f"ray::{title}"
         return next((p for p in self.head.processes() if p.title.startswith(wanted)), None)
 
     def missing(self) -> list[str]:
-        """Those of the managers and of Serve that do not run."""
+        """The processes of `ON_THE_HEAD` that do not run."""
         titles = [process.title for process in self.head.processes()]
         return [one for one in ON_THE_HEAD if not any(t.startswith(f"ray::{one}") for t in titles)]
 
     def replace(self, node: RayNode) -> None:
-        """A fresh node comes for one that was ended."""
+        """Starts a fresh node in place of one that has ended."""
         node.kill()
         node.start()
 
 
 @contextmanager
-def arena(games: int) -> Iterator[Arena]:
-    """Starts everything for so many games at once, and ends it.
+def cluster(games: int) -> Iterator[ChaosCluster]:
+    """Starts everything for that many games at once, and ends it.
 
     Raises:
         EnvironmentProblem: something does not start.
@@ -84,7 +84,7 @@ def arena(games: int) -> Iterator[Arena]:
         folder = Path(
             stack.enter_context(TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True))
         )
-        where = ground(stack, WORKERS)
+        where = make_networks(stack, WORKERS)
         server = stack.enter_context(lichess(players, where.lichess, free_port(), folder))
         os.environ[TOKEN_VARIABLE] = server.tokens[BOT]
         os.environ.pop("RAY_ADDRESS", None)
@@ -96,14 +96,14 @@ def arena(games: int) -> Iterator[Arena]:
         store = folder / "ray"
         store.mkdir()
         nodes = [head(where.head, store, ray_port)]
-        nodes += [worker(place, store, address, slots) for place in where.workers]
+        nodes += [worker(network, store, address, slots) for network in where.workers]
         for node in nodes:
             stack.callback(node.kill)
             node.start()
         _bring_up(folder, address)
-        yield Arena(
+        yield ChaosCluster(
             lichess=server,
-            rivals={name: server.tokens[name] for name in players[1:]},
+            opponents={name: server.tokens[name] for name in players[1:]},
             http=f"http://127.0.0.1:{http_port}",
             head=nodes[0],
             workers=nodes[1:],
@@ -133,7 +133,7 @@ def _write_config(folder: Path, url: str, http_port: int, games: int) -> None:
 
 
 def _bring_up(folder: Path, address: str) -> None:
-    """In a process of its own: a driver ends with the head that it is connected to."""
+    """Runs `crabstick up` in its own process: a driver dies with the head it is connected to."""
     up = subprocess.run(
         [sys.executable, "-m", "crabstick", "up", "--detach", "--address", address],
         cwd=folder,

@@ -12,26 +12,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
 import pytest
 
-from tests.chaos.places import MARK
+from tests.chaos.networks import MARK, enter_namespaces
 
-__all__ = ["apart"]
+__all__ = ["in_namespaces"]
 
 ROOT: Final = Path(__file__).parents[2]
 INSIDE: Final = "CRABSTICK_KUBE_INSIDE"
-ENTER: Final = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-LOOPBACK: Final = ("ip", "link", "set", "lo", "up")
-LOOPBACK_AND_RUN: Final = 'ip link set lo up; "$@"; exit $?'
-"""The shell stays, and reaps whoever loses its parent."""
 
 
-def apart(test: Callable[[], None]) -> Callable[[], None]:
+def in_namespaces(test: Callable[[], None]) -> Callable[[], None]:
     """Makes it run in a child; skips it where there is no kubectl."""
 
     @functools.wraps(test)
@@ -41,13 +37,13 @@ def apart(test: Callable[[], None]) -> Callable[[], None]:
         elif shutil.which("kubectl") is None:
             pytest.skip("kubectl is not installed, so the manifests cannot be rendered")
         else:
-            _run_apart(f"{test.__code__.co_filename}::{test.__name__}")
+            _run_in_namespaces(f"{test.__code__.co_filename}::{test.__name__}")
 
     return child
 
 
-def _run_apart(test: str) -> None:
-    enter = _way_in()
+def _run_in_namespaces(test: str) -> None:
+    enter = enter_namespaces()
     with TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True) as folder:
         more = {
             INSIDE: "1",
@@ -83,18 +79,6 @@ def _run_apart(test: str) -> None:
             raise
     if child.returncode:
         pytest.fail(said, pytrace=False)
-
-
-def _way_in() -> Sequence[str]:
-    """What a command begins with that runs in namespaces; nothing where there are none."""
-    enter = [*ENTER]
-    if os.geteuid():
-        enter[1:1] = ["--user", "--map-root-user"]
-    try:
-        trial = subprocess.run([*enter, *LOOPBACK], capture_output=True, check=False)
-    except OSError:
-        return ()
-    return () if trial.returncode else (*enter, "sh", "-c", LOOPBACK_AND_RUN, "sh")
 
 
 def _end(child: "subprocess.Popen[str]", *, is_alone: bool) -> None:

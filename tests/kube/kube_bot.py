@@ -22,16 +22,16 @@ from tests.kube.manifests import SETTINGS, Manifests
 from tests.kube.network import Network
 from tests.kube.pod_spec import AUTH_KEY
 
-__all__ = ["Stage", "stage", "until"]
+__all__ = ["KubeBot", "running_bot", "until"]
 
 PATIENCE_S: Final = 240
 UP_LIMIT_S: Final = 180
-LOOK_S: Final = 0.2
-ASK_LIMIT_S: Final = 5
+POLL_S: Final = 0.2
+HTTP_LIMIT_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class KubeBot:
     """What a test sees and does."""
 
     kube: Kube
@@ -41,7 +41,7 @@ class Stage:
 
     def up(self, *, max_games: int = 4, **cluster: Any) -> None:
         """`crabstick up` on the head, with the settings as shipped and these of `cluster`."""
-        wishes = {
+        options = {
             "CRABSTICK__LICHESS__URL": self.sandbox.url,
             "CRABSTICK__HTTP__HOST": self.kube.network.addresses.head,
             "CRABSTICK__HTTP__PORT": str(self.http_port),
@@ -51,7 +51,7 @@ class Stage:
             **{f"CRABSTICK__CLUSTER__{key.upper()}": str(value) for key, value in cluster.items()},
         }
         command = ["python", "-m", "crabstick", "up", "--detach", f"--config={self.settings}"]
-        up = self.kube.run_on_head([*command, f"--address={self.kube.gcs}"], wishes)
+        up = self.kube.run_on_head([*command, f"--address={self.kube.gcs}"], options)
         said, _ = up.communicate(timeout=UP_LIMIT_S)
         assert up.returncode == 0, said
 
@@ -81,14 +81,14 @@ class Stage:
 
     def _page(self, path: str) -> str:
         url = f"http://{self.kube.network.addresses.head}:{self.http_port}{path}"
-        with urllib.request.urlopen(url, timeout=ASK_LIMIT_S) as page:
+        with urllib.request.urlopen(url, timeout=HTTP_LIMIT_S) as page:
             text: str = page.read().decode()
         return text
 
     def verdict(self) -> Verdict:
         """What the ledger of Lichess says, compared with what the actors say they meant."""
-        meant = [one for logs in self._logs() for one in logs.meant]
-        return judge(self.sandbox.ledger(), meant, (), BOT)
+        intended = [one for logs in self._logs() for one in logs.intended]
+        return judge(self.sandbox.ledger(), intended, (), BOT)
 
     def events(self) -> list[dict[str, Any]]:
         """What the bot has logged, except its moves."""
@@ -102,27 +102,27 @@ class Stage:
         return found
 
 
-async def until(look: Callable[[], Any], is_right: Callable[[Any], bool]) -> Any:
-    """Looks again and again until it is right; fails with what was seen last.
+async def until(fetch: Callable[[], Any], is_right: Callable[[Any], bool]) -> Any:
+    """Fetches again and again until the value is right; fails with the last value.
 
-    A bot that does not answer a question is asked again.
+    A bot that does not answer is asked again.
     """
     until_s = time.monotonic() + PATIENCE_S
     while True:
         try:
-            seen = await asyncio.to_thread(look)
+            value = await asyncio.to_thread(fetch)
         except OSError as error:
-            seen = error
+            value = error
         else:
-            if is_right(seen):
-                return seen
-        assert time.monotonic() < until_s, f"after {PATIENCE_S} s still {seen}"
-        await asyncio.sleep(LOOK_S)
+            if is_right(value):
+                return value
+        assert time.monotonic() < until_s, f"after {PATIENCE_S} s still {value}"
+        await asyncio.sleep(POLL_S)
 
 
 @contextmanager
-def stage(*, overlay: str = "minimal", most: int = 4, **wishes: Any) -> Iterator[Stage]:
-    """Starts everything, with these wishes to `up`, and ends it; `most` Pods of the first group."""
+def running_bot(*, overlay: str = "minimal", most: int = 4, **options: Any) -> Iterator[KubeBot]:
+    """Starts everything with these options of `up`, and ends it; at most `most` Pods at first."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="c-")))
         manifests = Manifests.rendered(overlay)
@@ -136,10 +136,10 @@ def stage(*, overlay: str = "minimal", most: int = 4, **wishes: Any) -> Iterator
         ready.set_max_replicas(most)
         settings = folder / SETTINGS
         settings.write_text(manifests.settings, encoding="utf-8")
-        ours = Stage(kube=ready, sandbox=sandbox, settings=settings, http_port=network.port(8000))
+        bot = KubeBot(kube=ready, sandbox=sandbox, settings=settings, http_port=network.port(8000))
         try:
-            ours.up(**wishes)
-            yield ours
+            bot.up(**options)
+            yield bot
         except Exception as error:
-            error.add_note("\n".join(map(json.dumps, ours.events())))
+            error.add_note("\n".join(map(json.dumps, bot.events())))
             raise

@@ -1,4 +1,4 @@
-"""Whether all is well: every game has an actor and goes on, somebody waits, Lichess is heard."""
+"""Whether the bot is well: games have actors and go on, a standby waits, Lichess is heard."""
 
 import asyncio
 import re
@@ -9,11 +9,11 @@ from typing import Any, Final
 import aiohttp
 
 from crabstick.errors import EnvironmentProblem
-from tests.chaos.arena import BOT, Arena
+from tests.chaos.chaos_cluster import BOT, ChaosCluster
 
-__all__ = ["Doctor", "GameNow"]
+__all__ = ["GameNow", "HealthProbe"]
 
-ASK_LIMIT: Final = aiohttp.ClientTimeout(total=3)
+HTTP_LIMIT: Final = aiohttp.ClientTimeout(total=3)
 OK: Final = 200
 STANDBYS: Final = re.compile(r'^crabstick_actors\{state="standby"\} (\d+)', re.MULTILINE)
 NODES: Final = re.compile(r'^crabstick_nodes\{state="alive"\} (\d+)', re.MULTILINE)
@@ -29,17 +29,17 @@ class GameNow:
 
 
 @dataclass(slots=True)
-class Doctor:
-    """Looks at the bot from outside: its HTTP endpoints, and the sandbox's running games."""
+class HealthProbe:
+    """Checks the bot from outside: its HTTP endpoints, and the sandbox's running games."""
 
-    arena: Arena
+    cluster: ChaosCluster
     http: aiohttp.ClientSession
     _owed: dict[str, int] = field(default_factory=dict)
-    """The ply that each touched game must reach to be seen going on."""
+    """The ply that each running game must reach to count as going on."""
 
     async def running(self) -> list[GameNow]:
         """The bot's games that run."""
-        games = await asyncio.to_thread(self.arena.lichess.games)
+        games = await asyncio.to_thread(self.cluster.lichess.games)
         return [
             GameNow(
                 id=game["id"],
@@ -51,53 +51,53 @@ class Doctor:
         ]
 
     async def expect_moves(self) -> None:
-        """All games that run now must go on: a move of ours is due in each."""
+        """From now on a game without a new move of ours is a problem."""
         self._owed = {game.id: game.ply + 2 for game in await self.running()}
 
-    async def troubles(self) -> str:
-        """What is not well; empty when all is."""
+    async def problem(self) -> str:
+        """What is wrong; empty when the bot is well."""
         try:
-            return await self._troubles()
+            return await self._problem()
         except (aiohttp.ClientError, TimeoutError, OSError, EnvironmentProblem) as error:
             return f"{type(error).__name__}: {error}"
 
-    async def _troubles(self) -> str:
+    async def _problem(self) -> str:
         running = {game.id: game for game in await self.running()}
         for game_id, ply in self._owed.items():
             if game_id in running and running[game_id].ply < ply:
                 return f"the game {game_id} stands still"
-        return await self._managers_troubles(running)
+        return await self._managers_problem(running)
 
-    async def _managers_troubles(self, running: Mapping[str, GameNow]) -> str:
+    async def _managers_problem(self, running: Mapping[str, GameNow]) -> str:
         for page in ("/livez", "/readyz"):
-            async with self.http.get(self.arena.http + page) as answer:
+            async with self.http.get(self.cluster.http + page) as answer:
                 if answer.status != OK:
                     return f"{page} says {answer.status}"
-        if missing := await asyncio.to_thread(self.arena.missing):
+        if missing := await asyncio.to_thread(self.cluster.missing):
             return f"no {missing[0]} runs"
         rows = {row["id"]: row for row in await self.games()}
         for game_id in running:
             if not rows.get(game_id, {}).get("actor"):
-                return f"nobody plays {game_id}"
+                return f"no actor plays {game_id}"
         metrics = await self._text("/metrics")
         if not _figure(STANDBYS, metrics):
-            return "nobody waits on standby"
-        if (nodes := _figure(NODES, metrics)) != len(self.arena.workers):
-            return f"{nodes} of {len(self.arena.workers)} nodes are there"
+            return "no actor is on standby"
+        if (nodes := _figure(NODES, metrics)) != len(self.cluster.workers):
+            return f"{nodes} of {len(self.cluster.workers)} nodes are there"
         return ""
 
     async def games(self) -> list[Mapping[str, Any]]:
         """The rows of `/games`."""
-        async with self.http.get(f"{self.arena.http}/games") as answer:
+        async with self.http.get(f"{self.cluster.http}/games") as answer:
             rows: list[Mapping[str, Any]] = (await answer.json()).get("games", [])
             return rows
 
     async def standbys(self) -> int:
-        """How many actors wait."""
+        """How many actors are on standby."""
         return _figure(STANDBYS, await self._text("/metrics"))
 
     async def _text(self, page: str) -> str:
-        async with self.http.get(self.arena.http + page) as answer:
+        async with self.http.get(self.cluster.http + page) as answer:
             return await answer.text()
 
 

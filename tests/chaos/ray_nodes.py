@@ -1,6 +1,6 @@
-"""Ray nodes of this machine that can be killed whole, frozen, told to end, and started again.
+"""Ray nodes on this machine that can be killed, frozen, drained, and started again.
 
-Each is one `ray start --block`, which leads a POSIX session that nothing of it leaves.
+Each is one `ray start --block`, which leads a POSIX session that none of its processes leaves.
 """
 
 import os
@@ -20,7 +20,7 @@ from actors.local_ray.node import ENVIRONMENT
 from actors.local_ray.ports import free_port
 from actors.local_ray.profiles import HOOK_VARIABLE
 from crabstick.errors import EnvironmentProblem
-from tests.chaos.places import Place
+from tests.chaos.networks import NodeNetwork
 
 __all__ = ["RayNode", "RayProcess", "head", "worker"]
 
@@ -41,13 +41,13 @@ class RayProcess:
 
 @dataclass(slots=True, kw_only=True)
 class RayNode:
-    """One node; `start` begins it, also after it was killed."""
+    """One node; `start` also starts it again after a kill."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
-    place: Place
+    network: NodeNetwork
     store: Path | None = None
     """Of a head: where Ray keeps its files."""
     _child: "subprocess.Popen[bytes] | None" = field(default=None)
@@ -69,12 +69,12 @@ class RayNode:
                 return
 
     def _try_to_start(self) -> None:
-        if self.store is not None:  # it takes the nodes that wait for it for another cluster
+        if self.store is not None:  # otherwise the waiting nodes take it for another cluster
             (self.store / "ray_current_cluster").unlink(missing_ok=True)
         port = f"--dashboard-agent-listen-port={free_port()}"
         with self.log.open("wb") as log:
             self._child = subprocess.Popen(
-                [*self.place.prefix, *self.command, port],
+                [*self.network.prefix, *self.command, port],
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -82,14 +82,14 @@ class RayNode:
                 start_new_session=True,
             )
         until_s = time.monotonic() + START_LIMIT_S
-        while "Ray runtime started" not in (said := self.log.read_text("utf-8", "replace")):
+        while "Ray runtime started" not in (output := self.log.read_text("utf-8", "replace")):
             if self._child.poll() is not None or time.monotonic() > until_s:
-                raise EnvironmentProblem(f"the node {self.name} did not start: {said[-300:]}")
+                raise EnvironmentProblem(f"the node {self.name} did not start: {output[-300:]}")
             time.sleep(POLL_S)
 
     @property
     def has_ended(self) -> bool:
-        """Whether its `ray start` is gone, or was never there."""
+        """Whether its `ray start` has ended or never began."""
         return self._child is None or self._child.poll() is not None
 
     def processes(self) -> list[RayProcess]:
@@ -116,7 +116,7 @@ class RayNode:
                 process.send_signal(number)
 
     def kill(self) -> None:
-        """Ends everything on it at once; new processes of those that die last are ended too."""
+        """Kills all its processes, and again those that were started meanwhile."""
         while list(self._session()):
             self.signal(signal.SIGKILL)
             time.sleep(POLL_S)
@@ -124,15 +124,15 @@ class RayNode:
             self._child.wait()
 
     def drain(self) -> None:
-        """Tells it to end as soon as its games have left."""
+        """Asks the node to end as soon as its games have left."""
         if self._child is not None:
             self._child.send_signal(signal.SIGTERM)
 
 
-def head(place: Place, folder: Path, port: int) -> RayNode:
+def head(network: NodeNetwork, folder: Path, port: int) -> RayNode:
     """A head without slots, whose state outlives it in `folder`."""
     command = [
-        *_ray_start("--head", f"--port={port}", f"--node-ip-address={place.address}"),
+        *_ray_start("--head", f"--port={port}", f"--node-ip-address={network.address}"),
         "--num-cpus=0",
         "--include-dashboard=false",
         f"--temp-dir={folder}",
@@ -147,24 +147,24 @@ def head(place: Place, folder: Path, port: int) -> RayNode:
         command=command,
         environment=environment,
         log=folder.with_name("head.log"),
-        place=place,
+        network=network,
         store=folder,
     )
 
 
-def worker(place: Place, folder: Path, address: str, slots: int) -> RayNode:
+def worker(network: NodeNetwork, folder: Path, address: str, slots: int) -> RayNode:
     """A node that holds so many EngineActors; drained, it gives games a minute to leave."""
     command = [
-        *_ray_start(f"--address={address}", f"--node-ip-address={place.address}"),
+        *_ray_start(f"--address={address}", f"--node-ip-address={network.address}"),
         f"--num-cpus={slots}",
-        f"--node-name={place.name}",
+        f"--node-name={network.name}",
     ]
     return RayNode(
-        name=place.name,
+        name=network.name,
         command=command,
         environment={**_environment(), "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "60"},
-        log=folder.with_name(f"{place.name}.log"),
-        place=place,
+        log=folder.with_name(f"{network.name}.log"),
+        network=network,
     )
 
 

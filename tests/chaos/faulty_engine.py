@@ -1,10 +1,10 @@
-"""`python -m tests.chaos.engine FOLDER`: the embedded engine, until a file tells it to misbehave.
+"""`python -m tests.chaos.faulty_engine FOLDER`: the embedded engine, which fails on demand.
 
-It pretends to think, and idles about in the beginning of a game: faults shall meet searches and
-games that last, and the machine shall not be busy with chess.
+The engine pretends to think, and plays any move at the beginning of a game: faults should meet
+searches, games should last, and chess should not load the machine.
 
-A file in FOLDER that is called by the pid of our parent, the EngineActor, names a mode of
-`engine.fake`; the next search then goes as that mode wants it, and the file is gone.
+A file in FOLDER whose name is the pid of our parent, the EngineActor, names a mode of
+`engine.fake`; the next search follows that mode and deletes the file.
 """
 
 import os
@@ -21,7 +21,7 @@ from engine.embedded.lines import LineReader
 from engine.embedded.moves import move_text
 from engine.embedded.uci import Conversation
 
-__all__ = ["main", "mischief", "program"]
+__all__ = ["main", "order_fault", "program"]
 
 MEMORY_BYTES = 1 << 30
 STDIN = 0
@@ -32,11 +32,11 @@ CHUNK_BYTES = 1 << 24
 FLOOD = b"blah\n" * 2000
 
 
-class MischievousLines(LineReader):
-    """Hands the commands on, but for a search that is to go wrong.
+class FaultyLines(LineReader):
+    """Passes commands on, except a search that is ordered to fail.
 
     Args:
-        order: the file that may say how.
+        order: the file that may name a mode.
     """
 
     def __init__(self, order: Path) -> None:
@@ -45,7 +45,7 @@ class MischievousLines(LineReader):
         self._position = ""
 
     def wait(self) -> str | None:
-        """The next line that the engine is to see."""
+        """The next line for the engine."""
         line = super().wait()
         if line is not None and line.startswith("position "):
             self._position = line
@@ -56,7 +56,7 @@ class MischievousLines(LineReader):
             return _idle(self._position)
         mode = self._order.read_text(encoding="utf-8")
         self._order.unlink()
-        return _misbehave(mode)
+        return _run_fault(mode)
 
 
 def _idle(position: str) -> str:
@@ -74,7 +74,7 @@ def _idle(position: str) -> str:
     return ""
 
 
-def _misbehave(mode: str) -> str:
+def _run_fault(mode: str) -> str:
     match mode:
         case "illegal":
             os.write(1, b"bestmove a1b4\n")
@@ -91,14 +91,14 @@ def _misbehave(mode: str) -> str:
 
 
 def _eat() -> str:
-    """Takes more memory than there can be, and is ended by that, or plays on."""
+    """Allocates more memory than the limit; the process dies of that, or plays on."""
     hoard = [bytearray(os.urandom(1) * CHUNK_BYTES) for _ in range(MEMORY_BYTES // CHUNK_BYTES)]
     del hoard
     return EASY
 
 
-def mischief(folder: Path, actor_pid: int, mode: str) -> Path:
-    """Orders the engine of that actor to misbehave; the file is gone when it did."""
+def order_fault(folder: Path, actor_pid: int, mode: str) -> Path:
+    """Orders the engine of that actor to fail; the engine deletes the returned file then."""
     order = folder / str(actor_pid)
     draft = order.with_suffix(".new")
     draft.write_text(mode, encoding="utf-8")
@@ -106,10 +106,11 @@ def mischief(folder: Path, actor_pid: int, mode: str) -> Path:
 
 
 def program(folder: Path) -> Path:
-    """This engine as a program that takes its orders from `folder`: settings name a path alone."""
+    """Writes a program that runs this engine with `folder`: settings can only name a path."""
     path = folder / "engine"
     path.write_text(
-        f"#!/bin/sh\nexec {sys.executable} -m tests.chaos.engine {folder}\n", encoding="utf-8"
+        f"#!/bin/sh\nexec {sys.executable} -m tests.chaos.faulty_engine {folder}\n",
+        encoding="utf-8",
     )
     path.chmod(0o755)
     return path
@@ -123,7 +124,7 @@ def main() -> None:
     def write(line: str) -> None:
         os.write(1, f"{line}\n".encode())
 
-    Conversation(MischievousLines(order), write, lambda: time.monotonic() * 1000).run()
+    Conversation(FaultyLines(order), write, lambda: time.monotonic() * 1000).run()
 
 
 if __name__ == "__main__":

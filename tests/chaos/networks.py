@@ -1,8 +1,8 @@
 """Where a node lives: on this machine's loopback, or in a network namespace with links to cut.
 
 With namespaces each worker has two links: one to Ray's head, one to Lichess. Either can be cut.
-They exist only within `apart`, which runs this program once more in namespaces of its own: what it
-does to the network touches nothing outside, and every process ends with it.
+They exist only within `in_namespaces`, which runs this program once more in its own namespaces:
+changes to the network affect nothing outside, and every process ends with the namespaces.
 """
 
 import os
@@ -17,51 +17,56 @@ from typing import Final
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["Ground", "Place", "apart", "ground", "lasting_folder"]
+__all__ = [
+    "Networks",
+    "NodeNetwork",
+    "enter_namespaces",
+    "in_namespaces",
+    "lasting_folder",
+    "make_networks",
+]
 
 MARK: Final = "CRABSTICK_CHAOS_APART"
+LOOPBACK: Final = ("ip", "link", "set", "lo", "up")
 NETWORKS: Final = {"ray": "10.77.0", "lichess": "10.78.0"}
 CENTRE: Final = 254
 """The last number of the address that the head and Lichess have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A network of one's own, or this machine's."""
+class NodeNetwork:
+    """A network namespace, or this machine's loopback."""
 
     name: str
     address: str
     prefix: Sequence[str] = ()
-    """The words that run a command there."""
+    """The beginning of a command line that runs a command there."""
     links: Sequence[str] = ()
-    """To Ray and to Lichess, as they are called on this side; none on loopback."""
+    """The names of the links to Ray and to Lichess on this side; empty on loopback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Networks:
     """The addresses of one run."""
 
-    head: Place
-    workers: Sequence[Place]
+    head: NodeNetwork
+    workers: Sequence[NodeNetwork]
     lichess: str
 
 
-def apart(arguments: Sequence[str]) -> int | None:
-    """Runs this program again where it may do as it likes, and returns its exit status.
+def in_namespaces(arguments: Sequence[str]) -> int | None:
+    """Runs this program again in its own namespaces, and returns its exit status.
 
-    None when it is there already, or this machine does not allow it.
+    None when it is in namespaces already, or this machine does not allow them.
     """
     if MARK in os.environ:
         return None
-    enter = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    if os.geteuid():
-        enter[1:1] = ["--user", "--map-root-user"]
-    if not _works([*enter, "ip", "link", "set", "lo", "up"]):
+    enter = enter_namespaces()
+    if not enter:
         return None
-    first = 'ip link set lo up; "$@"; exit $?'  # stays, and reaps whoever loses its parent
     with TemporaryDirectory(prefix="c-", ignore_cleanup_errors=True) as folder:
         child = subprocess.run(  # killed with all that it began when we are interrupted
-            [*enter, "sh", "-c", first, "sh", sys.executable, "-m", "tests.chaos", *arguments],
+            [*enter, sys.executable, "-m", "tests.chaos", *arguments],
             env={**os.environ, "TMPDIR": folder, MARK: gettempdir()},
             check=False,
         )
@@ -73,20 +78,29 @@ def lasting_folder() -> Path:
     return Path(os.environ.get(MARK) or gettempdir())
 
 
-def _works(command: Sequence[str]) -> bool:
+def enter_namespaces() -> Sequence[str]:
+    """The beginning of a command line that runs a command in new network and process namespaces.
+
+    Empty where this machine does not allow that. The shell stays, and reaps orphans.
+    """
+    enter = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid():
+        enter[1:1] = ["--user", "--map-root-user"]
     try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        trial = subprocess.run([*enter, *LOOPBACK], capture_output=True, check=False)
     except OSError:
-        return False
+        return ()
+    shell = f'{" ".join(LOOPBACK)}; "$@"; exit $?'
+    return () if trial.returncode else (*enter, "sh", "-c", shell, "sh")
 
 
-def ground(stack: ExitStack, workers: int) -> Ground:
-    """Makes the networks for so many workers; on loopback where there are no namespaces."""
+def make_networks(stack: ExitStack, workers: int) -> Networks:
+    """Makes the networks for that many workers; on loopback where there are no namespaces."""
     names = [f"worker{number}" for number in range(1, workers + 1)]
     if MARK not in os.environ:
-        here = [Place(name=name, address="127.0.0.1") for name in names]
-        return Ground(
-            head=Place(name="head", address="127.0.0.1"), workers=here, lichess="127.0.0.1"
+        here = [NodeNetwork(name=name, address="127.0.0.1") for name in names]
+        return Networks(
+            head=NodeNetwork(name="head", address="127.0.0.1"), workers=here, lichess="127.0.0.1"
         )
     for network, prefix in NETWORKS.items():
         _ip(f"link add {network} type bridge")
@@ -94,14 +108,14 @@ def ground(stack: ExitStack, workers: int) -> Ground:
         _ip(f"link set {network} up")
     centre = {network: f"{prefix}.{CENTRE}" for network, prefix in NETWORKS.items()}
     _ip("route add default dev ray")  # by it Ray finds out its own address
-    return Ground(
-        head=Place(name="head", address=centre["ray"]),
+    return Networks(
+        head=NodeNetwork(name="head", address=centre["ray"]),
         workers=[_place(stack, name, number) for number, name in enumerate(names, start=1)],
         lichess=centre["lichess"],
     )
 
 
-def _place(stack: ExitStack, name: str, number: int) -> Place:
+def _place(stack: ExitStack, name: str, number: int) -> NodeNetwork:
     wait = ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"]
     keeper = subprocess.Popen(wait, stdout=subprocess.PIPE)
     stack.callback(keeper.wait)
@@ -117,7 +131,7 @@ def _place(stack: ExitStack, name: str, number: int) -> Place:
         _run(*inside, "ip", "address", "add", f"{prefix}.{number}/24", "dev", network)
         _run(*inside, "ip", "link", "set", network, "up")
     _run(*inside, "ip", "route", "add", "default", "dev", "ray")
-    return Place(
+    return NodeNetwork(
         name=name,
         address=f"{NETWORKS['ray']}.{number}",
         prefix=inside,

@@ -1,20 +1,36 @@
-"""What a test of the command line needs: a home of its own, and commands that are started in it."""
+"""Commands that run in a home of their own, and a bot that was started by one."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import psutil
 
 from actors.local_ray.ports import free_port
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.sandbox.testing import RunningSandbox
+from tests.chaos.worker_logs import WorkerLogs
 
-__all__ = ["PATIENCE_S", "copy_checkout", "left_behind", "said", "started", "wait", "wishes"]
+__all__ = [
+    "PATIENCE_S",
+    "HomeBot",
+    "copy_checkout",
+    "environment",
+    "left_behind",
+    "output",
+    "started",
+    "wait",
+]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150
@@ -61,14 +77,14 @@ def started(
                 process.wait(PATIENCE_S)
 
 
-def said(folder: Path, out: str = "out") -> str:
+def output(folder: Path, out: str = "out") -> str:
     return (folder / out).read_text(encoding="utf-8")
 
 
 def wait(condition: Callable[[], object], folder: Path) -> None:
     deadline_s = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline_s, said(folder)
+        assert time.monotonic() < deadline_s, output(folder)
         time.sleep(0.1)
 
 
@@ -82,10 +98,44 @@ def left_behind(folder: Path) -> list[str]:
     return found
 
 
-def wishes(sandbox: RunningSandbox) -> dict[str, str]:
+def environment(sandbox: RunningSandbox) -> dict[str, str]:
     return {
         "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
         "CRABSTICK__LICHESS__URL": sandbox.url,
         "CRABSTICK__HTTP__PORT": str(free_port()),
         "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
     }
+
+
+@dataclass(slots=True, kw_only=True)
+class HomeBot:
+    """A bot in its own home folder, on a sandbox."""
+
+    folder: Path
+    sandbox: RunningSandbox
+    environment: dict[str, str]
+    hurry: Event = field(default_factory=Event)
+    """Once it is set, opponents think no more and games end soon."""
+
+    def run(self, out: str, *arguments: str) -> int:
+        """Runs one command; its output goes to `out`."""
+        with started(self.folder, *arguments, out=out, **self.environment) as command:
+            return command.wait(2 * PATIENCE_S)
+
+    def opponent(self, number: int, think_s: float) -> Opponent:
+        """An opponent that moves at random."""
+        name, rng = f"sparring{number}", random.Random(number)
+        slow = think_time(timedelta(seconds=think_s), 0.2, rng)
+        player = OpponentSpec(
+            name=name,
+            token=self.sandbox.token(name),
+            policy=random_mover(rng),
+            delay=lambda: timedelta() if self.hurry.is_set() else slow(),
+        )
+        return Opponent(self.sandbox.url, player)
+
+    def logs(self) -> WorkerLogs:
+        """Everything that the bot's processes have logged."""
+        logs = WorkerLogs(self.folder / "ray")
+        logs.read()
+        return logs

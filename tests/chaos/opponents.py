@@ -12,7 +12,7 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
 
-__all__ = ["CLOCK", "Rivals"]
+__all__ = ["CLOCK", "Opponents"]
 
 CLOCK: Final = (timedelta(seconds=120), timedelta(seconds=1))
 SPREAD: Final = (0.2, 1.8)
@@ -24,13 +24,13 @@ HASTE: Final = timedelta(milliseconds=20)
 TRIES: Final = 5
 
 
-class Rivals:
-    """They move at random, so that the bot wins on the board in its own time.
+class Opponents:
+    """Opponents that move at random, so that the bot wins on the board after a while.
 
     Args:
         url: the server.
         tokens: by player.
-        bot: whom they challenge.
+        bot: the account that they challenge.
         seed: of their moves.
     """
 
@@ -38,7 +38,7 @@ class Rivals:
         self.think = THINK
         self.finished = 0
         self.is_last = False
-        """Whether nobody challenges any more."""
+        """Whether no new game begins."""
         self._url = url
         self._tokens = tokens
         self._bot = bot
@@ -56,7 +56,7 @@ class Rivals:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def end(self, limit: timedelta) -> None:
-        """Finishes the games that run, in haste; who hangs is left."""
+        """Finishes the running games in haste; gives up on games that hang."""
         self.is_last, self.think = True, HASTE
         await asyncio.wait(self._tasks, timeout=limit.total_seconds())
 
@@ -76,7 +76,7 @@ class Rivals:
                     await asyncio.sleep(PAUSE_S)
 
     def _pick(self, board: chess.Board, policy: MovePolicy) -> chess.Move:
-        """A move that takes nothing and ends nothing, if there is one: games shall last."""
+        """A move without capture or check, if one is found: games should last."""
         for _ in range(0 if self.is_last else TRIES):
             move = policy(board)
             if not board.is_capture(move) and not board.gives_check(move):
@@ -84,7 +84,7 @@ class Rivals:
         return policy(board)
 
     async def _play(self, opponent: Opponent) -> None:
-        """One game; a challenge that nobody answers is given up after a while."""
+        """Plays one game; gives up a challenge that stays unanswered."""
         game_id = await opponent.challenge(self._bot, CLOCK, "random")
         result = asyncio.ensure_future(opponent.wait_result(game_id))
         await asyncio.wait([result], timeout=ANSWER_LIMIT_S)

@@ -1,23 +1,23 @@
-"""How each kind of fault is injected; whatever lasts is over when its function returns.
+"""How each kind of fault is injected; a fault with a duration is over when its function returns.
 
-A function tells the one game that it was about, or None when it was about all. What cannot be done
-at this moment raises `NotNow`, and is tried again a little later.
+A function returns the one game that it affects, or None for all games. A fault that cannot be
+injected at this moment raises `NotNow`, and is tried again a little later.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
-from tests.chaos.hurt_actors import (
+from tests.chaos.actor_faults import (
     freeze_actor,
     freeze_engine,
     kill_actor,
     kill_at_full_capacity,
     kill_engine,
     kill_standbys,
-    mislead_engine,
+    make_engine_fail,
 )
-from tests.chaos.hurt_cluster import (
+from tests.chaos.cluster_faults import (
     cut_node,
     drain_node,
     freeze_node,
@@ -26,18 +26,18 @@ from tests.chaos.hurt_cluster import (
     kill_node,
     kill_process,
 )
-from tests.chaos.hurt_lichess import (
+from tests.chaos.lichess_faults import (
     fail_calls,
     fail_everything,
     freeze_lichess,
-    listen_too,
+    open_second_stream,
     strike_streams,
 )
-from tests.chaos.scene import Scene
+from tests.chaos.target import Target
 
-__all__ = ["INJURIES", "Injury"]
+__all__ = ["INJECTORS", "Injector"]
 
-Injury: TypeAlias = Callable[[Scene], Awaitable[str | None]]
+Injector: TypeAlias = Callable[[Target], Awaitable[str | None]]
 
 _ENDPOINTS: Final = {
     "an accept": "challenge-accept",
@@ -49,19 +49,19 @@ _ENDPOINTS: Final = {
 _LIMITED: Final = {"retry_after_s": 2}
 _BROKEN: Final = {"status": 502}
 
-INJURIES: Final[Mapping[str, Injury]] = {
+INJECTORS: Final[Mapping[str, Injector]] = {
     "engine killed": kill_engine,
     "engine frozen": freeze_engine,
-    "engine plays an illegal move": partial(mislead_engine, mode="illegal"),
-    "engine talks nonsense": partial(mislead_engine, mode="nonsense"),
-    "engine floods": partial(mislead_engine, mode="flood"),
-    "engine eats memory": partial(mislead_engine, mode="hungry"),
-    "actor killed, searching": partial(kill_actor, moment="searching"),
-    "actor killed, waiting": partial(kill_actor, moment="waiting"),
-    "actor killed, posting": partial(kill_actor, moment="posting"),
-    "actor frozen, searching": partial(freeze_actor, moment="searching"),
-    "actor frozen, waiting": partial(freeze_actor, moment="waiting"),
-    "actor frozen, posting": partial(freeze_actor, moment="posting"),
+    "engine plays an illegal move": partial(make_engine_fail, mode="illegal"),
+    "engine talks nonsense": partial(make_engine_fail, mode="nonsense"),
+    "engine floods": partial(make_engine_fail, mode="flood"),
+    "engine eats memory": partial(make_engine_fail, mode="hungry"),
+    "actor killed, searching": partial(kill_actor, phase="searching"),
+    "actor killed, waiting": partial(kill_actor, phase="waiting"),
+    "actor killed, posting": partial(kill_actor, phase="posting"),
+    "actor frozen, searching": partial(freeze_actor, phase="searching"),
+    "actor frozen, waiting": partial(freeze_actor, phase="waiting"),
+    "actor frozen, posting": partial(freeze_actor, phase="posting"),
     "actor killed at full capacity": kill_at_full_capacity,
     "standbys killed": kill_standbys,
     "node killed": kill_node,
@@ -100,6 +100,6 @@ INJURIES: Final[Mapping[str, Injury]] = {
     ),
     "Lichess frozen": freeze_lichess,
     "Lichess answers 503 to everything": fail_everything,
-    "second listener": listen_too,
+    "second listener": open_second_stream,
 }
 """By the name of the kind."""

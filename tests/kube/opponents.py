@@ -12,22 +12,22 @@ import chess
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.testing import RunningSandbox
-from tests.kube.lichess import BOT, GUESTS, HUMANS
+from tests.kube.lichess import BOT, BOTS, HUMANS
 
-__all__ = ["Guests"]
+__all__ = ["Opponents"]
 
 CLOCK: Final = (timedelta(seconds=900), timedelta(seconds=10))
 THINK: Final = timedelta(seconds=20)
 """The bot mates them in some fifteen moves, and that shall take longer than a story."""
 FIRST_THINK: Final = timedelta(seconds=2)
-"""Lichess aborts a game that nobody begins."""
+"""Lichess aborts a game without a first move."""
 HASTE: Final = timedelta(milliseconds=20)
 TRIES: Final = 5
-LOOK_S: Final = 0.1
+POLL_S: Final = 0.1
 
 
 @dataclass(slots=True)
-class _Guest:
+class _Paced:
     opponent: Opponent
     pace: timedelta = THINK
     has_moved: bool = False
@@ -38,8 +38,8 @@ class _Guest:
         return pace * rng.uniform(0.5, 1.5)
 
 
-class Guests:
-    """Each plays one game at a time, slowly and without harm, until it is told to finish.
+class Opponents:
+    """Each plays one slow and harmless game at a time, until `finish`.
 
     Args:
         sandbox: their Lichess.
@@ -48,9 +48,9 @@ class Guests:
     def __init__(self, sandbox: RunningSandbox) -> None:
         self._sandbox = sandbox
         self._stack = AsyncExitStack()
-        self._guests: dict[str, _Guest] = {}
+        self._by_game: dict[str, _Paced] = {}
         """By the game that they play."""
-        self._names = {"bot": iter(GUESTS), "human": iter(HUMANS)}
+        self._names = {"bot": iter(BOTS), "human": iter(HUMANS)}
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,15 +65,15 @@ class Guests:
         of a bot as soon as the bot has accepted its challenge.
 
         Raises:
-            Declined: the bot does not want to.
+            ChallengeDeclined: the bot does not want to.
         """
         name = next(self._names[kind])
-        guest = await self._welcome(name)
-        game_id = await guest.opponent.challenge(BOT, CLOCK, "white")
-        self._guests[game_id] = guest
-        over = asyncio.ensure_future(guest.opponent.wait_result(game_id))
-        while not guest.opponent.has_begun(game_id):
-            await asyncio.wait([over], timeout=LOOK_S)
+        paced = await self._new_opponent(name)
+        game_id = await paced.opponent.challenge(BOT, CLOCK, "white")
+        self._by_game[game_id] = paced
+        over = asyncio.ensure_future(paced.opponent.wait_result(game_id))
+        while not paced.opponent.has_begun(game_id):
+            await asyncio.wait([over], timeout=POLL_S)
             if over.done():
                 over.result()
         if kind == "human":
@@ -83,31 +83,31 @@ class Guests:
     async def finish(self, *games: str) -> list[Result]:
         """Plays these games to their ends, in haste."""
         for game_id in games:
-            self._guests[game_id].pace = HASTE
-        return [await self._guests[game_id].opponent.wait_result(game_id) for game_id in games]
+            self._by_game[game_id].pace = HASTE
+        return [await self._by_game[game_id].opponent.wait_result(game_id) for game_id in games]
 
     async def resign(self, game_id: str) -> Result:
-        """Its guest gives the game up."""
-        opponent = self._guests[game_id].opponent
+        """Its paced gives the game up."""
+        opponent = self._by_game[game_id].opponent
         await opponent.resign(game_id)
         return await opponent.wait_result(game_id)
 
-    async def _welcome(self, name: str) -> _Guest:
+    async def _new_opponent(self, name: str) -> _Paced:
         rng = random.Random(name)
-        guest: _Guest
+        paced: _Paced
 
         def policy(board: chess.Board) -> chess.Move:
-            return _pick(board, rng, is_hasty=guest.pace is HASTE)
+            return _pick(board, rng, is_hasty=paced.pace is HASTE)
 
         player = OpponentSpec(
             name=name,
             token=self._sandbox.token(name),
             policy=policy,
-            delay=lambda: guest.think(rng),
+            delay=lambda: paced.think(rng),
         )
-        guest = _Guest(Opponent(self._sandbox.url, player))
-        await self._stack.enter_async_context(guest.opponent)
-        return guest
+        paced = _Paced(Opponent(self._sandbox.url, player))
+        await self._stack.enter_async_context(paced.opponent)
+        return paced
 
 
 def _pick(board: chess.Board, rng: random.Random, *, is_hasty: bool) -> chess.Move:

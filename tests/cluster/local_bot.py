@@ -1,4 +1,4 @@
-"""A bot on a real local Ray against a sandbox, and what a test may do to it."""
+"""A bot on a real local Ray cluster against a sandbox, and what a test does with it."""
 
 import asyncio
 import json
@@ -47,8 +47,8 @@ Statistics = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """The bot, its Lichess, its Ray, and the token that nobody may see."""
+class LocalBot:
+    """The bot, its Lichess, its Ray cluster, and the token that must not leak."""
 
     sandbox: RunningSandbox
     ray: LocalCluster
@@ -68,7 +68,7 @@ class Stage:
 
     @property
     def gcs_pid(self) -> int:
-        """The process that Ray keeps its tables in."""
+        """The process of Ray's GCS."""
 
         def is_ours(process: psutil.Process) -> bool:
             program, *words = process.info["cmdline"] or [""]
@@ -83,15 +83,15 @@ class Stage:
         think_ms: float | Callable[[], float] = 500,
         policy: MovePolicy | None = None,
     ) -> Opponent:
-        """A sparring partner that moves at random; its pace may change while it plays."""
+        """An opponent that moves at random; its think time may change while it plays."""
         name = OPPONENTS[number]
         rng = random.Random(number)
-        now_ms = think_ms if callable(think_ms) else lambda: think_ms
+        current_ms = think_ms if callable(think_ms) else lambda: think_ms
         player = OpponentSpec(
             name=name,
             token=self.sandbox.token(name),
             policy=policy or random_mover(rng),
-            delay=lambda: timedelta(milliseconds=now_ms() * rng.uniform(0.6, 1.4)),
+            delay=lambda: timedelta(milliseconds=current_ms() * rng.uniform(0.6, 1.4)),
         )
         return Opponent(self.sandbox.url, player)
 
@@ -110,7 +110,7 @@ class Stage:
         )
         return [json.loads(line) for line in lines if f'"{name}"' in line and line[0] == "{"]
 
-    def moves_meant(self) -> set[tuple[str, int, str]]:
+    def moves_intended(self) -> set[tuple[str, int, str]]:
         """Every move that an actor was about to post: game, ply, UCI."""
         return {
             (entry["game_id"], entry["ply"], entry["move"])
@@ -127,47 +127,47 @@ class Stage:
         }
 
 
-async def picture() -> Statistics:
-    """What the WorkerSet says of itself, as soon as it says something."""
-    seen = await until(lambda: fetch_statistics(NAMESPACE), lambda seen: seen is not None)
-    shown: Statistics = seen.pack()
+async def statistics() -> Statistics:
+    """The statistics of the WorkerSet, as soon as it answers."""
+    found = await until(lambda: fetch_statistics(NAMESPACE), lambda found: found is not None)
+    shown: Statistics = found.shown()
     return shown
 
 
 async def until(
-    look: Callable[[], Awaitable[Any]],
+    fetch: Callable[[], Awaitable[Any]],
     is_right: Callable[[Any], bool],
     patience: timedelta = PATIENCE,
 ) -> Any:
-    """Looks again and again until the condition holds; fails with what was seen last."""
+    """Fetches again and again until the value is right; fails with the last value."""
     deadline_s = time.monotonic() + patience.total_seconds()
     while True:
-        seen = await look()
-        if is_right(seen):
-            return seen
-        assert time.monotonic() < deadline_s, f"after {patience} still {seen}"
+        value = await fetch()
+        if is_right(value):
+            return value
+        assert time.monotonic() < deadline_s, f"after {patience} still {value}"
         await asyncio.sleep(0.1)
 
 
 async def wait_standbys(count: int) -> Statistics:
     """Waits for that many warm actors."""
-    seen: Statistics = await until(
-        picture,
-        lambda seen: sum(actor["phase"] == "standby" for actor in seen["actors"]) >= count,
+    found: Statistics = await until(
+        statistics,
+        lambda found: sum(actor["phase"] == "standby" for actor in found["actors"]) >= count,
     )
-    return seen
+    return found
 
 
 async def wait_no_game() -> None:
     """Waits until no game is played, so that there is room for as many as there may be."""
-    await until(picture, lambda seen: not seen["games"])
+    await until(statistics, lambda now: not now["games"])
 
 
 async def wait_ply(game_id: str, ply: int) -> dict[str, Any]:
     """Waits until the game has that many plies, and returns its row."""
 
     async def row() -> dict[str, Any]:
-        games = (await picture())["games"]
+        games = (await statistics())["games"]
         return next((game for game in games if game["id"] == game_id), {})
 
     found: dict[str, Any] = await until(row, lambda game: game.get("ply", 0) >= ply)
@@ -175,7 +175,7 @@ async def wait_ply(game_id: str, ply: int) -> dict[str, Any]:
 
 
 async def describe(name: str) -> dict[str, Any]:
-    """What an actor says of itself."""
+    """The description of an actor."""
     handle = await find_actor(name, NAMESPACE)
     assert handle is not None
     return await ask(handle.describe.remote({"v": 1}), PATIENCE)
@@ -193,7 +193,7 @@ def engine_pid_of(actor_pid: int) -> int:
 
 
 def dashboard(page: str) -> requests.Response:
-    """A page of the Ray dashboard, asked for as somebody who has Ray's token."""
+    """A page of the Ray dashboard, requested with Ray's token."""
     token = AuthenticationTokenLoader.instance().get_raw_token(ignore_auth_mode=True)
     headers = {"Authorization": f"Bearer {token}"}
     return requests.get(dashboard_url() + page, headers=headers, timeout=30)
@@ -201,7 +201,7 @@ def dashboard(page: str) -> requests.Response:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """The process stands still in the block."""
+    """Stops the process for the duration of the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -211,7 +211,7 @@ def frozen(pid: int) -> Iterator[None]:
 
 
 @contextmanager
-def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
+def running_bot(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[LocalBot]:
     """Starts everything, and ends it."""
     token = f"lip_canary{secrets.token_hex(12)}"
     accounts = Accounts(
@@ -248,4 +248,6 @@ def staged(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[Stage]:
         stack.callback(disconnect)
         asyncio.run(deploy(actor_config(settings, BOT)))
         assert asyncio.run(wait_listening(NAMESPACE, PATIENCE)) == ""
-        yield Stage(sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir)
+        yield LocalBot(
+            sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir
+        )
