@@ -23,7 +23,7 @@ from actors.cluster import ask, find_actor
 from actors.local_ray.head import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
-from actors.ops.deploy import actor_config, deploy, wait_heard
+from actors.ops.deploy import actor_config, deploy, wait_listening
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
@@ -247,7 +247,7 @@ def running_bot(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[LocalBot
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)
         asyncio.run(deploy(actor_config(settings, BOT)))
-        assert asyncio.run(wait_heard(NAMESPACE, PATIENCE)) == ""
+        assert asyncio.run(wait_listening(NAMESPACE, PATIENCE)) == ""
         yield LocalBot(
             sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir
         )

@@ -191,10 +191,10 @@ async def test_an_older_worker_set_has_games_but_no_metrics(bot: Bot) -> None:
 async def test_pages_ask_the_worker_set_once_a_second(bot: Bot) -> None:
     await asyncio.gather(*(get("/games") for _ in range(200)))
     await get("/metrics")
-    assert len(bot.worker_set.told("statistics")) == 1
+    assert len(bot.worker_set.sent("statistics")) == 1
     stall(1.1)
     await get("/metrics")
-    assert len(bot.worker_set.told("statistics")) == 2
+    assert len(bot.worker_set.sent("statistics")) == 2
 
 
 async def test_probes_ask_the_actors_once_a_second(bot: Bot) -> None:
@@ -202,7 +202,7 @@ async def test_probes_ask_the_actors_once_a_second(bot: Bot) -> None:
         await asyncio.gather(get("/livez"), get("/readyz"))
         await asyncio.sleep(0.05)
     for actor in (bot.worker_set, bot.listener):
-        assert 4 <= len(actor.told("describe")) <= 6
+        assert 4 <= len(actor.sent("describe")) <= 6
 
 
 @pytest.mark.usefixtures("bot")

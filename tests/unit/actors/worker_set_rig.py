@@ -1,4 +1,4 @@
-"""A WorkerSet with all that it speaks to, for its stories."""
+"""A WorkerSet on a fake cluster, beside a fake Lichess."""
 
 import asyncio
 from typing import Any
@@ -14,14 +14,14 @@ from tests.unit.actors.configs import a_config
 from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import until
 
-__all__ = ["GAME", "STATISTICS", "House"]
+__all__ = ["GAME", "STATISTICS", "WorkerSetRig", "playing_rig"]
 
 GAME = "abcdefgh"
 STATISTICS: dict[str, object] = {"v": 1}
 
 
-class House:
-    """A WorkerSet on a fake cluster, beside a fake Lichess."""
+class WorkerSetRig:
+    """A WorkerSet under test, and everything that it calls."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class House:
         autoscaling: bool = False,
         max_games: int = 4,
     ) -> None:
+        self.standby = standby
         self.runtime = runtime or FakeRuntime(n1=4, n2=4)
         self.lichess = FakeLichess()
         self.match = FakeMatch(GameId(GAME))
@@ -43,55 +44,58 @@ class House:
             "autoscaling": autoscaling,
         }
         self.config = a_config(cluster=cluster, challenges={"max_games": max_games}).pack()
-        self.begin()
+        self.start()
 
-    def begin(self) -> None:
-        """The WorkerSet's process starts."""
+    def start(self) -> None:
+        """Starts the WorkerSet's process."""
         self.worker_set = WorkerSet(
             self.config, self.runtime, self.lichess, self.games, self.listener
         )
 
     def crash(self) -> None:
-        """The WorkerSet's process dies, and nothing of it goes on."""
+        """Ends the WorkerSet's process with all its tasks."""
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
 
-    async def starts(self, game: str = GAME, **news: Any) -> None:
-        await self.worker_set.game_started(GameUpdate(game=game, **news).pack())
+    async def report_game(self, game: str = GAME) -> None:
+        await self.worker_set.game_started(GameUpdate(game=game).pack())
 
-    async def ends(self, game: str = GAME) -> None:
+    async def report_end(self, game: str = GAME) -> None:
         await self.worker_set.game_finished(GameUpdate(game=game).pack())
 
-    async def standbys(self, count: int) -> None:
-        """Returns when so many actors stand by."""
+    async def wait_standbys(self, count: int) -> None:
+        """Returns when exactly `count` actors stand by."""
         await until(lambda: self.phases().count("standby") == count)
 
     def phases(self) -> list[str]:
-        return [member.phase.value for member in self.worker_set._registry.engines.values()]
+        return [engine.phase.value for engine in self.worker_set._registry.engines.values()]
 
     def engine(self, actor: FakeActor) -> EngineRecord:
-        """The actor as the WorkerSet knows it."""
+        """The WorkerSet's record of the actor."""
         return self.worker_set._registry.engines[actor.name]
 
-    async def player(self, game: str = GAME) -> FakeActor:
-        """The actor that owns the game, when it was told so."""
-        return (await until(lambda: self.runtime.playing(game)))[-1]
+    async def start_game(self, game: str = GAME) -> FakeActor:
+        """Reports a game as soon as a standby is there; returns the actor that gets it."""
+        if self.standby:
+            await self.wait_standbys(self.standby)
+        await self.report_game(game)
+        return await self.wait_player(game)
 
-    async def playing(self, game: str = GAME) -> FakeActor:
-        """A game starts and its actor plays it."""
-        await self.standbys(1)
-        await self.starts(game)
-        return await self.player(game)
+    async def wait_player(self, game: str = GAME) -> FakeActor:
+        """Returns the owner of the game as soon as the owner knows it."""
+        return (await until(lambda: self.runtime.players_of(game)))[-1]
 
-    async def successor(self, of: FakeActor, game: str = GAME, within_s: float = 60) -> FakeActor:
-        """The actor that has the game instead."""
+    async def wait_successor(
+        self, of: FakeActor, game: str = GAME, within_s: float = 60
+    ) -> FakeActor:
+        """Returns the actor that gets the game after `of`."""
         others = await until(
-            lambda: [a for a in self.runtime.playing(game) if a is not of], within_s
+            lambda: [a for a in self.runtime.players_of(game) if a is not of], within_s
         )
         return others[-1]
 
     def drain(self, actor: FakeActor, within_s: float = 100) -> None:
-        """The node of this actor shall be emptied."""
+        """Drains the node of an actor."""
         assert actor.node is not None
         self.runtime.draining[actor.node] = seconds(within_s)
 
@@ -102,7 +106,17 @@ class House:
     async def load(self) -> LoadAnswer:
         return LoadAnswer.read(await self.worker_set.load({"v": 1}))
 
+    async def problem(self) -> str:
+        return str((await self.worker_set.statistics(STATISTICS))["problem"])
+
     async def value(self, metric: str, label: str = "") -> float:
-        picture = await self.worker_set.statistics(STATISTICS)
-        ledger: Any = picture["ledger"]
+        ledger: Any = (await self.worker_set.statistics(STATISTICS))["ledger"]
         return float(ledger["values"][metric][label])
+
+
+async def playing_rig(
+    runtime: FakeRuntime | None = None, **options: Any
+) -> tuple[WorkerSetRig, FakeActor]:
+    """A rig, and the actor that plays its game."""
+    rig = WorkerSetRig(runtime, **options)
+    return rig, await rig.start_game()
