@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crabstick.errors import CrabstickError
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import GameId, GameSummary, NodeId
+from crabstick.rules.lichess_types import GameId, GameSummary, NodeId
 from crabstick.rules.registry_records import EngineReport, GameRecord
 
 __all__ = [

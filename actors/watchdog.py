@@ -21,7 +21,7 @@ from actors.cluster import (
     restart_actor,
 )
 from crabstick.game.stall import StallDetector
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["RayWatchedActor", "Watchdog", "WatchedActor"]
@@ -68,7 +68,7 @@ class Watchdog:
             try:
                 await self._check()
             except Exception:  # noqa: BLE001 -- the next step starts afresh
-                self._log.exception(names.TASK_FAILED)
+                self._log.exception(log_events.TASK_FAILED)
             await asyncio.sleep(PING_EVERY.total_seconds())
 
     async def _check(self) -> None:
@@ -93,11 +93,11 @@ class Watchdog:
         return stalled_s is not None and stalled_s >= began_s
 
     async def _restart(self, silent_for: timedelta) -> None:
-        self._log.error(names.ACTOR_HUNG, silent_s=silent_for.total_seconds())
+        self._log.error(log_events.ACTOR_HUNG, silent_s=silent_for.total_seconds())
         try:
             await self._watched.restart()
         except ActorError as error:
-            self._log.warning(names.RAY_SILENT, why=str(error))
+            self._log.warning(log_events.RAY_SILENT, why=str(error))
         else:
             self._has_answered = False
 

@@ -23,7 +23,7 @@ from crabstick.rules.cluster_view import (
 )
 from crabstick.rules.consolidation import Consolidation
 from crabstick.rules.headroom import LATELY, headroom
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import Assign, Kill, RequestHandOver, Spawn, plan
 
 __all__ = ["Cluster", "Day", "Outcome", "Policy", "simulate"]

@@ -19,14 +19,14 @@ from ray import serve
 from rich.console import Console
 
 from actors.cluster import read_nodes
-from actors.local_ray.head import start_local_cluster
+from actors.local_ray.local_cluster import start_local_cluster
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
 from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
-from crabstick.rules.model import GameId
+from crabstick.rules.lichess_types import GameId
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.settings import TOKEN_VARIABLE, Settings

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from actors.local_ray.node import ENVIRONMENT, end_node
 from actors.local_ray.ports import LOOPBACK, free_port
+from actors.local_ray.ray_start import ENVIRONMENT, end_node
 from crabstick.errors import EnvironmentProblem
 
 __all__ = ["worker_node"]

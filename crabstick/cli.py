@@ -18,7 +18,7 @@ from crabstick import __version__
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings, load_settings
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
-from crabstick.terminal.clocks import parse_clock
+from crabstick.terminal.parse_clock import parse_clock
 
 __all__ = ["app", "main"]
 

@@ -17,8 +17,8 @@ from chess.engine import Limit
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
 from engine.interface import QUIT_PATIENCE, Engine
-from engine.process import UciEngine
 from engine.spec import EngineSpec, SearchRequest, SearchResult
+from engine.uci_engine import UciEngine
 
 __all__ = ["MIN_SEARCH_TIME", "MIN_START_TIME", "ResilientEngine", "remaining_limit"]
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from crabstick.rules.challenges import Policy
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Challenge,
     Clock,
     GameFull,

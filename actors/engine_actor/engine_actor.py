@@ -25,7 +25,7 @@ from actors.cluster import (
     without_task_events,
 )
 from actors.engine_actor.dashboard_title import DashboardTitle
-from actors.memory import freeze_gc
+from actors.gc_freeze import freeze_gc
 from actors.messages import (
     EMPTY,
     ActorConfig,
@@ -54,15 +54,15 @@ from crabstick.lichess.interface import GamesPort
 from crabstick.rules.actor_life import LifeEvent, next_phase
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.game_events import Finish, HandOver
-from crabstick.rules.model import GameId, Posted
+from crabstick.rules.lichess_types import GameId, Posted
 from crabstick.settings import Settings, read_token
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from engine.errors import EngineError
 from engine.interface import Engine
-from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
+from engine.uci_engine import UciEngine
 
 __all__ = ["EngineActor"]
 
@@ -200,7 +200,7 @@ class EngineActor:
                 await self._engine.close()
             self._outcome.set_result(outcome)
         except Exception as error:  # noqa: BLE001 -- the supervisor gets every error
-            self._log.exception(names.ACTOR_FAILED)
+            self._log.exception(log_events.ACTOR_FAILED)
             self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
         self._enter(LifeEvent.DONE)
         await self._engine.close()
@@ -245,7 +245,7 @@ class EngineActor:
         except Replaced:
             return self._outcome_of(assignment, "replaced")
         except Unplayable as error:
-            self._log.warning(names.GAME_UNPLAYABLE, game_id=assignment.game, why=str(error))
+            self._log.warning(log_events.GAME_UNPLAYABLE, game_id=assignment.game, why=str(error))
             return self._outcome_of(assignment, "unplayable")
         finally:
             reports.cancel()

@@ -17,7 +17,7 @@ from typing import Final
 from actors.clients import WorkerSetClient
 from actors.cluster import Handle, this_node, without_task_events
 from actors.event_listener.outbox import Outbox
-from actors.memory import freeze_gc
+from actors.gc_freeze import freeze_gc
 from actors.messages import (
     EMPTY,
     ActorConfig,
@@ -31,8 +31,7 @@ from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
-from crabstick.rules.limits import STREAM_BUDGET, endpoint_for
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Challenge,
     ChallengeEnded,
     ChallengeMade,
@@ -42,10 +41,11 @@ from crabstick.rules.model import (
     LichessEvent,
     Unexpected,
 )
+from crabstick.rules.rate_limit_table import STREAM_BUDGET, endpoint_for
 from crabstick.rules.retry import cool_down, next_delay
 from crabstick.rules.stream_budget import StreamBudget
 from crabstick.settings import Settings, read_token
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
 __all__ = ["EventListener"]
@@ -162,7 +162,7 @@ class EventListener:
 
     async def _pause_after(self, error: Exception) -> None:
         if not isinstance(error, CrabstickError):
-            self._log.error(names.TASK_FAILED, exc_info=error)
+            self._log.error(log_events.TASK_FAILED, exc_info=error)
         self._stream_budget, pause = self._stream_budget.ended(
             self._now(), draw(), by_lichess=isinstance(error, StreamEnded)
         )
@@ -172,7 +172,7 @@ class EventListener:
         is_contested = self._stream_budget.is_contested(self._now())
         self._problem = CONTESTED.format(self._stream_budget.cut) if is_contested else str(error)
         failures = self._stream_budget.hasty
-        self._log.warning(names.STREAM_LOST, why=self._problem, failures=failures, pause=pause)
+        self._log.warning(log_events.STREAM_LOST, why=self._problem, failures=failures, pause=pause)
         await self._pause(pause)
 
     async def _pause(self, pause: timedelta) -> None:
@@ -191,7 +191,9 @@ class EventListener:
             case ChallengeEnded(id=challenge_id):
                 self._reserved.pop(challenge_id, None)
             case GameStarted(game=game):
-                self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
+                self._log.info(
+                    log_events.GAME_STARTED, game_id=game.id, opponent=str(game.opponent)
+                )
                 if not game.bot_playable:  # the list of ongoing games must not revive it
                     self._outbox.game_finished(GameUpdate(game=game.id))
                 else:
@@ -201,7 +203,7 @@ class EventListener:
                 self._games -= {game_id}
                 self._outbox.game_finished(GameUpdate(game=game_id))
             case Unexpected(why=why):
-                self._log.warning(names.LINE_UNEXPECTED, why=why)
+                self._log.warning(log_events.LINE_UNEXPECTED, why=why)
 
     def _is_for_us(self, challenge: Challenge) -> bool:
         """Whether another player challenges us; the stream has our own challenges, too."""
@@ -245,7 +247,7 @@ class EventListener:
 
     async def _may_try_again(self, challenge_id: GameId, error: LichessError, attempt: int) -> bool:
         """Waits before the next try; returns False when there is none."""
-        self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
+        self._log.warning(log_events.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
             self._outbox.limited(endpoint_for(error.key), cool_down(error.retry_after))
         if isinstance(error, Refused):
@@ -259,13 +261,13 @@ class EventListener:
             case Accept():
                 await self._port().accept(challenge_id)
                 self._outbox.count("crabstick_challenges_total", "accepted")
-                self._log.info(names.CHALLENGE_ACCEPTED, game_id=challenge_id)
+                self._log.info(log_events.CHALLENGE_ACCEPTED, game_id=challenge_id)
             case Decline(reason=reason, wants_room=wants_room):
                 if wants_room:
                     self._outbox.ask_for_room()
                 await self._port().decline(challenge_id, reason)
                 self._outbox.count("crabstick_challenges_total", reason)
-                self._log.info(names.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
+                self._log.info(log_events.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
 
     def _load(self) -> Load:
         """The load as last known, with the challenges accepted since."""
@@ -300,7 +302,7 @@ class EventListener:
             self._answered.popitem(last=False)
 
     def _failed(self, error: Exception) -> None:
-        self._log.error(names.TASK_FAILED, exc_info=error)
+        self._log.error(log_events.TASK_FAILED, exc_info=error)
 
     def _now(self) -> timedelta:
         return timedelta(seconds=self._loop.time())

@@ -14,9 +14,9 @@ from actors.cluster import ActorError
 from actors.messages import GameUpdate, ListenerStatus, LoadAnswer, Report
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.limits import Endpoint
+from crabstick.rules.rate_limit_table import Endpoint
 from crabstick.rules.retry import next_delay
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["Outbox"]
@@ -103,7 +103,7 @@ class Outbox:
             try:
                 await call(*updates, SEND_PATIENCE)
             except ActorError as error:
-                self._log.warning(names.ACTOR_SILENT, what=call.__name__, why=str(error))
+                self._log.warning(log_events.ACTOR_SILENT, what=call.__name__, why=str(error))
                 await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
             else:
                 return

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from ray._common.utils import get_ray_address_file
 
-from actors.local_ray.head import LocalCluster, authenticate, head_options
-from actors.local_ray.node import LocalNode, end_node, node_command, start_node
+from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
+from actors.local_ray.local_cluster import LocalCluster, authenticate, head_options
 from actors.local_ray.ports import LOOPBACK, require_free
 from actors.local_ray.profiles import FULL, Profile
-from actors.local_ray.record import ClusterFiles, ClusterRecord
+from actors.local_ray.ray_start import LocalNode, end_node, node_command, start_node
 from crabstick.errors import EnvironmentProblem
 
 __all__ = ["replace_worker", "restart_head", "start_fault_tolerant"]

@@ -91,7 +91,7 @@ def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
 ALWAYS = {
     "RAY_preload_python_modules": "actors.local_ray.preload",
     # the guard of Serve's proxy: configured later it costs one more process, and seconds
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.guard.install_guard",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.proxy_guard.install_guard",
     # an idle worker costs as much as a busy one, and Ray would keep one for each slot
     "RAY_num_workers_soft_limit": "0",
     "RAY_prestart_worker_first_driver": "0",

@@ -11,7 +11,7 @@ from actors.cluster import (
     gcs_client,
     is_slot_infeasible,
 )
-from actors.ops.report import SILENCE, Autoscaler, ScalingReport
+from actors.ops.probe_results import SILENCE, Autoscaler, ScalingReport
 from crabstick.settings import ClusterSettings
 
 __all__ = ["AutoscalerProbe"]

@@ -19,7 +19,7 @@ from actors.cluster import last_line, on_node, read_nodes
 from actors.ops import node_probe
 from actors.ops.autoscaler_probe import AutoscalerProbe
 from actors.ops.fingerprint import CODE_ROOT
-from actors.ops.report import ClockOffset, NodeFacts, NodeReport, ScalingReport
+from actors.ops.probe_results import ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import TOKEN_VARIABLE, ClusterSettings, Settings

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
+from actors.actor_names import EVENT_LISTENER, WORKER_SET
 from actors.clients import CALL_ERRORS, EventListenerClient, WorkerSetClient
 from actors.cluster import (
     ON_THE_HEAD,
@@ -19,9 +20,8 @@ from actors.cluster import (
     in_gcs_thread,
 )
 from actors.event_listener import EventListener
-from actors.http.serve import check_http, ensure_http
+from actors.http.ray_serve import check_http, ensure_http
 from actors.messages import ActorConfig, ListenerDescription, WorkerSetDescription
-from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.compatibility import require_compatible, require_same_bot, require_slots
 from actors.ops.fingerprint import fingerprint
 from actors.ops.shutdown import end_manager, find_listener, find_worker_set

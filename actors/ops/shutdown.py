@@ -8,6 +8,7 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+from actors.actor_names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from actors.clients import (
     CALL_ERRORS,
     ActorClient,
@@ -16,7 +17,6 @@ from actors.clients import (
     WorkerSetClient,
 )
 from actors.cluster import find_actor, find_actors, in_gcs_thread
-from actors.names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 
 __all__ = ["end_games", "end_manager", "engine_actors", "find_listener", "find_worker_set"]
 

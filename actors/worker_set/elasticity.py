@@ -11,9 +11,9 @@ from datetime import timedelta
 from crabstick.rules.cluster_view import Capacity, Observed, WantedGame
 from crabstick.rules.consolidation import Consolidation
 from crabstick.rules.headroom import LATELY, headroom
-from crabstick.rules.model import GameId
+from crabstick.rules.lichess_types import GameId
 from crabstick.settings import Settings
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["KEEP_ROOM_FOR", "Elasticity", "Traffic"]
@@ -109,5 +109,5 @@ class Elasticity:
         before = self._consolidation
         self._consolidation = before.after(wanted, observed, self.capacity(now), now)
         if self._consolidation.leaving not in {None, before.leaving}:
-            self._log.info(names.NODE_SPARED, node=self._consolidation.leaving)
+            self._log.info(log_events.NODE_SPARED, node=self._consolidation.leaving)
         return self._consolidation.apply_to(observed)

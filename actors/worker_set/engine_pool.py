@@ -10,21 +10,21 @@ import secrets
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
+from actors.actor_names import SERIALS, engine_actor_name, next_serial
 from actors.clients import CALL_ERRORS
 from actors.cluster import ActorError, ActorFailed
 from actors.messages import ActorConfig, Assignment, HandOverRequest, Outcome, ResyncRequest
-from actors.names import SERIALS, engine_actor_name, next_serial
-from actors.worker_set.narrator import Narrator
+from actors.worker_set.cluster_interface import Runtime
+from actors.worker_set.event_log import EventLog
 from actors.worker_set.registry_store import RegistryStore
-from actors.worker_set.runtime import Runtime
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, GameRecord
 from crabstick.rules.retry import next_delay
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["EnginePool"]
@@ -60,7 +60,7 @@ class EnginePool:
         self,
         runtime: Runtime,
         store: RegistryStore,
-        narrator: Narrator,
+        narrator: EventLog,
         rate_limits: RateLimits,
         *,
         now: Callable[[], timedelta],
@@ -106,7 +106,7 @@ class EnginePool:
         engine = self._registry.engines[name]
         self._store.registry = self._registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
-        self._log.info(names.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
+        self._log.info(log_events.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
         self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
 
     def resync(self, game: GameId, *, is_our_turn: bool) -> None:
@@ -147,7 +147,7 @@ class EnginePool:
         if self._registry.current(engine) is None:  # killed before Ray had made it
             await self._kill(engine.name)
             return
-        self._log.info(names.ACTOR_SPAWNED, actor=engine.name, on_node=node)
+        self._log.info(log_events.ACTOR_SPAWNED, actor=engine.name, on_node=node)
         self._tasks.start(self._supervise(engine))
         self._tasks.start(self._introduce(engine, START_PATIENCE))
 
@@ -156,7 +156,7 @@ class EnginePool:
         await self._introduce(engine, PING_PATIENCE)
         now = self._registry.current(engine)
         if now is not None and now.phase is ActorPhase.PLAYING:
-            self._log.info(names.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
+            self._log.info(log_events.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
             self._tasks.start(self._ping_while_playing(now))
 
     async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
@@ -197,7 +197,7 @@ class EnginePool:
         try:
             description = await self._runtime.engine(engine.name).describe(patience)
         except CALL_ERRORS as error:
-            self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
+            self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
             return False
         self._rate_limits.merge(description.limits)
         self._store.registry = self._registry.described(engine, description.report(), self._now())
@@ -217,7 +217,7 @@ class EnginePool:
             why = str(error)
         if not why:
             self._log.info(
-                names.GAME_ASSIGNED, game_id=game.id, actor=engine.name, epoch=engine.epoch
+                log_events.GAME_ASSIGNED, game_id=game.id, actor=engine.name, epoch=engine.epoch
             )
             self._tasks.start(self._ping_while_playing(engine))
             return
@@ -247,7 +247,7 @@ class EnginePool:
         try:
             await self._runtime.engine(engine.name).hand_over(request, ASSIGN_PATIENCE)
         except ActorError as error:
-            self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
+            self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
             if isinstance(error, ActorFailed):
                 self._store.registry = self._registry.cannot_leave(engine)
                 self._wake()
@@ -258,7 +258,7 @@ class EnginePool:
         try:
             await self._runtime.engine(engine.name).resync(request, ASSIGN_PATIENCE)
         except ActorError as error:
-            self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
+            self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
 
     async def _ping_while_playing(self, engine: EngineRecord) -> None:
         while (now := self._registry.current(engine)) is not None:
@@ -304,7 +304,7 @@ class EnginePool:
         try:
             await self._runtime.kill(name)
         except ActorError as error:
-            self._log.warning(names.ACTOR_SILENT, actor=name, why=str(error))
+            self._log.warning(log_events.ACTOR_SILENT, actor=name, why=str(error))
 
     def _settle_soon(self, work: Coroutine[object, None, None]) -> None:
         task = self._tasks.start(work)
@@ -312,5 +312,5 @@ class EnginePool:
         task.add_done_callback(self._unsettled.discard)
 
     def _failed(self, error: Exception) -> None:
-        self._log.error(names.TASK_FAILED, exc_info=error)
+        self._log.error(log_events.TASK_FAILED, exc_info=error)
         self._wake()

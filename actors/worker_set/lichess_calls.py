@@ -11,11 +11,11 @@ from crabstick.errors import CrabstickError, RateLimited
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort, LichessPort
-from crabstick.rules.limits import Endpoint
-from crabstick.rules.model import GameId, GameSummary, Limited
+from crabstick.rules.lichess_types import GameId, GameSummary, Limited
+from crabstick.rules.rate_limit_table import Endpoint
 from crabstick.rules.retry import cool_down
 from crabstick.settings import Settings, read_token
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import get_logger
 
@@ -73,12 +73,12 @@ class LichessCalls:
             for _ in range(RESIGN_TRIES):
                 await asyncio.sleep(self._rate_limits.wait("command").total_seconds())
                 outcome = await self._games_port().game(game).resign()
-                self._log.info(names.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
+                self._log.info(log_events.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
                 if not isinstance(outcome, Limited):
                     return
                 self._limited("command", outcome.retry_after)
         except CrabstickError as error:
-            self._log.warning(names.GAME_RESIGNED, game_id=game, outcome=str(error))
+            self._log.warning(log_events.GAME_RESIGNED, game_id=game, outcome=str(error))
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
         self._metrics.inc("crabstick_rate_limited_total", endpoint)

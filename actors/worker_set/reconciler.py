@@ -13,7 +13,7 @@ from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.stall import StallDetector
 from crabstick.rules.cluster_view import Capacity
 from crabstick.rules.failure_detector import suspects
-from crabstick.rules.model import ActorName, GameId
+from crabstick.rules.lichess_types import ActorName, GameId
 from crabstick.rules.observation import (
     Nodes,
     has_waited_too_long,
@@ -22,7 +22,7 @@ from crabstick.rules.observation import (
     wanted_games,
 )
 from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["LEAVES_WHILE_CLOSING", "Reconciler"]
@@ -66,7 +66,7 @@ class Reconciler:
     def tick(self, now: timedelta) -> None:
         """Compares what is wanted with what is there, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
-            self._log.warning(names.LEFT_ALONE)
+            self._log.warning(log_events.LEFT_ALONE)
             self.shutdown = ShutdownState()
         if self.shutdown.is_closed:
             return
@@ -129,7 +129,7 @@ class Reconciler:
             engine = engines[name]
             if not engine.is_suspect:
                 self._store.registry = self._store.registry.suspected(engine, now)
-                self._log.warning(names.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
+                self._log.warning(log_events.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
 
     def _drop_finished(self, now: timedelta) -> None:
         for game in self._store.registry.games.values():
@@ -146,5 +146,5 @@ class Reconciler:
         """Resigns a game that has killed too many actors."""
         game = self._store.take(self._store.registry.ended(game_id))
         if game is not None:
-            self._log.error(names.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
+            self._log.error(log_events.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
             self._tasks.start(self._lichess_calls.resign(game_id))

@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from actors.actor_names import EVENT_LISTENER
 from actors.cluster import this_node, without_task_events
 from actors.engine_actor import EngineActor
-from actors.memory import freeze_gc
+from actors.gc_freeze import freeze_gc
 from actors.messages import (
     ActorConfig,
     Claim,
@@ -28,18 +29,17 @@ from actors.messages import (
     Report,
     WorkerSetDescription,
 )
-from actors.names import EVENT_LISTENER
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
+from actors.worker_set.cluster_interface import RayRuntime, Runtime
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
+from actors.worker_set.event_log import EventLog
 from actors.worker_set.gauges import Gauges
 from actors.worker_set.lichess_calls import LichessCalls
 from actors.worker_set.listener_health import ListenerHealth
-from actors.worker_set.narrator import Narrator
 from actors.worker_set.ray_metrics import RayMirror
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.registry_store import RegistryStore
-from actors.worker_set.runtime import RayRuntime, Runtime
 from actors.worker_set.statistics import statistics
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
@@ -47,12 +47,12 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stall import StallDetector
 from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import GameId
+from crabstick.rules.lichess_types import GameId
 from crabstick.rules.observation import Nodes, moving, observe, wanted_games
 from crabstick.rules.placement import room
 from crabstick.rules.registry import Registry
 from crabstick.settings import Settings
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
@@ -95,7 +95,7 @@ class WorkerSet:
         self._metrics = BotMetrics()
         self._gauges = Gauges(self._metrics, self._loop.time)
         self._mirror = RayMirror()
-        narrator = Narrator(get_logger(), self._metrics)
+        narrator = EventLog(get_logger(), self._metrics)
         self._store = RegistryStore(narrator.event)
         self._elasticity = Elasticity(settings)
         self._lichess_calls = LichessCalls(
@@ -114,7 +114,7 @@ class WorkerSet:
             wake=self._wake.set,
         )
         self._tasks = BackgroundTasks(
-            lambda error: self._log.error(names.TASK_FAILED, exc_info=error)
+            lambda error: self._log.error(log_events.TASK_FAILED, exc_info=error)
         )
         self._reconciler = Reconciler(
             config=self._config,
@@ -237,7 +237,7 @@ class WorkerSet:
             try:
                 self._reconciler.tick(self._now())
             except Exception:  # noqa: BLE001 -- the next tick starts afresh
-                self._log.exception(names.TASK_FAILED)
+                self._log.exception(log_events.TASK_FAILED)
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK.total_seconds()):
                     await self._wake.wait()
@@ -249,7 +249,7 @@ class WorkerSet:
                 began = self._now()
                 self._reconciler.nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
             except Exception as error:  # noqa: BLE001 -- giving up would leave an idle bot
-                self._log.warning(names.RAY_SILENT, why=str(error))
+                self._log.warning(log_events.RAY_SILENT, why=str(error))
                 await asyncio.sleep(TICK.total_seconds())
             else:
                 self._adopted.set()
@@ -260,7 +260,7 @@ class WorkerSet:
             try:
                 await read()
             except Exception as error:  # noqa: BLE001 -- Ray and Lichess fail in many ways
-                self._log.warning(names.READ_FAILED, what=read.__name__, why=str(error))
+                self._log.warning(log_events.READ_FAILED, what=read.__name__, why=str(error))
             await asyncio.sleep(pause.total_seconds())
 
     async def _read_nodes(self) -> None:

@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError
 
 from crabstick.check.documents import Manifest
 from crabstick.check.finding import Finding, mistake
-from crabstick.check.ray_cluster import Manifests
+from crabstick.check.manifests import Manifests
 from crabstick.explain import dotted, neighbours, public, shown
 
 __all__ = ["KUBERAY", "SCHEMA", "fields", "schema"]

@@ -13,10 +13,10 @@ from actors.local_ray.ports import LOOPBACK, PortTaken, require_free
 from actors.ops.address import VARIABLE
 from crabstick.check.finding import Finding
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
-from crabstick.rules.model import Account
+from crabstick.rules.lichess_types import Account
 from crabstick.settings import Settings, read_admin_token, read_token
 from engine.errors import EngineError
-from engine.process import check as play_one_move
+from engine.uci_engine import check as play_one_move
 
 __all__ = ["account", "engine", "http", "identify", "shutdown", "try_engine"]
 

@@ -1,209 +1,126 @@
-"""What crabstick needs of the RayCluster of its bot, and no other tool checks."""
+"""The manifests of one bot as a value: its RayCluster with head and workers, and its settings."""
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import version
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
-from crabstick.check.documents import at
-from crabstick.check.finding import Finding, counted, mistake, together
-from crabstick.check.flags import flaws
-from crabstick.check.kubectl import operator_variables
-from crabstick.check.ray_cluster import Group, Manifests, amount
-from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.explain import shown
-from crabstick.settings import TOKEN_VARIABLE
+from crabstick.check.documents import Manifest, at
+from crabstick.errors import ConfigError
+from crabstick.settings import Settings, settings_from
 
-RAY: Final = version("ray")
-RANDOM_DELETE: Final = "ENABLE_RANDOM_POD_DELETE=true"
-_PLAIN: Final = re.compile(r"(?:.*/)?rayproject/ray(?:-\w+)?(?::[^@]+)?(?:@.+)?")
-"""An image of Ray's makers, or of a mirror: rayproject/ray:2.60.0-py311-cpu."""
-_MIB: Final = 2**20
-_UNLIMITED: Final = 2**31 - 1
-_DRAIN: Final = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
-_GRACE: Final = "terminationGracePeriodSeconds"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_RAY_PORTS: Final = frozenset({6379, 8080, 8265, 10001, 44217, 44227, 52365})
-Check = Callable[[Manifests], Iterator[Finding]]
+__all__ = ["Group", "Manifests", "amount", "open_manifests"]
+
+_FILE: Final = "bot.yaml"
+"""The bot's settings in a ConfigMap."""
+_OTHERS: Final = {
+    "RayService": "a RayService starts a second cluster at an upgrade and cuts all games",
+    "RayJob": "a RayJob runs once, and nothing comes back after the head was lost",
+}
+_QUANTITY: Final = re.compile(r"(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)([kKMGTPEm]?)(i?)")
+_POWERS: Final = {"m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 
 
-def per_group(flaws_of: Callable[[Manifests, Group], Iterable[str]]) -> Check:
-    """Checks the head and each group of workers; groups with the same flaw share a sentence."""
-    return lambda seen: together(
-        ((each, words) for each in (seen.head, *seen.workers) for words in flaws_of(seen, each)),
-        ConfigError,
+def amount(text: object) -> Decimal | None:
+    """500m of a CPU or 2Gi of memory as a number; None when Kubernetes would not read it."""
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        return None
+    return Decimal(match[1]) * Decimal(1024 if match[3] else 1000) ** _POWERS[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The head or a group of workers.
+
+    `container` is the one that Ray runs in (KubeRay takes the first), and `env` its variables.
+    `cpus` and `memory` (bytes) are what Ray counts on each node; None when nothing says.
+    """
+
+    body: Manifest
+    container: Manifest
+    env: Mapping[str, Manifest]
+    cpus: int | None
+    memory: int | None
+
+    def __str__(self) -> str:
+        name = self.body.get("groupName")
+        return f"the group {name}" if name else "the head"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """The objects of one bot: among them its RayCluster, of a head and groups of workers.
+
+    `source` says where the bot's settings come from; when it is empty, nothing named them, and
+    `settings` are those of this command.
+    """
+
+    objects: Sequence[Manifest]
+    cluster: Manifest
+    head: Group
+    workers: Sequence[Group]
+    settings: Settings
+    source: str
+
+    def of_kind(self, kind: str) -> list[Manifest]:
+        """The objects of that kind."""
+        return [each for each in self.objects if each.get("kind") == kind]
+
+
+def open_manifests(
+    objects: Sequence[Manifest], place: str, settings: Settings, *, is_named: bool
+) -> Manifests:
+    """The manifests at `place`, with the settings that their bot will have.
+
+    The `settings` of this command hold when the user named them, or when no manifest brings any.
+
+    Raises:
+        ConfigError: there is not exactly one RayCluster, or the bot's settings are wrong.
+    """
+    cluster = _only_cluster(objects, place)
+    head = _group(at(cluster, "spec.headGroupSpec", {}))
+    workers = [_group(each) for each in at(cluster, "spec.workerGroupSpecs", [])]
+    source = "those of this command" if is_named else ""
+    for each in () if is_named else objects:
+        text = at(each, "data", {}).get(_FILE)
+        if text is not None:
+            source = f"{_FILE} of the {each.get('kind')} {at(each, 'metadata.name')}"
+            variables = {name: str(at(entry, "value", "")) for name, entry in head.env.items()}
+            settings = settings_from(str(text), variables, source=source)
+    return Manifests(objects, cluster, head, workers, settings, source)
+
+
+def _only_cluster(objects: Sequence[Manifest], place: str) -> Manifest:
+    found = [each for each in objects if each.get("kind") == "RayCluster"]
+    if len(found) > 1:
+        raise ConfigError(f"{place} holds {len(found)} RayClusters: a bot has one, so check each")
+    if not found:
+        kinds = sorted({str(each["kind"]) for each in objects if each.get("kind")})
+        only = f"RayCluster, only {', '.join(kinds)}" if kinds else "object of Kubernetes"
+        hints = [_OTHERS[kind] for kind in kinds if kind in _OTHERS]
+        hint = hints[0] if hints else "name the manifest, or the kustomize folder, of the cluster"
+        raise ConfigError(f"{place} holds no {only}: {hint}")
+    return found[0]
+
+
+def _group(body: Manifest) -> Group:
+    container = at(body, "template.spec.containers.0", {})
+    env = {at(each, "name", ""): each for each in at(container, "env", [])}
+    cpus, memory = _counted(body, "CPU", "num-cpus"), _counted(body, "memory", "memory")
+    return Group(body, container, env, cpus, memory)
+
+
+def _counted(body: Manifest, resource: str, parameter: str) -> int | None:
+    """Source: Ray 2.60, `ray/autoscaler/_private/kuberay/autoscaling_config.py`."""
+    resources = "template.spec.containers.0.resources"
+    given = (
+        at(body, f"resources.{resource}"),
+        at(body, f"rayStartParams.{parameter}"),
+        at(body, f"{resources}.limits.{resource.lower()}"),
+        at(body, f"{resources}.requests.{resource.lower()}"),
     )
-
-
-def fixed(*rules: tuple[str, tuple[object, ...], str]) -> Check:
-    """Checks fields of the RayCluster: where, the right values, and the advice about others."""
-
-    def look(manifests: Manifests) -> Iterator[Finding]:
-        for route, right, advice in rules:
-            value = at(manifests.cluster, route)
-            if value not in right:
-                yield mistake(f"{route} is {'missing' if value is None else shown(value)}{advice}")
-
-    return look
-
-
-ray: Final = fixed(
-    ("spec.rayVersion", (RAY,), f": write '{RAY}', the Ray of this crabstick and its image")
-)
-autoscaler: Final = fixed(
-    ("spec.enableInTreeAutoscaling", (True,), ", so no worker comes for a game: write true"),
-    ("spec.autoscalerOptions.version", ("v2",), ": write v2 (v1 ends busy workers undrained)"),
-)
-authentication: Final = fixed(
-    ("spec.authOptions.mode", ("token",), ", so anyone can run any code there: write token")
-)
-lasting: Final = fixed(
-    ("spec.suspend", (None, False), ", which ends every game: leave it out"),
-    ("spec.upgradeStrategy.type", (None, "None"), ", so a change ends every game: leave it out"),
-)
-
-
-def pods(manifests: Manifests) -> Iterator[Finding]:
-    """A changed manifest ends no game."""
-    yield from lasting(manifests)
-    for group in manifests.workers:
-        if group.body.get("suspend"):
-            yield mistake(f"suspend of {group} is true, which the autoscaler forbids: leave it out")
-        if "replicas" in group.body:
-            yield Finding(
-                f"replicas of {group} belong to the autoscaler, and `kubectl apply` would reset "
-                "them: leave them out"
-            )
-    if RANDOM_DELETE in operator_variables():
-        yield Finding(
-            f"the KubeRay operator runs with {RANDOM_DELETE}, and each `kubectl apply` resets "
-            "replicas to 0, so it would end Pods with games: start the operator without that",
-            EnvironmentProblem,
-        )
-
-
-def settings(manifests: Manifests) -> Iterator[Finding]:
-    """The Services of the head lead to the port of the bot's settings."""
-    yield Finding(manifests.source or "those of this command; --config names the bot's")
-    names = {at(each, "name"): each for each in at(manifests.head.container, "ports", [])}
-    aims = [
-        at(port, "targetPort") or at(port, "port")
-        for service in manifests.of_kind("Service")
-        if at(service, "spec.selector", {}).get("ray.io/node-type") == "head"
-        for port in at(service, "spec.ports", [])
-    ]
-    known = [aim for aim in aims if isinstance(aim, int | str)]
-    ports = {at(names.get(aim), "containerPort", aim) for aim in known} - _RAY_PORTS
-    http = manifests.settings.http
-    if manifests.source and ports and (http.port not in ports or http.host in _LOOPBACK):
-        wanted = " or ".join(map(str, ports))
-        yield mistake(
-            f"the bot's settings have http.host {http.host} and http.port {http.port}, and the "
-            f"Service leads to port {wanted} of the Pod: write 0.0.0.0 and {wanted}"
-        )
-
-
-def images(manifests: Manifests, group: Group) -> Iterator[str]:
-    """All nodes have the same image, with crabstick in it."""
-    image, of_head = (each.container.get("image") for each in (group, manifests.head))
-    if _PLAIN.fullmatch(image or "") and "PYTHONPATH" not in group.env:  # that of a volume
-        yield f"the image {image}, with Ray and no crabstick: build one with kuberay/Dockerfile"
-    elif image != of_head:
-        yield f"the image {image}, and the head has {of_head}: give all nodes the same"
-
-
-def head(manifests: Manifests) -> Iterator[Finding]:
-    """The head plays no games, and has memory for itself."""
-    cpus, memory = manifests.head.cpus, at(manifests.head.container, "resources.limits.memory")
-    if (amount(memory) or math.inf) < 1024 * _MIB:
-        yield mistake(
-            f"resources.limits.memory of the head is {memory}, and Ray's head needs 1Gi at least, "
-            "or it is killed again and again: write 1792Mi or more"
-        )
-    if cpus != 0:
-        count = "the CPUs of the machine" if cpus is None else counted(cpus, "CPU")
-        yield mistake(
-            f"rayStartParams of the head offer {count} for games, which would disturb each other "
-            'and the bot: write num-cpus: "0", and no CPU in its resources'
-        )
-
-
-def slots(manifests: Manifests, group: Group) -> Iterator[str]:
-    """A game fits each worker."""
-    wanted = manifests.settings.cluster
-    if group is not manifests.head and not _slots(manifests, group):
-        yield (
-            f"no room for a game, which needs {wanted.slot_cpus:g} CPUs and "
-            f"{wanted.slot_memory_mb} MB: declare limits of that size or more, or lower "
-            "cluster.slot_cpus and cluster.slot_memory_mb"
-        )
-
-
-def _slots(manifests: Manifests, group: Group) -> int:
-    """How many games a node of the group holds; none when nothing says what the node has."""
-    wanted, memory = manifests.settings.cluster, group.memory
-    by_cpu = int((group.cpus or 0) / wanted.slot_cpus)
-    return by_cpu if memory is None else min(by_cpu, memory // (wanted.slot_memory_mb * _MIB))
-
-
-def room(manifests: Manifests) -> Iterator[Finding]:
-    """The largest cluster has slots for all games and standbys."""
-    most = sum(
-        _slots(manifests, group)
-        * group.body.get("maxReplicas", _UNLIMITED)
-        * group.body.get("numOfHosts", 1)
-        for group in manifests.workers
-    )
-    games, standby = manifests.settings.challenges.max_games, manifests.settings.cluster.standby
-    has = "any number of slots" if most >= _UNLIMITED else f"{most} slots at most"
-    if most >= games + standby:
-        yield Finding(f"{has}, for {games} games and a standby of {standby}")
-    elif all(_slots(manifests, group) for group in manifests.workers):
-        yield mistake(
-            f"the cluster has {has}, and challenges.max_games ({games}) and cluster.standby "
-            f"({standby}) want {games + standby}: raise maxReplicas of spec.workerGroupSpecs, or "
-            "lower them"
-        )
-
-
-def drains(manifests: Manifests, group: Group) -> Iterator[str]:
-    """Ray has left a node before Kubernetes kills it."""
-    drain = group.env.get(_DRAIN, {"value": 30}).get("value", 0)  # 30 is Ray's default
-    grace_s = at(group.body, f"template.spec.{_GRACE}", 30)  # Kubernetes has the same default
-    if (amount(drain) or 0) >= grace_s:
-        when = "too early" if group is manifests.head else "in mid-game"
-        yield (
-            f"{_GRACE} {grace_s}, and {_DRAIN} is {drain}: the Pod would be killed {when}; make "
-            "the first the larger"
-        )
-
-
-def variables(manifests: Manifests) -> Iterator[Finding]:
-    """Ray's flags are alike on head and workers, and those that games need are right."""
-    if any("envFrom" in group.container for group in (manifests.head, *manifests.workers)):
-        return iter([Finding("not looked at: some come from elsewhere (envFrom)")])
-    return per_group(lambda _, group: flaws(_flags(group), _flags(manifests.head)))(manifests)
-
-
-def _flags(group: Group) -> Mapping[str, str]:
-    return {name: each["value"] for name, each in group.env.items() if "value" in each}
-
-
-def token(manifests: Manifests, group: Group) -> Iterator[str]:
-    """The head listens with the Lichess token and each worker moves with it, from a Secret."""
-    file, variable = manifests.settings.lichess.token_file, group.env.get(TOKEN_VARIABLE, {})
-    source = at(variable, "valueFrom.secretKeyRef")
-    mounts = [each["mountPath"] for each in at(group.container, "volumeMounts", [])]
-    is_mounted = file and any(PurePosixPath(file).is_relative_to(each) for each in mounts)
-    if variable.get("value"):
-        yield (
-            f"{TOKEN_VARIABLE} in the manifest, where anyone can read it: put it into a Secret and "
-            "name that in valueFrom.secretKeyRef"
-        )
-    elif at(source, "optional") or not (source or is_mounted or "envFrom" in group.container):
-        yield (
-            f"no Lichess token: add {TOKEN_VARIABLE} with valueFrom.secretKeyRef (name "
-            "crabstick-tokens, key lichess), and not optional"
-        )
+    found = amount(next((each for each in given if each is not None), None))
+    return None if found is None else math.ceil(found)

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from crabstick.check.documents import at
-from crabstick.check.ray_cluster import Group, Manifests
+from crabstick.check.manifests import Group, Manifests
 
 __all__ = ["network"]
 

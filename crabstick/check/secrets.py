@@ -6,7 +6,7 @@ from typing import Final
 from crabstick.check.documents import at
 from crabstick.check.finding import Finding, fault
 from crabstick.check.kubectl import Place, ask
-from crabstick.check.ray_cluster import Manifests
+from crabstick.check.manifests import Manifests
 from crabstick.errors import EnvironmentProblem
 
 __all__ = ["secrets", "wanted"]

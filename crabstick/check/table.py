@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from crabstick.check import cluster, crd, machine, manifests, network, secrets
-from crabstick.check.cluster import SeenCluster, per_node
+from crabstick.check import crd, machine, manifest_checks, network, running_cluster, secrets
 from crabstick.check.finding import Finding
-from crabstick.check.manifests import per_group
-from crabstick.check.ray_cluster import Manifests
+from crabstick.check.manifest_checks import per_group
+from crabstick.check.manifests import Manifests
+from crabstick.check.running_cluster import RunningCluster, per_node
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -44,37 +44,44 @@ class Check(Generic[Seen]):
         return found or [Finding(self.well)] * bool(self.well)
 
 
-CHECKS: Final[tuple[Check[Settings] | Check[SeenCluster] | Check[Manifests], ...]] = (
+CHECKS: Final[tuple[Check[Settings] | Check[RunningCluster] | Check[Manifests], ...]] = (
     Check(Settings, "engine", machine.engine),
     Check(Settings, "HTTP", machine.http),
     Check(Settings, "POST /shutdown", machine.shutdown),
     Check(Settings, "Lichess", machine.account),  # last: the network may be slow
-    Check(SeenCluster, "head", cluster.head),
-    Check(SeenCluster, "autoscaler", cluster.autoscaler),
-    Check(SeenCluster, "room", cluster.room),
-    Check(SeenCluster, "drains", cluster.drains, "no node is leaving"),
-    Check(SeenCluster, "code", per_node(cluster.code), "the same on every node, and here"),
-    Check(SeenCluster, "Lichess token", per_node(cluster.token), "on every node"),
-    Check(SeenCluster, "engine", per_node(cluster.engine), "on every node that plays"),
-    Check(SeenCluster, "Python", per_node(cluster.python), "the same on every node"),
-    Check(SeenCluster, "variables", per_node(cluster.variables), cluster.ALIKE),
-    Check(SeenCluster, "clocks", per_node(cluster.clocks), "together within a second"),
-    Check(SeenCluster, "nodes", cluster.unseen, "all were looked at"),
-    Check(Manifests, "fields", crd.fields, f"all are known to {crd.KUBERAY}", is_gate=True),
-    Check(Manifests, "settings", manifests.settings),
-    Check(Manifests, "Pods", manifests.pods, "a changed manifest ends none of them"),
-    Check(Manifests, "Ray", manifests.ray, f"{manifests.RAY}, as here"),
-    Check(Manifests, "images", per_group(manifests.images), "the same on all nodes"),
-    Check(Manifests, "head", manifests.head, "plays no games"),
-    Check(Manifests, "autoscaler", manifests.autoscaler, "v2, and it drains nodes"),
-    Check(Manifests, "authentication", manifests.authentication, "by token"),
-    Check(Manifests, "network", per_group(network.network), "lets out to Lichess, proxy and Redis"),
-    Check(Manifests, "slots", per_group(manifests.slots), "a game fits every worker"),
-    Check(Manifests, "room", manifests.room),
-    Check(Manifests, "drains", per_group(manifests.drains), "end before the Pods are killed"),
-    Check(Manifests, "variables", manifests.variables, "Ray's own are alike on head and workers"),
+    Check(RunningCluster, "head", running_cluster.head),
+    Check(RunningCluster, "autoscaler", running_cluster.autoscaler),
+    Check(RunningCluster, "room", running_cluster.room),
+    Check(RunningCluster, "drains", running_cluster.drains, "no node is leaving"),
     Check(
-        Manifests, "Lichess token", per_group(manifests.token), "on the head and on every worker"
+        RunningCluster, "code", per_node(running_cluster.code), "the same on every node, and here"
+    ),
+    Check(RunningCluster, "Lichess token", per_node(running_cluster.token), "on every node"),
+    Check(RunningCluster, "engine", per_node(running_cluster.engine), "on every node that plays"),
+    Check(RunningCluster, "Python", per_node(running_cluster.python), "the same on every node"),
+    Check(RunningCluster, "variables", per_node(running_cluster.variables), running_cluster.ALIKE),
+    Check(RunningCluster, "clocks", per_node(running_cluster.clocks), "together within a second"),
+    Check(RunningCluster, "nodes", running_cluster.unseen, "all were looked at"),
+    Check(Manifests, "fields", crd.fields, f"all are known to {crd.KUBERAY}", is_gate=True),
+    Check(Manifests, "settings", manifest_checks.settings),
+    Check(Manifests, "Pods", manifest_checks.pods, "a changed manifest ends none of them"),
+    Check(Manifests, "Ray", manifest_checks.ray, f"{manifest_checks.RAY}, as here"),
+    Check(Manifests, "images", per_group(manifest_checks.images), "the same on all nodes"),
+    Check(Manifests, "head", manifest_checks.head, "plays no games"),
+    Check(Manifests, "autoscaler", manifest_checks.autoscaler, "v2, and it drains nodes"),
+    Check(Manifests, "authentication", manifest_checks.authentication, "by token"),
+    Check(Manifests, "network", per_group(network.network), "lets out to Lichess, proxy and Redis"),
+    Check(Manifests, "slots", per_group(manifest_checks.slots), "a game fits every worker"),
+    Check(Manifests, "room", manifest_checks.room),
+    Check(Manifests, "drains", per_group(manifest_checks.drains), "end before the Pods are killed"),
+    Check(
+        Manifests, "variables", manifest_checks.variables, "Ray's own are alike on head and workers"
+    ),
+    Check(
+        Manifests,
+        "Lichess token",
+        per_group(manifest_checks.token),
+        "on the head and on every worker",
     ),
     Check(Manifests, "Secrets", secrets.secrets, "none is wanted"),
 )

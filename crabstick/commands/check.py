@@ -4,9 +4,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
 
-from crabstick.check.cluster import SeenCluster
 from crabstick.check.documents import STANDARD_INPUT, at, read_manifests
-from crabstick.check.ray_cluster import open_manifests
+from crabstick.check.manifests import open_manifests
+from crabstick.check.running_cluster import RunningCluster
 from crabstick.check.table import run
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
@@ -37,10 +37,10 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
     with blocked_interrupts():  # for the threads that Ray starts
-        from actors.local_ray.record import ClusterFiles  # noqa: PLC0415
+        from actors.local_ray.cluster_files import ClusterFiles  # noqa: PLC0415
         from actors.ops.cluster_probe import our_code, probe_cluster  # noqa: PLC0415
         from actors.ops.connect import connect, disconnect  # noqa: PLC0415
-        from crabstick.terminal.cluster import find_cluster  # noqa: PLC0415
+        from crabstick.terminal.bot_cluster import find_cluster  # noqa: PLC0415
     cluster = find_cluster(address, settings.cluster.namespace)
     if cluster is None or cluster.is_unfinished:
         raise EnvironmentProblem(
@@ -54,7 +54,7 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         disconnect()
     local = ClusterFiles(settings.cluster.namespace).load()
     crabstick, code = our_code()
-    seen = SeenCluster(
+    seen = RunningCluster(
         settings=settings,
         python=python_version(),
         version=crabstick,

@@ -21,16 +21,16 @@ from actors.local_ray.ports import usual_or_free
 from actors.messages import Statistics
 from actors.ops.deploy import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.rules.model import Clock
+from crabstick.rules.lichess_types import Clock
 from crabstick.sandbox.move_policies import greedy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.quantiles import quantile
-from crabstick.terminal.clocks import in_seconds
 from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
+from crabstick.terminal.parse_clock import in_seconds
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 

@@ -5,7 +5,7 @@ from enum import Enum
 
 from rich.console import Console
 
-from actors.http.serve import end_http
+from actors.http.ray_serve import end_http
 from actors.ops.connect import connect, disconnect
 from actors.ops.shutdown import (
     end_games,
@@ -16,7 +16,7 @@ from actors.ops.shutdown import (
 )
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import BotCluster, locked_cluster
+from crabstick.terminal.bot_cluster import BotCluster, locked_cluster
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import LOST_BY_CTRL_C, wait_for_games
 

@@ -13,7 +13,7 @@ from actors.ops.drain import drain_node, find_node, is_alive
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import find_cluster
+from crabstick.terminal.bot_cluster import find_cluster
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 

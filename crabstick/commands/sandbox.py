@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from crabstick.rules.model import Clock
+from crabstick.rules.lichess_types import Clock
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.accounts_file import load_accounts
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE, Options
-from crabstick.sandbox.serve import run
 from crabstick.sandbox.sparring import Sparring, sparring_for
-from crabstick.terminal.clocks import in_seconds
+from crabstick.sandbox.uvicorn_server import run
+from crabstick.terminal.parse_clock import in_seconds
 
 __all__ = ["SandboxAddress", "sandbox"]
 

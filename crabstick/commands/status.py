@@ -10,7 +10,7 @@ from actors.ops.connect import connect, disconnect
 from actors.ops.shutdown import engine_actors, find_worker_set
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import find_cluster
+from crabstick.terminal.bot_cluster import find_cluster
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from actors.local_ray.cluster_files import ClusterFiles
 from actors.local_ray.fault_tolerant import start_fault_tolerant
-from actors.local_ray.head import start_local_cluster
+from actors.local_ray.local_cluster import start_local_cluster
 from actors.local_ray.ports import require_free
 from actors.local_ray.profiles import FULL, SMALL
-from actors.local_ray.record import ClusterFiles
 from actors.messages import ActorConfig
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
 from crabstick.check.machine import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import BotCluster, game_cpus, locked_cluster, named_cluster
+from crabstick.terminal.bot_cluster import BotCluster, game_cpus, locked_cluster, named_cluster
 from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.follow import follow
 from crabstick.terminal.poll import wait_restored

@@ -14,10 +14,10 @@ from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamePort
-from crabstick.rules.clock import EngineLimits
 from crabstick.rules.game_events import Event, Play
-from crabstick.rules.limits import Endpoint
 from crabstick.rules.overhead import Overheads
+from crabstick.rules.rate_limit_table import Endpoint
+from crabstick.rules.time_management import EngineLimits
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["FromStream", "GameContext", "InboxItem", "PlaySettings"]

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import chess
 
 from crabstick.rules.game_events import Finish
-from crabstick.rules.model import GameFull, GameState, Posted, PostOutcome
+from crabstick.rules.lichess_types import GameFull, GameState, Posted, PostOutcome
 from engine.spec import SearchResult
 
 __all__ = ["GameProgress", "GameReport", "GameTelemetry"]

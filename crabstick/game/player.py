@@ -1,4 +1,4 @@
-"""Plays one game: feeds events to `crabstick.rules.game` and carries out the effects.
+"""Plays one game: feeds events to `crabstick.rules.game_state_machine` and carries out the effects.
 
 Knows neither Ray nor HTTP: the caller provides the link to Lichess, the lease and the engine.
 `stream` reads the lines, `sender` posts the moves; this module decides and runs the searches.
@@ -11,8 +11,6 @@ from crabstick.game.context import FromStream, GameContext, InboxItem
 from crabstick.game.position import Position
 from crabstick.game.sender import ECHO_LIMIT, Sender
 from crabstick.game.stream import GameStream
-from crabstick.rules.clock import budget_for
-from crabstick.rules.game import step
 from crabstick.rules.game_events import (
     Abort,
     Advanced,
@@ -36,8 +34,10 @@ from crabstick.rules.game_events import (
     WatchEcho,
     WatchNoShow,
 )
+from crabstick.rules.game_state_machine import step
 from crabstick.rules.overhead import UNTIMED_PLIES
-from crabstick.telemetry import names
+from crabstick.rules.time_management import budget_for
+from crabstick.telemetry import log_events
 from engine.interface import Engine
 from engine.spec import SearchRequest
 
@@ -85,7 +85,7 @@ class Player:
         """Reopens the stream if we wait at `ply`, where Lichess says that it is our turn."""
         play = self._context.play
         if play.phase is Phase.WAITING and play.ply == ply:
-            self._context.log.warning(names.LINE_MISSED, ply=ply)
+            self._context.log.warning(log_events.LINE_MISSED, ply=ply)
             self._stream.presume_lost()
 
     def _handle(self, item: InboxItem) -> None:

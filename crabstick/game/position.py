@@ -4,7 +4,7 @@ import chess
 import chess.variant
 
 from crabstick.errors import InvariantBroken
-from crabstick.rules.model import GameFull
+from crabstick.rules.lichess_types import GameFull
 
 __all__ = ["Position", "color_of"]
 

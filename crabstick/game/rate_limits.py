@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from crabstick.rules.limits import Endpoint, RateLimitTable
+from crabstick.rules.rate_limit_table import Endpoint, RateLimitTable
 
 __all__ = ["RateLimits"]
 

@@ -23,14 +23,14 @@ from crabstick.rules.game_events import (
     Post,
     PostAgain,
 )
-from crabstick.rules.model import Limited, OpponentGone, Posted, PostOutcome, Unanswered
+from crabstick.rules.lichess_types import Limited, OpponentGone, Posted, PostOutcome, Unanswered
 from crabstick.rules.retry import (
     LIMITED_GAME_DELAY,
     cool_down,
     limited_game_delay,
     next_game_delay,
 )
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 
 __all__ = ["ECHO_LIMIT", "Sender"]
 
@@ -64,12 +64,12 @@ class Sender:
         if play.phase is not Phase.POSTING or play.ply != move.ply or play.chosen != move.uci:
             return
         if self._stall.check():
-            context.log.warning(names.LOOP_STALLED, ply=move.ply)
+            context.log.warning(log_events.LOOP_STALLED, ply=move.ply)
             self._stream.presume_lost()
         elif (wait_s := self._limited_until_s - self._clock()) > 0:
             self._post_later(timedelta(seconds=wait_s), move)
         elif context.inbox.empty() and context.link.is_current():
-            context.log.info(names.MOVE_POSTING, ply=move.ply, move=move.uci)
+            context.log.info(log_events.MOVE_POSTING, ply=move.ply, move=move.uci)
             context.overheads = context.overheads.sent(play.state, self._stream.since_line())
             context.tasks.start(self._send(move))
         else:
@@ -78,7 +78,7 @@ class Sender:
     def post_again(self, again: PostAgain, left: timedelta | None) -> None:
         """Sends the move again after a pause; if our clock (`left`) is up, waits for the end."""
         if left is not None and left <= timedelta(0):
-            self._context.log.warning(names.MOVE_TOO_LATE, ply=again.ply, move=again.uci)
+            self._context.log.warning(log_events.MOVE_TOO_LATE, ply=again.ply, move=again.uci)
             self._context.put_later(ECHO_LIMIT, EchoOverdue(ply=again.ply))
             return
         draw = self._settings.draw()
@@ -102,7 +102,7 @@ class Sender:
             context.hit_limit("move", outcome.retry_after or LIMITED_GAME_DELAY)
         if not isinstance(outcome, Posted):
             context.log.warning(
-                names.MOVE_NOT_TAKEN, ply=move.ply, move=move.uci, outcome=repr(outcome)
+                log_events.MOVE_NOT_TAKEN, ply=move.ply, move=move.uci, outcome=repr(outcome)
             )
         context.telemetry.answered(outcome)
         context.put(Answered(ply=move.ply, outcome=outcome))
@@ -121,7 +121,7 @@ class Sender:
         context = self._context
         if await context.lease.is_fresh() and not context.rate_limits.wait("command"):
             outcome = await self._command(context.link.abort())
-            context.log.info(names.GAME_ABORTING, ply=ply, outcome=repr(outcome))
+            context.log.info(log_events.GAME_ABORTING, ply=ply, outcome=repr(outcome))
             if isinstance(outcome, Posted):
                 return
         context.put_later(self._settings.abort_after, NoShow(ply=ply))
@@ -133,7 +133,7 @@ class Sender:
         pause = context.rate_limits.wait("command")
         if not pause:
             outcome = await self._command(context.link.claim_victory())
-            context.log.info(names.VICTORY_CLAIMED, outcome=repr(outcome))
+            context.log.info(log_events.VICTORY_CLAIMED, outcome=repr(outcome))
             if not isinstance(outcome, Unanswered | Limited):
                 return
             pause = CLAIM_AGAIN_AFTER

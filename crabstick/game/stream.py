@@ -12,7 +12,7 @@ from crabstick.errors import LichessError, RateLimited, Refused
 from crabstick.game.context import FromStream, GameContext
 from crabstick.game.position import color_of
 from crabstick.rules.game_events import Advanced, Event, Opened, OpponentLeft, StreamLost
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     ChatLine,
     GameFull,
     GameLine,
@@ -21,7 +21,7 @@ from crabstick.rules.model import (
     Unexpected,
 )
 from crabstick.rules.retry import LONGEST_GAME_DELAY, limited_game_delay, next_game_delay
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 
 __all__ = ["GameStream", "Unplayable"]
 
@@ -123,7 +123,7 @@ class GameStream:
             case ChatLine():
                 return None
             case Unexpected(why=why, is_harmless=is_harmless):
-                context.log.warning(names.LINE_UNEXPECTED, why=why)
+                context.log.warning(log_events.LINE_UNEXPECTED, why=why)
                 return None if is_harmless else self._gap()
 
     def _gap(self) -> Event | None:
@@ -146,5 +146,5 @@ class GameStream:
             draw = self._settings.draw()
             wait = limited_game_delay(error.retry_after, self._failures, draw, left=None)
             context.hit_limit("game_stream", wait)
-        context.log.warning(names.STREAM_LOST, why=str(error), failures=self._failures)
+        context.log.warning(log_events.STREAM_LOST, why=str(error), failures=self._failures)
         context.put(FromStream(connection, StreamLost()))

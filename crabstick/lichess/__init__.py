@@ -1,4 +1,4 @@
-"""The Lichess client: Lichess's JSON becomes `rules.model`, its failures become our errors.
+"""The Lichess client: Lichess's JSON becomes `rules.lichess_types`, its failures become our errors.
 
 Import the modules by name: `account_client` loads berserk (4 MB), which EngineActors do not need.
 """

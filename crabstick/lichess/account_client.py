@@ -26,7 +26,7 @@ from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.requests_session import CallLimits, open_requests_session
 from crabstick.lichess.responses import BODY_LIMIT, LichessResponse, error_for
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Account,
     DeclineReason,
     GameId,

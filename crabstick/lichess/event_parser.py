@@ -1,4 +1,4 @@
-"""Parses untrusted JSON of the event stream and of account calls into `rules.model`.
+"""Parses untrusted JSON of the event stream and of account calls into `rules.lichess_types`.
 
 No I/O here, and no exception leaves: JSON that we cannot read becomes `Unexpected`. Times of a
 challenge's `timeControl` and of `secondsLeft` are in seconds; those of a game's stream are in ms.
@@ -10,7 +10,7 @@ from typing import Literal
 
 from crabstick.lichess.game_parser import FEN_LIMIT, color_of, player
 from crabstick.lichess.json_fields import Fields, parse_by_type, parse_or_unexpected
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Account,
     Challenge,
     ChallengeEnded,

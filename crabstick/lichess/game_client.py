@@ -29,7 +29,7 @@ from crabstick.lichess.interface import POST_LIMIT, SILENCE_LIMIT
 from crabstick.lichess.move_connections import MoveConnections
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.responses import post_outcome
-from crabstick.rules.model import GameId, GameLine, PostOutcome, Unanswered
+from crabstick.rules.lichess_types import GameId, GameLine, PostOutcome, Unanswered
 
 __all__ = ["HttpGame", "HttpGames", "open_games"]
 

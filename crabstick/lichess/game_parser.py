@@ -1,4 +1,4 @@
-"""Parses the untrusted lines of a game stream into `rules.model`.
+"""Parses the untrusted lines of a game stream into `rules.lichess_types`.
 
 No I/O here, and no exception leaves `parse_line`. Every time in a game stream is in ms, in
 `gameFull.state` and in `gameState` alike. Source: Lichess API, "Stream Bot game state".
@@ -11,7 +11,7 @@ from datetime import timedelta
 import chess
 
 from crabstick.lichess.json_fields import UNLIMITED_MS, Fields, parse_by_type
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     ChatLine,
     Clock,
     GameFull,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from crabstick import __version__
-from crabstick.rules.model import GameId
+from crabstick.rules.lichess_types import GameId
 
 __all__ = ["Identity"]
 

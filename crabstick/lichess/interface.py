@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Final, Protocol
 
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Account,
     DeclineReason,
     GameId,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias, TypeVar
 
-from crabstick.rules.model import GameId, Unexpected
+from crabstick.rules.lichess_types import GameId, Unexpected
 
 __all__ = [
     "UNLIMITED_MS",

@@ -22,7 +22,7 @@ from crabstick.lichess.identity import Identity
 from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.lichess.json_fields import JsonObject, quote
 from crabstick.lichess.responses import error_for
-from crabstick.rules.model import GameId, Unexpected
+from crabstick.rules.lichess_types import GameId, Unexpected
 
 __all__ = ["LINE_LIMIT", "LineSplitter", "NdjsonStream", "RawLine", "StreamSource"]
 

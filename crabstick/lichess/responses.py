@@ -10,7 +10,14 @@ from http import HTTPStatus
 
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
 from crabstick.lichess.identity import Identity
-from crabstick.rules.model import Denied, Limited, Posted, PostOutcome, RefusedPost, Unanswered
+from crabstick.rules.lichess_types import (
+    Denied,
+    Limited,
+    Posted,
+    PostOutcome,
+    RefusedPost,
+    Unanswered,
+)
 from crabstick.rules.retry import Verdict, asked_wait, classify
 
 __all__ = ["BODY_LIMIT", "LichessResponse", "error_for", "post_outcome"]

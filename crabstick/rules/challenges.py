@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.rules.model import Challenge, DeclineReason
+from crabstick.rules.lichess_types import Challenge, DeclineReason
 
 __all__ = ["Accept", "Decline", "Load", "Policy", "decide"]
 

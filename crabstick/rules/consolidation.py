@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Self
 
 from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observed, WantedGame
-from crabstick.rules.model import NodeId
+from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.placement import owners_of
 
 __all__ = ["FITS_FOR", "Consolidation"]

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry_records import EngineRecord
 
 __all__ = ["suspects"]

@@ -1,8 +1,8 @@
 """One game as values: its state (`Play`), the events that change it, the effects that follow.
 
-Pure; `crabstick.rules.game` has the transitions. Lichess's move API names no ply, so every event
-and effect about a move carries its ply here. A late answer, timer or search result is recognised by
-its ply and dropped.
+Pure; `game_state_machine` has the transitions. Lichess's move API names no ply, so every event and
+effect about a move carries its ply here. A late answer, timer or search result is recognised by its
+ply and dropped.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from enum import Enum
 
 import chess
 
-from crabstick.rules.model import GameFull, GameState, OpponentGone, PostOutcome
+from crabstick.rules.lichess_types import GameFull, GameState, OpponentGone, PostOutcome
 
 __all__ = [
     "Abort",

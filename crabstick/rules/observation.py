@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from crabstick.rules.cluster_view import ActorPhase, ActorView, NodeView, Observed, WantedGame
-from crabstick.rules.model import NodeId
+from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crabstick.rules.cluster_view import ActorPhase, ActorView, Capacity, Observed, WantedGame
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
 __all__ = [
     "Action",

@@ -15,9 +15,9 @@ from datetime import timedelta
 from typing import Final
 
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry_records import (
-    EngineLost,
+    ActorLost,
     EngineRecord,
     EngineReport,
     Event,
@@ -220,7 +220,7 @@ class Registry:
         if before is None:
             return self, ()
         registry = _put_doubt(self.removed(before), before.node, now)
-        lost, game = EngineLost(engine=before, why=why), self.game_of(before)
+        lost, game = ActorLost(engine=before, why=why), self.game_of(before)
         if game is None or self.owner_of(game.id) != before:
             return registry, (lost,)
         is_death = not before.is_suspect

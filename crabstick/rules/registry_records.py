@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
-__all__ = ["EngineLost", "EngineRecord", "EngineReport", "Event", "GameRecord", "GameTakenOver"]
+__all__ = ["ActorLost", "EngineRecord", "EngineReport", "Event", "GameRecord", "GameTakenOver"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +106,11 @@ class GameTakenOver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineLost:
+class ActorLost:
     """An actor is gone unexpectedly."""
 
     engine: EngineRecord
     why: str
 
 
-Event = GameTakenOver | EngineLost
+Event = GameTakenOver | ActorLost

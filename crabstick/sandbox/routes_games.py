@@ -1,6 +1,6 @@
 """Endpoints about games: the stream, moves and the other commands, chat, export."""
 
-from crabstick.sandbox import claim_win, games, moves
+from crabstick.sandbox import games, moves, opponent_gone
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
@@ -86,13 +86,13 @@ def _read_chat(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _claim_victory(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.deliver(claim_win.claim_victory(sandbox.world, game, color, call.received_ms))
+    sandbox.deliver(opponent_gone.claim_victory(sandbox.world, game, color, call.received_ms))
     return OK
 
 
 def _claim_draw(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.deliver(claim_win.claim_draw(sandbox.world, game, color, call.received_ms))
+    sandbox.deliver(opponent_gone.claim_draw(sandbox.world, game, color, call.received_ms))
     return OK
 
 

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Iterable
 
-from crabstick.sandbox import challenges, claim_win, games
+from crabstick.sandbox import challenges, games, opponent_gone
 from crabstick.sandbox.accounts import Accounts
 from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
@@ -57,7 +57,7 @@ class Sandbox:
             if game.clock.flagged(now_ms):
                 self.deliver(games.flag(self.world, game, now_ms))
             else:
-                self.deliver(claim_win.count_down(self.world, game, now_ms))
+                self.deliver(opponent_gone.count_down(self.world, game, now_ms))
         for challenge in self.world.challenges.values():
             if self.hub.is_watched(challenge.id):
                 challenge.seen_ms = now_ms

@@ -15,7 +15,7 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.app import create_app
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.serve import SandboxServer, listen, url_of
+from crabstick.sandbox.uvicorn_server import SandboxServer, listen, url_of
 
 __all__ = ["RunningSandbox", "running"]
 

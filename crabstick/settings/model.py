@@ -30,7 +30,7 @@ from pydantic import (
 from crabstick.errors import ConfigError
 from crabstick.explain import explain
 from crabstick.rules.challenges import Policy
-from crabstick.rules.clock import EngineLimits
+from crabstick.rules.time_management import EngineLimits
 from engine.spec import EngineSpec, OptionValue, embedded_spec
 
 __all__ = ["ChallengeSettings", "ClusterSettings", "Settings", "is_file_path"]

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from crabstick import __version__
-from crabstick.rules.limits import ENDPOINTS
-from crabstick.rules.model import DeclineReason
+from crabstick.rules.lichess_types import DeclineReason
+from crabstick.rules.rate_limit_table import ENDPOINTS
 
 __all__ = ["CONTENT_TYPE", "METRICS", "Metric"]
 

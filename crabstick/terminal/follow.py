@@ -11,12 +11,12 @@ from dataclasses import replace
 from rich.console import Console
 from rich.live import Live
 
-from actors.local_ray.record import ClusterFiles
+from actors.local_ray.cluster_files import ClusterFiles
 from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import BotCluster, game_cpus, locked_cluster
+from crabstick.terminal.bot_cluster import BotCluster, game_cpus, locked_cluster
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.observer import ObserverTask, run_observer
 from crabstick.terminal.poll import show, wait_for_games

@@ -19,14 +19,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from actors.local_ray.head import start_local_cluster
+from actors.local_ray.local_cluster import start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
-from crabstick.terminal.cluster import game_cpus
+from crabstick.terminal.bot_cluster import game_cpus
 
 __all__ = ["LocalLichess", "local_cluster", "local_lichess"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from actors.local_ray.head import authenticate
+from actors.local_ray.local_cluster import authenticate
 from actors.local_ray.ports import free_port
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 import psutil
 
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from tests.chaos.chaos_cluster import ChaosCluster
 from tests.chaos.health_probe import GameNow, HealthProbe
 from tests.chaos.schedule import Injection, chosen
@@ -125,7 +125,7 @@ def _size(cluster: ChaosCluster, pid: int) -> int:
 def _posts(cluster: ChaosCluster, pid: int, offset: int) -> bool:
     with _log_of(cluster, pid).open("rb") as file:
         file.seek(offset)
-        return f'"{names.MOVE_POSTING}"'.encode() in file.read()
+        return f'"{log_events.MOVE_POSTING}"'.encode() in file.read()
 
 
 @contextmanager

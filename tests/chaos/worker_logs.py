@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from tests.chaos.verdict import IntendedMove
 
 __all__ = ["WorkerLogs", "intended_of"]
@@ -68,7 +68,7 @@ class WorkerLogs:
                 yield json.loads(line)
 
     def _take(self, entry: dict[str, Any], pid: int) -> None:
-        if entry.get("event") == names.MOVE_POSTING:
+        if entry.get("event") == log_events.MOVE_POSTING:
             self.pids[entry["actor"]] = pid  # the WorkerSet speaks of actors too, but posts nothing
             self.intended.append(intended_of(entry))
         else:

@@ -20,7 +20,7 @@ import requests
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # no stub
 
 from actors.cluster import ask, find_actor
-from actors.local_ray.head import LocalCluster, start_local_cluster
+from actors.local_ray.local_cluster import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import actor_config, deploy, wait_listening
@@ -30,7 +30,7 @@ from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.terminal.poll import fetch_statistics
 
 BOT = "crabstick"
@@ -114,7 +114,7 @@ class LocalBot:
         """Every move that an actor was about to post: game, ply, UCI."""
         return {
             (entry["game_id"], entry["ply"], entry["move"])
-            for entry in self.events(names.MOVE_POSTING)
+            for entry in self.events(log_events.MOVE_POSTING)
         }
 
     def moves_taken(self) -> set[tuple[str, int, str]]:

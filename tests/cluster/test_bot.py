@@ -9,8 +9,8 @@ import pytest
 import ray
 import requests
 
+from actors.actor_names import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
-from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.deploy import actor_config, deploy
 from crabstick.errors import EnvironmentProblem
 from tests.cluster.local_bot import (

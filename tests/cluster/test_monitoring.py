@@ -9,7 +9,7 @@ import pytest
 from ray.util.state import list_tasks
 
 from actors.ops.connect import dashboard_url
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from tests.cluster.local_bot import (
     BOT,
     CLOCK,
@@ -208,7 +208,7 @@ def test_every_line_of_the_log_is_ready_for_a_log_store(bot: LocalBot) -> None:
     assert lines
     assert [line for line in lines if not {"event", "level", "timestamp"} <= line.keys()] == []
     assert [line for line in lines if not line.get("node") or not line.get("actor")] == []
-    moves = [line for line in bot.events(names.MOVE_POSTING) if line["game_id"] == game_id]
+    moves = [line for line in bot.events(log_events.MOVE_POSTING) if line["game_id"] == game_id]
     assert {(line["actor"], line["node"]) for line in moves} == {(row["actor"], row["node"])}
 
 

@@ -8,8 +8,8 @@ import psutil
 import pytest
 import requests
 
+from actors.actor_names import EVENT_LISTENER
 from actors.cluster import ask, find_actor
-from actors.names import EVENT_LISTENER
 from actors.ops.deploy import actor_config, ensure_manager
 from actors.ops.shutdown import end_manager, engine_actors
 from crabstick.sandbox.testing import running

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from actors.actor_names import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
-from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.deploy import actor_config, deploy
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings

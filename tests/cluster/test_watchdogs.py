@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import ray
 
+from actors.actor_names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from actors.cluster import ActorGone, ActorSilent
-from actors.names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from crabstick.sandbox.opponent import Opponent, Result
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from tests.cluster.local_bot import (
     BOT,
     CLOCK,
@@ -79,7 +79,7 @@ async def play(bot: LocalBot, number: int) -> Result:
 
 def hung(bot: LocalBot, name: str) -> int:
     """How often a watchdog has reported that actor."""
-    return sum(event["actor"] == name for event in bot.events(names.ACTOR_HUNG))
+    return sum(event["actor"] == name for event in bot.events(log_events.ACTOR_HUNG))
 
 
 # Hanging actors.
@@ -124,9 +124,9 @@ def test_a_killed_actor_does_not_count_as_hung_while_ray_restarts_it(bot: LocalB
             await wait_replaced(name, pid)
         await asyncio.sleep(PATIENT_FOR_S)  # how long a watchdog would need
 
-    before = len(bot.events(names.ACTOR_HUNG))
+    before = len(bot.events(log_events.ACTOR_HUNG))
     asyncio.run(story())
-    assert len(bot.events(names.ACTOR_HUNG)) == before
+    assert len(bot.events(log_events.ACTOR_HUNG)) == before
 
 
 def test_an_opponents_move_whose_line_got_lost_is_found(bot: LocalBot) -> None:
@@ -144,9 +144,9 @@ def test_an_opponents_move_whose_line_got_lost_is_found(bot: LocalBot) -> None:
             await asyncio.to_thread(silence, game=game_id, seconds=SHORT_SILENCE_S)
             return await wait_ply(game_id, row["ply"] + 4)
 
-    before = len(bot.events(names.LINE_MISSED))
+    before = len(bot.events(log_events.LINE_MISSED))
     asyncio.run(story())
-    assert len(bot.events(names.LINE_MISSED)) == before + 1
+    assert len(bot.events(log_events.LINE_MISSED)) == before + 1
 
 
 def test_an_actor_that_ray_confirms_too_late_does_not_live_on_unknown(bot: LocalBot) -> None:
@@ -169,7 +169,7 @@ def test_an_actor_that_ray_confirms_too_late_does_not_live_on_unknown(bot: Local
 
 def unconfirmed(bot: LocalBot) -> int:
     """How many new actors Ray has not confirmed in time."""
-    return sum("GCS" in event["why"] for event in bot.events(names.ACTOR_LOST))
+    return sum("GCS" in event["why"] for event in bot.events(log_events.ACTOR_LOST))
 
 
 async def strangers() -> set[str]:

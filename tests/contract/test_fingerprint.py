@@ -12,15 +12,12 @@ from crabstick.settings import Settings
 
 IMPORTED = """
 import sys
-import actors.engine_actor, actors.event_listener, actors.http.app, actors.worker_set
+import actors.engine_actor, actors.event_listener, actors.http.endpoints, actors.worker_set
 for name, module in sorted(sys.modules.items()):
     if name.partition(".")[0] in {"actors", "crabstick", "engine"} and module.__file__:
         print(module.__file__)
 """
-LATE = {
-    *(f"actors/http/{name}.py" for name in ("environment", "guard", "protocol", "serve")),
-    "crabstick/telemetry/quantiles.py",
-}
+LATE = {f"actors/http/{name}.py" for name in ("proxy_guard", "ray_serve", "uvicorn_protocol")}
 """Loaded by Ray Serve's proxy, and by the command that starts Serve."""
 PACKAGES = {"actors/ops/__init__.py", "crabstick/__init__.py"}
 
@@ -48,11 +45,11 @@ def copy(tmp_path: Path) -> Path:
     [
         ("actors/worker_set/worker_set.py", True),
         ("crabstick/rules/placement.py", True),
-        ("engine/process.py", True),
+        ("engine/uci_engine.py", True),
         ("crabstick/sandbox/moves.py", False),
         ("crabstick/commands/demo.py", False),
-        ("crabstick/check/cluster.py", False),
-        ("actors/local_ray/head.py", False),
+        ("crabstick/check/running_cluster.py", False),
+        ("actors/local_ray/local_cluster.py", False),
         ("engine/fake.py", False),
     ],
 )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray import head
-from actors.local_ray.head import find_local_cluster, start_local_cluster
-from actors.local_ray.record import ClusterFiles
+from actors.local_ray import local_cluster
+from actors.local_ray.cluster_files import ClusterFiles
+from actors.local_ray.local_cluster import find_local_cluster, start_local_cluster
 from crabstick.errors import EnvironmentProblem
 
 pytestmark = pytest.mark.e2e
@@ -20,9 +20,9 @@ def test_a_node_that_gives_up_its_start_is_started_once_more(
     (tmp_path / ".ray").mkdir()
     files = ClusterFiles("crabstick")
     lines: list[str] = []
-    monkeypatch.setattr(head, "authenticate", lambda: None)
+    monkeypatch.setattr(local_cluster, "authenticate", lambda: None)
     program = [sys.executable, "-c", "print('the node timed out')"]
-    monkeypatch.setattr(head, "node_command", lambda *_: program)
+    monkeypatch.setattr(local_cluster, "node_command", lambda *_: program)
     with pytest.raises(EnvironmentProblem, match=r"Ray did not start .*: the node timed out"):
         start_local_cluster(cpus=1, files=files, notify=lines.append)
     assert lines == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]

@@ -9,7 +9,7 @@ from tests.engine.builders import has_ended, wait_until
 
 HOST = """
 import asyncio
-from engine.process import UciEngine
+from engine.uci_engine import UciEngine
 from tests.engine.builders import a_fake
 
 async def host():

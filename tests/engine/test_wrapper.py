@@ -16,8 +16,8 @@ import pytest
 import uvloop
 
 from engine.errors import EngineDied, EngineHung, NotAnEngine
-from engine.process import UciEngine
 from engine.spec import EngineSpec
+from engine.uci_engine import UciEngine
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 
 GRACE = seconds(0.05)
@@ -116,7 +116,7 @@ async def test_what_never_became_an_engine_leaves_no_child(tmp_path: Path) -> No
 HOST = """
 import asyncio, sys
 from pathlib import Path
-from engine.process import UciEngine
+from engine.uci_engine import UciEngine
 from tests.engine.test_wrapper import around, only_child
 
 async def host():

@@ -14,8 +14,8 @@ import chess
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
 from engine.interface import QUIT_PATIENCE
-from engine.process import STOP_GRACE
 from engine.spec import SearchRequest, SearchResult
+from engine.uci_engine import STOP_GRACE
 
 __all__ = ["HANG", "ScriptedEngine", "Step"]
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 import chess
 
 from crabstick.errors import LichessError, Refused
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Account,
     Challenge,
     ChallengeEnded,

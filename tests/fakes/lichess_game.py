@@ -9,7 +9,14 @@ import chess
 
 from crabstick.errors import InvariantBroken, Refused, StreamEnded
 from crabstick.lichess.interface import POST_LIMIT
-from crabstick.rules.model import GameId, GameLine, Posted, PostOutcome, RefusedPost, Unanswered
+from crabstick.rules.lichess_types import (
+    GameId,
+    GameLine,
+    Posted,
+    PostOutcome,
+    RefusedPost,
+    Unanswered,
+)
 from tests.fakes.lichess_match import FakeMatch
 from tests.fakes.stream import FakeStream
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import chess
 
 from crabstick.errors import InvariantBroken, LichessError
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Clock,
     GameFull,
     GameId,

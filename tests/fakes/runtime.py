@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal
 
+from actors.actor_names import engine_actor_name
 from actors.clients import EngineActorClient
 from actors.cluster import GCS_PATIENCE, ActorAway, ActorFailed, ActorGone
 from actors.messages import (
@@ -24,9 +25,8 @@ from actors.messages import (
     Progress,
     ResyncRequest,
 )
-from actors.names import engine_actor_name
 from crabstick.rules.cluster_view import NodeView
-from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.lichess_types import ActorName, NodeId
 
 __all__ = ["FakeActor", "FakeRuntime"]
 

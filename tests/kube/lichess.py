@@ -9,8 +9,8 @@ from typing import Final
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.app import create_app
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.serve import SandboxServer, listen, url_of
 from crabstick.sandbox.testing import RunningSandbox
+from crabstick.sandbox.uvicorn_server import SandboxServer, listen, url_of
 
 __all__ = ["BOT", "BOTS", "HUMANS", "lichess"]
 

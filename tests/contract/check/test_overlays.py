@@ -8,7 +8,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 
 from crabstick.check import crd, secrets
-from crabstick.check.ray_cluster import Manifests, open_manifests
+from crabstick.check.manifests import Manifests, open_manifests
 from crabstick.check.secrets import wanted
 from crabstick.check.table import findings
 from crabstick.settings import Settings

@@ -15,7 +15,7 @@ from crabstick.errors import RateLimited, Unavailable
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort, LichessPort
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Challenge,
     Clock,
     GameId,

@@ -15,7 +15,7 @@ from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, U
 from crabstick.lichess.account_client import BerserkLichess
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.requests_session import ANSWER_LIMIT, CallLimits
-from crabstick.rules.model import Account, GameId
+from crabstick.rules.lichess_types import Account, GameId
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving
 
 TOKEN = "lip_verysecret"  # noqa: S105 - a made-up one

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from crabstick.errors import InvariantBroken, StreamEnded
 from crabstick.lichess.game_client import HttpGame, HttpGames, open_games
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Denied,
     GameId,
     Limited,

@@ -21,7 +21,7 @@ from crabstick.errors import (
 from crabstick.lichess.aiohttp_session import open_session
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.ndjson_stream import NdjsonStream, RawLine, StreamSource
-from crabstick.rules.model import GameId, Unexpected
+from crabstick.rules.lichess_types import GameId, Unexpected
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving, until
 
 TOKEN = "lip_verysecret"  # noqa: S105 - a made-up one

@@ -16,7 +16,7 @@ from crabstick.errors import (
     StreamEnded,
     Unavailable,
 )
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     ChallengeEnded,
     ChallengeMade,
     Clock,

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from ray.dashboard.modules.metrics import metrics_head
 
-from actors.http.app import api
+from actors.http.endpoints import api
 from tests.contract.kuberay.pods import Pod, pods
 from tests.contract.kuberay.rendered import named, of_kind, rendered
 from tests.contract.kuberay.selectors import matches

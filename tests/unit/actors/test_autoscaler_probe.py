@@ -10,7 +10,7 @@ from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 
 from actors.ops import autoscaler_probe
 from actors.ops.autoscaler_probe import AutoscalerProbe
-from actors.ops.report import Autoscaler, ScalingReport
+from actors.ops.probe_results import Autoscaler, ScalingReport
 from crabstick.settings import Settings
 
 SLOT = Settings().cluster

@@ -4,7 +4,7 @@ import asyncio
 
 from actors.messages import EMPTY
 from actors.worker_set.elasticity import Traffic
-from crabstick.rules.model import GameId, NodeId
+from crabstick.rules.lichess_types import GameId, NodeId
 from tests.builders import seconds
 from tests.fakes.runtime import FakeRuntime
 from tests.unit.actors.worker_set_rig import GAME, WorkerSetRig

@@ -26,7 +26,7 @@ from actors.messages import (
 from crabstick.errors import ConfigError
 from crabstick.game.game_telemetry import GameProgress
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.model import GameId, Limited
+from crabstick.rules.lichess_types import GameId, Limited
 from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
 from engine.spec import EngineSpec

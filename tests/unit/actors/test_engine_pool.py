@@ -9,11 +9,11 @@ import pytest
 
 from actors.messages import Assignment
 from actors.worker_set.engine_pool import EnginePool
-from actors.worker_set.narrator import Narrator
+from actors.worker_set.event_log import EventLog
 from actors.worker_set.registry_store import RegistryStore
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics
@@ -32,7 +32,7 @@ class PoolRig:
     def __init__(self, **slots: int) -> None:
         self.runtime = FakeRuntime(**(slots or {"n1": 8}))
         self.metrics = BotMetrics()
-        narrator = Narrator(get_logger(), self.metrics)
+        narrator = EventLog(get_logger(), self.metrics)
         self.store = RegistryStore(narrator.event)
         self.wakes = 0
         limits = RateLimits(virtual_loop().time)

@@ -12,8 +12,7 @@ from actors.event_listener.event_listener import EventListener
 from actors.messages import GameUpdate, LoadAnswer, Packed, Report
 from crabstick.errors import ConfigError, RateLimited, StreamSilent, Unauthorized, Unavailable
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.limits import BOT_GAMES_KEY
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Challenge,
     ChallengeEnded,
     ChallengeMade,
@@ -21,6 +20,7 @@ from crabstick.rules.model import (
     GameSummary,
     Player,
 )
+from crabstick.rules.rate_limit_table import BOT_GAMES_KEY
 from crabstick.rules.stream_budget import ALLOWED, WINDOW
 from tests.builders import a_challenge, a_clock, seconds
 from tests.fakes.lichess import FakeLichess

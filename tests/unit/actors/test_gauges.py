@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actors.worker_set.gauges import Durations, Gauges
 from crabstick import __version__
 from crabstick.rules.cluster_view import ActorPhase, NodeView
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, EngineReport, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics

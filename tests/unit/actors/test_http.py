@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError, RayError
 
-from actors.http.app import HttpEndpoints, api
-from actors.names import EVENT_LISTENER, WORKER_SET
+from actors.actor_names import EVENT_LISTENER, WORKER_SET
+from actors.http.endpoints import HttpEndpoints, api
 from crabstick.settings import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask
 from tests.unit.actors.configs import a_config
@@ -61,13 +61,13 @@ class Bot:
 def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
     """The endpoints of a bot, without Ray and Serve."""
     bot = Bot()
-    monkeypatch.setattr("actors.http.app.this_node", lambda: "this-node")
+    monkeypatch.setattr("actors.http.endpoints.this_node", lambda: "this-node")
     plain_class: Any = HttpEndpoints.__mro__[1]  # what Serve wraps
     context = SimpleNamespace(servable_object=plain_class(a_config().pack(), bot.watched))
     bot.endpoints = context.servable_object
     monkeypatch.setattr("ray.serve.get_replica_context", lambda: context)
     monkeypatch.setattr("ray.get_actor", bot.get_actor)
-    monkeypatch.setattr("actors.http.app.end_manager", bot.end_manager)
+    monkeypatch.setattr("actors.http.endpoints.end_manager", bot.end_manager)
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     return bot
 
@@ -342,7 +342,7 @@ async def test_a_bug_of_ours_reveals_nothing(bot: Bot, monkeypatch: pytest.Monke
         raise RuntimeError("a secret")
 
     del bot
-    monkeypatch.setattr("actors.http.app.read_admin_token", fail)
+    monkeypatch.setattr("actors.http.endpoints.read_admin_token", fail)
     sent: list[Any] = []
 
     async def note(message: Any) -> None:

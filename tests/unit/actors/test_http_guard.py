@@ -10,8 +10,8 @@ import pytest
 from ray._common.utils import import_attr
 from uvicorn.config import HTTP_PROTOCOLS
 
-from actors.http.guard import ENVIRONMENT, Guard, install_guard
-from actors.http.protocol import BoundedHttp
+from actors.http.proxy_guard import ENVIRONMENT, Guard, install_guard
+from actors.http.uvicorn_protocol import BoundedHttp
 from tests.unit.actors.asgi import Answer, ask
 from tests.unit.virtual_time import virtual_loop
 

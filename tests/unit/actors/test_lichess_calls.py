@@ -8,7 +8,7 @@ import pytest
 from actors.worker_set.lichess_calls import LichessCalls
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.model import GameId, GameSummary, Limited, Player, Unanswered
+from crabstick.rules.lichess_types import GameId, GameSummary, Limited, Player, Unanswered
 from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray import fault_tolerant, head
+from actors.local_ray import fault_tolerant, local_cluster
+from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
 from actors.local_ray.fault_tolerant import replace_worker, restart_head, start_fault_tolerant
-from actors.local_ray.head import LocalCluster, find_local_cluster
-from actors.local_ray.node import LocalNode
+from actors.local_ray.local_cluster import LocalCluster, find_local_cluster
 from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
-from actors.local_ray.record import ClusterFiles, ClusterRecord
+from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 
 NO_PID = 2**22 + 1
@@ -76,11 +76,11 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNodes:
     (tmp_path / ".ray").mkdir()
     nodes = FakeNodes()
     monkeypatch.setattr(fault_tolerant, "start_node", nodes.start)
-    for module in (fault_tolerant, head):
+    for module in (fault_tolerant, local_cluster):
         monkeypatch.setattr(module, "authenticate", lambda: None)
         monkeypatch.setattr(module, "end_node", nodes.end)
-    monkeypatch.setattr(head, "is_alive", lambda node: node.pid in nodes.alive)
-    monkeypatch.setattr(head, "variable_of", nodes.variable_of)
+    monkeypatch.setattr(local_cluster, "is_alive", lambda node: node.pid in nodes.alive)
+    monkeypatch.setattr(local_cluster, "variable_of", nodes.variable_of)
     FILES.save(CLUSTER.record)
     return nodes
 

@@ -13,8 +13,7 @@ from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 
-from actors.http.guard import ENVIRONMENT as GUARD
-from actors.local_ray.node import ENVIRONMENT
+from actors.http.proxy_guard import ENVIRONMENT as GUARD
 from actors.local_ray.profiles import (
     AGENT_DEPENDENCIES,
     DASHBOARD_DEPENDENCIES,
@@ -24,6 +23,7 @@ from actors.local_ray.profiles import (
     Profile,
     without_client_server,
 )
+from actors.local_ray.ray_start import ENVIRONMENT
 
 PROFILES = {"full": FULL, "small": SMALL}
 BUILD = "_build_python_executable_command_memory_profileable"

@@ -20,7 +20,7 @@ from actors.messages import (
     Report,
     WrongProtocol,
 )
-from crabstick.rules.model import GameId, GameSummary, Player
+from crabstick.rules.lichess_types import GameId, GameSummary, Player
 from tests.builders import seconds
 
 EXAMPLES: list[Message] = [

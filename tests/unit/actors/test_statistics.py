@@ -6,7 +6,7 @@ from actors.messages import Statistics
 from actors.worker_set.statistics import statistics
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineReport, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics

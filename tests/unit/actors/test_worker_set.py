@@ -20,7 +20,7 @@ from actors.messages import (
 )
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.model import GameId, GameSummary, Player
+from crabstick.rules.lichess_types import GameId, GameSummary, Player
 from tests.builders import seconds
 from tests.fakes.runtime import FakeRuntime
 from tests.unit.actors.worker_set_rig import GAME, STATISTICS, WorkerSetRig, playing_rig

@@ -6,7 +6,7 @@ import pytest
 
 from actors.messages import HandOverRequest
 from crabstick.errors import CrabstickError
-from crabstick.rules.model import NodeId
+from crabstick.rules.lichess_types import NodeId
 from tests.builders import seconds
 from tests.fakes.runtime import FakeRuntime
 from tests.unit.actors.worker_set_rig import GAME, WorkerSetRig, playing_rig

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.ops.report import Autoscaler, ClockOffset, NodeFacts, NodeReport, ScalingReport
-from crabstick.check.cluster import SeenCluster, apart_s
+from actors.ops.probe_results import Autoscaler, ClockOffset, NodeFacts, NodeReport, ScalingReport
+from crabstick.check.running_cluster import RunningCluster, apart_s
 from crabstick.check.table import CHECKS, findings
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
@@ -50,7 +50,7 @@ def a_worker(**changes: Any) -> NodeReport:
     return replace(WORKER, **changes)
 
 
-def a_cluster(*nodes: NodeReport, **changes: Any) -> SeenCluster:
+def a_cluster(*nodes: NodeReport, **changes: Any) -> RunningCluster:
     fields: dict[str, Any] = {
         "python": "3.11.7",
         "version": "0.1.0",
@@ -59,14 +59,14 @@ def a_cluster(*nodes: NodeReport, **changes: Any) -> SeenCluster:
         "scaling": NONE,
         "settings": Settings(),
     }
-    return SeenCluster(**{**fields, **changes})
+    return RunningCluster(**{**fields, **changes})
 
 
-def said(cluster: SeenCluster) -> dict[str, str]:
+def said(cluster: RunningCluster) -> dict[str, str]:
     return {subject: found.words for subject, found in findings(cluster)}
 
 
-def problems(cluster: SeenCluster) -> list[str]:
+def problems(cluster: RunningCluster) -> list[str]:
     return [
         f"{subject}: {found.words}"
         for subject, found in findings(cluster)
@@ -76,7 +76,7 @@ def problems(cluster: SeenCluster) -> list[str]:
 
 def test_a_cluster_as_it_should_be_has_a_line_for_each_check() -> None:
     lines = said(a_cluster())
-    assert list(lines) == [each.subject for each in CHECKS if each.stage is SeenCluster]
+    assert list(lines) == [each.subject for each in CHECKS if each.stage is RunningCluster]
     assert lines["head"] == "aaaaaaaaaaaa (10.0.0.1) plays no games"
     assert lines["room"] == "8 slots for 4 games and a standby of 1"
     assert lines["code"] == "the same on every node, and here"

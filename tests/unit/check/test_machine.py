@@ -16,7 +16,7 @@ from crabstick.errors import (
     Unavailable,
 )
 from crabstick.lichess import account_client as client
-from crabstick.rules.model import Account
+from crabstick.rules.lichess_types import Account
 from crabstick.settings import ADMIN_VARIABLE, TOKEN_VARIABLE, Settings
 from engine.errors import EngineNotFound
 from tests.fakes.lichess import FakeLichess

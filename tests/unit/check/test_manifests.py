@@ -9,7 +9,7 @@ import pytest
 
 from crabstick.check import secrets
 from crabstick.check.documents import read_objects
-from crabstick.check.ray_cluster import Manifests, amount, open_manifests
+from crabstick.check.manifests import Manifests, amount, open_manifests
 from crabstick.check.secrets import wanted
 from crabstick.check.table import CHECKS, findings
 from crabstick.errors import ConfigError, EnvironmentProblem
@@ -64,7 +64,7 @@ def with_variable(group: str, name: str, entry: Manifest | None) -> list[Manifes
 @pytest.fixture(autouse=True)
 def _all_secrets_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "ask", frozenset)
-    monkeypatch.setattr("crabstick.check.manifests.operator_variables", frozenset)
+    monkeypatch.setattr("crabstick.check.manifest_checks.operator_variables", frozenset)
 
 
 def said(
@@ -367,6 +367,6 @@ def test_amounts_are_read_as_kubernetes_writes_them(text: object, number: float 
 
 
 def test_an_operator_that_deletes_pods_at_random_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = "crabstick.check.manifests.operator_variables"
+    found = "crabstick.check.manifest_checks.operator_variables"
     monkeypatch.setattr(found, lambda: frozenset({"ENABLE_RANDOM_POD_DELETE=true"}))
     assert "start the operator without that" in problem(base())

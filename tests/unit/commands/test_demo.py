@@ -8,7 +8,7 @@ import pytest
 from actors.messages import Statistics
 from crabstick.commands.demo import DemoPlan, _judge, _overhead, _settings
 from crabstick.errors import EnvironmentProblem
-from crabstick.rules.model import Clock
+from crabstick.rules.lichess_types import Clock
 from crabstick.sandbox.opponent import Result
 from crabstick.telemetry.bot_metrics import BotMetrics
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from actors.local_ray import head
-from actors.local_ray.head import LocalCluster
-from actors.local_ray.node import LocalNode
+from actors.local_ray import local_cluster
+from actors.local_ray.cluster_files import ClusterRecord
+from actors.local_ray.local_cluster import LocalCluster
 from actors.local_ray.profiles import FULL, SMALL, Profile
-from actors.local_ray.record import ClusterRecord
+from actors.local_ray.ray_start import LocalNode
 from crabstick.commands import up as command
 from crabstick.commands.up import LocalOptions
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.cluster import BotCluster
+from crabstick.terminal.bot_cluster import BotCluster
 
 NODE = LocalNode(pid=2**22 + 1, created_s=0)
 SINGLE = ClusterRecord(address="127.0.0.1:6379", head=NODE)
@@ -33,7 +33,7 @@ def cluster(record: ClusterRecord) -> BotCluster:
 def profile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The profile of the cluster that runs."""
     profile: Profile = request.param
-    monkeypatch.setattr(head, "variable_of", lambda _, name: profile.variables[name])
+    monkeypatch.setattr(local_cluster, "variable_of", lambda _, name: profile.variables[name])
 
 
 @pytest.mark.parametrize(("options", "switch"), SWITCHES)

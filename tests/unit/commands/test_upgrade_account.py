@@ -8,7 +8,7 @@ from rich.console import Console
 from crabstick.commands import upgrade_account as command
 from crabstick.commands.upgrade_account import upgrade_account
 from crabstick.errors import EnvironmentProblem, Refused
-from crabstick.rules.model import Account
+from crabstick.rules.lichess_types import Account
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from tests.fakes.lichess import FakeLichess
 

@@ -6,7 +6,7 @@ import chess
 import pytest
 
 from crabstick.errors import InvariantBroken, Refused, StreamEnded
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Challenge,
     ChallengeEnded,
     ChallengeMade,

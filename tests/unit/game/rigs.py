@@ -14,9 +14,9 @@ from crabstick.game.lease import Lease
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import POST_LIMIT
-from crabstick.rules.clock import EngineLimits
 from crabstick.rules.game_events import Finish, HandOver
-from crabstick.rules.model import GameLine, PostOutcome
+from crabstick.rules.lichess_types import GameLine, PostOutcome
+from crabstick.rules.time_management import EngineLimits
 from engine.spec import SearchRequest, SearchResult
 from tests.builders import seconds
 from tests.fakes.engine import ScriptedEngine, Step

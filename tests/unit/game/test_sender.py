@@ -8,7 +8,7 @@ import pytest
 
 from crabstick.game.lease import Replaced
 from crabstick.rules.game_events import Finish
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     ChatLine,
     Clock,
     Denied,

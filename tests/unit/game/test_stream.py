@@ -9,7 +9,7 @@ import pytest
 from crabstick.errors import RateLimited, Refused, StreamSilent, Unavailable
 from crabstick.game.lease import Replaced
 from crabstick.game.stream import Unplayable
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     ChatLine,
     OpponentGone,
     RefusedPost,

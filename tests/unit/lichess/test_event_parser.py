@@ -11,7 +11,7 @@ from crabstick.lichess.event_parser import (
     parse_scopes,
 )
 from crabstick.lichess.game_parser import parse_line
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Account,
     Challenge,
     ChallengeEnded,

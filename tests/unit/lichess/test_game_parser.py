@@ -5,7 +5,7 @@ import pytest
 from berserk.models import GameState as BerserkGameState
 
 from crabstick.lichess.game_parser import parse_line
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     ChatLine,
     Clock,
     GameFull,

@@ -2,7 +2,7 @@ from pydantic import SecretStr
 
 from crabstick import __version__
 from crabstick.lichess.identity import Identity
-from crabstick.rules.model import GameId
+from crabstick.rules.lichess_types import GameId
 
 IDENTITY = Identity(url="http://localhost:9000/", token=SecretStr("lip_secret"), user="crabby")
 

@@ -13,7 +13,7 @@ from crabstick.lichess.event_parser import (
     parse_scopes,
 )
 from crabstick.lichess.game_parser import parse_line
-from crabstick.rules.model import Account, GameLine, LichessEvent, Unexpected
+from crabstick.rules.lichess_types import Account, GameLine, LichessEvent, Unexpected
 from tests.unit.lichess.raw import a_challenge_event, a_full, a_game, a_state, an_event
 
 leaves = (

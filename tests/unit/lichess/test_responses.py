@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.responses import LichessResponse, error_for, post_outcome
-from crabstick.rules.model import Denied, Limited, RefusedPost, Unanswered
+from crabstick.rules.lichess_types import Denied, Limited, RefusedPost, Unanswered
 
 TOKEN = "lip_verysecret"  # noqa: S105 - a made-up one
 IDENTITY = Identity(url="https://lichess.example/", token=SecretStr(TOKEN), user="crabby")

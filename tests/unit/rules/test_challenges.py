@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.rules.challenges import Accept, Decline, Load, Policy, decide
-from crabstick.rules.model import Challenge, DeclineReason, Player
+from crabstick.rules.lichess_types import Challenge, DeclineReason, Player
 from tests.builders import a_challenge, a_clock, a_policy, seconds
 
 FREE = Load(games=0, has_room=True)

@@ -16,7 +16,7 @@ from crabstick.rules.cluster_view import (
     WantedGame,
 )
 from crabstick.rules.consolidation import FITS_FOR, Consolidation
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import Action, Assign, Kill, RequestHandOver, Spawn, plan
 from tests.builders import seconds
 

@@ -16,7 +16,7 @@ from crabstick.rules.cluster_view import (
     Observed,
     WantedGame,
 )
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import (
     Action,
     Assign,

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.rules.cluster_view import ActorPhase
-from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.observation import Nodes, observe, wanted_games
 from crabstick.rules.registry import REMEMBERED, Registry
-from crabstick.rules.registry_records import EngineLost, EngineReport, GameRecord, GameTakenOver
+from crabstick.rules.registry_records import ActorLost, EngineReport, GameRecord, GameTakenOver
 from tests.builders import seconds
 
 NOW = seconds(100)
@@ -147,7 +147,7 @@ def test_the_death_of_the_owner_is_a_takeover_and_a_death() -> None:
     registry = with_player(a_registry(GAME))
     after, events = registry.lost(registry.engines[A], "dead", NOW)
     assert (after.games[GAME].takeovers, after.games[GAME].deaths) == (1, 1)
-    assert [type(event) for event in events] == [EngineLost, GameTakenOver]
+    assert [type(event) for event in events] == [ActorLost, GameTakenOver]
     assert after.doubtful_nodes(NOW) == {"n1"}
 
 

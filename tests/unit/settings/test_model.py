@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError
 from crabstick.rules.challenges import Policy
-from crabstick.rules.clock import EngineLimits
+from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
 from engine.spec import EngineSpec, embedded_spec
 

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from crabstick.telemetry import logs, names, redaction
+from crabstick.telemetry import log_events, logs, redaction
 from crabstick.telemetry.logs import (
     _import_without_rich,
     bind_process,
@@ -68,7 +68,7 @@ def only_line(stream: io.StringIO) -> dict[str, object]:
 
 
 def test_off_a_terminal_a_line_is_one_json_object(out: io.StringIO) -> None:
-    get_logger(actor="engine:1").info(names.GAME_STARTED, game_id="abcdefgh")
+    get_logger(actor="engine:1").info(log_events.GAME_STARTED, game_id="abcdefgh")
     line = only_line(out)
     stamp = line.pop("timestamp")
     assert line == {
@@ -83,7 +83,7 @@ def test_off_a_terminal_a_line_is_one_json_object(out: io.StringIO) -> None:
 def test_on_a_terminal_a_line_has_colours() -> None:
     terminal = Terminal()
     configure_logging(stream=terminal)
-    get_logger().info(names.GAME_STARTED)
+    get_logger().info(log_events.GAME_STARTED)
     assert "\x1b[" in terminal.getvalue()
     assert "game.started" in terminal.getvalue()
 
@@ -91,20 +91,20 @@ def test_on_a_terminal_a_line_has_colours() -> None:
 def test_json_can_be_asked_for_on_a_terminal() -> None:
     terminal = Terminal()
     configure_logging(stream=terminal, json=True)
-    get_logger().info(names.GAME_STARTED)
+    get_logger().info(log_events.GAME_STARTED)
     assert only_line(terminal)["event"] == "game.started"
 
 
 def test_untrusted_text_cannot_send_control_characters_to_a_terminal() -> None:
     terminal = Terminal()
     configure_logging(stream=terminal)
-    get_logger().info(names.GAME_STARTED, opponent="evil\x1b[2J\nname")
+    get_logger().info(log_events.GAME_STARTED, opponent="evil\x1b[2J\nname")
     assert "\x1b[2J" not in terminal.getvalue()
     assert terminal.getvalue().count("\n") == 1
 
 
 def test_a_duration_becomes_seconds_with_their_unit(out: io.StringIO) -> None:
-    get_logger().info(names.GAME_STARTED, wait=timedelta(milliseconds=1500))
+    get_logger().info(log_events.GAME_STARTED, wait=timedelta(milliseconds=1500))
     assert only_line(out)["wait_s"] == 1.5
 
 
@@ -113,7 +113,7 @@ def test_a_second_call_changes_loggers_that_exist() -> None:
     configure_logging(stream=first)
     logger = get_logger(actor="engine:1")
     configure_logging(stream=second)
-    logger.info(names.GAME_STARTED)
+    logger.info(log_events.GAME_STARTED)
     assert first.getvalue() == ""
     assert only_line(second)["actor"] == "engine:1"
 
@@ -122,7 +122,7 @@ def test_without_a_stream_the_current_standard_error_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging()
-    get_logger().info(names.GAME_STARTED)
+    get_logger().info(log_events.GAME_STARTED)
     captured = capsys.readouterr()
     assert json.loads(captured.err)["event"] == "game.started"
     assert captured.out == ""
@@ -130,7 +130,7 @@ def test_without_a_stream_the_current_standard_error_is_written(
 
 def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
     configure_logging(stream=BrokenPipe())
-    get_logger().info(names.GAME_STARTED)
+    get_logger().info(log_events.GAME_STARTED)
 
 
 def test_a_closed_stream_is_survived() -> None:
@@ -138,13 +138,13 @@ def test_a_closed_stream_is_survived() -> None:
     configure_logging(stream=stream)
     stream.close()
     configure_logging(stream=stream)
-    get_logger().info(names.GAME_STARTED)
+    get_logger().info(log_events.GAME_STARTED)
 
 
 def test_every_line_has_the_context_of_its_process(out: io.StringIO) -> None:
     logger = get_logger(actor="engine:1")
     bind_process(node="ab12", actor="worker-set", game_id="abcdefgh")
-    logger.info(names.ACTOR_LOST)
+    logger.info(log_events.ACTOR_LOST)
     logging.getLogger("some.library").warning("hello")
     ours, library = (json.loads(line) for line in out.getvalue().splitlines())
     assert (ours["node"], ours["actor"], ours["game_id"]) == ("ab12", "engine:1", "abcdefgh")
@@ -178,7 +178,7 @@ def test_no_traceback_shows_a_secret(*, json_lines: bool) -> None:
     try:
         raise ValueError(f"cannot use {SECRET}")  # noqa: TRY301 - the traceback is the point
     except ValueError:
-        get_logger().exception(names.TASK_FAILED)
+        get_logger().exception(log_events.TASK_FAILED)
     assert "Traceback" in stream.getvalue()
     assert "cannot use [hidden]" in stream.getvalue()
 
@@ -191,7 +191,7 @@ def test_a_traceback_shows_no_local_variables() -> None:
     try:
         raise ValueError(len(unregistered))  # noqa: TRY301 - the traceback is the point
     except ValueError:
-        get_logger().exception(names.TASK_FAILED)
+        get_logger().exception(log_events.TASK_FAILED)
     assert "ValueError" in terminal.getvalue()
     assert unregistered not in terminal.getvalue()
 
@@ -244,13 +244,13 @@ def test_a_level_of_a_library_s_own_becomes_the_one_below(out: io.StringIO) -> N
 # Names and costs
 
 
-@pytest.mark.parametrize("constant", names.__all__)
+@pytest.mark.parametrize("constant", log_events.__all__)
 def test_event_names_are_noun_and_verb(constant: str) -> None:
-    assert re.fullmatch(r"[a-z]+\.[a-z_]+", getattr(names, constant))
+    assert re.fullmatch(r"[a-z]+\.[a-z_]+", getattr(log_events, constant))
 
 
 def test_event_names_are_distinct() -> None:
-    values = [getattr(names, constant) for constant in names.__all__]
+    values = [getattr(log_events, constant) for constant in log_events.__all__]
     assert sorted(values) == sorted(set(values))
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray.head import LocalCluster
-from actors.local_ray.node import LocalNode
-from actors.local_ray.record import ClusterFiles, ClusterRecord
+from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
+from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal import cluster as module
-from crabstick.terminal.cluster import BotCluster, find_cluster, game_cpus, locked_cluster
+from crabstick.terminal import bot_cluster as module
+from crabstick.terminal.bot_cluster import BotCluster, find_cluster, game_cpus, locked_cluster
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from actors.local_ray.head import LocalCluster
-from actors.local_ray.node import LocalNode
-from actors.local_ray.record import ClusterRecord
+from actors.local_ray.cluster_files import ClusterRecord
+from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal import follow as module
-from crabstick.terminal.cluster import BotCluster
+from crabstick.terminal.bot_cluster import BotCluster
 from crabstick.terminal.observer import ObserverTask
 
 NODE = LocalNode(pid=2**22 + 1, created_s=0)

@@ -6,7 +6,7 @@ import chess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.clock import EngineLimits, budget_for
+from crabstick.rules.time_management import EngineLimits, budget_for
 from tests.builders import a_state, seconds
 
 NONE = EngineLimits()

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from actors.ops.report import SILENCE, Autoscaler, ClockOffset, NodeFacts, NodeReport, ScalingReport
+from actors.ops.probe_results import (
+    SILENCE,
+    Autoscaler,
+    ClockOffset,
+    NodeFacts,
+    NodeReport,
+    ScalingReport,
+)
 from crabstick.check.finding import Finding, counted, fault, together
 from crabstick.check.flags import flaws
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE, Settings
 
-__all__ = ["SeenCluster", "apart_s", "per_node"]
+__all__ = ["RunningCluster", "apart_s", "per_node"]
 
 ALIKE: Final = "Ray's own are alike on every node"
 FARTHEST: Final = timedelta(seconds=1)
@@ -19,7 +26,7 @@ FARTHEST: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenCluster:
+class RunningCluster:
     """A running cluster, as it was found from here, and the settings of its bot."""
 
     settings: Settings
@@ -38,13 +45,13 @@ class SeenCluster:
         return next((node for node in self.nodes if node.is_head), None)
 
 
-NodeCheck = Callable[[SeenCluster, NodeReport, NodeFacts], Iterable[str]]
+NodeCheck = Callable[[RunningCluster, NodeReport, NodeFacts], Iterable[str]]
 
 
-def per_node(flaws_of: NodeCheck) -> Callable[[SeenCluster], Iterator[Finding]]:
+def per_node(flaws_of: NodeCheck) -> Callable[[RunningCluster], Iterator[Finding]]:
     """Checks each node that answered; nodes with the same flaw share a sentence."""
 
-    def look(cluster: SeenCluster) -> Iterator[Finding]:
+    def look(cluster: RunningCluster) -> Iterator[Finding]:
         seen = [(node, node.facts) for node in cluster.nodes if node.facts]
         found = ((node, words) for node, facts in seen for words in flaws_of(cluster, node, facts))
         return together(found, EnvironmentProblem)
@@ -52,7 +59,7 @@ def per_node(flaws_of: NodeCheck) -> Callable[[SeenCluster], Iterator[Finding]]:
     return look
 
 
-def head(cluster: SeenCluster) -> Iterator[Finding]:
+def head(cluster: RunningCluster) -> Iterator[Finding]:
     """The head plays no games."""
     node = cluster.head
     if node is None:
@@ -69,7 +76,7 @@ def head(cluster: SeenCluster) -> Iterator[Finding]:
         )
 
 
-def autoscaler(cluster: SeenCluster) -> Iterator[Finding]:
+def autoscaler(cluster: RunningCluster) -> Iterator[Finding]:
     """The autoscaler is v2, answers, and can make nodes that a game fits on."""
     scaling, wanted = cluster.scaling, cluster.settings.cluster
     if scaling.autoscaler is Autoscaler.NONE:
@@ -95,7 +102,7 @@ def autoscaler(cluster: SeenCluster) -> Iterator[Finding]:
         yield Finding("v2, and it answers" + more * (not wanted.autoscaling))
 
 
-def _no_autoscaler(cluster: SeenCluster) -> Finding:
+def _no_autoscaler(cluster: RunningCluster) -> Finding:
     is_wanted = cluster.settings.cluster.autoscaling
     is_grouped = any(node.group for node in cluster.nodes)  # KubeRay and `ray up` name groups
     if not is_wanted and (cluster.is_own or not is_grouped):
@@ -107,7 +114,7 @@ def _no_autoscaler(cluster: SeenCluster) -> Finding:
     )
 
 
-def room(cluster: SeenCluster) -> Iterator[Finding]:
+def room(cluster: RunningCluster) -> Iterator[Finding]:
     """The nodes that stay have slots for all games and standbys, or more nodes come."""
     games, standby = cluster.settings.challenges.max_games, cluster.settings.cluster.standby
     count = sum(node.slots for node in cluster.nodes if node.drains_in is None)
@@ -124,7 +131,7 @@ def room(cluster: SeenCluster) -> Iterator[Finding]:
         )
 
 
-def drains(cluster: SeenCluster) -> Iterator[Finding]:
+def drains(cluster: RunningCluster) -> Iterator[Finding]:
     """Which nodes are leaving."""
     for node in cluster.nodes:
         if node.drains_in is not None:
@@ -132,7 +139,7 @@ def drains(cluster: SeenCluster) -> Iterator[Finding]:
             yield Finding(f"{node} leaves within {left_s:.0f} s, and gets no more games")
 
 
-def code(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
+def code(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
     """All nodes run the crabstick that asks."""
     if facts.code != cluster.code:
         other = f"crabstick {facts.version} with other code than this crabstick {cluster.version}"
@@ -142,7 +149,7 @@ def code(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[
         )
 
 
-def token(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
+def token(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
     """Every node has the Lichess token, to listen or to move."""
     if not facts.has_token:
         file = cluster.settings.lichess.token_file
@@ -153,14 +160,14 @@ def token(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator
         )
 
 
-def engine(cluster: SeenCluster, node: NodeReport, facts: NodeFacts) -> Iterator[str]:
+def engine(cluster: RunningCluster, node: NodeReport, facts: NodeFacts) -> Iterator[str]:
     """Every node that plays has the engine's program."""
     if node.slots and not facts.has_engine:
         path = cluster.settings.engine.path
         yield f"no program {path}, which engine.path names: put it there on every node"
 
 
-def python(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
+def python(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
     """All nodes have the Python that asks."""
     if facts.python != cluster.python:
         yield (
@@ -169,13 +176,13 @@ def python(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterato
         )
 
 
-def variables(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
+def variables(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
     """Ray's own flags are alike everywhere, and those that games need are right."""
     if cluster.head and cluster.head.facts:
         yield from flaws(facts.flags, cluster.head.facts.flags)
 
 
-def clocks(cluster: SeenCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
+def clocks(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
     """No clock is far from the head's."""
     if cluster.head and cluster.head.facts:
         ahead_s = apart_s(cluster.head.facts.clock, facts.clock)
@@ -190,7 +197,7 @@ def apart_s(one: ClockOffset, other: ClockOffset) -> float:
     return least if least > 0 else min(most, 0.0)
 
 
-def unseen(cluster: SeenCluster) -> Iterator[Finding]:
+def unseen(cluster: RunningCluster) -> Iterator[Finding]:
     """Every node was asked and answered, or was left alone for a good reason."""
     for is_lost, problem in ((False, None), (True, EnvironmentProblem)):
         nodes = [node for node in cluster.nodes if node.unseen and node.is_lost is is_lost]

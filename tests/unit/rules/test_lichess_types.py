@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from crabstick.rules.model import Clock
+from crabstick.rules.lichess_types import Clock
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from crabstick.rules.game_events import (
     WatchEcho,
     WatchNoShow,
 )
-from crabstick.rules.model import (
+from crabstick.rules.lichess_types import (
     Denied,
     GameState,
     Limited,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.limits import (
+from crabstick.rules.rate_limit_table import (
     BOT_GAMES_KEY,
     ENDPOINTS,
     STREAM_BUDGET,

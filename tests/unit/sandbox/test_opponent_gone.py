@@ -3,7 +3,7 @@
 import chess
 import pytest
 
-from crabstick.sandbox import claim_win
+from crabstick.sandbox import opponent_gone
 from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.state import SandboxGame, World
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, game_lines, move, play_out, terms
@@ -22,7 +22,7 @@ def leave(world: World, game: SandboxGame, user_id: str = "sparring1") -> None:
 
 
 def countdown(world: World, game: SandboxGame, *, at_s: float) -> list[dict[str, object]]:
-    return game_lines(claim_win.count_down(world, game, NOON_MS + at_s * 1000))
+    return game_lines(opponent_gone.count_down(world, game, NOON_MS + at_s * 1000))
 
 
 def test_present_players_are_not_counted_down() -> None:
@@ -44,7 +44,7 @@ def test_the_countdown_is_sent_to_the_present_player() -> None:
     world, game = both_there()
     play_out(world, game, "e2e4 e7e5")
     leave(world, game)
-    (line,) = claim_win.count_down(world, game, NOON_MS + 10_000)
+    (line,) = opponent_gone.count_down(world, game, NOON_MS + 10_000)
     assert getattr(line, "reader", None) is chess.WHITE
 
 
@@ -75,9 +75,9 @@ def test_a_win_can_be_claimed_when_the_wait_is_over() -> None:
     move(world, game, "g1f3")
     leave(world, game)
     with pytest.raises(ApiError, match="You cannot claim the win on this game") as error:
-        claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 30_000)
+        opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 30_000)
     assert error.value.delay_s == 0.5
-    claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 42_000)
+    opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", chess.WHITE)
 
 
@@ -86,8 +86,8 @@ def test_a_draw_can_be_claimed_instead() -> None:
     play_out(world, game, "e2e4 e7e5 g1f3")
     leave(world, game)
     with pytest.raises(ApiError, match="You cannot claim draw on this game"):
-        claim_win.claim_draw(world, game, chess.WHITE, NOON_MS + 30_000)
-    claim_win.claim_draw(world, game, chess.WHITE, NOON_MS + 42_000)
+        opponent_gone.claim_draw(world, game, chess.WHITE, NOON_MS + 30_000)
+    opponent_gone.claim_draw(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", None)
 
 
@@ -97,8 +97,8 @@ def test_a_claim_on_my_own_turn_or_too_early_has_no_effect(moves: str) -> None:
     play_out(world, game, moves)
     leave(world, game)
     color = game.board.turn if len(moves) > 4 else not game.board.turn
-    assert claim_win.claim_victory(world, game, color, NOON_MS + 99_000) == []
-    assert claim_win.claim_draw(world, game, color, NOON_MS + 99_000) == []
+    assert opponent_gone.claim_victory(world, game, color, NOON_MS + 99_000) == []
+    assert opponent_gone.claim_draw(world, game, color, NOON_MS + 99_000) == []
     assert game.is_running
 
 
@@ -106,7 +106,7 @@ def test_a_game_with_the_rule_cannot_be_claimed() -> None:
     world = a_world()
     game = a_game(world, terms(rules=("noClaimWin",)))
     play_out(world, game, "e2e4 e7e5 g1f3")
-    assert claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 99_000) == []
+    assert opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 99_000) == []
 
 
 def test_the_wait_is_shorter_for_a_lost_position_and_never_under_ten_seconds() -> None:

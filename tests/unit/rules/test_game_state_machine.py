@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.errors import InvariantBroken
-from crabstick.rules.game import TRANSITIONS, diagram, step
 from crabstick.rules.game_events import (
     Abort,
     Advanced,
@@ -37,7 +36,8 @@ from crabstick.rules.game_events import (
     WatchEcho,
     WatchNoShow,
 )
-from crabstick.rules.model import (
+from crabstick.rules.game_state_machine import TRANSITIONS, diagram, step
+from crabstick.rules.lichess_types import (
     Denied,
     Limited,
     OpponentGone,

@@ -7,7 +7,7 @@ EngineActors repeat after a while, when the last actor of that name is long dead
 from collections.abc import Collection
 from typing import Final
 
-from crabstick.rules.model import ActorName
+from crabstick.rules.lichess_types import ActorName
 
 __all__ = [
     "EVENT_LISTENER",

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.http.limits import objection
+from actors.http.request_checks import objection
 
 __all__ = ["error_response", "new_api"]
 

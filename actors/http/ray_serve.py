@@ -10,11 +10,11 @@ import ray
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
+from actors.actor_names import WORKER_SET
 from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask, find_actor
-from actors.http.app import http_app
-from actors.http.guard import ENVIRONMENT as GUARD
+from actors.http.endpoints import http_app
+from actors.http.proxy_guard import ENVIRONMENT as GUARD
 from actors.messages import ActorConfig
-from actors.names import WORKER_SET
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 

@@ -23,13 +23,20 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS
 
-from actors.http.limits import TOO_MANY, Answer, Headers, TokenBucket, error_answer, objection
+from actors.http.request_checks import (
+    TOO_MANY,
+    Answer,
+    Headers,
+    TokenBucket,
+    error_answer,
+    objection,
+)
 from actors.http.single_flight import SingleFlight
 
 __all__ = ["ENVIRONMENT", "Guard", "install_guard"]
 
 ENVIRONMENT: Final = {
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.guard.install_guard"
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.proxy_guard.install_guard"
 }
 """The variables of a Serve proxy with the guard."""
 
@@ -62,7 +69,7 @@ _log = logging.getLogger("ray.serve")
 
 def install_guard() -> list[Middleware]:
     """Prepares the process of Serve's proxy, which calls this before it listens."""
-    HTTP_PROTOCOLS["auto"] = "actors.http.protocol:BoundedHttp"
+    HTTP_PROTOCOLS["auto"] = "actors.http.uvicorn_protocol:BoundedHttp"
     _lower_priority()
     return [Middleware(Guard)]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray.node import LocalNode
-from actors.local_ray.record import ClusterFiles, ClusterRecord
+from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
+from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 
 FILES, OTHER_BOT = ClusterFiles("crabstick"), ClusterFiles("another.bot")

@@ -12,7 +12,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from actors.http.limits import MAX_HEAD_BYTES, Answer, error_answer
+from actors.http.request_checks import MAX_HEAD_BYTES, Answer, error_answer
 
 __all__ = ["BoundedHttp"]
 

@@ -25,8 +25,8 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.process import UciEngine, check
 from engine.spec import EngineSpec
+from engine.uci_engine import UciEngine, check
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 
 GRACE = seconds(0.05)

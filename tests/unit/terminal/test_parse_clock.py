@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from crabstick.errors import ConfigError
-from crabstick.rules.model import Clock
-from crabstick.terminal.clocks import in_seconds, parse_clock
+from crabstick.rules.lichess_types import Clock
+from crabstick.terminal.parse_clock import in_seconds, parse_clock
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actors.local_ray import head
-from actors.local_ray.head import (
+from actors.local_ray import local_cluster
+from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
+from actors.local_ray.local_cluster import (
     LocalCluster,
     find_local_cluster,
     start_local_cluster,
 )
-from actors.local_ray.node import LocalNode
 from actors.local_ray.profiles import FULL, SMALL, Profile
-from actors.local_ray.record import ClusterFiles, ClusterRecord
+from actors.local_ray.ray_start import LocalNode
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""
@@ -30,14 +30,14 @@ FAULT_TOLERANT = replace(SINGLE, worker=WORKER)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ray").mkdir()
-    monkeypatch.setattr(head, "authenticate", lambda: None)
+    monkeypatch.setattr(local_cluster, "authenticate", lambda: None)
 
 
 @pytest.fixture
 def living(monkeypatch: pytest.MonkeyPatch) -> list[LocalNode]:
     """The nodes that are alive."""
     living: list[LocalNode] = []
-    monkeypatch.setattr(head, "is_alive", lambda node: node in living)
+    monkeypatch.setattr(local_cluster, "is_alive", lambda node: node in living)
     return living
 
 
@@ -129,7 +129,7 @@ def test_a_cluster_is_started_in_its_profile_and_recorded_if_wanted(
         on_change(HEAD)
         return HEAD
 
-    monkeypatch.setattr(head, "start_node", start)
+    monkeypatch.setattr(local_cluster, "start_node", start)
     cluster = start_local_cluster(cpus=2.5, profile=profile, files=files)
     ((command, variables),) = started
     assert variables == profile.variables
@@ -153,5 +153,5 @@ def test_a_living_node_tells_the_profile(
     def variable_of(node: LocalNode, name: str) -> str | None:
         return profiles[node].variables[name] if node in profiles else None
 
-    monkeypatch.setattr(head, "variable_of", variable_of)
+    monkeypatch.setattr(local_cluster, "variable_of", variable_of)
     assert LocalCluster(record=FAULT_TOLERANT).profile is profile

@@ -5,22 +5,22 @@ from structlog.typing import FilteringBoundLogger
 from actors.messages import Outcome
 from actors.worker_set.gauges import ACTOR_STATES
 from crabstick.rules.registry_records import (
-    EngineLost,
+    ActorLost,
     EngineRecord,
     Event,
     GameRecord,
     GameTakenOver,
 )
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 
-__all__ = ["Narrator"]
+__all__ = ["EventLog"]
 
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
 """Source: Lichess's status names; `timeout` is a player who was away for too long."""
 
 
-class Narrator:
+class EventLog:
     """Turns events into log lines and counts."""
 
     def __init__(self, log: FilteringBoundLogger, metrics: BotMetrics) -> None:
@@ -33,20 +33,20 @@ class Narrator:
             case GameTakenOver(game=game, why=why):
                 self._metrics.inc("crabstick_takeovers_total")
                 self._log.warning(
-                    names.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
+                    log_events.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
                 )
-            case EngineLost(engine=engine, why=why):
+            case ActorLost(engine=engine, why=why):
                 self.engine_lost(engine, why)
 
     def engine_lost(self, engine: EngineRecord, why: str) -> None:
         """An actor has gone, or can no longer be used."""
-        self._log.warning(names.ACTOR_LOST, actor=engine.name, game_id=engine.game, why=why)
+        self._log.warning(log_events.ACTOR_LOST, actor=engine.name, game_id=engine.game, why=why)
         if engine.phase in ACTOR_STATES:
             self._metrics.inc("crabstick_actors_lost_total", ACTOR_STATES[engine.phase])
 
     def useless(self, engine: EngineRecord, *, is_kept: bool) -> None:
         """An actor started, but cannot play."""
-        self._log.error(names.ACTOR_USELESS, actor=engine.name, why=engine.problem)
+        self._log.error(log_events.ACTOR_USELESS, actor=engine.name, why=engine.problem)
         if not is_kept:
             self._metrics.inc("crabstick_actors_lost_total", "useless")
 
@@ -56,7 +56,7 @@ class Narrator:
         if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
             self._metrics.inc("crabstick_games_lost_on_time_total")
         self._log.info(
-            names.GAME_FINISHED,
+            log_events.GAME_FINISHED,
             game_id=game.id,
             actor=engine.name,
             status=outcome.status,
@@ -67,4 +67,4 @@ class Narrator:
     def handed_over(self, engine: EngineRecord) -> None:
         """An actor left its game, so that another actor gets it."""
         self._metrics.inc("crabstick_handovers_total")
-        self._log.info(names.GAME_HANDED_OVER, game_id=engine.game, actor=engine.name)
+        self._log.info(log_events.GAME_HANDED_OVER, game_id=engine.game, actor=engine.name)

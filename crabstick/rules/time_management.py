@@ -9,7 +9,7 @@ from datetime import timedelta
 import chess
 import chess.engine
 
-from crabstick.rules.model import GameState
+from crabstick.rules.lichess_types import GameState
 
 __all__ = ["EngineLimits", "SearchBudget", "budget_for"]
 

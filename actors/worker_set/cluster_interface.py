@@ -3,12 +3,12 @@
 from typing import Protocol
 
 from actors import cluster
+from actors.actor_names import is_engine_actor
 from actors.clients import EngineActorClient
 from actors.cluster import ActorGone, ActorSilent, Handle, find_actors, in_gcs_thread
 from actors.messages import ActorConfig
-from actors.names import is_engine_actor
 from crabstick.rules.cluster_view import NodeView
-from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.settings import ClusterSettings
 
 __all__ = ["RayRuntime", "Runtime"]

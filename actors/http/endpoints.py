@@ -13,14 +13,14 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from ray import serve
 
+from actors.actor_names import EVENT_LISTENER, WORKER_SET
 from actors.clients import EventListenerClient, WorkerSetClient
 from actors.cluster import ON_THE_HEAD, this_node
-from actors.http.api import error_response, new_api
-from actors.http.limits import is_bearer
-from actors.http.peer import PATIENCE, Peer
+from actors.http.fastapi_app import error_response, new_api
+from actors.http.named_actor import PATIENCE, Peer
+from actors.http.request_checks import is_bearer
 from actors.http.single_flight import SingleFlight
 from actors.messages import ActorConfig, Packed
-from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.shutdown import end_manager
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from crabstick.errors import ConfigError
@@ -28,7 +28,7 @@ from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.stall import StallDetector
 from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.settings import Settings, read_admin_token
-from crabstick.telemetry import names
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.metrics import CONTENT_TYPE
 
@@ -84,7 +84,7 @@ class HttpEndpoints:
         if self._tasks is None:
             log = get_logger()
             self._tasks = BackgroundTasks(
-                lambda error: log.error(names.TASK_FAILED, exc_info=error)
+                lambda error: log.error(log_events.TASK_FAILED, exc_info=error)
             )
             stall = StallDetector(asyncio.get_running_loop().time)
             self._tasks.start(stall.run())
@@ -130,7 +130,7 @@ class HttpEndpoints:
         try:
             token = read_admin_token(self._settings)
         except ConfigError as error:
-            get_logger().error(names.SHUTDOWN_CLOSED, why=str(error))
+            get_logger().error(log_events.SHUTDOWN_CLOSED, why=str(error))
             return error_response(403, "the admin token cannot be read, so /shutdown is closed")
         if token is None:
             return error_response(403, "no admin token is configured, so /shutdown is closed")

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
-from actors.local_ray.node import LocalNode
+from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 
 __all__ = ["ClusterFiles", "ClusterRecord"]

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 from crabstick.errors import ConfigError
-from crabstick.rules.model import Clock
+from crabstick.rules.lichess_types import Clock
 
 __all__ = ["in_seconds", "parse_clock"]
 

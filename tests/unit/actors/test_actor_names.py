@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.names import (
+from actors.actor_names import (
     EVENT_LISTENER,
     SERIALS,
     WORKER_SET,

@@ -14,7 +14,10 @@ from ray._private.authentication.authentication_token_setup import (
     ensure_token_if_auth_enabled,
 )
 
-from actors.local_ray.node import (
+from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
+from actors.local_ray.ports import LOOPBACK, free_port, usual_or_free
+from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
+from actors.local_ray.ray_start import (
     LocalNode,
     end_node,
     is_alive,
@@ -22,9 +25,6 @@ from actors.local_ray.node import (
     start_node,
     variable_of,
 )
-from actors.local_ray.ports import LOOPBACK, free_port, usual_or_free
-from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
-from actors.local_ray.record import ClusterFiles, ClusterRecord
 from crabstick.signals import deferred_interrupt
 
 __all__ = [

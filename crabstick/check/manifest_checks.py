@@ -1,0 +1,209 @@
+"""What crabstick needs of the RayCluster of its bot, and no other tool checks."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Final
+
+from crabstick.check.documents import at
+from crabstick.check.finding import Finding, counted, mistake, together
+from crabstick.check.flags import flaws
+from crabstick.check.kubectl import operator_variables
+from crabstick.check.manifests import Group, Manifests, amount
+from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.explain import shown
+from crabstick.settings import TOKEN_VARIABLE
+
+RAY: Final = version("ray")
+RANDOM_DELETE: Final = "ENABLE_RANDOM_POD_DELETE=true"
+_PLAIN: Final = re.compile(r"(?:.*/)?rayproject/ray(?:-\w+)?(?::[^@]+)?(?:@.+)?")
+"""An image of Ray's makers, or of a mirror: rayproject/ray:2.60.0-py311-cpu."""
+_MIB: Final = 2**20
+_UNLIMITED: Final = 2**31 - 1
+_DRAIN: Final = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
+_GRACE: Final = "terminationGracePeriodSeconds"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_RAY_PORTS: Final = frozenset({6379, 8080, 8265, 10001, 44217, 44227, 52365})
+Check = Callable[[Manifests], Iterator[Finding]]
+
+
+def per_group(flaws_of: Callable[[Manifests, Group], Iterable[str]]) -> Check:
+    """Checks the head and each group of workers; groups with the same flaw share a sentence."""
+    return lambda seen: together(
+        ((each, words) for each in (seen.head, *seen.workers) for words in flaws_of(seen, each)),
+        ConfigError,
+    )
+
+
+def fixed(*rules: tuple[str, tuple[object, ...], str]) -> Check:
+    """Checks fields of the RayCluster: where, the right values, and the advice about others."""
+
+    def look(manifests: Manifests) -> Iterator[Finding]:
+        for route, right, advice in rules:
+            value = at(manifests.cluster, route)
+            if value not in right:
+                yield mistake(f"{route} is {'missing' if value is None else shown(value)}{advice}")
+
+    return look
+
+
+ray: Final = fixed(
+    ("spec.rayVersion", (RAY,), f": write '{RAY}', the Ray of this crabstick and its image")
+)
+autoscaler: Final = fixed(
+    ("spec.enableInTreeAutoscaling", (True,), ", so no worker comes for a game: write true"),
+    ("spec.autoscalerOptions.version", ("v2",), ": write v2 (v1 ends busy workers undrained)"),
+)
+authentication: Final = fixed(
+    ("spec.authOptions.mode", ("token",), ", so anyone can run any code there: write token")
+)
+lasting: Final = fixed(
+    ("spec.suspend", (None, False), ", which ends every game: leave it out"),
+    ("spec.upgradeStrategy.type", (None, "None"), ", so a change ends every game: leave it out"),
+)
+
+
+def pods(manifests: Manifests) -> Iterator[Finding]:
+    """A changed manifest ends no game."""
+    yield from lasting(manifests)
+    for group in manifests.workers:
+        if group.body.get("suspend"):
+            yield mistake(f"suspend of {group} is true, which the autoscaler forbids: leave it out")
+        if "replicas" in group.body:
+            yield Finding(
+                f"replicas of {group} belong to the autoscaler, and `kubectl apply` would reset "
+                "them: leave them out"
+            )
+    if RANDOM_DELETE in operator_variables():
+        yield Finding(
+            f"the KubeRay operator runs with {RANDOM_DELETE}, and each `kubectl apply` resets "
+            "replicas to 0, so it would end Pods with games: start the operator without that",
+            EnvironmentProblem,
+        )
+
+
+def settings(manifests: Manifests) -> Iterator[Finding]:
+    """The Services of the head lead to the port of the bot's settings."""
+    yield Finding(manifests.source or "those of this command; --config names the bot's")
+    names = {at(each, "name"): each for each in at(manifests.head.container, "ports", [])}
+    aims = [
+        at(port, "targetPort") or at(port, "port")
+        for service in manifests.of_kind("Service")
+        if at(service, "spec.selector", {}).get("ray.io/node-type") == "head"
+        for port in at(service, "spec.ports", [])
+    ]
+    known = [aim for aim in aims if isinstance(aim, int | str)]
+    ports = {at(names.get(aim), "containerPort", aim) for aim in known} - _RAY_PORTS
+    http = manifests.settings.http
+    if manifests.source and ports and (http.port not in ports or http.host in _LOOPBACK):
+        wanted = " or ".join(map(str, ports))
+        yield mistake(
+            f"the bot's settings have http.host {http.host} and http.port {http.port}, and the "
+            f"Service leads to port {wanted} of the Pod: write 0.0.0.0 and {wanted}"
+        )
+
+
+def images(manifests: Manifests, group: Group) -> Iterator[str]:
+    """All nodes have the same image, with crabstick in it."""
+    image, of_head = (each.container.get("image") for each in (group, manifests.head))
+    if _PLAIN.fullmatch(image or "") and "PYTHONPATH" not in group.env:  # that of a volume
+        yield f"the image {image}, with Ray and no crabstick: build one with kuberay/Dockerfile"
+    elif image != of_head:
+        yield f"the image {image}, and the head has {of_head}: give all nodes the same"
+
+
+def head(manifests: Manifests) -> Iterator[Finding]:
+    """The head plays no games, and has memory for itself."""
+    cpus, memory = manifests.head.cpus, at(manifests.head.container, "resources.limits.memory")
+    if (amount(memory) or math.inf) < 1024 * _MIB:
+        yield mistake(
+            f"resources.limits.memory of the head is {memory}, and Ray's head needs 1Gi at least, "
+            "or it is killed again and again: write 1792Mi or more"
+        )
+    if cpus != 0:
+        count = "the CPUs of the machine" if cpus is None else counted(cpus, "CPU")
+        yield mistake(
+            f"rayStartParams of the head offer {count} for games, which would disturb each other "
+            'and the bot: write num-cpus: "0", and no CPU in its resources'
+        )
+
+
+def slots(manifests: Manifests, group: Group) -> Iterator[str]:
+    """A game fits each worker."""
+    wanted = manifests.settings.cluster
+    if group is not manifests.head and not _slots(manifests, group):
+        yield (
+            f"no room for a game, which needs {wanted.slot_cpus:g} CPUs and "
+            f"{wanted.slot_memory_mb} MB: declare limits of that size or more, or lower "
+            "cluster.slot_cpus and cluster.slot_memory_mb"
+        )
+
+
+def _slots(manifests: Manifests, group: Group) -> int:
+    """How many games a node of the group holds; none when nothing says what the node has."""
+    wanted, memory = manifests.settings.cluster, group.memory
+    by_cpu = int((group.cpus or 0) / wanted.slot_cpus)
+    return by_cpu if memory is None else min(by_cpu, memory // (wanted.slot_memory_mb * _MIB))
+
+
+def room(manifests: Manifests) -> Iterator[Finding]:
+    """The largest cluster has slots for all games and standbys."""
+    most = sum(
+        _slots(manifests, group)
+        * group.body.get("maxReplicas", _UNLIMITED)
+        * group.body.get("numOfHosts", 1)
+        for group in manifests.workers
+    )
+    games, standby = manifests.settings.challenges.max_games, manifests.settings.cluster.standby
+    has = "any number of slots" if most >= _UNLIMITED else f"{most} slots at most"
+    if most >= games + standby:
+        yield Finding(f"{has}, for {games} games and a standby of {standby}")
+    elif all(_slots(manifests, group) for group in manifests.workers):
+        yield mistake(
+            f"the cluster has {has}, and challenges.max_games ({games}) and cluster.standby "
+            f"({standby}) want {games + standby}: raise maxReplicas of spec.workerGroupSpecs, or "
+            "lower them"
+        )
+
+
+def drains(manifests: Manifests, group: Group) -> Iterator[str]:
+    """Ray has left a node before Kubernetes kills it."""
+    drain = group.env.get(_DRAIN, {"value": 30}).get("value", 0)  # 30 is Ray's default
+    grace_s = at(group.body, f"template.spec.{_GRACE}", 30)  # Kubernetes has the same default
+    if (amount(drain) or 0) >= grace_s:
+        when = "too early" if group is manifests.head else "in mid-game"
+        yield (
+            f"{_GRACE} {grace_s}, and {_DRAIN} is {drain}: the Pod would be killed {when}; make "
+            "the first the larger"
+        )
+
+
+def variables(manifests: Manifests) -> Iterator[Finding]:
+    """Ray's flags are alike on head and workers, and those that games need are right."""
+    if any("envFrom" in group.container for group in (manifests.head, *manifests.workers)):
+        return iter([Finding("not looked at: some come from elsewhere (envFrom)")])
+    return per_group(lambda _, group: flaws(_flags(group), _flags(manifests.head)))(manifests)
+
+
+def _flags(group: Group) -> Mapping[str, str]:
+    return {name: each["value"] for name, each in group.env.items() if "value" in each}
+
+
+def token(manifests: Manifests, group: Group) -> Iterator[str]:
+    """The head listens with the Lichess token and each worker moves with it, from a Secret."""
+    file, variable = manifests.settings.lichess.token_file, group.env.get(TOKEN_VARIABLE, {})
+    source = at(variable, "valueFrom.secretKeyRef")
+    mounts = [each["mountPath"] for each in at(group.container, "volumeMounts", [])]
+    is_mounted = file and any(PurePosixPath(file).is_relative_to(each) for each in mounts)
+    if variable.get("value"):
+        yield (
+            f"{TOKEN_VARIABLE} in the manifest, where anyone can read it: put it into a Secret and "
+            "name that in valueFrom.secretKeyRef"
+        )
+    elif at(source, "optional") or not (source or is_mounted or "envFrom" in group.container):
+        yield (
+            f"no Lichess token: add {TOKEN_VARIABLE} with valueFrom.secretKeyRef (name "
+            "crabstick-tokens, key lichess), and not optional"
+        )
