@@ -1,20 +1,27 @@
 """Typed stubs of our actors: every method takes and returns a Message and has a deadline.
 
-Only this module knows the names of remote methods. Those names are part of the protocol between
-two versions of crabstick, and stay.
+Only this module knows the names of remote methods. Those names belong to the protocol between two
+versions of crabstick, and stay.
 
-Every method raises, unless it says otherwise:
+Unless its docstring says otherwise, every method raises what `CALL_ERRORS` lists:
     ActorGone: the actor is dead, or its node has left.
     ActorSilent: no answer within `patience`, or the actor is being restarted (`ActorAway`).
     ActorFailed: the actor's code raised, or has no such method.
-    WrongProtocol: the answer is none that this version understands.
+    WrongProtocol: this version does not understand the answer.
 """
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeVar
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, Handle, ask, kill_actor
+from actors.cluster import (
+    ActorError,
+    ActorFailed,
+    ActorGone,
+    ActorSilent,
+    Handle,
+    ask,
+    kill_actor,
+)
 from actors.messages import (
     EMPTY,
     Assigned,
@@ -36,15 +43,22 @@ from actors.messages import (
     ResyncRequest,
     Statistics,
     WorkerSetDescription,
+    WrongProtocol,
 )
 
-__all__ = ["ActorClient", "EngineActorClient", "EventListenerClient", "WorkerSetClient"]
+__all__ = [
+    "CALL_ERRORS",
+    "ActorClient",
+    "EngineActorClient",
+    "EventListenerClient",
+    "WorkerSetClient",
+]
 
-M = TypeVar("M", bound=Message)
+CALL_ERRORS = (ActorError, WrongProtocol)
 
 
 class ActorClient:
-    """Any actor of ours."""
+    """A stub of any of our actors."""
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
@@ -69,66 +83,66 @@ class ActorClient:
         kill_actor(self._handle, may_restart=may_restart)
 
     async def ping(self, patience: timedelta) -> None:
-        """Returns as soon as the actor says anything."""
+        """Returns when the actor answers at all."""
         await self._call("describe", EMPTY, patience)
 
 
 class WorkerSetClient(ActorClient):
-    """The WorkerSet, as everyone else sees it."""
+    """The stub of the WorkerSet."""
 
     @classmethod
     def of_sender(cls, message: Packed) -> "WorkerSetClient | None":
-        """The WorkerSet that sent `message` to an EngineActor, if it showed its handle."""
+        """The WorkerSet that sent `message` to an EngineActor, if the message has its handle."""
         handle = message.get("manager")
         return None if handle is None else cls(handle)  # type: ignore[arg-type]  # Ray's own
 
     async def describe(self, patience: timedelta) -> WorkerSetDescription:
-        """Which bot runs, with which code and settings."""
+        """Returns which bot runs, with which code and settings."""
         return WorkerSetDescription.read(await self._call("describe", EMPTY, patience))
 
     async def game_started(self, update: GameUpdate, patience: timedelta) -> None:
-        """A game runs. Idempotent."""
+        """Reports a running game. Idempotent."""
         await self._call("game_started", update, patience)
 
     async def game_finished(self, update: GameUpdate, patience: timedelta) -> None:
-        """Lichess says that a game is over. Idempotent."""
+        """Reports that Lichess calls a game over. Idempotent."""
         await self._call("game_finished", update, patience)
 
     async def room_wanted(self, patience: timedelta) -> None:
-        """A challenge was declined that one more node would have had room for."""
+        """Reports a declined challenge for which one more node would have had room."""
         await self._call("room_wanted", EMPTY, patience)
 
     async def load(self, patience: timedelta) -> LoadAnswer:
-        """How many games run and how many more could."""
+        """Returns how many games run and how many more could."""
         return LoadAnswer.read(await self._call("load", EMPTY, patience))
 
     async def owns(self, claim: Claim, patience: timedelta) -> Ownership:
-        """Whether a game belongs to the actor that claims it."""
+        """Returns whether a game belongs to the actor that claims it."""
         return Ownership.read(await self._call("owns", claim, patience))
 
     async def report(self, report: Report, patience: timedelta) -> None:
-        """What happened since the last report."""
+        """Reports what happened since the last report."""
         await self._call("report", report, patience)
 
     def report_unawaited(self, report: Report) -> None:
-        """Sends a report and does not wait; a lost report is only a gap."""
+        """Sends a report without waiting; a lost report is only a gap."""
         with suppress(AttributeError):
             self._handle.report.remote(report.pack())
 
     async def statistics(self, patience: timedelta) -> Statistics:
-        """Everything that `/metrics`, `/games`, `status` and the live table show."""
+        """Returns what `/metrics`, `/games`, `status` and the live table show."""
         return Statistics.read(await self._call("statistics", EMPTY, patience))
 
     async def shut_down(self, patience: timedelta) -> GamesLeft:
-        """Ends the standbys; the games stay with their actors. Idempotent."""
+        """Ends the standbys; games stay with their actors. Idempotent."""
         return GamesLeft.read(await self._call("shut_down", EMPTY, patience))
 
 
 class EventListenerClient(ActorClient):
-    """The EventListener, as everyone else sees it."""
+    """The stub of the EventListener."""
 
     async def describe(self, patience: timedelta) -> ListenerDescription:
-        """When Lichess was last heard."""
+        """Returns how old the last line from Lichess is."""
         return ListenerDescription.read(await self._call("describe", EMPTY, patience))
 
     async def shut_down(self, patience: timedelta) -> None:
@@ -137,24 +151,18 @@ class EventListenerClient(ActorClient):
 
 
 class EngineActorClient(ActorClient):
-    """One EngineActor, as the WorkerSet and the commands see it.
-
-    Args:
-        handle: Ray's.
-        worker_set: the handle that the actor learns with its first calls; None for a caller that
-            is no WorkerSet.
-    """
+    """The stub of an EngineActor; the first calls give it the handle of the WorkerSet, if any."""
 
     def __init__(self, handle: Handle, worker_set: Handle | None = None) -> None:
         super().__init__(handle)
         self._worker_set = worker_set
 
     async def describe(self, patience: timedelta) -> Description:
-        """What the actor does; answers as soon as the actor is warm. Also the ping."""
+        """Returns what the actor does, as soon as the actor is warm. Also the ping."""
         return Description.read(await self._call("describe", EMPTY, patience))
 
     async def describe_any(self, patience: timedelta) -> ForeignDescription:
-        """The little that can be read of an actor of any version."""
+        """Returns the part of a description that every version has."""
         return ForeignDescription.model_validate(await self._call("describe", EMPTY, patience))
 
     async def assign(self, assignment: Assignment, patience: timedelta) -> Assigned:
@@ -162,11 +170,11 @@ class EngineActorClient(ActorClient):
         return Assigned.read(await self._call("assign", assignment, patience))
 
     async def hand_over(self, request: HandOverRequest, patience: timedelta) -> None:
-        """Has the actor leave its game between two moves. Idempotent."""
+        """Asks the actor to leave its game between two moves. Idempotent."""
         await self._call("leave", request, patience)
 
     async def resync(self, request: ResyncRequest, patience: timedelta) -> None:
-        """Has an actor that still waits at that ply open its game stream anew. Idempotent."""
+        """Makes an actor that still waits at that ply reopen its game stream. Idempotent."""
         await self._call("look", request, patience)
 
     async def give_up(self, patience: timedelta) -> GaveUp:
@@ -174,16 +182,16 @@ class EngineActorClient(ActorClient):
         return GaveUp.read(await self._call("give_up", EMPTY, patience))
 
     async def outcome(self) -> Outcome:
-        """Returns when the actor's work is done, however long that takes: supervises it."""
+        """Returns when the actor's work is done, without a deadline: the supervising call."""
         try:
             return Outcome.read(await self._call("outcome", EMPTY, None))
-        except ActorSilent as error:  # dead as well: its node left before the actor was there
+        except ActorSilent as error:  # the node left before the actor was there
             raise ActorGone(str(error)) from None
 
     async def _call(
         self, method: str, message: Message | Packed, patience: timedelta | None
     ) -> Packed:
-        """The handle of the WorkerSet goes along until the actor has answered once."""
+        """Adds the handle of the WorkerSet until the actor has answered once."""
         packed = message.pack() if isinstance(message, Message) else message
         if self._worker_set is not None and method != "outcome":  # a handle is a third of a call
             packed = {**packed, "manager": self._worker_set}

@@ -1,13 +1,14 @@
-"""The one seam to Ray: finding, calling and ending actors, reading nodes, draining them.
+"""The one seam to Ray: finds, calls and ends actors, reads nodes and drains them.
 
 Ray's calls to its GCS are synchronous, and block for a minute while the head is away. Here they run
-in threads, and every one of them behaves the same then: `ActorAway` after `GCS_PATIENCE`.
+in threads, and all of them then raise `ActorAway` after `GCS_PATIENCE`. Functions that are not
+`async` block: on an event loop, call them through `in_gcs_thread`.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -34,30 +35,27 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
+from crabstick.settings import ClusterSettings
 
 __all__ = [
     "GCS_PATIENCE",
-    "NO_HURRY",
     "ON_THE_HEAD",
     "ActorAway",
+    "ActorError",
     "ActorFailed",
     "ActorGone",
     "ActorSilent",
     "AutoscalingState",
     "Handle",
-    "Slot",
     "ask",
     "autoscaling_state",
     "call_own_actor",
     "create_actor",
-    "demand_of",
     "drain_node",
     "find_actor",
     "find_actors",
-    "first_line",
     "gcs_client",
     "in_gcs_thread",
-    "is_infeasible",
     "is_slot_infeasible",
     "kill_actor",
     "kill_own_actor",
@@ -74,58 +72,47 @@ __all__ = [
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., object])
 
-ON_THE_HEAD = {"node:__internal_head__": 0.001}
-"""A zero-CPU actor anywhere else would keep its node alive for ever."""
 HEAD = "node:__internal_head__"
+ON_THE_HEAD = {HEAD: 0.001}
+"""A zero-CPU actor on any other node would keep that node alive for ever."""
 GROUP = "ray.io/node-group"
-"""Ray's label for what KubeRay and `ray up` call a group of nodes."""
+"""Ray's label for a group of nodes of KubeRay or `ray up`."""
 NODE_NAMES = ("NodeManagerAddress", "NodeManagerHostname", "NodeName")
 """Ray's keys for a node's address, host name, and the name given to `ray start`."""
 GCS_PATIENCE = timedelta(seconds=5)
 GCS_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="gcs")
-"""While the GCS is away they all block, and further calls wait in line without a thread."""
+"""While the GCS is away all of them block, and further calls queue without a thread."""
 NO_HURRY = timedelta(hours=1)
-"""What a drain without a deadline leaves."""
+"""The time that a drain without a deadline leaves."""
 ROUNDING = 1e-6
-"""Free CPUs are what is left of sums of decimal fractions."""
+"""Free CPUs are the remainder of sums of decimal fractions."""
 
 
-class ActorGone(CrabstickError):
+class ActorError(CrabstickError):
+    """A call to an actor, or about one, did not succeed."""
+
+
+class ActorGone(ActorError):
     """The actor is dead, or no actor has that name."""
 
 
-class ActorSilent(CrabstickError):
-    """The actor did not answer in time; it may or may not have done what it was asked."""
+class ActorSilent(ActorError):
+    """The actor did not answer in time; whether it acted on the call is unknown."""
 
 
 class ActorAway(ActorSilent):
     """The actor cannot be reached: Ray restarts it, or Ray's GCS is away."""
 
 
-class ActorFailed(CrabstickError):
-    """The actor's own code raised an error, or its code has no such method."""
+class ActorFailed(ActorError):
+    """The actor's code raised an error or has no such method, or Ray refused a call."""
 
 
 class Handle(Protocol):
-    """A Ray actor handle; only `actors.clients` calls methods on it."""
+    """A Ray actor handle; only `actors.clients` calls its methods."""
 
     def __getattr__(self, method: str) -> Any:  # noqa: ANN401 -- Ray makes them at run time
         """A method to call with `.remote(message)`."""
-
-
-class Slot(Protocol):
-    """What one EngineActor asks of a node."""
-
-    @property
-    def slot_cpus(self) -> float:
-        """Logical CPUs."""
-
-    @property
-    def slot_memory_mb(self) -> int:
-        """Memory in MiB, reserved with Ray's scheduler."""
-
-
-# Actors.
 
 
 async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, object]:
@@ -143,20 +130,20 @@ async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, o
         limit_s = patience.total_seconds() if patience else 0
         raise ActorSilent(f"no answer within {limit_s:g} s") from None
     except ActorUnavailableError as error:
-        raise ActorAway(first_line(error)) from None
+        raise ActorAway(_first_line(error)) from None
     except (RayActorError, ActorUnschedulableError) as error:
-        raise ActorGone(first_line(error)) from None
+        raise ActorGone(_first_line(error)) from None
     except RayTaskError as error:
         raise ActorFailed(last_line(error)) from None
     except RayError as error:
-        raise ActorSilent(first_line(error)) from None
+        raise ActorSilent(_first_line(error)) from None
     return reply if isinstance(reply, dict) else {}
 
 
 async def in_gcs_thread(work: Callable[[], T], *, is_kept: bool = False) -> T:
     """Runs a blocking call to the GCS in a thread, and waits for at most `GCS_PATIENCE`.
 
-    Work that `is_kept` is done as soon as the GCS answers, even after the caller has given up.
+    Work that `is_kept` is done as soon as the GCS answers, even after this call has raised.
 
     Raises:
         ActorAway: the GCS did not answer in time.
@@ -169,27 +156,18 @@ async def in_gcs_thread(work: Callable[[], T], *, is_kept: bool = False) -> T:
     except TimeoutError:
         raise ActorAway("Ray's GCS does not answer") from None
     except (RayError, ValueError) as error:
-        raise ActorFailed(first_line(error)) from None
+        raise ActorFailed(_first_line(error)) from None
 
 
 async def find_actor(name: str, namespace: str) -> Handle | None:
-    """The handle of a named actor; None when no living actor has that name.
-
-    Raises:
-        ActorAway: the GCS did not answer in time.
-    """
+    """The handle of a named actor; None when no living actor has that name."""
     return await in_gcs_thread(lambda: _find_actor(name, namespace))
 
 
 async def find_actors(
     namespace: str, is_wanted: Callable[[str], bool], known: Collection[str] = ()
 ) -> dict[str, Handle]:
-    """The living actors of a namespace with a wanted name, less those that are `known`.
-
-    Raises:
-        ActorAway: the GCS did not answer in time.
-        ActorFailed: Ray refused.
-    """
+    """The living actors of a namespace with a wanted name, without those that are `known`."""
 
     def find() -> dict[str, Handle]:
         entries = ray.util.list_named_actors(all_namespaces=True)
@@ -202,21 +180,21 @@ async def find_actors(
 
 
 def _find_actor(name: str, namespace: str) -> Handle | None:
-    with suppress(ValueError):  # Ray's word for a name that no living actor has
+    with suppress(ValueError):  # no living actor has that name
         return cast("Handle", ray.get_actor(name, namespace=namespace))
     return None
 
 
 @cache
 def _remote(actor: type) -> Any:  # noqa: ANN401 -- Ray's own type has no stub
-    """Ray's view of the class; each one that is made anew would be stored in the GCS again."""
+    """Ray's wrapper of the class, made once: Ray would store each new one in the GCS."""
     return ray.remote(actor)
 
 
 def create_actor(
     actor: type, name: str, namespace: str, *arguments: object, **options: object
 ) -> Handle:
-    """Makes a detached actor with that name, before it runs. Blocks on Ray's GCS.
+    """Makes a detached actor with that name, before it runs.
 
     Raises:
         ValueError: another actor has the name.
@@ -226,14 +204,14 @@ def create_actor(
 
 
 def kill_actor(handle: Handle, *, may_restart: bool = False) -> None:
-    """Kills an actor, for good unless it `may_restart`; idempotent. Blocks on Ray's GCS."""
+    """Kills an actor, for good unless it `may_restart`; idempotent."""
     ray.kill(cast("ActorHandle[Any]", handle), no_restart=not may_restart)
 
 
 def restart_actor(handle: Handle, name: str, namespace: str) -> None:
-    """Has Ray end an actor's process and start another. Blocks on Ray's GCS.
+    """Has Ray end an actor's process and start another.
 
-    While the GCS is away nothing is ordered: it would carry the order out when it is back.
+    Does nothing while the GCS is away: the GCS would kill the actor when it is back.
     """
     began_s = time.monotonic()
     named = ray.util.list_named_actors(all_namespaces=True)
@@ -248,7 +226,7 @@ def own_handle() -> Handle:
 
 
 def kill_own_actor() -> None:
-    """Ends the actor that runs here. Blocks on Ray's GCS."""
+    """Ends the actor that runs here."""
     kill_actor(own_handle())
 
 
@@ -259,22 +237,19 @@ def call_own_actor(method: str, title: str, message: Mapping[str, object]) -> No
 
 
 def without_task_events(method: Method) -> Method:
-    """Keeps calls of this method out of Ray's records: pings and reports would bury all others."""
+    """Keeps calls of this method out of Ray's records, which pings and reports would fill."""
     return cast("Method", ray.method(enable_task_events=False)(method))
 
 
 def this_node() -> str:
-    """The id of the Ray node that we run on, in hex; empty outside of Ray."""
+    """The id of our Ray node in hex; empty outside of Ray."""
     if not ray.is_initialized():
         return ""
     return str(ray.get_runtime_context().get_node_id())
 
 
-# Nodes. These functions block on Ray's GCS: call them by `in_gcs_thread` on an event loop.
-
-
-def read_nodes(slot: Slot) -> tuple[ClusterNode, ...]:
-    """The living nodes of the connected cluster, with their room for such slots."""
+def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
+    """The living nodes of the connected cluster, and how many such slots each has."""
     free = available_resources_per_node()  # type: ignore[no-untyped-call]  # Ray's
     draining = state.get_draining_nodes()
     return tuple(
@@ -294,25 +269,16 @@ def read_nodes(slot: Slot) -> tuple[ClusterNode, ...]:
     )
 
 
-def demand_of(slot: Slot) -> dict[str, float]:
-    """What one EngineActor asks of Ray's scheduler, by Ray's names of resources."""
+def _demand_of(slot: ClusterSettings) -> dict[str, float]:
+    """The resources of one EngineActor, by Ray's names."""
     return {"CPU": slot.slot_cpus, "memory": float(slot.slot_memory_mb * 2**20)}
 
 
-def slots_of(resources: Mapping[str, float], slot: Slot) -> int:
+def slots_of(resources: Mapping[str, float], slot: ClusterSettings) -> int:
     """How many EngineActors such resources hold."""
-    shares = {what: resources.get(what, 0.0) / need for what, need in demand_of(slot).items()}
+    shares = {what: resources.get(what, 0.0) / need for what, need in _demand_of(slot).items()}
     shares["CPU"] += ROUNDING
     return math.floor(min(shares.values()))
-
-
-def is_infeasible(refused: Sequence[Mapping[str, float]], slot: Slot) -> bool:
-    """Whether Ray's autoscaler knows no node for an EngineActor, by the requests that it refused.
-
-    Only a request for exactly our resources is ours: another program's may ask for more.
-    """
-    demand = demand_of(slot)
-    return any({what: need for what, need in one.items() if need} == demand for one in refused)
 
 
 def gcs_client() -> Any:  # noqa: ANN401 -- Ray's own type has no stub
@@ -321,22 +287,28 @@ def gcs_client() -> Any:  # noqa: ANN401 -- Ray's own type has no stub
 
 
 def autoscaling_state(timeout_s: float = GCS_PATIENCE.total_seconds()) -> AutoscalingState | None:
-    """What Ray's autoscaler v2 last told the GCS; None when it has never spoken."""
+    """The latest report of Ray's autoscaler v2 to the GCS; None before the first."""
     answer = gcs_client().get_cluster_status(timeout_s=timeout_s)
     reply = GetClusterStatusReply.FromString(answer)
     return reply.autoscaling_state if reply.HasField("autoscaling_state") else None
 
 
-def is_slot_infeasible(slot: Slot, told: AutoscalingState | None) -> bool:
-    """Whether the autoscaler has said that no group of nodes fits an EngineActor."""
-    requests = told.infeasible_resource_requests if told else ()
-    return is_infeasible([request.resources_bundle for request in requests], slot)
+def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -> bool:
+    """Whether the autoscaler reports that no group of nodes fits an EngineActor.
+
+    Only a request for exactly our resources is ours: another program's may ask for more.
+    """
+    demand = _demand_of(slot)
+    return report is not None and any(
+        {what: need for what, need in request.resources_bundle.items() if need} == demand
+        for request in report.infeasible_resource_requests
+    )
 
 
 def drain_node(node_id: str, within: timedelta, reason: str) -> timedelta:
-    """Tells Ray to drain a node, and returns how long the games there have; idempotent.
+    """Has Ray drain a node, and returns the time until its end; idempotent.
 
-    An earlier deadline that somebody else has set, such as a spot notice, holds.
+    An earlier deadline from elsewhere, such as a spot notice, holds.
 
     Raises:
         EnvironmentProblem: Ray refuses.
@@ -354,12 +326,12 @@ def drain_node(node_id: str, within: timedelta, reason: str) -> timedelta:
 
 
 def on_node(node_id: str) -> NodeAffinitySchedulingStrategy:
-    """The scheduling strategy that allows this node and no other."""
+    """The scheduling strategy for this node alone."""
     return NodeAffinitySchedulingStrategy(node_id, soft=False)
 
 
 def _until(deadline_ms: int | None) -> timedelta | None:
-    """The time until a moment in Unix time; 0 is Ray's word for none in sight."""
+    """The time until a moment in Unix time; Ray writes 0 for no deadline."""
     if deadline_ms is None:
         return None
     if not deadline_ms:
@@ -367,12 +339,12 @@ def _until(deadline_ms: int | None) -> timedelta | None:
     return max(timedelta(milliseconds=deadline_ms - time.time() * 1000), timedelta(0))
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says, short enough for a log line."""
+def _first_line(error: BaseException) -> str:
+    """The first line of an error, short enough for a log."""
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
 def last_line(error: BaseException) -> str:
-    """The cause of a `RayTaskError` stands in the last line of its traceback."""
+    """The last line of an error: that of a `RayTaskError` names the cause."""
     lines = str(error).strip().splitlines()
     return lines[-1][:200] if lines else type(error).__name__

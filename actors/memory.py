@@ -1,4 +1,4 @@
-"""Keeps Python's garbage collector away from what an actor keeps for good."""
+"""Keeps Python's garbage collector away from an actor's permanent objects."""
 
 import gc
 
@@ -6,10 +6,10 @@ __all__ = ["freeze_gc"]
 
 
 def freeze_gc() -> None:
-    """Lets the collector look no more at what is here now; for an actor that is warm.
+    """Excludes all present objects from further collections; for an actor that is warm.
 
-    Ray now and then has all its workers collect at the same moment (seen while an actor waits for
-    a slot); for the modules alone that takes 50 ms each, in which nobody moves.
+    Ray sometimes makes all its workers collect at the same moment (seen while an actor waits for a
+    slot). For the modules alone that takes 50 ms each, in which no actor moves.
     """
     gc.collect()
     gc.freeze()

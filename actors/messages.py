@@ -1,10 +1,10 @@
-"""What our actors say to each other: plain dicts on the wire, checked values on both sides.
+"""The messages between our actors: plain dicts on the wire, checked values on both sides.
 
 Frozen dataclasses would unpickle by position and mix up fields between versions, so messages cross
-as dicts (`pack`) and are read at the border (`Message.read`). `PROTOCOL` grows with every change
+as dicts (`pack`) and are checked on arrival (`Message.read`). `PROTOCOL` grows with every change
 that an older peer would misread; unknown keys are ignored.
 
-`limits` in a message is what the sender's `RateLimits` shows: Unix ms by what has to wait.
+`limits` in a message are the sender's exported `RateLimits`: Unix ms by endpoint.
 """
 
 from datetime import timedelta
@@ -51,15 +51,15 @@ PROTOCOL = 1
 Packed = dict[str, object]
 """A message on the wire."""
 EMPTY: Packed = {"v": PROTOCOL}
-"""A message that says nothing more."""
+"""A message without content."""
 
 
 class WrongProtocol(CrabstickError):
-    """A peer speaks another version of our messages, or sent something that is none."""
+    """A peer speaks another version of our messages, or sent something else."""
 
 
 class Message(BaseModel):
-    """The base of all messages; `v` is the protocol that the sender speaks."""
+    """The base of all messages; `v` is the sender's protocol."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -74,7 +74,7 @@ class Message(BaseModel):
         """Reads a message from another process.
 
         Raises:
-            WrongProtocol: it is not one that this version understands.
+            WrongProtocol: this version does not understand it.
         """
         try:
             return cls.model_validate(message)
@@ -87,7 +87,7 @@ class Message(BaseModel):
 
 
 class ForeignDescription(BaseModel):
-    """What can be read of an EngineActor's description whatever protocol `v` the actor speaks."""
+    """The part of an EngineActor's description that every protocol `v` has."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -97,7 +97,7 @@ class ForeignDescription(BaseModel):
 
 
 class ActorConfig(Message):
-    """What an actor is made with; never a secret, for Ray keeps it in clear in its GCS store."""
+    """An actor's arguments; without secrets, because Ray stores them in clear in its GCS."""
 
     name: str
     namespace: str
@@ -107,7 +107,7 @@ class ActorConfig(Message):
 
 
 class Assignment(Message):
-    """WorkerSet → EngineActor: this game is yours from now on."""
+    """WorkerSet → EngineActor: play this game."""
 
     game: str
     epoch: int
@@ -118,25 +118,25 @@ class Assignment(Message):
 
 
 class DashboardCall(Message):
-    """EngineActor → itself: a call that is pending for people, under the name `title`."""
+    """EngineActor → itself: a pending call, by whose `title` people know the actor."""
 
     title: str
 
 
 class HandOverRequest(Message):
-    """WorkerSet → EngineActor: leave your game between two moves, or when `within_s` is up."""
+    """WorkerSet → EngineActor: leave your game between two moves, or after `within_s`."""
 
     within_s: float
 
 
 class ResyncRequest(Message):
-    """WorkerSet → EngineActor: Lichess says that it is our turn; do you still wait at this ply?"""
+    """WorkerSet → EngineActor: if you still wait at this ply, you have missed a line."""
 
     ply: int
 
 
 class Progress(Message):
-    """How a game stands, for people: the live table, `/games` and the dashboard."""
+    """The state of a game for people: the live table, `/games` and the dashboard."""
 
     opponent: str = ""
     color: Literal["white", "black", ""] = ""
@@ -150,7 +150,7 @@ class Progress(Message):
 
 
 class Assigned(Message):
-    """EngineActor → WorkerSet: whether the game is mine now; not when I play another one."""
+    """EngineActor → WorkerSet: whether I take the game; False when I play another one."""
 
     taken: bool = True
 
@@ -162,7 +162,7 @@ class GaveUp(Message):
 
 
 class GamesLeft(Message):
-    """WorkerSet → caller: how many games go on after the shutdown."""
+    """WorkerSet → caller: how many games continue after the shutdown."""
 
     games: int = 0
 
@@ -176,7 +176,7 @@ class WorkerSetDescription(Message):
 
 
 class ListenerDescription(Message):
-    """EventListener → caller: when Lichess was last heard (`age_s` ago; None: never), and why."""
+    """EventListener → caller: the age of the last line from Lichess (None: no line yet)."""
 
     fingerprint: str = ""
     age_s: float | None = None
@@ -187,7 +187,7 @@ class ListenerDescription(Message):
 class Description(Message):
     """EngineActor → WorkerSet: who I am and what I do.
 
-    `problem` says why I cannot play; with `lacks_engine` I could, with the embedded one.
+    `problem` is why I cannot play; with `lacks_engine` I could play with the embedded engine.
     """
 
     name: str
@@ -205,7 +205,7 @@ class Description(Message):
     limits: dict[str, int] = {}
 
     def report(self) -> EngineReport:
-        """The description as the registry takes it."""
+        """The description as input for the registry."""
         progress = self.progress
         left_ms = progress.black_ms if progress.color == "black" else progress.white_ms
         return EngineReport(
@@ -226,8 +226,8 @@ class Description(Message):
 class Outcome(Message):
     """EngineActor → WorkerSet: how my game ended for me.
 
-    `reason` is `finished` (the game is over), `replaced` (it is another actor's now), `handed_over`
-    (it shall be) or `unplayable` (Lichess does not let us play it).
+    `reason` is `finished` (the game is over), `replaced` (another actor has the game),
+    `handed_over` (another actor gets it) or `unplayable` (Lichess does not let us play it).
     """
 
     name: str
@@ -239,7 +239,7 @@ class Outcome(Message):
 
 
 class Claim(Message):
-    """EngineActor → WorkerSet: is this game still mine? Answered by an `Ownership`."""
+    """EngineActor → WorkerSet: is this game still mine? The answer is an `Ownership`."""
 
     game: str
     actor: str
@@ -247,14 +247,14 @@ class Claim(Message):
 
 
 class Ownership(Message):
-    """WorkerSet → EngineActor: whether the game is the asker's; None: nobody can know."""
+    """WorkerSet → EngineActor: whether the game is yours; None: unknown."""
 
     owner: bool | None
     limits: dict[str, int] = {}
 
 
 class GameUpdate(Message):
-    """EventListener → WorkerSet: a game runs (again), or is over."""
+    """EventListener → WorkerSet: a game runs, or is over."""
 
     game: str
     opponent: str = ""
@@ -263,14 +263,14 @@ class GameUpdate(Message):
 
     @classmethod
     def of(cls, game: GameSummary) -> Self:
-        """The news that `game` runs; our clock counts only while it is our turn."""
+        """The update for a running game; our clock counts only while it is our turn."""
         left_ms = None
         if game.is_my_turn and game.time_left is not None:
             left_ms = round(game.time_left / timedelta(milliseconds=1))
         return cls(game=game.id, opponent=str(game.opponent), speed=game.speed, left_ms=left_ms)
 
     def record(self) -> GameRecord:
-        """The update as the registry takes it."""
+        """The update as input for the registry."""
         urgency = None if self.left_ms is None else timedelta(milliseconds=self.left_ms)
         return GameRecord(
             id=GameId(self.game), opponent=self.opponent, speed=self.speed, urgency=urgency
@@ -278,9 +278,9 @@ class GameUpdate(Message):
 
 
 class LoadAnswer(Message):
-    """WorkerSet → EventListener: the games that it knows, and how many more could be played now.
+    """WorkerSet → EventListener: the running games, and how many more could be played now.
 
-    `may_grow`: nodes would come for further ones.
+    `may_grow`: nodes would come for further games.
     """
 
     games: tuple[str, ...]
@@ -290,17 +290,14 @@ class LoadAnswer(Message):
 
 
 class ListenerStatus(Message):
-    """How well the EventListener hears: what it last heard is `age_s` old.
-
-    `problem` is why it does not, or will not for long; empty when all is well.
-    """
+    """The age of the last line from Lichess, and the trouble with the event stream, if any."""
 
     age_s: float
     problem: str = ""
 
 
 class Report(Message):
-    """Anyone → WorkerSet: what happened since the last report, to be added to the ledger.
+    """Any actor → WorkerSet: additions to the metrics since the last report.
 
     `counts` are (metric, label, by), `samples` are (metric, seconds).
     """
@@ -313,7 +310,7 @@ class Report(Message):
 
 
 class GameRow(Progress):
-    """One game in `Statistics`; without an actor it has no progress either."""
+    """One game in `Statistics`; without an actor it has no progress."""
 
     id: str
     speed: str = ""
@@ -331,9 +328,10 @@ class ActorRow(Message):
 
 
 class Statistics(Message):
-    """WorkerSet → caller: what `/metrics`, `/games`, `status` and the live table show.
+    """WorkerSet → caller: the data of `/metrics`, `/games`, `status` and the live table.
 
-    `problem` says why the bot cannot play as it should. `ledger` is a snapshot of the metrics.
+    `problem` is why the bot cannot play as it should. `ledger` has the metrics as JSON, `metrics`
+    the same ones in Prometheus's text format; empty: the WorkerSet is older than this field.
     """
 
     bot: str
@@ -341,13 +339,14 @@ class Statistics(Message):
     problem: str = ""
     limits: dict[str, int] = {}
     ledger: Packed = {}
+    metrics: str = ""
     games: tuple[GameRow, ...] = ()
     actors: tuple[ActorRow, ...] = ()
 
     def shown(self) -> Packed:
-        """The statistics as users see them; values that were never set are left out."""
-        return {"v": self.v, **self.model_dump(mode="json", exclude_unset=True)}
+        """The statistics as users see them, without values that were never set."""
+        return {key: value for key, value in self.pack().items() if key != "metrics"}
 
     def pack(self) -> Packed:
-        """The message as a plain dict; the reader knows what was set."""
-        return self.shown()
+        """The message as a plain dict, without values that were never set."""
+        return {"v": self.v, **self.model_dump(mode="json", exclude_unset=True)}

@@ -1,7 +1,7 @@
-"""How our actors are called in Ray. A name is for life: what an actor plays is what it answers.
+"""The names of our actors in Ray. An actor keeps its name, whatever it plays.
 
-Ray counts each name in its metrics, for as long as the process lives that has used it: so the names
-of EngineActors go round, and one is used again when its last owner has long been dead.
+Ray keeps each name in its metrics for as long as the process lives that used it. So the names of
+EngineActors repeat after a while, when the last actor of that name is long dead.
 """
 
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from crabstick.rules.model import ActorName
 
 __all__ = [
     "EVENT_LISTENER",
-    "RING",
+    "SERIALS",
     "WORKER_SET",
     "engine_actor_name",
     "is_engine_actor",
@@ -20,8 +20,8 @@ __all__ = [
 
 WORKER_SET = "worker-set"
 EVENT_LISTENER = "event-listener"
-RING: Final = 200
-"""How many serials there are, while fewer than half of them are taken."""
+SERIALS: Final = 200
+"""The number of serials, while fewer than half of them are taken."""
 _ENGINE_PREFIX = "engine:"
 
 
@@ -31,9 +31,9 @@ def engine_actor_name(serial: str) -> ActorName:
 
 
 def next_serial(last: int, taken: Collection[ActorName]) -> int:
-    """The first one after `last`, and round again, that nobody has."""
-    ring = max(RING, 2 * len(taken))
-    serials = ((last + step) % ring for step in range(1, ring + 1))
+    """The first free serial after `last`, starting over at 0."""
+    count = max(SERIALS, 2 * len(taken))
+    serials = ((last + step) % count for step in range(1, count + 1))
     return next(one for one in serials if engine_actor_name(str(one)) not in taken)
 
 

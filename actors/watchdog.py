@@ -1,7 +1,7 @@
 """Has Ray restart an actor that lives and does not answer: Ray itself has no such check.
 
-The WorkerSet watches the EventListener, and the Serve replica watches the WorkerSet. A dead actor
-is Ray's business. An actor that has not answered yet is given time to start. A missing answer
+The WorkerSet watches the EventListener, and the Serve replica watches the WorkerSet. Ray restarts
+dead actors by itself. An actor that has not answered yet gets time to start. A missing answer
 proves nothing when the watcher's own loop stood still meanwhile.
 """
 
@@ -12,6 +12,7 @@ from typing import Protocol
 from actors.clients import ActorClient
 from actors.cluster import (
     ActorAway,
+    ActorError,
     ActorFailed,
     ActorGone,
     ActorSilent,
@@ -28,17 +29,17 @@ __all__ = ["RayWatchedActor", "Watchdog", "WatchedActor"]
 PING_EVERY = timedelta(seconds=2)
 SILENCE_LIMIT = timedelta(seconds=10)
 START_LIMIT = timedelta(minutes=1)
-"""The silence limit for an actor that was just made, or restarted."""
+"""The silence limit for an actor that was just made or restarted."""
 
 
 class WatchedActor(Protocol):
     """The actor that is watched."""
 
     async def ping(self, patience: timedelta) -> None:
-        """Returns as soon as the actor answers anything.
+        """Returns when the actor answers at all.
 
         Raises:
-            ActorGone, ActorAway: the actor does not run just now, or Ray's GCS is away.
+            ActorGone, ActorAway: the actor does not run now, or Ray's GCS is away.
             ActorSilent: no answer within `patience`.
             ActorFailed: the actor answered with an error.
         """
@@ -47,7 +48,7 @@ class WatchedActor(Protocol):
         """Has Ray end the actor's process and start another.
 
         Raises:
-            ActorSilent, ActorFailed: Ray's GCS does not answer, or refuses; nothing was done.
+            ActorSilent, ActorFailed: Ray's GCS does not answer, or refuses; nothing happened.
         """
 
 
@@ -66,7 +67,7 @@ class Watchdog:
         while True:
             try:
                 await self._check()
-            except Exception:  # noqa: BLE001 -- the loop's step: the next one looks afresh
+            except Exception:  # noqa: BLE001 -- the next step starts afresh
                 self._log.exception(names.TASK_FAILED)
             await asyncio.sleep(PING_EVERY.total_seconds())
 
@@ -83,7 +84,7 @@ class Watchdog:
                 await self._restart(patience)
             return
         except ActorFailed:
-            pass  # that was an answer, too
+            pass  # an error is an answer, too
         self._has_answered = True
 
     def _stood_still_since(self, began_s: float) -> bool:
@@ -95,7 +96,7 @@ class Watchdog:
         self._log.error(names.ACTOR_HUNG, silent_s=silent_for.total_seconds())
         try:
             await self._watched.restart()
-        except (ActorSilent, ActorFailed) as error:
+        except ActorError as error:
             self._log.warning(names.RAY_SILENT, why=str(error))
         else:
             self._has_answered = False
@@ -119,7 +120,7 @@ class RayWatchedActor:
         try:
             await self._client.ping(patience)
         except ActorGone:
-            self._client = None  # the next actor of that name is another one
+            self._client = None  # the next actor of that name has another handle
             raise
 
     async def restart(self) -> None:

@@ -24,7 +24,7 @@ from crabstick.rules.cluster_view import (
 from crabstick.rules.consolidation import Consolidation
 from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import Assign, HandOver, Kill, Spawn, plan
+from crabstick.rules.placement import Assign, Kill, RequestHandOver, Spawn, plan
 
 __all__ = ["Cluster", "Day", "Outcome", "Policy", "simulate"]
 
@@ -204,14 +204,14 @@ class Day:
             self.consolidation = self.consolidation.after(
                 wanted, observed, capacity, now, self.policy.fits_for
             )
-            observed = self.consolidation.shown(observed)
+            observed = self.consolidation.apply_to(observed)
         for action in plan(wanted, observed, capacity, now):
             match action:
                 case Spawn(node=node):
                     self._spawn(node, now_s)
                 case Assign(game=game, actor=name):
                     self._assign(game, name, now_s)
-                case HandOver(actor=name):
+                case RequestHandOver(actor=name):
                     actor = self.actors[name]
                     actor.view = replace(actor.view, leaves_in=timedelta(0))
                     actor.leaves_s = now_s + self.cluster.leave_s

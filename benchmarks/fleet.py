@@ -27,8 +27,8 @@ from benchmarks.nodes import worker_node
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.model import GameId
-from crabstick.sandbox.opponent import Opponent, Player
-from crabstick.sandbox.policies import Policy, random_mover
+from crabstick.sandbox.move_policies import MovePolicy, random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
@@ -187,7 +187,7 @@ class Opponents:
         rng = random.Random(number)  # noqa: S311 -- chess, not secrets
         name = f"sparring{number}"
         pick = random_mover(rng)
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self._lichess.tokens[name],
             policy=lambda board: _spare(board, pick),
@@ -201,7 +201,7 @@ class Opponents:
                     await asyncio.sleep(1)
 
 
-def _spare(board: chess.Board, pick: Policy) -> chess.Move:
+def _spare(board: chess.Board, pick: MovePolicy) -> chess.Move:
     """A move that takes nothing and ends nothing, if there is one: games shall last."""
     for _ in range(TRIES):
         move = pick(board)

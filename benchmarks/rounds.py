@@ -11,8 +11,8 @@ import chess
 
 from benchmarks.bots import BOT
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.opponent import Opponent, Player, think_time
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.terminal.local_stack import LocalLichess
 
 __all__ = ["CLOCK", "Round", "play_round"]
@@ -52,7 +52,7 @@ class _Sparring:
         self._has_enough = asyncio.Event()
         self.opponent = Opponent(
             lichess.url,
-            Player(
+            OpponentSpec(
                 name=name,
                 token=lichess.tokens[name],
                 policy=self._policy,

@@ -1,4 +1,4 @@
-"""The errors of crabstick: each message is one sentence that a person can act on.
+"""The errors of crabstick; each message is one sentence that a person can act on.
 
 Every argument reaches `super().__init__`, so that an error can be pickled for another node.
 """
@@ -24,7 +24,7 @@ class CrabstickError(Exception):
     """The base of all errors that crabstick raises itself.
 
     Args:
-        message: what is wrong, where, and how to mend it.
+        message: what is wrong, where, and how to correct it.
     """
 
     exit_status = 1
@@ -48,7 +48,7 @@ class EnvironmentProblem(CrabstickError):
 
 
 class InvariantBroken(CrabstickError):
-    """A bug: a rule was called with what it never allows."""
+    """A bug: a rule got input that it never allows."""
 
 
 class LichessError(CrabstickError):
@@ -75,10 +75,10 @@ class Unauthorized(LichessError):
 
 
 class Refused(LichessError):
-    """Lichess refused the call (another 4xx); a retry would be refused as well.
+    """Lichess refused the call (another 4xx), and would refuse a retry.
 
     Args:
-        message: Lichess's own words.
+        message: Lichess's own text.
         status: the HTTP status.
     """
 
@@ -88,7 +88,7 @@ class Refused(LichessError):
 
 
 class Unavailable(LichessError):
-    """No proper answer: 5xx, timeout, reset, DNS or TLS. The call may have taken effect."""
+    """No valid answer: 5xx, timeout, reset, DNS or TLS. The call may have taken effect."""
 
 
 class StreamEnded(LichessError):

@@ -4,7 +4,7 @@ No sentence repeats what may be a secret.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 __all__ = [
     "ELSEWHERE",
     "PREFIX",
-    "and_more",
+    "dotted",
     "explain",
     "known_keys",
     "nearest",
@@ -48,10 +48,10 @@ _TOKENS: Final = {
 _TOKEN: Final = re.compile(r"lip_\w+")
 _SECRET: Final = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")
 """A user name in a URL, or a long word of letters and digits."""
-_PREDICATES: Final = {"missing": "is missing", "model_type": "must be a mapping of keys to values"}
 _WORDS: Final = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
+    "model_type": "a mapping of keys to values",
     "string_type": "text",
 }
 _LISTS: Final = ("frozen_set_type", "list_type", "too_short")
@@ -76,7 +76,9 @@ def explain(
     """
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] == "missing")  # a typo explains it
-    return and_more(_sentence(first, model, source, variables), len(problems))
+    more = len(problems) - 1
+    count = f" (and {more} more problem{'s' * (more > 1)})" if more else ""
+    return _sentence(first, model, source, variables) + count
 
 
 def _sentence(
@@ -86,26 +88,32 @@ def _sentence(
     if kind == "invalid_key":
         return f"{source}: {public(str(place[-1]))} is not a known key; keys are text"
     key = ".".join(step for step in place if isinstance(step, str))
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)[1:]
     field = dict(_fields(model)).get(key) or FieldInfo()
     above = any(f"{key}.".startswith(f"{name}.") for name in variables)
     below = any(name.startswith(f"{key}.") for name in variables)
     if kind == "value_error" and _section(field):
-        return public(f"{source}{' and the environment' * below}: {_own_words(problem)}")
-    is_variable = above or (below and not _section(field))
+        return public(f"{source}{' and the environment' * below}: {problem['ctx']['error']}")
+    is_variable = above or below
+    path = dotted(place)
     name = variable_of(path) if is_variable else f"{source}: {path}".removesuffix(": ")
     if kind == "extra_forbidden":
-        return public(f"{name}{_unknown(key, model, is_variable=is_variable)}")
-    if kind in _PREDICATES:
-        return f"{name} {_PREDICATES[kind]}"
-    value = f" is {shown(problem['input'])}; it" if field.repr else ""
+        return public(name + _unknown(key, model, is_variable=is_variable))
+    if kind == "missing":
+        return f"{name} is missing"
+    is_shown = field.repr and kind != "model_type"
+    value = f" is {shown(problem['input'])}; it" if is_shown else ""
     return f"{name}{value} must {_expectation(problem, field)}"
+
+
+def dotted(route: Iterable[str | int]) -> str:
+    """A path through mappings and lists, such as `spec.workers[0].name`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in route)[1:]
 
 
 def _expectation(problem: ErrorDetails, field: FieldInfo) -> str:
     kind = problem["type"]
     if kind == "value_error":
-        return public(_own_words(problem)).removeprefix("must ")
+        return public(str(problem["ctx"]["error"])).removeprefix("must ")
     if kind == "literal_error":
         known = re.findall("'(.*?)'", problem["ctx"]["expected"])
         near = nearest(str(problem["input"]), known)
@@ -120,11 +128,6 @@ def _expectation(problem: ErrorDetails, field: FieldInfo) -> str:
         number = "number" if field.annotation is float else "whole number"
         return f"be a {number} from {ends[0]} to {ends[-1]}"
     return f"be {field.description or _WORDS.get(kind) or problem['msg']}"
-
-
-def _own_words(problem: ErrorDetails) -> str:
-    """What a validator of ours said."""
-    return str(problem["ctx"]["error"])
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -166,40 +169,33 @@ def _unknown(key: str, model: type[BaseModel], *, is_variable: bool) -> str:
             f"variable {variable}, or into a file of its own that {file} names"
         )
     near = nearest_key(key, known)
-    beside = [name for name in known if name.rpartition(".")[0] == parent]
-    advice = f"known there: {', '.join(beside) or f'nothing below {parent}'}"
     if near:
-        advice = f"did you mean {variable_of(near) if is_variable else near}?"
-    return f" is not a known key; {advice}"
+        return f" is not a known key; did you mean {variable_of(near) if is_variable else near}?"
+    beside = ", ".join(name for name in known if name.rpartition(".")[0] == parent)
+    return f" is not a known key; known there: {beside or f'nothing below {parent}'}"
 
 
 def nearest_key(key: str, known: Collection[str]) -> str | None:
     """The known dotted key that the unknown `key` was meant for.
 
-    The neighbours of `key` come first, then keys of other sections with its last word, then the
-    words of other programs, at last keys of other sections with a similar word.
+    The words of other programs come first, then neighbours of `key`, then all keys.
     """
     parent, _, leaf = key.rpartition(".")
-    ours = {name.rpartition(".")[2]: name for name in known}
-    theirs = {leaf: ELSEWHERE[leaf]} if ELSEWHERE.get(leaf) in known else {}
-    beside = {
-        name.removeprefix(f"{parent}."): name for name in known if name.rpartition(".")[0] == parent
-    }
-    for words in (beside, theirs | ours):
+    if ELSEWHERE.get(leaf) in known:
+        return ELSEWHERE[leaf]
+    for names in ([name for name in known if name.rpartition(".")[0] == parent], known):
+        words = {name.rpartition(".")[2]: name for name in names}
         near = nearest(leaf, words)
         if near:
             return words[near]
     return None
 
 
-def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str | None:
-    """The known word most like `word`, whatever their case; None when no word is like it.
-
-    `likeness` is the least ratio of `difflib`, up to 1 for the same word.
-    """
-    by_folded = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold()[:100], by_folded, n=1, cutoff=likeness)
-    return by_folded[close[0]] if close else None
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """The known word most like `word`, in any case of letters; None when no word is like it."""
+    folded = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold()[:100], folded, n=1)
+    return folded[close[0]] if close else None
 
 
 def neighbours(word: str, known: Collection[str]) -> str:
@@ -208,18 +204,10 @@ def neighbours(word: str, known: Collection[str]) -> str:
     return f"did you mean {near}?" if near else f"known there: {', '.join(known)}"
 
 
-def and_more(first: str, problems: int) -> str:
-    """The first of so many problems, and how many more there are."""
-    more = problems - 1
-    return f"{first} (and {more} more problem{'s' * (more > 1)})" if more else first
-
-
 def shown(value: object) -> str:
     """`value` as a short quotation; what may be a secret, or hold one, is only described."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
+    if value is None or isinstance(value, bool):
+        return {None: "empty", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple) and any(isinstance(item, Mapping | list) for item in value):

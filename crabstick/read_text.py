@@ -13,13 +13,11 @@ __all__ = ["read_text"]
 def read_text(path: Path, *, named_by: str, limit: int) -> str:
     """The whole text of the file at `path`, UTF-8, without a byte order mark.
 
-    Args:
-        path: the file.
-        named_by: what led us to it, the sentence's subject: "lichess.token_file".
-        limit: how many bytes it may have.
+    `named_by` is what led to the file, the subject of the sentence: `lichess.token_file`. `limit`
+    is how many bytes the file may have.
 
     Raises:
-        ConfigError: it is missing, a directory, unreadable, too large, or no text.
+        ConfigError: the file is missing, unreadable, too large, or not text.
     """
     subject = f"{named_by} {path}"
     try:
@@ -27,10 +25,6 @@ def read_text(path: Path, *, named_by: str, limit: int) -> str:
             content = file.read(limit + 1)
     except FileNotFoundError:
         raise ConfigError(f"{subject}: there is no such file") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{subject} is a directory; it must be a file") from None
-    except PermissionError:
-        raise ConfigError(f"{subject} may not be read by this user") from None
     except OSError as error:
         raise ConfigError(f"{subject} cannot be read: {error.strerror}") from None
     if len(content) > limit:

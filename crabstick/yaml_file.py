@@ -21,43 +21,47 @@ from crabstick.explain import public
 
 __all__ = ["read_document", "read_documents"]
 
-_DEEPEST = 60
-_LARGEST = 1_000_000
 _TEXT: Final = re.compile(r"[ynYN=]|\d{4}-\d\d?-\d\d?.*|[+-]?([\d.]+[eE]\d+|\w{20,})")
 """What stays text: y, n and =, a date, a number like 1e3, and one that no field can hold."""
-_UNREADABLE: Final = (YAMLError, ValueError, LookupError, AttributeError, TypeError)
-"""What ruamel raises over control characters, and over values that are not what their tags say."""
+_LARGEST = 1_000_000
+"""Values that a text may stand for, with its aliases."""
+_UNREADABLE: Final = (
+    YAMLError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    RecursionError,
+)
+"""What ruamel raises over control characters, values that do not fit their tags, and deep nests."""
 _WORDS: Final = {
     "found character '\\t'": "a tab; YAML takes spaces only",
     "could not determine a constructor": "a tag (!...) of another program; write the value itself",
     "found unhashable key": "a key must be text",
-    "maximum depth": "this is nested too deeply",
 }
 """How ruamel's words begin -> words for people who do not know tokens and constructors."""
 
 
-def read_document(text: str, source: str, *, aliases: bool = True) -> object:
+def read_document(text: str, source: str) -> object:
     """The value of the only document of `text`, as `read_documents` reads it; None for no text."""
-    values = read_documents(text, source, aliases=aliases)
+    values = read_documents(text, source)
     if len(values) > 1:
         raise ConfigError(f"{source} holds {len(values)} YAML documents; keep one of them")
     return values[0] if values else None
 
 
-def read_documents(text: str, source: str, *, aliases: bool = True) -> list[object]:
-    """The value of each document of `text`; None for an empty document.
-
-    Args:
-        text: YAML or JSON.
-        source: what sentences call the text.
-        aliases: whether `*name` may stand for what `&name` marks.
+def read_documents(text: str, source: str) -> list[object]:
+    """The value of each document of the YAML or JSON `text`; None for an empty document.
 
     Raises:
-        ConfigError: the text is not YAML, or a key stands twice.
+        ConfigError: the text is not YAML, or a key stands twice; `source` names the text.
     """
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _Composer
+    reader.Resolver = _Resolver
     try:
         with warnings.catch_warnings(action="ignore"):  # about style
-            return list(_Reader(aliases=aliases).load_all(text))
+            return list(reader.load_all(text))
     except MarkedYAMLError as error:
         problem = error.problem or "this is not YAML"
         words = next((ours for begin, ours in _WORDS.items() if problem.startswith(begin)), None)
@@ -69,15 +73,6 @@ def read_documents(text: str, source: str, *, aliases: bool = True) -> list[obje
         raise ConfigError(f"{source}{place}: {one_line}") from None
     except _UNREADABLE:
         raise ConfigError(f"{source} holds something that YAML cannot read") from None
-
-
-class _Reader(YAML):
-    def __init__(self, *, aliases: bool) -> None:
-        super().__init__(typ="safe", pure=True)
-        self.aliases = aliases
-        self.max_depth = _DEEPEST
-        self.Composer = _Composer
-        self.Resolver = _Resolver
 
 
 class _Resolver(VersionedResolver):
@@ -100,34 +95,24 @@ class _Composer(Composer):
     _size = 0
 
     def compose_node(self, parent: Node | None, index: object) -> Node:
-        """Refuses aliases where none are read, and an alias within its own anchor."""
+        """Refuses an alias within its own anchor, and aliases that make the text too large."""
         event = self.parser.peek_event()
         sizes: dict[str, int | None] = self.__dict__.setdefault("_sizes", {})
-        if isinstance(event, AliasEvent):
-            self._follow(event, sizes)
-            node: Node = super().compose_node(parent, index)
-            return node
-        before, anchor = self._size, event.anchor
-        self._size += 1
-        if anchor is not None:
+        is_alias, anchor, before = isinstance(event, AliasEvent), event.anchor, self._size
+        size = sizes.get(anchor, 0) if is_alias else 1
+        self._size += size or 0
+        if size is None or self._size > _LARGEST:
+            where = (
+                "within their own anchor (&name) are not read" if size is None else "are too many"
+            )
+            problem = f"aliases (*name) {where}"
+            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        if anchor is not None and not is_alias:
             sizes[anchor] = None
-        node = super().compose_node(parent, index)
-        if anchor is not None:
+        node: Node = super().compose_node(parent, index)
+        if anchor is not None and not is_alias:
             sizes[anchor] = self._size - before
         return node
-
-    def _follow(self, event: AliasEvent, sizes: dict[str, int | None]) -> None:
-        size = sizes.get(event.anchor, 0)
-        self._size += size or 0
-        problem = None
-        if not self.loader.aliases:
-            problem = "aliases (*name) are not read"
-        elif size is None:
-            problem = "aliases (*name) within their own anchor (&name) are not read"
-        elif self._size > _LARGEST:
-            problem = "aliases (*name) make this too large"
-        if problem:
-            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
     def compose_mapping_node(self, anchor: object) -> MappingNode:
         """Refuses a key that stands twice, with both lines."""

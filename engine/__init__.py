@@ -1,12 +1,12 @@
-"""One UCI process, bounded and ended in time: knows chess programs, not Lichess, not Ray.
+"""Runs UCI engines as bounded processes; knows chess programs, but neither Lichess nor Ray.
 
-Nothing is imported here: `python -m engine.fake` and `python -m engine.embedded` pass through this
-file, and their start is part of a game's cold start. Import from the modules:
+This file imports nothing: `python -m engine.fake` and `python -m engine.embedded` load it, and
+their start is part of a game's cold start. Import from the modules:
 
-- `engine.spec`: what to start and what to ask (values)
-- `engine.process`: `UciEngine`, one process; `check`, whether a spec works here
-- `engine.resilient`: `ResilientEngine`, a process that is replaced when it fails
-- `engine.fake`: a UCI process that misbehaves on demand, for tests and benchmarks
+- `engine.spec`: engine specs, search requests and results (values)
+- `engine.process`: `UciEngine`, one process; `check` tests whether a spec works here
+- `engine.resilient`: `ResilientEngine`, an engine that is replaced when it fails
+- `engine.fake`: a UCI program that misbehaves on demand, for tests and benchmarks
 """
 
 __all__: list[str] = []

@@ -1,8 +1,8 @@
-"""What python-chess's `UciProtocol` lacks on the wire: bounds on what an engine may write.
+"""python-chess's `UciProtocol` with bounds on an engine's output.
 
-python-chess handles every line that an engine writes, at a cost that grows with the square of a
-chunk's lines. Here a chunk is searched once for the few lines that matter, at most a few of them
-are handed on, and an engine that floods is ended. So no engine can block the event loop.
+python-chess handles every line of output, at a cost quadratic in the lines of a chunk. Here one
+regular expression picks the few useful lines of a chunk, only those reach python-chess, and an
+engine that floods is killed. So no engine can block the event loop.
 """
 
 import re
@@ -22,9 +22,9 @@ __all__ = ["MAX_LINES", "MAX_LINE_BYTES", "BoundedUci", "useful_lines"]
 MAX_LINE_BYTES = 4096
 """Longer lines are cut."""
 MAX_LINES = 512
-"""More useful lines in one chunk (engines have 20 to 150 options) mean a flood."""
+"""More useful lines in one chunk are a flood; engines have 20 to 150 options."""
 FLOOD_BYTES_PER_S = 4 * 1024 * 1024
-"""Talkative engines write some 10 kB a second."""
+"""Verbose engines write some 10 kB a second."""
 
 _TAIL_BYTES = 512
 _START = chess.Board()
@@ -32,20 +32,20 @@ _USUAL_CHESS: tuple[tuple[str, ConfigValue], ...] = (
     ("UCI_Variant", "chess"),
     ("UCI_Chess960", False),
 )
-_USEFUL = re.compile(
+_USEFUL_LINE = re.compile(
     rb"^[ \t]*(?:info|bestmove|readyok|uciok|id|option)\b[^\r\n]{0,%d}" % MAX_LINE_BYTES,
     re.MULTILINE,
 )
 
 
 def useful_lines(block: bytes) -> list[bytes]:
-    """The lines of `block` that say something, in order.
+    """The useful UCI lines of `block`, in order.
 
-    Of the `info` lines in a row only the last one with a score is kept, without its variation.
+    Of consecutive `info` lines only the last one with a score is kept, without its variation.
     """
     kept: list[bytes] = []
     scored: bytes | None = None
-    for line in _USEFUL.findall(block):
+    for line in _USEFUL_LINE.findall(block):
         if line.lstrip().startswith(b"info"):
             scored = _without_variation(line) if b" score " in line else scored
             continue
@@ -62,70 +62,70 @@ def _without_variation(info: bytes) -> bytes:
 
 
 class BoundedUci(UciProtocol):
-    """A UCI conversation whose other side may write anything, at any rate.
+    """A UCI conversation with an engine that may write anything, at any rate.
 
     Attributes:
-        verdict: why we ended the process, when it was us.
-        processes: the process with its descendants; none of them outlives it.
+        failure: why we killed the process; None when we did not.
+        process_tree: the process and its descendants; no descendant outlives the process.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.verdict: EngineError | None = None
-        self.processes = ProcessTree()
+        self.failure: EngineError | None = None
+        self.process_tree = ProcessTree()
         self._unfinished = b""
-        self._heard = b""
-        self._complaint = b""
+        self._stdout_tail = b""
+        self._stderr_tail = b""
         self._window_start_s = 0.0
         self._window_bytes = 0
 
     @override
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
-        self.processes.adopt(cast("SubprocessTransport", transport).get_pid())
+        self.process_tree.add_root(cast("SubprocessTransport", transport).get_pid())
 
     @override
     def process_exited(self) -> None:
         super().process_exited()
-        self.processes.look()
-        self.processes.kill()  # who is left would hold the pipes open, and nobody hear of the end
+        self.process_tree.refresh()
+        self.process_tree.kill()  # a descendant would hold the pipes open and hide the end
 
     @override
     def send_line(self, line: str) -> None:
-        with suppress(RuntimeError):  # uvloop's, when the engine has ended: which is told elsewhere
+        with suppress(RuntimeError):  # from uvloop, after the engine ended: reported elsewhere
             super().send_line(line)
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        """Take what the engine wrote: a complete line counts, stderr is only remembered."""
+        """Handles output: forwards complete lines of stdout, keeps the tail of stderr."""
         chunk = data if isinstance(data, bytes) else data.encode()
-        if self.verdict is not None or self._is_flood(len(chunk)):
+        if self.failure is not None or self._is_flood(len(chunk)):
             return
         if fd != 1:
-            self._complaint = (self._complaint + chunk)[-_TAIL_BYTES:]
+            self._stderr_tail = (self._stderr_tail + chunk)[-_TAIL_BYTES:]
             return
-        self._heard = (self._heard + chunk)[-_TAIL_BYTES:]
+        self._stdout_tail = (self._stdout_tail + chunk)[-_TAIL_BYTES:]
         pending = self._unfinished + chunk
         end = pending.rfind(b"\n") + 1
         self._unfinished = pending[end : end + MAX_LINE_BYTES]
-        self._hand_on(useful_lines(pending[:end]))
+        self._forward(useful_lines(pending[:end]))
 
-    def _hand_on(self, lines: list[bytes]) -> None:
+    def _forward(self, lines: list[bytes]) -> None:
         if len(lines) > MAX_LINES:
-            self._end_flood()
+            self._terminate_flood()
             return
         for line in lines:
             super().pipe_data_received(1, line + b"\n")
 
     def begin_search(self, board: chess.Board, limit: Limit) -> None:
-        """Tell the engine the position and to go."""
+        """Sends `position` and `go`."""
         self._position(board)
         self._go(limit)
 
     @override
     def _position(self, board: chess.Board) -> None:
-        """As python-chess does it, for a third of the time where the game is the usual one.
+        """Sends `position`; takes a third of python-chess's time in standard chess.
 
-        It writes the FEN of the game's start for each search, to find that it is the usual start.
+        python-chess writes the FEN of the game's start for each search, to compare it.
         """
         moves = " ".join([move.uci() for move in board.move_stack])
         is_usual = type(board) is chess.Board and not board.chess960 and board.root() == _START
@@ -145,24 +145,24 @@ class BoundedUci(UciProtocol):
         self._window_bytes += size
         if self._window_bytes <= FLOOD_BYTES_PER_S:
             return False
-        self._end_flood()
+        self._terminate_flood()
         return True
 
-    def _end_flood(self) -> None:
-        self.condemn(EngineDied("the engine wrote more than any engine has to say, and was ended"))
+    def _terminate_flood(self) -> None:
+        self.terminate(EngineDied("the engine flooded us with output, and was killed"))
 
-    def condemn(self, verdict: EngineError) -> None:
-        """End the process now; whoever waits for it is told `verdict`. The first one stays."""
-        self.verdict = self.verdict or verdict
+    def terminate(self, failure: EngineError) -> None:
+        """Kills the process now; pending searches raise `failure`. The first failure stays."""
+        self.failure = self.failure or failure
         if self.transport is not None:
-            self.processes.look()
+            self.process_tree.refresh()
             with suppress(ProcessLookupError):
-                self.transport.close()  # which kills the process that we started
-            self.processes.kill()
+                self.transport.close()  # kills the process that we started
+            self.process_tree.kill()
 
-    def last_words(self) -> str:
-        """The last line on stderr, else on stdout; empty when the engine said nothing."""
-        for tail in (self._complaint, self._heard):
+    def last_output(self) -> str:
+        """The last line on stderr, else on stdout; empty when the engine wrote nothing."""
+        for tail in (self._stderr_tail, self._stdout_tail):
             lines = tail.decode(errors="replace").split("\n")
             spoken = [line.strip() for line in lines if line.strip()]
             if spoken:

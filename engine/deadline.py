@@ -1,6 +1,6 @@
-"""The end of a search, enforced from outside: `stop`, a grace, then the end of the process.
+"""Enforces the deadline of a search from outside: `stop`, a grace period, then a kill.
 
-One timer per search; nothing else happens unless it rings.
+Costs one timer per search.
 """
 
 from datetime import timedelta
@@ -19,9 +19,9 @@ class Deadline:
 
     Args:
         protocol: the conversation in which a search is about to start.
-        label: what the user calls the engine.
+        label: the engine's name in error messages.
         after: until `stop` is sent.
-        grace: from `stop` until the process is ended.
+        grace: from `stop` until the process is killed.
     """
 
     __slots__ = ("_after", "_grace", "_label", "_protocol", "_timer")
@@ -36,22 +36,22 @@ class Deadline:
         self._timer = protocol.loop.call_later(after.total_seconds(), self._stop)
 
     def cancel(self) -> None:
-        """The search is over."""
+        """Stops the timer: the search is over."""
         self._timer.cancel()
 
     def abandon(self) -> None:
-        """Nobody waits any more: python-chess says `stop`; we see to it that the engine does."""
+        """Kills the engine unless it stops in time; python-chess sends `stop` to it."""
         self._protocol.loop.call_later(
-            self._grace.total_seconds(), self._end_if_busy_with, self._protocol.command
+            self._grace.total_seconds(), self._terminate_if_running, self._protocol.command
         )
 
     def _stop(self) -> None:
-        self._timer = self._protocol.loop.call_later(self._grace.total_seconds(), self._end)
+        self._timer = self._protocol.loop.call_later(self._grace.total_seconds(), self._terminate)
         self._protocol.send_line("stop")
 
-    def _end(self) -> None:
-        self._protocol.condemn(diagnosis.hung(self._label, self._after, self._grace))
+    def _terminate(self) -> None:
+        self._protocol.terminate(diagnosis.hung(self._label, self._after, self._grace))
 
-    def _end_if_busy_with(self, command: BaseCommand[Any] | None) -> None:
+    def _terminate_if_running(self, command: BaseCommand[Any] | None) -> None:
         if command is not None and self._protocol.command is command:
-            self._end()
+            self._terminate()

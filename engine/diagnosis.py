@@ -1,6 +1,6 @@
-"""Which error an engine earned, said so that a person can act on it.
+"""Explains why an engine failed, in one sentence that a person can act on.
 
-Pure: from facts (exit status, what was said, how long we waited) to one sentence.
+Pure: maps facts (exit status, output, waiting time) to an error.
 """
 
 import signal
@@ -25,13 +25,13 @@ _USUAL_REASON: dict[int, str] = {
 
 
 def cannot_execute(label: str, how: str) -> EngineNotExecutable:
-    """The kernel refused the program: another machine's binary, a missing interpreter."""
+    """The kernel cannot run the program: built for another machine, or no interpreter."""
     return EngineNotExecutable(f"the engine '{label}' cannot run on this machine ({how})")
 
 
-def not_started(label: str, returncode: int, words: str, *, said_uciok: bool) -> EngineError:
-    """The process ended while it was started."""
-    how = _ending(returncode, words)
+def not_started(label: str, returncode: int, output: str, *, said_uciok: bool) -> EngineError:
+    """The process ended during its start."""
+    how = _ending(returncode, output)
     if said_uciok:
         return EngineDied(f"the engine '{label}' ended while it got ready ({how})")
     if returncode in _CANNOT_EXECUTE:
@@ -41,40 +41,40 @@ def not_started(label: str, returncode: int, words: str, *, said_uciok: bool) ->
     )
 
 
-def started_late(label: str, timeout: timedelta, words: str, *, said_uciok: bool) -> EngineError:
-    """The process runs, but was not ready in time."""
+def started_late(label: str, timeout: timedelta, output: str, *, said_uciok: bool) -> EngineError:
+    """The process was not ready in time."""
     within = f"within {timeout.total_seconds():g} s"
     if said_uciok:
         return EngineHung(
             f"the engine '{label}' was not ready {within}: give it less to load, such as a smaller"
             " hash table"
         )
-    answer = f"'{words}'" if words else "nothing"
+    answer = f"'{output}'" if output else "nothing"
     return NotAnEngine(
         f"'{label}' does not speak UCI: it answered 'uci' with {answer} and no 'uciok' {within}"
     )
 
 
-def ended(label: str, returncode: int, words: str) -> EngineDied:
-    """The process ended in a search, or between two."""
-    how = _ending(returncode, words)
+def ended(label: str, returncode: int, output: str) -> EngineDied:
+    """The process ended during a search or between two."""
+    how = _ending(returncode, output)
     return EngineDied(f"the engine '{label}' ended unexpectedly ({how})")
 
 
 def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
-    """Neither the deadline nor `stop` brought a move."""
+    """The engine sent no move, not even after `stop`."""
     return EngineHung(
         f"the engine '{label}' gave no move within {deadline.total_seconds():.3g} s,"
         f" nor {grace.total_seconds():g} s after 'stop', and was ended"
     )
 
 
-def _ending(returncode: int, words: str) -> str:
+def _ending(returncode: int, output: str) -> str:
     if returncode < 0:
         how = _signal_name(-returncode) + _USUAL_REASON.get(-returncode, "")
     else:
         how = f"exit status {returncode}"
-    return f"{how}: {words}" if words else how
+    return f"{how}: {output}" if output else how
 
 
 def _signal_name(number: int) -> str:

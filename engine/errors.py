@@ -1,6 +1,6 @@
-"""What can go wrong with an engine: each message is one sentence with the way out.
+"""The errors of an engine; each message is one sentence that says what to do.
 
-Every error takes exactly its message, so that it survives the pickle to another node.
+Every error takes only its message, so it can be pickled to another node.
 """
 
 __all__ = [
@@ -17,36 +17,36 @@ __all__ = [
 
 
 class EngineError(Exception):
-    """The root: the engine did not do what was asked of it."""
+    """The root of all errors of an engine."""
 
 
 class EngineNotFound(EngineError):
-    """No file has the name that the spec gives."""
+    """The spec names a file that does not exist."""
 
 
 class EngineNotExecutable(EngineError):
-    """The file exists, but this machine cannot run it."""
+    """This machine cannot run the file."""
 
 
 class NotAnEngine(EngineError):
-    """The program runs, but does not speak UCI: it quits, or `uciok` does not come in time."""
+    """The program does not speak UCI: it quits, or sends no `uciok` in time."""
 
 
 class BadOption(EngineError):
-    """The engine has no such option, or not that value for it."""
+    """The engine has no such option, or the value does not fit."""
 
 
 class UnsupportedGame(EngineError):
-    """The engine cannot play this kind of chess (a variant, Chess960)."""
+    """The engine cannot play this variant, or Chess960."""
 
 
 class EngineDied(EngineError):
-    """The process ended by itself, or had to be ended for what it wrote."""
+    """The process ended by itself, or was killed for flooding."""
 
 
 class EngineHung(EngineError):
-    """No answer within the deadline and the grace after `stop`; the process is killed."""
+    """The engine sent no move at the deadline, nor after `stop`; the process was killed."""
 
 
 class IllegalMove(EngineError):
-    """The engine answered with something that is no legal move in the position."""
+    """The engine sent something other than a legal move."""

@@ -1,8 +1,8 @@
-"""`python -m engine.fake`: a UCI engine for tests and benchmarks that can misbehave on demand.
+"""`python -m engine.fake`: a UCI engine that misbehaves on demand, for tests and benchmarks.
 
-The engine plays the first legal move, or misbehaves as `--mode` says from search `--after` on.
-Its start and its moves cost next to nothing (no asyncio; the board follows the game), so that a
-benchmark measures the host and not the engine.
+The engine plays the first legal move; after `--after` searches it misbehaves as `--mode` says.
+Starting and moving are cheap (no asyncio, no replay of the game), so that a benchmark measures the
+host and not the engine.
 """
 
 import argparse
@@ -32,13 +32,13 @@ _HELLO = (
 
 
 class FakeUci:
-    """One conversation over two file descriptors.
+    """One UCI conversation over two file descriptors.
 
     Args:
         mode: one of `MODES`.
-        after: how many searches are answered properly first.
-        delay_s: how long the modes `delay`, `ignore-stop` and `slow-start` take.
-        pipes: where to read and where to write.
+        after: the number of searches before the engine misbehaves.
+        delay_s: the duration of the modes `delay`, `ignore-stop` and `slow-start`.
+        pipes: the descriptors to read from and to write to.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FakeUci:
         self._unread = b""
 
     def run(self) -> None:
-        """Serve until `quit` or the end of stdin."""
+        """Serves until `quit` or the end of stdin."""
         handlers: dict[str, Callable[[str], None]] = {
             "uci": self._on_uci,
             "isready": self._on_isready,
@@ -67,16 +67,16 @@ class FakeUci:
             if token in handlers:
                 handlers[token](str(line))
 
-    def say(self, *lines: str) -> None:
-        """Write lines in one system call."""
+    def send(self, *lines: str) -> None:
+        """Writes lines in one system call."""
         self.write("".join(f"{line}\n" for line in lines).encode())
 
     def write(self, block: bytes) -> None:
-        """Write whatever this is."""
+        """Writes raw bytes."""
         os.write(self._stdout, block)
 
     def read_line(self, timeout_s: float | None = None) -> str | None:
-        """The next line; None at the end of stdin, the empty line when nothing came in time."""
+        """The next line; None at the end of stdin, an empty line after the timeout."""
         while b"\n" not in self._unread:
             if timeout_s is not None and not select.select([self._stdin], [], [], timeout_s)[0]:
                 return ""
@@ -88,23 +88,23 @@ class FakeUci:
         return line.decode().strip()
 
     def play(self) -> None:
-        """Answer with the first legal move."""
-        self.say("info depth 1 nodes 20 score cp 13 pv e2e4", f"bestmove {self.first_move()}")
+        """Sends the first legal move."""
+        self.send("info depth 1 nodes 20 score cp 13 pv e2e4", f"bestmove {self.first_move()}")
 
     def first_move(self) -> chess.Move | str:
-        """What `play` plays."""
+        """The first legal move; `(none)` when there is none."""
         return next(iter(self._board.legal_moves), "(none)")
 
     def stop_listening(self) -> None:
-        """Close stdin, as an engine whose reader thread died."""
+        """Closes stdin, like an engine whose reader thread died."""
         os.close(self._stdin)
 
     def _on_uci(self, _: str) -> None:
-        _AT_START.get(self.mode, FakeUci.say)(self, *_HELLO)
+        _AT_START.get(self.mode, FakeUci.send)(self, *_HELLO)
 
     def _on_isready(self, _: str) -> None:
         if self.mode != "not-ready":
-            self.say("readyok")
+            self.send("readyok")
 
     def _on_setoption(self, line: str) -> None:
         _, _, setting = line.partition(" name Hash value ")
@@ -129,11 +129,11 @@ class FakeUci:
 
 def _slow_start(fake: FakeUci, *hello: str) -> None:
     time.sleep(fake.delay_s)
-    fake.say(*hello)
+    fake.send(*hello)
 
 
 def _no_uci(fake: FakeUci, *_: str) -> None:
-    fake.say("Hello, I am no engine.")
+    fake.send("Hello, I am no engine.")
 
 
 def _silent(_fake: FakeUci, *_: str) -> None:
@@ -146,11 +146,11 @@ def _crash(*_: object) -> NoReturn:
 
 
 def _odd_option(fake: FakeUci, *_: str) -> None:
-    fake.say("option name Threads type spin default many min 1 max 8", "uciok")
+    fake.send("option name Threads type spin default many min 1 max 8", "uciok")
 
 
 def _think(fake: FakeUci) -> None:
-    """Think for the delay, or until `stop`."""
+    """Thinks for the delay, or until `stop`."""
     if fake.read_line(fake.delay_s) in {None, "quit"}:
         sys.exit()
     fake.play()
@@ -172,18 +172,18 @@ def _deaf(fake: FakeUci) -> NoReturn:
 
 
 def _quiet(fake: FakeUci) -> None:
-    fake.say(f"bestmove {fake.first_move()}")
+    fake.send(f"bestmove {fake.first_move()}")
 
 
 def _answers(*lines: str) -> Callable[[FakeUci], None]:
     def answer(fake: FakeUci) -> None:
-        fake.say(*lines)
+        fake.send(*lines)
 
     return answer
 
 
 def _garbage(fake: FakeUci) -> None:
-    """Noise around a good answer: no text, broken lines, lines for nobody, a very long one."""
+    """Sends a good move between binary data, broken lines, unexpected lines and a long line."""
     fake.write(
         b"\xff\xfe\x00\n\r\n\ninfo depth x score cp y nodes\ninfo score mate\nreadyok\nuciok\n"
     )
@@ -200,7 +200,7 @@ def _flood(block: bytes) -> Callable[[FakeUci], None]:
 
 
 def _hungry(fake: FakeUci) -> None:
-    """Use the memory that Hash promises."""
+    """Allocates as much memory as Hash says."""
     memory = bytearray(fake.hash_mb * 1024 * 1024)
     fake.play()
     del memory
@@ -231,14 +231,14 @@ _AT_GO: dict[str, Callable[[FakeUci], None]] = {
     "hungry": _hungry,
 }
 MODES = ("instant", "not-ready", *_AT_START, *_AT_GO)
-"""`instant` is the well-behaved one."""
+"""`instant` behaves well."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve one conversation on stdin and stdout."""
+    """Serves one conversation on stdin and stdout."""
     parser = argparse.ArgumentParser(prog="python -m engine.fake", description="a fake UCI engine")
     parser.add_argument("--mode", choices=MODES, default="instant")
-    parser.add_argument("--after", type=int, default=0, help="behave for so many searches")
+    parser.add_argument("--after", type=int, default=0, help="searches before it misbehaves")
     parser.add_argument("--delay-ms", type=int, default=100, help="for the modes that take time")
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then sends quit

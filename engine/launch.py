@@ -1,7 +1,7 @@
-"""How a spec becomes a command line: the program is looked for before anything is started.
+"""Turns an engine spec into a command line; checks the program before anything starts.
 
-The engine runs niced by the `nice` program, so that no Python code runs between fork and exec.
-It stays in our process group: Ray ends that group when it ends the actor.
+The `nice` program sets the niceness, so no Python code runs between fork and exec. The engine stays
+in our process group: Ray kills that group when it kills the actor.
 """
 
 import os
@@ -13,21 +13,21 @@ from pathlib import Path
 from engine.errors import EngineNotExecutable, EngineNotFound
 from engine.spec import EngineSpec
 
-__all__ = ["bound_memory", "command_line"]
+__all__ = ["command_line", "limit_memory"]
 
 _ELF = b"\x7fELF"
 _MACHINE = slice(18, 20)
-"""Source: System V ABI, ELF header: where `e_machine` stands."""
-_RUNS_TOO = {b"\x3e\x00": b"\x03\x00", b"\xb7\x00": b"\x28\x00"}
-"""x86-64 runs the programs of x86, AArch64 those of ARM."""
+"""The position of `e_machine`. Source: System V ABI, ELF header."""
+_COMPATIBLE_MACHINES = {b"\x3e\x00": b"\x03\x00", b"\xb7\x00": b"\x28\x00"}
+"""x86-64 also runs x86 programs, AArch64 also ARM programs."""
 
 
 def command_line(spec: EngineSpec) -> list[str]:
-    """The words to execute for `spec`, with the program's path found and `nice` in front.
+    """The command line for `spec`, with the program's full path, and `nice` in front.
 
     Raises:
         EngineNotFound: no such file, neither by path nor in PATH.
-        EngineNotExecutable: the file is there but may not be executed.
+        EngineNotExecutable: this machine cannot run the file, or has no permission to.
     """
     if not spec.command:
         raise EngineNotFound("the engine command is empty: give a program and its arguments")
@@ -40,7 +40,7 @@ def _program_path(program: str) -> str:
     path = Path(program).expanduser()
     found = shutil.which(str(path))
     if found:
-        _refuse_no_program(program, Path(found))
+        _check_binary(program, Path(found))
         return found
     if path.is_dir():
         raise EngineNotFound(f"the engine '{program}' is a directory: name the program inside it")
@@ -51,24 +51,27 @@ def _program_path(program: str) -> str:
     raise EngineNotExecutable(f"the engine '{program}' is not executable: try 'chmod +x {program}'")
 
 
-def _refuse_no_program(program: str, path: Path) -> None:
-    """Before anything runs: `nice` would have a shell read whatever the kernel refuses."""
+def _check_binary(program: str, path: Path) -> None:
+    """Rejects a file that is neither a binary for this machine nor a script with `#!`.
+
+    `nice` would run such a file with a shell.
+    """
     try:
         head = _head(path)
     except OSError:
-        return  # it may be run all the same
+        return  # unreadable files may still be executable
     is_script = head.startswith(b"#!")
     if sys.platform != "linux" or is_script or _is_for_this_machine(head):
         return
     raise EngineNotExecutable(
-        f"the engine '{program}' is no program that this machine can run: neither a binary for it"
-        " nor a script that begins with '#!'"
+        f"the engine '{program}' is not a program that this machine can run: neither a binary"
+        " for it nor a script that begins with '#!'"
     )
 
 
 def _is_for_this_machine(head: bytes) -> bool:
     machine, ours = (elf[_MACHINE] for elf in (head, _head(Path("/proc/self/exe"))))
-    return head.startswith(_ELF) and machine in (ours, _RUNS_TOO.get(ours))
+    return head.startswith(_ELF) and machine in (ours, _COMPATIBLE_MACHINES.get(ours))
 
 
 def _head(path: Path) -> bytes:
@@ -76,8 +79,8 @@ def _head(path: Path) -> bytes:
         return file.read(_MACHINE.stop)
 
 
-def bound_memory(pid: int, limit_mb: int | None) -> None:
-    """Bound the private memory of a process, in MiB; does nothing when it has ended already."""
+def limit_memory(pid: int, limit_mb: int | None) -> None:
+    """Limits the private memory of a process, in MiB; ignores a process that has ended."""
     if limit_mb is None or sys.platform != "linux":
         return
     limit = limit_mb * 1024 * 1024

@@ -1,6 +1,6 @@
-"""Whether the user's options are options of this engine: checked before anything is sent.
+"""Checks the user's UCI options against those of the engine, before anything is sent.
 
-Pure. Stricter than python-chess, which passes on a misspelt `check` value and answers an unknown
+Pure. Stricter than python-chess, which forwards a misspelt `check` value and reports an unknown
 name with the list of all names.
 """
 
@@ -13,7 +13,7 @@ from chess.engine import Option
 from engine.errors import BadOption, UnsupportedGame
 from engine.spec import OptionValue
 
-__all__ = ["accepted_options", "refuse_unknown_chess"]
+__all__ = ["accepted_options", "check_variant"]
 
 _TRUTH: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
 
@@ -21,7 +21,7 @@ _TRUTH: Mapping[object, bool] = {True: True, False: False, "true": True, "false"
 def accepted_options(
     label: str, wanted: Mapping[str, OptionValue], offered: Mapping[str, Option]
 ) -> dict[str, OptionValue]:
-    """What to send to `label` for `wanted`, under the engine's own spelling of each name.
+    """The options to send for `wanted`, with the engine's own spelling of each name.
 
     Raises:
         BadOption: the engine has no such option, or the value does not fit.
@@ -38,7 +38,7 @@ def accepted_options(
             )
         if not _fits(option, value):
             raise BadOption(
-                f"option '{option.name}' of the engine '{label}' takes {_wish(option)},"
+                f"option '{option.name}' of the engine '{label}' takes {_expected(option)},"
                 f" not {value!r}"
             )
         accepted[option.name] = _as_sent(option, value)
@@ -80,7 +80,7 @@ def _as_sent(option: Option, value: OptionValue) -> OptionValue:
             return str(value)
 
 
-def _wish(option: Option) -> str:
+def _expected(option: Option) -> str:
     match option.type:
         case "check":
             return "true or false"
@@ -105,11 +105,11 @@ def _is_in_range(option: Option, number: int) -> bool:
     return above and (option.max is None or number <= option.max)
 
 
-def refuse_unknown_chess(label: str, board: chess.Board, offered: Mapping[str, Option]) -> None:
-    """Pass for standard chess, and for what the engine has the options for.
+def check_variant(label: str, board: chess.Board, offered: Mapping[str, Option]) -> None:
+    """Checks that the engine plays the board's variant.
 
     Raises:
-        UnsupportedGame: the engine would play another game than the board.
+        UnsupportedGame: the engine does not offer this variant, or Chess960.
     """
     variant = type(board).uci_variant or "chess"
     known = offered["UCI_Variant"].var or () if "UCI_Variant" in offered else ("chess",)

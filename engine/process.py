@@ -1,12 +1,11 @@
-"""One engine process: started when needed, bounded by a deadline from outside, always reaped.
+"""One engine process: started when needed, bounded by an outside deadline, always reaped.
 
-Wraps python-chess's UCI conversation (never re-implements it) with what it lacks: a deadline that
-ends in a kill, a legality check, and errors with sentences. A search costs one timer more than
-python-chess itself: no task, no process call, no log line.
+Adds to python-chess's UCI protocol a deadline that ends in a kill, a legality check, and errors
+that explain themselves. A search costs one timer more than python-chess alone.
 
-The engine leaves by itself when its stdin ends, so it also goes when our process is killed. One
-that ignores that end is left to Ray, which kills the actor's whole process group. When we end it,
-or it ends by itself, whatever it started ends too: see `processes.py`.
+An engine exits when its stdin closes, so it also exits when our process is killed. Ray kills an
+engine that ignores the closed stdin, with the actor's process group. When an engine ends, its
+descendants end too: see `process_tree.py`.
 """
 
 import asyncio
@@ -26,23 +25,23 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.launch import bound_memory, command_line
-from engine.options import accepted_options, refuse_unknown_chess
-from engine.port import QUIT_PATIENCE, Engine
+from engine.interface import QUIT_PATIENCE
+from engine.launch import command_line, limit_memory
+from engine.options import accepted_options, check_variant
 from engine.search_command import SearchCommand
 from engine.spec import EngineSpec, SearchRequest, SearchResult
 
-__all__ = ["QUIT_PATIENCE", "STOP_GRACE", "Engine", "UciEngine", "check"]
+__all__ = ["STOP_GRACE", "UciEngine", "check"]
 
 STOP_GRACE = timedelta(milliseconds=250)
-"""How long an engine may take from `stop` to its move."""
+"""How long an engine may take to move after `stop`."""
 
 
 class UciEngine:
-    """One process that speaks UCI; `async with` opens and closes it.
+    """One UCI process; `async with` opens and closes it.
 
     Args:
-        spec: what to start.
+        spec: the engine to start.
         stop_grace: from `stop` at the deadline until the process is killed.
     """
 
@@ -54,19 +53,19 @@ class UciEngine:
 
     @property
     def name(self) -> str:
-        """What the engine calls itself; before it was started, what the user calls it."""
-        told = self._latest.id.get("name") if self._latest else None
-        return told or self._spec.label
+        """The engine's own name; before its start, the label of its spec."""
+        name = self._latest.id.get("name") if self._latest else None
+        return name or self._spec.label
 
     @property
     def hash_mb(self) -> int | None:
-        """The value of its option Hash, in MB; None when it has none or was not started."""
+        """The value of the option Hash, in MB; None before the start, or without that option."""
         value = self._latest.config.get("Hash") if self._latest else None
         return value if isinstance(value, int) else None
 
     @property
     def pid(self) -> int | None:
-        """The process, dead or alive; None when there was none yet."""
+        """The pid of the latest process, dead or alive; None before the first start."""
         transport = self._latest.transport if self._latest else None
         return transport.get_pid() if transport else None
 
@@ -78,23 +77,23 @@ class UciEngine:
         await self.close()
 
     async def open(self) -> None:
-        """Start the process and make it ready for a search; does nothing when it is open.
+        """Starts the process and makes it ready for a search. Idempotent.
 
         Raises:
             EngineNotFound: there is no such program.
-            EngineNotExecutable: it cannot run here.
-            NotAnEngine: it does not speak UCI.
-            BadOption: it lacks an option of the spec.
-            EngineDied: it ended after it said `uciok`.
-            EngineHung: it said `uciok`, but was not ready in time.
+            EngineNotExecutable: this machine cannot run the program.
+            NotAnEngine: the program does not speak UCI.
+            BadOption: the engine lacks an option of the spec.
+            EngineDied: the engine ended after `uciok`.
+            EngineHung: the engine sent `uciok`, but was not ready in time.
         """
         if self._open is None:
-            await self._opened()
+            await self._open_process()
 
-    async def _opened(self) -> BoundedUci:
+    async def _open_process(self) -> BoundedUci:
         self._latest = None
         try:
-            self._open = await self._started()
+            self._open = await self._start_process()
         except (TimeoutError, chess.engine.EngineError) as err:
             raise self._start_error(err) from err
         finally:
@@ -102,7 +101,7 @@ class UciEngine:
                 await self.close(timedelta(0))
         return self._open
 
-    async def _started(self) -> BoundedUci:
+    async def _start_process(self) -> BoundedUci:
         spec = self._spec
         command = command_line(spec)
         async with asyncio.timeout(spec.start_timeout.total_seconds()):
@@ -111,48 +110,48 @@ class UciEngine:
             except OSError as err:
                 raise diagnosis.cannot_execute(spec.label, str(err)) from err
             self._latest = protocol
-            bound_memory(transport.get_pid(), spec.memory_limit_mb)
+            limit_memory(transport.get_pid(), spec.memory_limit_mb)
             await protocol.initialize()
             options = accepted_options(spec.label, spec.options, protocol.options)
             await protocol.configure(options)
-            # What python-chess would do before the first search: now, when nobody waits.
+            # python-chess would do this before the first search; now no clock is running.
             protocol.send_line("ucinewgame")
             protocol.first_game = False
             await protocol.ping()
-            protocol.processes.look()  # a wrapper's child, before the wrapper may be gone
+            protocol.process_tree.refresh()  # find a wrapper's child while the wrapper lives
         return protocol
 
     def _start_error(self, err: Exception) -> EngineError:
         label, protocol = self._spec.label, self._latest
         if protocol is None:
             return diagnosis.started_late(label, self._spec.start_timeout, "", said_uciok=False)
-        said_uciok, words = protocol.initialized, protocol.last_words()
-        if protocol.verdict:
-            return protocol.verdict
+        said_uciok, output = protocol.initialized, protocol.last_output()
+        if protocol.failure:
+            return protocol.failure
         if isinstance(err, TimeoutError):
             timeout = self._spec.start_timeout
-            return diagnosis.started_late(label, timeout, words, said_uciok=said_uciok)
+            return diagnosis.started_late(label, timeout, output, said_uciok=said_uciok)
         if protocol.returncode.done():
             code = protocol.returncode.result()
-            return diagnosis.not_started(label, code, words, said_uciok=said_uciok)
-        return NotAnEngine(f"'{label}' tells of an option that makes no sense: {err}")
+            return diagnosis.not_started(label, code, output, said_uciok=said_uciok)
+        return NotAnEngine(f"'{label}' describes an option that makes no sense: {err}")
 
     async def search(self, request: SearchRequest) -> SearchResult:
-        """Find a move; opens the engine first when need be, at the cost of the deadline's accuracy.
+        """Finds a move; opens the engine first if needed, which does not count for the deadline.
 
-        Cancelled, it tells the engine to stop; one that does not is ended, and opened anew by the
-        next search.
+        When cancelled, tells the engine to stop. An engine that does not stop is killed; the next
+        search starts a new one.
 
         Raises:
             EngineDied: the process ended; the next search starts a new one.
-            EngineHung: no move at the deadline, nor after `stop`; likewise.
-            IllegalMove: the answer is no legal move here.
-            UnsupportedGame: the engine does not know this kind of chess.
-            EngineError: whatever `open` raises.
+            EngineHung: no move came at the deadline, nor after `stop`; the process was killed.
+            IllegalMove: the engine's move is not legal.
+            UnsupportedGame: the engine does not play this variant.
+            EngineError: any error of `open`.
         """
-        protocol = self._open or await self._opened()
+        protocol = self._open or await self._open_process()
         label, board = self._spec.label, request.board
-        refuse_unknown_chess(label, board, protocol.options)
+        check_variant(label, board, protocol.options)
         began_s = protocol.loop.time()
         deadline = Deadline(protocol, label, request.deadline, self._stop_grace)
         try:
@@ -163,19 +162,19 @@ class UciEngine:
             deadline.abandon()
             raise
         except chess.engine.EngineTerminatedError as err:
-            raise await self._death(protocol) from err
+            raise await self._process_failure(protocol) from err
         except chess.engine.EngineError as err:
             raise IllegalMove(f"the engine '{label}' played no legal move: {err}") from err
         finally:
             deadline.cancel()
         return self._result(played, protocol.loop.time() - began_s)
 
-    async def _death(self, protocol: BoundedUci) -> EngineError:
-        verdict = protocol.verdict or diagnosis.ended(
-            self._spec.label, protocol.returncode.result(), protocol.last_words()
+    async def _process_failure(self, protocol: BoundedUci) -> EngineError:
+        failure = protocol.failure or diagnosis.ended(
+            self._spec.label, protocol.returncode.result(), protocol.last_output()
         )
         await self.close(timedelta(0))
-        return verdict
+        return failure
 
     def _result(self, played: chess.engine.PlayResult, think_time_s: float) -> SearchResult:
         if not played.move:
@@ -192,7 +191,7 @@ class UciEngine:
         )
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
-        """End the process and reap it; a search in progress raises EngineDied.
+        """Ends the process and reaps it; a search in progress raises EngineDied.
 
         Args:
             patience: from `quit` until the kill; zero kills at once.
@@ -203,23 +202,23 @@ class UciEngine:
         try:
             if patience and not protocol.returncode.done():
                 protocol.send_line("quit")
-                await _wait_end(protocol, patience)
+                await _wait_for_exit(protocol, patience)
         finally:
-            protocol.condemn(EngineDied(f"the engine '{self._spec.label}' was closed"))
-        await _wait_end(protocol, QUIT_PATIENCE)
+            protocol.terminate(EngineDied(f"the engine '{self._spec.label}' was closed"))
+        await _wait_for_exit(protocol, QUIT_PATIENCE)
 
 
-async def _wait_end(protocol: BoundedUci, at_most: timedelta) -> None:
+async def _wait_for_exit(protocol: BoundedUci, at_most: timedelta) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(at_most.total_seconds()):
             await asyncio.shield(protocol.returncode)
 
 
 async def check(spec: EngineSpec) -> str:
-    """Start the engine, let it play one move, end it; answer its name.
+    """Starts the engine, has it play one move, ends it; returns its name.
 
     Raises:
-        EngineError: one sentence, what is wrong with the spec or the engine.
+        EngineError: one sentence on what is wrong with the spec or the engine.
     """
     request = SearchRequest(
         board=chess.Board(),

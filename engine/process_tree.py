@@ -1,8 +1,8 @@
-"""An engine's process and everything that it started: the end of one is the end of all.
+"""The process of an engine and its descendants, killed together.
 
-An engine may be a wrapper, such as a shell script that starts the real one as its child; killed
-alone, it would leave that child behind. A process group of their own would hold them together as
-well, but Ray could not find them any more: when an actor is killed it ends the actor's group.
+An engine may be a shell script that starts the real engine as its child; killing only the script
+would leave the child running. A process group of its own is not possible: when Ray kills an actor,
+it kills the actor's group, and would miss the engine.
 """
 
 from contextlib import suppress
@@ -13,32 +13,32 @@ __all__ = ["ProcessTree"]
 
 
 class ProcessTree:
-    """A process and its descendants, as far as they were seen while their parents lived.
+    """A process and the descendants found while their parents lived.
 
-    A pid that belongs to another process by now is known by its start time and left alone.
+    Start times tell reused pids apart: other processes are left alone.
     """
 
     def __init__(self) -> None:
-        self._members: dict[psutil.Process, None] = {}  # parents before their children
+        self._processes: dict[psutil.Process, None] = {}  # parents before their children
 
-    def adopt(self, pid: int) -> None:
-        """Begin with this process; one that has ended already has no processes."""
+    def add_root(self, pid: int) -> None:
+        """Adds the process itself; a process that has ended is ignored."""
         with suppress(psutil.Error):
-            self._members[psutil.Process(pid)] = None
+            self._processes[psutil.Process(pid)] = None
 
-    def look(self) -> None:
-        """Remember the descendants that are there now.
+    def refresh(self) -> None:
+        """Adds the descendants that exist now.
 
-        Walks through the process table for each member that lives: some 25 µs for each process of
+        Scans the process table for each live process of the tree: about 25 µs for each process of
         the machine.
         """
-        for member in tuple(self._members):
+        for member in tuple(self._processes):
             with suppress(psutil.Error):
                 if member.is_running():
-                    self._members.update(dict.fromkeys(member.children(recursive=True)))
+                    self._processes.update(dict.fromkeys(member.children(recursive=True)))
 
     def kill(self) -> None:
-        """Kill all that were seen, parents first, so that none starts another; reaps nobody."""
-        for member in self._members:
+        """Kills all processes, parents first, so that no parent starts another; does not reap."""
+        for member in self._processes:
             with suppress(psutil.Error):
                 member.kill()

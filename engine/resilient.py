@@ -1,8 +1,8 @@
-"""An engine that does not give up: restarted when it fails, then replaced by the fallback.
+"""An engine that survives failures: restarted when it fails, then replaced by a fallback.
 
-The first restart takes a quarter of the table (an engine that dies is often short of memory), and
-after `restarts` of them the embedded engine plays on. The search that failed is done again within
-what is left of its deadline.
+The first restart uses a quarter of the hash table, because an engine that dies often lacks memory.
+After `restarts` restarts the fallback plays on. A failed search is repeated within the rest of its
+deadline.
 """
 
 import asyncio
@@ -16,29 +16,29 @@ import chess
 from chess.engine import Limit
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
-from engine.port import QUIT_PATIENCE, Engine
+from engine.interface import QUIT_PATIENCE, Engine
 from engine.process import UciEngine
 from engine.spec import EngineSpec, SearchRequest, SearchResult
 
-__all__ = ["LEAST_SEARCH", "LEAST_START", "ResilientEngine", "limit_left"]
+__all__ = ["MIN_SEARCH_TIME", "MIN_START_TIME", "ResilientEngine", "remaining_limit"]
 
-LEAST_SEARCH = timedelta(seconds=0.5)
-"""A search that is done again has this long, even when its deadline has passed."""
-LEAST_START = timedelta(seconds=3)
-"""A restart in a search has this long at least, and never longer than the spec allows."""
+MIN_SEARCH_TIME = timedelta(seconds=0.5)
+"""The least time for a repeated search, even when its deadline has passed."""
+MIN_START_TIME = timedelta(seconds=3)
+"""The least time for a restart during a search; the spec's `start_timeout` still applies."""
 
 _LOGGER = logging.getLogger(__name__)
-_WORTH_A_RESTART = (EngineDied, EngineHung, IllegalMove)
-_NO_PATIENCE = timedelta(0)
+_RESTARTABLE = (EngineDied, EngineHung, IllegalMove)
+_AT_ONCE = timedelta(0)
 
 
 class ResilientEngine:
-    """The engine of one game: the primary as long as it can be kept alive, then the fallback.
+    """The engine of one game: first the primary, then the fallback.
 
     Args:
-        primary: the engine that was asked for.
-        fallback: plays on when the primary cannot; its failure is the caller's.
-        restarts: how often the primary is started again in this game.
+        primary: the configured engine.
+        fallback: plays on after the primary is given up; its failures are raised.
+        restarts: how often the primary is restarted in this game.
         build: makes an engine that is not started yet.
     """
 
@@ -66,12 +66,12 @@ class ResilientEngine:
 
     @property
     def hash_mb(self) -> int | None:
-        """The table of the engine that plays now, in MB."""
+        """The hash table of the engine that plays now, in MB."""
         return self._engine.hash_mb
 
     @property
     def restart_count(self) -> int:
-        """How often the primary was started again."""
+        """How often the primary was restarted."""
         return self._restart_count
 
     @property
@@ -81,7 +81,7 @@ class ResilientEngine:
 
     @property
     def last_error(self) -> EngineError | None:
-        """The latest failure, survived or not."""
+        """The latest failure."""
         return self._last_error
 
     async def __aenter__(self) -> Self:
@@ -92,53 +92,52 @@ class ResilientEngine:
         await self.close()
 
     async def open(self) -> None:
-        """Warm the primary up, before the game.
+        """Starts the primary, before the game.
 
         Raises:
-            EngineError: it cannot be started. Nothing is hidden here; a search would restart it or
-                let the fallback play.
+            EngineError: the primary cannot be started. Only a search restarts or falls back.
         """
         await self._engine.open()
 
     async def search(self, request: SearchRequest) -> SearchResult:
-        """Find a move, whatever it takes; after a failure it may come later than the deadline.
+        """Finds a move despite failures; after a failure the move may miss the deadline.
 
         Raises:
-            EngineError: the fallback failed too; the next search starts it again.
+            EngineError: the fallback failed too; the next search starts the fallback again.
         """
         began_s = asyncio.get_running_loop().time()
         try:
-            return self._signed(await self._engine.search(request))
+            return self._with_source(await self._engine.search(request))
         except EngineError as err:
             error = err
         while True:
-            await self._replace(error, request.deadline - _since(began_s))
+            await self._replace(error, request.deadline - _elapsed_since(began_s))
             try:
                 await self._engine.open()
-                left = _what_is_left(request, _since(began_s))
-                return self._signed(await self._engine.search(left))
+                left = _remaining_request(request, _elapsed_since(began_s))
+                return self._with_source(await self._engine.search(left))
             except EngineError as err:
                 error = err
 
-    def _signed(self, result: SearchResult) -> SearchResult:
+    def _with_source(self, result: SearchResult) -> SearchResult:
         return replace(result, source="embedded") if self._is_fallback else result
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
-        """End the process that plays now, and reap it."""
+        """Ends the engine that plays now, and reaps its process."""
         await self._engine.close(patience)
 
     async def _replace(self, err: EngineError, left: timedelta) -> None:
-        """Put another engine in the place of the one that failed with `err`."""
+        """Replaces the engine that failed with `err`."""
         self._last_error = err
         hash_mb = self._engine.hash_mb
-        await self._engine.close(_NO_PATIENCE)
+        await self._engine.close(_AT_ONCE)
         if self._is_fallback:
             self._engine = self._build(self._fallback)
             raise err
-        if isinstance(err, _WORTH_A_RESTART) and self._restart_count < self._restarts:
+        if isinstance(err, _RESTARTABLE) and self._restart_count < self._restarts:
             self._restart_count += 1
             self._spec = self._next_spec(hash_mb)
-            patience = min(self._spec.start_timeout, max(left, LEAST_START))
+            patience = min(self._spec.start_timeout, max(left, MIN_START_TIME))
             self._engine = self._build(replace(self._spec, start_timeout=patience))
         else:
             self._is_fallback = True
@@ -151,20 +150,20 @@ class ResilientEngine:
         return self._spec.with_option("Hash", max(1, hash_mb // 4))
 
 
-def _since(began_s: float) -> timedelta:
+def _elapsed_since(began_s: float) -> timedelta:
     return timedelta(seconds=asyncio.get_running_loop().time() - began_s)
 
 
-def _what_is_left(request: SearchRequest, waited: timedelta) -> SearchRequest:
+def _remaining_request(request: SearchRequest, waited: timedelta) -> SearchRequest:
     return SearchRequest(
         board=request.board,
-        limit=limit_left(request.limit, request.board.turn, waited),
-        deadline=max(request.deadline - waited, LEAST_SEARCH),
+        limit=remaining_limit(request.limit, request.board.turn, waited),
+        deadline=max(request.deadline - waited, MIN_SEARCH_TIME),
     )
 
 
-def limit_left(limit: Limit, turn: chess.Color, waited: timedelta) -> Limit:
-    """The same limit after `waited` of it has passed: less on the mover's clock, less to think."""
+def remaining_limit(limit: Limit, turn: chess.Color, waited: timedelta) -> Limit:
+    """The limit after `waited`: less on the mover's clock, and less thinking time."""
     waited_s = waited.total_seconds()
 
     def less(seconds: float | None) -> float | None:

@@ -1,7 +1,7 @@
-"""One search as a command to python-chess's `UciProtocol`: what its `play` does, without the rest.
+"""One search as a command for python-chess's `UciProtocol`: a lean form of its `play`.
 
-`play` builds a class for each call and looks at options and pondering that no search of ours
-changes: a tenth of the whole time from Lichess's line to our move.
+`play` builds a class for each call and handles options and pondering, which our searches do not
+use. That takes a tenth of the time from Lichess's line to our move.
 """
 
 import chess
@@ -20,17 +20,17 @@ from engine.bounded_uci import BoundedUci
 
 __all__ = ["SearchCommand"]
 
-_WANTED_INFO = INFO_BASIC | INFO_SCORE
+_PARSED_INFO = INFO_BASIC | INFO_SCORE
 _NO_MOVE = frozenset({"(none)", "NULL"})
 
 
 class SearchCommand(BaseCommand[PlayResult]):
-    """Tells an engine that is ready to search; its result is the move and the last score.
+    """Starts a search; the result is the move and the last score.
 
     Args:
-        protocol: the conversation; its options were set and it knows of the game.
+        protocol: a conversation that has set the options and started the game.
         board: the position with the moves before it.
-        limit: what the engine is told of the clocks.
+        limit: the limits for `go`.
     """
 
     def __init__(self, protocol: BoundedUci, board: chess.Board, limit: Limit) -> None:
@@ -54,7 +54,7 @@ class SearchCommand(BaseCommand[PlayResult]):
 
     def _finish(self, words: str) -> None:
         if not self.result.cancelled():
-            info = _parse_uci_info(self._info, self._protocol.board, _WANTED_INFO)
+            info = _parse_uci_info(self._info, self._protocol.board, _PARSED_INFO)
             self.result.set_result(PlayResult(self._move(words), None, info))
         self.set_finished()
 

@@ -1,4 +1,4 @@
-"""The words of the engine package, as frozen values: what to start, what to ask, what came back.
+"""The values of the engine package: engine specs, search requests and search results.
 
 No I/O here. Durations are `timedelta`, except inside python-chess's `Limit` (seconds).
 """
@@ -15,10 +15,10 @@ from chess.engine import Limit
 __all__ = ["EngineSpec", "OptionValue", "SearchRequest", "SearchResult", "Source", "embedded_spec"]
 
 OptionValue = str | int | bool | None
-"""A UCI option's value; None presses a button."""
+"""The value of a UCI option; None presses a button."""
 
 Source = Literal["engine", "embedded"]
-"""Who chose a move: the engine that was asked for, or the fallback in its place."""
+"""Who chose a move: the configured engine, or the embedded fallback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +28,12 @@ class EngineSpec:
     Attributes:
         command: the program and its arguments; a name without a slash is looked up in PATH.
         options: UCI options by name; the case of a name does not matter.
-        niceness: how much nicer than us the engine runs (0 to 19), so that busy engines never
-            starve the actors.
+        niceness: added to our own niceness (0 to 19), so that busy engines do not starve the
+            actors.
         start_timeout: from the start of the process until it is ready for a search.
-        memory_limit_mb: bound of the private memory of the process, in MiB; None sets no bound.
-            It is RLIMIT_DATA, set from outside on Linux: unlike RLIMIT_AS it leaves alone what is
-            mapped but not the engine's own, such as tablebases and reserved address space.
+        memory_limit_mb: limit of the private memory of the process, in MiB; None sets no limit.
+            Set as RLIMIT_DATA, on Linux: unlike RLIMIT_AS it does not count mapped files, such as
+            tablebases, nor reserved address space.
     """
 
     command: tuple[str, ...]
@@ -44,28 +44,28 @@ class EngineSpec:
 
     @property
     def label(self) -> str:
-        """What error messages call this engine: its command, cut to 80 characters."""
+        """The engine's name in error messages: its command, cut to 80 characters."""
         return " ".join(self.command)[:80]
 
     def with_option(self, name: str, value: OptionValue) -> "EngineSpec":
-        """The same spec with one option replaced, however its name was written before."""
+        """The same spec with one option replaced, whatever the case of its name."""
         others = {key: old for key, old in self.options.items() if key.lower() != name.lower()}
         return replace(self, options={**others, name: value})
 
 
 def embedded_spec(options: Mapping[str, OptionValue] | None = None) -> EngineSpec:
-    """The engine that crabstick brings along, run by this node's own Python."""
+    """The spec of the embedded engine, run by this node's Python."""
     return EngineSpec(command=(sys.executable, "-m", "engine.embedded"), options=options or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One question to an engine.
+    """One search.
 
     Attributes:
-        board: the position with its moves; nobody may change it until the answer is there.
-        limit: what the engine is told (clocks, nodes, depth, time).
-        deadline: from now; the engine is told to stop then, whatever `limit` says.
+        board: the position with its moves; must not change during the search.
+        limit: sent to the engine (clocks, nodes, depth, time).
+        deadline: from now; then the engine is sent `stop`, whatever `limit` says.
     """
 
     board: chess.Board
@@ -75,13 +75,13 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """A legal move, and what the engine thinks of it.
+    """A legal move and the engine's evaluation.
 
     Attributes:
-        centipawns: from the view of the side to move; None when a mate or nothing was told.
+        centipawns: from the view of the side to move; None for a mate, or without a score.
         mate_in: full moves until mate, negative when we are mated; None without a mate.
-        depth: plies, 0 when not told.
-        nodes: positions searched, 0 when not told.
+        depth: in plies; 0 when the engine reported none.
+        nodes: positions searched; 0 when the engine reported none.
         think_time: from the request until the move.
     """
 

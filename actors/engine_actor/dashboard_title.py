@@ -1,7 +1,7 @@
-"""The title of an actor in Ray's dashboard: the name of a call to itself that stays pending.
+"""Shows an actor's title in Ray's dashboard: the name of a call to itself that stays pending.
 
-Ray counts calls by name in the process that makes them, and drops no count. So the actor itself
-makes these calls: its process ends with its game.
+Ray counts calls by name in the calling process, and never drops a count. So the actor itself makes
+these calls: its process ends with its game.
 """
 
 import asyncio

@@ -1,10 +1,11 @@
-"""An EngineActor plays one game: it stands by, warm, is assigned a game, and ends with it.
+"""An EngineActor plays one game: it stands by, warm, gets a game, and ends with that game.
 
-The actor is detached and keeps one name for life. Ray never restarts it: the WorkerSet gives its
-game to a standby sooner than Ray could. While the actor plays it does not call Ray's GCS, and
-between a stream line and the move it waits for no other actor.
+The actor is detached and keeps its name. Ray never restarts it: the WorkerSet gives its game to a
+standby sooner than Ray could. While the actor plays it does not call Ray's GCS, and between a
+stream line and the move it waits for no other actor.
 
-Nothing heavy is imported here (no ray.serve, no fastapi, no numpy): each idle actor would pay.
+This module imports nothing heavy (no ray.serve, no fastapi, no numpy), which each idle actor would
+hold in memory.
 """
 
 import asyncio
@@ -15,11 +16,9 @@ from datetime import timedelta
 from random import SystemRandom
 from typing import Literal
 
-from actors.clients import WorkerSetClient
+from actors.clients import CALL_ERRORS, WorkerSetClient
 from actors.cluster import (
-    ActorFailed,
     ActorGone,
-    ActorSilent,
     call_own_actor,
     kill_own_actor,
     this_node,
@@ -42,7 +41,6 @@ from actors.messages import (
     Progress,
     Report,
     ResyncRequest,
-    WrongProtocol,
 )
 from crabstick.errors import CrabstickError
 from crabstick.game.context import GameContext, PlaySettings
@@ -51,8 +49,8 @@ from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort
 from crabstick.rules.actor_life import LifeEvent, next_phase
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.game_events import Finish, HandOver
@@ -61,7 +59,8 @@ from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from engine.errors import EngineError
-from engine.process import Engine, UciEngine
+from engine.interface import Engine
+from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
 
@@ -69,17 +68,17 @@ __all__ = ["EngineActor"]
 
 LEASE_PATIENCE = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=10)
-FAREWELL = timedelta(seconds=3)
-"""An actor whose game is over waits this long for the WorkerSet to kill it, then ends itself."""
+KILL_GRACE = timedelta(seconds=3)
+"""After its game an actor waits this long for the WorkerSet to kill it, then ends itself."""
 
 
 class EngineActor:
     """One game, one stream, one engine process.
 
     Args:
-        config: a packed `ActorConfig`; never a secret, for Ray keeps it in clear.
-        games: None is the server in the settings.
-        build: makes an engine that is not started yet.
+        config: a packed `ActorConfig`.
+        games: None means the server in the settings.
+        build: makes an engine without starting it.
     """
 
     def __init__(
@@ -108,16 +107,16 @@ class EngineActor:
         self._build = build
         self._engine = self._resilient(self._settings.engine_spec())
         self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        self._given: asyncio.Future[Assignment] = self._loop.create_future()
+        self._assigned: asyncio.Future[Assignment] = self._loop.create_future()
         self._warm: asyncio.Future[None] = self._loop.create_future()
-        self._life = self._loop.create_task(self._live())
+        self._main = self._loop.create_task(self._live())
 
-    # Calls of the WorkerSet; see `actors.clients`.
+    # Remote methods; see `actors.clients`.
 
     @without_task_events
     async def describe(self, message: Packed) -> Packed:
-        """Who I am and what I do; answers as soon as the actor is warm. Also the ping."""
-        self._meet(message)
+        """Returns what this actor does, as soon as it is warm. Also the ping."""
+        self._remember_sender(message)
         await asyncio.shield(self._warm)
         mine = self._assignment
         return Description(
@@ -137,60 +136,54 @@ class EngineActor:
         ).pack()
 
     async def assign(self, message: Packed) -> Packed:
-        """Takes a game and returns at once. Idempotent for the same game, refused for another."""
-        self._meet(message)
+        """Takes a game and returns at once. Idempotent; refuses a second game."""
+        self._remember_sender(message)
         assignment = Assignment.read(message)
         self._rate_limits.merge(assignment.limits)
         if self._assignment is None:
             self._assignment = assignment
             self._enter(LifeEvent.ASSIGNED)
             bind_process(game_id=assignment.game, epoch=assignment.epoch)
-            self._given.set_result(assignment)
+            self._assigned.set_result(assignment)
         return Assigned(taken=self._assignment.game == assignment.game).pack()
 
     async def leave(self, message: Packed) -> Packed:
-        """Hands the game over between two moves and ends; the pending `outcome` call returns then.
+        """Hands the game over between two moves and ends, by which `outcome` returns.
 
         Idempotent; of several requests the most urgent one holds.
         """
-        self._meet(message)
+        self._remember_sender(message)
         within = timedelta(seconds=HandOverRequest.read(message).within_s)
         if self._player is None:
-            before = self._leave_within  # the game was assigned a moment ago
+            before = self._leave_within  # `_play` has not begun yet
             self._leave_within = within if before is None else min(before, within)
         else:
             self._player.hand_over(within)
         return EMPTY
 
     async def look(self, message: Packed) -> Packed:
-        """Lichess calls it our turn: an actor that waits at that ply opens its stream anew."""
-        self._meet(message)
+        """Reopens the game stream if this actor still waits at the given ply."""
+        self._remember_sender(message)
         if self._player is not None:
             self._player.resync(ResyncRequest.read(message).ply)
         return EMPTY
 
     async def outcome(self, _message: Packed) -> Packed:
-        """Answers when the actor's work is done: the pending call that supervises it."""
+        """Returns when the actor's work is done: the supervising call."""
         return (await asyncio.shield(self._outcome)).pack()
 
     async def shown(self, message: Packed) -> Packed:
-        """A call of this actor to itself: the dashboard shows its name while it is pending."""
+        """Stays pending while the dashboard shows its title; this actor calls it itself."""
         await self._title.hold(DashboardCall.read(message).title)
         return EMPTY
 
     async def give_up(self, _message: Packed) -> Packed:
-        """Resigns the game, if there is one; Lichess aborts it instead while that is possible."""
-        gave_up = False
-        if (
-            self._assignment is not None
-            and self._games is not None
-            and self._phase is ActorPhase.PLAYING
-        ):
-            outcome = await self._games.game(GameId(self._assignment.game)).resign()
-            gave_up = isinstance(outcome, Posted)
-        return GaveUp(gave_up=gave_up).pack()
-
-    # Its life.
+        """Resigns the game, if any; Lichess aborts the game instead while that is possible."""
+        mine = self._assignment
+        if mine is None or self._games is None or self._phase is not ActorPhase.PLAYING:
+            return GaveUp().pack()
+        outcome = await self._games.game(GameId(mine.game)).resign()
+        return GaveUp(gave_up=isinstance(outcome, Posted)).pack()
 
     def _enter(self, event: LifeEvent) -> None:
         before, self._phase = self._phase, next_phase(self._phase, event)
@@ -202,20 +195,20 @@ class EngineActor:
     async def _live(self) -> None:
         try:
             await self._get_ready()
-            outcome = await self._play(await self._given)
-            if outcome.reason == "finished":  # no successor waits, and we may be killed at once
+            outcome = await self._play(await self._assigned)
+            if outcome.reason == "finished":  # no successor waits; the kill may come at once
                 await self._engine.close()
             self._outcome.set_result(outcome)
-        except Exception as error:  # noqa: BLE001 -- the actor's top: its supervisor must hear of it
+        except Exception as error:  # noqa: BLE001 -- the supervisor gets every error
             self._log.exception(names.ACTOR_FAILED)
             self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
         self._enter(LifeEvent.DONE)
         await self._engine.close()
-        await asyncio.sleep(FAREWELL.total_seconds())
+        await asyncio.sleep(KILL_GRACE.total_seconds())
         await asyncio.to_thread(kill_own_actor)
 
     async def _get_ready(self) -> None:
-        """Starts the engine and opens a connection; a standby without a token says so."""
+        """Starts the engine and opens a connection; failures become `problem`."""
         try:
             if self._games is None:
                 token = read_token(self._settings)
@@ -289,17 +282,15 @@ class EngineActor:
             result=self._telemetry.result_of(finish) if finish else "",
         )
 
-    # Calls to the WorkerSet.
-
-    def _meet(self, message: Packed) -> None:
-        """Each WorkerSet shows its handle until we have answered it: a new one may take over."""
+    def _remember_sender(self, message: Packed) -> None:
+        """Keeps the handle of the WorkerSet; a new WorkerSet sends its own until we answer."""
         self._worker_set = WorkerSetClient.of_sender(message) or self._worker_set
 
     async def _ask_owner(self, assignment: Assignment) -> bool | None:
         """Whether the game is still ours; None when the WorkerSet does not answer.
 
-        Without a WorkerSet no other actor gets the game, so it stays ours. Ray has to say twice
-        that the WorkerSet is gone, for Ray restarts one that has just died.
+        Without a WorkerSet no other actor gets the game, so it stays ours. Ray has to report twice
+        that the WorkerSet is gone, because Ray restarts one that has just died.
         """
         if self._worker_set is None:
             return None
@@ -309,7 +300,7 @@ class EngineActor:
                 answer = await self._worker_set.owns(claim, LEASE_PATIENCE)
             except ActorGone:
                 continue
-            except (ActorSilent, ActorFailed, WrongProtocol):
+            except CALL_ERRORS:
                 return None
             self._rate_limits.merge(answer.limits)
             return answer.owner
@@ -321,7 +312,7 @@ class EngineActor:
             self._report()
 
     def _report(self) -> None:
-        """Sends what came together since the last report, without waiting for an answer."""
+        """Sends the counts since the last report, without waiting for an answer."""
         if self._worker_set is not None:
             engine, telemetry = self._engine, self._telemetry
             telemetry.count_engine(engine.restart_count, is_fallback=engine.is_fallback)

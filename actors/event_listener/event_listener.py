@@ -1,8 +1,8 @@
 """The EventListener holds the account's only event stream and answers challenges.
 
-A detached actor beside the WorkerSet. What it hears of games it passes on; what it decides of
-challenges is `crabstick.rules.challenges`. It keeps nothing: each opening of the stream tells all
-ongoing games and open challenges again, and of limits and openings the WorkerSet knows.
+A detached actor beside the WorkerSet. It passes games on, and decides on challenges by
+`crabstick.rules.challenges`. It stores nothing: each new stream repeats all ongoing games and open
+challenges, and the WorkerSet knows the rate limits and the stream budget.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from actors.messages import (
 )
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.game.background_tasks import BackgroundTasks
-from crabstick.lichess.client import open_lichess
-from crabstick.lichess.port import LichessPort
+from crabstick.lichess.account_client import open_lichess
+from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
 from crabstick.rules.limits import STREAM_BUDGET, endpoint_for
 from crabstick.rules.model import (
@@ -51,16 +51,13 @@ from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 __all__ = ["EventListener"]
 
 LOAD_PATIENCE = timedelta(milliseconds=400)
-"""A challenge is answered within a second, whether the WorkerSet answers or not."""
-LEARN_PATIENCE = timedelta(seconds=8)
-"""Before the first opening: what it may cost that the WorkerSet is being restarted, too.
-
-It knows its room when it has adopted the actors, which takes it five seconds if one is silent.
-"""
+"""Even without the WorkerSet a challenge is answered within a second."""
+FIRST_LOAD_PATIENCE = timedelta(seconds=8)
+"""A WorkerSet that restarts at the same time adopts its actors first, for up to five seconds."""
 CLOSING_PATIENCE = timedelta(seconds=3)
-CLOSING_LOOK = timedelta(milliseconds=20)
+CLOSING_POLL = timedelta(milliseconds=20)
 RESERVED_FOR = timedelta(seconds=20)
-"""An accepted challenge whose game has not come by then will not come."""
+"""A game that has not begun this long after its challenge was accepted will not begin."""
 CONTESTED: Final = (
     "Lichess ended the event stream soon after each of the last {} openings: somebody else seems "
     "to use this token; let only one bot run with it"
@@ -71,12 +68,12 @@ draw = SystemRandom().random
 
 
 class EventListener:
-    """The one ear of the account.
+    """The only reader of the account's event stream.
 
     Args:
         config: a packed `ActorConfig`.
-        manager: the WorkerSet's handle; it stays good when Ray restarts the WorkerSet.
-        lichess: None is the server in the settings.
+        manager: the WorkerSet's handle, which stays valid when Ray restarts the WorkerSet.
+        lichess: None means the server in the settings.
     """
 
     def __init__(self, config: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
@@ -88,8 +85,8 @@ class EventListener:
         self._lichess = lichess
         self._log = get_logger(actor=self._config.name)
         self._loop = asyncio.get_running_loop()
-        self._born_s = self._loop.time()
-        self._heard_s: float | None = None
+        self._started_s = self._loop.time()
+        self._last_line_s: float | None = None
         self._stream_budget = StreamBudget()
         self._problem = ""
         self._games: frozenset[str] = frozenset()
@@ -99,7 +96,7 @@ class EventListener:
         self._answered: OrderedDict[GameId, None] = OrderedDict()
         self._answering = 0
         self._is_closing = False
-        self._tasks = BackgroundTasks(self._surprised)
+        self._tasks = BackgroundTasks(self._failed)
         self._outbox = Outbox(
             self._config.name, WorkerSetClient(manager), self._tasks, self._status
         )
@@ -109,8 +106,8 @@ class EventListener:
 
     @without_task_events
     async def describe(self, _message: Packed) -> Packed:
-        """Whose ear this is, how many seconds ago Lichess was last heard (None: never), and why."""
-        age_s = None if self._heard_s is None else self._loop.time() - self._heard_s
+        """Returns the age of the last line from Lichess (None: no line yet), and any trouble."""
+        age_s = None if self._last_line_s is None else self._loop.time() - self._last_line_s
         return ListenerDescription(
             fingerprint=self._config.fingerprint,
             age_s=age_s,
@@ -119,58 +116,55 @@ class EventListener:
         ).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
-        """Answers no more challenges; returns when the WorkerSet knows what became of the others.
+        """Answers no more challenges; returns when the WorkerSet knows the accepted games.
 
-        The caller kills this actor afterwards. Idempotent.
+        The caller then kills this actor. Idempotent.
         """
         self._is_closing = True
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_PATIENCE.total_seconds()):
                 while self._answering or self._reserved:
-                    await asyncio.sleep(CLOSING_LOOK.total_seconds())
+                    await asyncio.sleep(CLOSING_POLL.total_seconds())
                     await self._ask_load(LOAD_PATIENCE)
         return EMPTY
 
     def _status(self) -> ListenerStatus:
-        heard_s = self._born_s if self._heard_s is None else self._heard_s
-        return ListenerStatus(age_s=self._loop.time() - heard_s, problem=self._problem)
-
-    # The stream.
+        since_s = self._started_s if self._last_line_s is None else self._last_line_s
+        return ListenerStatus(age_s=self._loop.time() - since_s, problem=self._problem)
 
     async def _listen(self) -> None:
         freeze_gc()
-        await self._ask_load(LEARN_PATIENCE)
+        await self._ask_load(FIRST_LOAD_PATIENCE)
         debt = self._rate_limits.wait(STREAM_BUDGET)
         self._stream_budget = self._stream_budget.owing(debt, self._now())
         await self._pause(self._stream_budget.wait(self._now()))
         while True:
-            self._note_opening()
+            self._count_opening()
             try:
-                await self._hear_one_stream()
-            except Exception as error:  # noqa: BLE001 -- the actor's top: a deaf bot helps nobody
+                await self._read_stream()
+            except Exception as error:  # noqa: BLE001 -- the listener outlives every stream
                 await self._pause_after(error)
 
-    def _note_opening(self) -> None:
-        """The count leaves this process at once: whoever comes after us goes on with it."""
+    def _count_opening(self) -> None:
+        """Counts an opening, and reports it at once, so that the next listener knows of it."""
         self._stream_budget = self._stream_budget.opened(self._now())
         self._rate_limits.note_wait(STREAM_BUDGET, self._stream_budget.debt(self._now()))
         self._outbox.report_soon()
 
-    async def _hear_one_stream(self) -> None:
+    async def _read_stream(self) -> None:
         async with aclosing(self._port().events()) as events:
             async for event in events:
-                self._heard_s = self._loop.time()
+                self._last_line_s = self._loop.time()
                 if not self._stream_budget.is_contested(self._now()):
                     self._problem = ""
                 if event is not None:
-                    self._hear(event)
+                    self._handle(event)
 
     async def _pause_after(self, error: Exception) -> None:
         if not isinstance(error, CrabstickError):
             self._log.error(names.TASK_FAILED, exc_info=error)
-        was_cut = isinstance(error, StreamEnded)
         self._stream_budget, pause = self._stream_budget.ended(
-            self._now(), draw(), by_lichess=was_cut
+            self._now(), draw(), by_lichess=isinstance(error, StreamEnded)
         )
         if isinstance(error, RateLimited):
             self._outbox.limited("event_stream", cool_down(error.retry_after))
@@ -182,23 +176,23 @@ class EventListener:
         await self._pause(pause)
 
     async def _pause(self, pause: timedelta) -> None:
-        """Waits for the limit, too; what the budget makes wait is shown as one."""
+        """Waits, also for the rate limit; the wait for the budget is published as a limit."""
         self._rate_limits.note_wait("event_stream", self._stream_budget.wait(self._now()))
         pause = max(pause, self._rate_limits.wait("event_stream"))
         await asyncio.sleep(pause.total_seconds())
 
-    def _hear(self, event: LichessEvent) -> None:
+    def _handle(self, event: LichessEvent) -> None:
         match event:
             case ChallengeMade(challenge=challenge):
                 is_new = challenge.id not in self._answered
-                if is_new and self._is_to_us(challenge) and not self._is_closing:
+                if is_new and self._is_for_us(challenge) and not self._is_closing:
                     self._remember(challenge.id)
                     self._tasks.start(self._answer(challenge))
             case ChallengeEnded(id=challenge_id):
                 self._reserved.pop(challenge_id, None)
             case GameStarted(game=game):
                 self._log.info(names.GAME_STARTED, game_id=game.id, opponent=str(game.opponent))
-                if not game.bot_playable:  # nor shall a list of ongoing games bring it up
+                if not game.bot_playable:  # the list of ongoing games must not revive it
                     self._outbox.game_finished(GameUpdate(game=game.id))
                 else:
                     self._outbox.game_started(GameUpdate.of(game))
@@ -209,12 +203,10 @@ class EventListener:
             case Unexpected(why=why):
                 self._log.warning(names.LINE_UNEXPECTED, why=why)
 
-    def _is_to_us(self, challenge: Challenge) -> bool:
-        """Our own challenges come by the same stream."""
+    def _is_for_us(self, challenge: Challenge) -> bool:
+        """Whether another player challenges us; the stream has our own challenges, too."""
         to = challenge.dest_user
         return to is not None and to.name.lower() == self._config.bot.lower()
-
-    # Challenges.
 
     async def _answer(self, challenge: Challenge) -> None:
         self._answering += 1
@@ -224,26 +216,26 @@ class EventListener:
             self._answering -= 1
 
     async def _try_to_answer(self, challenge: Challenge) -> None:
-        heard_s = self._loop.time()
+        late_s = self._loop.time() + RESERVED_FOR.total_seconds()
         for attempt in count():
             await asyncio.sleep(self._rate_limits.wait("challenge").total_seconds())
             try:
                 verdict = await self._verdict_on(challenge)
-                if self._loop.time() - heard_s > RESERVED_FOR.total_seconds():
-                    verdict = Decline(reason="later")  # after so long nobody may be there any more
+                if self._loop.time() > late_s:
+                    verdict = Decline(reason="later")  # by now the challenger may have left
                 await self._send(challenge.id, verdict)
             except LichessError as error:
-                is_late = self._loop.time() - heard_s > RESERVED_FOR.total_seconds()
+                is_late = self._loop.time() > late_s
                 if is_late or not await self._may_try_again(challenge.id, error, attempt):
                     break
             else:
                 return
         self._reserved.pop(challenge.id, None)
-        self._answered.pop(challenge.id, None)  # the stream tells of it again while it is open
+        self._answered.pop(challenge.id, None)  # the next stream repeats an open challenge
         self._outbox.count("crabstick_challenges_total", "failed")
 
     async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
-        """By the load of this moment: a pause after a failed try may have been a long one."""
+        """Decides by the current load: the pause after a failed try may be long."""
         await self._ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
         verdict = decide(challenge, self._policy, self._load())
@@ -252,12 +244,12 @@ class EventListener:
         return verdict
 
     async def _may_try_again(self, challenge_id: GameId, error: LichessError, attempt: int) -> bool:
-        """Waits before the next try; False when there is none."""
+        """Waits before the next try; returns False when there is none."""
         self._log.warning(names.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
             self._outbox.limited(endpoint_for(error.key), cool_down(error.retry_after))
         if isinstance(error, Refused):
-            return False  # refused: cancelled meanwhile, or taken and only the answer was lost
+            return False  # cancelled meanwhile, or accepted and only the answer was lost
         if not isinstance(error, RateLimited):
             await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
         return True
@@ -276,7 +268,7 @@ class EventListener:
                 self._log.info(names.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
 
     def _load(self) -> Load:
-        """Running games and accepted challenges together, by what we know now."""
+        """The load as last known, with the challenges accepted since."""
         to_come = self._reserved.keys() - self._games
         return Load(
             games=len(self._games) + len(to_come),
@@ -286,7 +278,7 @@ class EventListener:
         )
 
     async def _ask_load(self, patience: timedelta) -> None:
-        """Refreshes what we know of the WorkerSet; without an answer the last word stands."""
+        """Asks the WorkerSet for its load; without an answer the last load stands."""
         load = await self._outbox.load(patience)
         if load is None:
             return
@@ -307,7 +299,7 @@ class EventListener:
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
 
-    def _surprised(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> None:
         self._log.error(names.TASK_FAILED, exc_info=error)
 
     def _now(self) -> timedelta:

@@ -1,7 +1,7 @@
-"""What the EventListener sends to the WorkerSet and asks of it.
+"""The EventListener's calls of the WorkerSet.
 
-Updates of games are repeated until the WorkerSet has them. Reports go every two seconds, and at
-once when a rate limit was hit; the counts of a lost report are in the next one.
+Updates of games are repeated until they arrive. Reports go every two seconds, and at once when a
+rate limit was hit; the counts of a lost report are in the next one.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import SystemRandom
 
-from actors.clients import WorkerSetClient
-from actors.cluster import ActorFailed, ActorGone, ActorSilent
-from actors.messages import GameUpdate, ListenerStatus, LoadAnswer, Report, WrongProtocol
+from actors.clients import CALL_ERRORS, WorkerSetClient
+from actors.cluster import ActorError
+from actors.messages import GameUpdate, ListenerStatus, LoadAnswer, Report
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.limits import Endpoint
@@ -23,21 +23,14 @@ __all__ = ["Outbox"]
 
 SEND_PATIENCE = timedelta(seconds=5)
 SEND_TRIES = 10
-"""A WorkerSet that is being restarted takes two seconds."""
+"""A restart of the WorkerSet takes two seconds."""
 REPORT_EVERY = timedelta(seconds=2)
 
 draw = SystemRandom().random
 
 
 class Outbox:
-    """The listener's line to the WorkerSet.
-
-    Args:
-        name: the listener's.
-        worker_set: where everything goes.
-        tasks: runs what no caller waits for.
-        status: how well the listener hears at this moment.
-    """
+    """Sends to the WorkerSet, by background `tasks` where no answer is needed."""
 
     def __init__(
         self,
@@ -59,30 +52,27 @@ class Outbox:
         self._counts[metric, label] = self._counts.get((metric, label), 0) + by
 
     def limited(self, endpoint: Endpoint, wait: timedelta) -> None:
-        """Lichess answered 429."""
+        """Records that Lichess answered 429."""
         self.count("crabstick_rate_limited_total", endpoint)
         self.rate_limits.hit(endpoint, wait)
 
     def game_started(self, update: GameUpdate) -> None:
-        """A game runs; repeated until the WorkerSet has it."""
-        send = self._worker_set.game_started
-        self._tasks.start(self._deliver("game_started", lambda: send(update, SEND_PATIENCE)))
+        """Reports a running game."""
+        self._tasks.start(self._deliver(self._worker_set.game_started, update))
 
     def game_finished(self, update: GameUpdate) -> None:
-        """A game is over; repeated until the WorkerSet has it."""
-        send = self._worker_set.game_finished
-        self._tasks.start(self._deliver("game_finished", lambda: send(update, SEND_PATIENCE)))
+        """Reports that a game is over."""
+        self._tasks.start(self._deliver(self._worker_set.game_finished, update))
 
     def ask_for_room(self) -> None:
-        """A challenge was declined for want of a node; the next one is to find it."""
-        send = self._worker_set.room_wanted
-        self._tasks.start(self._deliver("room_wanted", lambda: send(SEND_PATIENCE)))
+        """Reports a challenge that was declined for want of a node."""
+        self._tasks.start(self._deliver(self._worker_set.room_wanted))
 
     async def load(self, patience: timedelta) -> LoadAnswer | None:
         """The WorkerSet's load; None without an answer in time."""
         try:
             load = await self._worker_set.load(patience)
-        except (ActorGone, ActorSilent, ActorFailed, WrongProtocol):
+        except CALL_ERRORS:
             return None
         self.rate_limits.merge(load.limits)
         return load
@@ -92,7 +82,7 @@ class Outbox:
         self._tasks.start(self._report())
 
     async def run(self) -> None:
-        """Reports now and then, until cancelled."""
+        """Sends reports regularly, until cancelled."""
         while True:
             await asyncio.sleep(REPORT_EVERY.total_seconds())
             await self._report()
@@ -104,16 +94,16 @@ class Outbox:
         report = Report(sender=self._name, counts=counts, limits=limits, hearing=status)
         try:
             await self._worker_set.report(report, SEND_PATIENCE)
-        except (ActorGone, ActorSilent, ActorFailed):
+        except ActorError:
             for metric, label, by in counts:
                 self.count(metric, label, by)
 
-    async def _deliver(self, what: str, send: Callable[[], Awaitable[None]]) -> None:
+    async def _deliver(self, call: Callable[..., Awaitable[None]], *updates: GameUpdate) -> None:
         for attempt in range(SEND_TRIES):
             try:
-                await send()
-            except (ActorGone, ActorSilent, ActorFailed) as error:
-                self._log.warning(names.ACTOR_SILENT, what=what, why=str(error))
+                await call(*updates, SEND_PATIENCE)
+            except ActorError as error:
+                self._log.warning(names.ACTOR_SILENT, what=call.__name__, why=str(error))
                 await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
             else:
                 return

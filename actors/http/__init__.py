@@ -1,1 +1,1 @@
-"""The bot's HTTP endpoints on Ray Serve, and the guard in front of them."""
+"""The bot's HTTP endpoints on Ray Serve, and the guard in Serve's proxy."""

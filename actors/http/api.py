@@ -1,7 +1,4 @@
-"""The web application that our endpoints stand in: whatever it refuses, it says so in JSON.
-
-What it says gives nothing away of the server behind it.
-"""
+"""The FastAPI application of the endpoints: every refusal is JSON and reveals nothing internal."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -11,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.http.limits import Answer, objection
+from actors.http.limits import objection
 
 __all__ = ["error_response", "new_api"]
 
@@ -23,43 +20,41 @@ def new_api() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        redirect_slashes=False,  # the address would come from the request's own Host
+        redirect_slashes=False,  # a redirect would repeat the Host header of the request
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
-    api.add_middleware(_Guard)
+    api.add_middleware(_HeaderCheck)
     return api
 
 
 def error_response(
     status: int, error: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Says in one sentence what is wrong."""
+    """A response that states an error in one sentence."""
     return JSONResponse({"error": error}, status, headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    """There is no such path, or it does not know the method."""
+    """Answers an unknown path, or a method that a path does not have."""
     refused = cast("HTTPException", error)
     return error_response(refused.status_code, refused.detail.lower(), refused.headers)
 
 
-async def _failed(_: Request, error: Exception) -> JSONResponse:
-    """A mistake of ours; Serve logs it."""
-    del error
-    return error_response(500, "this should not have happened: the log says more")
+async def _failed(_: Request, _error: Exception) -> JSONResponse:
+    """Answers after a bug of ours, which Serve logs."""
+    return error_response(500, "internal error: see the log")
 
 
-class _Guard:
-    """Refuses bodies here as well: not every Serve has our door."""
+class _HeaderCheck:
+    """Applies the limits on headers and bodies where Serve's proxy runs without our guard."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = objection(scope["headers"]) if scope["type"] == "http" else None
-        await (_response(refusal) if refusal else self._app)(scope, receive, send)
-
-
-def _response(answer: Answer) -> Response:
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(answer.body, answer.status, headers)
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode(): value.decode() for name, value in refusal.headers}
+        await Response(refusal.body, refusal.status, headers)(scope, receive, send)

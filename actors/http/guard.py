@@ -1,11 +1,11 @@
-"""The door of Ray Serve's proxy: what need not reach our endpoints ends here, in microseconds.
+"""The guard of the endpoints, in Ray Serve's proxy, where a refusal costs microseconds.
 
-Serve's proxy hands each request over to a replica, body and all, which costs milliseconds of two
-processes. So a probe or a page is fetched once for all who ask at the same time, whoever asks for
-too much is told to come back later, and a body is not let in. Applications of other people on the
-same Serve are none of our business: what goes to them passes untouched.
+Serve's proxy passes each request with its body to a replica, which costs both processes
+milliseconds. The guard fetches a probe or a page once for all concurrent clients, refuses floods
+until later, and refuses bodies. Requests for other applications on the same Serve pass untouched.
 
-Serve makes no place for this in `serve.start`; its proxy calls what an environment variable names.
+`serve.start` has no option for middleware. Serve's proxy calls the function that an environment
+variable names.
 """
 
 import asyncio
@@ -31,28 +31,28 @@ __all__ = ["ENVIRONMENT", "Guard", "install_guard"]
 ENVIRONMENT: Final = {
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.guard.install_guard"
 }
-"""What a Serve proxy has in its environment that stands behind this door."""
+"""The variables of a Serve proxy with the guard."""
 
 PROBES: Final = ("/livez", "/readyz")
 METRICS: Final = "/metrics"
 PAGES: Final = (METRICS, "/games")
 SHUTDOWN: Final = "/shutdown"
 SERVES_OWN: Final = "/-/"
-"""Serve's own pages tell names of applications."""
+"""Serve's own pages, which show the names of applications."""
 READ: Final = ("GET", "HEAD")
-AGE: Final = timedelta(milliseconds=250)
-ROUTES_AGE: Final = timedelta(seconds=1)
+MAX_AGE: Final = timedelta(milliseconds=250)
+ROUTES_MAX_AGE: Final = timedelta(seconds=1)
 PATIENCE: Final = timedelta(seconds=3)
 SHUTDOWN_PATIENCE: Final = timedelta(seconds=25)
-AT_ONCE: Final = 40
-EVERY: Final = timedelta(milliseconds=50)
-"""Forty at once, and twenty a second after that; probes are not counted, and a flood of other pages
-costs neither Prometheus its scrape nor the owner the shutdown."""
+BURST: Final = 40
+INTERVAL: Final = timedelta(milliseconds=50)
+"""Forty requests at once, then twenty a second. Probes do not count. `/metrics` and `/shutdown`
+have buckets of their own, so that a flood of other pages stops neither Prometheus nor the owner."""
 NICENESS: Final = 10
-"""Behind the actors that play, like their engines."""
+"""Lower priority than the actors that play, like their engines."""
 
 SHOWN: Final = frozenset({b"content-type", b"allow", b"retry-after", b"www-authenticate"})
-"""No other header of an answer goes out."""
+"""The headers of an answer that a client sees."""
 NOT_UP: Final = error_answer(503, "the bot is not up", (b"retry-after", b"1"))
 NO_ANSWER: Final = error_answer(503, "no answer in time", (b"retry-after", b"1"))
 NOT_FOUND: Final = error_answer(404, "not found")
@@ -61,16 +61,16 @@ _log = logging.getLogger("ray.serve")
 
 
 def install_guard() -> list[Middleware]:
-    """Serve's proxy calls this before it listens; returns what its requests go through."""
+    """Prepares the process of Serve's proxy, which calls this before it listens."""
     HTTP_PROTOCOLS["auto"] = "actors.http.protocol:BoundedHttp"
-    _step_back()
+    _lower_priority()
     return [Middleware(Guard)]
 
 
-def _step_back() -> None:
-    """Lets those go first who have a clock running; threads to come inherit it."""
+def _lower_priority() -> None:
+    """Lowers the priority of all threads; later threads inherit it."""
     for thread in Path("/proc/self/task").glob("*"):
-        with suppress(OSError):  # it ended meanwhile
+        with suppress(OSError):  # the thread has ended
             task = int(thread.name)
             niceness = max(os.getpriority(os.PRIO_PROCESS, task), NICENESS)
             os.setpriority(os.PRIO_PROCESS, task, niceness)
@@ -81,29 +81,31 @@ class Guard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._budgets = {path: TokenBucket(AT_ONCE, EVERY) for path in (METRICS, SHUTDOWN)}
-        self._rest = TokenBucket(AT_ONCE, EVERY)
-        self._fetched = {
-            path: SingleFlight(partial(self._fetch, "GET", path), AGE) for path in (*PROBES, *PAGES)
+        self._buckets = {path: TokenBucket(BURST, INTERVAL) for path in (METRICS, SHUTDOWN)}
+        self._other_bucket = TokenBucket(BURST, INTERVAL)
+        self._shared = {
+            path: SingleFlight(partial(self._fetch, "GET", path), MAX_AGE)
+            for path in (*PROBES, *PAGES)
         }
-        self._others = SingleFlight(self._find_others, ROUTES_AGE)
+        self._other_prefixes = SingleFlight(self._fetch_other_prefixes, ROUTES_MAX_AGE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if await self._is_for_others(scope["path"]):
+        if await self._is_of_other_application(scope["path"]):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await _give(await self._answer(scope), send)
+            await _send(await self._answer(scope), send)
         else:
             await send({"type": "websocket.close"})
 
-    async def _is_for_others(self, path: str) -> bool:
-        if path in self._fetched or path == SHUTDOWN or path.startswith(SERVES_OWN):
+    async def _is_of_other_application(self, path: str) -> bool:
+        if path in self._shared or path == SHUTDOWN or path.startswith(SERVES_OWN):
             return False
-        return any(f"{path}/".startswith(f"{prefix}/") for prefix in await self._others.get())
+        prefixes = await self._other_prefixes.get()
+        return any(f"{path}/".startswith(f"{prefix}/") for prefix in prefixes)
 
-    async def _find_others(self) -> list[str]:
-        """The prefixes of the other applications, as Serve lists them."""
+    async def _fetch_other_prefixes(self) -> list[str]:
+        """The route prefixes of the other applications on this Serve."""
         answer = await self._pass("GET", "/-/routes")
         if answer is None or answer.status != 200:  # noqa: PLR2004 -- HTTP's OK
             return []
@@ -114,25 +116,25 @@ class Guard:
         if refusal is not None:
             return refusal
         path, method = scope["path"], scope["method"]
-        is_read = method in READ and path in self._fetched
+        is_read = method in READ and path in self._shared
         if not (is_read and path in PROBES) and not self._lets_in(path):
             return TOO_MANY
         if is_read:
-            return await self._fetched[path].get()
+            return await self._shared[path].get()
         return await self._fetch(method, path, scope["headers"])
 
     def _lets_in(self, path: str) -> bool:
-        budget = self._budgets.get(path, self._rest)
-        return budget.take(asyncio.get_running_loop().time())
+        bucket = self._buckets.get(path, self._other_bucket)
+        return bucket.take(asyncio.get_running_loop().time())
 
     async def _fetch(self, method: str, path: str, headers: Headers = ()) -> Answer:
         if path.startswith(SERVES_OWN):
             return NOT_FOUND
         answer = await self._pass(method, path, headers)
-        return NO_ANSWER if answer is None else _cleaned(answer, is_ours=path in self._fetched)
+        return NO_ANSWER if answer is None else _cleaned(answer, is_ours=path in self._shared)
 
     async def _pass(self, method: str, path: str, headers: Headers = ()) -> Answer | None:
-        """What Serve answers; None when that takes too long, or fails."""
+        """Serve's answer; None when Serve takes too long, or fails."""
         messages: list[Message] = []
 
         async def note(message: Message) -> None:
@@ -144,7 +146,7 @@ class Guard:
                 await self._app(_scope(method, path, headers), _NoBody().receive, note)
         except TimeoutError:
             return None
-        except Exception:  # noqa: BLE001 -- whatever Serve raises, there is no answer
+        except Exception:  # noqa: BLE001 -- Serve may raise anything
             _log.exception("Serve failed to answer")
             return None
         if not messages or messages[-1].get("more_body"):
@@ -157,7 +159,7 @@ class Guard:
 
 
 class _NoBody:
-    """What a request without a body brings, from somebody who waits for the answer."""
+    """Receives the empty body of a client that does not disconnect."""
 
     def __init__(self) -> None:
         self._is_read = False
@@ -170,7 +172,7 @@ class _NoBody:
 
 
 def _scope(method: str, path: str, headers: Headers) -> Scope:
-    """A request that has nothing but what our endpoints read: Serve obeys some headers."""
+    """A request with only what our endpoints read: some headers would change what Serve does."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -188,7 +190,7 @@ def _scope(method: str, path: str, headers: Headers) -> Scope:
 
 
 def _cleaned(answer: Answer, *, is_ours: bool) -> Answer:
-    """An answer without Serve's own words: they are plain text, and ours are not."""
+    """Replaces Serve's own errors, which are plain text where ours are JSON, and drops headers."""
     kind: Mapping[bytes, bytes] = dict(answer.headers)
     if answer.status >= 400 and kind.get(b"content-type") != b"application/json":  # noqa: PLR2004 -- HTTP's errors
         if answer.status == 404:  # noqa: PLR2004 -- HTTP's not found
@@ -198,7 +200,7 @@ def _cleaned(answer: Answer, *, is_ours: bool) -> Answer:
     return Answer(status=answer.status, body=answer.body, headers=shown)
 
 
-async def _give(answer: Answer, send: Send) -> None:
+async def _send(answer: Answer, send: Send) -> None:
     length = (b"content-length", str(len(answer.body)).encode())
     headers = [*answer.headers, length]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -1,6 +1,6 @@
-"""What the HTTP endpoints take from whom: no I/O here, and no clock.
+"""Which requests are accepted: pure rules, without I/O and without a clock.
 
-None of them needs a body, and nobody needs many answers a second.
+No endpoint needs a body, and no honest client needs many answers a second.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import Final
 
 __all__ = [
-    "LARGEST_BODY",
-    "LARGEST_HEAD",
-    "MOST_HEADERS",
+    "MAX_BODY_BYTES",
+    "MAX_HEADERS",
+    "MAX_HEAD_BYTES",
     "TOO_MANY",
     "Answer",
     "Headers",
@@ -25,29 +25,28 @@ __all__ = [
 ]
 
 Headers = Collection[tuple[bytes, bytes]]
-"""As ASGI has them: names in lower case, as often as they were sent."""
+"""As ASGI has them: lower-case names, one entry for each header line."""
 
-LARGEST_BODY: Final = 4096
-"""Bytes; a small body does no harm, and is ignored."""
-LARGEST_HEAD: Final = 16_384
-"""Bytes, of all header lines together."""
-MOST_HEADERS: Final = 100
+MAX_BODY_BYTES: Final = 4096
+"""A smaller body is harmless, and is ignored."""
+MAX_HEAD_BYTES: Final = 16_384
+"""All header lines together."""
+MAX_HEADERS: Final = 100
 _JSON: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A whole HTTP answer."""
+    """A complete HTTP response; `headers` lacks the content length."""
 
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)
-    """All but the body's length."""
 
 
 def error_answer(status: int, error: str, *headers: tuple[bytes, bytes]) -> Answer:
-    """An answer that says in one sentence what is wrong."""
+    """An answer that states an error in one sentence."""
     body = json.dumps({"error": error}).encode()
     return Answer(status=status, body=body, headers=(_JSON, *headers))
 
@@ -58,33 +57,30 @@ TOO_MANY: Final = error_answer(
 
 
 def objection(headers: Headers) -> Answer | None:
-    """Why a request is refused by its head alone; None when it is not.
+    """Refuses a request because of its headers; None accepts it.
 
-    The connection is closed behind a refusal, so nobody has to read a body to its end.
+    A refusal closes the connection, so the body need not be read.
     """
     size = sum(len(name) + len(value) for name, value in headers)
-    if size > LARGEST_HEAD or len(headers) > MOST_HEADERS:
+    if size > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
         return error_answer(431, "the header is too large", _CLOSE)
-    if any(_announces_large(name, value) for name, value in headers):
+    if any(_announces_large_body(name, value) for name, value in headers):
         return error_answer(413, "no endpoint takes a body", _CLOSE)
     return None
 
 
-def _announces_large(name: bytes, value: bytes) -> bool:
-    """A body of no stated length is as good as an endless one."""
+def _announces_large_body(name: bytes, value: bytes) -> bool:
+    """A body of unstated length counts as large."""
     if name == b"content-length":
-        return not value.isdigit() or len(value) > len(str(LARGEST_BODY)) or _exceeds(value)
+        has_few_digits = len(value) <= len(str(MAX_BODY_BYTES))  # int() raises for thousands
+        return not (value.isdigit() and has_few_digits and int(value) <= MAX_BODY_BYTES)
     return name == b"transfer-encoding"
 
 
-def _exceeds(digits: bytes) -> bool:
-    return int(digits) > LARGEST_BODY
-
-
 def is_bearer(authorizations: Sequence[str], expected: str) -> bool:
-    """Whether there is one authorization, and it is this token.
+    """Whether there is exactly one authorization, and it is the expected token.
 
-    Digests are compared, so the time tells nothing, not even a length.
+    Compares digests in constant time, so that the time reveals nothing, not even a length.
     """
     scheme, _, given = authorizations[0].partition(" ") if authorizations else ("", "", "")
     digests = (hashlib.sha256(text.encode()).digest() for text in (given, expected))
@@ -93,21 +89,21 @@ def is_bearer(authorizations: Sequence[str], expected: str) -> bool:
 
 
 class TokenBucket:
-    """How many requests are let in: `burst` at once, and then one in every `interval`."""
+    """Lets `burst` requests in at once, and then one in every `interval`."""
 
     def __init__(self, burst: int, interval: timedelta) -> None:
         self._burst = burst
         self._interval_s = interval.total_seconds()
-        self._left = float(burst)
-        self._seen_s: float | None = None
+        self._tokens = float(burst)
+        self._updated_s: float | None = None
 
     def take(self, now_s: float) -> bool:
-        """Whether one more is let in; `now_s` is monotonic."""
-        if self._seen_s is not None:
-            earned = (now_s - self._seen_s) / self._interval_s
-            self._left = min(self._left + earned, self._burst)
-        self._seen_s = now_s
-        if self._left < 1:
+        """Whether one more request is let in; `now_s` is monotonic."""
+        if self._updated_s is not None:
+            earned = (now_s - self._updated_s) / self._interval_s
+            self._tokens = min(self._tokens + earned, self._burst)
+        self._updated_s = now_s
+        if self._tokens < 1:
             return False
-        self._left -= 1
+        self._tokens -= 1
         return True

@@ -1,4 +1,4 @@
-"""A manager actor as the HTTP endpoints see it: it answers within a second, or not at all."""
+"""A named actor as the HTTP endpoints ask it: it answers within a second, or not at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,14 +15,14 @@ C = TypeVar("C", bound=ActorClient)
 T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=1)
-"""For finding the actor and for its answer together."""
+"""Covers both the search for the actor and its answer."""
 
 
 class Peer(Generic[C]):
-    """One of our named actors.
+    """A named actor, which is searched for once and then remembered.
 
     Args:
-        client: makes the stub of its handle.
+        client: makes the stub from the actor's handle.
     """
 
     def __init__(self, name: str, namespace: str, client: Callable[[Handle], C]) -> None:
@@ -32,7 +32,7 @@ class Peer(Generic[C]):
         self._search: asyncio.Task[C] | None = None
 
     async def ask(self, call: Callable[[C], Awaitable[T]]) -> T | None:
-        """The answer; None when the actor is not there, fails, or does not answer in time."""
+        """The answer; None when the actor does not exist, fails, or does not answer in time."""
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 return await self._ask(call)
@@ -49,13 +49,13 @@ class Peer(Generic[C]):
         except ActorGone:
             if not is_known:
                 raise
-        self._search = None  # `crabstick up` made another actor of that name
+        self._search = None  # `crabstick up` may have made a new actor of that name
         return await call(await self._found())
 
     async def _found(self) -> C:
         if self._search is None:
             self._search = asyncio.create_task(self._find())
-        return await asyncio.shield(self._search)  # one search at a time, also while the GCS hangs
+        return await asyncio.shield(self._search)  # one search at a time, even while the GCS hangs
 
     async def _find(self) -> C:
         handle = await find_actor(self._name, self._namespace)

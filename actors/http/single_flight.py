@@ -1,4 +1,4 @@
-"""One answer for all who ask at about the same time."""
+"""One fetch for all callers that want the same thing at about the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,32 +11,32 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Asks once, however many want to know.
+    """Shares the results of `fetch`.
 
     Args:
-        ask: brings a fresh answer, or an error, in bounded time.
-        age: how long an answer is good, and an error as well.
+        fetch: returns or raises in bounded time.
+        max_age: how long a result, or an error, is reused.
     """
 
-    def __init__(self, ask: Callable[[], Coroutine[object, None, T]], age: timedelta) -> None:
-        self._ask = ask
-        self._age_s = age.total_seconds()
-        self._asking: asyncio.Task[T] | None = None
-        self._good_until_s = 0.0
+    def __init__(self, fetch: Callable[[], Coroutine[object, None, T]], max_age: timedelta) -> None:
+        self._fetch = fetch
+        self._max_age_s = max_age.total_seconds()
+        self._fetching: asyncio.Task[T] | None = None
+        self._fresh_until_s = 0.0
 
     async def get(self) -> T:
-        """The answer; who stops waiting for it stops nobody else.
+        """The shared result. Cancelling one caller does not cancel the fetch.
 
         Raises:
-            Exception: what `ask` raised.
+            Exception: what `fetch` raised.
         """
         loop = asyncio.get_running_loop()
-        if self._asking is None or (self._asking.done() and loop.time() > self._good_until_s):
-            self._asking = loop.create_task(self._ask_once())
-        return await asyncio.shield(self._asking)
+        if self._fetching is None or (self._fetching.done() and loop.time() > self._fresh_until_s):
+            self._fetching = loop.create_task(self._fetch_once())
+        return await asyncio.shield(self._fetching)
 
-    async def _ask_once(self) -> T:
+    async def _fetch_once(self) -> T:
         try:
-            return await self._ask()
+            return await self._fetch()
         finally:
-            self._good_until_s = asyncio.get_running_loop().time() + self._age_s
+            self._fresh_until_s = asyncio.get_running_loop().time() + self._max_age_s

@@ -1,1 +1,1 @@
-"""What commands do to a cluster from outside: connect, deploy, probe, drain, shut down."""
+"""Operations of the commands on a cluster: connect, deploy, probe, drain, shut down."""

@@ -1,4 +1,4 @@
-"""The address of a Ray cluster as a person writes it; light, for a wrong one is told at once."""
+"""Checks the address of a Ray cluster as a person writes it, without importing Ray."""
 
 import re
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from crabstick.errors import ConfigError
 __all__ = ["VARIABLE", "check_named", "host_and_port"]
 
 VARIABLE: Final = "RAY_ADDRESS"
-"""Ray's own; `ray job submit` sets it for what it runs."""
+"""Ray's own variable; `ray job submit` sets it for its programs."""
 _SHAPE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
 _LAST_PORT = 65_535
 _RIGHT = "write host:port of the head's GCS, such as 10.0.0.1:6379"
 
 
 def check_named(option: str | None, environment: Mapping[str, str]) -> None:
-    """Refuses the address that is in force (`--address`, else RAY_ADDRESS) when it is none.
+    """Checks the address in force: `--address`, else RAY_ADDRESS.
 
     Raises:
-        ConfigError: it says which of the two is wrong.
+        ConfigError: that one is not an address.
     """
     if option is not None:
         host_and_port(option, named_by="--address")
@@ -28,10 +28,10 @@ def check_named(option: str | None, environment: Mapping[str, str]) -> None:
 
 
 def host_and_port(address: str, *, named_by: str = "the address") -> tuple[str, int]:
-    """Where the head's GCS listens; the host of an IPv6 address is without its brackets.
+    """Splits an address into host and port, an IPv6 host without its brackets.
 
     Raises:
-        ConfigError: `address` is nothing of that kind.
+        ConfigError: it is not an address.
     """
     match = _SHAPE.fullmatch(address)
     if match is None or not 0 < int(match[2]) <= _LAST_PORT:

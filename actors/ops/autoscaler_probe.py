@@ -1,4 +1,4 @@
-"""Whether an autoscaler adds nodes to this cluster, as the head's GCS knows it."""
+"""Finds out from the head's GCS whether an autoscaler adds nodes to this cluster."""
 
 import json
 import time
@@ -7,12 +7,12 @@ from typing import Final
 from actors.cluster import (
     GCS_PATIENCE,
     AutoscalingState,
-    Slot,
     autoscaling_state,
     gcs_client,
     is_slot_infeasible,
 )
 from actors.ops.report import SILENCE, Autoscaler, ScalingReport
+from crabstick.settings import ClusterSettings
 
 __all__ = ["AutoscalerProbe"]
 
@@ -20,22 +20,22 @@ POLL_S: Final = 0.5
 STATUS_KEY: Final = b"__autoscaling_status"
 """Where Ray's first autoscaler keeps its report. Source: ray_constants.DEBUG_AUTOSCALING_STATUS."""
 READ_ONLY: Final = "node_"
-"""Ray's prefix for the type of a node in a cluster that nothing scales."""
+"""Ray's prefix for the type of a node in a cluster without an autoscaler."""
 
 
 class AutoscalerProbe:
-    """Reads the autoscaler's state twice, since only a newer state proves that it lives."""
+    """Reads the autoscaler's state twice, because only a newer state proves that it lives."""
 
     def __init__(self) -> None:
         self._first = autoscaling_state()
         self._since_s = time.monotonic()
 
-    def scaling(self, monitor: str, slot: Slot) -> ScalingReport:
-        """How the cluster grows; takes as long as the autoscaler is silent.
+    def scaling(self, monitor: str, slot: ClusterSettings) -> ScalingReport:
+        """Returns how the cluster grows, when the autoscaler has reported again.
 
         Args:
             monitor: what the head's own monitor does; see `NodeFacts`.
-            slot: what a game asks for.
+            slot: the resources of one game.
         """
         if monitor == "watches":
             return ScalingReport(autoscaler=Autoscaler.NONE)
@@ -51,7 +51,7 @@ class AutoscalerProbe:
     def _newer_than(self, version: int) -> AutoscalingState | None:
         """The next state; None when the autoscaler has been silent for too long.
 
-        The version of its own state only changes with its nodes, the version of the cluster state
+        The version of its own state changes only with its nodes, the version of the cluster state
         that it has seen changes each time.
         """
         until_s = self._since_s + SILENCE.total_seconds()
@@ -65,7 +65,7 @@ class AutoscalerProbe:
 
 
 def _first_autoscaler() -> ScalingReport:
-    """Ray's first autoscaler leaves a report with the GCS, as does a monitor that only watches."""
+    """Reads the report of autoscaler v1; a monitor that only watches writes one, too."""
     status = gcs_client().internal_kv_get(STATUS_KEY, None, timeout=GCS_PATIENCE.total_seconds())
     report = json.loads(status).get("autoscaler_report") if status else None
     types = report["active_nodes"] if report else {}

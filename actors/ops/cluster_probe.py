@@ -1,7 +1,7 @@
 """Probes the nodes of a running cluster, without changing anything there.
 
-A task that wants no resources and ends at once asks each node what only the node knows. The task
-keeps no node alive, and a node that drains or has no free slot is not asked.
+A short task without resources runs on each node and returns what only the node knows. The task
+keeps no node alive. Nodes that drain or have no free slot are not probed.
 """
 
 import time
@@ -15,24 +15,24 @@ import ray
 from ray import cloudpickle
 from ray.exceptions import RayError
 
-from actors.cluster import Slot, last_line, on_node, read_nodes
+from actors.cluster import last_line, on_node, read_nodes
 from actors.ops import node_probe
 from actors.ops.autoscaler_probe import AutoscalerProbe
 from actors.ops.fingerprint import CODE_ROOT
 from actors.ops.report import ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
-from crabstick.settings import TOKEN_VARIABLE, Settings
+from crabstick.settings import TOKEN_VARIABLE, ClusterSettings, Settings
 
 __all__ = ["our_code", "probe_cluster"]
 
 PATIENCE: Final = timedelta(seconds=30)
-"""A node may be busy, and the first process there has much to load."""
+"""A node may be busy, and its first process loads much."""
 CLOCK_PATIENCE: Final = timedelta(seconds=3)
 
 
-def living_nodes(slot: Slot) -> tuple[NodeReport, ...]:
-    """The living nodes of the connected cluster, the head first; none is probed yet."""
+def living_nodes(slot: ClusterSettings) -> tuple[NodeReport, ...]:
+    """The living nodes of the connected cluster, the head first, without facts."""
     nodes = (
         NodeReport(**{field.name: getattr(node, field.name) for field in fields(ClusterNode)})
         for node in read_nodes(slot)
@@ -41,7 +41,7 @@ def living_nodes(slot: Slot) -> tuple[NodeReport, ...]:
 
 
 def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingReport]:
-    """The nodes of the connected cluster, and who makes them.
+    """Probes the nodes of the connected cluster and its autoscaler.
 
     Raises:
         EnvironmentProblem: the head stopped answering.
@@ -58,31 +58,31 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
 
 
 def _probed(nodes: Sequence[NodeReport], settings: Settings) -> tuple[NodeReport, ...]:
-    """The same nodes; the head and each node with a free slot are probed."""
-    left_alone = {node.id: why_not for node in nodes if (why_not := _why_not(node))}
-    asked = [node.id for node in nodes if node.id not in left_alone]
+    """Adds facts to the head and to each node with a free slot."""
+    skipped = {node.id: why_not for node in nodes if (why_not := _why_skipped(node))}
+    asked = [node.id for node in nodes if node.id not in skipped]
     with _by_value():
-        found = dict(_answers(asked, _question(settings)))
+        answers = dict(_answers(asked, _arguments(settings)))
     return tuple(
-        replace(node, unseen=left_alone[node.id])
-        if node.id in left_alone
-        else _with_answer(node, found[node.id])
+        replace(node, unseen=skipped[node.id])
+        if node.id in skipped
+        else _with_answer(node, answers[node.id])
         for node in nodes
     )
 
 
-def _with_answer(node: NodeReport, found: NodeFacts | str) -> NodeReport:
-    if isinstance(found, str):
-        return replace(node, unseen=found, is_lost=True)
-    return replace(node, facts=found)
+def _with_answer(node: NodeReport, answer: NodeFacts | str) -> NodeReport:
+    if isinstance(answer, str):
+        return replace(node, unseen=answer, is_lost=True)
+    return replace(node, facts=answer)
 
 
 def our_code() -> tuple[str, str]:
-    """Version and digest of the code of this process, as a `NodeFacts` has them."""
+    """Version and digest of the code of this process, as in `NodeFacts`."""
     return node_probe.code_of(CODE_ROOT)
 
 
-def _why_not(node: NodeReport) -> str:
+def _why_skipped(node: NodeReport) -> str:
     if node.drains_in is not None:
         return "it drains"
     if node.is_head or node.free_slots:
@@ -90,7 +90,7 @@ def _why_not(node: NodeReport) -> str:
     return "it has no free slot" if node.slots else "it has no room for games at all"
 
 
-def _question(settings: Settings) -> tuple[str, str, str]:
+def _arguments(settings: Settings) -> tuple[str, str, str]:
     return (
         TOKEN_VARIABLE,
         str(settings.lichess.token_file or ""),
@@ -100,7 +100,7 @@ def _question(settings: Settings) -> tuple[str, str, str]:
 
 @contextmanager
 def _by_value() -> Iterator[None]:
-    """Functions of `node_probe` travel whole: the other side may not have that module."""
+    """Pickles functions of `node_probe` by value, because a node may lack that module."""
     cloudpickle.register_pickle_by_value(node_probe)  # type: ignore[no-untyped-call]  # Ray's
     try:
         yield
@@ -109,12 +109,12 @@ def _by_value() -> Iterator[None]:
 
 
 def _answers(
-    nodes: Sequence[str], question: tuple[str, str, str]
+    nodes: Sequence[str], arguments: tuple[str, str, str]
 ) -> Iterator[tuple[str, NodeFacts | str]]:
-    """The facts of each node, or why there are none."""
+    """Yields the facts of each node, or why there are none."""
     probe, clock = ray.remote(node_probe.probe), ray.remote(node_probe.now_s)
     until_s = time.monotonic() + PATIENCE.total_seconds()
-    pending = {_on(node, probe).remote(*question): node for node in nodes}
+    pending = {_on(node, probe).remote(*arguments): node for node in nodes}
     while pending and (left_s := until_s - time.monotonic()) > 0:
         for ref in ray.wait([*pending], timeout=left_s)[0]:
             node = pending.pop(ref)
@@ -137,7 +137,7 @@ def _on(node: str, task: Any) -> Any:  # noqa: ANN401 -- Ray's own types end her
 
 
 def _clock(task: Any) -> ClockOffset:  # noqa: ANN401 -- as above
-    """The offset of a node's clock, asked of a process that runs already: that is quick."""
+    """The offset of a node's clock; a process that already runs answers quickly."""
     before_s = time.time()
     there_s = ray.get(task.remote(), timeout=CLOCK_PATIENCE.total_seconds())
     return ClockOffset(least_s=there_s - time.time(), most_s=there_s - before_s)

@@ -1,34 +1,26 @@
-"""What must be so before a running bot is replaced; otherwise nothing is changed.
+"""The conditions for replacing a running bot; if one does not hold, nothing is changed.
 
-A game is played to its end by the code that it began with, and its WorkerSet may be replaced
-meanwhile. The two have to speak the same protocol.
+A game is played to its end by the code that it began with, while its WorkerSet may be replaced. So
+the two have to speak the same protocol.
 """
 
 import asyncio
-from typing import Protocol
 
 from actors.clients import EngineActorClient
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, Slot, read_nodes
+from actors.cluster import ActorError, read_nodes
 from actors.messages import PROTOCOL, ForeignDescription
 from actors.ops.shutdown import PATIENCE, engine_actors
 from crabstick.errors import EnvironmentProblem
+from crabstick.settings import ClusterSettings
 
 __all__ = ["require_compatible", "require_same_bot", "require_slots"]
 
 
-class SlotOrGrowth(Slot, Protocol):
-    """What a game asks of a node, and whether nodes come."""
-
-    @property
-    def autoscaling(self) -> bool:
-        """Whether there may be other nodes soon."""
-
-
 def require_same_bot(running: str, wanted: str) -> None:
-    """Returns when the account is the one that plays already.
+    """Requires the account that plays already.
 
     Raises:
-        EnvironmentProblem: it is another one.
+        EnvironmentProblem: it is another account.
     """
     if running.lower() != wanted.lower():
         raise EnvironmentProblem(
@@ -38,8 +30,8 @@ def require_same_bot(running: str, wanted: str) -> None:
         )
 
 
-def require_slots(slot: SlotOrGrowth) -> None:
-    """Returns when a game fits a node of the connected cluster, or no node is there yet.
+def require_slots(slot: ClusterSettings) -> None:
+    """Requires a node of the connected cluster that a game fits, unless nodes come later.
 
     Raises:
         EnvironmentProblem: every node is too small.
@@ -56,10 +48,10 @@ def require_slots(slot: SlotOrGrowth) -> None:
 
 
 async def require_compatible(namespace: str) -> None:
-    """Returns when the actors of all running games speak our protocol, or do not answer.
+    """Requires that the actors of all running games speak our protocol, or do not answer.
 
     Raises:
-        EnvironmentProblem: some of them speak another one.
+        EnvironmentProblem: some of them speak another protocol.
     """
     actors = await engine_actors(namespace)
     answers = await asyncio.gather(*(_protocol(actor) for actor in actors))
@@ -76,5 +68,5 @@ async def require_compatible(namespace: str) -> None:
 async def _protocol(actor: EngineActorClient) -> ForeignDescription:
     try:
         return await actor.describe_any(PATIENCE)
-    except (ActorGone, ActorSilent, ActorFailed):
+    except ActorError:
         return ForeignDescription()

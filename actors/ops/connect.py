@@ -1,4 +1,4 @@
-"""Connects this process to a Ray cluster, and says in one sentence why it cannot."""
+"""Connects this process to a Ray cluster, or explains in one sentence why it cannot."""
 
 import logging
 import platform
@@ -26,8 +26,8 @@ def connect(address: str, namespace: str) -> None:
     """Makes this process a driver of the cluster whose GCS listens at `address` (`host:port`).
 
     Raises:
-        ConfigError: `address` is not one.
-        EnvironmentProblem: nothing answers there, or it is not our Ray.
+        ConfigError: `address` is not an address.
+        EnvironmentProblem: nothing answers there, or another version of Ray does.
     """
     _reach(address)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
@@ -35,7 +35,7 @@ def connect(address: str, namespace: str) -> None:
         _probe(address)
         _keep_raylets_quiet()
         _init(address, namespace)
-    auto_init_hook.enable_auto_connect = False  # a late call must not connect again by itself
+    auto_init_hook.enable_auto_connect = False  # else a late call would connect again
 
 
 def _init(address: str, namespace: str) -> None:
@@ -45,17 +45,17 @@ def _init(address: str, namespace: str) -> None:
             namespace=namespace,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            # on loopback Ray need not find out which address the world sees
+            # on loopback the address that others see does not matter
             _node_ip_address=LOOPBACK if address.startswith(f"{LOOPBACK}:") else None,
         )
-    except Exception as error:  # noqa: BLE001 -- Ray raises whatever it meets, all say the same
+    except Exception as error:  # noqa: BLE001 -- Ray lets all kinds of errors through
         raise EnvironmentProblem(_why_not(address, str(error))) from None
 
 
 def _keep_raylets_quiet() -> None:
-    """Ray prints what its raylets report of any job; `log_to_driver` is about workers only.
+    """Stops Ray from printing its raylets' reports, for which it has no public switch.
 
-    There is no public switch. Everything is in the logs of Ray's session as well.
+    `log_to_driver` concerns workers only. The logs of Ray's session have the reports as well.
     """
     worker._worker_logs_enabled = False  # noqa: SLF001
 
@@ -66,13 +66,13 @@ def disconnect() -> None:
 
 
 def dashboard_url() -> str:
-    """Where the Ray dashboard of this cluster is served; empty without one."""
+    """The URL of the Ray dashboard of this cluster; empty without a dashboard."""
     url = ray.worker.get_dashboard_url()
     return f"http://{url}" if url else ""
 
 
 def _reach(address: str) -> None:
-    """Ray itself waits a minute for a port at which nobody listens."""
+    """Tries the port first: Ray itself waits a minute for a port without a listener."""
     host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), timeout=PROBE_LIMIT.total_seconds()).close()

@@ -1,7 +1,7 @@
-"""Brings a bot up on a Ray cluster, and changes nothing when it is there already.
+"""Starts a bot on a Ray cluster, unless the same bot runs there already.
 
-`deploy` is get-or-create: the fingerprint of code and settings says whether what runs is what is
-wanted. If not, listener and WorkerSet are replaced; the games stay with their actors.
+`deploy` compares the fingerprint of code and settings with that of the running bot. If they differ,
+it replaces listener and WorkerSet; the games stay with their actors.
 """
 
 import asyncio
@@ -9,12 +9,11 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
-from actors.clients import EventListenerClient, WorkerSetClient
+from actors.clients import CALL_ERRORS, EventListenerClient, WorkerSetClient
 from actors.cluster import (
     ON_THE_HEAD,
+    ActorError,
     ActorFailed,
-    ActorGone,
-    ActorSilent,
     Handle,
     create_actor,
     in_gcs_thread,
@@ -25,12 +24,12 @@ from actors.messages import ActorConfig, ListenerDescription, WorkerSetDescripti
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.ops.compatibility import require_compatible, require_same_bot, require_slots
 from actors.ops.fingerprint import fingerprint
-from actors.ops.shutdown import NO_ANSWER, end_manager, find_listener, find_worker_set
+from actors.ops.shutdown import end_manager, find_listener, find_worker_set
 from actors.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["actor_config", "deploy", "ensure_manager", "wait_heard"]
+__all__ = ["actor_config", "deploy", "ensure_manager", "wait_listening"]
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
@@ -40,7 +39,7 @@ POLL_S = 0.1
 
 
 def actor_config(settings: Settings, bot: str) -> ActorConfig:
-    """What every actor of this bot is made with; `name` is filled in for each."""
+    """The config of every actor of this bot; each gets its own `name`."""
     return ActorConfig(
         name="",
         namespace=settings.cluster.namespace,
@@ -51,7 +50,7 @@ def actor_config(settings: Settings, bot: str) -> ActorConfig:
 
 
 async def deploy(config: ActorConfig) -> bool:
-    """Makes the bot run as `config` says; False when it already did.
+    """Makes the bot run by `config`; returns False when it already did.
 
     Raises:
         EnvironmentProblem: the cluster cannot run it.
@@ -64,10 +63,10 @@ async def deploy(config: ActorConfig) -> bool:
 
 
 async def ensure_manager(config: ActorConfig) -> bool:
-    """WorkerSet and EventListener run as `config` says; False when they already did.
+    """Makes WorkerSet and EventListener run by `config`; returns False when they already did.
 
     Raises:
-        EnvironmentProblem: one of them does not start, or what runs may not be replaced by it.
+        EnvironmentProblem: one of them does not start, or must not replace the running one.
     """
     worker_set, listener = await _running(config.namespace)
     if worker_set.fingerprint == listener.fingerprint == config.fingerprint:
@@ -78,11 +77,11 @@ async def ensure_manager(config: ActorConfig) -> bool:
     await require_compatible(config.namespace)
     await end_manager(config.namespace)
     manager = WorkerSetClient(await _create(WorkerSet, WORKER_SET, config))
-    ear = EventListenerClient(await _create(EventListener, EVENT_LISTENER, config, manager.handle))
-    for name, client in ((WORKER_SET, manager), (EVENT_LISTENER, ear)):
+    handle = await _create(EventListener, EVENT_LISTENER, config, manager.handle)
+    for name, client in ((WORKER_SET, manager), (EVENT_LISTENER, EventListenerClient(handle))):
         try:
             await client.ping(START_PATIENCE)
-        except (ActorGone, ActorSilent, ActorFailed) as error:
+        except ActorError as error:
             raise EnvironmentProblem(_why_not(name, str(error))) from None
     return True
 
@@ -97,14 +96,14 @@ def _why_not(name: str, error: str) -> str:
 
 
 async def _running(namespace: str) -> tuple[WorkerSetDescription, ListenerDescription]:
-    """How the running managers describe themselves; empty where there is no answer."""
+    """The descriptions of the running managers; empty ones where there is no answer."""
     worker_set, listener = await find_worker_set(namespace), await find_listener(namespace)
-    described, heard = WorkerSetDescription(), ListenerDescription()
-    with suppress(*NO_ANSWER):
-        described = await worker_set.describe(ANSWER_PATIENCE) if worker_set else described
-    with suppress(*NO_ANSWER):
-        heard = await listener.describe(ANSWER_PATIENCE) if listener else heard
-    return described, heard
+    manager, listening = WorkerSetDescription(), ListenerDescription()
+    with suppress(*CALL_ERRORS):
+        manager = await worker_set.describe(ANSWER_PATIENCE) if worker_set else manager
+    with suppress(*CALL_ERRORS):
+        listening = await listener.describe(ANSWER_PATIENCE) if listener else listening
+    return manager, listening
 
 
 async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handle) -> Handle:
@@ -134,8 +133,8 @@ async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handl
         await asyncio.sleep(POLL_S)
 
 
-async def wait_heard(namespace: str, patience: timedelta) -> str:
-    """Waits until the listener has heard Lichess; else the reason why not, empty for none."""
+async def wait_listening(namespace: str, patience: timedelta) -> str:
+    """Waits for the listener's first line from Lichess; returns why none came, else nothing."""
     until_s = time.monotonic() + patience.total_seconds()
     while True:
         listener = await find_listener(namespace)

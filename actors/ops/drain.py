@@ -1,7 +1,7 @@
-"""Drains a node: finds the node that is meant, and tells Ray to drain it.
+"""Finds the node that a person names, and has Ray drain it.
 
-This is Ray's own drain, as a spot notice or a node's SIGTERM starts it. The WorkerSet notices and
-has the games handed over. Ray starts nothing more on the node, and ends the node once it is empty.
+This is Ray's own drain, as after a spot notice or a node's SIGTERM. The WorkerSet notices the drain
+and moves the games. Ray starts nothing more on the node, and ends the node once it is empty.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from actors import cluster
-from actors.cluster import Slot
 from crabstick.errors import ConfigError
 from crabstick.rules.cluster_view import ClusterNode
+from crabstick.settings import ClusterSettings
 
 __all__ = ["drain_node", "find_node", "is_alive"]
 
@@ -19,7 +19,7 @@ MOST_NAMED: Final = 10
 
 
 def find_node(wish: str, nodes: Sequence[ClusterNode]) -> ClusterNode:
-    """The node that is meant by its id, the beginning of it, or one of its names.
+    """Finds a node by its id, the beginning of the id, or one of its names.
 
     Raises:
         ConfigError: there is no such node, there are several, or it cannot be drained.
@@ -53,7 +53,7 @@ def _choice(nodes: Sequence[ClusterNode]) -> str:
 
 
 def drain_node(node: ClusterNode, within: timedelta) -> timedelta:
-    """Tells Ray to drain the node, and returns how long the games there have; idempotent.
+    """Has Ray drain the node, and returns the time until its end; idempotent.
 
     Raises:
         EnvironmentProblem: Ray refuses.
@@ -61,6 +61,6 @@ def drain_node(node: ClusterNode, within: timedelta) -> timedelta:
     return cluster.drain_node(node.id, within, "crabstick drain")
 
 
-def is_alive(node: ClusterNode, slot: Slot) -> bool:
+def is_alive(node: ClusterNode, slot: ClusterSettings) -> bool:
     """Whether the node still belongs to the cluster."""
     return any(living.id == node.id for living in cluster.read_nodes(slot))

@@ -29,7 +29,7 @@ BOT_CODE: Final = (
     "crabstick/telemetry/*.py",
     "engine/**/*.py",
 )
-"""What runs in the actors of a bot; commands, sandbox, checks and the local Ray cluster do not."""
+"""The code of a bot's actors, without commands, sandbox, checks and the local Ray cluster."""
 TOOLS: Final = frozenset({"engine/fake.py"})
 
 
@@ -40,7 +40,7 @@ def bot_code(root: Path = CODE_ROOT) -> Iterator[Path]:
 
 
 def fingerprint(settings: Settings, bot: str, root: Path = CODE_ROOT) -> str:
-    """Twelve hexadecimal digits of a digest over code, account and settings."""
+    """Returns twelve hexadecimal digits that stand for code, account and settings."""
     code = hashlib.sha256(__version__.encode())
     for path in bot_code(root):
         code.update(path.as_posix().encode() + (root / path).read_bytes())

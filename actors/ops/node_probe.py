@@ -1,7 +1,7 @@
-"""What one node looks like from within: a function that runs there and needs nothing of ours.
+"""Functions that run on a node and report on it.
 
-It travels by value, since the question is whether our code is there at all. So it imports nothing
-but what Python itself has, and no message of it holds a secret.
+Ray pickles them by value, because the node may not have our code at all. So this module imports
+nothing but Python's own library. No answer holds a secret.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ _MONITOR = re.compile(rb"autoscaler/(?:_private|v2)/monitor\.py")
 
 
 def probe(variable: str, file: str, engine: str) -> dict[str, object]:
-    """How this node is.
+    """Returns the facts about this node.
 
     Args:
-        variable: the environment variable that may hold the Lichess token.
-        file: the file that may hold it instead; empty for none.
-        engine: the program that shall play; empty for our own.
+        variable: the environment variable for the Lichess token.
+        file: the file for the token; empty for none.
+        engine: the chess engine; empty for our own.
     """
     version, code = code_of(_root())
     return {
@@ -63,7 +63,7 @@ def code_of(root: Path | None) -> tuple[str, str]:
 
 
 def _root() -> Path | None:
-    """Where our packages are for a process on this node."""
+    """The folder of our packages on this node."""
     found = [importlib.util.find_spec(package) for package in PACKAGES]
     origins = [spec.origin for spec in found if spec is not None and spec.origin is not None]
     return Path(origins[0]).parent.parent if len(origins) == len(PACKAGES) else None
@@ -77,7 +77,7 @@ def _has_text(file: str) -> bool:
 
 
 def _flags(environment: Mapping[str, str]) -> dict[str, str]:
-    """Ray's own flags, without those that may be secret."""
+    """Ray's flags, without those that may be secret."""
     return {
         name: value
         for name, value in environment.items()
@@ -86,7 +86,7 @@ def _flags(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _monitor() -> str:
-    """The monitor of Ray that runs here: it only watches, or scales what a file describes."""
+    """Whether Ray's monitor here `watches` only, or `scales` by a file; empty without one."""
     for entry in PROCESSES.glob("[0-9]*/cmdline"):
         try:
             words = entry.read_bytes()

@@ -1,4 +1,4 @@
-"""What a probe finds in a running cluster, as plain values that `crabstick check` judges."""
+"""The findings of a probe of a running cluster; `crabstick check` judges them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from crabstick.rules.cluster_view import ClusterNode
 __all__ = ["SILENCE", "Autoscaler", "ClockOffset", "NodeFacts", "NodeReport", "ScalingReport"]
 
 SILENCE: Final = timedelta(seconds=20)
-"""Ray's autoscaler speaks every five seconds; after this it is silent."""
+"""Ray's autoscaler reports every five seconds; after this time it counts as silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockOffset:
-    """How far a node's clock is ahead of ours: between these two, in seconds."""
+    """How far a node's clock is ahead of ours: between these two figures, in seconds."""
 
     least_s: float
     most_s: float
@@ -24,30 +24,33 @@ class ClockOffset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """A node as it sees itself."""
+    """What a probe found on a node.
+
+    Attributes:
+        version: the version of crabstick; empty when its code is missing.
+        code: a digest of that code.
+        flags: Ray's flags, by the names of their variables.
+        monitor: Ray's monitor there: `watches`, `scales`, or empty.
+    """
 
     python: str
     version: str
-    """Of crabstick; empty when its code is not there."""
     code: str
-    """A digest of that code."""
     has_token: bool
     has_engine: bool
     flags: Mapping[str, str]
-    """Ray's own, by the names of their variables."""
     monitor: str
-    """Ray's monitor there: `watches`, `scales`, or empty."""
     clock: ClockOffset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReport(ClusterNode):
-    """A living node of the cluster, and what a probe found there.
+    """A living node of the cluster, and the facts about it.
 
     Attributes:
-        facts: None when the node was not probed.
-        unseen: why it was not.
-        is_lost: whether the node was asked, and did not answer.
+        facts: None when the node was not probed, or did not answer.
+        unseen: why there are no facts.
+        is_lost: whether the node was probed, and did not answer.
     """
 
     facts: NodeFacts | None = None
@@ -56,7 +59,7 @@ class NodeReport(ClusterNode):
 
 
 class Autoscaler(Enum):
-    """Who makes nodes."""
+    """Ray's autoscaler, by its version."""
 
     NONE = "none"
     V1 = "v1"
@@ -65,10 +68,13 @@ class Autoscaler(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingReport:
-    """How the cluster grows."""
+    """How the cluster grows.
+
+    Attributes:
+        is_silent: whether the autoscaler has stopped reporting.
+        has_no_place: whether it knows no group of nodes that a game fits.
+    """
 
     autoscaler: Autoscaler
     is_silent: bool = False
-    """Whether the autoscaler has said nothing for a while."""
     has_no_place: bool = False
-    """Whether it knows no group in which a game would fit."""

@@ -1,6 +1,6 @@
-"""How the cluster follows the games: how many standbys, whether nodes come, which node may go.
+"""Fits the cluster to the games: how many actors stand by, and which node may go.
 
-Bookkeeping of the WorkerSet without I/O; the rules are `headroom` and `consolidation`.
+The WorkerSet's bookkeeping for the rules `headroom` and `consolidation`, without I/O.
 """
 
 from collections import deque
@@ -23,24 +23,24 @@ KEEP_ROOM_FOR = timedelta(minutes=10)
 
 
 class Traffic:
-    """How many games began and ended lately; `see` has to be called at every tick."""
+    """Counts recent starts and ends of games."""
 
     def __init__(self) -> None:
         self._running: frozenset[GameId] = frozenset()
         self._begun: deque[timedelta] = deque()
         self._ended: deque[timedelta] = deque()
 
-    def see(self, running: Collection[GameId], now: timedelta) -> None:
-        """These games run now.
+    def record(self, running: Collection[GameId], now: timedelta) -> None:
+        """Records the games that run now; call it at every tick.
 
-        The games of the first call count as begun: after a restart they tell how busy the bot is.
+        The games of the first call count as begun: after a restart they show how busy the bot is.
         """
         before, self._running = self._running, frozenset(running)
         self._begun.extend([now] * len(self._running - before))
         self._ended.extend([now] * len(before - self._running))
 
-    def lately(self, now: timedelta) -> tuple[int, int]:
-        """How many began and how many ended in the time `LATELY`."""
+    def recent(self, now: timedelta) -> tuple[int, int]:
+        """Returns how many games began and how many ended within `LATELY`."""
         for moments in (self._begun, self._ended):
             while moments and now - moments[0] > LATELY:
                 moments.popleft()
@@ -48,65 +48,66 @@ class Traffic:
 
 
 class Elasticity:
-    """What the bot wants of the cluster beside the games; moments are monotonic."""
+    """The bot's demand for room beyond the running games; moments are monotonic.
+
+    Attributes:
+        is_elastic: whether nodes come and go.
+        is_exhausted: whether Ray reports that no further node will come.
+        has_nodes: whether a node is there that a game fits.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        cluster = settings.cluster
-        self._is_elastic = cluster.autoscaling
+        self._cluster = settings.cluster
         self._max_games = settings.challenges.max_games
-        self._wish = Capacity(standby=cluster.standby, max_takeovers=cluster.max_takeovers)
+        self._wish = Capacity(
+            standby=self._cluster.standby, max_takeovers=self._cluster.max_takeovers
+        )
         self._traffic = Traffic()
         self._games = 0
         self._consolidation = Consolidation()
         self._room_wanted_until = timedelta.min
         self._log = get_logger()
-        self._slot = cluster
+        self.is_elastic = self._cluster.autoscaling
         self.is_exhausted = False
-        """Whether Ray says that no further node will come."""
         self.has_nodes = True
-        """Whether a node is there that a game fits."""
-
-    @property
-    def is_elastic(self) -> bool:
-        """Whether nodes come and go."""
-        return self._is_elastic
 
     @property
     def may_grow(self) -> bool:
         """Whether a node would come for another game."""
-        return self._is_elastic and not self.is_exhausted
+        return self.is_elastic and not self.is_exhausted
 
     @property
     def problem(self) -> str:
         """Why no game fits a node; empty when one does, or when a node may come."""
-        if self.has_nodes or self._is_elastic:
+        if self.has_nodes or self.is_elastic:
             return ""
-        cpus, memory_mb = self._slot.slot_cpus, self._slot.slot_memory_mb
         return (
-            f"no node has the {cpus:g} CPUs and {memory_mb} MB that a game asks for "
-            "(cluster.slot_cpus, cluster.slot_memory_mb)"
+            f"no node has the {self._cluster.slot_cpus:g} CPUs and {self._cluster.slot_memory_mb} "
+            "MB that a game asks for (cluster.slot_cpus, cluster.slot_memory_mb)"
         )
 
     def ask_for_room(self, now: timedelta) -> None:
-        """A challenge was declined for want of a node."""
+        """Keeps a standby for a while, because a challenge was declined for want of a node."""
         self._room_wanted_until = now + KEEP_ROOM_FOR
 
     def capacity(self, now: timedelta) -> Capacity:
-        """How many actors are to wait for a game now; never more than further games may come."""
-        if not self._is_elastic:
+        """Returns how many actors should stand by; headroom never exceeds the games to come."""
+        if not self.is_elastic:
             return self._wish
         wish, asked_for = self._wish.standby, int(now < self._room_wanted_until)
-        foreseen = min(headroom(wish, *self._traffic.lately(now)), self._max_games - self._games)
+        foreseen = min(headroom(wish, *self._traffic.recent(now)), self._max_games - self._games)
         return replace(self._wish, standby=max(wish, asked_for, foreseen))
 
-    def shown(self, wanted: Collection[WantedGame], observed: Observed, now: timedelta) -> Observed:
-        """The cluster as the plan is to see it: a node that can be spared seems to drain."""
-        if not self._is_elastic:
+    def adjust(
+        self, wanted: Collection[WantedGame], observed: Observed, now: timedelta
+    ) -> Observed:
+        """Returns the cluster for `plan`: a node that consolidation empties is marked draining."""
+        if not self.is_elastic:
             return observed
         self._games = len(wanted)
-        self._traffic.see([game.id for game in wanted], now)
+        self._traffic.record([game.id for game in wanted], now)
         before = self._consolidation
         self._consolidation = before.after(wanted, observed, self.capacity(now), now)
         if self._consolidation.leaving not in {None, before.leaving}:
             self._log.info(names.NODE_SPARED, node=self._consolidation.leaving)
-        return self._consolidation.shown(observed)
+        return self._consolidation.apply_to(observed)

@@ -1,4 +1,4 @@
-"""Carries out what `placement.plan` decides about EngineActors, and supervises them.
+"""Carries out the decisions of `placement.plan` about EngineActors, and supervises the actors.
 
 Each actor has one supervising task (its pending `outcome` call fails within milliseconds of a
 death) and, while it plays, one that pings it. A decision changes the registry at once; its result
@@ -9,25 +9,19 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Literal
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent
-from actors.messages import (
-    ActorConfig,
-    Assignment,
-    HandOverRequest,
-    Outcome,
-    ResyncRequest,
-    WrongProtocol,
-)
-from actors.names import RING, engine_actor_name, next_serial
+from actors.clients import CALL_ERRORS
+from actors.cluster import ActorError, ActorFailed
+from actors.messages import ActorConfig, Assignment, HandOverRequest, Outcome, ResyncRequest
+from actors.names import SERIALS, engine_actor_name, next_serial
 from actors.worker_set.narrator import Narrator
+from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.runtime import Runtime
-from actors.worker_set.state import State
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
+from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, GameRecord
 from crabstick.rules.retry import next_delay
 from crabstick.telemetry import names
@@ -36,37 +30,36 @@ from crabstick.telemetry.logs import get_logger
 __all__ = ["EnginePool"]
 
 START_PATIENCE = timedelta(minutes=15)
-"""A new node may have to be bought first."""
+"""A cloud may have to start a node first."""
 ASSIGN_PATIENCE = timedelta(seconds=3)
 ADOPT_PATIENCE = timedelta(seconds=5)
-"""The first tick waits this long for actors to say what they play; later ones come in later."""
+"""The first tick waits this long for the reports of adopted actors; the others come in later."""
 PING_EVERY = timedelta(seconds=1)
 PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
 NO_JITTER = 0.5
-"""The draw for pauses in which no other process has to be considered."""
+"""The draw for pauses that no other process shares."""
 EMBEDDED_FROM_DEATH = 2
-"""Two actors that died over a game may have died of their engine."""
+"""After this many deaths over one game the engine may be the cause."""
 EMBEDDED_FROM_SILENCE = 5
-"""So many silent actors are no hiccups of a busy machine any more."""
+"""This many silent actors over one game are more than a busy machine explains."""
 
 
 class EnginePool:
     """The EngineActors of one bot.
 
-    Args:
-        runtime: the cluster.
-        state: the registry, which the pool changes.
-        narrator: logs and counts what happens.
-        rate_limits: what an actor learns with its game, and tells with its answers.
-        now: monotonic.
-        wake: makes the WorkerSet plan again.
+    `rate_limits` go to an actor with its game, and come back with its answers; `wake` makes the
+    WorkerSet plan again.
+
+    Attributes:
+        problem: why actors cannot play; empty when they can.
+        paused_until: no actor is made before this moment, because the last ones did not start.
     """
 
     def __init__(  # noqa: PLR0913 -- its collaborators, each once
         self,
         runtime: Runtime,
-        state: State,
+        store: RegistryStore,
         narrator: Narrator,
         rate_limits: RateLimits,
         *,
@@ -74,7 +67,7 @@ class EnginePool:
         wake: Callable[[], None],
     ) -> None:
         self._runtime = runtime
-        self._state = state
+        self._store = store
         self._narrator = narrator
         self._rate_limits = rate_limits
         self._now = now
@@ -82,60 +75,61 @@ class EnginePool:
         self._tasks = BackgroundTasks(self._failed)
         self._unsettled: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
-        self._serial = secrets.randbelow(RING)  # not the names of actors that have just died
+        self._serial = secrets.randbelow(SERIALS)  # avoids the names of actors that just died
         self._log = get_logger()
         self.problem = ""
-        self.no_spawn_before: timedelta | None = None
+        self.paused_until: timedelta | None = None
 
     @property
-    def is_held(self) -> bool:
-        """Whether no actor is to be made just now, since some did not start."""
-        return self.no_spawn_before is not None and self._now() < self.no_spawn_before
+    def _registry(self) -> Registry:
+        return self._store.registry
 
-    # What the plan asks for.
+    @property
+    def is_paused(self) -> bool:
+        """Whether no actor is to be made now."""
+        return self.paused_until is not None and self._now() < self.paused_until
 
     def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
-        """Starts an actor; it is a standby as soon as it says so."""
-        self._serial = next_serial(self._serial, self._state.registry.engines)
+        """Starts an actor, which becomes a standby with its first report."""
+        self._serial = next_serial(self._serial, self._registry.engines)
         name = engine_actor_name(str(self._serial))
-        engine = self._state.take(self._state.registry.entered(name, self._now(), node))
+        engine = self._store.take(self._registry.entered(name, self._now(), node))
         self._settle_soon(self._spawn(engine, config.model_copy(update={"name": name}), node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
         """Gives the game to a standby."""
-        self._state.record(self._state.registry.assigned(game, name, self._now()))
-        self._settle_soon(self._assign(self._state.registry.engines[name]))
+        self._store.record(self._registry.assigned(game, name, self._now()))
+        self._settle_soon(self._assign(self._registry.engines[name]))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
-        """Asks an actor to leave its game between two moves, `within` at the latest."""
-        engine = self._state.registry.engines[name]
-        self._state.registry = self._state.registry.leaving(engine, self._now() + within)
+        """Asks an actor to leave its game between two moves, and within `within`."""
+        engine = self._registry.engines[name]
+        self._store.registry = self._registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
         self._log.info(names.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
         self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
 
     def resync(self, game: GameId, *, is_our_turn: bool) -> None:
-        """Lichess says whose turn it is: an actor that has missed that opens its stream anew."""
-        registry = self._state.registry
-        ply = self._state.take(registry.called_our_turn(game, is_our_turn=is_our_turn))
-        owner = self._state.registry.owner_of(game)
+        """Lichess lists a game: an actor that has missed a line of it reopens its stream."""
+        ply = self._store.take(self._registry.listed(game, is_our_turn=is_our_turn))
+        owner = self._registry.owner_of(game)
         if ply is not None and owner is not None:
             self._tasks.start(self._resync(owner, ResyncRequest(ply=ply)))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it; idempotent."""
-        engine = self._state.registry.engines.get(name)
+        engine = self._registry.engines.get(name)
         if engine is not None:
-            self._state.registry = self._state.registry.removed(engine)
+            self._store.registry = self._registry.removed(engine)
         self._settle_soon(self._kill(name))
 
     async def adopt(self) -> None:
-        """Takes over every EngineActor that lives, whoever made it."""
+        """Takes over every living EngineActor of an earlier WorkerSet."""
         adoptions = []
         for name in await self._runtime.living():
-            if name not in self._state.registry.engines:
-                entered = self._state.registry.entered(name, self._now(), is_adopted=True)
-                adoptions.append(self._tasks.start(self._adopt(self._state.take(entered))))
+            if name not in self._registry.engines:
+                entered = self._registry.entered(name, self._now(), is_adopted=True)
+                adoptions.append(self._tasks.start(self._adopt(self._store.take(entered))))
         if adoptions:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
@@ -144,15 +138,13 @@ class EnginePool:
         while self._unsettled:
             await asyncio.gather(*self._unsettled, return_exceptions=True)
 
-    # How it is done.
-
     async def _spawn(self, engine: EngineRecord, config: ActorConfig, node: NodeId | None) -> None:
         try:
             await self._runtime.spawn(config, node)
-        except (ActorSilent, ActorFailed) as error:
+        except ActorError as error:
             self._lost(engine, str(error))
             return
-        if self._state.registry.current(engine) is None:  # killed before it existed
+        if self._registry.current(engine) is None:  # killed before Ray had made it
             await self._kill(engine.name)
             return
         self._log.info(names.ACTOR_SPAWNED, actor=engine.name, on_node=node)
@@ -162,21 +154,21 @@ class EnginePool:
     async def _adopt(self, engine: EngineRecord) -> None:
         self._tasks.start(self._supervise(engine))
         await self._introduce(engine, PING_PATIENCE)
-        now = self._state.registry.current(engine)
+        now = self._registry.current(engine)
         if now is not None and now.phase is ActorPhase.PLAYING:
             self._log.info(names.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
             self._tasks.start(self._ping_while_playing(now))
 
     async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
-        """The actor describes itself for the first time."""
+        """Gets an actor's first report."""
         is_there = await self._describe(engine, patience)
-        now = self._state.registry.current(engine)
+        now = self._registry.current(engine)
         if now is None:
             return
         if not is_there:
             self._never_started(now, patience)
             return
-        self._failed_starts, self.no_spawn_before = 0, None
+        self._failed_starts, self.paused_until = 0, None
         if now.phase is ActorPhase.ENDING:
             self.kill(now.name)
         elif now.problem:
@@ -187,35 +179,33 @@ class EnginePool:
 
     def _never_started(self, engine: EngineRecord, patience: timedelta) -> None:
         if engine.node is None and self._now() - engine.since >= patience:
-            self.kill(engine.name)  # no node came; an actor that is still wanted is made anew
+            self.kill(engine.name)  # no node came; the plan spawns another one if needed
             self._wake()
         else:
             self._lost(engine, "it never said who it is")
 
     def _cannot_play(self, engine: EngineRecord) -> None:
         self.problem = engine.problem
-        self.no_spawn_before = self._now() + PAUSE_AFTER_PROBLEM
-        is_needed = engine.lacks_engine and self._state.registry.is_any_abandoned()
+        self.paused_until = self._now() + PAUSE_AFTER_PROBLEM
+        is_needed = engine.lacks_engine and self._registry.is_any_abandoned()
         self._narrator.useless(engine, is_kept=is_needed)
         if not is_needed:
             self.kill(engine.name)
 
     async def _describe(self, engine: EngineRecord, patience: timedelta) -> bool:
-        """Whether the actor answered; silence is for `failure_detector` to judge."""
+        """Pings an actor; returns whether it answered. `failure_detector` judges the silence."""
         try:
             description = await self._runtime.engine(engine.name).describe(patience)
-        except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
+        except CALL_ERRORS as error:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
             return False
         self._rate_limits.merge(description.limits)
-        self._state.registry = self._state.registry.described(
-            engine, description.report(), self._now()
-        )
+        self._store.registry = self._registry.described(engine, description.report(), self._now())
         return True
 
     async def _assign(self, engine: EngineRecord) -> None:
-        game = self._state.registry.game_of(engine)
-        if game is None:  # over before anybody could say so
+        game = self._registry.game_of(engine)
+        if game is None:  # the game has ended meanwhile
             self.kill(engine.name)
             self._wake()
             return
@@ -223,17 +213,19 @@ class EnginePool:
             client = self._runtime.engine(engine.name)
             answer = await client.assign(self._assignment(engine, game), ASSIGN_PATIENCE)
             why = "" if answer.taken else "it plays another game"
-        except (ActorGone, ActorFailed, ActorSilent, WrongProtocol) as error:
+        except CALL_ERRORS as error:
             why = str(error)
-        if why:
-            now = self._state.registry.current(engine)
-            if now is not None:
-                self._narrator.engine_lost(now, why)
-                self.kill(engine.name)
-            self._wake()
+        if not why:
+            self._log.info(
+                names.GAME_ASSIGNED, game_id=game.id, actor=engine.name, epoch=engine.epoch
+            )
+            self._tasks.start(self._ping_while_playing(engine))
             return
-        self._log.info(names.GAME_ASSIGNED, game_id=game.id, actor=engine.name, epoch=engine.epoch)
-        self._tasks.start(self._ping_while_playing(engine))
+        now = self._registry.current(engine)
+        if now is not None:
+            self._narrator.engine_lost(now, why)
+            self.kill(now.name)
+        self._wake()
 
     def _assignment(self, engine: EngineRecord, game: GameRecord) -> Assignment:
         is_embedded = (
@@ -241,36 +233,35 @@ class EnginePool:
             or game.deaths >= EMBEDDED_FROM_DEATH
             or game.takeovers - game.deaths >= EMBEDDED_FROM_SILENCE
         )
-        kind: Literal["own", "embedded"] = "embedded" if is_embedded else "own"
         return Assignment(
             game=game.id,
             epoch=engine.epoch,
             takeovers=game.takeovers,
             deaths=game.deaths,
-            engine=kind,
+            engine="embedded" if is_embedded else "own",
             limits=self._rate_limits.export(),
         )
 
     async def _hand_over(self, engine: EngineRecord, request: HandOverRequest) -> None:
-        """A lost request is made again; an actor of older code, which knows none, is replaced."""
+        """The plan repeats a lost request; an actor whose code knows none is replaced."""
         try:
             await self._runtime.engine(engine.name).hand_over(request, ASSIGN_PATIENCE)
-        except (ActorGone, ActorFailed, ActorSilent) as error:
+        except ActorError as error:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
             if isinstance(error, ActorFailed):
-                self._state.registry = self._state.registry.cannot_leave(engine)
+                self._store.registry = self._registry.cannot_leave(engine)
                 self._wake()
             else:
-                self._state.registry = self._state.registry.leaving(engine, None)
+                self._store.registry = self._registry.leaving(engine, None)
 
     async def _resync(self, engine: EngineRecord, request: ResyncRequest) -> None:
         try:
             await self._runtime.engine(engine.name).resync(request, ASSIGN_PATIENCE)
-        except (ActorGone, ActorFailed, ActorSilent) as error:
+        except ActorError as error:
             self._log.warning(names.ACTOR_SILENT, actor=engine.name, why=str(error))
 
     async def _ping_while_playing(self, engine: EngineRecord) -> None:
-        while (now := self._state.registry.current(engine)) is not None:
+        while (now := self._registry.current(engine)) is not None:
             if now.phase is not ActorPhase.PLAYING:
                 return
             await self._describe(engine, PING_PATIENCE)
@@ -279,19 +270,19 @@ class EnginePool:
     async def _supervise(self, engine: EngineRecord) -> None:
         try:
             outcome = await self._runtime.engine(engine.name).outcome()
-        except (ActorGone, ActorFailed, WrongProtocol) as error:
+        except CALL_ERRORS as error:
             self._lost(engine, str(error))
         else:
             self._done(engine, outcome)
 
     def _done(self, engine: EngineRecord, outcome: Outcome) -> None:
-        """The actor is done with its game."""
-        now = self._state.registry.current(engine)
+        """Acts on an actor's own word that its work is done."""
+        now = self._registry.current(engine)
         if now is None:
             return
-        game = self._state.registry.game_of(now)
+        game = self._registry.game_of(now)
         if game is not None and outcome.reason in {"finished", "unplayable"}:
-            self._state.take(self._state.registry.ended(game.id))
+            self._store.take(self._registry.ended(game.id))
             self._narrator.game_ended(now, game, outcome)
         if outcome.reason == "handed_over":
             self._narrator.handed_over(now)
@@ -299,12 +290,12 @@ class EnginePool:
         self._wake()
 
     def _lost(self, engine: EngineRecord, why: str) -> None:
-        now = self._state.registry.current(engine)
+        now = self._registry.current(engine)
         if now is None:
             return
-        self._state.record(self._state.registry.lost(now, why, self._now()))
-        if now.phase is ActorPhase.STARTING and not self.is_held:
-            self.no_spawn_before = self._now() + next_delay(self._failed_starts, NO_JITTER)
+        self._store.record(self._registry.lost(now, why, self._now()))
+        if now.phase is ActorPhase.STARTING and not self.is_paused:
+            self.paused_until = self._now() + next_delay(self._failed_starts, NO_JITTER)
             self._failed_starts += 1
         self._settle_soon(self._kill(now.name))
         self._wake()
@@ -312,7 +303,7 @@ class EnginePool:
     async def _kill(self, name: ActorName) -> None:
         try:
             await self._runtime.kill(name)
-        except (ActorSilent, ActorFailed) as error:
+        except ActorError as error:
             self._log.warning(names.ACTOR_SILENT, actor=name, why=str(error))
 
     def _settle_soon(self, work: Coroutine[object, None, None]) -> None:

@@ -9,15 +9,15 @@ from datetime import timedelta
 from actors.messages import ActorConfig
 from crabstick.errors import CrabstickError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.limits import Endpoint
 from crabstick.rules.model import GameId, GameSummary, Limited
 from crabstick.rules.retry import cool_down
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import names
+from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import get_logger
-from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["LichessCalls"]
 
@@ -30,7 +30,7 @@ class LichessCalls:
     Args:
         config: whose bot this is.
         rate_limits: the limits to heed.
-        ledger: counts each 429.
+        metrics: counts each 429.
         lichess: None is the server in the settings.
         games: None is the same server.
     """
@@ -39,7 +39,7 @@ class LichessCalls:
         self,
         config: ActorConfig,
         rate_limits: RateLimits,
-        ledger: Ledger,
+        metrics: BotMetrics,
         *,
         lichess: LichessPort | None,
         games: GamesPort | None,
@@ -47,7 +47,7 @@ class LichessCalls:
         self._bot = config.bot
         self._settings = Settings.from_message(config.settings)
         self._rate_limits = rate_limits
-        self._ledger = ledger
+        self._metrics = metrics
         self._lichess = lichess
         self._games = games
         self._log = get_logger(actor=config.name)
@@ -68,7 +68,7 @@ class LichessCalls:
 
     async def resign(self, game: GameId) -> None:
         """Forfeits a game; Lichess aborts it instead of the resignation while that is possible."""
-        self._ledger.inc("crabstick_games_forfeited_total")
+        self._metrics.inc("crabstick_games_forfeited_total")
         try:
             for _ in range(RESIGN_TRIES):
                 await asyncio.sleep(self._rate_limits.wait("command").total_seconds())
@@ -81,13 +81,13 @@ class LichessCalls:
             self._log.warning(names.GAME_RESIGNED, game_id=game, outcome=str(error))
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
-        self._ledger.inc("crabstick_rate_limited_total", endpoint)
+        self._metrics.inc("crabstick_rate_limited_total", endpoint)
         self._rate_limits.hit(endpoint, cool_down(asked))
 
     def _lichess_port(self) -> LichessPort:
         if self._lichess is None:
             # A process that gets our handle imports this module: berserk would cost each 4 MB.
-            from crabstick.lichess.client import open_lichess  # noqa: PLC0415
+            from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415
 
             token = read_token(self._settings)
             self._lichess = open_lichess(self._settings.lichess.url, token, self._bot)

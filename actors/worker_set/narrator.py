@@ -3,7 +3,7 @@
 from structlog.typing import FilteringBoundLogger
 
 from actors.messages import Outcome
-from crabstick.rules.cluster_view import ActorPhase
+from actors.worker_set.gauges import ACTOR_STATES
 from crabstick.rules.registry_records import (
     EngineLost,
     EngineRecord,
@@ -12,32 +12,26 @@ from crabstick.rules.registry_records import (
     GameTakenOver,
 )
 from crabstick.telemetry import names
-from crabstick.telemetry.metrics import Ledger
+from crabstick.telemetry.bot_metrics import BotMetrics
 
 __all__ = ["Narrator"]
 
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
 """Source: Lichess's status names; `timeout` is a player who was away for too long."""
-LOST_AS = {
-    ActorPhase.STARTING: "starting",
-    ActorPhase.STANDBY: "standby",
-    ActorPhase.PLAYING: "busy",
-}
-"""The metrics' words for what a lost actor did."""
 
 
 class Narrator:
-    """Turns events into log lines and counters."""
+    """Turns events into log lines and counts."""
 
-    def __init__(self, log: FilteringBoundLogger, ledger: Ledger) -> None:
+    def __init__(self, log: FilteringBoundLogger, metrics: BotMetrics) -> None:
         self._log = log
-        self._ledger = ledger
+        self._metrics = metrics
 
     def event(self, event: Event) -> None:
-        """Something that the registry reports."""
+        """The registry reports an event."""
         match event:
             case GameTakenOver(game=game, why=why):
-                self._ledger.inc("crabstick_takeovers_total")
+                self._metrics.inc("crabstick_takeovers_total")
                 self._log.warning(
                     names.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
                 )
@@ -45,22 +39,22 @@ class Narrator:
                 self.engine_lost(engine, why)
 
     def engine_lost(self, engine: EngineRecord, why: str) -> None:
-        """An actor is gone, or of no use."""
+        """An actor has gone, or can no longer be used."""
         self._log.warning(names.ACTOR_LOST, actor=engine.name, game_id=engine.game, why=why)
-        if engine.phase in LOST_AS:
-            self._ledger.inc("crabstick_actors_lost_total", LOST_AS[engine.phase])
+        if engine.phase in ACTOR_STATES:
+            self._metrics.inc("crabstick_actors_lost_total", ACTOR_STATES[engine.phase])
 
     def useless(self, engine: EngineRecord, *, is_kept: bool) -> None:
-        """An actor started and cannot play."""
+        """An actor started, but cannot play."""
         self._log.error(names.ACTOR_USELESS, actor=engine.name, why=engine.problem)
         if not is_kept:
-            self._ledger.inc("crabstick_actors_lost_total", "useless")
+            self._metrics.inc("crabstick_actors_lost_total", "useless")
 
     def game_ended(self, engine: EngineRecord, game: GameRecord, outcome: Outcome) -> None:
         """An actor played its game to the end."""
-        self._ledger.inc("crabstick_games_finished_total", outcome.result or "aborted")
+        self._metrics.inc("crabstick_games_finished_total", outcome.result or "aborted")
         if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
-            self._ledger.inc("crabstick_games_lost_on_time_total")
+            self._metrics.inc("crabstick_games_lost_on_time_total")
         self._log.info(
             names.GAME_FINISHED,
             game_id=game.id,
@@ -71,6 +65,6 @@ class Narrator:
         )
 
     def handed_over(self, engine: EngineRecord) -> None:
-        """An actor left its game to the next one."""
-        self._ledger.inc("crabstick_handovers_total")
+        """An actor left its game, so that another actor gets it."""
+        self._metrics.inc("crabstick_handovers_total")
         self._log.info(names.GAME_HANDED_OVER, game_id=engine.game, actor=engine.name)

@@ -1,7 +1,6 @@
-"""The WorkerSet's figures in Ray's own metrics, so that they appear in the Ray dashboard's target.
+"""Copies the bot's metrics into Ray's own, which Ray exports with those of the cluster.
 
-Only the WorkerSet feeds them: every process that does adds series of its own, which stay exported
-after its death. All come from its ledger, so that there is one source.
+Only the WorkerSet does so: Ray goes on exporting the series of a process after its death.
 """
 
 from collections.abc import Mapping
@@ -15,18 +14,18 @@ __all__ = ["RayMirror"]
 
 
 class RayMirror:
-    """Shows a ledger through `ray.util.metrics`; Ray itself prefixes the names with `ray_`."""
+    """The same metrics in `ray.util.metrics`; Ray prefixes their names with `ray_`."""
 
     def __init__(self) -> None:
-        self._metrics = {name: _made(metric) for name, metric in METRICS.items()}
+        self._metrics = {name: _ray_metric(metric) for name, metric in METRICS.items()}
         self._shown: dict[tuple[str, str], float] = {}
 
     def show(self, snapshot: Mapping[str, object]) -> None:
-        """Brings gauges and counters up to date; call it about once a second."""
+        """Brings gauges and counters to the values of a snapshot of `BotMetrics`."""
         values = cast("Mapping[str, Mapping[str, float]]", snapshot["values"])
         for name, cells in values.items():
             for label, value in cells.items():
-                self._show_cell(METRICS[name], label, value)
+                self._show_value(METRICS[name], label, value)
 
     def observe(self, name: str, seconds: float) -> None:
         """Adds a sample to a histogram."""
@@ -34,19 +33,19 @@ class RayMirror:
         if isinstance(histogram, Histogram) and seconds > 0:  # Ray refuses zero
             histogram.observe(seconds)
 
-    def _show_cell(self, metric: Metric, label: str, value: float) -> None:
+    def _show_value(self, metric: Metric, label: str, value: float) -> None:
         tags = {metric.label: label} if metric.label else {}
         shown = self._metrics[metric.name]
         if isinstance(shown, Gauge):
             shown.set(value, tags=tags)
         elif isinstance(shown, Counter):
-            more = value - self._shown.get((metric.name, label), 0)
+            increase = value - self._shown.get((metric.name, label), 0)
             self._shown[metric.name, label] = value
-            if more > 0:  # Ray refuses to add nothing
-                shown.inc(more, tags=tags)
+            if increase > 0:  # Ray refuses zero
+                shown.inc(increase, tags=tags)
 
 
-def _made(metric: Metric) -> Counter | Gauge | Histogram:
+def _ray_metric(metric: Metric) -> Counter | Gauge | Histogram:
     tag_keys = (metric.label,) if metric.label else ()
     match metric.kind:
         case "counter":

@@ -1,4 +1,4 @@
-"""One tick of the reconcile loop: what is wanted, what is there, and what to do about it."""
+"""One tick of the reconcile loop: compares wanted games with the cluster, and acts."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,8 +7,8 @@ from actors.messages import ActorConfig
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
+from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.shutdown_state import ShutdownState
-from actors.worker_set.state import State
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.stall import StallDetector
 from crabstick.rules.cluster_view import Capacity
@@ -16,37 +16,36 @@ from crabstick.rules.failure_detector import suspects
 from crabstick.rules.model import ActorName, GameId
 from crabstick.rules.observation import (
     Nodes,
-    heartbeats,
+    has_waited_too_long,
     moving,
     observe,
-    waits_in_vain,
     wanted_games,
 )
-from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan
+from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
 from crabstick.telemetry import names
 from crabstick.telemetry.logs import get_logger
 
 __all__ = ["LEAVES_WHILE_CLOSING", "Reconciler"]
 
 FINISHED_GRACE = timedelta(seconds=30)
-"""An actor whose game Lichess calls finished reads that from its own stream; if not, it ends."""
+"""An actor reads the end of its game from its own stream; after this time it is killed instead."""
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)
-"""A hand-over during a shutdown has to end while we still can assign the game."""
+"""A hand-over during a shutdown has to end while we can still assign the game."""
 
 
 class Reconciler:
-    """Compares and carries out; moments are monotonic.
+    """Runs the ticks; moments are monotonic.
 
     Attributes:
         nodes: the Ray nodes as they were read last.
-        shutdown: how far a shutdown is.
+        shutdown: how far a shutdown has come.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a tick looks at and acts through
+    def __init__(  # noqa: PLR0913 -- its collaborators, each once
         self,
         *,
         config: ActorConfig,
-        state: State,
+        store: RegistryStore,
         pool: EnginePool,
         elasticity: Elasticity,
         lichess_calls: LichessCalls,
@@ -54,7 +53,7 @@ class Reconciler:
         tasks: BackgroundTasks,
     ) -> None:
         self._config = config
-        self._state = state
+        self._store = store
         self._pool = pool
         self._elasticity = elasticity
         self._lichess_calls = lichess_calls
@@ -65,7 +64,7 @@ class Reconciler:
         self.shutdown = ShutdownState()
 
     def tick(self, now: timedelta) -> None:
-        """Compares what is wanted with what is there, and starts whatever the plan says."""
+        """Compares what is wanted with what is there, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
             self._log.warning(names.LEFT_ALONE)
             self.shutdown = ShutdownState()
@@ -73,10 +72,10 @@ class Reconciler:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = wanted_games(self._state.registry)
-        observed = observe(self._state.registry, self.nodes, now)
-        if not self.shutdown.has_begun:  # else no game moves for the sake of a node
-            observed = self._elasticity.shown(wanted, observed, now)
+        wanted = wanted_games(self._store.registry)
+        observed = observe(self._store.registry, self.nodes, now)
+        if not self.shutdown.has_begun:  # a shutdown empties no node
+            observed = self._elasticity.adjust(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
         if self.shutdown.has_begun and not self._is_anything_open(now):
@@ -84,16 +83,18 @@ class Reconciler:
 
     def may_grow(self, now: timedelta) -> bool:
         """Whether a node would come for another game."""
-        return self._elasticity.may_grow and not waits_in_vain(self._state.registry, now)
+        return self._elasticity.may_grow and not has_waited_too_long(self._store.registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
-        """Whether a game needs an actor or another one, or an adopted actor is still silent."""
+        """Whether a game has no actor or must change it, or an adopted actor has not reported."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
-        registry = self._state.registry
-        return bool(registry.waiting() or moving(registry, draining) or registry.is_any_unheard())
+        registry = self._store.registry
+        return bool(
+            registry.waiting() or moving(registry, draining) or registry.is_any_unreported()
+        )
 
     def _capacity(self, now: timedelta) -> Capacity:
-        """Where actors cannot start, one is wanted in any case: it tells when they can again."""
+        """While actors cannot start, one standby is wanted: its start shows that they can again."""
         capacity = self._elasticity.capacity(now)
         if self.shutdown.has_begun:
             return replace(capacity, standby=0)
@@ -102,11 +103,11 @@ class Reconciler:
     def _carry_out(self, action: Action, now: timedelta) -> None:
         match action:
             case Spawn(node=node):
-                if not self._pool.is_held:
+                if not self._pool.is_paused:
                     self._pool.spawn(self._config, node)
             case Assign(game=game, actor=actor):
                 self._pool.assign(game, actor)
-            case HandOver(actor=actor, within=within):
+            case RequestHandOver(actor=actor, within=within):
                 self._hand_over(actor, within, now)
             case Kill(actor=actor):
                 self._pool.kill(actor)
@@ -123,27 +124,27 @@ class Reconciler:
         self._stall.check()
         stalled_s = self._stall.last_stall_s
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        beats = heartbeats(self._state.registry, self.nodes.staying)
-        for name in suspects(beats, now=now, own_stall=own_stall):
-            engine = self._state.registry.engines[name]
+        engines = self._store.registry.engines
+        for name in suspects(engines.values(), self.nodes.staying, now=now, own_stall=own_stall):
+            engine = engines[name]
             if not engine.is_suspect:
-                self._state.registry = self._state.registry.suspected(engine, now)
+                self._store.registry = self._store.registry.suspected(engine, now)
                 self._log.warning(names.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
 
     def _drop_finished(self, now: timedelta) -> None:
-        for game in self._state.registry.games.values():
+        for game in self._store.registry.games.values():
             if game.finished_at is None:
                 continue
-            owner = self._state.registry.owner_of(game.id)
+            owner = self._store.registry.owner_of(game.id)
             if owner is not None and now - game.finished_at > FINISHED_GRACE:
                 self._pool.kill(owner.name)
                 owner = None
             if owner is None:
-                self._state.take(self._state.registry.ended(game.id))
+                self._store.take(self._store.registry.ended(game.id))
 
     def _forfeit(self, game_id: GameId) -> None:
         """Resigns a game that has killed too many actors."""
-        game = self._state.take(self._state.registry.ended(game_id))
+        game = self._store.take(self._store.registry.ended(game_id))
         if game is not None:
             self._log.error(names.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
             self._tasks.start(self._lichess_calls.resign(game_id))

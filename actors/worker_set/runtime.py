@@ -1,20 +1,21 @@
-"""What the WorkerSet needs of a cluster, as a protocol, and Ray's side of it."""
+"""The cluster as the WorkerSet uses it: a protocol, and its implementation by Ray."""
 
 from typing import Protocol
 
 from actors import cluster
 from actors.clients import EngineActorClient
-from actors.cluster import ActorGone, ActorSilent, Handle, Slot, find_actors, in_gcs_thread
+from actors.cluster import ActorGone, ActorSilent, Handle, find_actors, in_gcs_thread
 from actors.messages import ActorConfig
 from actors.names import is_engine_actor
 from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.model import ActorName, NodeId
+from crabstick.settings import ClusterSettings
 
 __all__ = ["RayRuntime", "Runtime"]
 
 
 class Runtime(Protocol):
-    """The cluster as the WorkerSet sees it; tests give it a fake.
+    """The cluster as the WorkerSet uses it; tests use a fake.
 
     Every method but `engine` raises ActorSilent when the GCS does not answer in time.
     """
@@ -23,10 +24,10 @@ class Runtime(Protocol):
         """The living nodes that can run EngineActors."""
 
     async def is_exhausted(self) -> bool:
-        """Whether Ray's autoscaler says that no node will come for an EngineActor."""
+        """Whether Ray's autoscaler reports that no node will come for an EngineActor."""
 
     async def living(self) -> tuple[ActorName, ...]:
-        """The EngineActors that exist, whoever made them; `engine` knows them afterwards.
+        """The EngineActors that exist, also those of earlier WorkerSets.
 
         Raises:
             ActorFailed: they cannot be listed.
@@ -49,7 +50,7 @@ class Runtime(Protocol):
 class RayRuntime:
     """The real `Runtime`: Ray, in one namespace."""
 
-    def __init__(self, engine_actor: type, namespace: str, slot: Slot) -> None:
+    def __init__(self, engine_actor: type, namespace: str, slot: ClusterSettings) -> None:
         self._engine_actor = engine_actor
         self._namespace = namespace
         self._slot = slot
@@ -66,7 +67,7 @@ class RayRuntime:
         )
 
     async def is_exhausted(self) -> bool:
-        """See `Runtime`; Ray's autoscaler lists what it cannot place once it was asked for it."""
+        """See `Runtime`; the autoscaler lists only requests that it has got."""
 
         def judge() -> bool:
             return cluster.is_slot_infeasible(self._slot, cluster.autoscaling_state())
@@ -99,7 +100,7 @@ class RayRuntime:
         try:
             self._enter(ActorName(config.name), await in_gcs_thread(create))
         except ActorSilent:
-            # the actor may still come to life, unknown to everyone
+            # the actor may still come to life, unknown to any WorkerSet
             cluster.GCS_THREADS.submit(lambda: cluster.kill_actor(create()))
             raise
 

@@ -1,25 +1,31 @@
-"""One message with what `/metrics`, `/games`, `status`, the live table and the dashboard show."""
+"""Makes the message that `/metrics`, `/games`, `status` and the live table show."""
 
-from actors.messages import ActorConfig, ActorRow, GameRow, Packed, Statistics
+from actors.messages import ActorConfig, ActorRow, GameRow, Statistics
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import GameRecord
+from crabstick.telemetry.bot_metrics import BotMetrics
 
 __all__ = ["statistics"]
 
 
 def statistics(
-    config: ActorConfig, registry: Registry, rate_limits: RateLimits, ledger: Packed, problem: str
+    config: ActorConfig,
+    registry: Registry,
+    rate_limits: RateLimits,
+    metrics: BotMetrics,
+    problem: str,
 ) -> Statistics:
-    """The bot at this moment; `ledger` is a snapshot of its metrics."""
+    """The state of the bot at this moment."""
     limits = rate_limits.export()
     return Statistics(
         bot=config.bot,
         fingerprint=config.fingerprint,
         problem=problem,
         limits={what: limits[what] for what in ENDPOINTS if what in limits},
-        ledger=ledger,
+        ledger=metrics.snapshot(),
+        metrics=metrics.text(),
         games=tuple(_row(registry, game) for game in registry.games.values()),
         actors=tuple(
             ActorRow(name=engine.name, phase=engine.phase.value, node=engine.node or "")

@@ -1,11 +1,11 @@
 """The WorkerSet knows all games and EngineActors, and gives every game exactly one actor.
 
 A detached actor with a reconcile loop: observe, `placement.plan`, act. Events (a game starts, an
-actor dies) only wake the loop early. Everything in the WorkerSet can be asked for again: after a
-restart it adopts the actors that live, and its first tick is like any other.
+actor dies) only wake the loop early. The WorkerSet keeps no state of its own: after a restart it
+adopts the living actors, and its first tick is like any other.
 
-A Ray async actor is no mailbox: calls interleave at each `await`. The registry is one value, which
-is read and replaced without an `await` in between.
+Calls of a Ray async actor interleave at each `await`. The registry is one value, which is read and
+replaced without an `await` in between.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ from actors.worker_set.listener_health import ListenerHealth
 from actors.worker_set.narrator import Narrator
 from actors.worker_set.ray_metrics import RayMirror
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
+from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.runtime import RayRuntime, Runtime
-from actors.worker_set.state import State
 from actors.worker_set.statistics import statistics
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stall import StallDetector
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import GameId
 from crabstick.rules.observation import Nodes, moving, observe, wanted_games
@@ -53,25 +53,27 @@ from crabstick.rules.placement import room
 from crabstick.rules.registry import Registry
 from crabstick.settings import Settings
 from crabstick.telemetry import names
+from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.telemetry.metrics import Ledger
 
 __all__ = ["WorkerSet"]
 
 TICK = timedelta(milliseconds=500)
 READ_NODES_EVERY = timedelta(seconds=1)
+MIRROR_EVERY = timedelta(seconds=5)
+"""Ray exports its metrics every ten seconds."""
 ASK_LICHESS_EVERY = timedelta(seconds=20)
 
 
 class WorkerSet:
-    """The one place that knows which actor plays which game.
+    """The authority on which actor plays which game.
 
     Args:
         config: a packed `ActorConfig`.
-        runtime: the cluster; None is Ray's.
-        lichess: None is the server in the settings.
-        games: where games are forfeited; None is the same server.
-        listener: the EventListener, which is watched; None is Ray's.
+        runtime: the cluster; None means Ray's.
+        lichess: None means the server in the settings.
+        games: for resignations; None means the same server.
+        listener: the EventListener for the watchdog; None means Ray's.
     """
 
     def __init__(
@@ -90,14 +92,14 @@ class WorkerSet:
         self._loop = asyncio.get_running_loop()
         self._runtime = runtime or RayRuntime(EngineActor, self._config.namespace, settings.cluster)
         self._rate_limits = RateLimits(self._loop.time)
-        self._ledger = Ledger()
-        self._gauges = Gauges(self._ledger, self._loop.time)
+        self._metrics = BotMetrics()
+        self._gauges = Gauges(self._metrics, self._loop.time)
         self._mirror = RayMirror()
-        narrator = Narrator(get_logger(), self._ledger)
-        self._state = State(narrator.event)
+        narrator = Narrator(get_logger(), self._metrics)
+        self._store = RegistryStore(narrator.event)
         self._elasticity = Elasticity(settings)
         self._lichess_calls = LichessCalls(
-            self._config, self._rate_limits, self._ledger, lichess=lichess, games=games
+            self._config, self._rate_limits, self._metrics, lichess=lichess, games=games
         )
         self._listener_health = ListenerHealth(self._loop.time)
         self._stall = StallDetector(self._loop.time)
@@ -105,7 +107,7 @@ class WorkerSet:
         self._adopted = asyncio.Event()
         self._pool = EnginePool(
             self._runtime,
-            self._state,
+            self._store,
             narrator,
             self._rate_limits,
             now=self._now,
@@ -116,7 +118,7 @@ class WorkerSet:
         )
         self._reconciler = Reconciler(
             config=self._config,
-            state=self._state,
+            store=self._store,
             pool=self._pool,
             elasticity=self._elasticity,
             lichess_calls=self._lichess_calls,
@@ -130,16 +132,17 @@ class WorkerSet:
         self._tasks.start(self._stall.run())
         self._tasks.start(Watchdog(EVENT_LISTENER, listener, self._stall).run())
         self._tasks.start(self._every(READ_NODES_EVERY, self._read_nodes))
+        self._tasks.start(self._every(MIRROR_EVERY, self._mirror_metrics))
         self._tasks.start(self._every(ASK_LICHESS_EVERY, self._ask_lichess))
 
-    # Calls of other actors and of commands; see `actors.clients`.
+    # Remote methods; see `actors.clients`.
 
     @without_task_events
     async def describe(self, _message: Packed) -> Packed:
-        """Which bot runs: the fingerprint tells `up` whether anything has to change.
+        """Returns which bot runs; `up` compares the fingerprint.
 
         Raises:
-            CrabstickError: it was shut down, and waits to be killed.
+            CrabstickError: this WorkerSet was shut down, and waits to be killed.
         """
         if self._reconciler.shutdown.is_closed:
             raise CrabstickError("this WorkerSet was shut down")
@@ -148,21 +151,21 @@ class WorkerSet:
         ).pack()
 
     async def game_started(self, message: Packed) -> None:
-        """EventListener: a game runs. Idempotent; repeated whenever the event stream opens."""
+        """From the EventListener: a game runs. Idempotent; repeated when the event stream opens."""
         self._game_runs(GameUpdate.read(message))
 
     def _game_runs(self, update: GameUpdate) -> None:
-        self._state.take(self._registry.with_game(update.record()))
+        self._store.take(self._registry.with_game(update.record()))
         self._wake.set()
 
     async def game_finished(self, message: Packed) -> None:
-        """EventListener: Lichess says that the game is over. Idempotent."""
+        """From the EventListener: Lichess calls the game over. Idempotent."""
         game_id = GameId(GameUpdate.read(message).game)
-        self._state.registry = self._registry.finished(game_id, self._now())
+        self._store.registry = self._registry.finished(game_id, self._now())
         self._wake.set()
 
     async def load(self, _message: Packed) -> Packed:
-        """EventListener: may another challenge be accepted? Waits for the adoption."""
+        """Returns whether another challenge may be accepted. Waits for the adoption."""
         await self._adopted.wait()
         wanted = wanted_games(self._registry)
         can_start = not self._pool.problem
@@ -175,12 +178,12 @@ class WorkerSet:
         ).pack()
 
     async def room_wanted(self, _message: Packed) -> None:
-        """EventListener: a challenge was declined that one more node would have had room for."""
+        """From the EventListener: one more node would have had room for a declined challenge."""
         self._elasticity.ask_for_room(self._now())
         self._wake.set()
 
     async def owns(self, message: Packed) -> Packed:
-        """EngineActor: is this game still mine? `owner` is None when we cannot know."""
+        """Returns whether an EngineActor still owns its game; None when we cannot know."""
         claim = Claim.read(message)
         await self._adopted.wait()
         owner = self._registry.is_owner(GameId(claim.game), claim.actor, claim.epoch)
@@ -188,30 +191,31 @@ class WorkerSet:
 
     @without_task_events
     async def report(self, message: Packed) -> None:
-        """Any actor: what happened since its last report, and which limits of Lichess hold."""
+        """From any actor: its counts since the last report, and the rate limits that it knows."""
         report = Report.read(message)
         self._rate_limits.merge(report.limits)
         if report.hearing is not None:
             self._listener_health.report(report.hearing)
         for metric, label, by in report.counts:
-            with suppress(InvariantBroken):  # a newer actor may count what we do not know
-                self._ledger.inc(metric, label, by)
+            with suppress(InvariantBroken):  # a newer actor may have other metrics
+                self._metrics.inc(metric, label, by)
         for metric, seconds in report.samples:
             with suppress(InvariantBroken):
-                self._ledger.observe(metric, seconds)
+                self._metrics.observe(metric, seconds)
                 self._mirror.observe(metric, seconds)
 
     @without_task_events
     async def statistics(self, _message: Packed) -> Packed:
-        """Everything that `/metrics`, `/games`, `status` and the live table show."""
+        """Returns what `/metrics`, `/games`, `status` and the live table show."""
         self._update_metrics()
-        ledger, problem = self._ledger.snapshot(), self._problem()
-        return statistics(self._config, self._registry, self._rate_limits, ledger, problem).pack()
+        return statistics(
+            self._config, self._registry, self._rate_limits, self._metrics, self._problem()
+        ).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
-        """Ends the standbys; the games stay with their actors, and those without get one first.
+        """Finds actors for all games, and ends the standbys; the caller then kills this actor.
 
-        The caller kills this actor afterwards. Idempotent.
+        Idempotent.
         """
         self._reconciler.shutdown.begin(self._now())
         for engine in moving(self._registry, ()):
@@ -220,12 +224,10 @@ class WorkerSet:
         await self._reconciler.shutdown.wait_well()
         self._reconciler.shutdown.close(self._now())
         for engine in self._registry.engines.values():
-            if engine.phase is not ActorPhase.PLAYING and not engine.is_unheard:
+            if engine.phase is not ActorPhase.PLAYING and not engine.is_unreported:
                 self._pool.kill(engine.name)
         await self._pool.settle()
         return GamesLeft(games=len(self._registry.games)).pack()
-
-    # The loop.
 
     async def _run(self) -> None:
         await self._adopt()
@@ -234,7 +236,7 @@ class WorkerSet:
             self._wake.clear()
             try:
                 self._reconciler.tick(self._now())
-            except Exception:  # noqa: BLE001 -- the loop's step: the next one starts afresh
+            except Exception:  # noqa: BLE001 -- the next tick starts afresh
                 self._log.exception(names.TASK_FAILED)
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK.total_seconds()):
@@ -246,14 +248,12 @@ class WorkerSet:
                 await self._pool.adopt()
                 began = self._now()
                 self._reconciler.nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
-            except Exception as error:  # noqa: BLE001 -- giving up would leave a bot that does nothing
+            except Exception as error:  # noqa: BLE001 -- giving up would leave an idle bot
                 self._log.warning(names.RAY_SILENT, why=str(error))
                 await asyncio.sleep(TICK.total_seconds())
             else:
                 self._adopted.set()
                 return
-
-    # What is read now and then.
 
     async def _every(self, pause: timedelta, read: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -270,19 +270,21 @@ class WorkerSet:
         if self._elasticity.is_elastic:
             self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         self._update_metrics()
-        self._mirror.show(self._ledger.snapshot())
+
+    async def _mirror_metrics(self) -> None:
+        self._mirror.show(self._metrics.snapshot())
 
     async def _ask_lichess(self) -> None:
-        """Games without an event, moves without a line; a missing game ends nothing."""
+        """Finds games without an event and lost lines; a game that is not listed goes on."""
         for game in await self._lichess_calls.playing():
             self._game_runs(GameUpdate.of(game))
             self._pool.resync(game.id, is_our_turn=game.is_my_turn)
 
     def _update_metrics(self) -> None:
-        self._ledger.set("crabstick_event_stream_age_seconds", self._listener_health.age_s)
-        self._ledger.set("crabstick_problem", int(bool(self._problem())))
-        self._gauges.show(self._registry, self._reconciler.nodes.views)
-        self._gauges.show_limits(self._rate_limits)
+        self._metrics.set("crabstick_event_stream_age_seconds", self._listener_health.age_s)
+        self._metrics.set("crabstick_problem", int(bool(self._problem())))
+        self._gauges.update(self._registry, self._reconciler.nodes.views)
+        self._gauges.update_limits(self._rate_limits)
 
     def _problem(self) -> str:
         """Why the bot cannot play as it should; empty when it can."""
@@ -290,7 +292,7 @@ class WorkerSet:
 
     @property
     def _registry(self) -> Registry:
-        return self._state.registry
+        return self._store.registry
 
     def _now(self) -> timedelta:
         """The moment on the loop's monotonic clock."""

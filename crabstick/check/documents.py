@@ -1,6 +1,6 @@
 """Kubernetes objects as plain values: from a file, a kustomize folder, or standard input."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,15 +9,7 @@ from crabstick.errors import ConfigError
 from crabstick.read_text import read_text
 from crabstick.yaml_file import read_documents
 
-__all__ = [
-    "STANDARD_INPUT",
-    "Manifest",
-    "below",
-    "items",
-    "metadata",
-    "read_manifests",
-    "read_objects",
-]
+__all__ = ["STANDARD_INPUT", "Manifest", "at", "read_manifests", "read_objects"]
 
 Manifest = Mapping[str, Any]
 """Fields of an object, or of a part of one, as YAML has them."""
@@ -26,22 +18,17 @@ KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomizati
 _LARGEST: Final = 10_000_000
 
 
-def below(value: Any, *route: str) -> Any:  # noqa: ANN401 -- a value of YAML
-    """What stands there; None when nothing does."""
-    for step in route:
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
+def at(value: Any, route: str, default: Any = None) -> Any:  # noqa: ANN401 -- a value of YAML
+    """What stands at the dotted route, such as `spec.containers.0.image`.
 
-
-def items(value: object, *route: str) -> list[Any]:
-    """What the list there holds; nothing when there is no list."""
-    found = below(value, *route)
-    return found if isinstance(found, list) else []
-
-
-def metadata(thing: Manifest, field: str) -> str:
-    """Name or namespace of the object; empty when it does not say."""
-    return str(below(thing, "metadata", field) or "")
+    The default stands for what is not there, and for what is of another type than the default.
+    """
+    try:
+        for step in route.split("."):
+            value = value[int(step) if isinstance(value, list) else step]
+    except (LookupError, TypeError, ValueError):
+        return default
+    return value if default is None or isinstance(value, type(default)) else default
 
 
 def read_manifests(place: str) -> list[Manifest]:
@@ -51,8 +38,6 @@ def read_manifests(place: str) -> list[Manifest]:
         ConfigError: nothing of that kind is there, or it cannot be read or rendered.
         EnvironmentProblem: it is a folder, and there is no program to render it.
     """
-    if not place:
-        raise ConfigError("the manifest has an empty name: name a file, a folder, or - for a pipe")
     path = Path("/dev/stdin" if place == STANDARD_INPUT else place)
     if path.name in KUSTOMIZATIONS:
         path = path.parent
@@ -60,8 +45,7 @@ def read_manifests(place: str) -> list[Manifest]:
         return read_objects(read_text(path, named_by="the manifest", limit=_LARGEST), str(path))
     if not any((path / name).is_file() for name in KUSTOMIZATIONS):
         raise ConfigError(
-            f"{place} is a folder without {KUSTOMIZATIONS[0]}: name a file, or a folder that "
-            "kustomize can render"
+            f"{path} is a folder without {KUSTOMIZATIONS[0]}: name a file or a kustomize folder"
         )
     return read_objects(rendered(path), place)
 
@@ -72,24 +56,19 @@ def read_objects(text: str, source: str) -> list[Manifest]:
     Raises:
         ConfigError: the text holds no YAML, or something else than objects.
     """
-    values = read_documents(text, source)
-    return [each for value in values for each in _objects(value, source)]
-
-
-def _objects(value: object, source: str) -> Iterator[Manifest]:
-    if value is not None and not isinstance(value, dict):
+    try:
+        values = [_bare(value) for value in read_documents(text, source) if value is not None]
+    except RecursionError:
+        raise ConfigError(f"{source}: an alias (*name) stands within its own anchor") from None
+    lists = [at(value, "items", []) if at(value, "kind") == "List" else [value] for value in values]
+    objects = [each for several in lists for each in several]
+    if not all(isinstance(each, dict) for each in objects):
         raise ConfigError(f"{source}: a manifest must be a mapping with kind and metadata")
-    if below(value, "kind") == "List":
-        for item in items(value, "items"):
-            yield from _objects(item, source)
-    elif value is not None:
-        yield _bare(value)
+    return objects
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 -- a value of YAML
     """As Kubernetes reads it: a field that is null is not there."""
     if isinstance(value, dict):
         return {str(key): _bare(each) for key, each in value.items() if each is not None}
-    if isinstance(value, list):
-        return [_bare(each) for each in value]
-    return value
+    return [_bare(each) for each in value] if isinstance(value, list) else value

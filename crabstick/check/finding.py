@@ -1,15 +1,15 @@
-"""What a check finds, and how the findings of all checks are reported."""
+"""The one type of all findings, and how one sentence names all that have the same problem."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final
 
-from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
+from crabstick.errors import ConfigError, EnvironmentProblem
 
-__all__ = ["Check", "Finding", "Problem", "findings", "report"]
+__all__ = ["Finding", "Problem", "counted", "fault", "mistake", "together"]
 
-Seen = TypeVar("Seen")
 Problem = type[ConfigError] | type[EnvironmentProblem]
+MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,40 +20,33 @@ class Finding:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check(Generic[Seen]):
-    """A row of the table: `well` is reported when `look` finds nothing."""
-
-    subject: str
-    look: Callable[[Seen], Iterable[Finding]]
-    well: str = ""
+def mistake(words: str) -> Finding:
+    """Something that the user wrote is wrong."""
+    return Finding(words, ConfigError)
 
 
-def findings(checks: Iterable[Check[Seen]], seen: Seen) -> Iterator[tuple[str, Finding]]:
-    """Runs the checks; one that raises has found the problem that it raises."""
-    for check in checks:
-        try:
-            found = list(check.look(seen))
-        except CrabstickError as error:
-            kind = ConfigError if isinstance(error, ConfigError) else EnvironmentProblem
-            found = [Finding(str(error), kind)]
-        if not found and check.well:
-            found = [Finding(check.well)]
-        yield from ((check.subject, each) for each in found)
+def fault(words: str) -> Finding:
+    """The cluster, the network or the account is wrong."""
+    return Finding(words, EnvironmentProblem)
 
 
-def report(found: Iterable[tuple[str, Finding]], say: Callable[[str], None]) -> None:
-    """Says each finding in a line, and raises the first problem at the end instead.
+def together(found: Iterable[tuple[object, str]], problem: Problem | None) -> Iterator[Finding]:
+    """`A, B have no token: ...` from A and B, both with the words `no token: ...`."""
+    owners: dict[str, list[object]] = {}
+    for owner, words in found:
+        owners.setdefault(words, []).append(owner)
+    for words, having in sorted(owners.items()):
+        has = "has" if len(having) == 1 else "have"
+        yield Finding(f"{_named(having)} {has} {words}", problem)
 
-    Raises:
-        ConfigError: the first problem is a mistake in what the user wrote.
-        EnvironmentProblem: the first problem lies outside of that.
-    """
-    first: CrabstickError | None = None
-    for subject, finding in found:
-        if finding.problem is not None and first is None:
-            first = finding.problem(finding.words)
-        else:
-            say(f"{subject}: {finding.words}")
-    if first is not None:
-        raise first
+
+def _named(things: Sequence[object]) -> str:
+    """The first few, and how many more."""
+    more = len(things) - MOST_NAMED
+    first = ", ".join(str(each) for each in things[:MOST_NAMED])
+    return f"{first} and {more} more" if more > 0 else first
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 slot`, `4 slots`."""
+    return f"{number} {noun}{'s' * (number != 1)}"

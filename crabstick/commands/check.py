@@ -1,17 +1,13 @@
 """`crabstick check`: whether settings, token, account, engine, cluster or manifests are fit."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 
 from crabstick.check.cluster import SeenCluster
-from crabstick.check.documents import STANDARD_INPUT, metadata, read_manifests
-from crabstick.check.finding import findings, report
-from crabstick.check.kubectl import ask
+from crabstick.check.documents import STANDARD_INPUT, at, read_manifests
 from crabstick.check.ray_cluster import open_manifests
-from crabstick.check.secrets import wanted
-from crabstick.check.table import CLUSTER, MACHINE, of_manifests
+from crabstick.check.table import run
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.signals import blocked_interrupts
@@ -31,7 +27,7 @@ def check(settings: Settings, say: Say) -> None:
             the HTTP port.
     """
     say("settings: in order")
-    report(findings(MACHINE, settings), say)
+    run(settings, say)
 
 
 def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
@@ -60,8 +56,6 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
     crabstick, code = our_code()
     seen = SeenCluster(
         settings=settings,
-        address=cluster.address,
-        ray=version("ray"),
         python=python_version(),
         version=crabstick,
         code=code,
@@ -69,7 +63,9 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         scaling=scaling,
         is_own=local is not None and local.address == cluster.address,
     )
-    report(findings(CLUSTER, seen), say)
+    here, count = f"Python {seen.python} at {cluster.address}", counted(len(nodes), "node")
+    say(f"cluster: Ray {version('ray')} with {here}, {count}")
+    run(seen, say)
 
 
 def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say) -> None:
@@ -89,8 +85,7 @@ def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say)
     objects = read_manifests(place)
     source = "standard input" if place == STANDARD_INPUT else place
     manifests = open_manifests(objects, source, settings, is_named=is_named)
-    manifests = replace(manifests, answers=ask(wanted(manifests)))
-    name = metadata(manifests.cluster, "name") or "without a name"
+    name = at(manifests.cluster, "metadata.name") or "without a name"
     beside = f", with {counted(len(objects) - 1, 'other object')}" if len(objects) > 1 else ""
     say(f"manifests: the RayCluster {name}{beside}")
-    report(of_manifests(manifests), say)
+    run(manifests, say)

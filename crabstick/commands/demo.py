@@ -22,8 +22,8 @@ from actors.messages import Statistics
 from actors.ops.deploy import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.rules.model import Clock
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
-from crabstick.sandbox.policies import greedy, random_mover
+from crabstick.sandbox.move_policies import greedy, random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.quantiles import quantile
@@ -148,12 +148,12 @@ async def _play(
         return results, last
 
 
-def _player(name: str, number: int, lichess: LocalLichess) -> Player:
+def _player(name: str, number: int, lichess: LocalLichess) -> OpponentSpec:
     """Alternates two kinds of opponents, each with its own seed, so that no two games are alike."""
     rng = random.Random(number)  # noqa: S311 -- chess, not secrets
     policy = random_mover(rng) if number % 2 else greedy
     delay = think_time(THINK, 0.5, rng)
-    return Player(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
+    return OpponentSpec(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
 
 
 async def _wait_standby(namespace: str) -> None:

@@ -75,7 +75,7 @@ def _print_accounts(accounts: Accounts, console: Console) -> None:
 
 def _start_sparring(sparring: Sparring, url: str, console: Console) -> "asyncio.Task[None]":
     """Starts the opponents on the server's event loop, which cancels them at its end."""
-    names = ", ".join(player.name for player in sparring.players)
+    names = ", ".join(player.name for player in sparring.specs)
     initial, increment = sparring.clock
     clock = in_seconds(Clock(initial=initial, increment=increment))
     console.print(f"{sparring.target} will be challenged by {names} ({clock})", soft_wrap=True)

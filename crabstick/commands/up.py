@@ -4,6 +4,7 @@ Idempotent; a second `up` also replaces what a fault-tolerant local cluster has 
 """
 
 import asyncio
+import os
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -16,8 +17,7 @@ from actors.local_ray.record import ClusterFiles
 from actors.messages import ActorConfig
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
-from crabstick.check.account import identify
-from crabstick.check.engine import try_engine
+from crabstick.check.machine import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.cluster import BotCluster, game_cpus, locked_cluster, named_cluster
@@ -83,6 +83,8 @@ class LocalOptions:
 
 
 NO_SWITCHES = LocalOptions()
+NICENESS = 10
+"""That of the engines: behind the actors that play."""
 
 
 def up(
@@ -122,6 +124,8 @@ def up(
 
 
 def _deploy(config: ActorConfig, cluster: BotCluster, console: Console) -> bool:
+    if cluster.local is None:
+        os.nice(NICENESS)  # games on this machine go first, and this process starts no Ray
     connect(cluster.address, config.namespace)
     if cluster.has_new_head:
         asyncio.run(wait_restored(config.namespace))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from crabstick.errors import EnvironmentProblem, LichessError
-from crabstick.lichess.client import open_lichess
+from crabstick.lichess.account_client import open_lichess
 from crabstick.settings import Settings, read_token
 
 __all__ = ["upgrade_account"]

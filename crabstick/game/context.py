@@ -13,7 +13,7 @@ from crabstick.game.background_tasks import BackgroundTasks
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.rate_limits import RateLimits
-from crabstick.lichess.port import GamePort
+from crabstick.lichess.interface import GamePort
 from crabstick.rules.clock import EngineLimits
 from crabstick.rules.game_events import Event, Play
 from crabstick.rules.limits import Endpoint

@@ -1,7 +1,7 @@
 """Plays one game: feeds events to `crabstick.rules.game` and carries out the effects.
 
-Knows neither Ray nor HTTP: the link to Lichess, the lease and the engine are given. `stream` brings
-the lines, `sender` posts the moves; this module decides and runs the searches.
+Knows neither Ray nor HTTP: the caller provides the link to Lichess, the lease and the engine.
+`stream` reads the lines, `sender` posts the moves; this module decides and runs the searches.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from crabstick.rules.game_events import (
 )
 from crabstick.rules.overhead import UNTIMED_PLIES
 from crabstick.telemetry import names
-from engine.process import Engine
+from engine.interface import Engine
 from engine.spec import SearchRequest
 
 __all__ = ["Player"]
@@ -77,12 +77,12 @@ class Player:
             await self._context.link.close()
 
     def hand_over(self, within: timedelta) -> None:
-        """Hands the game over between two moves, or in mid-search when `within` is up."""
+        """Hands the game over between two moves, or in mid-search after `within`."""
         self._context.put(HandOverRequested())
         self._context.put_later(within, HandOverRequested(at_once=True))
 
     def resync(self, ply: int) -> None:
-        """Reopens the stream if we wait at `ply`; Lichess says that it is our turn there."""
+        """Reopens the stream if we wait at `ply`, where Lichess says that it is our turn."""
         play = self._context.play
         if play.phase is Phase.WAITING and play.ply == ply:
             self._context.log.warning(names.LINE_MISSED, ply=ply)

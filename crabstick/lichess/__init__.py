@@ -1,6 +1,6 @@
-"""The door to Lichess: its JSON becomes `rules.model` here, and its failures become our errors.
+"""The Lichess client: Lichess's JSON becomes `rules.model`, its failures become our errors.
 
-Import the parts by name: `client` brings berserk along (4 MB), which no EngineActor needs.
+Import the modules by name: `account_client` loads berserk (4 MB), which EngineActors do not need.
 """
 
 __all__: list[str] = []

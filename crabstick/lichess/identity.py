@@ -1,4 +1,4 @@
-"""Who we are to Lichess: its address, our token, and the User-Agent that goes with each request."""
+"""The bot's identity at Lichess: base URL, token, and the User-Agent of each request."""
 
 from dataclasses import dataclass, field
 
@@ -7,15 +7,15 @@ from pydantic import SecretStr
 from crabstick import __version__
 from crabstick.rules.model import GameId
 
-__all__ = ["Login"]
+__all__ = ["Identity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """The address and the bearer of all requests of one bot.
+class Identity:
+    """Base URL, token and user of all requests of one bot.
 
     `user` is None until the account's name is known. Lichess refuses (401) a User-Agent that names
-    another user than the token's.
+    a different user than the token's.
     """
 
     url: str
@@ -23,11 +23,11 @@ class Login:
     user: str | None = None
 
     def address(self, path: str) -> str:
-        """The absolute address of a path that begins with a slash."""
+        """The absolute URL of a path that begins with a slash."""
         return self.url.rstrip("/") + path
 
     def user_agent(self, game_id: GameId | None = None) -> str:
-        """`crabstick/<version> user:<bot> game:<id>`: equal for all that concerns one game."""
+        """`crabstick/<version> user:<bot> game:<id>`: the same for all requests of one game."""
         parts = [f"crabstick/{__version__}"]
         if self.user is not None:
             parts.append(f"user:{self.user}")
@@ -36,12 +36,12 @@ class Login:
         return " ".join(parts)
 
     def headers(self, game_id: GameId | None = None) -> dict[str, str]:
-        """The headers of a request; secret, for they hold the token."""
+        """The headers of a request; secret, because they hold the token."""
         return {
             "Authorization": f"Bearer {self.token.get_secret_value()}",
             "User-Agent": self.user_agent(game_id),
         }
 
-    def scrub(self, text: str) -> str:
-        """The text without the token, whoever wrote it there."""
+    def redact(self, text: str) -> str:
+        """The text with the token replaced."""
         return text.replace(self.token.get_secret_value(), "[token]")

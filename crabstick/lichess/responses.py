@@ -1,6 +1,6 @@
-"""What an HTTP answer of Lichess means: an error of ours for a call, an outcome for a post.
+"""Maps a response of Lichess to our error (for a call) or to a `PostOutcome` (for a post).
 
-No I/O here. Lichess's refusals are `{"error": "text"}` or `{"error": {"field": ["text"]}}`.
+No I/O here. Lichess's errors are `{"error": "text"}` or `{"error": {"field": ["text"]}}`.
 """
 
 import json
@@ -9,93 +9,93 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
-from crabstick.lichess.identity import Login
+from crabstick.lichess.identity import Identity
 from crabstick.rules.model import Denied, Limited, Posted, PostOutcome, RefusedPost, Unanswered
 from crabstick.rules.retry import Verdict, asked_wait, classify
 
-__all__ = ["BODY_LIMIT", "Answer", "failure", "outcome"]
+__all__ = ["BODY_LIMIT", "LichessResponse", "error_for", "post_outcome"]
 
 BODY_LIMIT = 64 * 1024
-"""Bytes that are read of an answer that is not a success; the rest is never looked at."""
+"""In bytes; the rest of the body is not read."""
 
-_WORDS_LIMIT = 200
+_MESSAGE_LIMIT = 200
 _DENIALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Status, `Retry-After` header and body (or its beginning) of an HTTP answer."""
+class LichessResponse:
+    """Status, `Retry-After` header and start of the body of an HTTP response."""
 
     status: int
     retry_after: str | None = None
     body: bytes = b""
 
 
-def failure(call: str, answer: Answer, login: Login) -> LichessError:
-    """The error that a call raises for an answer of status 300 or more.
+def error_for(action: str, response: LichessResponse, identity: Identity) -> LichessError:
+    """The error that a call raises for a response with status 300 or more.
 
     Args:
-        call: what was asked, as in "Lichess refused to <call>".
-        answer: what came back.
-        login: whose token must not appear in the message.
+        action: the call in words, as in "Lichess refused to <action>".
+        response: the response.
+        identity: its token must not appear in the message.
     """
-    words = _words(answer, login)
-    if answer.status in _DENIALS:
-        return Unauthorized(_advice(call, words, login))
-    verdict = classify(answer.status)
+    message = _message(response, identity)
+    if response.status in _DENIALS:
+        return Unauthorized(_advice(action, message, identity))
+    verdict = classify(response.status)
     if verdict is Verdict.COOL_DOWN:
-        limited = f"Lichess limits how often we may {call}: {words}"
-        return RateLimited(limited, _wait(answer), _key(answer))
+        limited = f"Lichess limits how often we may {action}: {message}"
+        return RateLimited(limited, _wait(response), _key(response))
     if verdict is Verdict.RETRY:
-        return Unavailable(f"Lichess could not {call}: {words}")
-    return Refused(f"Lichess refused to {call}: {words}", answer.status)
+        return Unavailable(f"Lichess could not {action}: {message}")
+    return Refused(f"Lichess refused to {action}: {message}", response.status)
 
 
-def outcome(answer: Answer, login: Login) -> PostOutcome:
-    """What became of something posted in a game."""
-    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+def post_outcome(response: LichessResponse, identity: Identity) -> PostOutcome:
+    """The outcome of a post in a game."""
+    if response.status < HTTPStatus.MULTIPLE_CHOICES:
         return Posted()
-    words = _words(answer, login)
-    if answer.status in _DENIALS:
-        return Denied(why=_advice("play", words, login))
-    verdict = classify(answer.status)
+    message = _message(response, identity)
+    if response.status in _DENIALS:
+        return Denied(why=_advice("play", message, identity))
+    verdict = classify(response.status)
     if verdict is Verdict.COOL_DOWN:
-        return Limited(retry_after=_wait(answer))
+        return Limited(retry_after=_wait(response))
     if verdict is Verdict.RETRY:
-        return Unanswered(why=words)
-    return RefusedPost(why=words)
+        return Unanswered(why=message)
+    return RefusedPost(why=message)
 
 
-def _advice(call: str, words: str, login: Login) -> str:
-    """One sentence on what to do about a token that is no good."""
+def _advice(action: str, message: str, identity: Identity) -> str:
+    """One sentence on how to replace a token that Lichess does not accept."""
     return (
-        f"Lichess does not let this token {call} ({words}): create one with the scope bot:play at "
-        f"{login.address('/account/oauth/token')} and give it as LICHESS_BOT_TOKEN."
+        f"Lichess does not let this token {action} ({message}): create one with the scope bot:play"
+        f" at {identity.address('/account/oauth/token')} and give it as LICHESS_BOT_TOKEN."
     )
 
 
-def _wait(answer: Answer) -> timedelta | None:
-    return asked_wait(answer.retry_after, _ratelimit(answer).get("seconds"))
+def _wait(response: LichessResponse) -> timedelta | None:
+    return asked_wait(response.retry_after, _ratelimit(response).get("seconds"))
 
 
-def _key(answer: Answer) -> str:
-    key = _ratelimit(answer).get("key")
+def _key(response: LichessResponse) -> str:
+    key = _ratelimit(response).get("key")
     return key if isinstance(key, str) else ""
 
 
-def _ratelimit(answer: Answer) -> dict[str, object]:
-    limit = _json_field(answer.body, "ratelimit")
+def _ratelimit(response: LichessResponse) -> dict[str, object]:
+    limit = _json_field(response.body, "ratelimit")
     return limit if isinstance(limit, dict) else {}
 
 
-def _words(answer: Answer, login: Login) -> str:
-    """Lichess's own words without line breaks, shortened; the status when it has none."""
-    error = _json_field(answer.body, "error")
+def _message(response: LichessResponse, identity: Identity) -> str:
+    """Lichess's error text on one line, shortened; the status when there is no text."""
+    error = _json_field(response.body, "error")
     if isinstance(error, dict):
         error = "; ".join(f"{key}: {value}" for key, value in list(error.items())[:3])
     if not isinstance(error, str) or not error:
-        return f"HTTP status {answer.status}"
-    brief = login.scrub(error)[:_WORDS_LIMIT]
+        return f"HTTP status {response.status}"
+    brief = identity.redact(error)[:_MESSAGE_LIMIT]
     return "".join(c if c.isprintable() else " " for c in brief)
 
 

@@ -1,4 +1,4 @@
-"""What the WorkerSet sees when it decides: games, actors, nodes, and what the owner wants of them.
+"""The WorkerSet's input when it decides: games, actors, nodes, and the owner's wishes.
 
 Moments are `timedelta` on one monotonic clock.
 """
@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 
-SHORT: Final = 12
-"""Digits of a node's id that people see."""
+ID_DIGITS: Final = 12
+"""People see this many digits of a node's id."""
 
 
 class ActorPhase(Enum):
@@ -31,16 +31,18 @@ class ActorPhase(Enum):
     STARTING = "starting"
     STANDBY = "standby"
     PLAYING = "playing"
-    ENDING = "ending"  # its game is over or was taken from it
+    ENDING = "ending"  # its game is over, or went to another actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedGame:
     """A game that Lichess says is running.
 
-    `urgency` is the time left on our clock, less being more urgent; None without a clock or when
-    it is the opponent's turn. `deaths` counts the actors that died over it. `is_fresh`: it has had
-    none, and loses nothing by waiting, for the clocks start with the second move.
+    Attributes:
+        urgency: the time left on our clock; None without a clock, or on the opponent's turn.
+        deaths: how many actors died over the game.
+        is_fresh: whether the game never had an actor. Such a game loses nothing by waiting, since
+            the clocks start with the second move.
     """
 
     id: GameId
@@ -51,12 +53,14 @@ class WantedGame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorView:
-    """One live EngineActor; `epoch` orders the actors that a game has had.
+    """One live EngineActor.
 
-    `is_suspect`: it is silent, or has not said that it is there for so long that it is not counted
-    on. `leaves_in`: it was told to hand its game over within that time; None if it was not.
-    `time_left` is our clock in its game, as it last told; None without one. `is_unheard`: it lived
-    before us, and may play something.
+    Attributes:
+        epoch: orders the actors that a game has had.
+        is_suspect: whether the actor is silent, or late with its start.
+        leaves_in: the time within which it was asked to hand its game over; None if it was not.
+        time_left: our clock in its game, by its last report; None without a clock.
+        is_unreported: whether it is older than this WorkerSet and has not reported its game yet.
     """
 
     name: ActorName
@@ -67,11 +71,11 @@ class ActorView:
     is_suspect: bool = False
     leaves_in: timedelta | None = None
     time_left: timedelta | None = None
-    is_unheard: bool = False
+    is_unreported: bool = False
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it was told to hand its game over."""
+        """Whether the actor was asked to hand its game over."""
         return self.leaves_in is not None
 
 
@@ -80,9 +84,9 @@ class ClusterNode:
     """A living node as Ray's GCS knows it.
 
     Attributes:
-        names: its address, host name and the name that `ray start` was given, each once.
+        names: its address, host name and the name given to `ray start`, without repetition.
         memory_mb: what Ray may give to actors there, in MiB.
-        slots: how many EngineActors the node holds when it is empty.
+        slots: how many EngineActors the empty node holds.
         drains_in: the time until its end; None unless it drains.
     """
 
@@ -98,16 +102,18 @@ class ClusterNode:
 
     def __str__(self) -> str:
         """The node as people see it."""
-        return f"{self.id[:SHORT]} ({', '.join(self.names)})"
+        return f"{self.id[:ID_DIGITS]} ({', '.join(self.names)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """One Ray node; `free_slots` is how many more EngineActors Ray would start there now.
+    """One Ray node with room for EngineActors.
 
-    `drains_in` is the time until everything on it is ended; None for a node that stays.
-    `is_doubtful`: an actor on it was lost, and nobody there was heard since. Ray takes up to a
-    minute to call a node dead; until then nothing is put there that has another place.
+    Attributes:
+        free_slots: how many more EngineActors Ray would start there now.
+        drains_in: the time until everything on the node is ended; None for a node that stays.
+        is_doubtful: whether an actor there was lost and none there has answered since. Ray takes up
+            to a minute to call a node dead; meanwhile actors go to other nodes if they can.
     """
 
     id: NodeId
@@ -117,7 +123,7 @@ class NodeView:
 
     @property
     def is_draining(self) -> bool:
-        """Whether it shall be emptied."""
+        """Whether the node is to be emptied."""
         return self.drains_in is not None
 
 
@@ -132,7 +138,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """The owner's wishes: how many actors wait for a game, how many takeovers a game may cost."""
+    """How many actors stand by, and how many takeovers a game may cost."""
 
     standby: int
     max_takeovers: int

@@ -1,12 +1,12 @@
-"""Which node is emptied so that it can go: the one with the fewest games, when they fit elsewhere.
+"""Decides which node to empty: the one with the fewest games, when those games fit elsewhere.
 
-Pure. A node that Ray may end is one without actors; games that ended have left holes on many nodes,
-and no hole ends a node. `Consolidation` finds a node whose games fit into the holes of the others,
-and `plan` moves them as it does when a node drains, but without any hurry. Moments are `timedelta`
-on one monotonic clock.
+Pure. Ray ends only nodes without actors, and games that ended leave free slots on many nodes.
+`Consolidation` finds a node whose games fit into the free slots of the other nodes; `plan` moves
+them as it does when a node drains, but without hurry. Moments are `timedelta` on one monotonic
+clock.
 
-The laws (tests/unit/rules/test_consolidation.py): it calls for no node, it fills no node that is
-empty, and games that come meanwhile come first.
+The laws (tests/unit/rules/test_consolidation.py): consolidation asks for no node, fills no empty
+node, and gives way to games that come meanwhile.
 """
 
 from collections import Counter
@@ -22,13 +22,13 @@ from crabstick.rules.placement import owners_of
 __all__ = ["FITS_FOR", "Consolidation"]
 
 FITS_FOR = timedelta(seconds=15)
-"""Not for the first hole: a rematch may fill it at once. See benchmarks/elasticity.py."""
-AT_LEISURE = timedelta(hours=1)
+"""A shorter-lived free slot does not count: a rematch may fill it. See benchmarks/elasticity.py."""
+NO_HURRY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consolidation:
-    """How far it has come: since when a node could be spared, and the one that is being emptied."""
+    """Since when a node could be emptied, and the node that is being emptied."""
 
     fits_since: timedelta | None = None
     leaving: NodeId | None = None
@@ -41,13 +41,13 @@ class Consolidation:
         now: timedelta,
         fits_for: timedelta = FITS_FOR,
     ) -> Self:
-        """What becomes of it at a look at the cluster; `observed` is without `shown`."""
+        """Returns the next state; `observed` is the cluster before `apply_to`."""
         if self.leaving is not None:
             is_empty = not any(actor.node == self.leaving for actor in observed.actors)
             if is_empty or not _fits(self.leaving, wanted, observed, capacity):
                 return replace(self, leaving=None)
             return self
-        node = _spare(wanted, observed, capacity)
+        node = _emptiest(wanted, observed, capacity)
         if node is None:
             return replace(self, fits_since=None)
         if self.fits_since is None:
@@ -56,52 +56,51 @@ class Consolidation:
             return self
         return replace(self, fits_since=None, leaving=node)
 
-    def shown(self, observed: Observed) -> Observed:
-        """The cluster as `plan` shall see it: the node drains, and nothing presses."""
+    def apply_to(self, observed: Observed) -> Observed:
+        """Marks the node that is being emptied as draining, for `plan`."""
         if self.leaving is None:
             return observed
         return replace(observed, nodes=tuple(self._marked(node) for node in observed.nodes))
 
     def _marked(self, node: NodeView) -> NodeView:
         is_ours = node.id == self.leaving and not node.is_draining
-        return replace(node, drains_in=AT_LEISURE) if is_ours else node
+        return replace(node, drains_in=NO_HURRY) if is_ours else node
 
 
-def _spare(wanted: Collection[WantedGame], observed: Observed, capacity: Capacity) -> NodeId | None:
-    """The node with the fewest games, if nothing goes on and they fit on the others."""
+def _emptiest(
+    wanted: Collection[WantedGame], observed: Observed, capacity: Capacity
+) -> NodeId | None:
+    """The node with the fewest games, if the cluster is at rest and they fit on other nodes."""
     owners = owners_of(observed.actors)
-    is_calm = (
+    is_at_rest = (
         all(game.id in owners for game in wanted)
         and not any(node.is_draining for node in observed.nodes)
         and not any(actor.phase is ActorPhase.STARTING for actor in observed.actors)
     )
-    if not is_calm:
+    if not is_at_rest:
         return None
-    crew = Counter(actor.node for actor in observed.actors)
+    actors = Counter(actor.node for actor in observed.actors)
     games = Counter(owners[game.id].node for game in wanted)
-    busy = [node.id for node in observed.nodes if crew[node.id]]
-    emptiest = min(busy, key=lambda node: (games[node], crew[node], node), default=None)
+    busy = [node.id for node in observed.nodes if actors[node.id]]
+    emptiest = min(busy, key=lambda node: (games[node], actors[node], node), default=None)
     if emptiest is None or not _fits(emptiest, wanted, observed, capacity):
         return None
     return emptiest
 
 
 def _fits(
-    leaving: NodeId,
-    wanted: Collection[WantedGame],
-    observed: Observed,
-    capacity: Capacity,
+    leaving: NodeId, wanted: Collection[WantedGame], observed: Observed, capacity: Capacity
 ) -> bool:
-    """Whether all games and the standbys have a place on the other nodes that have some already."""
+    """Whether all games and standbys have a place on other nodes that hold actors already."""
     draining = {node.id for node in observed.nodes if node.is_draining}
     owners = owners_of(observed.actors)
     elsewhere = [a for a in observed.actors if a.node != leaving and a.node not in draining]
-    crew = {actor.node for actor in elsewhere}
+    occupied = {actor.node for actor in elsewhere}
     idle = sum(
         a.phase in {ActorPhase.STANDBY, ActorPhase.STARTING} and a.node is not None
         for a in elsewhere
     )
-    slots = sum(node.free_slots for node in observed.nodes if node.id in crew)
+    slots = sum(node.free_slots for node in observed.nodes if node.id in occupied)
     settled = {actor.name for actor in elsewhere}
     homeless = sum(game.id not in owners or owners[game.id].name not in settled for game in wanted)
     return idle + slots >= homeless + capacity.standby

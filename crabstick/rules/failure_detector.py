@@ -1,59 +1,52 @@
-"""Which silent actors are taken for lost, before Ray is sure: slowly, and never everyone.
+"""Decides which silent actors count as lost before Ray is sure: slowly, and never all at once.
 
-Pure. A suspect loses its game to a standby; since the game stream is the lease, a suspect that was
-only slow finds that out by itself and leaves. So a wrong suspicion costs one reconnect, a missing
-one costs the clock. Moments are `timedelta` on one monotonic clock.
+Pure. A suspect loses its game to a standby. The game stream is the lease, so a suspect that was
+only slow finds that out by itself and leaves. A wrong suspicion costs one reconnect, a missing one
+costs the clock. Moments are `timedelta` on one monotonic clock.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.rules.model import ActorName
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.registry_records import EngineRecord
 
-__all__ = ["Heartbeat", "suspects"]
+__all__ = ["suspects"]
 
 SILENCE_LIMIT = timedelta(seconds=3)
 GRACE_AFTER_START = timedelta(seconds=10)
 GRACE_AFTER_OWN_STALL = timedelta(seconds=5)
 MOST_AT_ONCE = 2
-FEW = 2
-"""This many silent actors out of a handful are still theirs, not our own deafness."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
-    """When a busy actor last answered a ping, and since when it plays.
-
-    `is_condemned` says that Ray itself reports its node dead or draining.
-    """
-
-    actor: ActorName
-    heard: timedelta
-    playing_since: timedelta
-    is_condemned: bool = False
+MASS_SILENCE = 2
+"""From this many on, silence of the majority is more likely our own fault than the actors'."""
 
 
 def suspects(
-    heartbeats: Collection[Heartbeat], *, now: timedelta, own_stall: timedelta | None
+    engines: Collection[EngineRecord],
+    staying: Collection[NodeId],
+    *,
+    now: timedelta,
+    own_stall: timedelta | None,
 ) -> tuple[ActorName, ...]:
-    """The actors to replace now, longest silent first, at most `MOST_AT_ONCE`.
+    """Returns the actors to replace now, longest silent first, at most `MOST_AT_ONCE`.
 
     Args:
-        heartbeats: one for each actor that plays.
+        engines: all actors; only those that play are judged.
+        staying: the nodes that Ray calls neither dead nor draining.
         now: the moment of judgement.
-        own_stall: when our own loop last stood still: then it is we who were deaf.
+        own_stall: when our own loop last stood still, and could read no answers.
     """
     if own_stall is not None and now - own_stall < GRACE_AFTER_OWN_STALL:
         return ()
-    silent = [heartbeat for heartbeat in heartbeats if now - heartbeat.heard > SILENCE_LIMIT]
-    condemned = [heartbeat for heartbeat in silent if heartbeat.is_condemned]
-    if len(silent) >= FEW and len(silent) * 2 > len(heartbeats):
-        silent = condemned
+    busy = [engine for engine in engines if engine.phase is ActorPhase.PLAYING]
+    silent = [engine for engine in busy if now - engine.last_seen > SILENCE_LIMIT]
+    if len(silent) >= MASS_SILENCE and len(silent) * 2 > len(busy):
+        silent = [engine for engine in silent if engine.node not in staying]
     ripe = [
-        heartbeat
-        for heartbeat in silent
-        if heartbeat.is_condemned or now - heartbeat.playing_since >= GRACE_AFTER_START
+        engine
+        for engine in silent
+        if engine.node not in staying or now - engine.since >= GRACE_AFTER_START
     ]
-    ripe.sort(key=lambda heartbeat: (heartbeat.heard, heartbeat.actor))
-    return tuple(heartbeat.actor for heartbeat in ripe[:MOST_AT_ONCE])
+    ripe.sort(key=lambda engine: (engine.last_seen, engine.name))
+    return tuple(engine.name for engine in ripe[:MOST_AT_ONCE])

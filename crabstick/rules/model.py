@@ -1,4 +1,4 @@
-"""The words of the story, as frozen values: what Lichess tells us, parsed once.
+"""Lichess's accounts, challenges, games and answers as frozen values, parsed once.
 
 No I/O here. Durations are `timedelta`; colours are python-chess's (`chess.WHITE` is True).
 """
@@ -70,7 +70,7 @@ class Account:
 
     @property
     def is_bot(self) -> bool:
-        """Only a BOT account may use the Bot API."""
+        """Whether the account may use the Bot API."""
         return self.title == "BOT"
 
 
@@ -108,7 +108,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """A challenge as Lichess tells it; `clock` is None for correspondence and unlimited games."""
+    """A challenge; `clock` is None for correspondence and unlimited games."""
 
     id: GameId
     challenger: Player | None
@@ -120,10 +120,15 @@ class Challenge:
     time_control: Literal["clock", "correspondence", "unlimited"]
     initial_fen: str | None = None
 
+    @property
+    def is_from_bot(self) -> bool:
+        """Whether the challenger is a BOT account."""
+        return self.challenger is not None and self.challenger.title == "BOT"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameSummary:
-    """A game as the event stream and `/api/account/playing` tell it.
+    """A game in the event stream and in `/api/account/playing`.
 
     `time_left` is our own clock (whole seconds from Lichess), None without one. `bot_playable` is
     False when Lichess says that the Bot API cannot play this game.
@@ -140,14 +145,14 @@ class GameSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeMade:
-    """`challenge`: somebody challenges somebody; we may be either side."""
+    """`challenge`: a new challenge, to us or from us."""
 
     challenge: Challenge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeEnded:
-    """`challengeCanceled` or `challengeDeclined`: nothing is left to answer."""
+    """`challengeCanceled` or `challengeDeclined`: the challenge needs no answer any more."""
 
     id: GameId
 
@@ -168,11 +173,11 @@ class GameFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected:
-    """A line that we do not understand: logged and survived; `why` quotes its start."""
+    """A line that we do not understand; it is logged. `why` quotes its start."""
 
     why: str
     is_harmless: bool = False
-    """Of a type that we do not know: newer than we. Anything else is a gap in what we know."""
+    """Whether the type of the line is new to us; anything else is a gap in our parser."""
 
 
 LichessEvent = ChallengeMade | ChallengeEnded | GameStarted | GameFinished | Unexpected
@@ -197,7 +202,7 @@ class GameState:
 
     @property
     def is_over(self) -> bool:
-        """Anything but `created` and `started` is final. Source: scalachess Status."""
+        """Whether the status is final. Source: scalachess Status."""
         return self.status not in {"created", "started"}
 
 
@@ -240,33 +245,33 @@ GameLine = GameFull | GameState | OpponentGone | ChatLine | Unexpected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """200: Lichess took it."""
+    """200: Lichess accepted the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPost:
-    """400 or 404: not our turn, illegal, over, or not our game. `why` is Lichess's word."""
+    """400 or 404: not our turn, illegal, over, or not our game. `why` is Lichess's reason."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """No answer or a 5xx: it may have been taken; only the stream tells."""
+    """No answer or a 5xx: only the stream shows whether Lichess accepted the call."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """429: not taken; `retry_after` is None when Lichess names no time."""
+    """429: not accepted; `retry_after` is None when Lichess names no time."""
 
     retry_after: timedelta | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
-    """401 or 403: the token is no good (any more)."""
+    """401 or 403: the token is invalid, or was revoked."""
 
     why: str
 

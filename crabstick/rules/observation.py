@@ -1,7 +1,4 @@
-"""What the rules see of the registry and the nodes at one moment.
-
-Pure. `placement` and `consolidation` decide by an `Observed`, `failure_detector` by `Heartbeat`s.
-"""
+"""Turns registry and nodes into the `Observed` of `placement` and `consolidation`. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -10,24 +7,23 @@ from datetime import timedelta
 from typing import Final
 
 from crabstick.rules.cluster_view import ActorPhase, ActorView, NodeView, Observed, WantedGame
-from crabstick.rules.failure_detector import Heartbeat
 from crabstick.rules.model import NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord
 
-__all__ = ["Nodes", "heartbeats", "moving", "observe", "waits_in_vain", "wanted_games"]
+__all__ = ["Nodes", "has_waited_too_long", "moving", "observe", "wanted_games"]
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
-"""An actor takes two seconds; thirteen were seen on a machine with seven times its load."""
+"""An actor takes two seconds; a machine with seven times its load took thirteen."""
 NODE_COMES_WITHIN: Final = timedelta(minutes=3)
-"""A node that takes longer will not come: a quota, or no machines left."""
+"""A node that takes longer will not come: a quota holds, or no machines are left."""
 RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)
-"""A raylet reports every 100 ms what is free on its node."""
+"""A raylet reports the free resources of its node every 100 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nodes:
-    """The Ray nodes, as read at the moment `read_at`."""
+    """The Ray nodes as they were at `read_at`."""
 
     views: tuple[NodeView, ...] = ()
     read_at: timedelta = timedelta(0)
@@ -39,12 +35,12 @@ class Nodes:
 
     @property
     def draining(self) -> set[NodeId]:
-        """The nodes that are to be emptied."""
+        """The nodes that drain."""
         return {node.id for node in self.views if node.is_draining}
 
 
 def wanted_games(registry: Registry) -> list[WantedGame]:
-    """The games that need an actor; those that Lichess calls finished do not."""
+    """The games that need an actor, without those that Lichess calls finished."""
     return [
         WantedGame(id=game.id, urgency=game.urgency, deaths=game.deaths, is_fresh=not game.epoch)
         for game in registry.games.values()
@@ -53,7 +49,7 @@ def wanted_games(registry: Registry) -> list[WantedGame]:
 
 
 def observe(registry: Registry, nodes: Nodes, now: timedelta) -> Observed:
-    """What runs where; a slot that was taken since the nodes were read is not free any more."""
+    """What runs where; slots taken since the nodes were read do not count as free."""
     doubtful = registry.doubtful_nodes(now)
     taken = _placed_since(registry, nodes.read_at - RAY_COUNTS_WITHIN)
     return Observed(
@@ -81,18 +77,18 @@ def _view(engine: EngineRecord, now: timedelta) -> ActorView:
         is_suspect=engine.is_suspect or _is_late(engine, now),
         leaves_in=None if leave_by is None else max(leave_by - now, timedelta(0)),
         time_left=engine.time_left,
-        is_unheard=engine.is_unheard,
+        is_unreported=engine.is_unreported,
     )
 
 
 def _is_late(engine: EngineRecord, now: timedelta) -> bool:
-    """Whether the actor should have started long ago; without a node it waits for one."""
+    """Whether the actor has a node and should have started long ago."""
     is_placed = engine.phase is ActorPhase.STARTING and engine.node is not None
     return is_placed and now - engine.since > STARTS_WITHIN
 
 
 def _placed_since(registry: Registry, moment: timedelta) -> Counter[NodeId | None]:
-    """How many actors were put on each node since then, and have not started yet."""
+    """Counts, by node, the starting actors that were placed since `moment`."""
     return Counter(
         engine.node
         for engine in registry.engines.values()
@@ -100,22 +96,8 @@ def _placed_since(registry: Registry, moment: timedelta) -> Counter[NodeId | Non
     )
 
 
-def heartbeats(registry: Registry, staying: Collection[NodeId]) -> list[Heartbeat]:
-    """When each busy actor was last heard; Ray calls nodes that are not `staying` lost."""
-    return [
-        Heartbeat(
-            actor=engine.name,
-            heard=engine.heard,
-            playing_since=engine.since,
-            is_condemned=engine.node not in staying,
-        )
-        for engine in registry.engines.values()
-        if engine.phase is ActorPhase.PLAYING
-    ]
-
-
-def waits_in_vain(registry: Registry, now: timedelta) -> bool:
-    """Whether an actor has waited for a node for so long that none is to be expected."""
+def has_waited_too_long(registry: Registry, now: timedelta) -> bool:
+    """Whether an actor has waited so long for a node that none will come."""
     return any(
         engine.phase is ActorPhase.STARTING
         and engine.node is None
@@ -125,7 +107,7 @@ def waits_in_vain(registry: Registry, now: timedelta) -> bool:
 
 
 def moving(registry: Registry, draining: Collection[NodeId]) -> Sequence[EngineRecord]:
-    """The actors whose running games have to go to other actors."""
+    """The actors whose running games have to move to other actors."""
     running = {game.id for game in registry.games.values() if game.finished_at is None}
     return [
         engine

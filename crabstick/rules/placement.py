@@ -1,31 +1,25 @@
-"""Which actor plays which game, and how many wait: `plan` compares what is wanted with what is.
+"""Decides which actor plays which game: `plan` compares the wanted games with what runs.
 
-Pure. The WorkerSet observes, asks `plan`, and carries the actions out; a missed event costs a tick,
-never a game. Moments are `timedelta` on one monotonic clock.
+Pure. The WorkerSet observes, calls `plan`, and carries the actions out; a missed event costs a
+tick, never a game. Moments are `timedelta` on one monotonic clock.
 
 The laws (tests/unit/rules/test_placement.py): no game is given to two actors, no actor gets two
-games, a settled world needs nothing, planning twice plans the same.
+games, a settled cluster needs nothing, and planning twice plans the same.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.rules.cluster_view import (
-    ActorPhase,
-    ActorView,
-    Capacity,
-    Observed,
-    WantedGame,
-)
+from crabstick.rules.cluster_view import ActorPhase, ActorView, Capacity, Observed, WantedGame
 from crabstick.rules.model import ActorName, GameId, NodeId
 
 __all__ = [
     "Action",
     "Assign",
     "Forfeit",
-    "HandOver",
     "Kill",
+    "RequestHandOver",
     "Spawn",
     "owners_of",
     "plan",
@@ -35,27 +29,27 @@ __all__ = [
 QUIET_AFTER_GAME_START = timedelta(seconds=2)
 """A process that starts takes a second of CPU: not while a game makes its first moves."""
 COLD_STARTS_AT_ONCE = 4
-"""More at once start no sooner: they share the cores. Only games that wait need them."""
+"""More at once start no sooner, since they share the cores. Only waiting games need them."""
 CALM_PACE = timedelta(seconds=5)
-"""One hand-over in this time disturbs no other game: an actor starts, and then it is quiet."""
+"""One hand-over in this time disturbs no other game: an actor starts, then the node is quiet."""
 LEAVE_BEFORE_END = timedelta(seconds=2)
-"""A game that is handed over in mid-thought needs some of its node's last seconds for that."""
+"""An actor that leaves its game in mid-thought needs this much of its node's last seconds."""
 ENDS_SOON = timedelta(minutes=1)
-"""Games on a node that ends within this time are moved before those on one that has longer."""
-SOONER = timedelta(seconds=1)
-"""By so much an end comes earlier when it is another one, and not the same, told less precisely."""
+"""Games on nodes that end within this time move first."""
+JITTER = timedelta(seconds=1)
+"""Deadlines that differ by less are the same deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spawn:
-    """Start one EngineActor; `node` is where it fits now, None leaves the choice to Ray."""
+    """Start an EngineActor; `node` has room for it now, None leaves the choice to Ray."""
 
     node: NodeId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assign:
-    """Give the game to the standby; whoever played it before owns it no longer."""
+    """Give the game to the standby; an earlier owner loses it."""
 
     game: GameId
     actor: ActorName
@@ -63,16 +57,16 @@ class Assign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """End an actor that plays nothing that is ours to keep: surplus, doubled or replaced."""
+    """End an actor that plays no game of ours: surplus, doubled or replaced."""
 
     actor: ActorName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandOver:
-    """Have the actor leave its game between two moves, or in mid-thought when `within` is up.
+class RequestHandOver:
+    """Ask the actor to leave its game between two moves, or in mid-thought after `within`.
 
-    The game has no owner then, and goes to the standby that is kept for it.
+    The game then has no owner, and goes to the standby that is reserved for it.
     """
 
     actor: ActorName
@@ -86,13 +80,13 @@ class Forfeit:
     game: GameId
 
 
-Action = Spawn | Assign | HandOver | Kill | Forfeit
+Action = Spawn | Assign | RequestHandOver | Kill | Forfeit
 
 
 def plan(
     wanted: Collection[WantedGame], observed: Observed, capacity: Capacity, now: timedelta
 ) -> tuple[Action, ...]:
-    """Everything that is to be done now, most urgent first."""
+    """Returns all actions that are due now, most urgent first."""
     owners = owners_of(observed.actors)
     forfeits = [
         game for game in wanted if game.deaths > capacity.max_takeovers and game.id not in owners
@@ -101,7 +95,7 @@ def plan(
     orphans = sorted((game for game in kept if game.id not in owners), key=_by_urgency)
     movers = _movers(kept, owners, observed)
     free = _standbys(observed)
-    assigns = _assigns(orphans, free, kept_free=sum(mover.is_leaving for mover in movers))
+    assigns = _assigns(orphans, free, reserved=sum(mover.is_leaving for mover in movers))
     free = free[len(assigns) :]
     stuck, spare = movers[len(free) :], free[len(movers) :]
     pressing = _pressing(stuck, observed)
@@ -114,7 +108,7 @@ def plan(
         *assigns,
         *_hand_overs(movers[: len(free)], observed),
         *_kills(observed, owners, surplus=spare[capacity.standby :]),
-        *_not_wanted_any_more(observed, most),
+        *_needless_calls(observed, most),
         *_spawns(observed, waiting=waiting, calm=calm, is_quiet=_is_quiet(observed, now)),
     )
 
@@ -122,11 +116,10 @@ def plan(
 def room(
     wanted: Collection[WantedGame], observed: Observed, *, can_actors_start: bool = True
 ) -> int:
-    """How many more games could be played now; less than 0 when some that run have no place.
+    """Counts the further games that could be played now; negative when running games lack a place.
 
-    An actor whose game is over leaves at once: its slot is as good as free. One that was started
-    where nothing was free is no room yet, but a call for some. Where actors cannot start, an engine
-    or a token being missing, only those that wait are room.
+    An actor whose game is over leaves at once, so its slot counts as free. An actor that waits for
+    a node does not count. When no actor can start (no engine, no token), only standbys count.
     """
     owners = owners_of(observed.actors)
     orphans = sum(game.id not in owners for game in wanted)
@@ -139,24 +132,37 @@ def room(
     return ready + placed + _done(wanted, observed) + slots
 
 
+def owners_of(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
+    """Maps each game to its owner: the actor with the latest epoch, unless it is suspected."""
+    owners: dict[GameId, ActorView] = {}
+    for actor in sorted(actors, key=lambda actor: (actor.epoch, actor.name)):
+        if actor.phase is ActorPhase.PLAYING and actor.game is not None:
+            owners[actor.game] = actor
+    return {game: actor for game, actor in owners.items() if not actor.is_suspect}
+
+
 def _assigns(
-    orphans: Sequence[WantedGame], free: Sequence[ActorView], *, kept_free: int
+    orphans: Sequence[WantedGame], free: Sequence[ActorView], *, reserved: int
 ) -> list[Assign]:
-    """Gives standbys to orphans; fresh games, the last, leave those that hand-overs are kept."""
+    """Gives standbys to orphans; fresh games, the last, take no standby that is reserved."""
     begun = sum(not game.is_fresh for game in orphans)
-    room_for_fresh = max(len(free) - begun - kept_free, 0)
+    room_for_fresh = max(len(free) - begun - reserved, 0)
     return [
         Assign(game=game.id, actor=actor.name)
         for game, actor in zip(orphans[: begun + room_for_fresh], free, strict=False)
     ]
 
 
+def _by_urgency(game: WantedGame) -> tuple[bool, timedelta, GameId]:
+    return (game.is_fresh, timedelta.max if game.urgency is None else game.urgency, game.id)
+
+
 def _movers(
     games: Collection[WantedGame], owners: Mapping[GameId, ActorView], observed: Observed
 ) -> list[ActorView]:
-    """Actors that leave their games: those that were told to, then those whose node ends soon.
+    """Actors that leave their games: first those already asked, then those whose node ends soon.
 
-    Of several, the one with the least time on its clock comes first.
+    Among equals, the one with the least time on its clock comes first.
     """
     draining = _draining(observed)
     movers = [
@@ -167,22 +173,27 @@ def _movers(
     soon = {node for node, left in draining.items() if left < ENDS_SOON}
     return sorted(
         movers,
-        key=lambda one: (not one.is_leaving, one.node not in soon, _left(one), one.name),
+        key=lambda one: (
+            not one.is_leaving,
+            one.node not in soon,
+            timedelta.max if one.time_left is None else one.time_left,
+            one.name,
+        ),
     )
 
 
-def _hand_overs(movers: Collection[ActorView], observed: Observed) -> Iterator[HandOver]:
-    """Who has a standby waiting for its game is told to leave it; again if its node ends sooner."""
+def _hand_overs(movers: Collection[ActorView], observed: Observed) -> Iterator[RequestHandOver]:
+    """Asks each mover that has a standby to leave, and again if its node ends sooner."""
     draining = _draining(observed)
     for mover in movers:
         if mover.node in draining:
             within = max(draining[mover.node] - LEAVE_BEFORE_END, timedelta(0))
-            if mover.leaves_in is None or within + SOONER < mover.leaves_in:
-                yield HandOver(actor=mover.name, within=within)
+            if mover.leaves_in is None or within + JITTER < mover.leaves_in:
+                yield RequestHandOver(actor=mover.name, within=within)
 
 
 def _pressing(stuck: Sequence[ActorView], observed: Observed) -> int:
-    """How many of those that find no standby need one now: all, when the time is short."""
+    """Counts the movers without a standby that need one now: all, when the time is short."""
     draining = _draining(observed)
     ends = (draining[mover.node] for mover in stuck if mover.node in draining)
     if len(stuck) * CALM_PACE > min(ends, default=timedelta.max):
@@ -190,30 +201,8 @@ def _pressing(stuck: Sequence[ActorView], observed: Observed) -> int:
     return sum(mover.is_leaving for mover in stuck)
 
 
-def _draining(observed: Observed) -> dict[NodeId | None, timedelta]:
-    """How long each of these nodes has left."""
-    return {node.id: node.drains_in for node in observed.nodes if node.drains_in is not None}
-
-
-def _left(actor: ActorView) -> timedelta:
-    return timedelta.max if actor.time_left is None else actor.time_left
-
-
-def owners_of(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
-    """The actor that owns each game: the latest epoch, unless it is suspected."""
-    owners: dict[GameId, ActorView] = {}
-    for actor in sorted(actors, key=lambda actor: (actor.epoch, actor.name)):
-        if actor.phase is ActorPhase.PLAYING and actor.game is not None:
-            owners[actor.game] = actor
-    return {game: actor for game, actor in owners.items() if not actor.is_suspect}
-
-
-def _by_urgency(game: WantedGame) -> tuple[bool, timedelta, GameId]:
-    return (game.is_fresh, timedelta.max if game.urgency is None else game.urgency, game.id)
-
-
 def _standbys(observed: Observed) -> list[ActorView]:
-    """Standbys that can take a game, those on the busiest node first: quiet nodes shall empty."""
+    """Standbys that can take a game, the busiest node first, so that quiet nodes empty."""
     draining, doubtful = _draining(observed), _doubtful(observed)
     playing = [actor.node for actor in observed.actors if actor.phase is ActorPhase.PLAYING]
     return sorted(
@@ -222,10 +211,40 @@ def _standbys(observed: Observed) -> list[ActorView]:
     )
 
 
+def _starting(observed: Observed) -> list[ActorView]:
+    """Starting actors, without the late ones and those on draining nodes."""
+    draining = _draining(observed)
+    return [
+        actor
+        for actor in observed.actors
+        if actor.phase is ActorPhase.STARTING
+        if not actor.is_suspect and actor.node not in draining
+    ]
+
+
+def _coming(observed: Observed) -> int:
+    """Counts starting actors outside of nodes in doubt; if all nodes are in doubt, all of them."""
+    doubtful, starting = _doubtful(observed), _starting(observed)
+    if all(node.id in doubtful for node in observed.nodes if not node.is_draining):
+        return len(starting)
+    return sum(actor.node not in doubtful for actor in starting)
+
+
+def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
+    """Counts actors whose game is over, on nodes that stay."""
+    draining, running = _draining(observed), {game.id for game in wanted}
+    return sum(
+        actor.phase is ActorPhase.ENDING
+        or (actor.phase is ActorPhase.PLAYING and actor.game not in running)
+        for actor in observed.actors
+        if actor.node not in draining
+    )
+
+
 def _kills(
     observed: Observed, owners: Mapping[GameId, ActorView], surplus: Collection[ActorView]
 ) -> list[Kill]:
-    """Actors on a game that somebody else owns, standbys on draining nodes, and surplus ones."""
+    """Actors whose game has another owner, standbys on draining nodes, and surplus standbys."""
     draining = _draining(observed)
     doubles = [
         actor
@@ -242,10 +261,17 @@ def _kills(
     return [Kill(actor=actor.name) for actor in ending]
 
 
-def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> list[Spawn]:
-    """New actors: some at once for games that wait, else one at a time and only when it is quiet.
+def _needless_calls(observed: Observed, most: int) -> list[Kill]:
+    """Ends actors that wait for a node beyond `most`: each of them makes Ray ask for one."""
+    starting = (actor for actor in _starting(observed) if not actor.is_unreported)
+    pending = sorted(actor.name for actor in starting if actor.node is None)
+    return [Kill(actor=name) for name in pending[: max(_coming(observed) - most, 0)]]
 
-    Those that fit nowhere are a call for nodes, which is made at once.
+
+def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> list[Spawn]:
+    """New actors: several at once for waiting games, else one at a time and only when it is quiet.
+
+    Actors that fit nowhere make Ray ask for nodes, so they are spawned at once.
     """
     starting, places = _coming(observed), _places(observed)
     starting -= _perhaps_lost(observed, places, waiting)
@@ -258,9 +284,9 @@ def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> l
 
 
 def _perhaps_lost(observed: Observed, places: Sequence[NodeId], waiting: int) -> int:
-    """How many of those without a node may be on one in doubt, while games wait that fit elsewhere.
+    """Counts actors without a known node that may be on a dead one while games could go elsewhere.
 
-    Ray puts them where it sees room, and a dead node has room until Ray knows that it is dead.
+    Ray puts actors where it sees room, and a dead node has room until Ray knows that it is dead.
     """
     doubtful = _doubtful(observed)
     if not doubtful:
@@ -269,41 +295,9 @@ def _perhaps_lost(observed: Observed, places: Sequence[NodeId], waiting: int) ->
     return min(unplaced, waiting, sum(place not in doubtful for place in places))
 
 
-def _not_wanted_any_more(observed: Observed, most: int) -> list[Kill]:
-    """Actors that wait for a node, more than are missing: each is a call for one."""
-    starting = (actor for actor in _starting(observed) if not actor.is_unheard)
-    pending = sorted(actor.name for actor in starting if actor.node is None)
-    return [Kill(actor=name) for name in pending[: max(_coming(observed) - most, 0)]]
-
-
-def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
-    """How many actors have a game that is over, on nodes that stay."""
-    draining, running = _draining(observed), {game.id for game in wanted}
-    return sum(
-        actor.phase is ActorPhase.ENDING
-        or (actor.phase is ActorPhase.PLAYING and actor.game not in running)
-        for actor in observed.actors
-        if actor.node not in draining
-    )
-
-
-def _starting(observed: Observed) -> list[ActorView]:
-    """Those that can be counted on."""
-    draining = _draining(observed)
-    return [
-        actor
-        for actor in observed.actors
-        if actor.phase is ActorPhase.STARTING
-        if not actor.is_suspect and actor.node not in draining
-    ]
-
-
-def _coming(observed: Observed) -> int:
-    """How many start where they can be counted on; with all nodes in doubt, any."""
-    doubtful, starting = _doubtful(observed), _starting(observed)
-    if all(node.id in doubtful for node in observed.nodes if not node.is_draining):
-        return len(starting)
-    return sum(actor.node not in doubtful for actor in starting)
+def _draining(observed: Observed) -> dict[NodeId | None, timedelta]:
+    """The time that each draining node has left."""
+    return {node.id: node.drains_in for node in observed.nodes if node.drains_in is not None}
 
 
 def _doubtful(observed: Observed) -> set[NodeId | None]:
@@ -311,14 +305,14 @@ def _doubtful(observed: Observed) -> set[NodeId | None]:
 
 
 def _is_quiet(observed: Observed, now: timedelta) -> bool:
-    lately = observed.last_game_start
-    return lately is None or now - lately >= QUIET_AFTER_GAME_START
+    last = observed.last_game_start
+    return last is None or now - last >= QUIET_AFTER_GAME_START
 
 
 def _places(observed: Observed) -> list[NodeId]:
-    """Where actors fit now, a node for each: the busiest first, those in doubt last.
+    """The node of each free slot, the busiest node first, nodes in doubt last.
 
-    A node in doubt is tried with one: if it is dead, whatever is put there is lost.
+    A node in doubt offers one slot: if the node is dead, an actor there is lost.
     """
     load = [actor.node for actor in observed.actors]
     nodes = sorted(

@@ -1,8 +1,7 @@
-"""The games on Lichess, the EngineActors, and which actor owns which game, as one value.
+"""One value that holds the games on Lichess, the EngineActors, and which actor owns which game.
 
-Pure. Every operation takes the registry of before and returns the registry of after, with the
-events that happened: the WorkerSet keeps the one current value, and logs and counts the events. So
-two plans never see the same standby free, and nothing changes between two awaits by half.
+Pure. Every operation returns a new registry, and the events that happened. The WorkerSet keeps the
+current registry, and logs and counts the events.
 
 The laws (tests/unit/rules/test_registry.py): a game has at most one owner; epochs and takeovers
 never fall; a finished game does not come back; every operation may be repeated.
@@ -29,7 +28,7 @@ from crabstick.rules.registry_records import (
 __all__ = ["Registry"]
 
 REMEMBERED: Final = 1000
-"""Finished games whose ids are kept: ids never come back, and updates are seconds old at most."""
+"""Ids of finished games that are kept: an update is seconds old at most."""
 RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 """Ray calls a silent node dead after 64 s by default (five failures of a check of 10 s each)."""
 
@@ -39,9 +38,9 @@ class Registry:
     """All games and EngineActors of one bot.
 
     Attributes:
-        doubts: the nodes where an actor was lost, and when; the next actor heard there clears it.
-        last_game_start: when a game was last given to an actor.
-        over: the ids of the games that ended last.
+        doubts: the nodes where an actor was lost, and when; the next answer from there clears it.
+        last_game_start: when an actor last got a game.
+        over: the ids of the latest finished games.
     """
 
     games: Mapping[GameId, GameRecord] = field(default_factory=dict)
@@ -50,8 +49,6 @@ class Registry:
     last_game_start: timedelta | None = None
     over: Mapping[GameId, None] = field(default_factory=dict)
     last_serial: int = 0
-
-    # Questions.
 
     def owner_of(self, game_id: GameId) -> EngineRecord | None:
         """The actor with the latest epoch of this game."""
@@ -63,12 +60,12 @@ class Registry:
         return max(playing, key=lambda engine: engine.epoch, default=None)
 
     def is_owner(self, game_id: GameId, actor: str, epoch: int) -> bool | None:
-        """Whether this claim is good; None when the game has no owner here."""
+        """Whether the claim is right; None when the game has no owner."""
         owner = self.owner_of(game_id)
         return None if owner is None else (owner.name, owner.epoch) == (actor, epoch)
 
     def current(self, engine: EngineRecord) -> EngineRecord | None:
-        """The record of the same actor as it is now; None when the actor was removed."""
+        """The current record of the same actor; None when the actor was removed."""
         now = self.engines.get(engine.name)
         return now if now is not None and now.serial == engine.serial else None
 
@@ -77,27 +74,25 @@ class Registry:
         return None if engine.game is None else self.games.get(engine.game)
 
     def waiting(self) -> list[GameRecord]:
-        """Running games without an actor, or with a silent one: there should be none."""
+        """Running games without an actor, or with a silent one."""
         played = {engine.game for engine in self.engines.values() if not engine.is_suspect}
         running = (game for game in self.games.values() if game.finished_at is None)
         return [game for game in running if game.id not in played]
 
     def is_any_abandoned(self) -> bool:
-        """Whether a game that had an actor has none."""
+        """Whether a running game has lost its actor."""
         return any(game.epoch for game in self.waiting())
 
-    def is_any_unheard(self) -> bool:
-        """Whether an adopted actor has not said yet what it plays."""
-        return any(engine.is_unheard for engine in self.engines.values())
+    def is_any_unreported(self) -> bool:
+        """Whether an adopted actor has not reported its game yet."""
+        return any(engine.is_unreported for engine in self.engines.values())
 
     def doubtful_nodes(self, now: timedelta) -> set[NodeId]:
-        """The nodes in doubt; after a while Ray itself knows which of them live."""
+        """The nodes in doubt; after `RAY_KNOWS_AFTER` Ray itself knows which of them live."""
         return {node for node, since in self.doubts.items() if now - since < RAY_KNOWS_AFTER}
 
-    # Games.
-
     def with_game(self, update: GameRecord) -> tuple["Registry", GameRecord | None]:
-        """A game runs. Repeating it changes only what the update says; None: the game is over."""
+        """Records a running game, or updates it; returns None when the game is over."""
         if update.id in self.over:
             return self, None
         game = self.games.get(update.id, GameRecord(id=update.id))
@@ -110,14 +105,14 @@ class Registry:
         return _put_game(self, game), game
 
     def finished(self, game_id: GameId, now: timedelta) -> "Registry":
-        """Lichess says that the game is over; its actor reads that from the game's own stream."""
+        """Records that Lichess calls the game over; its actor still has to read that itself."""
         game = self.games.get(game_id)
         if game is None:
             return self.ended(game_id)[0]  # an older list must not bring the game back
         return _put_game(self, replace(game, finished_at=game.finished_at or now))
 
     def ended(self, game_id: GameId) -> tuple["Registry", GameRecord | None]:
-        """The game is over for good, and no update brings it back; None: it was not known."""
+        """Removes a game for good: no update brings it back. Returns None for an unknown game."""
         over = {**self.over, game_id: None}
         if len(over) > REMEMBERED:
             del over[next(iter(over))]
@@ -125,22 +120,17 @@ class Registry:
         games = {id_: one for id_, one in self.games.items() if id_ != game_id}
         return replace(self, games=games, over=over), game
 
-    def called_our_turn(
-        self, game_id: GameId, *, is_our_turn: bool
-    ) -> tuple["Registry", int | None]:
-        """Lichess says whose turn it is; returns the ply of an actor that seems to miss a line.
+    def listed(self, game_id: GameId, *, is_our_turn: bool) -> tuple["Registry", int | None]:
+        """Records whose turn it is; returns the ply of an actor that may have missed a line.
 
-        An actor that stands at the same ply at two calls in a row may think for long, or wait for
-        a line that got lost.
+        An actor that is at the same ply twice in a row thinks for long, or waits for a lost line.
         """
         game, owner = self.games.get(game_id), self.owner_of(game_id)
         if game is None:
             return self, None
         ply = owner.ply if is_our_turn and owner is not None else None
-        is_behind = ply is not None and ply == game.called_at_ply
-        return _put_game(self, replace(game, called_at_ply=ply)), ply if is_behind else None
-
-    # Actors.
+        is_behind = ply is not None and ply == game.our_turn_at_ply
+        return _put_game(self, replace(game, our_turn_at_ply=ply)), ply if is_behind else None
 
     def entered(
         self,
@@ -150,25 +140,25 @@ class Registry:
         *,
         is_adopted: bool = False,
     ) -> tuple["Registry", EngineRecord]:
-        """A new actor, of which only the name is known."""
+        """Adds an actor of which only the name is known."""
         engine = EngineRecord(
             name=name,
             serial=self.last_serial + 1,
             since=now,
-            heard=now,
+            last_seen=now,
             node=node,
             is_adopted=is_adopted,
         )
         return replace(_put_engine(self, engine), last_serial=engine.serial), engine
 
     def described(self, engine: EngineRecord, report: EngineReport, now: timedelta) -> "Registry":
-        """An actor described itself: what it plays and where is its word, ownership is ours."""
+        """Records an actor's report; its first report may claim a game, later ones cannot."""
         before = self.current(engine)
         if before is None:
             return self
-        heard = replace(
+        updated = replace(
             before,
-            heard=now,
+            last_seen=now,
             is_suspect=False,
             node=report.node,
             problem=report.problem,
@@ -178,20 +168,18 @@ class Registry:
             progress=report.progress,
         )
         doubts = {node: since for node, since in self.doubts.items() if node != report.node}
-        registry = replace(_put_engine(self, heard), doubts=doubts)
+        registry = replace(_put_engine(self, updated), doubts=doubts)
         if before.phase is not ActorPhase.STARTING:
             return registry
-        return _introduced(registry, replace(heard, since=now), report)
+        return _introduced(registry, replace(updated, since=now), report)
 
     def assigned(
         self, game_id: GameId, name: ActorName, now: timedelta
     ) -> tuple["Registry", tuple[Event, ...]]:
-        """The game belongs to this actor from now on, and to no other."""
+        """Gives the game to an actor, with the next epoch."""
         before, game = self.owner_of(game_id), self.games[game_id]
-        game = replace(game, epoch=game.epoch + 1)
         is_takeover = before is not None and before.is_suspect
-        if is_takeover:
-            game = replace(game, takeovers=game.takeovers + 1)
+        game = replace(game, epoch=game.epoch + 1, takeovers=game.takeovers + is_takeover)
         engine = replace(
             self.engines[name],
             phase=ActorPhase.PLAYING,
@@ -199,26 +187,26 @@ class Registry:
             epoch=game.epoch,
             was_assigned=True,
             since=now,
-            heard=now,
+            last_seen=now,
         )
         registry = replace(_put_engine(_put_game(self, game), engine), last_game_start=now)
         why = "the actor before is silent or cannot leave"
         return registry, (GameTakenOver(game=game, why=why),) if is_takeover else ()
 
     def leaving(self, engine: EngineRecord, by: timedelta | None) -> "Registry":
-        """The actor was asked to hand its game over; None takes that back."""
+        """Records that the actor was asked to hand its game over; None takes that back."""
         before = self.current(engine)
         return self if before is None else _put_engine(self, replace(before, leave_by=by))
 
     def cannot_leave(self, engine: EngineRecord) -> "Registry":
-        """The actor runs code that knows no hand-over: another one takes its game over."""
+        """Marks an actor whose code knows no hand-over: another actor takes its game over."""
         before = self.current(engine)
         if before is None:
             return self
         return _put_engine(self, replace(before, leave_by=None, is_suspect=True))
 
     def suspected(self, engine: EngineRecord, now: timedelta) -> "Registry":
-        """The actor is silent, and counts as lost until it is heard."""
+        """Marks a silent actor, which counts as lost until it answers."""
         before = self.current(engine)
         if before is None or before.is_suspect:
             return self
@@ -227,24 +215,20 @@ class Registry:
     def lost(
         self, engine: EngineRecord, why: str, now: timedelta
     ) -> tuple["Registry", tuple[Event, ...]]:
-        """The actor is gone and was not meant to go: its game, if any, needs another one."""
+        """Removes an actor that is gone unexpectedly; its game needs another one."""
         before = self.current(engine)
         if before is None:
             return self, ()
-        engine = before
-        events: list[Event] = [EngineLost(engine=engine, why=why)]
-        registry = _put_doubt(self.removed(engine), engine.node, now)
-        game = self.game_of(engine)
-        owner = self.owner_of(game.id) if game else None
-        if game is not None and owner is not None and owner.serial == engine.serial:
-            is_death = not engine.is_suspect
-            game = replace(game, takeovers=game.takeovers + 1, deaths=game.deaths + is_death)
-            registry = _put_game(registry, game)
-            events.append(GameTakenOver(game=game, why=why))
-        return registry, tuple(events)
+        registry = _put_doubt(self.removed(before), before.node, now)
+        lost, game = EngineLost(engine=before, why=why), self.game_of(before)
+        if game is None or self.owner_of(game.id) != before:
+            return registry, (lost,)
+        is_death = not before.is_suspect
+        game = replace(game, takeovers=game.takeovers + 1, deaths=game.deaths + is_death)
+        return _put_game(registry, game), (lost, GameTakenOver(game=game, why=why))
 
     def removed(self, engine: EngineRecord) -> "Registry":
-        """The actor is ended, and forgotten."""
+        """Removes an actor; idempotent."""
         if self.current(engine) is None:
             return self
         others = {name: one for name, one in self.engines.items() if name != engine.name}
@@ -264,7 +248,7 @@ def _put_doubt(registry: Registry, node: NodeId | None, now: timedelta) -> Regis
 
 
 def _introduced(registry: Registry, engine: EngineRecord, report: EngineReport) -> Registry:
-    """The actor says for the first time what it plays."""
+    """Records the first report of an actor, and the game that it plays."""
     if report.phase is not ActorPhase.PLAYING or report.game is None:
         return _put_engine(registry, replace(engine, phase=report.phase))
     owner = registry.owner_of(report.game)

@@ -1,4 +1,4 @@
-"""What the registry holds: one record for each game and each EngineActor, and what can happen.
+"""The registry's records, one for each game and each EngineActor, and its events.
 
 Moments are `timedelta` on one monotonic clock.
 """
@@ -19,10 +19,10 @@ class GameRecord:
 
     Attributes:
         urgency: our clock while it is our turn; None otherwise, or without a clock.
-        epoch: that of the game's latest actor; 0 before the first.
-        takeovers: how many actors lost the game to another one.
+        epoch: the epoch of the latest actor; 0 before the first.
+        takeovers: how often the game went from one actor to another after a failure.
         deaths: takeovers after a death; a busy machine makes actors silent without killing them.
-        called_at_ply: where the actor stood when Lichess last called it our turn.
+        our_turn_at_ply: the actor's ply when Lichess last listed the game as our turn.
         finished_at: when Lichess said that the game is over.
     """
 
@@ -33,18 +33,18 @@ class GameRecord:
     epoch: int = 0
     takeovers: int = 0
     deaths: int = 0
-    called_at_ply: int | None = None
+    our_turn_at_ply: int | None = None
     finished_at: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineReport:
-    """What an EngineActor says of itself.
+    """An EngineActor's report about itself.
 
     Attributes:
-        ply: of its game.
+        ply: the ply of its game.
         time_left: our clock in its game; None without one.
-        progress: the rest, for people; the registry only keeps it.
+        progress: further figures for people, which the registry only keeps.
     """
 
     node: NodeId
@@ -65,11 +65,11 @@ class EngineRecord:
     """One EngineActor.
 
     Attributes:
-        serial: counts the actors; a name may come back, a serial does not.
+        serial: counts the actors; names are reused, serials are not.
         since: when the actor entered its phase.
-        heard: when the actor last answered.
-        is_adopted: whether the actor lived before this WorkerSet, and may play something.
-        was_assigned: whether this WorkerSet gave the actor its game, and not one before it.
+        last_seen: when the actor last answered.
+        is_adopted: whether the actor is older than this WorkerSet, and may play a game.
+        was_assigned: whether this WorkerSet, not an earlier one, gave the actor its game.
         leave_by: when the actor hands its game over at the latest; None unless it was asked to.
     """
 
@@ -77,7 +77,7 @@ class EngineRecord:
     serial: int
     phase: ActorPhase = ActorPhase.STARTING
     since: timedelta
-    heard: timedelta
+    last_seen: timedelta
     node: NodeId | None = None
     game: GameId | None = None
     epoch: int = 0
@@ -92,14 +92,14 @@ class EngineRecord:
     progress: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def is_unheard(self) -> bool:
-        """Whether the actor may play something, and has not said what."""
+    def is_unreported(self) -> bool:
+        """Whether the actor may play a game that it has not reported yet."""
         return self.is_adopted and self.phase is ActorPhase.STARTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameTakenOver:
-    """An actor lost its game; another one gets it."""
+    """A game lost its actor and needs another one."""
 
     game: GameRecord
     why: str
@@ -107,7 +107,7 @@ class GameTakenOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLost:
-    """An actor is gone that was not meant to go."""
+    """An actor is gone unexpectedly."""
 
     engine: EngineRecord
     why: str

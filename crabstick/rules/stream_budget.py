@@ -1,10 +1,10 @@
-"""How soon the event stream may be opened again: soon, and never so often that Lichess says no.
+"""Decides when the event stream may be opened again: soon, but within Lichess's limit.
 
-Pure. Lichess lets a token open its event stream 30 times in ten minutes, and is deaf to it for the
-rest of the ten minutes after that. So the pause grows with the openings in a row that did not last,
-but only as far as the budget asks for: ten of them may come quickly, and each is forgiven after
-half a minute. Moments are `timedelta` on one monotonic clock; what is not forgiven yet is a debt,
-which outlives the process.
+Pure. Lichess lets a token open its event stream 30 times in ten minutes, and refuses it for the
+rest of the ten minutes after that. So the pause grows with each opening in a row that did not last,
+but only as far as the budget demands: ten openings may come quickly, and each is forgiven after
+half a minute. The unforgiven time is a debt, which outlives the process. Moments are `timedelta` on
+one monotonic clock.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ AT_ONCE = 10
 FORGIVEN_AFTER = WINDOW / (ALLOWED - AT_ONCE)
 MOST_DEBT = AT_ONCE * FORGIVEN_AFTER
 STABLE = timedelta(minutes=1)
-"""A stream that lived longer was no failure, whatever came before it."""
+"""A stream that lived longer did not fail."""
 CONTESTED_FROM = 3
 """Lichess's own restarts end a stream once or twice."""
 
@@ -30,8 +30,11 @@ CONTESTED_FROM = 3
 class StreamBudget:
     """The openings of one stream so far.
 
-    `hasty` counts the last ones in a row that came soon after one another, `cut` those whose stream
-    Lichess itself ended soon; `forgiven_at` is when none counts any more.
+    Attributes:
+        hasty: the latest openings in a row that followed soon after one another.
+        cut: those of them whose stream Lichess itself ended.
+        last: when the stream was last opened.
+        forgiven_at: when no opening counts any more.
     """
 
     hasty: int = 0
@@ -44,7 +47,7 @@ class StreamBudget:
         return max(self.forgiven_at - now, timedelta(0))
 
     def owing(self, debt: timedelta, now: timedelta) -> "StreamBudget":
-        """With what the process before has spent; a clock that went wrong costs half a minute."""
+        """Adds the debt of the process before; a wrong clock there costs half a minute at most."""
         return replace(self, forgiven_at=max(self.forgiven_at, now + min(debt, MOST_DEBT)))
 
     def wait(self, now: timedelta) -> timedelta:
@@ -52,22 +55,22 @@ class StreamBudget:
         return max(self.debt(now) - (AT_ONCE - 1) * FORGIVEN_AFTER, timedelta(0))
 
     def is_contested(self, now: timedelta) -> bool:
-        """Whether somebody else seems to open the stream of this token, again and again."""
+        """Whether another program seems to open the stream of this token again and again."""
         return self.cut >= CONTESTED_FROM and now - self.last <= STABLE
 
     def opened(self, now: timedelta) -> "StreamBudget":
-        """The stream is being opened."""
+        """Records an opening."""
         return replace(self, last=now, forgiven_at=max(self.forgiven_at, now) + FORGIVEN_AFTER)
 
     def ended(
         self, now: timedelta, draw: float, *, by_lichess: bool = False
     ) -> "tuple[StreamBudget, timedelta]":
-        """The stream has ended, or could not be opened: the pause before the next opening.
+        """Records that the stream ended or did not open; returns the pause before the next opening.
 
         Args:
             now: the moment.
             draw: as for `next_delay`.
-            by_lichess: Lichess closed it, as it does when another one opens.
+            by_lichess: Lichess closed the stream, as it does when another program opens it.
         """
         is_hasty = now - self.last <= STABLE
         hasty = self.hasty if is_hasty else 0

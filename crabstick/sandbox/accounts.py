@@ -1,18 +1,18 @@
-"""The accounts of a sandbox and their tokens, and a default set of them. No I/O here."""
+"""The accounts of a sandbox and their tokens, and a default set. No I/O here."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from crabstick.errors import ConfigError
 
-__all__ = ["Account", "Accounts", "Bearer", "default_accounts"]
+__all__ = ["Accounts", "Bearer", "SandboxAccount", "default_accounts"]
 
 _BOT_SCOPES = "bot:play challenge:read challenge:write"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A player of the sandbox; `tokens` maps each token to its scopes."""
+class SandboxAccount:
+    """An account of the sandbox; `tokens` maps each token to its scopes."""
 
     name: str
     title: str | None = None
@@ -26,56 +26,56 @@ class Account:
 
     @property
     def is_bot(self) -> bool:
-        """Only BOT accounts may use the Bot API."""
+        """Whether the account may use the Bot API."""
         return self.title == "BOT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """Who a request speaks for."""
+    """The account and the scopes behind a token."""
 
     token: str
     user_id: str
     scopes: frozenset[str]
     scope_text: str
-    """The scopes joined by commas, as the answers' headers show them."""
+    """The scopes joined by commas, for response headers."""
 
 
 class Accounts:
-    """Everybody in the sandbox; only an upgrade to BOT and a revoked token change it.
+    """All accounts; only upgrades to BOT and revoked tokens change them.
 
     Args:
-        accounts: the players, with distinct names and tokens.
+        accounts: accounts with distinct names and tokens.
 
     Raises:
         ConfigError: two accounts share a name or a token.
     """
 
-    def __init__(self, accounts: Iterable[Account]) -> None:
-        self._by_id: dict[str, Account] = {}
+    def __init__(self, accounts: Iterable[SandboxAccount]) -> None:
+        self._by_id: dict[str, SandboxAccount] = {}
         self._bearers: dict[str, Bearer] = {}
         for account in accounts:
             self._add(account)
 
-    def __iter__(self) -> Iterator[Account]:
+    def __iter__(self) -> Iterator[SandboxAccount]:
         return iter(self._by_id.values())
 
-    def get(self, name: str) -> Account | None:
-        """Find a player by name or id, in any case."""
+    def get(self, name: str) -> SandboxAccount | None:
+        """Finds an account by name or id, in any case."""
         return self._by_id.get(name.lower())
 
-    def __getitem__(self, user_id: str) -> Account:
+    def __getitem__(self, user_id: str) -> SandboxAccount:
         return self._by_id[user_id]
 
     def bearer(self, token: str) -> Bearer | None:
-        """Tell whom a token speaks for."""
+        """Finds the bearer of a token."""
         return self._bearers.get(token)
 
     def token_of(self, name: str) -> str:
-        """Give the first token of a player, for tests and demos.
+        """The first token of an account, for tests and demos.
 
         Raises:
-            KeyError: there is no such player, or it has no token.
+            KeyError: there is no such account, or it has no token.
         """
         account = self._by_id[name.lower()]
         for token in account.tokens:
@@ -83,14 +83,14 @@ class Accounts:
         raise KeyError(f"{name} has no token")
 
     def upgrade(self, user_id: str) -> None:
-        """Turn a player into a BOT with the initial rating of 2000."""
+        """Turns an account into a BOT with the initial rating of 2000."""
         self._by_id[user_id] = replace(self._by_id[user_id], title="BOT", rating=2000)
 
     def revoke(self, token: str) -> None:
-        """Forget a token."""
+        """Makes a token invalid."""
         self._bearers.pop(token, None)
 
-    def _add(self, account: Account) -> None:
+    def _add(self, account: SandboxAccount) -> None:
         if account.id in self._by_id:
             raise ConfigError(f"two accounts are called {account.name}: names must differ")
         self._by_id[account.id] = account
@@ -109,16 +109,18 @@ class Accounts:
 
 
 def default_accounts() -> Accounts:
-    """Make the set for when no file is given: one bot, `crabstick`, and eight opponents.
+    """The default accounts: the bot `crabstick`, eight opponents and a human.
 
-    Tokens are the names with `_token`: `crabstick_token`, `sparring1_token`, ...
+    Each token is the name with `_token`: `crabstick_token`, `sparring1_token`, ...
     """
     bot = _bot("crabstick", rating=2000)
     opponents = [_bot(f"sparring{number}", rating=1500) for number in range(1, 9)]
-    human = Account(name="visitor", tokens={"visitor_token": frozenset(_BOT_SCOPES.split()[1:])})
+    human = SandboxAccount(
+        name="visitor", tokens={"visitor_token": frozenset(_BOT_SCOPES.split()[1:])}
+    )
     return Accounts([bot, *opponents, human])
 
 
-def _bot(name: str, *, rating: int) -> Account:
+def _bot(name: str, *, rating: int) -> SandboxAccount:
     tokens = {f"{name}_token": frozenset(_BOT_SCOPES.split())}
-    return Account(name=name, title="BOT", rating=rating, tokens=tokens)
+    return SandboxAccount(name=name, title="BOT", rating=rating, tokens=tokens)

@@ -1,6 +1,6 @@
-"""The accounts of a sandbox from a YAML file.
+"""Loads the accounts of a sandbox from a YAML file.
 
-Every mistake in it is a `ConfigError` of one sentence, which shows no token.
+Every mistake in the file is a `ConfigError` of one sentence, which shows no token.
 """
 
 import re
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from crabstick.errors import ConfigError
 from crabstick.explain import explain, nearest, shown
 from crabstick.read_text import read_text
-from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.vocabulary import KNOWN_SCOPES
 from crabstick.yaml_file import read_document
 
@@ -45,10 +45,10 @@ class _Entry(BaseModel):
             raise ValueError(problem)
         return tokens
 
-    def account(self) -> Account:
-        """Turn the entry into an account."""
+    def account(self) -> SandboxAccount:
+        """Converts the entry."""
         tokens = {token: frozenset(scopes.split()) for token, scopes in self.tokens.items()}
-        return Account(name=self.name, title=self.title, rating=self.rating, tokens=tokens)
+        return SandboxAccount(name=self.name, title=self.title, rating=self.rating, tokens=tokens)
 
 
 class _File(BaseModel):
@@ -60,10 +60,10 @@ class _File(BaseModel):
 
 
 def load_accounts(path: Path) -> Accounts:
-    """Read the accounts from a YAML file.
+    """Reads the accounts from a YAML file.
 
     Raises:
-        ConfigError: the file is missing, is no YAML, or says something impossible.
+        ConfigError: the file is missing, is not YAML, or has an invalid entry.
     """
     text = read_text(path, named_by="the accounts file", limit=_LARGEST_FILE)
     value = read_document(text, str(path))
@@ -88,5 +88,5 @@ def _token_problem(tokens: object) -> str | None:
             word = min(unknown)
             near = nearest(word, KNOWN_SCOPES)
             advice = f" (did you mean {near}?)" if near else ""
-            return f"must not hold {shown(word)}, which is no scope of Lichess{advice}"
+            return f"must not hold {shown(word)}, which is not a scope of Lichess{advice}"
     return None

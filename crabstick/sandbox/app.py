@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: the table of endpoints, and two small loops beside them."""
+"""The sandbox as an ASGI application: the table of endpoints, and two periodic tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,21 +23,21 @@ _TICK = timedelta(milliseconds=250)
 
 
 class SandboxApp:
-    """The application; `sandbox` is what it serves.
+    """The ASGI application; `sandbox` holds its state.
 
     Args:
-        sandbox: made by `create_app`.
+        sandbox: created by `create_app`.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         routes = [route(sandbox, endpoint) for endpoint in (*_API, *routes_admin.ENDPOINTS)]
         self._router = Router(
-            routes, default=_nothing_here, lifespan=self._lifespan, redirect_slashes=False
+            routes, default=_not_found, lifespan=self._lifespan, redirect_slashes=False
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request (or the start and the end of the server)."""
+        """Serves one request, or the lifespan of the server."""
         await self._router(scope, receive, send)
 
     @asynccontextmanager
@@ -56,12 +56,12 @@ class SandboxApp:
 def create_app(
     accounts: Accounts | None = None, *, admin_token: str, options: Options | None = None
 ) -> SandboxApp:
-    """Make a sandbox.
+    """Creates a sandbox.
 
     Args:
-        accounts: the players; None for the default set.
-        admin_token: what opens `/sandbox/`.
-        options: switches.
+        accounts: None for the default accounts.
+        admin_token: the token for `/sandbox/`.
+        options: None for Lichess's behaviour.
     """
     return SandboxApp(
         Sandbox(
@@ -79,5 +79,5 @@ async def _repeat(step: Callable[[], None], every: timedelta) -> None:
         step()
 
 
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    await Reply.refusing(not_found()).send(scope, receive, send, ())
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    await Reply.from_error(not_found()).send(scope, receive, send, ())

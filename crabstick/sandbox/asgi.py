@@ -1,6 +1,6 @@
-"""Requests and replies in ASGI's terms: a short reply in one go, and a stream of lines.
+"""Requests and replies over ASGI: short replies in one go, and streams of lines.
 
-Small replies are written with as few steps as possible, for one lies in the path of each move.
+Short replies take as few steps as possible, because each move waits for one.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 from starlette.types import Message, Receive, Scope, Send
 
 from crabstick.sandbox.accounts import Bearer
-from crabstick.sandbox.errors import Json, Refusal, refused
-from crabstick.sandbox.render import encode
+from crabstick.sandbox.errors import ApiError, Json, api_error
+from crabstick.sandbox.lichess_json import encode
 from crabstick.sandbox.streams import Hub, Stream
 
 __all__ = [
@@ -41,47 +41,47 @@ _LONGEST_BODY_BYTES = 65_536
 
 
 class Connection(Protocol):
-    """What the server offers under `extensions` of a scope: to tear the connection."""
+    """Offered by the server under `extensions` of a scope: aborts the connection."""
 
-    def tear(self, *, reset: bool) -> None:
-        """Close at once without writing anything more; with a TCP reset if wanted."""
+    def abort(self, *, reset: bool) -> None:
+        """Closes the connection without writing anything more, optionally with a TCP reset."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request that was let in."""
+    """A request that passed authorization."""
 
     received_ms: float
     headers: Mapping[bytes, bytes]
     params: Mapping[str, str]
-    """What the path says: `game`, `move`, `user`, `challenge`, ..."""
+    """Path parameters: `game`, `move`, `user`, `challenge`, ..."""
     query_text: bytes
     body: bytes
     bearer: Bearer | None
 
     @property
     def user_agent(self) -> str:
-        """The User-Agent, or nothing."""
+        """The User-Agent, or an empty string."""
         return self.headers.get(b"user-agent", b"").decode("latin-1")
 
     @property
     def who(self) -> Bearer:
-        """The bearer, where the endpoint demands one."""
+        """The bearer, for endpoints that require one."""
         if self.bearer is None:
-            raise refused("Missing authorization header", 401)
+            raise api_error("Missing authorization header", 401)
         return self.bearer
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The parameters after `?`."""
+        """The query parameters."""
         return _pairs(self.query_text)
 
     @cached_property
     def form(self) -> Mapping[str, str]:
-        """The body as a form; JSON with the same flat names works too.
+        """The form in the body; a flat JSON object works too.
 
         Raises:
-            Refusal: the body is neither.
+            ApiError: the body is neither a form nor JSON.
         """
         if self.headers.get(b"content-type", b"").startswith(_JSON):
             return _flat(self.body)
@@ -90,7 +90,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A whole answer."""
+    """A complete reply."""
 
     status: int = 200
     body: bytes = b'{"ok":true}'
@@ -98,7 +98,7 @@ class Reply:
     headers: Headers = ()
 
     async def send(self, _scope: Scope, _receive: Receive, send: Send, more: Headers) -> None:
-        """Write it out, with `more` headers."""
+        """Sends the reply, with `more` headers."""
         head = [
             (b"content-type", self.content_type),
             (b"content-length", str(len(self.body)).encode()),
@@ -111,28 +111,28 @@ class Reply:
 
     @staticmethod
     def of(value: Json, status: int = 200) -> "Reply":
-        """Answer with JSON."""
+        """A JSON reply."""
         return Reply(status=status, body=encode(value))
 
     @staticmethod
-    def refusing(refusal: Refusal) -> "Reply":
-        """Answer with a refusal."""
-        return Reply.of(refusal.body, refusal.status)
+    def from_error(error: ApiError) -> "Reply":
+        """The reply for an error."""
+        return Reply.of(error.body, error.status)
 
     @staticmethod
-    def failing(status: int, headers: Headers = ()) -> "Reply":
-        """Answer as a broken server, or one in front of it, does: with a line of HTML."""
+    def server_failure(status: int, headers: Headers = ()) -> "Reply":
+        """The reply of a broken server or proxy: a line of HTML."""
         page = f"<h1>{status} {HTTPStatus(status).phrase}</h1>\n".encode()
         return Reply(status=status, body=page, content_type=b"text/html", headers=headers)
 
 
 OK = Reply()
-"""The success of every command."""
+"""The reply to a successful command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamReply:
-    """An answer that goes on until its stream ends or the reader leaves."""
+    """A reply that goes on until its stream ends or the client disconnects."""
 
     stream: Stream
     hub: Hub
@@ -140,7 +140,7 @@ class StreamReply:
     status: int = field(default=200, init=False)
 
     async def send(self, scope: Scope, receive: Receive, send: Send, more: Headers) -> None:
-        """Write the headers at once, then each line as it comes."""
+        """Sends the headers at once, then each line as it comes."""
         left = asyncio.create_task(wait_disconnect(receive))
         left.add_done_callback(lambda _: self.stream.end("left"))
         head = [(b"content-type", _NDJSON), *_CORS, *more]
@@ -164,7 +164,7 @@ class StreamReply:
                 reader = stream.reader
                 if reader.game is not None:
                     shown = max(line.ply for line in lines)
-                    reader.game.note_written(reader.color, shown, self.now_ms())
+                    reader.game.record_written(reader.color, shown, self.now_ms())
             elif stream.is_over(self.now_ms()):
                 return
             else:
@@ -175,18 +175,18 @@ AnyReply: TypeAlias = Reply | StreamReply
 
 
 async def drop(scope: Scope, left: asyncio.Task[None], *, reset: bool) -> None:
-    """Tear the connection of a request and wait until the server has noticed."""
+    """Aborts the connection of a request, and waits until the server has noticed."""
     connection: Connection | None = scope.get("extensions", {}).get("crabstick.connection")
     if connection is not None:
-        connection.tear(reset=reset)
+        connection.abort(reset=reset)
         await left
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-    """Read the body of a request that has one.
+    """Reads the body of a request, if there is one.
 
     Raises:
-        Refusal: it is longer than 64 KiB.
+        ApiError: the body is longer than 64 KiB.
     """
     if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
         return b""
@@ -195,13 +195,13 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         message = await receive()
         body += bytes(message.get("body", b""))
         if len(body) > _LONGEST_BODY_BYTES:
-            raise refused("Request body too large", 413)
+            raise api_error("Request body too large", 413)
         if not message.get("more_body", False):
             return body
 
 
 async def wait_disconnect(receive: Receive) -> None:
-    """Wait until the client has hung up (or the answer is complete)."""
+    """Waits until the client has disconnected, or the reply is complete."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -216,16 +216,16 @@ def _pairs(text: bytes) -> dict[str, str]:
     try:
         return dict(parse_qsl(text.decode(), keep_blank_values=True))
     except ValueError:
-        raise refused("The form cannot be read") from None
+        raise api_error("The form cannot be read") from None
 
 
 def _flat(body: bytes) -> dict[str, str]:
     try:
         fields = json.loads(body or b"{}")
     except ValueError:
-        raise refused("The JSON cannot be read") from None
+        raise api_error("The JSON cannot be read") from None
     if not isinstance(fields, dict):
-        raise refused("The JSON must be an object")
+        raise api_error("The JSON must be an object")
     return {str(key): _word(value) for key, value in fields.items() if value is not None}
 
 

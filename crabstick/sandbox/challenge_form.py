@@ -1,6 +1,7 @@
-"""Reading the form of a new challenge: which clocks, variants and rules Lichess allows.
+"""Parses the form of a new challenge: the clocks, variants and rules that Lichess allows.
 
-Pure. Every mistake is a *double* form error. Source: Lichess API, "Create a challenge".
+Pure. Every mistake is a *double* form error: the field appears twice in the response.
+Source: Lichess API, "Create a challenge".
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ _BAD_FEN = "Invalid FEN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a game is to be played under; all three times None means unlimited."""
+    """The terms of a game; without limit, increment and days it has no clock."""
 
     variant: Variant
     rated: bool = False
@@ -38,35 +39,35 @@ class Terms:
     initial_fen: str | None = None
     rules: tuple[str, ...] = ()
     keep_alive: bool = False
-    """The challenger holds a stream open instead of letting the challenge expire."""
+    """Whether the challenger holds a stream open, so that the challenge does not expire."""
 
     @property
     def speed(self) -> Speed:
-        """The speed by Lichess's formula; without a clock it is correspondence."""
+        """The speed by Lichess's formula; correspondence without a clock."""
         if self.limit is None or self.increment is None:
             return "correspondence"
         return speed_of(self.limit, self.increment)
 
     @property
     def perf(self) -> str:
-        """The rating that the game counts for."""
+        """The rating category of the game."""
         return self.speed if self.variant.key in {"standard", "fromPosition"} else self.variant.key
 
     @property
     def is_real_time(self) -> bool:
-        """Only challenges to clock games expire."""
+        """Whether the game has a clock; only such challenges expire."""
         return self.limit is not None
 
     def starting_from(self, fen: str) -> "Terms":
-        """Fix the start position."""
+        """The same terms with a start position."""
         return replace(self, initial_fen=fen)
 
 
 def read_terms(form: Mapping[str, str]) -> Terms:
-    """Parse a challenge form.
+    """Parses a challenge form.
 
     Raises:
-        Refusal: 400, naming the field.
+        ApiError: 400, with the field.
     """
     variant, fen = _variant(form)
     limit, increment = _clock(form)
@@ -114,7 +115,7 @@ def _days(form: Mapping[str, str]) -> int | None:
 
 
 def _variant(form: Mapping[str, str]) -> tuple[Variant, str | None]:
-    """Settle variant and start: a FEN makes standard `fromPosition`, others may ignore it."""
+    """Returns variant and start position: a FEN turns standard into `fromPosition`."""
     variant = VARIANTS.get(form.get("variant") or "standard")
     if variant is None:
         raise form_error("variant", "Invalid variant")
@@ -134,7 +135,7 @@ def _variant(form: Mapping[str, str]) -> tuple[Variant, str | None]:
 
 
 def _fen_of_960(fen: str) -> str | None:
-    """Keep only one of the 960 start positions; else it is drawn later."""
+    """Keeps the FEN only if it is one of the 960; otherwise a position is drawn later."""
     if not fen:
         return None
     board = _board(fen, chess960=True)

@@ -1,16 +1,16 @@
-"""Players who went away: the `opponentGone` countdown, and claiming the win or a draw.
+"""Absent players: the `opponentGone` countdown, and claims of a win or a draw.
 
-Pure but for the `Game` it changes. Source: Lichess API, Bot.
+Pure except for changes to the `SandboxGame`. Source: Lichess API, Bot.
 """
 
 import chess
 
 from crabstick.sandbox.endings import Ending, can_mate
-from crabstick.sandbox.errors import refused
+from crabstick.sandbox.errors import api_error
 from crabstick.sandbox.games import end
-from crabstick.sandbox.messages import GameLine, Outgoing
-from crabstick.sandbox.render import encode
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.lichess_json import encode
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.stream_messages import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import TIMEOUT
 
 __all__ = ["claim_draw", "claim_victory", "count_down"]
@@ -25,52 +25,60 @@ _REFUSAL_DELAY_S = 0.5
 _VALUES = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9}
 
 
-def count_down(world: World, game: Game, now_ms: float) -> list[Outgoing]:
-    """Tell each side, about every 5 s, that its opponent is away and for how much longer."""
+def count_down(world: World, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
+    """The countdown for each side whose opponent is absent, about every 5 s."""
     if not _can_be_claimed(game):
         return []
-    told: list[Outgoing] = []
+    messages: list[StreamMessage] = []
     for absent in chess.COLORS:
-        told.extend(_count_down_one(world, game, absent, now_ms))
-    return told
+        messages.extend(_count_down_one(world, game, absent, now_ms))
+    return messages
 
 
-def claim_victory(world: World, game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
-    """Win because the opponent is gone; without effect where claiming is never possible.
+def claim_victory(
+    world: World, game: SandboxGame, color: chess.Color, now_ms: float
+) -> list[StreamMessage]:
+    """Wins because the opponent is gone; no effect where claims are impossible.
 
     Raises:
-        Refusal: the opponent is not gone for long enough.
+        ApiError: the opponent is not gone for long enough.
     """
     if not _may_claim(game, color):
         return []
     if _remaining_ms(world, game, not color, now_ms) > 0:
-        raise refused("You cannot claim the win on this game", delay_s=_REFUSAL_DELAY_S)
+        raise api_error("You cannot claim the win on this game", delay_s=_REFUSAL_DELAY_S)
     winner = color if can_mate(game, color) else None
     return end(world, game, Ending(TIMEOUT, winner), now_ms)
 
 
-def claim_draw(world: World, game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
-    """Draw because the opponent is gone; without effect where claiming is never possible.
+def claim_draw(
+    world: World, game: SandboxGame, color: chess.Color, now_ms: float
+) -> list[StreamMessage]:
+    """Draws because the opponent is gone; no effect where claims are impossible.
 
     Raises:
-        Refusal: the opponent is not gone for long enough.
+        ApiError: the opponent is not gone for long enough.
     """
     if not _may_claim(game, color):
         return []
     if _remaining_ms(world, game, not color, now_ms) > 0:
-        raise refused("You cannot claim draw on this game", delay_s=_REFUSAL_DELAY_S)
+        raise api_error("You cannot claim draw on this game", delay_s=_REFUSAL_DELAY_S)
     return end(world, game, Ending(TIMEOUT), now_ms)
 
 
-def _count_down_one(world: World, game: Game, absent: chess.Color, now_ms: float) -> list[Outgoing]:
+def _count_down_one(
+    world: World, game: SandboxGame, absent: chess.Color, now_ms: float
+) -> list[StreamMessage]:
     away_ms = _away_ms(world, game, absent, now_ms)
     remaining_ms = _remaining_ms(world, game, absent, now_ms)
-    told_ms = game.countdown.get(absent)
+    last_sent_ms = game.countdown.get(absent)
     if away_ms == 0:
         was_claimable = game.countdown.pop(absent, None) is not None and game.claimable[absent]
         game.claimable[absent] = False
-        return [_line(game, not absent, {"gone": False})] if was_claimable else []
-    if away_ms < _EVERY_MS or (told_ms is not None and now_ms - told_ms < _EVERY_MS - 500):
+        return [_message(game, not absent, {"gone": False})] if was_claimable else []
+    if away_ms < _EVERY_MS or (
+        last_sent_ms is not None and now_ms - last_sent_ms < _EVERY_MS - 500
+    ):
         return []
     clock_ms = game.clock.left_ms(absent, now_ms)
     if remaining_ms > 0 and clock_ms <= remaining_ms + _SPARE_CLOCK_MS:
@@ -78,15 +86,15 @@ def _count_down_one(world: World, game: Game, absent: chess.Color, now_ms: float
     game.countdown[absent] = now_ms
     game.claimable[absent] = remaining_ms <= 0
     seconds = max(0, round(remaining_ms / 1000))
-    return [_line(game, not absent, {"gone": True, "claimWinInSeconds": seconds})]
+    return [_message(game, not absent, {"gone": True, "claimWinInSeconds": seconds})]
 
 
-def _line(game: Game, reader: chess.Color, fields: dict[str, bool | int]) -> GameLine:
-    return GameLine(game.id, encode({"type": "opponentGone", **fields}), -1, reader)
+def _message(game: SandboxGame, reader: chess.Color, fields: dict[str, bool | int]) -> GameMessage:
+    return GameMessage(game.id, encode({"type": "opponentGone", **fields}), -1, reader)
 
 
-def _can_be_claimed(game: Game) -> bool:
-    """Tell whether going away matters: both moved, there is a clock, nobody ruled it out."""
+def _can_be_claimed(game: SandboxGame) -> bool:
+    """Whether a win can ever be claimed: both moved, there is a clock, no rule against it."""
     return (
         game.is_running
         and game.both_moved
@@ -95,18 +103,18 @@ def _can_be_claimed(game: Game) -> bool:
     )
 
 
-def _may_claim(game: Game, color: chess.Color) -> bool:
+def _may_claim(game: SandboxGame, color: chess.Color) -> bool:
     return _can_be_claimed(game) and game.board.turn is not color
 
 
-def _away_ms(world: World, game: Game, color: chess.Color, now_ms: float) -> float:
-    user_id = game.seats[color].user_id
+def _away_ms(world: World, game: SandboxGame, color: chess.Color, now_ms: float) -> float:
+    user_id = game.players[color].user_id
     away_ms = world.presence.away_ms(user_id, game.id, game.created_ms, now_ms)
     return max(0.0, away_ms - _GRACE_MS)
 
 
-def _remaining_ms(world: World, game: Game, absent: chess.Color, now_ms: float) -> float:
-    """Tell how long a player must still be away; below 0 the win can be claimed."""
+def _remaining_ms(world: World, game: SandboxGame, absent: chess.Color, now_ms: float) -> float:
+    """How much longer a player must be absent; at 0 or below the win can be claimed."""
     wait_s = _WAIT_S.get(game.terms.speed, max(_WAIT_S.values()))
     if _behind(game.board, absent) >= _HOPELESS_PAWNS:
         wait_s //= 3
@@ -115,7 +123,7 @@ def _remaining_ms(world: World, game: Game, absent: chess.Color, now_ms: float) 
 
 
 def _behind(board: chess.Board, color: chess.Color) -> int:
-    """Tell by how many pawns a side is down."""
+    """By how many pawns a side is down."""
     return sum(
         value * (len(board.pieces(piece, not color)) - len(board.pieces(piece, color)))
         for piece, value in _VALUES.items()

@@ -1,7 +1,7 @@
-"""Chess clocks on the server's side: a ledger in centiseconds, as Lichess keeps it.
+"""Chess clocks as the server keeps them, in centiseconds like Lichess.
 
-No I/O here; the present is an argument (`now_ms`, Unix time in ms, with fractions). A clock is a
-value: each operation returns the next clock. A bot gets no lag compensation. Source: Lichess.
+No I/O here; the current time is an argument (`now_ms`, Unix time in ms, with fractions). A clock is
+a value: each operation returns a new clock. Bots get no lag compensation. Source: Lichess.
 """
 
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ import chess
 __all__ = ["UNLIMITED_MS", "ChessClock", "GameClock", "NoClock", "TurnClock", "new_clock"]
 
 UNLIMITED_MS = 2147483647
-"""What a game without a clock says both sides have left."""
+"""The time left on both sides in a game without a clock."""
 _SHORTEST_START_CS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChessClock:
-    """A clock with a limit and an increment; it runs from the second ply on."""
+    """A clock with limit and increment; it runs from the second ply on."""
 
     limit: timedelta
     increment: timedelta
@@ -29,18 +29,18 @@ class ChessClock:
     since_ms: float = 0.0
 
     def left_ms(self, color: chess.Color, now_ms: float) -> int:
-        """Tell what a side has left, in ms and always a multiple of 10."""
+        """The time left of a side, in ms, always a multiple of 10."""
         left_cs = self.white_cs if color else self.black_cs
         if self.running is color:
             left_cs = max(0, left_cs - self._elapsed_cs(now_ms))
         return left_cs * 10
 
     def started(self, color: chess.Color, now_ms: float) -> "ChessClock":
-        """Let the time of `color` run from now."""
+        """Starts the time of `color`."""
         return replace(self, running=color, since_ms=now_ms)
 
     def pressed(self, now_ms: float) -> "ChessClock":
-        """Charge the running side, give it its increment, and let the other side's time run."""
+        """Charges the running side, adds its increment, and starts the other side's time."""
         if self.running is None:
             return self
         color = self.running
@@ -48,17 +48,17 @@ class ChessClock:
         return self._with(color, left_cs, not color, now_ms)
 
     def stopped(self, now_ms: float) -> "ChessClock":
-        """Charge the running side without an increment: the game is over."""
+        """Charges the running side without an increment: the game is over."""
         if self.running is None:
             return self
         return self._with(self.running, self.left_ms(self.running, now_ms) // 10, None, now_ms)
 
     def flagged(self, now_ms: float) -> bool:
-        """Tell whether the running side has nothing left."""
+        """Whether the running side has no time left."""
         return self.running is not None and self.left_ms(self.running, now_ms) <= 0
 
     def increment_ms(self) -> int:
-        """Tell the increment as stream lines write it."""
+        """The increment, in ms."""
         return self._increment_cs() * 10
 
     def _increment_cs(self) -> int:
@@ -77,33 +77,33 @@ class ChessClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnClock:
-    """A correspondence clock: so many days for each move, nothing is saved up."""
+    """A correspondence clock: a number of days for each move."""
 
     days: int
     running: chess.Color | None = None
     since_ms: float = 0.0
 
     def left_ms(self, color: chess.Color, now_ms: float) -> int:
-        """Tell what a side has left, in ms and whole seconds."""
+        """The time left of a side, in ms, always whole seconds."""
         left_s = self.days * 86_400
         if self.running is color:
             left_s = max(0, left_s - int((now_ms - self.since_ms) / 1000))
         return left_s * 1000
 
     def started(self, color: chess.Color, now_ms: float) -> "TurnClock":
-        """Let the turn of `color` run from now."""
+        """Starts the turn of `color`."""
         return replace(self, running=color, since_ms=now_ms)
 
     def pressed(self, now_ms: float) -> "TurnClock":
-        """Give the turn to the other side."""
+        """Passes the turn to the other side."""
         return self if self.running is None else self.started(not self.running, now_ms)
 
     def stopped(self, now_ms: float) -> "TurnClock":
-        """Let no turn run: the game is over."""
+        """Stops the clock: the game is over."""
         return replace(self, running=None, since_ms=now_ms)
 
     def flagged(self, now_ms: float) -> bool:
-        """Tell whether the running side has nothing left."""
+        """Whether the running side has no time left."""
         return self.running is not None and self.left_ms(self.running, now_ms) <= 0
 
     def increment_ms(self) -> int:
@@ -113,26 +113,26 @@ class TurnClock:
 
 @dataclass(frozen=True, slots=True)
 class NoClock:
-    """The clock of an unlimited game: it never runs."""
+    """The clock of an unlimited game; it never runs."""
 
     def left_ms(self, _color: chess.Color, _now_ms: float) -> int:
-        """Everybody has for ever."""
+        """Always unlimited."""
         return UNLIMITED_MS
 
     def started(self, _color: chess.Color, _now_ms: float) -> "NoClock":
-        """Nothing starts."""
+        """Has no effect."""
         return self
 
     def pressed(self, _now_ms: float) -> "NoClock":
-        """Nothing is charged."""
+        """Has no effect."""
         return self
 
     def stopped(self, _now_ms: float) -> "NoClock":
-        """Nothing stops."""
+        """Has no effect."""
         return self
 
     def flagged(self, _now_ms: float) -> bool:
-        """Nobody flags."""
+        """Always False."""
         return False
 
     def increment_ms(self) -> int:
@@ -146,7 +146,7 @@ GameClock: TypeAlias = ChessClock | TurnClock | NoClock
 def new_clock(
     limit: timedelta | None, increment: timedelta | None, days: int | None = None
 ) -> GameClock:
-    """Set up the clock of a new game; a limit of 0 starts with max(increment, 3 s)."""
+    """The clock of a new game; a limit of 0 starts with max(increment, 3 s)."""
     if limit is None or increment is None:
         return NoClock() if days is None else TurnClock(days=days)
     centisecond = timedelta(milliseconds=10)

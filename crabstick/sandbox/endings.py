@@ -1,20 +1,20 @@
-"""When and how a game ends by the rules of chess: pure functions of the position.
+"""How a game ends by the rules of chess: pure functions of the position.
 
-No I/O here. Source: Lichess; a mate takes precedence over every draw.
+No I/O here. Source: Lichess; mate takes precedence over any draw.
 """
 
 from dataclasses import dataclass
 
 import chess
 
-from crabstick.sandbox.state import Game, position_key
+from crabstick.sandbox.state import SandboxGame, position_key
 from crabstick.sandbox.vocabulary import DRAW, MATE, OUT_OF_TIME, STALEMATE, Status
 
 __all__ = [
     "Ending",
-    "by_flag",
-    "by_the_board",
     "can_mate",
+    "ending_on_board",
+    "ending_on_time",
     "is_drawable",
     "is_threefold",
 ]
@@ -27,14 +27,14 @@ _EARLIEST_DRAW_PLY = 60
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a game ends; without a winner it is a draw, or aborted."""
+    """The end of a game; without a winner a draw, or aborted."""
 
     status: Status
     winner: chess.Color | None = None
 
 
-def by_the_board(game: Game) -> Ending | None:
-    """Tell how the last move ended the game, if it did."""
+def ending_on_board(game: SandboxGame) -> Ending | None:
+    """The ending on the board after the last move; None when the game goes on."""
     board = game.board
     if not any(board.generate_legal_moves()):
         return Ending(MATE, not board.turn) if board.is_check() else Ending(STALEMATE)
@@ -47,24 +47,24 @@ def by_the_board(game: Game) -> Ending | None:
     return None
 
 
-def by_flag(game: Game) -> Ending:
-    """Tell how the game ends now that the side to move has no time left."""
+def ending_on_time(game: SandboxGame) -> Ending:
+    """The ending when the side to move has run out of time."""
     winner = not game.board.turn
     if game.draw_offer is winner:
         return Ending(DRAW)
     return Ending(OUT_OF_TIME, winner if can_mate(game, winner) else None)
 
 
-def can_mate(game: Game, color: chess.Color) -> bool:
-    """Tell whether a side still has the material to win."""
+def can_mate(game: SandboxGame, color: chess.Color) -> bool:
+    """Whether a side has the material to win."""
     return not game.board.has_insufficient_material(color)
 
 
-def is_threefold(game: Game) -> bool:
-    """Tell whether the position was there three times."""
+def is_threefold(game: SandboxGame) -> bool:
+    """Whether the position has occurred three times."""
     return game.seen[position_key(game.board)] >= _THREEFOLD
 
 
-def is_drawable(game: Game) -> bool:
-    """Tell whether the rules of the game allow a draw yet."""
+def is_drawable(game: SandboxGame) -> bool:
+    """Whether the rules of the game already allow a draw."""
     return "noEarlyDraw" not in game.terms.rules or game.ply >= _EARLIEST_DRAW_PLY

@@ -1,4 +1,4 @@
-"""One endpoint as an ASGI application: who may call it, its faults, its handler, its answer."""
+"""One endpoint as an ASGI application: authorization, faults, handler, reply."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from crabstick.sandbox.access import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.accounts import Bearer
 from crabstick.sandbox.asgi import (
     AnyReply,
@@ -20,7 +19,8 @@ from crabstick.sandbox.asgi import (
     read_body,
     wait_disconnect,
 )
-from crabstick.sandbox.errors import Refusal, too_many
+from crabstick.sandbox.authorization import check_admin, check_scopes, find_bearer
+from crabstick.sandbox.errors import ApiError, too_many_requests
 from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.sandbox import Sandbox
 
@@ -32,25 +32,25 @@ Handler: TypeAlias = Callable[[Sandbox, Call], AnyReply]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A line of the table of endpoints."""
+    """A row of the table of endpoints."""
 
     name: str
-    """Its class in the ledger and for faults."""
+    """The endpoint's name in the ledger and in faults."""
     method: Literal["GET", "POST", "DELETE"]
     path: str
     handler: Handler
     access: Access = "token"
     scopes: tuple[str, ...] = ()
-    """Any of them is enough; with none every token will do."""
+    """Any one of them is enough; if empty, any token will do."""
 
 
 def route(sandbox: Sandbox, endpoint: Endpoint) -> Route:
-    """Mount an endpoint."""
+    """The route of an endpoint."""
     return Route(endpoint.path, _EndpointApp(sandbox, endpoint), methods=[endpoint.method])
 
 
 class _EndpointApp:
-    """Carries an endpoint's requests through access, faults, handler and answer."""
+    """Handles the requests of one endpoint: authorization, faults, handler, reply."""
 
     def __init__(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
         self._sandbox = sandbox
@@ -76,10 +76,10 @@ class _EndpointApp:
                 bearer=bearer,
             )
             reply = _failure(fault) or self._handle(call)
-        except Refusal as refusal:
-            reply = Reply.refusing(refusal)
-            if refusal.delay_s:
-                await asyncio.sleep(refusal.delay_s)
+        except ApiError as error:
+            reply = Reply.from_error(error)
+            if error.delay_s:
+                await asyncio.sleep(error.delay_s)
         self._count(bearer, "lost" if lost else str(reply.status))
         if lost:
             await _lose(scope, receive, reply)
@@ -126,22 +126,22 @@ class _EndpointApp:
 
 
 def _failure(fault: RateLimit | ServerError | LoseAnswer | None) -> Reply | None:
-    """Make the answer of a fault that keeps the call from its handler."""
+    """The reply of a fault that bypasses the handler."""
     match fault:
         case RateLimit(retry_after_s=seconds):
-            limited = Reply.refusing(too_many())
+            limited = Reply.from_error(too_many_requests())
             if seconds is None:
                 return limited
             wait = ((b"retry-after", str(seconds).encode()),)
             return Reply(status=limited.status, body=limited.body, headers=wait)
         case ServerError(status=status):
-            return Reply.failing(status)
+            return Reply.server_failure(status)
         case LoseAnswer() | None:
             return None
 
 
 async def _lose(scope: Scope, receive: Receive, reply: AnyReply) -> None:
-    """Close the connection instead of answering."""
+    """Closes the connection instead of answering."""
     if isinstance(reply, StreamReply):
         reply.hub.close(reply.stream)
     left = asyncio.create_task(wait_disconnect(receive))

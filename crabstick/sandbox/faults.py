@@ -1,7 +1,7 @@
-"""Telling the sandbox to misbehave: cut or silence streams, fail calls, lose an answer.
+"""Faults on demand: streams that are cut or silent, calls that fail, lost answers.
 
-Pure but for the streams it is given. A fault comes as JSON by the admin path; what cannot be
-understood is refused in one sentence.
+Pure except for changes to streams. A fault arrives as JSON at the admin endpoint; an invalid one is
+refused with one sentence.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from crabstick.sandbox.errors import Json, refused
+from crabstick.sandbox.errors import Json, api_error
 from crabstick.sandbox.streams import Reader, Stream
 
 __all__ = ["Cut", "Fault", "Faults", "LoseAnswer", "RateLimit", "ServerError", "Silence"]
@@ -24,25 +24,25 @@ class _Fault(BaseModel):
     user: str | None = None
     """Only calls and streams of this user."""
     game: str | None = None
-    """Only calls and streams about this game or challenge."""
+    """Only calls and streams of this game or challenge."""
 
-    def concerns(self, user_id: str, game_id: str) -> bool:
-        """Tell whether user and game are the wanted ones."""
+    def matches(self, user_id: str, game_id: str) -> bool:
+        """Whether user and game match."""
         right_user = self.user is None or self.user.lower() == user_id
         return right_user and (self.game is None or self.game == game_id[:8])
 
 
 class _CallFault(_Fault):
     endpoint: str | None = None
-    """Only this class of endpoints, as the ledger names it: `move`, `game-stream`, ..."""
+    """Only this endpoint, named as in the ledger: `move`, `game-stream`, ..."""
     method: str | None = None
     path: str | None = None
     """A pattern with `*`: `/api/bot/game/*/move/*`."""
     times: Annotated[int, Field(ge=1)] = 1
-    """How many calls it hits."""
+    """How many calls fail."""
 
-    def hits(self, endpoint: str, method: str, path: str) -> bool:
-        """Tell whether a call is of the wanted kind."""
+    def matches_call(self, endpoint: str, method: str, path: str) -> bool:
+        """Whether a call matches."""
         return (
             self.endpoint in {None, endpoint}
             and (self.method is None or self.method.upper() == method)
@@ -51,22 +51,22 @@ class _CallFault(_Fault):
 
 
 class RateLimit(_CallFault):
-    """Calls are answered 429."""
+    """Calls get a 429."""
 
     kind: Literal["rate-limit"]
     retry_after_s: Annotated[int, Field(ge=0)] | None = None
-    """Goes into the header `Retry-After`; left out when None."""
+    """The header `Retry-After`; None omits it."""
 
 
 class ServerError(_CallFault):
-    """Calls are answered by a broken server."""
+    """Calls get the reply of a broken server."""
 
     kind: Literal["server-error"]
     status: Annotated[int, Field(ge=500, le=504)] = 500
 
 
 class LoseAnswer(_CallFault):
-    """Calls take effect, and the connection closes without an answer."""
+    """Calls take effect, but the connection closes without a reply."""
 
     kind: Literal["lose-answer"]
     endpoint: str | None = "move"
@@ -75,16 +75,16 @@ class LoseAnswer(_CallFault):
 class _StreamFault(_Fault):
     endpoint: Literal["event-stream", "game-stream"] | None = None
 
-    def strikes(self, reader: Reader) -> bool:
-        """Tell whether a stream is one of the wanted."""
+    def matches_stream(self, reader: Reader) -> bool:
+        """Whether a stream matches."""
         if reader.kind == "challenge":
             return False
         right_kind = self.endpoint in {None, f"{reader.kind}-stream"}
-        return right_kind and self.concerns(reader.user_id, reader.game_id)
+        return right_kind and self.matches(reader.user_id, reader.game_id)
 
 
 class Cut(_StreamFault):
-    """Open streams end now."""
+    """Ends open streams now."""
 
     kind: Literal["cut"]
     how: Literal["end", "reset"] = "end"
@@ -92,11 +92,11 @@ class Cut(_StreamFault):
 
 
 class Silence(_StreamFault):
-    """Open streams say nothing, not even blank lines, and lose what they would have said."""
+    """Open streams send nothing, not even empty lines; their lines are lost."""
 
     kind: Literal["silence"]
     seconds: Annotated[float, Field(gt=0)] | None = None
-    """For how long; None: until it is healed."""
+    """The duration; None lasts until the fault is healed."""
     new_streams: bool = False
     """Whether streams that open meanwhile are silent too."""
 
@@ -106,10 +106,10 @@ _ADAPTER: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator=
 
 
 class Faults:
-    """The faults that are armed.
+    """The armed faults.
 
     Args:
-        endpoints: the classes of endpoints that a fault can name.
+        endpoints: the names of endpoints that a fault can use.
     """
 
     def __init__(self, endpoints: Iterable[str]) -> None:
@@ -119,50 +119,50 @@ class Faults:
         self._silences: dict[int, tuple[Silence, float]] = {}
 
     def arm(self, body: bytes, streams: Iterable[Stream], now_ms: float) -> Json:
-        """Read a fault and let it act or wait.
+        """Parses a fault and applies or arms it.
 
         Returns:
-            Its number, and how many open streams it struck.
+            The number of the fault, and how many open streams it affected.
 
         Raises:
-            Refusal: the fault cannot be understood.
+            ApiError: the fault is invalid.
         """
         fault = self._read(body)
         self._last_number += 1
         number = self._last_number
-        struck = 0
+        affected = 0
         if isinstance(fault, Cut | Silence):
             until_ms = _until_ms(fault, now_ms)
-            struck = sum(_strike(fault, stream, until_ms) for stream in streams)
+            affected = sum(_apply(fault, stream, until_ms) for stream in streams)
             if isinstance(fault, Silence):
                 self._silences[number] = (fault, until_ms)
         else:
             self._calls[number] = (fault, fault.times)
-        return {"fault": number, "streams": struck}
+        return {"fault": number, "streams": affected}
 
     def heal(self, streams: Iterable[Stream], number: int | None = None) -> None:
-        """Take back one fault, or all."""
+        """Removes one fault, or all."""
         numbers = [number] if number is not None else [*self._calls, *self._silences]
         for healed in numbers:
             self._calls.pop(healed, None)
             silence, _ = self._silences.pop(healed, (None, 0.0))
             for stream in streams if silence is not None else ():
-                if silence is not None and silence.strikes(stream.reader):
+                if silence is not None and silence.matches_stream(stream.reader):
                     stream.silent_until_ms = 0.0
 
     def take(
         self, endpoint: str, method: str, path: str, who: tuple[str, str]
     ) -> RateLimit | ServerError | LoseAnswer | None:
-        """Find the oldest fault for a call, and use it up once.
+        """Finds the oldest fault that matches a call, and uses it once.
 
         Args:
-            endpoint: the class of the endpoint.
+            endpoint: the name of the endpoint.
             method: the HTTP method.
             path: the path.
-            who: user id and game id, each may be empty.
+            who: user id and game id; each may be empty.
         """
         for number, (fault, left) in self._calls.items():
-            if fault.hits(endpoint, method, path) and fault.concerns(*who):
+            if fault.matches_call(endpoint, method, path) and fault.matches(*who):
                 if left > 1:
                     self._calls[number] = (fault, left - 1)
                 else:
@@ -170,14 +170,14 @@ class Faults:
                 return fault
         return None
 
-    def greet(self, stream: Stream, now_ms: float) -> None:
-        """Silence a stream that opens while new streams are to be silent."""
+    def apply_to_new(self, stream: Stream, now_ms: float) -> None:
+        """Silences a new stream if an armed fault says so."""
         for fault, until_ms in self._silences.values():
-            if fault.new_streams and until_ms > now_ms and fault.strikes(stream.reader):
+            if fault.new_streams and until_ms > now_ms and fault.matches_stream(stream.reader):
                 stream.silence(until_ms)
 
     def armed(self, now_ms: float) -> list[Json]:
-        """List what is armed."""
+        """The armed faults, as JSON."""
         calls: list[Json] = [
             {"fault": number, "times_left": left, **fault.model_dump(exclude_none=True)}
             for number, (fault, left) in self._calls.items()
@@ -193,10 +193,10 @@ class Faults:
         try:
             fault = _ADAPTER.validate_json(body)
         except ValidationError as error:
-            raise refused(_sentence(error)) from None
+            raise api_error(_sentence(error)) from None
         if fault.endpoint is not None and fault.endpoint not in self._endpoints:
             known = ", ".join(sorted(self._endpoints))
-            raise refused(f"fault: endpoint '{fault.endpoint}' is not one of {known}")
+            raise api_error(f"fault: endpoint '{fault.endpoint}' is not one of {known}")
         return fault
 
 
@@ -206,8 +206,8 @@ def _until_ms(fault: Cut | Silence, now_ms: float) -> float:
     return _FOR_EVER_MS
 
 
-def _strike(fault: Cut | Silence, stream: Stream, until_ms: float) -> bool:
-    if not fault.strikes(stream.reader):
+def _apply(fault: Cut | Silence, stream: Stream, until_ms: float) -> bool:
+    if not fault.matches_stream(stream.reader):
         return False
     if isinstance(fault, Silence):
         stream.silence(until_ms)

@@ -1,19 +1,24 @@
-"""The life of a game, apart from its moves: start, abort, resign, draw offers, chat, the end.
+"""Operations on games other than moves: start, abort, resign, draw offers, chat, end.
 
-Pure but for the `Game` it changes; each operation returns what is to be written to streams.
-Source: Lichess API, Bot; refusals are Lichess's own sentences.
+Pure except for changes to the `SandboxGame`; operations return the messages for streams.
+Source: Lichess API, Bot; the error texts are Lichess's own.
 """
 
 import chess
 
-from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.challenge_form import Terms
-from crabstick.sandbox.endings import Ending, by_flag, can_mate, is_drawable, is_threefold
-from crabstick.sandbox.errors import form_error, not_found, refused
-from crabstick.sandbox.messages import EventLine, GameEnd, GameLine, Outgoing
-from crabstick.sandbox.render import encode, game_event, game_state
+from crabstick.sandbox.endings import Ending, can_mate, ending_on_time, is_drawable, is_threefold
+from crabstick.sandbox.errors import api_error, form_error, not_found
+from crabstick.sandbox.lichess_json import encode, game_event, game_state
 from crabstick.sandbox.request_limits import BOT_DAY
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.stream_messages import (
+    EventMessage,
+    GameMessage,
+    GameStreamEnd,
+    StreamMessage,
+)
 from crabstick.sandbox.vocabulary import ABORTED, DRAW, INSUFFICIENT_MATERIAL_CLAIM, RESIGN
 
 __all__ = [
@@ -24,7 +29,7 @@ __all__ = [
     "game_for",
     "offer_draw",
     "resign",
-    "say",
+    "send_chat",
     "start",
 ]
 
@@ -39,23 +44,25 @@ _NOT_A_BOT = (
 
 def start(
     world: World, game_id: str, terms: Terms, users: dict[chess.Color, str], now_ms: float
-) -> list[Outgoing]:
-    """Begin a game and tell both players."""
-    seats = {color: world.new_seat(user_id) for color, user_id in users.items()}
-    game = Game(game_id, terms, seats, now_ms)
+) -> list[StreamMessage]:
+    """Starts a game, with `gameStart` for both players."""
+    players = {color: world.new_player(user_id) for color, user_id in users.items()}
+    game = SandboxGame(game_id, terms, players, now_ms)
     world.games[game_id] = game
     world.running[game_id] = game
-    if all(seat.account.is_bot for seat in seats.values()):
-        for seat in seats.values():
-            world.limits.charge(BOT_DAY, seat.user_id, now_ms)
-    return _announce("gameStart", game, now_ms)
+    if all(player.account.is_bot for player in players.values()):
+        for player in players.values():
+            world.limits.charge(BOT_DAY, player.user_id, now_ms)
+    return _event_messages("gameStart", game, now_ms)
 
 
-def game_for(world: World, account: Account, game_id: str) -> tuple[Game, chess.Color]:
-    """Find the game that a command is about.
+def game_for(
+    world: World, account: SandboxAccount, game_id: str
+) -> tuple[SandboxGame, chess.Color]:
+    """Finds the game of a command, and the caller's colour.
 
     Raises:
-        Refusal: there is no such game, it is somebody else's, or the account is no bot.
+        ApiError: there is no such game, the game is someone else's, or the account is not a bot.
     """
     game = world.games.get(game_id[:_GAME_ID_LENGTH])
     if game is None:
@@ -64,14 +71,14 @@ def game_for(world: World, account: Account, game_id: str) -> tuple[Game, chess.
     if color is None:
         raise not_found("Not your game")
     if not account.is_bot:
-        raise refused(_NOT_A_BOT)
+        raise api_error(_NOT_A_BOT)
     if game.terms.speed == "ultraBullet":
-        raise refused("This game cannot be played with the Bot API.")
+        raise api_error("This game cannot be played with the Bot API.")
     return game, color
 
 
-def end(world: World, game: Game, ending: Ending, now_ms: float) -> list[Outgoing]:
-    """Finish a game: the last line of its streams, their end, and `gameFinish` to both."""
+def end(world: World, game: SandboxGame, ending: Ending, now_ms: float) -> list[StreamMessage]:
+    """Ends a game: last line and end of its streams, and `gameFinish` for both players."""
     game.clock = game.clock.stopped(now_ms)
     game.status = ending.status
     game.winner = ending.winner
@@ -79,45 +86,47 @@ def end(world: World, game: Game, ending: Ending, now_ms: float) -> list[Outgoin
     game.changed_ms = now_ms
     world.running.pop(game.id, None)
     return [
-        GameLine(game.id, game_state(game, now_ms), game.ply),
-        GameEnd(game.id),
-        *_announce("gameFinish", game, now_ms),
+        GameMessage(game.id, game_state(game, now_ms), game.ply),
+        GameStreamEnd(game.id),
+        *_event_messages("gameFinish", game, now_ms),
     ]
 
 
-def abort(world: World, game: Game, now_ms: float) -> list[Outgoing]:
-    """Abort a game that has hardly begun.
+def abort(world: World, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
+    """Aborts a game of fewer than two moves.
 
     Raises:
-        Refusal: it is over or two moves were played.
+        ApiError: the game is over, or two moves were played.
     """
     if not game.is_abortable:
-        raise refused("This game can no longer be aborted")
+        raise api_error("This game can no longer be aborted")
     return end(world, game, Ending(ABORTED), now_ms)
 
 
-def resign(world: World, game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
-    """Give a game up; one that can still be aborted is aborted.
+def resign(
+    world: World, game: SandboxGame, color: chess.Color, now_ms: float
+) -> list[StreamMessage]:
+    """Resigns a game; aborts it instead if possible.
 
     Raises:
-        Refusal: it is over, or may be neither aborted nor resigned yet.
+        ApiError: the game is over, or can be neither aborted nor resigned yet.
     """
     if game.is_abortable:
         return abort(world, game, now_ms)
     if not game.is_running or not game.both_moved:
-        raise refused("This game cannot be resigned")
+        raise api_error("This game cannot be resigned")
     return end(world, game, Ending(RESIGN, not color), now_ms)
 
 
-def flag(world: World, game: Game, now_ms: float) -> list[Outgoing]:
-    """End a game whose side to move has no time left."""
-    return end(world, game, by_flag(game), now_ms)
+def flag(world: World, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
+    """Ends a game in which the side to move has run out of time."""
+    return end(world, game, ending_on_time(game), now_ms)
 
 
 def answer_draw(
-    world: World, game: Game, color: chess.Color, *, yes: bool, now_ms: float
-) -> list[Outgoing]:
-    """Offer, accept or decline a draw; what is not possible has no effect."""
+    world: World, game: SandboxGame, color: chess.Color, *, yes: bool, now_ms: float
+) -> list[StreamMessage]:
+    """Offers, accepts or declines a draw; an impossible request has no effect."""
     if not game.is_running:
         return []
     if not yes:
@@ -131,8 +140,8 @@ def answer_draw(
     return offer_draw(game, color, now_ms)
 
 
-def offer_draw(game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
-    """Offer a draw if the rules let this side do so now."""
+def offer_draw(game: SandboxGame, color: chess.Color, now_ms: float) -> list[StreamMessage]:
+    """Offers a draw if the rules allow it now."""
     last = game.offered_at_ply.get(color, -_PLIES_BETWEEN_OFFERS)
     if (
         not game.both_moved
@@ -143,14 +152,16 @@ def offer_draw(game: Game, color: chess.Color, now_ms: float) -> list[Outgoing]:
         return []
     game.draw_offer = color
     game.offered_at_ply[color] = game.ply
-    return [GameLine(game.id, game_state(game, now_ms), game.ply)]
+    return [GameMessage(game.id, game_state(game, now_ms), game.ply)]
 
 
-def say(game: Game, account: Account, room: str, text: str) -> list[Outgoing]:
-    """Write a line of chat, which its author reads too.
+def send_chat(
+    game: SandboxGame, account: SandboxAccount, room: str, text: str
+) -> list[StreamMessage]:
+    """Sends a line of chat to all streams of the game.
 
     Raises:
-        Refusal: no such room, or the text is empty or too long.
+        ApiError: there is no such room, or the text is empty or too long.
     """
     if room not in {"player", "spectator"}:
         raise form_error("room", "Invalid value")
@@ -158,11 +169,11 @@ def say(game: Game, account: Account, room: str, text: str) -> list[Outgoing]:
         raise form_error("text", f"Must be between 1 and {_LONGEST_CHAT} characters")
     game.chat.append((room, account.name, text))
     line = {"type": "chatLine", "room": room, "username": account.name, "text": text}
-    return [GameLine(game.id, encode(line), -1)]
+    return [GameMessage(game.id, encode(line), -1)]
 
 
-def _announce(kind: str, game: Game, now_ms: float) -> list[Outgoing]:
+def _event_messages(kind: str, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
     return [
-        EventLine(seat.user_id, game_event(kind, game, color, now_ms, live=True))
-        for color, seat in game.seats.items()
+        EventMessage(player.user_id, game_event(kind, game, color, now_ms, live=True))
+        for color, player in game.players.items()
     ]

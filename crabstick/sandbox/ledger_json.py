@@ -1,4 +1,4 @@
-"""The ledger as JSON: everything that happened in a sandbox, for tests to check a bot against."""
+"""The ledger as JSON, for tests to check a bot against."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -6,15 +6,16 @@ from datetime import timedelta
 import chess
 
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.render import color_name
+from crabstick.sandbox.ledger import MoveRecord
+from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.state import Challenge, Game
+from crabstick.sandbox.state import SandboxChallenge, SandboxGame
 
 __all__ = ["games_json", "ledger_json"]
 
 
 def ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]:
-    """Show everything, oldest first; of games only one, if wanted."""
+    """The whole ledger, oldest first; with only one game if `game_id` is given."""
     world, now_ms = sandbox.world, sandbox.now_ms()
     streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
     return {
@@ -25,20 +26,23 @@ def ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]
             if game_id is None or game.id == game_id
         ],
         "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
-        "refused_moves": world.ledger.refused_rows(),
-        "requests": world.ledger.request_rows(),
+        "refused_moves": [asdict(refused) for refused in world.ledger.refused_moves],
+        "requests": [
+            {"endpoint": endpoint, "user": user, "status": status, "count": count}
+            for (endpoint, user, status), count in sorted(world.ledger.requests.items())
+        ],
         "streams": [asdict(stream) for stream in streams],
     }
 
 
 def games_json(sandbox: Sandbox) -> list[Json]:
-    """Show the running games in short."""
+    """A summary of the running games."""
     now_ms = sandbox.now_ms()
     return [
         {
             "id": game.id,
-            "white": game.seats[chess.WHITE].account.name,
-            "black": game.seats[chess.BLACK].account.name,
+            "white": game.players[chess.WHITE].account.name,
+            "black": game.players[chess.BLACK].account.name,
             "ply": game.ply,
             "turn": color_name(game.board.turn),
             "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
@@ -48,12 +52,12 @@ def games_json(sandbox: Sandbox) -> list[Json]:
     ]
 
 
-def _game(game: Game, now_ms: float) -> Json:
+def _game(game: SandboxGame, now_ms: float) -> Json:
     terms = game.terms
     return {
         "id": game.id,
-        "white": game.seats[chess.WHITE].account.name,
-        "black": game.seats[chess.BLACK].account.name,
+        "white": game.players[chess.WHITE].account.name,
+        "black": game.players[chess.BLACK].account.name,
         "variant": terms.variant.key,
         "initial_fen": terms.initial_fen,
         "rated": terms.rated,
@@ -65,12 +69,21 @@ def _game(game: Game, now_ms: float) -> Json:
         "ended_ms": None if game.is_running else round(game.changed_ms, 3),
         "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
         "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
-        "moves": [move.to_json() for move in game.moves],
+        "moves": [_move(move) for move in game.moves],
         "chat": [{"room": room, "user": user, "text": text} for room, user, text in game.chat],
     }
 
 
-def _challenge(challenge: Challenge) -> Json:
+def _move(move: MoveRecord) -> Json:
+    overhead_ms = None if move.overhead_ms is None else round(move.overhead_ms, 3)
+    return {
+        **asdict(move),
+        "received_ms": round(move.received_ms, 3),
+        "overhead_ms": overhead_ms,
+    }
+
+
+def _challenge(challenge: SandboxChallenge) -> Json:
     answered = challenge.answered_ms
     return {
         "id": challenge.id,

@@ -1,7 +1,7 @@
-"""Playing a move: reading it, judging it, charging the clock, telling both players.
+"""Plays a move: parse, check, charge the clock, write the line for both players.
 
-Pure but for the `Game` it changes. This is the hot path: one board per game is moved on, the line
-is rendered once for both players, and nothing is replayed.
+Pure except for changes to the `SandboxGame`. This is the hot path: one board per game is moved on,
+the line is encoded once for both players, and nothing is replayed.
 """
 
 import re
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import chess
 
-from crabstick.sandbox.endings import Ending, by_the_board
-from crabstick.sandbox.errors import Refusal, refused
+from crabstick.sandbox.endings import Ending, ending_on_board
+from crabstick.sandbox.errors import ApiError, api_error
 from crabstick.sandbox.games import answer_draw, end, flag, offer_draw
 from crabstick.sandbox.ledger import MoveRecord, RefusedMove
-from crabstick.sandbox.messages import GameLine, Outgoing
-from crabstick.sandbox.render import game_state
-from crabstick.sandbox.state import Game, World, position_key
+from crabstick.sandbox.lichess_json import game_state
+from crabstick.sandbox.state import SandboxGame, World, position_key
+from crabstick.sandbox.stream_messages import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import DRAW
 
 __all__ = ["MoveRequest", "play"]
@@ -27,31 +27,31 @@ _LONGEST_GAME_PLIES = 600
 
 @dataclass(frozen=True, slots=True)
 class MoveRequest:
-    """A move as it came in."""
+    """A move as received."""
 
     uci: str
     color: chess.Color
-    """Whose token sent it."""
+    """The sender's colour."""
     received_ms: float
     user_agent: str
     offering_draw: bool = False
 
 
-def play(world: World, game: Game, request: MoveRequest) -> list[Outgoing]:
-    """Play a move; afterwards `game` has moved on, or has ended.
+def play(world: World, game: SandboxGame, request: MoveRequest) -> list[StreamMessage]:
+    """Plays a move; afterwards `game` includes the move or has ended.
 
     Raises:
-        Refusal: the move is not one, not this side's, or illegal; the ledger keeps it.
+        ApiError: the move is malformed, out of turn, or illegal; the ledger records the attempt.
     """
     try:
         move = _read(request.uci)
         _check_turn(game, request.color)
-    except Refusal as refusal:
-        _note(world, game, request, refusal)
+    except ApiError as error:
+        _note(world, game, request, error)
         raise
     if game.clock.flagged(request.received_ms):
         return flag(world, game, request.received_ms)
-    offers: list[Outgoing] = []
+    offers: list[StreamMessage] = []
     if request.offering_draw:
         if game.draw_offer is (not request.color):
             return answer_draw(world, game, request.color, yes=True, now_ms=request.received_ms)
@@ -60,14 +60,16 @@ def play(world: World, game: Game, request: MoveRequest) -> list[Outgoing]:
         return [*offers, *end(world, game, Ending(DRAW), request.received_ms)]
     try:
         legal = _legal(game, move)
-    except Refusal as refusal:
-        _note(world, game, request, refusal)
+    except ApiError as error:
+        _note(world, game, request, error)
         raise
     return [*offers, *_advance(world, game, legal, request)]
 
 
-def _advance(world: World, game: Game, move: chess.Move, request: MoveRequest) -> list[Outgoing]:
-    """Put the move on the board and tell of it."""
+def _advance(
+    world: World, game: SandboxGame, move: chess.Move, request: MoveRequest
+) -> list[StreamMessage]:
+    """Puts the move on the board and returns the messages about it."""
     now_ms = request.received_ms
     shown = game.board.uci(move, chess960=world.options.king_to_rook or game.board.chess960)
     shown_ply, shown_ms = game.shown[request.color]
@@ -75,13 +77,13 @@ def _advance(world: World, game: Game, move: chess.Move, request: MoveRequest) -
     game.board.push(move)
     game.seen[position_key(game.board)] += 1
     game.moves_text = f"{game.moves_text} {shown}" if game.moves else shown
-    ending = by_the_board(game)
+    ending = ending_on_board(game)
     _charge(game, now_ms, over=ending is not None)
     game.moves.append(
         MoveRecord(
             game.ply + 1,
             shown,
-            game.seats[request.color].user_id,
+            game.players[request.color].user_id,
             now_ms,
             request.user_agent,
             overhead_ms,
@@ -91,14 +93,14 @@ def _advance(world: World, game: Game, move: chess.Move, request: MoveRequest) -
     game.changed_ms = now_ms
     if ending is not None:
         return end(world, game, ending, now_ms)
-    line = GameLine(game.id, game_state(game, now_ms), game.ply)
+    line = GameMessage(game.id, game_state(game, now_ms), game.ply)
     if game.draw_offer is (not request.color):  # the line above still shows the offer
         game.draw_offer = None
     return [line]
 
 
-def _charge(game: Game, now_ms: float, *, over: bool) -> None:
-    """Turn the clock over; it starts with the second move, and an ending earns no increment."""
+def _charge(game: SandboxGame, now_ms: float, *, over: bool) -> None:
+    """Presses the clock; it starts after the second move, and an ending earns no increment."""
     if over:
         game.clock = game.clock.stopped(now_ms)
     elif game.ply == 1:  # this is the second move
@@ -108,22 +110,22 @@ def _charge(game: Game, now_ms: float, *, over: bool) -> None:
 
 
 def _read(text: str) -> chess.Move:
-    """Parse a move: two squares and a letter, of which only `qrbn` mean something."""
+    """Parses a move: two squares and an optional letter; only `qrbn` promote."""
     match = _UCI.fullmatch(text)
     if match is None:
-        raise refused(f"Invalid UCI: {text}")
+        raise api_error(f"Invalid UCI: {text}")
     return chess.Move(
         chess.parse_square(match[1]), chess.parse_square(match[2]), _PROMOTIONS.get(match[3])
     )
 
 
-def _check_turn(game: Game, color: chess.Color) -> None:
+def _check_turn(game: SandboxGame, color: chess.Color) -> None:
     if not game.is_running or game.board.turn is not color:
-        raise refused("Not your turn, or game already over")
+        raise api_error("Not your turn, or game already over")
 
 
-def _legal(game: Game, move: chess.Move) -> chess.Move:
-    """Find the legal move that is meant: both ways to castle, and a bare promotion is a queen."""
+def _legal(game: SandboxGame, move: chess.Move) -> chess.Move:
+    """The legal move that is meant: castling in both notations; promotion defaults to a queen."""
     board = game.board
     if move.promotion is None and _reaches_last_rank(board, move):
         move = chess.Move(move.from_square, move.to_square, chess.QUEEN)
@@ -132,7 +134,7 @@ def _legal(game: Game, move: chess.Move) -> chess.Move:
     if board.is_legal(move):
         return move
     piece = chess.square_name(move.from_square)
-    raise refused(f"Piece on {piece} cannot move to {chess.square_name(move.to_square)}")
+    raise api_error(f"Piece on {piece} cannot move to {chess.square_name(move.to_square)}")
 
 
 def _reaches_last_rank(board: chess.Board, move: chess.Move) -> bool:
@@ -150,18 +152,18 @@ def _takes_own_rook(board: chess.Board, move: chess.Move) -> bool:
 
 
 def _two_steps(move: chess.Move) -> chess.Move:
-    """Turn king-to-rook into the king's own two steps."""
+    """Turns king-to-rook castling into the king's move of two squares."""
     step = 2 if move.to_square > move.from_square else -2
     return chess.Move(move.from_square, move.from_square + step)
 
 
-def _note(world: World, game: Game, request: MoveRequest, refusal: Refusal) -> None:
+def _note(world: World, game: SandboxGame, request: MoveRequest, error: ApiError) -> None:
     world.ledger.refused_moves.append(
         RefusedMove(
             game=game.id,
             uci=request.uci,
-            by=game.seats[request.color].user_id,
-            why=refusal.reason,
+            by=game.players[request.color].user_id,
+            why=error.reason,
             at_ms=request.received_ms,
         )
     )

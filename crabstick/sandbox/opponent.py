@@ -1,7 +1,7 @@
-"""A small sparring opponent for demos, tests and benchmarks: it speaks Lichess's API by itself.
+"""A small sparring opponent for demos, tests and benchmarks, with its own API client.
 
-It challenges a player and plays every game it is given, many at once in one process, each by a
-policy and after a think time. It never resigns, and opens its streams anew when they end early.
+An opponent challenges a player and plays all its games at once in one process, each by a policy and
+with a think time. It never resigns by itself, and reopens a stream that ends early.
 """
 
 import asyncio
@@ -17,10 +17,18 @@ from typing import Any, Self, TypeAlias
 import aiohttp
 
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.follower import Result, ScoreSheet, result_of
-from crabstick.sandbox.policies import Policy
+from crabstick.sandbox.game_follower import GameFollower, Result, result_of
+from crabstick.sandbox.move_policies import MovePolicy
 
-__all__ = ["Declined", "Delay", "Opponent", "Player", "Result", "no_delay", "play", "think_time"]
+__all__ = [
+    "ChallengeDeclined",
+    "Delay",
+    "Opponent",
+    "OpponentSpec",
+    "Result",
+    "no_delay",
+    "think_time",
+]
 
 Delay: TypeAlias = Callable[[], timedelta]
 """Draws the next think time."""
@@ -34,32 +42,32 @@ _TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Player:
-    """Who an opponent is, and how it plays."""
+class OpponentSpec:
+    """The account of an opponent, and how it plays."""
 
     name: str
     token: str
-    policy: Policy
+    policy: MovePolicy
     delay: Delay
     accepts: bool = False
-    """Whether it accepts every challenge that it gets."""
+    """Whether the opponent accepts all challenges."""
 
 
-class Declined(EnvironmentProblem):
-    """The challenged player said no.
+class ChallengeDeclined(EnvironmentProblem):
+    """The player declined the challenge, or the challenge was canceled.
 
     Args:
-        message: who declined, and why.
+        message: the challenge and the reason.
     """
 
 
 def no_delay() -> timedelta:
-    """Think no time at all."""
+    """A think time of zero."""
     return timedelta()
 
 
 def think_time(mean: timedelta, spread: float, rng: random.Random) -> Delay:
-    """Draw think times evenly from mean ± spread.
+    """Think times distributed evenly over mean ± spread.
 
     Args:
         mean: the average.
@@ -70,16 +78,16 @@ def think_time(mean: timedelta, spread: float, rng: random.Random) -> Delay:
 
 
 class Opponent:
-    """Plays under one account; use it with `async with`, and one of them for each account.
+    """Plays under one account; use `async with`, and one `Opponent` for each account.
 
     Args:
         url: the server.
-        player: who, and how.
+        spec: the account, and how to play.
     """
 
-    def __init__(self, url: str, player: Player) -> None:
+    def __init__(self, url: str, spec: OpponentSpec) -> None:
         self._url = url
-        self._player = player
+        self._spec = spec
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._results: dict[str, asyncio.Future[Result]] = {}
@@ -90,8 +98,8 @@ class Opponent:
         self._session = aiohttp.ClientSession(
             self._url,
             headers={
-                "Authorization": f"Bearer {self._player.token}",
-                "User-Agent": f"crabstick-sparring user:{self._player.name}",
+                "Authorization": f"Bearer {self._spec.token}",
+                "User-Agent": f"crabstick-sparring user:{self._spec.name}",
             },
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, sock_read=_SILENCE_LIMIT.total_seconds()),
@@ -103,7 +111,7 @@ class Opponent:
         except TimeoutError:
             await self.__aexit__(None, None, None)
             raise EnvironmentProblem(
-                f"{self._player.name} gets no event stream from {self._url}: "
+                f"{self._spec.name} gets no event stream from {self._url}: "
                 "is the sandbox up, and the token right?"
             ) from None
         return self
@@ -120,10 +128,9 @@ class Opponent:
         await self._http.close()
 
     async def challenge(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> str:
-        """Challenge a player and return the id of challenge and game.
+        """Challenges a player; returns the id of the challenge, which becomes the game's.
 
-        While the same player has not answered an earlier challenge, Lichess drops that one
-        without a word, and nobody hears of it again.
+        Lichess silently drops an earlier challenge to the same player that is still unanswered.
 
         Args:
             target: the player's name.
@@ -144,32 +151,32 @@ class Opponent:
             async with self._http.post(f"/api/challenge/{target}", data=form) as response:
                 answer = await response.json()
         except aiohttp.ClientError as error:
-            raise EnvironmentProblem(f"no challenge to {target}: {error}") from None
+            raise EnvironmentProblem(f"the challenge to {target} failed: {error}") from None
         if response.status != _OK:
-            raise EnvironmentProblem(f"no challenge to {target}: {answer['error']}")
+            raise EnvironmentProblem(f"the challenge to {target} failed: {answer['error']}")
         return str(answer["id"])
 
     async def wait_result(self, game_id: str) -> Result:
-        """Wait until a game is over.
+        """Waits until a game is over.
 
         Raises:
-            Declined: its challenge was declined or canceled.
+            ChallengeDeclined: the challenge was declined or canceled.
         """
         return await asyncio.shield(self._result(game_id))
 
     def has_begun(self, game_id: str) -> bool:
-        """Tell whether a challenge became a game."""
+        """Whether a challenge became a game."""
         return game_id in self._begun
 
     async def play(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> Result:
-        """Challenge a player and wait for the end of the game."""
+        """Challenges a player and waits for the end of the game."""
         return await self.wait_result(await self.challenge(target, clock, color))
 
     async def resign(self, game_id: str) -> None:
-        """Give a game up.
+        """Resigns a game.
 
         Raises:
-            EnvironmentProblem: the server refused, for one that is over.
+            EnvironmentProblem: the server refused, because the game is over.
         """
         async with self._http.post(f"/api/bot/game/{game_id}/resign") as response:
             if response.status != _OK:
@@ -192,7 +199,7 @@ class Opponent:
         task.add_done_callback(self._tasks.discard)
 
     async def _listen(self) -> None:
-        """Read events for ever; each game that starts, also again, gets one player."""
+        """Reads events for ever; starts one task for each game."""
         while True:
             async for event in self._lines("/api/stream/event"):
                 match event:
@@ -211,9 +218,9 @@ class Opponent:
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
     async def _consider(self, challenge: Mapping[str, Any]) -> None:
-        """Accept a challenge for us, if we accept any."""
-        mine = challenge["destUser"]["id"] == self._player.name.lower()
-        if mine and self._player.accepts:
+        """Accepts a challenge to us, if the spec says so."""
+        mine = challenge["destUser"]["id"] == self._spec.name.lower()
+        if mine and self._spec.accepts:
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with self._http.post(f"/api/challenge/{challenge['id']}/accept"):
                     pass
@@ -222,8 +229,8 @@ class Opponent:
         result = self._result(challenge["id"])
         if not result.done():
             reason = challenge.get("declineReason", "it was canceled")
-            result.set_exception(Declined(f"challenge {challenge['id']}: {reason}"))
-            result.exception()  # whoever waits still gets it; nobody has to
+            result.set_exception(ChallengeDeclined(f"challenge {challenge['id']}: {reason}"))
+            result.exception()  # mark as retrieved: it is fine if no one waits for it
 
     def _finish(self, over: Result) -> None:
         result = self._result(over.game_id)
@@ -231,8 +238,8 @@ class Opponent:
             result.set_result(over)
 
     async def _play_game(self, start: Mapping[str, Any]) -> None:
-        """Play one game to its end, over as many streams as it takes."""
-        game = ScoreSheet(start["gameId"], mine=start["color"] == "white")
+        """Plays a game to its end, over as many streams as needed."""
+        game = GameFollower(start["gameId"], mine=start["color"] == "white")
         path = f"/api/bot/game/stream/{game.id}"
         while True:
             async with aclosing(self._lines(path)) as lines:
@@ -245,11 +252,11 @@ class Opponent:
                         await self._move(game)
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
-    async def _move(self, game: ScoreSheet) -> None:
-        """Think, and send one move until the server has answered."""
-        move = self._player.policy(game.board)
+    async def _move(self, game: GameFollower) -> None:
+        """Thinks, then sends the move until the server has answered."""
+        move = self._spec.policy(game.board)
         game.mark_answered()
-        delay = self._player.delay()
+        delay = self._spec.delay()
         if delay > timedelta():
             await asyncio.sleep(delay.total_seconds())
         path = f"/api/bot/game/{game.id}/move/{move.uci()}"
@@ -261,7 +268,7 @@ class Opponent:
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
     async def _lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
-        """Read one stream until it ends, in whatever way."""
+        """Reads a stream until it ends or breaks."""
         with suppress(aiohttp.ClientError, TimeoutError):
             async with self._http.get(path) as response:
                 if response.status != _OK:
@@ -270,26 +277,3 @@ class Opponent:
                 async for text in response.content:
                     if text.strip():
                         yield json.loads(text)
-
-
-async def play(
-    url: str,
-    player: Player,
-    target: str,
-    clock: tuple[timedelta, timedelta],
-    color: str = "random",
-) -> Result:
-    """Challenge a player, play the game, and tell how it ended.
-
-    Args:
-        url: the server.
-        player: name, token, policy and delay of the opponent.
-        target: the player that is challenged.
-        clock: limit and increment.
-        color: the opponent's colour: white, black or random.
-
-    Raises:
-        EnvironmentProblem: the challenge was refused or declined.
-    """
-    async with Opponent(url, player) as opponent:
-        return await opponent.play(target, clock, color)

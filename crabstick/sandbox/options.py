@@ -1,4 +1,4 @@
-"""The switches of a sandbox, with Lichess's own behaviour as the default."""
+"""The options of a sandbox; the defaults behave like Lichess."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ class Options:
     """How a sandbox behaves."""
 
     rate_limits: bool = True
-    """Lichess's request limits; switch them off for benchmarks."""
+    """Whether Lichess's request limits apply; switch them off for benchmarks."""
     king_to_rook: bool = True
-    """Castling in stream lines: True writes `e1h1` (documented), False `e1g1` in standard chess."""
+    """Castling in stream lines: True for `e1h1` (documented), False for `e1g1`, except chess960."""
     seed: int | None = None
     """Makes ids and random colours repeatable."""
     keep_alive: timedelta = timedelta(seconds=6.5)
-    """How often an idle stream gets a blank line; Lichess: 6 to 7 s."""
+    """How often an idle stream sends an empty line; Lichess: 6 to 7 s."""
     sweep: timedelta = timedelta(seconds=1)
-    """How often flags, absent players and old challenges are looked at."""
+    """How often flags, absent players and old challenges are checked."""
     challenge_life: timedelta = timedelta(seconds=20)
-    """After this a challenge to a clock game is offline (and can still be accepted)."""
+    """After this a challenge to a clock game goes offline; it can still be accepted."""
     site: str = "https://lichess.org"
-    """Where games, challenges and users are said to be; a server puts its own URL here."""
+    """The base URL of games, challenges and users; a server sets its own URL."""
     on_ready: Callable[[str], None] | None = None
-    """Called with the URL once requests are answered."""
+    """Called with the URL once the server answers requests."""

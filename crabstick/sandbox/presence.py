@@ -1,4 +1,4 @@
-"""Who is there: which users read an event stream or the stream of a game, and since when not.
+"""Which users have an open event or game stream, and when the others left.
 
 No I/O here; times are Unix times in ms.
 """
@@ -18,11 +18,11 @@ class Presence:
         self._left_ms: dict[tuple[str, str], float] = {}
 
     def arrive(self, user_id: str, game_id: str = "") -> None:
-        """Count a stream that opens; without a game it is an event stream."""
+        """Counts a new stream; without a game it is an event stream."""
         self._open[game_id, user_id] += 1
 
     def leave(self, user_id: str, game_id: str, now_ms: float) -> None:
-        """Count a stream that ends."""
+        """Removes a stream that ended."""
         self._open[game_id, user_id] -= 1
         self._left_ms[game_id, user_id] = now_ms
         self._left_ms["", user_id] = now_ms
@@ -30,19 +30,19 @@ class Presence:
             del self._open[game_id, user_id]
 
     def is_online(self, user_id: str, now_ms: float) -> bool:
-        """Tell whether a user has a stream, or had one within 10 s."""
+        """Whether a user has a stream, or had one within the last 10 s."""
         if any(user == user_id for _, user in self._open):
             return True
         return now_ms - self._left_ms.get(("", user_id), 0.0) < _ONLINE_AFTER_MS
 
     def away_ms(self, user_id: str, game_id: str, since_ms: float, now_ms: float) -> float:
-        """Tell for how long a player has had no stream of its game.
+        """How long a player has had no stream of its game.
 
         Args:
             user_id: the player.
             game_id: the game.
-            since_ms: when the game began, for whoever never came.
-            now_ms: the present.
+            since_ms: when the game began, for players who never had a stream.
+            now_ms: the current time.
         """
         if self._open[game_id, user_id] > 0:
             return 0.0

@@ -1,7 +1,7 @@
 """Lichess's request limits: one counter per key, in a window that its first charge opens.
 
-No I/O here. Source: Lichess; below the allowance a call passes and adds its cost (it may
-overshoot), at or above it calls fail until the window is over.
+No I/O here. Source: Lichess. Below the allowance a call passes and adds its cost, which may exceed
+the allowance; at or above it calls fail until the window ends.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimit:
-    """So much within so long."""
+    """An allowance within a time window."""
 
     name: str
     allowance: int
@@ -38,7 +38,7 @@ class RequestLimits:
     """All counters of a sandbox.
 
     Args:
-        enabled: False lets everything pass, as benchmarks need it.
+        enabled: False lets everything pass, for benchmarks.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -46,7 +46,7 @@ class RequestLimits:
         self._counters: dict[tuple[str, str], tuple[int, float]] = {}
 
     def charge(self, limit: RequestLimit, key: str, now_ms: float, cost: int = 1) -> bool:
-        """Count a call; False when it is over the limit (and then it costs nothing)."""
+        """Counts a call; False when over the limit, and then the call costs nothing."""
         if cost == 0 or not self._enabled:
             return True
         if self.wait_s(limit, key, now_ms) > 0:
@@ -56,7 +56,7 @@ class RequestLimits:
         return True
 
     def wait_s(self, limit: RequestLimit, key: str, now_ms: float) -> int:
-        """Tell how many seconds a key has to wait; 0 when it may go on."""
+        """Seconds until a key is allowed again; 0 when it is now."""
         used, until_ms = self._live(limit, key, now_ms)
         if not self._enabled or used < limit.allowance:
             return 0

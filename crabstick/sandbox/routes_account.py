@@ -1,11 +1,11 @@
 """Endpoints about accounts, tokens, presence, and the event stream."""
 
 from crabstick.sandbox import challenges
-from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
-from crabstick.sandbox.errors import Json, not_found, refused, too_many
-from crabstick.sandbox.render import (
+from crabstick.sandbox.errors import Json, api_error, not_found, too_many_requests
+from crabstick.sandbox.lichess_json import (
     challenge_event,
     challenge_json,
     encode,
@@ -15,8 +15,8 @@ from crabstick.sandbox.render import (
 )
 from crabstick.sandbox.request_limits import ACCOUNT, EVENTS
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.state import Game
-from crabstick.sandbox.streams import Line, Reader
+from crabstick.sandbox.state import SandboxGame
+from crabstick.sandbox.streams import Reader, StreamLine
 
 __all__ = ["ENDPOINTS"]
 
@@ -36,20 +36,20 @@ _DON_T_POLL_ACCOUNT = (
 def _account(sandbox: Sandbox, call: Call) -> AnyReply:
     user_id = call.who.user_id
     if not sandbox.world.limits.charge(ACCOUNT, user_id, call.received_ms):
-        raise too_many(_DON_T_POLL_ACCOUNT)
+        raise too_many_requests(_DON_T_POLL_ACCOUNT)
     return Reply.of(_user(sandbox, sandbox.world.accounts[user_id], call.received_ms))
 
 
 def _playing(sandbox: Sandbox, call: Call) -> AnyReply:
     user_id = call.who.user_id
     number = _number(call.query.get("nb"), default=9, most=50)
-    shown = [
+    fields = [
         game_json(game, color, call.received_ms)
         for game in _urgent_first(sandbox, user_id, call.received_ms)
         if (color := game.color_of(user_id)) is not None
     ]
-    mine = sum(bool(game["isMyTurn"]) for game in shown)
-    return Reply.of({"nowPlaying": list(shown[:number]), "nbMyTurn": mine})
+    mine = sum(bool(game["isMyTurn"]) for game in fields)
+    return Reply.of({"nowPlaying": list(fields[:number]), "nbMyTurn": mine})
 
 
 def _revoke(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -72,16 +72,16 @@ def _test_tokens(sandbox: Sandbox, call: Call) -> AnyReply:
 def _upgrade(sandbox: Sandbox, call: Call) -> AnyReply:
     user_id = call.who.user_id
     if any(game.color_of(user_id) is not None for game in sandbox.world.games.values()):
-        raise refused("You already have games played. Make a new account.")
+        raise api_error("You already have games played. Make a new account.")
     sandbox.world.accounts.upgrade(user_id)
     return OK
 
 
 def _events(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Open the event stream: ongoing games first, then the challenges that wait."""
+    """Opens the event stream, which starts with ongoing games and waiting challenges."""
     world, now_ms, bearer = sandbox.world, call.received_ms, call.who
     if not world.limits.charge(EVENTS, bearer.token, now_ms):
-        raise too_many(_DON_T_POLL_EVENTS)
+        raise too_many_requests(_DON_T_POLL_EVENTS)
     games = [
         game_event("gameStart", game, color, now_ms, live=False)
         for game in _urgent_first(sandbox, bearer.user_id, now_ms)
@@ -94,13 +94,13 @@ def _events(sandbox: Sandbox, call: Call) -> AnyReply:
     reader = Reader(
         kind="event", user_id=bearer.user_id, token=bearer.token, user_agent=call.user_agent
     )
-    return sandbox.stream(reader, map(Line, [*games, *waiting]))
+    return sandbox.stream(reader, map(StreamLine, [*games, *waiting]))
 
 
 def _statuses(sandbox: Sandbox, call: Call) -> AnyReply:
     names = [name for name in call.query.get("ids", "").split(",") if name]
     if not names:
-        raise refused("No user ids provided")
+        raise api_error("No user ids provided")
     with_ids = call.query.get("withGameIds") == "true"
     found = (sandbox.world.accounts.get(name) for name in names[:_MOST_USERS])
     return Reply.of(
@@ -129,29 +129,29 @@ def _online_bots(sandbox: Sandbox, call: Call) -> AnyReply:
     return Reply(body=b"\n".join(bots[:number]), content_type=b"application/x-ndjson")
 
 
-def _user(sandbox: Sandbox, account: Account, now_ms: float) -> dict[str, Json]:
+def _user(sandbox: Sandbox, account: SandboxAccount, now_ms: float) -> dict[str, Json]:
     return user_json(account, now_ms, sandbox.started_ms, site=sandbox.world.options.site)
 
 
-def _status(sandbox: Sandbox, account: Account, now_ms: float, *, with_ids: bool) -> Json:
+def _status(sandbox: Sandbox, account: SandboxAccount, now_ms: float, *, with_ids: bool) -> Json:
     playing = sandbox.world.games_of(account.id)
-    shown: dict[str, Json] = {"name": account.name}
+    fields: dict[str, Json] = {"name": account.name}
     if account.title is not None:
-        shown["title"] = account.title
-    shown["id"] = account.id
+        fields["title"] = account.title
+    fields["id"] = account.id
     if sandbox.world.presence.is_online(account.id, now_ms):
-        shown["online"] = True
+        fields["online"] = True
     if playing:
-        shown["playing"] = True
+        fields["playing"] = True
         if with_ids:
-            shown["playingId"] = playing[-1].id
-    return shown
+            fields["playingId"] = playing[-1].id
+    return fields
 
 
-def _urgent_first(sandbox: Sandbox, user_id: str, now_ms: float) -> list[Game]:
-    """Sort a player's games: those where it is to move, and little time is left, come first."""
+def _urgent_first(sandbox: Sandbox, user_id: str, now_ms: float) -> list[SandboxGame]:
+    """A player's games: own turn first, then by time left."""
 
-    def urgency(game: Game) -> tuple[bool, int]:
+    def urgency(game: SandboxGame) -> tuple[bool, int]:
         color = game.color_of(user_id)
         mine = color is game.board.turn
         return not mine, game.clock.left_ms(bool(color), now_ms)

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints, under `/sandbox/`, opened by the admin token."""
+"""The sandbox's own endpoints, under `/sandbox/`; they require the admin token."""
 
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint

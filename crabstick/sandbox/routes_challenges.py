@@ -1,28 +1,28 @@
 """Endpoints about challenges."""
 
 from crabstick.sandbox import challenges
-from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
-from crabstick.sandbox.errors import Json, refused
-from crabstick.sandbox.render import challenge_json, encode
+from crabstick.sandbox.errors import Json, api_error
+from crabstick.sandbox.lichess_json import challenge_json, encode
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.state import Challenge
-from crabstick.sandbox.streams import Line, Reader
+from crabstick.sandbox.state import SandboxChallenge
+from crabstick.sandbox.streams import Reader, StreamLine
 
 __all__ = ["ENDPOINTS"]
 
 
 def _create(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Make a challenge; with `keepAliveStream` the answer stays open until it is answered."""
+    """Creates a challenge; with `keepAliveStream` the response stays open until the answer."""
     sender = _caller(sandbox, call)
-    challenge, outgoing = challenges.create(
+    challenge, messages = challenges.create(
         sandbox.world, sender, call.params["user"], call.form, call.received_ms
     )
-    shown = _shown(sandbox, challenge, sender, call.received_ms)
-    sandbox.perform(outgoing)
+    fields = _challenge_fields(sandbox, challenge, sender, call.received_ms)
+    sandbox.deliver(messages)
     if not challenge.terms.keep_alive:
-        return Reply.of(shown)
+        return Reply.of(fields)
     reader = Reader(
         kind="challenge",
         user_id=sender.id,
@@ -30,23 +30,23 @@ def _create(sandbox: Sandbox, call: Call) -> AnyReply:
         user_agent=call.user_agent,
         challenge_id=challenge.id,
     )
-    return sandbox.stream(reader, [Line(encode(shown))])
+    return sandbox.stream(reader, [StreamLine(encode(fields))])
 
 
 def _refuse_ai(_sandbox: Sandbox, _call: Call) -> AnyReply:
-    raise refused("The sandbox has no computer opponent: challenge one of its accounts")
+    raise api_error("The sandbox has no computer opponent: challenge one of its accounts")
 
 
 def _accept(sandbox: Sandbox, call: Call) -> AnyReply:
     account = _caller(sandbox, call)
-    sandbox.perform(
+    sandbox.deliver(
         challenges.accept(sandbox.world, account, call.params["challenge"], call.received_ms)
     )
     return OK
 
 
 def _decline(sandbox: Sandbox, call: Call) -> AnyReply:
-    sandbox.perform(
+    sandbox.deliver(
         challenges.decline(
             sandbox.world,
             _caller(sandbox, call),
@@ -60,7 +60,7 @@ def _decline(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _cancel(sandbox: Sandbox, call: Call) -> AnyReply:
     account = _caller(sandbox, call)
-    sandbox.perform(
+    sandbox.deliver(
         challenges.cancel(sandbox.world, account, call.params["challenge"], call.received_ms)
     )
     return OK
@@ -68,35 +68,37 @@ def _cancel(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _list(sandbox: Sandbox, call: Call) -> AnyReply:
     account = _caller(sandbox, call)
-    received, sent = challenges.listed(sandbox.world, account)
+    received, sent = challenges.received_and_sent(sandbox.world, account)
 
-    def rows(found: list[Challenge]) -> list[Json]:
-        return [_shown(sandbox, challenge, account, call.received_ms) for challenge in found]
+    def rows(found: list[SandboxChallenge]) -> list[Json]:
+        return [
+            _challenge_fields(sandbox, challenge, account, call.received_ms) for challenge in found
+        ]
 
     return Reply.of({"in": rows(received), "out": rows(sent)})
 
 
 def _show(sandbox: Sandbox, call: Call) -> AnyReply:
     account = _caller(sandbox, call)
-    challenge = challenges.shown(sandbox.world, account, call.params["challenge"])
-    shown = _shown(sandbox, challenge, account, call.received_ms)
+    challenge = challenges.challenge_for(sandbox.world, account, call.params["challenge"])
+    fields = _challenge_fields(sandbox, challenge, account, call.received_ms)
     game = sandbox.world.games.get(challenge.id)
     color = None if game is None else game.color_of(account.id)
     if game is not None and color is not None:
-        shown["fullId"] = game.id + game.seats[color].player_id
-    return Reply.of(shown)
+        fields["fullId"] = game.id + game.players[color].player_id
+    return Reply.of(fields)
 
 
-def _shown(
-    sandbox: Sandbox, challenge: Challenge, reader: Account, now_ms: float
+def _challenge_fields(
+    sandbox: Sandbox, challenge: SandboxChallenge, reader: SandboxAccount, now_ms: float
 ) -> dict[str, Json]:
-    """Show a challenge as HTTP answers do: with its direction."""
-    shown = challenge_json(sandbox.world, challenge, now_ms)
-    shown["direction"] = "out" if challenge.challenger_id == reader.id else "in"
-    return shown
+    """A challenge with its direction, as in HTTP responses."""
+    fields = challenge_json(sandbox.world, challenge, now_ms)
+    fields["direction"] = "out" if challenge.challenger_id == reader.id else "in"
+    return fields
 
 
-def _caller(sandbox: Sandbox, call: Call) -> Account:
+def _caller(sandbox: Sandbox, call: Call) -> SandboxAccount:
     return sandbox.world.accounts[call.who.user_id]
 
 

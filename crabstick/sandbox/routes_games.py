@@ -1,20 +1,20 @@
 """Endpoints about games: the stream, moves and the other commands, chat, export."""
 
 from crabstick.sandbox import claim_win, games, moves
-from crabstick.sandbox.accounts import Account
+from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
 from crabstick.sandbox.errors import not_found
-from crabstick.sandbox.export import export_json, export_pgn
-from crabstick.sandbox.render import game_full
+from crabstick.sandbox.game_export import export_json, export_pgn
+from crabstick.sandbox.lichess_json import game_full
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.streams import Line, Reader
+from crabstick.sandbox.streams import Reader, StreamLine
 
 __all__ = ["ENDPOINTS"]
 
 
 def _move(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Play a move: the hot path."""
+    """Plays a move; this is the hot path."""
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
     request = moves.MoveRequest(
         call.params["move"],
@@ -23,12 +23,12 @@ def _move(sandbox: Sandbox, call: Call) -> AnyReply:
         call.user_agent,
         call.query.get("offeringDraw") == "true",
     )
-    sandbox.perform(moves.play(sandbox.world, game, request))
+    sandbox.deliver(moves.play(sandbox.world, game, request))
     return OK
 
 
 def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Open a game's stream: the whole game first; a finished one ends at once."""
+    """Opens a game's stream, which starts with the whole game; ends at once if it is over."""
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
     reader = Reader(
         kind="game",
@@ -38,7 +38,7 @@ def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
         game=game,
         color=color,
     )
-    reply = sandbox.stream(reader, [Line(game_full(game, call.received_ms), game.ply)])
+    reply = sandbox.stream(reader, [StreamLine(game_full(game, call.received_ms), game.ply)])
     if not game.is_running:
         reply.stream.end("over")
     return reply
@@ -46,38 +46,38 @@ def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _abort(sandbox: Sandbox, call: Call) -> AnyReply:
     game, _ = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.perform(games.abort(sandbox.world, game, call.received_ms))
+    sandbox.deliver(games.abort(sandbox.world, game, call.received_ms))
     return OK
 
 
 def _resign(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.perform(games.resign(sandbox.world, game, color, call.received_ms))
+    sandbox.deliver(games.resign(sandbox.world, game, color, call.received_ms))
     return OK
 
 
 def _draw(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
     yes = call.params["answer"] in {"yes", "true"}
-    sandbox.perform(games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms))
+    sandbox.deliver(games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms))
     return OK
 
 
 def _takeback(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Answer ok without effect: bots never allow takebacks."""
+    """Replies ok without effect: bots never allow takebacks."""
     games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
     return OK
 
 
-def _say(sandbox: Sandbox, call: Call) -> AnyReply:
+def _send_chat(sandbox: Sandbox, call: Call) -> AnyReply:
     account = _caller(sandbox, call)
     game, _ = games.game_for(sandbox.world, account, call.params["game"])
     form = call.form
-    sandbox.perform(games.say(game, account, form.get("room", ""), form.get("text", "")))
+    sandbox.deliver(games.send_chat(game, account, form.get("room", ""), form.get("text", "")))
     return OK
 
 
-def _chat(sandbox: Sandbox, call: Call) -> AnyReply:
+def _read_chat(sandbox: Sandbox, call: Call) -> AnyReply:
     game, _ = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
     return Reply.of(
         [{"text": text, "user": user} for room, user, text in game.chat if room == "player"]
@@ -86,13 +86,13 @@ def _chat(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _claim_victory(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.perform(claim_win.claim_victory(sandbox.world, game, color, call.received_ms))
+    sandbox.deliver(claim_win.claim_victory(sandbox.world, game, color, call.received_ms))
     return OK
 
 
 def _claim_draw(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.perform(claim_win.claim_draw(sandbox.world, game, color, call.received_ms))
+    sandbox.deliver(claim_win.claim_draw(sandbox.world, game, color, call.received_ms))
     return OK
 
 
@@ -102,7 +102,7 @@ def _unknown_command(sandbox: Sandbox, call: Call) -> AnyReply:
 
 
 def _export(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Export a game as PGN, or as JSON to whoever accepts that."""
+    """Exports a game as PGN, or as JSON if the client accepts JSON."""
     game = sandbox.world.games.get(call.params["game"][:8])
     if game is None:
         raise not_found()
@@ -114,7 +114,7 @@ def _export(sandbox: Sandbox, call: Call) -> AnyReply:
     return Reply(body=pgn.encode(), content_type=b"application/x-chess-pgn")
 
 
-def _caller(sandbox: Sandbox, call: Call) -> Account:
+def _caller(sandbox: Sandbox, call: Call) -> SandboxAccount:
     return sandbox.world.accounts[call.who.user_id]
 
 
@@ -142,8 +142,8 @@ ENDPOINTS = (
         handler=_takeback,
         scopes=_BOT,
     ),
-    Endpoint(name="chat", method="POST", path=f"{_GAME}/chat", handler=_say, scopes=_BOT),
-    Endpoint(name="chat-read", method="GET", path=f"{_GAME}/chat", handler=_chat, scopes=_BOT),
+    Endpoint(name="chat", method="POST", path=f"{_GAME}/chat", handler=_send_chat, scopes=_BOT),
+    Endpoint(name="chat-read", method="GET", path=f"{_GAME}/chat", handler=_read_chat, scopes=_BOT),
     Endpoint(
         name="claim-victory",
         method="POST",

@@ -1,4 +1,4 @@
-"""The sandbox put together: the pure world, its open streams, its faults and its clock."""
+"""A whole sandbox: the world, its open streams, its faults and its clock."""
 
 import random
 import time
@@ -8,22 +8,22 @@ from crabstick.sandbox import challenges, claim_win, games
 from crabstick.sandbox.accounts import Accounts
 from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
-from crabstick.sandbox.messages import Outgoing
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import World
-from crabstick.sandbox.streams import Hub, Line, Reader
+from crabstick.sandbox.stream_messages import StreamMessage
+from crabstick.sandbox.streams import Hub, Reader, StreamLine
 
 __all__ = ["Sandbox"]
 
 
 class Sandbox:
-    """What the routes work on.
+    """The state behind the routes.
 
     Args:
-        accounts: the players.
-        admin_token: what opens the paths under `/sandbox/`.
-        options: switches.
-        endpoints: the classes of endpoints that faults can name.
+        accounts: the accounts.
+        admin_token: the token for paths under `/sandbox/`.
+        options: the options.
+        endpoints: the names of endpoints that faults can use.
     """
 
     def __init__(
@@ -37,36 +37,36 @@ class Sandbox:
         self.started_ms = self.now_ms()
 
     def now_ms(self) -> float:
-        """Tell the Unix time in ms, from a clock that never goes back."""
+        """Unix time in ms, from a clock that never goes back."""
         return self._base_ms + time.perf_counter() * 1000
 
-    def perform(self, outgoing: Iterable[Outgoing]) -> None:
-        """Write what an operation of the world says."""
-        self.hub.deliver(outgoing)
+    def deliver(self, messages: Iterable[StreamMessage]) -> None:
+        """Puts the messages of an operation into the streams."""
+        self.hub.deliver(messages)
 
-    def stream(self, reader: Reader, lines: Iterable[Line]) -> StreamReply:
-        """Open a stream as the answer to a call."""
+    def stream(self, reader: Reader, lines: Iterable[StreamLine]) -> StreamReply:
+        """Opens a stream as the reply to a call."""
         stream = self.hub.open(reader, lines)
-        self.faults.greet(stream, self.now_ms())
+        self.faults.apply_to_new(stream, self.now_ms())
         return StreamReply(stream=stream, hub=self.hub, now_ms=self.now_ms)
 
     def sweep(self) -> None:
-        """Look at flags, absent players and old challenges."""
+        """Checks flags, absent players and old challenges."""
         now_ms = self.now_ms()
         for game in list(self.world.running.values()):
             if game.clock.flagged(now_ms):
-                self.perform(games.flag(self.world, game, now_ms))
+                self.deliver(games.flag(self.world, game, now_ms))
             else:
-                self.perform(claim_win.count_down(self.world, game, now_ms))
+                self.deliver(claim_win.count_down(self.world, game, now_ms))
         for challenge in self.world.challenges.values():
             if self.hub.is_watched(challenge.id):
                 challenge.seen_ms = now_ms
         challenges.expire(self.world, now_ms)
 
     def tick(self) -> None:
-        """Send blank lines where they are due; each also checks the clock of its game."""
+        """Sends empty lines where due, and then also checks the clock of the game."""
         now_ms = self.now_ms()
         for stream in self.hub:
             game = stream.reader.game
             if stream.tick(now_ms) and game is not None and game.clock.flagged(now_ms):
-                self.perform(games.flag(self.world, game, now_ms))
+                self.deliver(games.flag(self.world, game, now_ms))

@@ -1,4 +1,4 @@
-"""Serving a sandbox with uvicorn: one socket, connections that can be torn, a quick end."""
+"""Serves a sandbox with uvicorn: one socket, connections that can be aborted, a quick end."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,10 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: Options) -> None:
-    """Serve until SIGINT or SIGTERM; port 0 takes a free one.
+    """Serves until SIGINT or SIGTERM; port 0 takes a free port.
 
     Raises:
-        EnvironmentProblem: the port or the host cannot be had.
+        EnvironmentProblem: the host or port is not available.
     """
     with contextlib.closing(listen(host, port)) as listener:
         options = replace(options, site=url_of(listener))
@@ -38,10 +38,10 @@ def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket.
+    """Opens the listening socket.
 
     Raises:
-        EnvironmentProblem: the port or the host cannot be had.
+        EnvironmentProblem: the host or port is not available.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -55,20 +55,20 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Tell under which URL a socket is reached."""
+    """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Connection(HttpToolsProtocol):
-    """A connection that tells its requests how to tear it."""
+    """A connection that its requests can abort."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {"crabstick.connection": cast("dict[object, object]", self)}
 
-    def tear(self, *, reset: bool) -> None:
-        """Close at once without writing anything more; with a TCP reset if wanted."""
+    def abort(self, *, reset: bool) -> None:
+        """Closes the connection without writing anything more, optionally with a TCP reset."""
         if reset:
             raw = self.transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
@@ -76,10 +76,10 @@ class _Connection(HttpToolsProtocol):
 
 
 class SandboxServer(uvicorn.Server):
-    """A uvicorn server that ends its open streams first, and whose signals just end it.
+    """A uvicorn server that ends its open streams first, and stops at the first signal.
 
     Args:
-        app: what is served.
+        app: the application.
         listener: the socket; the caller closes it.
     """
 
@@ -104,23 +104,23 @@ class SandboxServer(uvicorn.Server):
         self._listener = listener
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until told to stop."""
+        """Serves until stopped."""
         super().run(sockets=sockets or [self._listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Starts, then calls `on_ready`."""
         await super().startup(sockets=sockets)
         on_ready = self._app.sandbox.world.options.on_ready
         if on_ready is not None:
             on_ready(url_of(self._listener))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, give them a moment, and close what is left."""
+        """Ends the streams, gives them a moment, and closes the remaining connections."""
         self._app.sandbox.hub.end_all()
         await asyncio.sleep(0)
         await super().shutdown(sockets=sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  (uvicorn's)
-        """Stop at the first signal, without being killed by it afterwards."""
+        """Stops at the first signal; the process does not die of the signal afterwards."""
         self.force_exit = self.should_exit
         self.should_exit = True

@@ -1,7 +1,7 @@
-"""Sparring partners that challenge one player again and again, so that its author sees it play.
+"""Sparring partners that challenge one player again and again.
 
-They run on the event loop of the sandbox itself and are weak on purpose; a benchmark wants them in
-a process of their own.
+They run on the sandbox's own event loop and are weak on purpose; benchmarks should run them in
+another process.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from itertools import cycle
 import aiohttp
 
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.opponent import Declined, Opponent, Player, think_time
-from crabstick.sandbox.policies import greedy, random_mover
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.move_policies import greedy, random_mover
+from crabstick.sandbox.opponent import ChallengeDeclined, Opponent, OpponentSpec, think_time
 
 __all__ = ["Sparring", "sparring_for"]
 
@@ -30,33 +30,33 @@ class Sparring:
     """Who challenges whom, and with which clock."""
 
     target: str
-    players: Sequence[Player]
+    specs: Sequence[OpponentSpec]
     clock: tuple[timedelta, timedelta]
     """Limit and increment."""
     pause: timedelta = timedelta(seconds=3)
-    """Between two games, and between two looks whether the target is there."""
+    """Between two games, and between two checks whether the target is online."""
     answer_limit: timedelta = timedelta(seconds=20)
-    """How long a challenge waits: as long as it stays open."""
+    """How long to wait for an answer: as long as a challenge stays open."""
     patience: timedelta = timedelta(seconds=15)
-    """After a challenge that led to no game; Lichess allows 200 challenges a day."""
+    """The pause after a challenge that led to no game; Lichess allows 200 challenges a day."""
 
-    async def run(self, url: str, tell: Callable[[str], None]) -> None:
-        """Challenge for ever; `tell` gets a line for each game, and why there is none."""
+    async def run(self, url: str, report: Callable[[str], None]) -> None:
+        """Challenges for ever; `report` gets a line for each game, or why there is none."""
         async with asyncio.TaskGroup() as partners:
-            for player in self.players:
-                told = partial(_tell_news, f"{player.name}: ", tell, [])
-                partners.create_task(self._spar(url, player, told))
+            for spec in self.specs:
+                report_changes = partial(_report_changes, f"{spec.name}: ", report, [])
+                partners.create_task(self._spar(url, spec, report_changes))
 
-    async def _spar(self, url: str, player: Player, tell: Callable[[str], None]) -> None:
-        """Take White and Black in turn."""
-        async with aiohttp.ClientSession(url) as session, Opponent(url, player) as opponent:
+    async def _spar(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
+        """Plays White and Black in turn."""
+        async with aiohttp.ClientSession(url) as session, Opponent(url, spec) as opponent:
             for color, rival in cycle((("white", "black"), ("black", "white"))):
                 await self._wait_online(session)
-                names = {color: player.name, rival: self.target}
+                names = {color: spec.name, rival: self.target}
                 try:
-                    tell(await self._play(opponent, color, names))
+                    report(await self._play(opponent, color, names))
                 except EnvironmentProblem as problem:
-                    tell(str(problem))
+                    report(str(problem))
                     await asyncio.sleep(self.patience.total_seconds())
                 await asyncio.sleep(self.pause.total_seconds())
 
@@ -67,10 +67,10 @@ class Sparring:
             await asyncio.sleep(self.pause.total_seconds())
 
     async def _play(self, opponent: Opponent, color: str, names: Mapping[str, str]) -> str:
-        """Play one game; tells how it ended.
+        """Plays one game; returns a line about its end.
 
         Raises:
-            EnvironmentProblem: there is no game.
+            EnvironmentProblem: the challenge led to no game.
         """
         game_id = await opponent.challenge(self.target, self.clock, color)
         ending = asyncio.ensure_future(opponent.wait_result(game_id))
@@ -80,7 +80,7 @@ class Sparring:
             raise EnvironmentProblem(f"{self.target} does not answer a challenge")
         try:
             result = await ending
-        except Declined as declined:
+        except ChallengeDeclined as declined:
             reason = str(declined).partition(": ")[2]
             raise EnvironmentProblem(f"{self.target} declines: {reason}") from None
         winner = names[result.winner] if result.winner else "nobody"
@@ -88,41 +88,41 @@ class Sparring:
 
 
 def sparring_for(accounts: Accounts, count: int, clock: tuple[timedelta, timedelta]) -> Sparring:
-    """Let the first bot be challenged by the next `count` ones.
+    """Lets the next `count` bots challenge the first bot.
 
     Raises:
-        ConfigError: there are not so many bots whose tokens may challenge and play.
+        ConfigError: too few bots have tokens that may challenge and play.
     """
     bots = [account for account in accounts if account.is_bot]
     partners = [bot for bot in bots[1:] if _token(bot)]
     if len(partners) < count:
         raise ConfigError(
-            f"--opponents {count}: beside the bot to be challenged the accounts have "
+            f"--opponents {count}: besides the challenged bot the accounts have "
             f"{len(partners)} with the title BOT and a token for bot:play and challenge:write"
         )
-    players = [_player(bot, number) for number, bot in enumerate(partners[:count])]
-    return Sparring(target=bots[0].name, players=players, clock=clock)
+    specs = [_spec(bot, number) for number, bot in enumerate(partners[:count])]
+    return Sparring(target=bots[0].name, specs=specs, clock=clock)
 
 
-def _player(bot: Account, number: int) -> Player:
+def _spec(bot: SandboxAccount, number: int) -> OpponentSpec:
     rng = random.Random(number)  # noqa: S311  (chess, not secrets)
     policy = random_mover(rng) if number % 2 else greedy
-    return Player(
+    return OpponentSpec(
         name=bot.name, token=_token(bot), policy=policy, delay=think_time(_THINK, 0.5, rng)
     )
 
 
-def _token(bot: Account) -> str:
-    """The token that can challenge and play, or nothing."""
+def _token(bot: SandboxAccount) -> str:
+    """A token that may challenge and play, or an empty string."""
     fitting = (token for token, scopes in bot.tokens.items() if scopes >= _NEEDED_SCOPES)
     return next(fitting, "")
 
 
-def _tell_news(prefix: str, tell: Callable[[str], None], told: list[str], line: str) -> None:
-    """Tell a line unless it is the last one again."""
-    if told != [line]:
-        told[:] = [line]
-        tell(prefix + line)
+def _report_changes(prefix: str, report: Callable[[str], None], last: list[str], line: str) -> None:
+    """Reports a line unless it repeats the last one."""
+    if last != [line]:
+        last[:] = [line]
+        report(prefix + line)
 
 
 async def _is_online(session: aiohttp.ClientSession, name: str) -> bool:

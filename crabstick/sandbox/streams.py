@@ -1,7 +1,7 @@
-"""Open streams: who reads what, at most 32 waiting lines each, keep-alives, and their ends.
+"""Open streams: their readers, buffers of at most 32 lines, keep-alives, and ends.
 
-This is the meeting point of the pure world and the connections: rules return `Outgoing` values,
-`Hub.deliver` puts them into the buffers, and `StreamReply` (in `wire.py`) writes them out.
+Streams connect the pure world with connections: operations return `StreamMessage` values,
+`Hub.deliver` puts their lines into the buffers, and `StreamReply` (in `asgi.py`) sends the lines.
 """
 
 import asyncio
@@ -14,21 +14,27 @@ from typing import Literal, TypeAlias
 import chess
 
 from crabstick.sandbox.ledger import StreamRecord
-from crabstick.sandbox.messages import ChallengeDone, EventLine, GameEnd, GameLine, Outgoing
-from crabstick.sandbox.render import encode
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.lichess_json import encode
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.stream_messages import (
+    ChallengeOutcome,
+    EventMessage,
+    GameMessage,
+    GameStreamEnd,
+    StreamMessage,
+)
 
-__all__ = ["BUFFERED_LINES", "Hub", "Line", "Reader", "Stream", "StreamKind"]
+__all__ = ["BUFFERED_LINES", "Hub", "Reader", "Stream", "StreamKind", "StreamLine"]
 
 BUFFERED_LINES = 32
-"""How many lines wait for a slow reader; then the oldest is dropped. Source: Lichess."""
+"""Lines buffered for a slow reader; then the oldest is dropped. Source: Lichess."""
 
 StreamKind: TypeAlias = Literal["event", "game", "challenge"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line in a buffer; `ply` >= 0 when it shows the moves of a game up to there."""
+class StreamLine:
+    """A line in a buffer; `ply` >= 0 if it shows the moves of a game up to that ply."""
 
     text: bytes
     ply: int = -1
@@ -36,19 +42,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Who opened a stream, and what for."""
+    """The reader of a stream."""
 
     kind: StreamKind
     user_id: str
     token: str
     user_agent: str
-    game: Game | None = None
+    game: SandboxGame | None = None
     color: chess.Color = chess.WHITE
     challenge_id: str = ""
 
     @property
     def game_id(self) -> str:
-        """The game of a game stream, else nothing."""
+        """The id of the game for a game stream, else an empty string."""
         return "" if self.game is None else self.game.id
 
 
@@ -56,46 +62,46 @@ class Stream:
     """One open stream: a buffer that its connection empties.
 
     Args:
-        reader: whose it is.
-        now_ms: when it was opened.
-        keep_alive: how long it may say nothing.
+        reader: the reader.
+        now_ms: when the stream was opened.
+        keep_alive: how often an idle stream sends an empty line.
     """
 
     def __init__(self, reader: Reader, now_ms: float, keep_alive: timedelta) -> None:
         self.reader = reader
         self.opened_ms = now_ms
         self.why: str | None = None
-        """Why it ends; None while it is open."""
+        """Why the stream ended; None while open."""
         self.is_reset = False
-        """Whether its connection is to be torn instead of ended."""
+        """Whether the connection is to be reset."""
         self.silent_until_ms = 0.0
-        self._lines: deque[Line] = deque(maxlen=BUFFERED_LINES)
+        self._lines: deque[StreamLine] = deque(maxlen=BUFFERED_LINES)
         self._keep_alive_ms = keep_alive / timedelta(milliseconds=1)
         self._next_blank_ms = now_ms + self._keep_alive_ms
         self._wake = asyncio.Event()
 
-    def push(self, line: Line, now_ms: float) -> None:
-        """Add a line; a silent or ended stream loses it."""
+    def push(self, line: StreamLine, now_ms: float) -> None:
+        """Adds a line; a silent or ended stream drops it."""
         if now_ms < self.silent_until_ms or self.why is not None:
             return
         self._lines.append(line)
         self._wake.set()
 
     def end(self, why: str, *, reset: bool = False) -> None:
-        """Let it end after the lines that wait, or tear it at once."""
+        """Ends the stream after its buffered lines, or resets the connection at once."""
         if self.why is None or reset:
             self.why = self.why or why
             self.is_reset = reset
         self._wake.set()
 
     def silence(self, until_ms: float) -> None:
-        """Say nothing until then, as if the path were dead; waiting lines are lost."""
+        """Sends nothing until then, as if the network were dead; drops buffered lines."""
         self.silent_until_ms = until_ms
         self._lines.clear()
         self._wake.set()
 
     def tick(self, now_ms: float) -> bool:
-        """Send a blank line when one is due, and tell so; wake a stream whose silence is over."""
+        """Sends an empty line when due, and returns True then; wakes a stream after its silence."""
         if now_ms < self.silent_until_ms:
             return False
         if self.why is not None:
@@ -104,28 +110,28 @@ class Stream:
             return False
         self._next_blank_ms = now_ms + self._keep_alive_ms
         if not self._lines:
-            self.push(Line(b""), now_ms)
+            self.push(StreamLine(b""), now_ms)
         return True
 
     def is_over(self, now_ms: float) -> bool:
-        """Tell whether the body ends here; a silent stream does not even say that."""
+        """Whether the body ends here; a silent stream does not even end."""
         if self.why is None:
             return False
         return self.is_reset or now_ms >= self.silent_until_ms
 
-    def take(self) -> tuple[Line, ...]:
-        """Take the lines that wait."""
+    def take(self) -> tuple[StreamLine, ...]:
+        """Takes the buffered lines."""
         lines = tuple(self._lines)
         self._lines.clear()
         return lines
 
     async def wait(self) -> None:
-        """Wait until there is something to do."""
+        """Waits until there is something to do."""
         await self._wake.wait()
         self._wake.clear()
 
     def record(self, ended_ms: float | None) -> StreamRecord:
-        """Describe it for the ledger."""
+        """The stream as a row of the ledger."""
         reader = self.reader
         return StreamRecord(
             kind=reader.kind,
@@ -142,7 +148,7 @@ class Hub:
     """All open streams of a sandbox.
 
     Args:
-        world: its presence and ledger are told of streams.
+        world: its presence and ledger record the streams.
         now_ms: the clock.
     """
 
@@ -158,8 +164,8 @@ class Hub:
             for streams in list(index.values()):
                 yield from list(streams)
 
-    def open(self, reader: Reader, lines: Iterable[Line]) -> Stream:
-        """Open a stream with its first lines; the one that it replaces ends."""
+    def open(self, reader: Reader, lines: Iterable[StreamLine]) -> Stream:
+        """Opens a stream with its first lines, and ends the stream that it replaces."""
         now_ms = self._now_ms()
         for earlier in self._siblings(reader):
             if _replaces(reader, earlier.reader):
@@ -173,7 +179,7 @@ class Hub:
         return stream
 
     def close(self, stream: Stream) -> None:
-        """Forget a stream whose connection is done."""
+        """Removes a stream whose connection is closed."""
         siblings = self._siblings(stream.reader)
         if stream not in siblings:
             return
@@ -187,33 +193,33 @@ class Hub:
         if stream.reader.kind != "challenge":
             self._world.presence.leave(stream.reader.user_id, stream.reader.game_id, now_ms)
 
-    def deliver(self, outgoing: Iterable[Outgoing]) -> None:
-        """Put what the world says into the buffers of its readers."""
+    def deliver(self, messages: Iterable[StreamMessage]) -> None:
+        """Puts messages into the buffers of their readers."""
         now_ms = self._now_ms()
-        for item in outgoing:
+        for item in messages:
             match item:
-                case GameLine(game_id, text, ply):
-                    _push(self._readers_of(game_id, item), Line(text, ply), now_ms)
-                case EventLine(user_id, text):
-                    _push(self._by_user.get(user_id, ()), Line(text), now_ms)
-                case GameEnd(game_id):
+                case GameMessage(game_id, text, ply):
+                    _push(self._readers_of(game_id, item), StreamLine(text, ply), now_ms)
+                case EventMessage(user_id, text):
+                    _push(self._by_user.get(user_id, ()), StreamLine(text), now_ms)
+                case GameStreamEnd(game_id):
                     _end(self._by_game.get(game_id, ()))
-                case ChallengeDone(challenge_id, outcome):
+                case ChallengeOutcome(challenge_id, outcome):
                     watching = self._by_challenge.get(challenge_id, ())
-                    _push(watching, Line(encode({"done": outcome})), now_ms)
+                    _push(watching, StreamLine(encode({"done": outcome})), now_ms)
                     _end(watching)
 
     def end_all(self) -> None:
-        """End everything: the sandbox stops."""
+        """Ends all streams: the sandbox stops."""
         for stream in self:
             stream.silent_until_ms = 0.0
             stream.end("shutdown")
 
     def is_watched(self, challenge_id: str) -> bool:
-        """Tell whether a challenger keeps its challenge alive by a stream."""
+        """Whether the challenger keeps a challenge alive by a stream."""
         return bool(self._by_challenge.get(challenge_id))
 
-    def _readers_of(self, game_id: str, line: GameLine) -> Iterable[Stream]:
+    def _readers_of(self, game_id: str, line: GameMessage) -> Iterable[Stream]:
         streams = self._by_game.get(game_id, ())
         if line.reader is None:
             return streams
@@ -233,7 +239,7 @@ class Hub:
                 return self._by_challenge, reader.challenge_id
 
 
-def _push(streams: Iterable[Stream], line: Line, now_ms: float) -> None:
+def _push(streams: Iterable[Stream], line: StreamLine, now_ms: float) -> None:
     for stream in streams:
         stream.push(line, now_ms)
 
@@ -244,9 +250,9 @@ def _end(streams: Iterable[Stream]) -> None:
 
 
 def _replaces(new: Reader, old: Reader) -> bool:
-    """Tell whether opening a stream ends an older one.
+    """Whether opening a stream ends an older one.
 
-    One event stream per token; one stream per player and User-Agent of a game.
+    A token has one event stream; a game has one stream per player and User-Agent.
     """
     if new.kind == "event":
         return new.token == old.token

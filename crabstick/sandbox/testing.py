@@ -25,38 +25,38 @@ _CALL_LIMIT_S = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSandbox:
-    """Where a sandbox is, and its admin paths as (blocking) methods."""
+    """The address of a running sandbox, and its admin endpoints as (blocking) methods."""
 
     url: str
     admin_token: str
     accounts: Accounts
 
     def token(self, name: str) -> str:
-        """Give a token of a player."""
+        """A token of an account."""
         return self.accounts.token_of(name)
 
     def ledger(self, game_id: str | None = None) -> dict[str, Any]:
-        """Read everything that happened; of games only one, if wanted."""
+        """Reads the ledger; with only one game if `game_id` is given."""
         query = "" if game_id is None else f"?game={game_id}"
         ledger: dict[str, Any] = self._admin("GET", f"/sandbox/ledger{query}")
         return ledger
 
     def games(self) -> list[dict[str, Any]]:
-        """Read the running games in short."""
+        """Reads a summary of the running games."""
         games: list[dict[str, Any]] = self._admin("GET", "/sandbox/games")
         return games
 
     def arm(self, kind: str, **fields: str | float | bool) -> dict[str, int]:
-        """Arm a fault; tells its number and how many streams it struck.
+        """Arms a fault; returns its number and how many streams it affected.
 
         Raises:
-            EnvironmentProblem: the sandbox did not understand it.
+            EnvironmentProblem: the fault is invalid.
         """
         armed: dict[str, int] = self._admin("POST", "/sandbox/faults", {"kind": kind, **fields})
         return armed
 
     def heal(self) -> None:
-        """Take back all faults."""
+        """Removes all faults."""
         self._admin("DELETE", "/sandbox/faults")
 
     def _admin(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  (JSON)
@@ -81,12 +81,12 @@ class RunningSandbox:
 def running(
     accounts: Accounts | None = None, options: Options | None = None, *, port: int = 0
 ) -> Iterator[RunningSandbox]:
-    """Serve a sandbox on this machine until the block ends.
+    """Serves a sandbox on this machine until the block ends.
 
     Args:
-        accounts: the players; None for the default set.
-        options: switches; None for Lichess's own behaviour.
-        port: 0 for a free one.
+        accounts: None for the default accounts.
+        options: None for Lichess's behaviour.
+        port: 0 for a free port.
     """
     accounts = accounts or default_accounts()
     admin_token = secrets.token_hex(8)

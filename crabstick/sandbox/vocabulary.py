@@ -1,6 +1,6 @@
 """Lichess's words for variants, speeds, statuses and reasons, as tables.
 
-No I/O here. Source: the public API documents; every string in here is a wire value.
+No I/O here. Source: the public API documents; every string is a value of the API.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ Speed = Literal["ultraBullet", "bullet", "blitz", "rapid", "classical", "corresp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a game stands: its number and its name on the wire."""
+    """The status of a game: its number and its name in the API."""
 
     id: int
     name: str
@@ -54,7 +54,7 @@ INSUFFICIENT_MATERIAL_CLAIM = Status(id=39, name="insufficientMaterialClaim")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A kind of chess; `playable` says whether this sandbox has its rules."""
+    """A chess variant; `playable` says whether this sandbox has its rules."""
 
     key: str
     name: str
@@ -141,7 +141,7 @@ _FRACTIONS = {15: "¼", 30: "½", 45: "¾", 90: "1.5"}
 
 
 def speed_of(limit: timedelta, increment: timedelta) -> Speed:
-    """Sort a clock by its estimated length, which is limit + 40 increments."""
+    """The speed of a clock, by its estimated length of limit + 40 increments."""
     estimate_s = (limit + 40 * increment).total_seconds()
     for bound_s, speed in _SLOWEST_SECONDS:
         if estimate_s < bound_s:
@@ -150,18 +150,18 @@ def speed_of(limit: timedelta, increment: timedelta) -> Speed:
 
 
 def clock_name(limit: timedelta, increment: timedelta) -> str:
-    """Write a clock as people do, minutes + seconds: `5+3`, `½+0`."""
+    """A clock in the usual notation, minutes + seconds: `5+3`, `½+0`."""
     limit_s = round(limit.total_seconds())
     minutes = _FRACTIONS.get(limit_s, str(limit_s // 60))
     return f"{minutes}+{round(increment.total_seconds())}"
 
 
 def title_case(word: str) -> str:
-    """Turn a key into its English name: `blitz` is `Blitz`."""
+    """The English name of a key: `blitz` is `Blitz`."""
     return word[:1].upper() + word[1:]
 
 
 def decline_key(reason: str) -> str:
-    """Find the reason in any case; what is unknown is `generic`."""
+    """The key of a decline reason in any case; `generic` for an unknown one."""
     wanted = reason.lower()
     return next((key for key in DECLINE_REASONS if key.lower() == wanted), "generic")

@@ -6,11 +6,9 @@ Relative paths in the file are relative to the file's folder, those in variables
 directory; both become absolute here, because other machines play the games.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,18 +23,13 @@ __all__ = ["load_settings", "settings_from"]
 
 _DEFAULT_FILE = Path("crabstick.yaml")
 _LARGEST_FILE = 1_000_000
-_OPTIONS: Final = "engine.options"
-"""The engine decides which keys stand below."""
 _PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 """Kubernetes sets CRABSTICK_HTTP_PORT=tcp://... in each pod when a service is crabstick-http."""
 
 
 def load_settings(path: Path | None) -> Settings:
-    """The settings of this process.
-
-    Args:
-        path: the YAML file; None takes `crabstick.yaml` of the working directory if it exists.
+    """The settings of this process; without `path`, those of `crabstick.yaml` if it exists here.
 
     Raises:
         ConfigError: one sentence about the first problem.
@@ -54,11 +47,7 @@ def settings_from(
 ) -> Settings:
     """The settings that a process with `environment` makes of the YAML `text`.
 
-    Args:
-        text: the content of the file.
-        environment: all variables of the process.
-        source: what sentences call the file.
-        folder: where relative paths in the file begin.
+    `source` names the text in sentences, and relative paths in it begin at `folder`.
 
     Raises:
         ConfigError: one sentence about the first problem.
@@ -72,7 +61,7 @@ def settings_from(
     }
     values: dict[str, object] = {}
     for key in sorted(variables):  # a section comes before its keys
-        values = _over(_below(key, _decoded(key, variables[key])), values)
+        values = _over(_below(key, variables[key]), values)
     try:
         return Settings.model_validate(_over(_anchored(values, Path()), written))
     except ValidationError as error:
@@ -85,7 +74,7 @@ def _sections(text: str, source: str) -> dict[str, object]:
         return {}
     from crabstick.yaml_file import read_document  # noqa: PLC0415 - slow, and only files need it
 
-    values = read_document(text, source, aliases=False)
+    values = read_document(text, source)
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -95,24 +84,12 @@ def _sections(text: str, source: str) -> dict[str, object]:
 
 def _refuse_slips(environment: Mapping[str, str]) -> None:
     """Refuses a variable with other underscores, such as CRABSTICK_HTTP_PORT: it sets nothing."""
-    single = {variable_of(key).replace("__", "_"): variable_of(key) for key in known_keys(Settings)}
-    start = f"{variable_of(_OPTIONS)}_".replace("__", "_")
+    known = [variable_of(key) for key in known_keys(Settings)]
+    single = {variable.replace("__", "_"): variable for variable in known}
     for name, value in environment.items():
-        folded = re.sub("_+", "_", name.upper())
-        meant = single.get(folded)
-        if folded.startswith(start):
-            meant = f"{variable_of(_OPTIONS)}__{folded.removeprefix(start)}"
-        if meant not in {None, name.upper()} and not _SERVICE_LINK.match(value):
-            raise ConfigError(f"{name} is no setting; did you mean {meant}?")
-
-
-def _decoded(key: str, text: str) -> object:
-    """The value of a variable; a section or a list may be JSON, an option is text."""
-    if text.lstrip()[:1] in {"[", "{"} and not key.startswith(f"{_OPTIONS}."):
-        with suppress(ValueError):
-            decoded: object = json.loads(text)
-            return decoded
-    return text
+        meant = single.get(re.sub("_+", "_", name.upper()), name.upper())
+        if meant != name.upper() and not _SERVICE_LINK.match(value):
+            raise ConfigError(f"{name} is not a setting; did you mean {meant}?")
 
 
 def _below(key: str, value: object) -> dict[str, object]:
@@ -142,7 +119,6 @@ def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
         below = anchored.get(section)
         path = below.get(key) if isinstance(below, Mapping) else None
         if isinstance(below, Mapping) and is_file_path(path) and (key != "path" or "/" in path):
-            with suppress(RuntimeError):  # "~nobody": without that home, the path stays relative
-                path = str(Path(path).expanduser())
+            path = os.path.expanduser(path)  # noqa: PTH111 -- that of Path may raise
             anchored[section] = {**below, key: str(folder.absolute() / path)}
     return anchored

@@ -135,16 +135,10 @@ class EngineSettings(_Section):
             raise ValueError("engine.kind is uci, so engine.path must name the engine's program")
         if self.kind == "embedded" and self.path is not None:
             raise ValueError(
-                f"engine.path is {self.path} but engine.kind is embedded; write engine.kind: uci "
-                "to play with that engine, or remove engine.path"
+                f"engine.path is {self.path} but engine.kind is embedded; write engine.kind: uci, "
+                "or remove engine.path"
             )
         return self
-
-    def spec(self) -> EngineSpec:
-        """The process to start."""
-        if self.path is None:
-            return embedded_spec(dict(self.options))
-        return EngineSpec(command=(str(self.path),), options=dict(self.options))
 
     def bounds(self) -> EngineLimits:
         """The owner's bounds on every search, as the clock's rule wants them."""
@@ -264,7 +258,9 @@ class Settings(_Section):
 
     def engine_spec(self) -> EngineSpec:
         """The engine to start; the slot's memory bounds it."""
-        return replace(self.engine.spec(), memory_limit_mb=self.cluster.slot_memory_mb)
+        options, path = dict(self.engine.options), self.engine.path
+        spec = EngineSpec(command=(str(path),), options=options) if path else embedded_spec(options)
+        return replace(spec, memory_limit_mb=self.cluster.slot_memory_mb)
 
     def to_message(self) -> dict[str, object]:
         """Plain JSON values with a version, for another process; `from_message` reads it."""

@@ -52,15 +52,12 @@ def read_admin_token(settings: Settings) -> SecretStr | None:
 def _read(
     variable: str, file: Path | None, key: str, shape: tuple[re.Pattern[str], str]
 ) -> SecretStr | None:
-    text = os.environ.get(variable, "").strip()
-    subject = variable
-    if not text and file is not None:
+    text, subject = os.environ.get(variable, "").strip(), variable
+    if not text:
+        if file is None:
+            return None
         subject = f"{key} {file}"
         text = read_text(file, named_by=key, limit=_LARGEST_TOKEN).strip()
-        if not text:
-            raise ConfigError(f"{subject} is empty; it must hold the token and nothing else")
-    if not text:
-        return None
     pattern, letters = shape
     if not pattern.fullmatch(text):
         raise ConfigError(f"{subject} does not hold a token: a token has only {letters}")

@@ -1,1 +1,1 @@
-"""What we tell about ourselves: logs and metrics. It listens; nothing here decides."""
+"""Logs and metrics. Nothing here decides anything."""

@@ -1,7 +1,7 @@
-"""Structured logs: JSON off a terminal, colours on it, and no secret in either.
+"""Structured logs: colours on a terminal, JSON elsewhere, and no secrets in either.
 
-Redaction comes last, on the finished line: it sees keys, values, nested ones and tracebacks alike.
-Get your logger here and never import structlog elsewhere: see `_import_without_rich`.
+Redaction comes last and works on the finished line, so it covers keys, values and tracebacks.
+Other modules get their loggers here and do not import structlog: see `_import_without_rich`.
 """
 
 import logging
@@ -18,10 +18,10 @@ from crabstick.telemetry.redaction import hide, redact
 
 @contextmanager
 def _import_without_rich() -> Iterator[None]:
-    """Lets structlog find no rich: it would cost each actor 4 MiB and 180 ms, and we use none."""
+    """Hides rich from structlog: it would cost each actor 4 MiB and 180 ms, unused."""
     absent = "rich" not in sys.modules
     if absent:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # Python's mark for "not there"
+        sys.modules["rich"] = None  # type: ignore[assignment]  # Python's mark for a missing module
     try:
         yield
     finally:
@@ -35,23 +35,23 @@ with _import_without_rich():
 __all__ = ["bind_process", "configure_logging", "get_logger", "hide", "redact"]
 
 _CHATTY: Final = ("aiohttp", "asyncio", "berserk", "urllib3", "requests", "stamina")
-"""Libraries whose debug lines would drown ours, or show what they send."""
+"""Libraries whose debug lines would drown ours, or reveal what they send."""
 
 
 _everywhere: dict[str, object] = {}
-"""What every line of this process says."""
+"""The context in every line of this process."""
 
 
 def bind_process(**context: object) -> None:
-    """From now on every line of this process has `context`: node, actor, game_id.
+    """Adds `context` (node, actor, game_id) to every later line of this process.
 
-    Lines of libraries have it too; a line that says otherwise of itself is right.
+    Lines of libraries get the context too. A line keeps its own values.
     """
     _everywhere.update(context)
 
 
 def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
-    """A logger with `context` bound: game_id, actor, node. Event names are in `names`."""
+    """A logger with `context` (game_id, actor, node) bound. Event names are in `names`."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**context)
     return logger
 
@@ -63,13 +63,13 @@ def configure_logging(
     stream: TextIO | None = None,
     secrets: tuple[SecretStr, ...] = (),
 ) -> None:
-    """Sets up the logs of this process; calling it again changes them.
+    """Sets up the logs of this process; a second call replaces the first.
 
     Args:
-        json: one JSON object a line; None decides by whether the stream is a terminal.
-        level: the least level that is told, of the standard library's numbers.
-        stream: where lines go; None is standard error, whatever it is at that moment.
-        secrets: hidden from now on.
+        json: one JSON object a line; None means JSON unless the stream is a terminal.
+        level: the lowest level that is logged, as in the standard library.
+        stream: where lines go; None is `sys.stderr` as it is when a line is written.
+        secrets: secrets to hide from now on.
     """
     for secret in secrets:
         hide(secret)
@@ -87,7 +87,7 @@ def configure_logging(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _LineLogger(out),
-        cache_logger_on_first_use=False,  # so that a second call changes loggers in use
+        cache_logger_on_first_use=False,  # a second call changes existing loggers
     )
     _configure_libraries(level)
 
@@ -103,7 +103,7 @@ def _console_renderers() -> tuple[structlog.typing.Processor, ...]:
     return (
         structlog.dev.ConsoleRenderer(
             colors=True,
-            repr_native_str=True,  # untrusted text cannot send control characters
+            repr_native_str=True,  # escapes control characters in untrusted text
             exception_formatter=structlog.dev.plain_traceback,  # shows no local variables
         ),
     )
@@ -120,7 +120,7 @@ def _with_context_of_process(
 def _durations_in_seconds(
     _logger: object, _method: str, event: MutableMapping[str, object]
 ) -> MutableMapping[str, object]:
-    """A timedelta `wait` becomes the number `wait_s`."""
+    """Turns a timedelta `wait` into the number `wait_s`."""
     durations = {key: value for key, value in event.items() if isinstance(value, timedelta)}
     for key, duration in durations.items():
         del event[key]
@@ -133,7 +133,7 @@ def _without_secrets(_logger: object, _method: str, line: object) -> str:
 
 
 class _Stream:
-    """A text stream that may vanish: a lost log line must not cost a move."""
+    """A text stream that may break: a lost log line must not cost a move."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -152,7 +152,7 @@ class _Stream:
 
 
 class _LineLogger:
-    """What structlog hands finished lines to."""
+    """Writes structlog's finished lines."""
 
     def __init__(self, out: _Stream) -> None:
         self._out = out
@@ -164,13 +164,13 @@ class _LineLogger:
 
 
 class _LibraryHandler(logging.Handler):
-    """The standard library's records, in lines of the same kind, without secrets."""
+    """Turns records of the standard library into lines like ours, without secrets."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hands the record to structlog, which tells it like ours."""
+        """Passes the record on to structlog."""
         try:
             text = self.format(record)
-        except (TypeError, ValueError):  # a library's arguments do not fit its own format
+        except (TypeError, ValueError):  # the arguments do not fit the format
             text = str(record.msg)
         level = min(max(record.levelno, logging.DEBUG), logging.CRITICAL) // 10 * 10
         get_logger().log(level, "library.logged", logger=record.name, message=text)

@@ -1,24 +1,21 @@
-"""What is counted and measured: one table, and the ledger that the WorkerSet keeps.
+"""The table of all metrics. `bot_metrics` keeps their values.
 
-Base units, and no label that grows with games, users or actors. `exposition` makes text of a
-ledger's snapshot; nothing here imports prometheus_client, for the ledger lives in an actor.
+Names have base units. No label grows with games, users or actors.
 """
 
-import math
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from crabstick import __version__
-from crabstick.errors import InvariantBroken
 from crabstick.rules.limits import ENDPOINTS
 from crabstick.rules.model import DeclineReason
 
-__all__ = ["METRICS", "SNAPSHOT_VERSION", "Ledger", "Metric"]
+__all__ = ["CONTENT_TYPE", "METRICS", "Metric"]
 
-SNAPSHOT_VERSION: Final = 1
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus's name for its text format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +23,11 @@ class Metric:
     """One row of the table.
 
     Attributes:
-        name: as Prometheus shows it; it ends in its base unit, a counter in `_total`.
+        name: as Prometheus shows it, ending in the base unit; a counter ends in `_total`.
         help: one line for people.
-        label: the only label's name; None without labels.
-        label_values: every value the label can have; `("",)` without a label.
-        buckets: a histogram's upper bounds in the base unit, each included; +Inf is understood.
+        label: the name of the only label; None without labels.
+        label_values: every value that the label can have; `("",)` without a label.
+        buckets: the inclusive upper bounds of a histogram, in the base unit, without +Inf.
     """
 
     name: str
@@ -212,68 +209,4 @@ _TABLE = (
 )
 
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType({row.name: row for row in _TABLE})
-"""Every metric by its name, in the order in which they are shown."""
-
-
-class Ledger:
-    """The counts of one bot, all zero at first; for one thread, as the WorkerSet's loop is.
-
-    Every method raises InvariantBroken for a name, kind, label or number that the table excludes.
-    """
-
-    def __init__(self) -> None:
-        histograms = [row for row in METRICS.values() if row.kind == "histogram"]
-        others = [row for row in METRICS.values() if row.kind != "histogram"]
-        self._values = {row.name: dict.fromkeys(row.label_values, 0.0) for row in others}
-        self._counts = {row.name: [0] * (len(row.buckets) + 1) for row in histograms}
-        self._sums = dict.fromkeys(self._counts, 0.0)
-
-    def inc(self, name: str, label: str | None = None, by: float = 1) -> None:
-        """Adds `by` (never negative) to a counter."""
-        cell = self._cell(name, "counter", label)
-        self._values[name][cell] += _number(name, by, least=0)
-
-    def set(self, name: str, value: float, label: str | None = None) -> None:
-        """Sets a gauge."""
-        cell = self._cell(name, "gauge", label)
-        self._values[name][cell] = _number(name, value)
-
-    def observe(self, name: str, value: float) -> None:
-        """Adds a sample, in the base unit, to a histogram."""
-        self._cell(name, "histogram", None)
-        sample = _number(name, value, least=0)
-        self._counts[name][bisect_left(METRICS[name].buckets, sample)] += 1
-        self._sums[name] += sample
-
-    def snapshot(self) -> dict[str, object]:
-        """Everything as plain JSON values that no later change reaches.
-
-        `values` is name -> label value (`""` without a label) -> number; `histograms` is
-        name -> `counts` (one a bucket, not cumulated, the last beyond all bounds) and `sum`.
-        """
-        return {
-            "v": SNAPSHOT_VERSION,
-            "values": {name: dict(cells) for name, cells in self._values.items()},
-            "histograms": {
-                name: {"counts": list(counts), "sum": self._sums[name]}
-                for name, counts in self._counts.items()
-            },
-        }
-
-    def _cell(self, name: str, kind: str, label: str | None) -> str:
-        metric = METRICS.get(name)
-        if metric is None:
-            raise InvariantBroken(f"{name} is no metric; telemetry/metrics.py lists them all")
-        if metric.kind != kind:
-            raise InvariantBroken(f"{name} is a {metric.kind}, not a {kind}")
-        cell = label or ""
-        if cell not in metric.label_values:
-            known = ", ".join(metric.label_values) if metric.label else "no label"
-            raise InvariantBroken(f"{name} has no label value {label!r}; it takes {known}")
-        return cell
-
-
-def _number(name: str, value: float, *, least: float = -math.inf) -> float:
-    if not math.isfinite(value) or value < least:
-        raise InvariantBroken(f"{name} cannot take {value}")
-    return value
+"""Every metric by name, in the order of the output."""

@@ -1,4 +1,4 @@
-"""The names of our log events: `noun.verb_past`, one constant each, so that a search finds all."""
+"""The names of our log events, `noun.verb_past`: a search for a constant finds its uses."""
 
 from typing import Final
 
@@ -28,7 +28,6 @@ __all__ = [
     "LINE_MISSED",
     "LINE_UNEXPECTED",
     "LOOP_STALLED",
-    "METRICS_UNREADABLE",
     "MOVE_NOT_TAKEN",
     "MOVE_POSTING",
     "MOVE_TOO_LATE",
@@ -66,13 +65,12 @@ LEFT_ALONE: Final = "shutdown.forgotten"
 LINE_MISSED: Final = "line.missed"
 LINE_UNEXPECTED: Final = "line.not_understood"
 LOOP_STALLED: Final = "loop.stalled"
-METRICS_UNREADABLE: Final = "metrics.unreadable"
 MOVE_NOT_TAKEN: Final = "move.not_taken"
 MOVE_POSTING: Final = "game.move_posting"
 MOVE_TOO_LATE: Final = "move.too_late"
 NODE_SPARED: Final = "node.found_spare"
-READ_FAILED: Final = "read.failed"
 RAY_SILENT: Final = "ray.fell_silent"
+READ_FAILED: Final = "read.failed"
 SHUTDOWN_CLOSED: Final = "shutdown.closed"
 STREAM_LOST: Final = "stream.lost"
 TASK_FAILED: Final = "task.failed"

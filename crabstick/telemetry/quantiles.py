@@ -1,4 +1,4 @@
-"""Quantiles of a histogram in a ledger's snapshot, for people; Prometheus computes its own."""
+"""Quantiles of a histogram in a snapshot of `BotMetrics`, for people."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -11,8 +11,8 @@ __all__ = ["quantile"]
 def quantile(snapshot: Mapping[str, object], name: str, share: float) -> float | None:
     """The value (seconds) below which `share` of a histogram's samples lie; None without samples.
 
-    Interpolated within its bucket, as Prometheus's `histogram_quantile` does; beyond the last
-    bound it is that bound.
+    Interpolates within a bucket, as Prometheus's `histogram_quantile` does. Beyond the last bound,
+    the value is that bound.
     """
     histograms = cast("Mapping[str, Mapping[str, object]]", snapshot["histograms"])
     counts = cast("Sequence[int]", histograms[name]["counts"])

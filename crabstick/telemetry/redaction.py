@@ -1,6 +1,6 @@
-"""Which texts must never be told, and how they are taken out of what is told.
+"""Replaces secrets in texts that people will see.
 
-No structlog here: whoever reads a token can hide it at little cost.
+This module does not import structlog, so that code that reads a token can hide it cheaply.
 """
 
 import json
@@ -15,14 +15,14 @@ _hidden: set[str] = set()
 
 
 def hide(secret: SecretStr) -> None:
-    """From now on `redact` takes `secret` out of every text, in this process and for its life."""
+    """Has `redact` replace `secret` from now on, for the life of this process."""
     value = secret.get_secret_value()
     if value:
         _hidden.update({value, json.dumps(value)[1:-1], repr(value)[1:-1]})
 
 
 def redact(text: str) -> str:
-    """`text` with every hidden secret replaced; the longest first, for one may hold another."""
+    """Replaces every hidden secret, the longest first: one secret may contain another."""
     for secret in sorted(_hidden, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text

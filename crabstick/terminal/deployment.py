@@ -8,7 +8,7 @@ from rich.console import Console
 
 from actors.messages import ActorConfig
 from actors.ops.connect import dashboard_url
-from actors.ops.deploy import deploy, wait_heard
+from actors.ops.deploy import deploy, wait_listening
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -25,7 +25,7 @@ def deploy_bot(config: ActorConfig, console: Console) -> bool:
     """
     settings = Settings.from_message(config.settings)
     changed = asyncio.run(deploy(config))
-    problem = asyncio.run(wait_heard(config.namespace, LISTENER_PATIENCE))
+    problem = asyncio.run(wait_listening(config.namespace, LISTENER_PATIENCE))
     if problem:
         raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
     address = dashboard_url()

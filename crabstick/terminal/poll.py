@@ -7,16 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
-from actors.clients import ActorClient, WorkerSetClient
+from actors.clients import CALL_ERRORS, ActorClient, WorkerSetClient
 from actors.cluster import ActorFailed, ActorGone, ActorSilent
 from actors.messages import Statistics
-from actors.ops.shutdown import (
-    NO_ANSWER,
-    end_manager,
-    engine_actors,
-    find_listener,
-    find_worker_set,
-)
+from actors.ops.shutdown import end_manager, engine_actors, find_listener, find_worker_set
 from crabstick.terminal.plural import counted
 
 __all__ = [
@@ -51,7 +45,7 @@ async def fetch_statistics(namespace: str) -> Statistics | None:
 
 
 async def _statistics_of(worker_set: WorkerSetClient) -> Statistics | None:
-    with suppress(*NO_ANSWER):
+    with suppress(*CALL_ERRORS):
         return await worker_set.statistics(STATISTICS_PATIENCE)
     return None
 

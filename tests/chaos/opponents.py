@@ -9,8 +9,8 @@ from typing import Final, Self
 import chess
 
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.opponent import Opponent, Player
-from crabstick.sandbox.policies import Policy, random_mover
+from crabstick.sandbox.move_policies import MovePolicy, random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec
 
 __all__ = ["CLOCK", "Opponents"]
 
@@ -62,7 +62,7 @@ class Opponents:
 
     async def _play_on(self, number: int, name: str) -> None:
         rng = random.Random(f"{self._seed} {number}")
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self._tokens[name],
             policy=lambda board: self._pick(board, random_mover(rng)),
@@ -75,7 +75,7 @@ class Opponents:
                 except EnvironmentProblem:  # declined, or the server is away
                     await asyncio.sleep(PAUSE_S)
 
-    def _pick(self, board: chess.Board, policy: Policy) -> chess.Move:
+    def _pick(self, board: chess.Board, policy: MovePolicy) -> chess.Move:
         """A move without capture or check, if one is found: games should last."""
         for _ in range(0 if self.is_last else TRIES):
             move = policy(board)

@@ -23,11 +23,11 @@ from actors.cluster import ask, find_actor
 from actors.local_ray.head import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
-from actors.ops.deploy import actor_config, deploy, wait_heard
-from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.opponent import Opponent, Player
+from actors.ops.deploy import actor_config, deploy, wait_listening
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.move_policies import MovePolicy, random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import Policy, random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
 from crabstick.telemetry import names
@@ -81,13 +81,13 @@ class LocalBot:
         number: int,
         *,
         think_ms: float | Callable[[], float] = 500,
-        policy: Policy | None = None,
+        policy: MovePolicy | None = None,
     ) -> Opponent:
         """An opponent that moves at random; its think time may change while it plays."""
         name = OPPONENTS[number]
         rng = random.Random(number)
         current_ms = think_ms if callable(think_ms) else lambda: think_ms
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self.sandbox.token(name),
             policy=policy or random_mover(rng),
@@ -216,9 +216,9 @@ def running_bot(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[LocalBot
     token = f"lip_canary{secrets.token_hex(12)}"
     accounts = Accounts(
         [
-            Account(name=BOT, title="BOT", tokens={token: SCOPES}),
+            SandboxAccount(name=BOT, title="BOT", tokens={token: SCOPES}),
             *(
-                Account(name=name, title="BOT", tokens={f"{name}_token": SCOPES})
+                SandboxAccount(name=name, title="BOT", tokens={f"{name}_token": SCOPES})
                 for name in OPPONENTS
             ),
         ]
@@ -247,7 +247,7 @@ def running_bot(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[LocalBot
         connect(local.address, NAMESPACE)
         stack.callback(disconnect)
         asyncio.run(deploy(actor_config(settings, BOT)))
-        assert asyncio.run(wait_heard(NAMESPACE, PATIENCE)) == ""
+        assert asyncio.run(wait_listening(NAMESPACE, PATIENCE)) == ""
         yield LocalBot(
             sandbox=sandbox, ray=local, settings=settings, token=token, temp_dir=temp_dir
         )

@@ -28,7 +28,8 @@ from tests.cluster.local_bot import (
 
 pytestmark = pytest.mark.cluster
 
-HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "rich")
+TASKS = "/api/v0/tasks?detail=1&limit=10000"
+HEAVY = ("fastapi", "numpy", "ray.serve", "berserk", "prometheus_client", "rich")
 
 
 async def loaded(name: str) -> list[str]:

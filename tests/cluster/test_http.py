@@ -22,8 +22,8 @@ import ray
 import requests
 
 from actors.cluster import find_actor
-from actors.http.limits import LARGEST_HEAD
-from actors.http.protocol import MOST_CONNECTIONS
+from actors.http.limits import MAX_HEAD_BYTES
+from actors.http.protocol import MAX_CONNECTIONS
 from actors.names import EVENT_LISTENER, WORKER_SET
 from actors.worker_set.worker_set import WorkerSet
 from tests.cluster.local_bot import ADMIN_TOKEN, NAMESPACE, LocalBot, frozen, pid_of, until
@@ -278,8 +278,8 @@ def test_an_endless_head_is_not_taken_in(bot: LocalBot) -> None:
 def test_clients_that_never_end_a_head_lock_nobody_out_and_are_cut_off(bot: LocalBot) -> None:
     """More of them than there may be connections."""
     with ExitStack() as stack:
-        slow = [stack.enter_context(connection(bot)) for _ in range(MOST_CONNECTIONS + 50)]
-        for client in slow[-MOST_CONNECTIONS:]:
+        slow = [stack.enter_context(connection(bot)) for _ in range(MAX_CONNECTIONS + 50)]
+        for client in slow[-MAX_CONNECTIONS:]:
             client.sendall(b"GET /livez HTTP/1.1\r\n")
         assert asyncio.run(get_all(bot.http, *PROBES)) == [200, 200]
         for client in slow:
@@ -315,7 +315,7 @@ def test_refusals_are_json_and_name_no_server(
     [
         (b"Authorization: Bearer %s\xff\r\n", b"401"),
         (b"Authorization: Bearer %s\r\nAuthorization: Bearer %s\r\n", b"401"),
-        (b"Authorization: Bearer " + b"x" * 2 * LARGEST_HEAD + b"\r\n", b"431"),
+        (b"Authorization: Bearer " + b"x" * 2 * MAX_HEAD_BYTES + b"\r\n", b"431"),
         (b"X-Request-Timeout-Seconds: \xff\r\nX-Request-Id: \xff\r\n", b"401"),
     ],
 )

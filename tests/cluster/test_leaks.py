@@ -14,7 +14,7 @@ from ray._private.state import actors as actor_table
 
 from actors.local_ray.node import ENVIRONMENT
 from actors.names import EVENT_LISTENER, WORKER_SET
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
 from tests.cluster.local_bot import BOT, CLOCK, LocalBot, pid_of, statistics, until, wait_no_game
 
 pytestmark = pytest.mark.cluster

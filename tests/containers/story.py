@@ -17,8 +17,8 @@ import yaml
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import default_accounts
-from crabstick.sandbox.opponent import Opponent, Player
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.sandbox.testing import RunningSandbox
 from tests.containers.podman import Podman
 from tests.containers.pods import (
@@ -207,7 +207,7 @@ class Cluster:
     def opponent(self, number: int) -> Opponent:
         """A sparring partner that moves at random."""
         rng, name = random.Random(number), f"sparring{number}"
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self.lichess.token(name),
             policy=random_mover(rng),

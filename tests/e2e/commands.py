@@ -16,8 +16,8 @@ from threading import Event
 import psutil
 
 from actors.local_ray.ports import free_port
-from crabstick.sandbox.opponent import Opponent, Player, think_time
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.sandbox.testing import RunningSandbox
 from tests.chaos.worker_logs import WorkerLogs
 
@@ -126,7 +126,7 @@ class HomeBot:
         """An opponent that moves at random."""
         name, rng = f"sparring{number}", random.Random(number)
         slow = think_time(timedelta(seconds=think_s), 0.2, rng)
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self.sandbox.token(name),
             policy=random_mover(rng),

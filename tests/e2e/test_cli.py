@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.testing import RunningSandbox, running
 
 pytestmark = pytest.mark.e2e
@@ -21,12 +21,14 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 SCOPES = frozenset({"bot:play", "challenge:read"})
 ACCOUNTS = [
-    Account(
+    SandboxAccount(
         name="crabstick",
         title="BOT",
         tokens={"good": SCOPES, "poor": frozenset({"preference:read"})},
     ),
-    Account(name="human", tokens={"human": SCOPES, "wrong-scope": frozenset({"preference:read"})}),
+    SandboxAccount(
+        name="human", tokens={"human": SCOPES, "wrong-scope": frozenset({"preference:read"})}
+    ),
 ]
 USAGE, ENVIRONMENT = 2, 1
 

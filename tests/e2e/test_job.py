@@ -21,10 +21,10 @@ import pytest
 import requests
 
 from actors.local_ray.ports import free_port
-from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.opponent import Opponent, Player, Result, think_time
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.chaos.networks import NodeNetwork
 from tests.chaos.ray_nodes import RayNode
@@ -99,7 +99,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     token = f"lip_{secrets.token_hex(8)}"
     accounts = [
-        Account(name=name, title="BOT", tokens={secret: SCOPES})
+        SandboxAccount(name=name, title="BOT", tokens={secret: SCOPES})
         for name, secret in (("crabstick", token), ("sparring", "sparring_token"))
     ]
     with ExitStack() as stack:
@@ -170,7 +170,7 @@ def submitted(cluster: Cluster) -> subprocess.CompletedProcess[str]:
 
 def play(cluster: Cluster) -> Result:
     async def game() -> Result:
-        player = Player(
+        player = OpponentSpec(
             name="sparring",
             token="sparring_token",
             policy=random_mover(random.Random(1)),

@@ -31,10 +31,10 @@ import requests
 import yaml
 
 from actors.local_ray.ports import free_port
-from crabstick.sandbox.accounts import Account, Accounts
-from crabstick.sandbox.opponent import Opponent, Player, Result
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.chaos.networks import NodeNetwork
 from tests.chaos.ray_nodes import RayNode, RayProcess
@@ -219,7 +219,7 @@ class Cluster:
     def opponent(self, number: int, think_s: float | None = None) -> Opponent:
         """A sparring partner that moves at random, in the cluster's time unless it has its own."""
         name, rng = f"sparring{number}", random.Random(number)
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self.sandbox.token(name),
             policy=random_mover(rng),
@@ -263,7 +263,9 @@ def cluster() -> Iterator[Cluster]:
 def _accounts() -> Accounts:
     players = [BOT, *(f"sparring{number}" for number in range(1, GAMES + 2))]
     tokens = {name: f"lip_{secrets.token_hex(12)}" for name in players}
-    return Accounts([Account(name=n, title="BOT", tokens={tokens[n]: SCOPES}) for n in players])
+    return Accounts(
+        [SandboxAccount(name=n, title="BOT", tokens={tokens[n]: SCOPES}) for n in players]
+    )
 
 
 def _variables(folder: Path, sandbox: RunningSandbox, http: int) -> Mapping[str, str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from crabstick.sandbox.opponent import Opponent, Player, Result
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.e2e.commands import PATIENCE_S, environment, left_behind, output, started, wait
 
@@ -52,7 +52,7 @@ def test_up_plays_until_a_sigterm_and_then_finishes_its_games(folder: Path) -> N
 async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
     more = environment(sandbox)
     think = timedelta(seconds=2)
-    player = Player(
+    player = OpponentSpec(
         name="sparring1",
         token=sandbox.token("sparring1"),
         policy=random_mover(random.Random(1)),

@@ -1,4 +1,4 @@
-"""Engines and requests for the tests of `engine/`, and how to wait for what an engine does."""
+"""Builders of engines and requests for the tests of `engine/`, and helpers that wait."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ def a_request(
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the process is gone, or only waits for a parent that does not look."""
+    """Whether the process has ended; a zombie has ended too."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -65,7 +65,7 @@ async def wait_until(condition: Callable[[], bool], *, at_most_s: float = 10.0) 
 
 
 def stockfish_path() -> str:
-    """Where Stockfish is; without it a test is skipped at home and fails in CI."""
+    """The path of Stockfish; without Stockfish a test is skipped, or fails in CI."""
     found = shutil.which("stockfish", path=f"{os.environ.get('PATH', '')}:/usr/games")
     if found:
         return found

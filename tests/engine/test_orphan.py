@@ -1,4 +1,4 @@
-"""What becomes of the engine when our process is killed and can clean up nothing."""
+"""The engine exits when our process is killed without any cleanup."""
 
 import asyncio
 import sys

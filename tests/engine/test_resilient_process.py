@@ -1,4 +1,4 @@
-"""The sturdy engine over real processes: a move comes back whatever the engine does."""
+"""`ResilientEngine` over real processes: a search returns a move whatever the engine does."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from tests.engine.builders import a_fake, a_request
 
 
 class Watched:
-    """Builds real engines and remembers them."""
+    """Builds real engines and keeps a list of them."""
 
     def __init__(self) -> None:
         self.engines: list[UciEngine] = []
@@ -27,8 +27,8 @@ class Watched:
 
 
 @asynccontextmanager
-async def sturdy(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[ResilientEngine]:
-    """A sturdy engine that is closed at the end and has left no process."""
+async def resilient(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[ResilientEngine]:
+    """A resilient engine that is closed at the end and leaves no process."""
     watched = Watched()
     engine = ResilientEngine(primary, fallback, restarts=1, build=watched.build)
     try:
@@ -44,7 +44,7 @@ async def sturdy(primary: EngineSpec, fallback: EngineSpec) -> AsyncIterator[Res
 )
 async def test_a_move_comes_back_from_the_fallback(mode: str) -> None:
     primary = replace(a_fake(mode), start_timeout=a_request(deadline_s=0.5).deadline)
-    async with sturdy(primary, a_fake()) as engine:
+    async with resilient(primary, a_fake()) as engine:
         result = await engine.search(a_request(deadline_s=0.2))
         assert result.move in chess.Board().legal_moves
         assert (result.source, engine.is_fallback) == ("embedded", True)
@@ -52,13 +52,13 @@ async def test_a_move_comes_back_from_the_fallback(mode: str) -> None:
 
 async def test_an_engine_that_lacks_memory_plays_on_with_a_smaller_table() -> None:
     primary = replace(a_fake("hungry", Hash=512), memory_limit_mb=256)
-    async with sturdy(primary, a_fake()) as engine:
+    async with resilient(primary, a_fake()) as engine:
         result = await engine.search(a_request())
         assert (result.source, engine.restart_count, engine.hash_mb) == ("engine", 1, 128)
 
 
-async def test_when_everything_fails_the_caller_is_told() -> None:
-    async with sturdy(a_fake("crash"), a_fake("crash")) as engine:
+async def test_when_everything_fails_the_search_raises() -> None:
+    async with resilient(a_fake("crash"), a_fake("crash")) as engine:
         for _ in range(2):
             with pytest.raises(EngineError, match="cannot go on"):
                 await engine.search(a_request())

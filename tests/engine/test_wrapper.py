@@ -1,10 +1,9 @@
-"""An engine behind a shell script: the script's child ends with it, whatever ends first.
+"""An engine started by a shell script: the engine ends with the script, whichever ends first.
 
-The child is one that does not notice the end of its stdin, unless a test says otherwise.
+The engine ignores the end of its stdin, unless a test says otherwise.
 """
 
 import asyncio
-import os
 import shlex
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,7 +16,7 @@ import pytest
 import uvloop
 
 from engine.errors import EngineDied, EngineHung, NotAnEngine
-from engine.process import UciEngine, check
+from engine.process import UciEngine
 from engine.spec import EngineSpec
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 
@@ -26,7 +25,7 @@ FOREVER_S = 60.0
 
 
 def a_wrapper(folder: Path, command: str) -> EngineSpec:
-    """A script that starts `command` as its child and goes on after it."""
+    """A script that starts `command` as its child and continues after it."""
     script = folder / "fish"
     script.write_text(f"#!/bin/sh\n{command}\necho over\n", encoding="utf-8")
     script.chmod(0o755)
@@ -58,18 +57,6 @@ async def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
     await engine.close()
 
 
-async def test_a_child_that_does_not_quit_is_ended_with_the_wrapper(tmp_path: Path) -> None:
-    engine = UciEngine(around(tmp_path, "hang"))
-    await engine.open()
-    child = only_child(engine)
-    search = asyncio.ensure_future(engine.search(a_request(deadline_s=FOREVER_S)))
-    await asyncio.sleep(0)  # the search has been sent
-    await engine.close(seconds(0.05))
-    await end_of(child)
-    with pytest.raises(EngineDied, match="was closed"):
-        await search
-
-
 async def test_a_child_that_quits_lets_the_wrapper_end_by_itself(tmp_path: Path) -> None:
     engine = UciEngine(around(tmp_path, "instant"))
     await engine.open()
@@ -81,7 +68,7 @@ async def test_a_child_that_quits_lets_the_wrapper_end_by_itself(tmp_path: Path)
 
 
 async def death_of_a_wrapper(folder: Path) -> str:
-    """The wrapper dies in a search; nobody waits for the deadline, and the child goes too."""
+    """The wrapper dies in a search: the search fails before its deadline, and the child ends."""
     engine = UciEngine(around(folder, "hang"))
     await engine.open()
     assert engine.pid is not None
@@ -124,15 +111,6 @@ async def test_what_never_became_an_engine_leaves_no_child(tmp_path: Path) -> No
     with pytest.raises(NotAnEngine):
         await opening
     await end_of(child)
-
-
-async def test_after_a_check_there_is_no_child(tmp_path: Path) -> None:
-    command = [*a_fake("hang").command, "--delay-ms", str(10**6 + os.getpid())]
-    with pytest.raises(EngineHung):
-        await check(a_wrapper(tmp_path, shlex.join(command)))
-    await wait_until(
-        lambda: all(it.info["cmdline"] != command for it in psutil.process_iter(["cmdline"]))
-    )
 
 
 HOST = """

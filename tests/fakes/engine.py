@@ -1,6 +1,7 @@
-"""An engine without a process, for tests: it plays what it is told to play, then any legal move.
+"""A scripted engine without a process, for tests: plays its script, then any legal move.
 
-It passes the same contract tests as `UciEngine` and cannot do what that one cannot.
+The scripted engine passes the contract tests of `UciEngine`, and can do nothing that `UciEngine`
+cannot.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from enum import Enum
 import chess
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
-from engine.port import QUIT_PATIENCE
+from engine.interface import QUIT_PATIENCE
 from engine.process import STOP_GRACE
 from engine.spec import SearchRequest, SearchResult
 
@@ -27,20 +28,21 @@ HANG = _Hang.HANG
 """The step in which the engine never answers."""
 
 Step = chess.Move | timedelta | EngineError | _Hang
-"""One search: play this move; think this long (or to the deadline); raise this; never answer."""
+"""One search: play this move; think this long (or until the deadline); raise this; hang."""
 
 
 class ScriptedEngine:
     """Plays `steps`, one per search, and afterwards the first legal move at once.
 
     Args:
-        steps: what happens in the next searches.
+        steps: the results of the next searches.
         opening: errors of the next calls of `open`, in order.
-        hash_mb: the table that it claims to have.
+        name: the name of the engine.
+        hash_mb: the size of its hash table.
 
     Attributes:
-        requests: every search that was asked for.
-        is_open: whether there would be a process.
+        requests: all search requests so far.
+        is_open: whether a real engine would have a process.
     """
 
     def __init__(
@@ -59,16 +61,16 @@ class ScriptedEngine:
         self.is_open = False
 
     async def open(self) -> None:
-        """Be ready, or raise the next error of `opening`."""
+        """Opens, or raises the next error of `opening`."""
         if self._opening:
             raise self._opening.popleft()
         self.is_open = True
 
     async def search(self, request: SearchRequest) -> SearchResult:
-        """Do the next step.
+        """Does the next step.
 
         Raises:
-            EngineError: the step says so, or it is no legal move.
+            EngineError: the step says so, or its move is not legal.
         """
         await self.open()
         self.requests.append(request)
@@ -89,7 +91,7 @@ class ScriptedEngine:
                 raise step
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:  # noqa: ARG002 - no process
-        """Be closed."""
+        """Closes."""
         self.is_open = False
 
 

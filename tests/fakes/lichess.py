@@ -1,7 +1,7 @@
-"""Lichess without a network, for tests of whoever uses the ports.
+"""Lichess without a network, for tests of code that uses the ports.
 
-The fakes pass the contract tests that the real ports pass. They keep to one rule: they may do less
-than Lichess (their clocks stand still), never what it cannot.
+The fakes pass the same contract tests as the real ports. A fake may do less than Lichess (its
+clocks stand still), but never something that Lichess cannot.
 """
 
 from collections import deque
@@ -46,60 +46,60 @@ class FakeLichess:
         """Raised by the next calls (and openings of the stream), one each."""
         self._challenges: dict[GameId, Challenge] = {}
         self._games: dict[GameId, GameSummary] = {}
-        self._feed: FakeStream[LichessEvent] | None = None
+        self._stream: FakeStream[LichessEvent] | None = None
 
     # the server's side
 
     def challenged(self, challenge: Challenge) -> None:
-        """Somebody challenges the bot."""
+        """Another player challenges the bot."""
         self._challenges[challenge.id] = challenge
-        self.tell(ChallengeMade(challenge=challenge))
+        self.send(ChallengeMade(challenge=challenge))
 
     def canceled(self, challenge_id: GameId) -> None:
-        """The challenger changes their mind."""
+        """The challenger cancels."""
         del self._challenges[challenge_id]
-        self.tell(ChallengeEnded(id=challenge_id))
+        self.send(ChallengeEnded(id=challenge_id))
 
     def started(self, game: GameSummary) -> None:
         """A game begins."""
         self._games[game.id] = game
-        self.tell(GameStarted(game=game))
+        self.send(GameStarted(game=game))
 
     def finished(self, game_id: GameId) -> None:
         """A game ends."""
         del self._games[game_id]
-        self.tell(GameFinished(id=game_id))
+        self.send(GameFinished(id=game_id))
 
-    def tell(self, event: LichessEvent | None) -> None:
-        """Sends an event (None: a keep-alive) to whoever listens."""
-        if self._feed is not None:
-            self._feed.tell(event)
+    def send(self, event: LichessEvent | None) -> None:
+        """Sends an event (None: a keep-alive) to the open stream."""
+        if self._stream is not None:
+            self._stream.send(event)
 
     def end_stream(self, how: LichessError | None = None) -> None:
         """Ends the event stream: cleanly, unless another error is given."""
-        if self._feed is not None:
-            self._feed.end(how)
+        if self._stream is not None:
+            self._stream.end(how)
 
     # the port
 
     async def account(self) -> Account:
         """See `LichessPort`."""
-        self._trip()
+        self._raise_next_fault()
         return self.bearer
 
     async def token_scopes(self) -> frozenset[str]:
         """See `LichessPort`."""
-        self._trip()
+        self._raise_next_fault()
         return self.scopes
 
     async def playing(self) -> tuple[GameSummary, ...]:
         """See `LichessPort`."""
-        self._trip()
+        self._raise_next_fault()
         return tuple(self._games.values())[:50]
 
     async def accept(self, challenge_id: GameId) -> None:
         """See `LichessPort`; the game begins at once, and we have White."""
-        challenge = self._take(challenge_id)
+        challenge = self._take_challenge(challenge_id)
         self.accepted.append(challenge_id)
         self.started(
             GameSummary(
@@ -114,13 +114,13 @@ class FakeLichess:
 
     async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
         """See `LichessPort`."""
-        self._take(challenge_id)
+        self._take_challenge(challenge_id)
         self.declined.append((challenge_id, reason))
-        self.tell(ChallengeEnded(id=challenge_id))
+        self.send(ChallengeEnded(id=challenge_id))
 
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""
-        self._trip()
+        self._raise_next_fault()
         if self._games:
             words = "You already have games played. Make a new account."
             raise Refused(words, HTTPStatus.BAD_REQUEST)
@@ -128,35 +128,35 @@ class FakeLichess:
 
     async def export_pgn(self, game_id: GameId) -> str:
         """See `LichessPort`; a game without moves."""
-        self._trip()
+        self._raise_next_fault()
         if game_id not in self._games:
             raise Refused("Not found", HTTPStatus.NOT_FOUND)
         return f'[Site "https://lichess.org/{game_id}"]\n\n*\n'
 
     async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """See `LichessPort`."""
-        self._trip()
+        self._raise_next_fault()
         self.end_stream()
-        feed = self._feed = FakeStream()
+        stream = self._stream = FakeStream()
         for game in self._games.values():
-            feed.tell(GameStarted(game=game))
+            stream.send(GameStarted(game=game))
         for challenge in self._challenges.values():
-            feed.tell(ChallengeMade(challenge=challenge))
-        async with aclosing(feed.lines()) as lines:
+            stream.send(ChallengeMade(challenge=challenge))
+        async with aclosing(stream.lines()) as lines:
             async for event in lines:
                 yield event
 
     async def close(self) -> None:
         """See `LichessPort`."""
-        if self._feed is not None:
-            self._feed.close()
+        if self._stream is not None:
+            self._stream.close()
 
-    def _trip(self) -> None:
+    def _raise_next_fault(self) -> None:
         if self.faults:
             raise self.faults.popleft()
 
-    def _take(self, challenge_id: GameId) -> Challenge:
-        self._trip()
+    def _take_challenge(self, challenge_id: GameId) -> Challenge:
+        self._raise_next_fault()
         if challenge_id not in self._challenges:
             raise Refused("Not found", HTTPStatus.NOT_FOUND)
         return self._challenges.pop(challenge_id)

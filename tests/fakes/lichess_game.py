@@ -1,4 +1,4 @@
-"""The ports to a game of the fake server; see `fake.py` for the rule of the fakes."""
+"""The fake game ports; see `lichess.py`."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -8,7 +8,7 @@ from http import HTTPStatus
 import chess
 
 from crabstick.errors import InvariantBroken, Refused, StreamEnded
-from crabstick.lichess.port import POST_LIMIT
+from crabstick.lichess.interface import POST_LIMIT
 from crabstick.rules.model import GameId, GameLine, Posted, PostOutcome, RefusedPost, Unanswered
 from tests.fakes.lichess_match import FakeMatch
 from tests.fakes.stream import FakeStream
@@ -17,7 +17,7 @@ __all__ = ["FakeGame", "FakeGames"]
 
 
 class FakeGames:
-    """A `GamesPort` to the matches of a fake server; other games do not exist for it."""
+    """A `GamesPort` to the matches of a fake server; other games do not exist."""
 
     def __init__(self, *matches: FakeMatch) -> None:
         self.matches = {match.id: match for match in matches}
@@ -41,24 +41,24 @@ class FakeGames:
 
 
 class FakeGame:
-    """A `GamePort` to one match; None is a game that Lichess does not know."""
+    """A `GamePort` to one match; None is an unknown game."""
 
     def __init__(self, match: FakeMatch | None) -> None:
         self._match = match
-        self._feed: FakeStream[GameLine] = FakeStream()
-        self._feed.end()
+        self._stream: FakeStream[GameLine] = FakeStream()
+        self._stream.end()
         self._closed = False
         self.posts: list[str] = []
-        """What was posted, as the last part of the address."""
+        """The posts so far, as the last part of their paths."""
 
     @property
     def is_open(self) -> bool:
         """See `GamePort`."""
-        return self._feed.is_open
+        return self._stream.is_open
 
     def is_current(self) -> bool:
         """See `GamePort`."""
-        return self._feed.is_current
+        return self._stream.is_current
 
     async def lines(self) -> AsyncGenerator[GameLine | None, None]:
         """See `GamePort`."""
@@ -66,8 +66,8 @@ class FakeGame:
             raise StreamEnded("The game's port was closed on our side.")
         if self._match is None:
             raise Refused("No such game", HTTPStatus.NOT_FOUND)
-        feed = self._feed = self._match.open_stream()
-        async with aclosing(feed.lines()) as lines:
+        stream = self._stream = self._match.open_stream()
+        async with aclosing(stream.lines()) as lines:
             async for line in lines:
                 yield line
 
@@ -79,7 +79,7 @@ class FakeGame:
         try:
             chess.Move.from_uci(uci)
         except ValueError:
-            raise InvariantBroken(f"{uci!r} is no UCI move.") from None
+            raise InvariantBroken(f"{uci!r} is not a UCI move.") from None
         return self._post(
             f"move/{uci}{'?offeringDraw=true' * offering_draw}", lambda match: match.move(uci)
         )
@@ -99,7 +99,7 @@ class FakeGame:
     async def close(self) -> None:
         """See `GamePort`."""
         self._closed = True
-        self._feed.close()
+        self._stream.close()
 
     def _post(self, command: str, do: Callable[[FakeMatch], str | None]) -> PostOutcome:
         self.posts.append(command)

@@ -1,4 +1,4 @@
-"""The fake server's side of one game: the board, who reads its stream, and what goes wrong next."""
+"""The fake server's side of one game: the board, the stream, and faults to come."""
 
 from collections import deque
 from datetime import timedelta
@@ -28,9 +28,9 @@ _ENDS = {chess.Termination.CHECKMATE: "mate", chess.Termination.STALEMATE: "stal
 
 
 class FakeMatch:
-    """One game of standard chess between us and somebody whom the test plays.
+    """One game of standard chess; the test plays the opponent.
 
-    The commands of our side answer with the reason of a refusal in Lichess's words, or None.
+    Our commands return None, or Lichess's text for a refusal.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class FakeMatch:
         self.winner: chess.Color | None = None
         self.opponent_is_gone = False
         self.next_outcomes: deque[PostOutcome] = deque()
-        """Answered to the next posts instead of doing them, one each."""
+        """The outcomes of the next posts, which have no effect."""
         self.lost_answers = 0
-        """So many posts from now on are done, but answered by `Unanswered`."""
-        self._feed: FakeStream[GameLine] = FakeStream()
+        """The number of posts that take effect but whose outcome is `Unanswered`."""
+        self._stream: FakeStream[GameLine] = FakeStream()
 
     @property
     def state(self) -> GameState:
-        """The game as a `gameState` line tells it; both clocks stand still."""
+        """The current `gameState` line; both clocks stand still."""
         return GameState(
             moves=tuple(move.uci() for move in self.board.move_stack),
             white_time=self.clock.initial,
@@ -70,7 +70,7 @@ class FakeMatch:
 
     @property
     def full(self) -> GameFull:
-        """The game as a `gameFull` line tells it."""
+        """The current `gameFull` line."""
         return GameFull(
             id=self.id,
             variant="standard",
@@ -84,27 +84,27 @@ class FakeMatch:
         )
 
     def open_stream(self) -> FakeStream[GameLine]:
-        """A new reader's stream; it ends the one before, and itself when the game is over."""
-        self._feed.end()
-        self._feed = FakeStream()
-        self._feed.tell(self.full)
+        """Opens a stream and ends the earlier one; the stream ends at once if the game is over."""
+        self._stream.end()
+        self._stream = FakeStream()
+        self._stream.send(self.full)
         if self.state.is_over:
-            self._feed.end()
-        return self._feed
+            self._stream.end()
+        return self._stream
 
-    def tell(self, line: GameLine | None) -> None:
-        """Sends a line (None: a keep-alive) to whoever reads the game's stream."""
-        self._feed.tell(line)
+    def send(self, line: GameLine | None) -> None:
+        """Sends a line (None: a keep-alive) to the open stream."""
+        self._stream.send(line)
 
     def end_stream(self, how: LichessError | None = None) -> None:
         """Ends the game's stream: cleanly, unless another error is given."""
-        self._feed.end(how)
+        self._stream.end(how)
 
     def opponent_plays(self, uci: str) -> None:
-        """The other side moves.
+        """The opponent moves.
 
         Raises:
-            InvariantBroken: it is not their turn, or the move is illegal.
+            InvariantBroken: it is our turn, or the move is illegal.
         """
         refusal = self._play(uci, not self.our_color)
         if refusal is not None:
@@ -113,7 +113,7 @@ class FakeMatch:
     def finish(self, status: str, winner: chess.Color | None = None) -> None:
         """Ends the game, and the stream after its last line."""
         self.status, self.winner = status, winner
-        self.tell(self.state)
+        self.send(self.state)
         self.end_stream()
 
     def move(self, uci: str) -> str | None:
@@ -137,7 +137,7 @@ class FakeMatch:
         return None
 
     def claim_victory(self) -> str | None:
-        """We claim the win; without any effect while we are not even eligible."""
+        """We claim the win; no effect where claims are impossible."""
         if self.board.turn == self.our_color or self.board.ply() < _TOO_LATE_TO_ABORT:
             return None
         if not self.opponent_is_gone:
@@ -155,7 +155,7 @@ class FakeMatch:
         self.board.push(move)
         outcome = self.board.outcome()
         if outcome is None:
-            self.tell(self.state)
+            self.send(self.state)
         else:
             self.finish(_ENDS.get(outcome.termination, "draw"), outcome.winner)
         return None

@@ -34,7 +34,7 @@ START_TIME = timedelta(seconds=1)
 
 
 class FakeActor:
-    """One EngineActor as a cluster sees it; None as `node` is one that waits for room."""
+    """A scripted EngineActor; without a `node` it waits for room."""
 
     def __init__(self, config: ActorConfig, node: NodeId | None, start_time: timedelta) -> None:
         loop = asyncio.get_running_loop()
@@ -44,32 +44,30 @@ class FakeActor:
         self.problem = ""
         self.lacks_engine = False
         self.assignments: list[Assignment] = []
-        self.orders: list[HandOverRequest] = []
+        self.requests: list[HandOverRequest] = []
         self.methods = {"describe", "assign", "leave", "look", "outcome"}
-        """The methods that its code has."""
+        """The remote methods that its code has."""
         self.progress = Progress()
-        self.looks: list[int] = []
-        """At which plies it was told to look again."""
+        self.resyncs: list[int] = []
+        """The plies of its resync requests."""
         self.is_over = False
         self.is_hanging = False
-        self.lateness = timedelta(0)
-        """How long every answer takes from now on."""
+        self.delay = timedelta(0)
+        """How long each answer takes from now on."""
         self._warm_s = loop.time() + start_time.total_seconds()
         self._news = asyncio.Event()
         self._outcome: asyncio.Future[Packed] = loop.create_future()
 
-    # What happens to it.
-
     def die(self, why: str = "the actor died") -> None:
-        """Its process is gone."""
+        """The process dies."""
         if not self._outcome.done():
             self._outcome.set_exception(ActorGone(why))
-            self._outcome.exception()  # nobody has to look
+            self._outcome.exception()  # else asyncio logs it as never retrieved
         self.is_over = True
         self._news.set()
 
     def fail(self, why: str) -> None:
-        """Its code raises; the process lives on."""
+        """The code raises an error; the process lives on."""
         self._outcome.set_exception(ActorFailed(why))
         self._outcome.exception()
 
@@ -79,7 +77,7 @@ class FakeActor:
         result: Literal["won", "lost", "drawn", "aborted", ""] = "won",
         status: str = "mate",
     ) -> None:
-        """Its game ends for it, and it says so."""
+        """The actor ends its game and reports how."""
         mine = self.assignment
         outcome = Outcome(
             name=self.name,
@@ -93,28 +91,26 @@ class FakeActor:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has told how its game ended for it."""
+        """Whether the actor has reported the end of its game."""
         return self._outcome.done()
 
     def hang(self) -> None:
-        """It says nothing any more, and lives."""
+        """The actor lives, but answers nothing any more."""
         self.is_hanging = True
 
     def wake(self) -> None:
-        """It goes on, and answers what it was asked."""
+        """The actor answers again, also the calls of before."""
         self.is_hanging = False
         self._news.set()
 
     def settle(self, node: NodeId) -> None:
-        """There is room for it now."""
+        """The actor gets a node."""
         self.node = node
         self._news.set()
 
-    # What it answers.
-
     @property
     def assignment(self) -> Assignment | None:
-        """The game that it plays."""
+        """The game that the actor plays."""
         return self.assignments[0] if self.assignments else None
 
     async def answer(self, method: str, message: Packed) -> Packed:
@@ -129,10 +125,10 @@ class FakeActor:
         if method == "describe":
             return self._description().pack()
         if method == "leave":
-            self.orders.append(HandOverRequest.read(message))
+            self.requests.append(HandOverRequest.read(message))
             return EMPTY
         if method == "look":
-            self.looks.append(ResyncRequest.read(message).ply)
+            self.resyncs.append(ResyncRequest.read(message).ply)
             return EMPTY
         self.assignments.append(Assignment.read(message))
         return Assigned().pack()
@@ -157,7 +153,7 @@ class FakeActor:
 
     async def _reached(self) -> None:
         loop = asyncio.get_running_loop()
-        due_s = max(loop.time() + self.lateness.total_seconds(), self._warm_s)
+        due_s = max(loop.time() + self.delay.total_seconds(), self._warm_s)
         while not self.is_over:
             waits_s = due_s - loop.time()
             blocked = self.is_hanging or self.node is None
@@ -196,49 +192,49 @@ class _Method:
 
 
 class FakeRuntime:
-    """A `Runtime`; `slots` tells how many actors each node holds."""
+    """A `Runtime`; `slots` is the number of actors that each node holds."""
 
     def __init__(self, **slots: int) -> None:
         self.slots = {NodeId(node): count for node, count in slots.items()}
         self.draining: dict[NodeId, timedelta] = {}
-        """The nodes that shall be emptied, and the time until they are ended."""
+        """The draining nodes, and the time until their end."""
         self.crashed: set[NodeId] = set()
-        """The nodes that are dead without Ray knowing it: what starts there never answers."""
+        """Dead nodes that Ray still trusts: actors that start there never answer."""
         self.actors: dict[ActorName, FakeActor] = {}
-        """Those that live."""
+        """The living actors."""
         self.spawned: list[ActorName] = []
         self.killed: list[ActorName] = []
         self.supervised: list[ActorName] = []
-        """The actors whose outcome was asked for."""
+        """The actors with an `outcome` call, in order."""
         self.start_time = START_TIME
         self.next_problem = ""
-        """What actors that start from now on complain of."""
+        """The problem of actors that start from now on."""
         self.lacks_engine = False
-        """Whether that is their engine."""
-        self.is_full_grown = False
+        """Whether that problem is their engine."""
+        self.cannot_grow = False
         """Whether no further node will come."""
         self.listing_fails = 0
-        """How many more times the actors cannot be listed."""
+        """How many more listings of the actors fail."""
         self.is_away = False
-        """Whether the GCS answers nothing; actors still do."""
+        """Whether the GCS is silent; actors still answer."""
 
-    def enter(self, serial: str, node: str, assignment: Assignment | None = None) -> FakeActor:
-        """An actor that somebody else has made, warm."""
+    def add(self, serial: str, node: str, assignment: Assignment | None = None) -> FakeActor:
+        """Adds a warm actor of an earlier WorkerSet."""
         name = engine_actor_name(serial)
         config = ActorConfig(name=name, namespace="", bot="", fingerprint="", settings={})
         actor = self.actors[name] = FakeActor(config, NodeId(node), timedelta(0))
         actor.assignments += [assignment] if assignment else []
         return actor
 
-    def lose(self, node: str) -> None:
-        """A node dies with everything on it."""
+    def lose_node(self, node: str) -> None:
+        """A node dies with all its actors."""
         del self.slots[NodeId(node)]
         for actor in list(self.actors.values()):
             if actor.node == node:
                 self.lose_actor(actor)
 
-    def crash(self, node: str) -> None:
-        """A node dies, and nobody knows but by its actors: Ray still counts on it."""
+    def crash_node(self, node: str) -> None:
+        """A node dies with all its actors, and Ray does not know it yet."""
         self.crashed.add(NodeId(node))
         for actor in list(self.actors.values()):
             if actor.node == node:
@@ -249,19 +245,17 @@ class FakeRuntime:
         self.actors.pop(actor.name, None)
         actor.die(why)
 
-    def grow(self, node: str, slots: int) -> None:
-        """A node comes; actors that waited for room start there."""
+    def add_node(self, node: str, slots: int) -> None:
+        """A node joins; actors that waited for room start there."""
         self.slots[NodeId(node)] = slots
         for actor in self.actors.values():
             if actor.node is None and self._free(NodeId(node)) > 0:
                 actor.settle(NodeId(node))
 
-    def playing(self, game: str) -> list[FakeActor]:
-        """The living actors that were given `game`, the latest epoch last."""
+    def players_of(self, game: str) -> list[FakeActor]:
+        """The living actors of a game, the latest epoch last."""
         ours = [a for a in self.actors.values() if a.assignment and a.assignment.game == game]
         return sorted(ours, key=lambda a: a.assignment.epoch if a.assignment else 0)
-
-    # the port
 
     async def nodes(self) -> tuple[NodeView, ...]:
         """See `Runtime`."""
@@ -276,7 +270,7 @@ class FakeRuntime:
     async def is_exhausted(self) -> bool:
         """See `Runtime`."""
         await self._trip()
-        return self.is_full_grown and any(a.node is None for a in self.actors.values())
+        return self.cannot_grow and any(a.node is None for a in self.actors.values())
 
     async def living(self) -> tuple[ActorName, ...]:
         """See `Runtime`."""

@@ -1,4 +1,4 @@
-"""A stream of the fakes: what the fake server told one reader, and how it ended."""
+"""A fake stream: the lines sent to one reader, and the end."""
 
 import asyncio
 from collections import deque
@@ -13,45 +13,45 @@ _Item = TypeVar("_Item")
 
 
 class FakeStream(Generic[_Item]):
-    """One connection; like a real one it has a single reader, and its end comes last."""
+    """One connection with a single reader; like on a real connection, the end comes last."""
 
     def __init__(self) -> None:
         self._unread: deque[_Item | None] = deque()
         self._end: LichessError | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
-        """Whether no end was told."""
+        """Whether the stream has not ended."""
         return self._end is None
 
     @property
     def is_current(self) -> bool:
-        """Whether it is open and all was read."""
+        """Whether the stream is open and all lines were read."""
         return self.is_open and not self._unread
 
-    def tell(self, item: _Item | None) -> None:
-        """Sends a line, or (None) a keep-alive; nobody hears it after the end."""
+    def send(self, item: _Item | None) -> None:
+        """Sends a line, or (None) a keep-alive; has no effect after the end."""
         if self._end is None:
             self._unread.append(item)
-            self._news.set()
+            self._changed.set()
 
     def end(self, how: LichessError | None = None) -> None:
-        """Ends it after what was told: cleanly, unless another error is given."""
+        """Ends the stream after the lines sent so far: cleanly, unless `how` is an error."""
         if self._end is None:
             self._end = how or StreamEnded("The fake server ended the stream.")
-            self._news.set()
+            self._changed.set()
 
     def close(self) -> None:
-        """Ends it from the reader's side; what is unread is lost."""
+        """Ends the stream from the reader's side; drops unread lines."""
         self._unread.clear()
         self.end(StreamEnded("The stream was closed on our side."))
 
     async def lines(self) -> AsyncGenerator[_Item | None, None]:
-        """What is told, as it is told.
+        """Yields the lines as they are sent.
 
         Raises:
-            LichessError: the end.
+            LichessError: the stream ended.
         """
         try:
             while True:
@@ -59,7 +59,7 @@ class FakeStream(Generic[_Item]):
                     yield self._unread.popleft()
                 if self._end is not None:
                     raise self._end
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
         finally:
             self.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from crabstick.sandbox.accounts import Account, Accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.app import create_app
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.serve import SandboxServer, listen, url_of
@@ -39,8 +39,8 @@ def lichess(host: str) -> Iterator[RunningSandbox]:
         listener.close()
 
 
-def _accounts(names: tuple[str, ...], title: str | None) -> list[Account]:
+def _accounts(names: tuple[str, ...], title: str | None) -> list[SandboxAccount]:
     return [
-        Account(name=name, title=title, tokens={f"{name}_{secrets.token_hex(8)}": SCOPES})
+        SandboxAccount(name=name, title=title, tokens={f"{name}_{secrets.token_hex(8)}": SCOPES})
         for name in names
     ]

@@ -9,8 +9,8 @@ from typing import Final, Self
 
 import chess
 
-from crabstick.sandbox.opponent import Opponent, Player, Result
-from crabstick.sandbox.policies import random_mover
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.testing import RunningSandbox
 from tests.kube.lichess import BOT, BOTS, HUMANS
 
@@ -65,7 +65,7 @@ class Opponents:
         of a bot as soon as the bot has accepted its challenge.
 
         Raises:
-            Declined: the bot does not want to.
+            ChallengeDeclined: the bot does not want to.
         """
         name = next(self._names[kind])
         paced = await self._new_opponent(name)
@@ -99,7 +99,7 @@ class Opponents:
         def policy(board: chess.Board) -> chess.Move:
             return _pick(board, rng, is_hasty=paced.pace is HASTE)
 
-        player = Player(
+        player = OpponentSpec(
             name=name,
             token=self._sandbox.token(name),
             policy=policy,

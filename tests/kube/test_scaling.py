@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from crabstick.sandbox.opponent import Declined
+from crabstick.sandbox.opponent import ChallengeDeclined
 from tests.kube.kube_bot import KubeBot, until
 from tests.kube.namespaces import in_namespaces
 from tests.kube.opponents import Opponents
@@ -55,7 +55,7 @@ async def _cold_starts(bot: KubeBot, opponents: Opponents) -> None:
     assert set(where.values()) == {first}
     await opponents.finish(*games)
     await until(bot.kube.workers, lambda pods: pods == [])
-    with pytest.raises(Declined, match="later"):
+    with pytest.raises(ChallengeDeclined, match="later"):
         await opponents.challenge()
     where = await start_games(bot, opponents, 1)
     assert [*where.values()] == bot.kube.workers()

@@ -66,7 +66,7 @@ def test_each_form_calls_its_command(
     assert asked == [call]
 
 
-def test_settings_that_are_named_are_told_from_those_that_were_found(
+def test_named_settings_are_distinguished_from_those_that_were_found(
     run: Run, asked: list[tuple[str, Any]], tmp_path: Path
 ) -> None:
     file = tmp_path / "bot.yaml"
@@ -88,16 +88,16 @@ def test_settings_that_are_named_are_told_from_those_that_were_found(
 def test_a_wish_that_fits_no_form_is_refused_in_one_sentence(
     run: Run, asked: list[tuple[str, Any]], arguments: list[str], words: str
 ) -> None:
-    status, told = run(*arguments)
-    assert (status, told.count("\n")) == (USAGE, 1)
-    assert words in told
+    status, error = run(*arguments)
+    assert (status, error.count("\n")) == (USAGE, 1)
+    assert words in error
     assert asked == []
 
 
-def test_without_a_cluster_one_is_told_how_to_name_it(
+def test_without_a_cluster_the_ways_to_name_one_are_said(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "find_cluster", lambda _address, _namespace: None)
-    status, told = run("--cluster")
+    status, error = run("--cluster")
     assert status == 1
-    assert "name its cluster by --address or RAY_ADDRESS, or manifests by" in told
+    assert "name its cluster by --address or RAY_ADDRESS, or manifests by" in error

@@ -1,6 +1,7 @@
 """The documents point at what exists: files, headings, commands, options and make targets."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ README = ROOT / "README.md"
 DOCUMENTS = sorted(
     [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
 )
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 LONGEST_README = 120
+MOST_FILES = 20
+LONGEST_CELL = 150
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -112,3 +116,23 @@ def test_every_document_is_reached_from_the_readme() -> None:
             paths = (link.partition("#")[0] for link in links(document))
             open_ends += [(document.parent / path).resolve() for path in paths if path]
     assert [path for path in DOCUMENTS if path not in reached] == []
+
+
+def test_the_layers_are_drawn_as_the_contract_has_them() -> None:
+    linter = tomllib.loads(words(ROOT / "pyproject.toml"))["tool"]["importlinter"]
+    (layers,) = (one["layers"] for one in linter["contracts"] if one["type"] == "layers")
+    rows = re.findall(r"^│ (\w.*)│$", BLOCK.findall(words(ARCHITECTURE))[0], re.MULTILINE)
+    assert [[cell.split()[0] for cell in row.split("│")] for row in rows] == [
+        [name.strip().removeprefix("crabstick.") for name in layer.split("|")] for layer in layers
+    ]
+
+
+def test_one_game_is_told_in_few_files() -> None:
+    (steps,) = re.findall(r"^1\. .*?^9\. .*?\n\n", words(ARCHITECTURE), re.MULTILINE | re.DOTALL)
+    assert 10 < len(set(re.findall(r"\.\./[\w/]+\.py", steps))) <= MOST_FILES
+
+
+def test_the_cells_of_the_tables_of_faults_are_short() -> None:
+    rows = re.findall(r"^\|.*$", words(ROOT / "docs" / "reliability.md"), re.MULTILINE)
+    cells = [cell.strip() for row in rows for cell in row.split("|")]
+    assert [cell for cell in cells if len(cell) > LONGEST_CELL] == []

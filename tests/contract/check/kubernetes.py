@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Kubernetes", "serving"]
+__all__ = ["Kubernetes", "kubeconfig", "serving"]
 
 Thing = dict[str, Any]
 
@@ -125,7 +125,7 @@ def serving(kubernetes: Kubernetes, folder: Path) -> Iterator[Path]:
     serve = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     serve.start()
     config = folder / "kubeconfig"
-    config.write_text(_kubeconfig(server.server_address[1]), encoding="utf-8")
+    config.write_text(kubeconfig(server.server_address[1]), encoding="utf-8")
     try:
         yield config
     finally:
@@ -133,7 +133,8 @@ def serving(kubernetes: Kubernetes, folder: Path) -> Iterator[Path]:
         server.server_close()
 
 
-def _kubeconfig(port: int) -> str:
+def kubeconfig(port: int) -> str:
+    """A kubeconfig that leads to this port of the machine."""
     return json.dumps(
         {
             "apiVersion": "v1",

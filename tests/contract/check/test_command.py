@@ -59,14 +59,14 @@ def a_file(folder: Path, path: str = "", value: object = None) -> Path:
 
 
 @needs_kubectl
-def test_an_overlay_is_rendered_and_each_point_is_told(tmp_path: Path) -> None:
+def test_an_overlay_is_rendered_and_each_check_has_a_line(tmp_path: Path) -> None:
     done = check("--cluster", str(MINIMAL), folder=tmp_path)
     assert (done.returncode, done.stderr) == (FINE, "")
-    told = dict(line.split(": ", 1) for line in done.stdout.splitlines())
-    assert told["manifests"].startswith("the RayCluster crabstick, with ")
-    assert told["settings"] == "bot.yaml of the ConfigMap crabstick-config"
-    assert told["head"] == "plays no games"
-    assert "was not looked at (kubectl" in told["Secrets"]
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert said["manifests"].startswith("the RayCluster crabstick, with ")
+    assert said["settings"] == "bot.yaml of the ConfigMap crabstick-config"
+    assert said["head"] == "plays no games"
+    assert "was not looked at (kubectl" in said["Secrets"]
 
 
 @needs_kubectl
@@ -78,30 +78,17 @@ def test_what_kubectl_rendered_may_come_through_a_pipe(tmp_path: Path) -> None:
     assert by_pipe.stdout == by_name.stdout
 
 
-def test_a_mistake_in_a_file_is_told(tmp_path: Path) -> None:
-    file = a_file(tmp_path, f"{GAME}.maxReplica", 4)
-    place = "spec.workerGroupSpecs[0].maxReplica is no field of KubeRay"
-    refused(check("--cluster", str(file), folder=tmp_path), USAGE, place)
+def test_a_pipe_without_manifests_is_refused(tmp_path: Path) -> None:
+    done = check("--cluster", "-", folder=tmp_path, text="kind: Deployment")
+    refused(done, USAGE, "standard input holds no RayCluster, only Deployment")
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "standard input holds no object of Kubernetes"),
-        ("a: [1", "/dev/stdin, line 1, column 6: "),
-        ("kind: Deployment", "standard input holds no RayCluster, only Deployment"),
-    ],
-)
-def test_a_pipe_without_manifests_is_told(tmp_path: Path, text: str, words: str) -> None:
-    refused(check("--cluster", "-", folder=tmp_path, text=text), USAGE, words)
-
-
-def test_all_mistakes_are_told_and_the_first_decides(tmp_path: Path) -> None:
+def test_all_mistakes_are_said_and_the_first_decides(tmp_path: Path) -> None:
     file = a_file(tmp_path, "spec.enableInTreeAutoscaling", value=False)
     text = file.read_text(encoding="utf-8").replace("num-cpus: '0'", "num-cpus: '2'")
     done = check("--cluster", "-", folder=tmp_path, text=text)
-    refused(done, USAGE, "gives the head 2 CPUs for games")
-    assert "autoscaler: spec.enableInTreeAutoscaling is not true" in done.stdout
+    refused(done, USAGE, "head offer 2 CPUs for games")
+    assert "autoscaler: spec.enableInTreeAutoscaling is false" in done.stdout
     assert "authentication: by token" in done.stdout
 
 
@@ -109,11 +96,11 @@ def test_all_mistakes_are_told_and_the_first_decides(tmp_path: Path) -> None:
 def test_a_secret_that_the_cluster_lacks_is_the_cluster_s_fault(tmp_path: Path) -> None:
     with serving(Kubernetes(), tmp_path) as config:
         done = check("--cluster", str(a_file(tmp_path)), folder=tmp_path, KUBECONFIG=str(config))
-    refused(done, ENVIRONMENT, "the Secret crabstick-tokens (key lichess) is neither")
+    refused(done, ENVIRONMENT, "the Secret crabstick-tokens is neither")
 
 
 @needs_kubectl
-def test_a_kustomization_that_cannot_be_rendered_is_told_in_kubectl_s_words(
+def test_a_kustomization_that_cannot_be_rendered_is_refused_in_kubectl_s_words(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [missing.yaml]", encoding="utf-8")
@@ -122,20 +109,8 @@ def test_a_kustomization_that_cannot_be_rendered_is_told_in_kubectl_s_words(
     assert "missing.yaml" in done.stderr
 
 
-def test_a_folder_that_nobody_can_render_is_told_with_the_way_round(tmp_path: Path) -> None:
+def test_without_kubectl_a_folder_is_refused_with_the_way_round(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: []", encoding="utf-8")
     done = check("--cluster", str(tmp_path), folder=tmp_path, PATH=str(tmp_path / "bin"))
-    refused(done, ENVIRONMENT, "neither kubectl nor kustomize is here")
+    refused(done, ENVIRONMENT, "cannot be rendered here (kubectl is not installed)")
     assert "crabstick check --cluster -" in done.stderr
-
-
-@needs_kubectl
-def test_kustomize_by_itself_will_do(tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    tool = tools / "kustomize"
-    tool.write_text(f'#!/bin/sh\nexec {shutil.which("kubectl")} kustomize "$2"\n', encoding="utf-8")
-    tool.chmod(0o755)
-    done = check("--cluster", str(MINIMAL), folder=tmp_path, PATH=str(tools))
-    assert (done.returncode, done.stderr) == (FINE, "")
-    assert "was not looked at (kubectl is not installed)" in done.stdout

@@ -1,4 +1,4 @@
-"""What every engine promises, whether it is a script, a fake process, our own or Stockfish."""
+"""The contract of every engine: script, fake process, resilient, embedded and Stockfish."""
 
 import asyncio
 import importlib.util
@@ -8,7 +8,7 @@ import chess
 import pytest
 from chess.engine import Limit
 
-from engine.port import Engine
+from engine.interface import Engine
 from engine.process import UciEngine
 from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
@@ -18,7 +18,7 @@ from tests.fakes.engine import ScriptedEngine
 pytestmark = pytest.mark.engine
 
 PATIENCE = seconds(5)
-"""On a busy machine a niced engine is slow to hear `stop`."""
+"""On a busy machine a niced engine reacts slowly to `stop`."""
 
 
 def the_embedded_engine() -> Engine:
@@ -30,7 +30,7 @@ def the_embedded_engine() -> Engine:
 ENGINES: dict[str, Callable[[], Engine]] = {
     "scripted": ScriptedEngine,
     "fake": lambda: UciEngine(a_fake()),
-    "sturdy": lambda: ResilientEngine(a_fake(), a_fake()),
+    "resilient": lambda: ResilientEngine(a_fake(), a_fake()),
     "embedded": the_embedded_engine,
     "stockfish": lambda: UciEngine(
         EngineSpec(command=(stockfish_path(),), options={"Hash": 4}), stop_grace=PATIENCE
@@ -39,7 +39,7 @@ ENGINES: dict[str, Callable[[], Engine]] = {
 
 
 THINKERS = pytest.mark.parametrize("engine", ["embedded", "stockfish"], indirect=True)
-"""Scripts and fakes have no view of a position."""
+"""Scripts and fakes do not evaluate positions."""
 
 
 @pytest.fixture(params=ENGINES)

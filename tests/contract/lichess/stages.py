@@ -1,4 +1,4 @@
-"""Two stages for one play: the ports over the fakes, and over HTTP to a sandbox."""
+"""The two set-ups of the contract tests: the fake ports, and the real ports over a sandbox."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,9 +12,9 @@ import chess
 from pydantic import SecretStr
 
 from crabstick.errors import RateLimited, Unavailable
-from crabstick.lichess.client import open_lichess
-from crabstick.lichess.game_link import open_games
-from crabstick.lichess.port import GamesPort, LichessPort
+from crabstick.lichess.account_client import open_lichess
+from crabstick.lichess.game_client import open_games
+from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.model import (
     Challenge,
     Clock,
@@ -31,31 +31,31 @@ __all__ = ["FakeStage", "SandboxStage", "Stage", "a_fake_stage", "a_sandbox_stag
 
 
 class Stage(Protocol):
-    """The bot's ports, and what the rest of the world does."""
+    """The bot's ports, and the actions of everyone else."""
 
     lichess: LichessPort
     games: GamesPort
 
     async def challenge(self) -> GameId:
-        """Somebody challenges the bot to 5+3, and wants Black."""
+        """Another player challenges the bot to 5+3, and wants Black."""
 
     async def start_game(self) -> GameId:
         """A game begins in which the bot has White."""
 
     async def opponent_plays(self, game_id: GameId, uci: str) -> None:
-        """The other side moves."""
+        """The opponent moves."""
 
     async def keep_alive(self) -> None:
-        """Each stream gets a blank line soon."""
+        """Each stream soon gets an empty line."""
 
     async def limit_next(self, endpoint: str, wait: timedelta) -> None:
-        """The next call of this kind is answered 429."""
+        """The next call to this endpoint gets a 429."""
 
     async def lose_next_answer(self) -> None:
-        """The next move is played, and nobody says so."""
+        """The next move is played, but its response is lost."""
 
     async def cut(self, *, cleanly: bool) -> None:
-        """The streams end."""
+        """All streams end."""
 
 
 class FakeStage:
@@ -100,9 +100,9 @@ class FakeStage:
         self.links.matches[game_id].opponent_plays(uci)
 
     async def keep_alive(self) -> None:
-        self.server.tell(None)
+        self.server.send(None)
         for match in self.links.matches.values():
-            match.tell(None)
+            match.send(None)
 
     async def limit_next(self, endpoint: str, wait: timedelta) -> None:
         if endpoint == "move":
@@ -123,7 +123,7 @@ class FakeStage:
 
 
 class SandboxStage:
-    """The real ports, over HTTP; the world speaks to the sandbox without our code."""
+    """The real ports, over HTTP; other players use the sandbox without our code."""
 
     def __init__(self, sandbox: RunningSandbox, world: aiohttp.ClientSession) -> None:
         token = SecretStr(sandbox.token("crabstick"))
@@ -146,7 +146,7 @@ class SandboxStage:
         await self._post("sparring1", f"/api/bot/game/{game_id}/move/{uci}")
 
     async def keep_alive(self) -> None:
-        """They come by themselves, see `a_sandbox_stage`."""
+        """Keep-alives come by themselves, see `a_sandbox_stage`."""
 
     async def limit_next(self, endpoint: str, wait: timedelta) -> None:
         await self._arm("rate-limit", endpoint=endpoint, retry_after_s=int(wait.total_seconds()))

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["game_link", "port", "events"])
+@pytest.mark.parametrize("module", ["game_client", "interface", "game_parser"])
 def test_what_an_engine_actor_imports_does_not_bring_berserk(module: str) -> None:
     code = f"""
 import sys, crabstick.lichess.{module}

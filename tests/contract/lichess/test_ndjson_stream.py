@@ -1,4 +1,4 @@
-"""What happens to a stream, over real sockets."""
+"""A stream over real sockets: keep-alives, silence, broken connections, ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,9 +18,9 @@ from crabstick.errors import (
     Unauthorized,
     Unavailable,
 )
-from crabstick.lichess.http import open_session
-from crabstick.lichess.identity import Login
-from crabstick.lichess.ndjson import LINE_LIMIT, NdjsonStream, RawLine, StreamSource
+from crabstick.lichess.aiohttp_session import open_session
+from crabstick.lichess.identity import Identity
+from crabstick.lichess.ndjson_stream import NdjsonStream, RawLine, StreamSource
 from crabstick.rules.model import GameId, Unexpected
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving, until
 
@@ -36,7 +36,7 @@ async def a_stream(
 ) -> AsyncGenerator[tuple[NdjsonStream, TinyServer], None]:
     async with serving(script) as server, open_session(server.url) as session:
         source = StreamSource(
-            login=Login(url=server.url, token=SecretStr(TOKEN), user="crabby"),
+            identity=Identity(url=server.url, token=SecretStr(TOKEN), user="crabby"),
             path="/api/bot/game/stream/abcdefgh",
             game_id=GameId("abcdefgh"),
             silence_limit=silence,
@@ -86,7 +86,9 @@ async def test_a_keep_alive_is_none() -> None:
     "garbage",
     [b"{", b"[1]", b'"text"', b"<html>", b"\xff\xfe", b"[" * 9000, b"1" * 9000, b"\x00"],
 )
-async def test_a_line_that_is_no_object_is_unexpected_and_survived(garbage: bytes) -> None:
+async def test_a_line_that_is_not_an_object_is_unexpected(
+    garbage: bytes,
+) -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(garbage + b"\n")
@@ -99,44 +101,15 @@ async def test_a_line_that_is_no_object_is_unexpected_and_survived(garbage: byte
     assert lines[1:] == [{"type": "gameState"}]
 
 
-async def test_a_line_that_arrives_in_pieces_is_one_line() -> None:
+@pytest.mark.parametrize(
+    "last",
+    [b'8\r\n{"type":\r\n0\r\n\r\n', b"", b"this is no chunk\r\n"],
+    ids=["within a line", "without the last chunk", "not HTTP"],
+)
+async def test_a_stream_that_breaks_is_unavailable(last: bytes) -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.start_stream()
-        for piece in (b'{"type":', b'"chat', b'Line"', b"}", b"\n"):
-            await exchange.chunk(piece)
-            await asyncio.sleep(0)
-        await exchange.end_stream()
-
-    async with a_stream(script) as (stream, _):
-        lines, _ = await read_all(stream)
-    assert lines == [{"type": "chatLine"}]
-
-
-async def test_an_end_within_a_line_is_no_clean_end() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.start_stream()
-        await exchange.chunk(b'{"type":')
-        await exchange.end_stream()
-
-    async with a_stream(script) as (stream, _):
-        _, end = await read_all(stream)
-    assert type(end) is Unavailable
-
-
-async def test_a_reset_is_unavailable() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.start_stream()
-        await exchange.line({"type": "gameFull"})
-        exchange.reset()
-
-    async with a_stream(script) as (stream, _):
-        _, end = await read_all(stream)
-    assert type(end) is Unavailable
-
-
-async def test_a_connection_that_ends_without_the_last_chunk_is_unavailable() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.start_stream()
+        await exchange.send(last)
         exchange.hang_up()
 
     async with a_stream(script) as (stream, _):
@@ -144,17 +117,7 @@ async def test_a_connection_that_ends_without_the_last_chunk_is_unavailable() ->
     assert type(end) is Unavailable
 
 
-async def test_bytes_that_are_no_http_are_unavailable() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.start_stream()
-        await exchange.send(b"this is no chunk\r\n")
-
-    async with a_stream(script) as (stream, _):
-        _, end = await read_all(stream)
-    assert type(end) is Unavailable
-
-
-async def test_an_answer_that_is_no_http_is_unavailable() -> None:
+async def test_a_response_that_is_not_http_is_unavailable() -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
 
@@ -214,23 +177,13 @@ async def test_another_status_is_an_error_of_ours(status: int, error: type[Liche
     assert len(server.requests) == 1
 
 
-async def test_a_limited_stream_says_how_long_lichess_asks_to_wait() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.respond(429, {"error": "Please don't poll"}, Retry_After="61")
-
-    async with a_stream(script) as (stream, _):
-        _, end = await read_all(stream)
-    assert isinstance(end, RateLimited)
-    assert end.retry_after == timedelta(seconds=61)
-
-
-async def test_nobody_listening_is_unavailable() -> None:
+async def test_a_server_that_is_down_is_unavailable() -> None:
     async with a_stream(one_line_then_end) as (stream, server):
         nowhere = StreamSource(
-            login=Login(url="http://127.0.0.1:9", token=SecretStr(TOKEN)), path="/"
+            identity=Identity(url="http://127.0.0.1:9", token=SecretStr(TOKEN)), path="/"
         )
-        lost = NdjsonStream(stream._session, nowhere)
-        _, end = await read_all(lost)
+        error = NdjsonStream(stream._session, nowhere)
+        _, end = await read_all(error)
     assert type(end) is Unavailable
     assert server.requests == []
 
@@ -246,18 +199,6 @@ async def test_headers_that_do_not_come_are_unavailable() -> None:
     assert type(end) is Unavailable
 
 
-async def test_a_line_beyond_the_limit_ends_the_stream() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.start_stream()
-        for _ in range(LINE_LIMIT // 65536 + 2):
-            await exchange.chunk(b"x" * 65536)
-
-    async with a_stream(script) as (stream, _):
-        lines, end = await read_all(stream)
-    assert lines == []
-    assert type(end) is StreamEnded
-
-
 async def test_a_long_line_within_the_limit_is_read() -> None:
     moves = " ".join(["e2e4"] * 100_000)
 
@@ -269,20 +210,6 @@ async def test_a_long_line_within_the_limit_is_read() -> None:
     async with a_stream(script) as (stream, _):
         lines, _ = await read_all(stream)
     assert lines == [{"moves": moves}]
-
-
-async def test_a_waiting_reader_ends_when_another_task_closes() -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.start_stream()
-        await asyncio.sleep(60)
-
-    async with a_stream(script) as (stream, _):
-        reading = asyncio.create_task(read_all(stream))
-        await until(lambda: stream.is_open)
-        await stream.close()
-        lines, end = await asyncio.wait_for(reading, AT_ONCE_S)
-    assert lines == []
-    assert type(end) is StreamEnded
 
 
 async def test_an_opening_ends_when_another_task_closes() -> None:
@@ -340,13 +267,6 @@ async def test_a_stream_is_current_once_all_that_came_was_handed_out() -> None:
             assert stream.is_open
 
 
-async def test_an_end_that_came_but_was_not_read_closes_the_stream_already() -> None:
-    async with a_stream(one_line_then_end) as (stream, _), aclosing(stream.lines()) as lines:
-        await anext(lines)
-        await until(lambda: not stream.is_open)
-        assert not stream.is_current()
-
-
 async def test_a_reset_that_came_but_was_not_read_closes_the_stream_already() -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.start_stream()
@@ -378,6 +298,6 @@ async def test_no_error_gives_the_token_away(status: int) -> None:
 
     async with a_stream(script) as (stream, _):
         _, end = await read_all(stream)
-    told = [f"{e!r} {e} {vars(e)}" for e in chain(end)]
-    assert len(told) == 1
-    assert TOKEN not in told[0]
+    descriptions = [f"{e!r} {e} {vars(e)}" for e in chain(end)]
+    assert len(descriptions) == 1
+    assert TOKEN not in descriptions[0]

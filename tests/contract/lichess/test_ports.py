@@ -1,4 +1,4 @@
-"""What both the fakes and the real ports (over HTTP, to the sandbox) promise."""
+"""The contract that both the fakes and the real ports (over HTTP, to the sandbox) keep."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -45,7 +45,7 @@ async def stage(request: pytest.FixtureRequest) -> AsyncGenerator[Stage, None]:
 
 
 async def following(stream: AsyncGenerator[_Item | None, None]) -> _Item:
-    """The next item that is no keep-alive."""
+    """The next item other than a keep-alive."""
     async with asyncio.timeout(AT_ONCE_S):
         while (item := await anext(stream)) is None:
             pass
@@ -53,7 +53,7 @@ async def following(stream: AsyncGenerator[_Item | None, None]) -> _Item:
 
 
 async def end_of(stream: AsyncGenerator[_Item | None, None]) -> None:
-    """Reads on to the end, which raises."""
+    """Reads to the end, which raises."""
     async with asyncio.timeout(AT_ONCE_S):
         async for _ in stream:
             pass
@@ -66,7 +66,7 @@ class TestTheAccount:
     async def test_may_play(self, stage: Stage) -> None:
         assert await stage.lichess.token_scopes() >= {"bot:play"}
 
-    async def test_hears_of_a_challenge(self, stage: Stage) -> None:
+    async def test_gets_an_event_for_a_challenge(self, stage: Stage) -> None:
         async with aclosing(stage.lichess.events()) as events:
             await stage.start_game()
             await following(events)
@@ -102,7 +102,7 @@ class TestTheAccount:
         with pytest.raises(Refused):
             await stage.lichess.accept(challenge_id)
 
-    async def test_is_told_what_goes_on_when_the_stream_opens(self, stage: Stage) -> None:
+    async def test_first_gets_ongoing_games_and_challenges(self, stage: Stage) -> None:
         game_id, challenge_id = await stage.start_game(), await stage.challenge()
         async with aclosing(stage.lichess.events()) as events:
             first, second = await following(events), await following(events)
@@ -110,7 +110,7 @@ class TestTheAccount:
         assert isinstance(second, ChallengeMade)
         assert (first.game.id, second.challenge.id) == (game_id, challenge_id)
 
-    async def test_hears_keep_alives(self, stage: Stage) -> None:
+    async def test_gets_keep_alives(self, stage: Stage) -> None:
         async with aclosing(stage.lichess.events()) as events:
             await stage.start_game()
             await following(events)
@@ -139,13 +139,13 @@ class TestTheAccount:
             with pytest.raises(error):
                 await end_of(events)
 
-    async def test_is_told_of_a_limit(self, stage: Stage) -> None:
+    async def test_gets_a_rate_limit(self, stage: Stage) -> None:
         await stage.limit_next("account", timedelta(seconds=7))
         with pytest.raises(RateLimited) as caught:
             await stage.lichess.account()
         assert caught.value.retry_after == timedelta(seconds=7)
 
-    async def test_is_told_of_a_limit_of_its_stream(self, stage: Stage) -> None:
+    async def test_gets_a_rate_limit_instead_of_its_stream(self, stage: Stage) -> None:
         await stage.limit_next("event-stream", timedelta(seconds=7))
         with pytest.raises(RateLimited) as caught:
             await end_of(stage.lichess.events())
@@ -215,7 +215,7 @@ class TestAGame:
         game = stage.games.game(await stage.start_game())
         assert await game.move("e2e5") == RefusedPost(why="Piece on e2 cannot move to e5")
 
-    async def test_never_sends_what_is_no_move(self, stage: Stage) -> None:
+    async def test_never_sends_an_invalid_move(self, stage: Stage) -> None:
         game = stage.games.game(await stage.start_game())
         with pytest.raises(InvariantBroken):
             await game.move("castle")
@@ -269,7 +269,7 @@ class TestAGame:
         assert await game.abort() == Posted()
         assert isinstance(await game.abort(), RefusedPost)
 
-    async def test_that_is_over_is_told_once_more_and_ends(self, stage: Stage) -> None:
+    async def test_that_is_over_is_sent_once_more_and_ends(self, stage: Stage) -> None:
         game = stage.games.game(await stage.start_game())
         await game.abort()
         async with aclosing(game.lines()) as lines:
@@ -296,7 +296,7 @@ class TestAGame:
 
 
 class TestTheLease:
-    async def test_goes_to_whoever_opens_the_stream_last(self, stage: Stage) -> None:
+    async def test_goes_to_the_last_opened_stream(self, stage: Stage) -> None:
         game_id = await stage.start_game()
         old, new = stage.games.game(game_id), stage.games.game(game_id)
         async with aclosing(old.lines()) as olds, aclosing(new.lines()) as news:

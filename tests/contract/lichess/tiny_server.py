@@ -1,4 +1,4 @@
-"""A scripted HTTP/1.1 server: it does what a test says, byte by byte, also what nobody should."""
+"""A scripted HTTP/1.1 server: a test controls every byte, including invalid ones."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ __all__ = ["Exchange", "Script", "TinyServer", "chain", "serving", "until"]
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, and the means to answer it."""
+    """One request, with methods to respond."""
 
     method: str
     path: str
@@ -53,7 +53,7 @@ class Exchange:
         self.writer.transport.abort()
 
     def half_close(self) -> None:
-        """Sends no more, but still listens: `reader.at_eof()` tells when the client left."""
+        """Stops sending, but still reads: `reader.at_eof()` shows when the client disconnects."""
         self.writer.write_eof()
 
     def hang_up(self) -> None:
@@ -65,7 +65,7 @@ Script = Callable[[Exchange], Awaitable[None]]
 
 @dataclass(slots=True)
 class TinyServer:
-    """Where it listens, and what it was asked."""
+    """The URL of the server, and the requests it received."""
 
     url: str = ""
     script: Script | None = None
@@ -127,9 +127,9 @@ async def serving(script: Script) -> AsyncGenerator[TinyServer, None]:
 
 
 async def until(condition: Callable[[], bool], within_s: float = 2) -> None:
-    """Waits for a condition that no event announces, with a deadline."""
+    """Polls a condition, with a deadline."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - sockets tell nobody
+        while not condition():  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0.005)
 
 

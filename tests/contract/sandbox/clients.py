@@ -1,4 +1,4 @@
-"""A bare client for the sandbox's tests: it sends what it is told and reads what comes."""
+"""A plain HTTP client for the sandbox's tests, independent of crabstick's own client."""
 
 import asyncio
 import json
@@ -50,12 +50,12 @@ class Lines:
         return [json.loads(line) for line in body.splitlines() if line]
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._response.close()
 
 
 class Client:
-    """Speaks for one user."""
+    """A client with the token of one user."""
 
     def __init__(self, sandbox: RunningSandbox, name: str, *, user_agent: str = "test/1") -> None:
         self.name = name
@@ -107,7 +107,7 @@ class Client:
         return await self.open(f"/api/bot/game/stream/{game_id}", user_agent=user_agent)
 
     async def challenge(self, target: str, **form: str) -> str:
-        """Challenge somebody and tell the id."""
+        """Challenge a player and return the id."""
         status, shown = await self.post(f"/api/challenge/{target}", data={**CLOCK, **form})
         assert status == 200, shown
         return str(shown["id"])
@@ -119,7 +119,7 @@ class Client:
 
 @asynccontextmanager
 async def two_players(sandbox: RunningSandbox) -> AsyncIterator[tuple[Client, Client, str]]:
-    """Begin a game: crabstick has Black, sparring1 has White."""
+    """Start a game: crabstick has Black, sparring1 has White."""
     async with Client(sandbox, "crabstick") as mine, Client(sandbox, "sparring1") as other:
         game_id = await other.challenge("crabstick", color="white")
         assert await mine.post(f"/api/challenge/{game_id}/accept") == (200, {"ok": True})
@@ -127,14 +127,14 @@ async def two_players(sandbox: RunningSandbox) -> AsyncIterator[tuple[Client, Cl
 
 
 async def wait_until(condition: Any, limit: timedelta = timedelta(seconds=5)) -> None:
-    """Wait for a condition, looking often."""
+    """Poll a condition, with a deadline."""
     async with asyncio.timeout(limit.total_seconds()):
         while not condition():  # noqa: ASYNC110  (it is another thread's world)
             await asyncio.sleep(0.01)
 
 
 def seeded(name: str) -> random.Random:
-    """Make chance that repeats."""
+    """A repeatable random generator."""
     return random.Random(name)
 
 

@@ -1,10 +1,10 @@
-"""The ledger: what tests check a bot against."""
+"""The ledger over HTTP."""
 
 from crabstick.sandbox.testing import RunningSandbox
 from tests.contract.sandbox.clients import two_players
 
 
-async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSandbox) -> None:
+async def test_the_ledger_holds_moves_with_overhead_and_clock(sandbox: RunningSandbox) -> None:
     async with two_players(sandbox) as (mine, other, game_id):
         stream = await mine.open_game(game_id, user_agent="bot/1")
         await stream.next_of("gameFull")
@@ -14,7 +14,7 @@ async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSa
         await other.command(game_id, "move/e1e3")
         stream.close()
         (game,) = sandbox.ledger()["games"]
-        refused = sandbox.ledger()["refused_moves"]
+        refused_moves = sandbox.ledger()["refused_moves"]
     first, second = game["moves"]
     assert (game["id"], game["white"], game["black"]) == (game_id, "sparring1", "crabstick")
     assert (game["status"], game["clock"]) == ("started", {"limit_s": 60, "increment_s": 1})
@@ -23,10 +23,10 @@ async def test_the_ledger_tells_moves_with_overhead_and_clock(sandbox: RunningSa
     assert 0 < second["overhead_ms"] < 1000
     assert second["received_ms"] > first["received_ms"]
     assert (second["left_ms"], second["user_agent"]) == (60_000, "test/1")
-    assert [(row["uci"], row["by"]) for row in refused] == [("e1e3", "sparring1")]
+    assert [(row["uci"], row["by"]) for row in refused_moves] == [("e1e3", "sparring1")]
 
 
-async def test_the_ledger_tells_what_became_of_challenges(sandbox: RunningSandbox) -> None:
+async def test_the_ledger_holds_the_outcome_of_challenges(sandbox: RunningSandbox) -> None:
     async with two_players(sandbox) as (mine, other, game_id):
         declined = await other.challenge("crabstick")
         await mine.post(f"/api/challenge/{declined}/decline", data={"reason": "later"})

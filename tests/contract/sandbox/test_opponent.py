@@ -6,9 +6,15 @@ from datetime import timedelta
 import pytest
 
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.opponent import Declined, Opponent, Player, no_delay, play, think_time
+from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.opponent import (
+    ChallengeDeclined,
+    Opponent,
+    OpponentSpec,
+    no_delay,
+    think_time,
+)
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import first_legal, random_mover
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import Client, seeded, wait_until
 
@@ -16,10 +22,10 @@ MINUTE = (timedelta(minutes=1), timedelta())
 UNLIMITED = Options(rate_limits=False)
 
 
-def a_player(sandbox: RunningSandbox, name: str, **fields: object) -> Player:
+def a_player(sandbox: RunningSandbox, name: str, **fields: object) -> OpponentSpec:
     rng = seeded(name)
     values: dict[str, object] = {"policy": random_mover(rng), "delay": no_delay, **fields}
-    return Player(name=name, token=sandbox.token(name), **values)  # type: ignore[arg-type]
+    return OpponentSpec(name=name, token=sandbox.token(name), **values)  # type: ignore[arg-type]
 
 
 async def test_lets_play_a_few_games_at_once() -> None:
@@ -73,27 +79,18 @@ async def test_a_game_survives_cuts_resets_errors_and_lost_answers() -> None:
     assert result.status == game["status"]
 
 
-async def test_one_call_plays_one_game() -> None:
-    with running() as sandbox:
-        async with Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True)):
-            player = a_player(sandbox, "sparring1", policy=first_legal)
-            result = await play(sandbox.url, player, "crabstick", MINUTE, "black")
-        (game,) = sandbox.ledger()["games"]
-    assert (game["id"], game["black"]) == (result.game_id, "sparring1")
-
-
-async def test_a_declined_challenge_is_an_error_for_who_waits(sandbox: RunningSandbox) -> None:
+async def test_waiting_for_a_declined_challenge_raises(sandbox: RunningSandbox) -> None:
     async with (
         Client(sandbox, "crabstick") as mine,
         Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest,
     ):
         game_id = await guest.challenge("crabstick", MINUTE, "random")
         await mine.post(f"/api/challenge/{game_id}/decline", data={"reason": "later"})
-        with pytest.raises(Declined, match="This is not the right time for me"):
+        with pytest.raises(ChallengeDeclined, match="This is not the right time for me"):
             await guest.wait_result(game_id)
 
 
-async def test_a_refused_challenge_is_told(sandbox: RunningSandbox) -> None:
+async def test_a_refused_challenge_raises(sandbox: RunningSandbox) -> None:
     async with Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest:
         with pytest.raises(EnvironmentProblem, match="No such user: nobody"):
             await guest.challenge("nobody", MINUTE, "random")

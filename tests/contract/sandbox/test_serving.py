@@ -1,4 +1,4 @@
-"""Starting and ending: ports, signals, and open streams that must not delay the end."""
+"""Start and end of a server: ports, signals, and open streams, which must not delay the end."""
 
 import signal
 import subprocess
@@ -57,7 +57,7 @@ async def test_a_signal_ends_the_server_at_once_though_streams_are_open(
         assert process.stdout.read() == "over\n"
 
 
-def test_a_port_in_use_is_told_in_one_sentence() -> None:
+def test_a_port_in_use_is_one_sentence() -> None:
     with running() as sandbox:
         port = int(sandbox.url.rsplit(":", 1)[1])
         with pytest.raises(EnvironmentProblem) as problem:
@@ -71,7 +71,7 @@ def test_a_port_in_use_is_told_in_one_sentence() -> None:
     assert str(problem.value) == f"port {port} on 127.0.0.1 is already in use: choose another port"
 
 
-def test_a_host_that_is_not_ours_is_told_in_one_sentence() -> None:
+def test_a_foreign_host_is_one_sentence() -> None:
     with pytest.raises(EnvironmentProblem, match=r"cannot listen on 192\.0\.2\.1 port 0: "):
         listen("192.0.2.1", 0)
 

@@ -1,4 +1,4 @@
-"""Sparring partners challenge the bot as long as it is there, and tell what came of it."""
+"""Sparring partners challenge the bot while it is online, and report the results."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,28 +10,30 @@ from typing import Any
 import pytest
 
 from crabstick.errors import ConfigError
-from crabstick.sandbox.accounts import Account, Accounts, default_accounts
-from crabstick.sandbox.opponent import Opponent, Player, no_delay
+from crabstick.sandbox.accounts import Accounts, SandboxAccount, default_accounts
+from crabstick.sandbox.move_policies import first_legal
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, no_delay
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.policies import first_legal
 from crabstick.sandbox.sparring import Sparring, sparring_for
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import Client, wait_until
 
 MINUTE = (timedelta(minutes=1), timedelta())
 MOMENT = timedelta(milliseconds=20)
+LONG = timedelta(seconds=60)
+"""For whole games of random moves."""
 PLAYS = frozenset({"bot:play", "challenge:write"})
 
 
 def quick_partners(count: int) -> Sparring:
-    """They neither think nor wait."""
+    """Partners without think time and pauses."""
     sparring = sparring_for(default_accounts(), count, MINUTE)
-    players = [replace(player, delay=no_delay) for player in sparring.players]
-    return replace(sparring, players=players, pause=MOMENT, patience=MOMENT)
+    players = [replace(player, delay=no_delay) for player in sparring.specs]
+    return replace(sparring, specs=players, pause=MOMENT, patience=MOMENT)
 
 
 def the_bot(sandbox: RunningSandbox) -> Opponent:
-    player = Player(
+    player = OpponentSpec(
         name="crabstick",
         token=sandbox.token("crabstick"),
         policy=first_legal,
@@ -43,10 +45,10 @@ def the_bot(sandbox: RunningSandbox) -> Opponent:
 
 @asynccontextmanager
 async def sparring_at(sandbox: RunningSandbox, sparring: Sparring) -> AsyncIterator[list[str]]:
-    told: list[str] = []
-    task = asyncio.create_task(sparring.run(sandbox.url, told.append))
+    reports: list[str] = []
+    task = asyncio.create_task(sparring.run(sandbox.url, reports.append))
     try:
-        yield told
+        yield reports
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -56,50 +58,52 @@ async def sparring_at(sandbox: RunningSandbox, sparring: Sparring) -> AsyncItera
 async def test_each_partner_plays_game_after_game() -> None:
     sparring = quick_partners(2)
     with running(options=Options(rate_limits=False)) as sandbox:
-        async with the_bot(sandbox), sparring_at(sandbox, sparring) as told:
-            await wait_until(lambda: _tells(told, "sparring1: game") >= 2)
-            await wait_until(lambda: _tells(told, "sparring2: game") >= 2)
+        async with the_bot(sandbox), sparring_at(sandbox, sparring) as reports:
+            for name in ("sparring1", "sparring2"):
+                await wait_until(lambda name=name: _count(reports, f"{name}: game") >= 2, LONG)
         ledger = sandbox.ledger()
-    assert {line.partition("game ")[2] for line in told} <= {*map(_ending, ledger["games"])}
+    assert {line.partition("game ")[2] for line in reports} <= {*map(_ending, ledger["games"])}
     assert {game["white"] for game in ledger["games"]} == {"crabstick", "sparring1", "sparring2"}
     assert ledger["refused_moves"] == []
 
 
-async def test_nobody_is_challenged_who_is_not_there(sandbox: RunningSandbox) -> None:
+async def test_a_target_that_is_offline_is_not_challenged(sandbox: RunningSandbox) -> None:
     sparring = quick_partners(1)
-    async with sparring_at(sandbox, sparring) as told:
-        await wait_until(lambda: _looks(sandbox) >= 3)
+    async with sparring_at(sandbox, sparring) as reports:
+        await wait_until(lambda: _status_checks(sandbox) >= 3)
         assert sandbox.ledger()["challenges"] == []
-    assert told == []
+    assert reports == []
 
 
-async def test_the_same_refusal_is_told_once(sandbox: RunningSandbox) -> None:
+async def test_the_same_refusal_is_reported_once(sandbox: RunningSandbox) -> None:
     sparring = quick_partners(1)
     async with Client(sandbox, "crabstick") as mine:
         events = await mine.open_events()
-        async with sparring_at(sandbox, sparring) as told:
+        async with sparring_at(sandbox, sparring) as reports:
             for _ in range(3):
                 challenge = (await events.next_of("challenge"))["challenge"]
                 path = f"/api/challenge/{challenge['id']}/decline"
                 await mine.post(path, data={"reason": "later"})
         events.close()
-    assert [line.partition(":")[0] for line in told] == ["sparring1"]
-    assert told[0].startswith("sparring1: crabstick declines: This is not the right time for me")
+    assert [line.partition(":")[0] for line in reports] == ["sparring1"]
+    assert reports[0].startswith("sparring1: crabstick declines: This is not the right time for me")
 
 
-async def test_a_challenge_that_nobody_answers_is_made_again(sandbox: RunningSandbox) -> None:
+async def test_an_unanswered_challenge_is_repeated(sandbox: RunningSandbox) -> None:
     sparring = replace(quick_partners(1), answer_limit=MOMENT)
     async with Client(sandbox, "crabstick") as mine:
         events = await mine.open_events()
-        async with sparring_at(sandbox, sparring) as told:
+        async with sparring_at(sandbox, sparring) as reports:
             for _ in range(2):
                 await events.next_of("challenge")
         events.close()
-    assert told == ["sparring1: crabstick does not answer a challenge"]
+    assert reports == ["sparring1: crabstick does not answer a challenge"]
 
 
-def an_account(name: str, *, title: str | None = "BOT", scopes: Sequence[str] = ()) -> Account:
-    return Account(name=name, title=title, tokens={f"{name}_token": frozenset(scopes)})
+def an_account(
+    name: str, *, title: str | None = "BOT", scopes: Sequence[str] = ()
+) -> SandboxAccount:
+    return SandboxAccount(name=name, title=title, tokens={f"{name}_token": frozenset(scopes)})
 
 
 def test_the_first_bot_is_challenged_by_the_next_that_may() -> None:
@@ -113,7 +117,7 @@ def test_the_first_bot_is_challenged_by_the_next_that_may() -> None:
     )
     sparring = sparring_for(accounts, 1, MINUTE)
     assert sparring.target == "mine"
-    assert [(player.name, player.token) for player in sparring.players] == [
+    assert [(player.name, player.token) for player in sparring.specs] == [
         ("partner", "partner_token")
     ]
 
@@ -124,8 +128,8 @@ def test_too_few_partners_are_a_config_error(accounts: Accounts, have: int) -> N
         sparring_for(accounts, 9, MINUTE)
 
 
-def _tells(told: list[str], start: str) -> int:
-    return sum(line.startswith(start) for line in told)
+def _count(reports: list[str], start: str) -> int:
+    return sum(line.startswith(start) for line in reports)
 
 
 def _ending(game: dict[str, Any]) -> str:
@@ -133,7 +137,7 @@ def _ending(game: dict[str, Any]) -> str:
     return f"{game['id']} is over: {game['status']}, {winner} won"
 
 
-def _looks(sandbox: RunningSandbox) -> int:
-    """How often somebody asked who is online."""
+def _status_checks(sandbox: RunningSandbox) -> int:
+    """How often the online status was requested."""
     rows = sandbox.ledger()["requests"]
     return sum(row["count"] for row in rows if row["endpoint"] == "users-status")

@@ -8,13 +8,6 @@ from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import CLOCK, Client, two_players, wait_until
 
 
-async def test_the_headers_come_at_once_and_the_body_is_ndjson(sandbox: RunningSandbox) -> None:
-    async with Client(sandbox, "crabstick") as mine:
-        stream = await mine.open_events()
-        stream.close()
-    assert (stream.status, stream.headers["Content-Type"]) == (200, "application/x-ndjson")
-
-
 async def test_opening_shows_running_games_and_then_waiting_challenges(
     sandbox: RunningSandbox,
 ) -> None:
@@ -34,44 +27,6 @@ async def test_opening_shows_running_games_and_then_waiting_challenges(
     assert third["compat"] == {"bot": True, "board": False}
 
 
-async def test_a_second_event_stream_ends_the_first_cleanly(sandbox: RunningSandbox) -> None:
-    async with Client(sandbox, "crabstick") as mine:
-        first = await mine.open_events()
-        second = await mine.open_events()
-        assert await first.rest() == []
-        second.close()
-
-
-async def test_a_game_stream_begins_with_the_whole_game(sandbox: RunningSandbox) -> None:
-    async with two_players(sandbox) as (mine, other, game_id):
-        await other.command(game_id, "move/e2e4")
-        stream = await mine.open_game(game_id)
-        full = await stream.next()
-        await mine.command(game_id, "move/e7e5")
-        state = await stream.next()
-        stream.close()
-    assert (full["type"], full["state"]["moves"]) == ("gameFull", "e2e4")
-    assert (state["type"], state["moves"]) == ("gameState", "e2e4 e7e5")
-
-
-async def test_the_same_user_agent_takes_a_game_stream_over_and_another_does_not(
-    sandbox: RunningSandbox,
-) -> None:
-    async with two_players(sandbox) as (mine, other, game_id):
-        first = await mine.open_game(game_id, user_agent="bot/1 game:x")
-        another = await mine.open_game(game_id, user_agent="bot/2")
-        successor = await mine.open_game(game_id, user_agent="bot/1 game:x")
-        assert [line["type"] for line in await first.rest()] == ["gameFull"]
-        await other.command(game_id, "move/e2e4")
-        for stream in (another, successor):
-            assert (await stream.next_of("gameState"))["moves"] == "e2e4"
-            stream.close()
-        whys = [
-            row["why"] for row in sandbox.ledger()["streams"] if row["user_agent"] == "bot/1 game:x"
-        ]
-    assert whys[0] == "replaced"
-
-
 async def test_the_last_line_is_followed_by_the_end_and_by_game_finish(
     sandbox: RunningSandbox,
 ) -> None:
@@ -86,14 +41,6 @@ async def test_the_last_line_is_followed_by_the_end_and_by_game_finish(
         events.close()
     assert (last["status"], last["winner"]) == ("resign", "black")
     assert (finish["game"]["id"], finish["game"]["winner"]) == (game_id, "black")
-
-
-async def test_the_stream_of_a_finished_game_is_one_line(sandbox: RunningSandbox) -> None:
-    async with two_players(sandbox) as (mine, other, game_id):
-        await other.command(game_id, "abort")
-        stream = await mine.open_game(game_id)
-        (full,) = await stream.rest()
-    assert full["state"]["status"] == "aborted"
 
 
 async def test_blank_lines_keep_a_stream_alive() -> None:
@@ -128,7 +75,7 @@ async def test_a_kept_alive_challenge_ends_with_its_outcome(sandbox: RunningSand
     assert done == '{"done":"declined"}'
 
 
-async def test_a_flag_is_noticed_while_nobody_moves() -> None:
+async def test_a_flag_falls_without_any_request() -> None:
     with running() as sandbox:
         async with Client(sandbox, "crabstick") as mine, Client(sandbox, "sparring1") as other:
             form = {"clock.limit": "0", "clock.increment": "1", "color": "white"}

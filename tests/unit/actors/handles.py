@@ -39,6 +39,6 @@ class FakeHandle:
             raise self.errors.popleft()
         return await getattr(self.actor, method)(message)
 
-    def told(self, method: str) -> list[dict[str, Any]]:
-        """The messages of all calls of `method`, heard or not."""
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """The messages of all calls of `method`, answered or not."""
         return [message for name, message in self.calls if name == method]

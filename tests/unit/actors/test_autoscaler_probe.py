@@ -1,4 +1,4 @@
-"""Whether somebody makes nodes, from what the head knows."""
+"""Whether an autoscaler adds nodes, from a fake GCS."""
 
 import json
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from crabstick.settings import Settings
 SLOT = Settings().cluster
 
 
-class Head:
-    """What a head's GCS answers; `versions` are what the autoscaler said by and by."""
+class FakeGcs:
+    """A head's GCS; `versions` are the autoscaler's successive reports."""
 
-    def __init__(self, versions: Iterator[int] | None = None, note: Any = None) -> None:
+    def __init__(self, versions: Iterator[int] | None = None, report: Any = None) -> None:
         self.versions = versions or iter(())
-        self.note = note
+        self.report = report
         self.infeasible: list[dict[str, float]] = []
 
     def get_cluster_status(self, *, timeout_s: float) -> bytes:
@@ -37,12 +37,12 @@ class Head:
 
     def internal_kv_get(self, key: bytes, _namespace: None, *, timeout: float) -> bytes | None:
         assert (key, bool(timeout)) == (b"__autoscaling_status", True)
-        return None if self.note is None else json.dumps(self.note).encode()
+        return None if self.report is None else json.dumps(self.report).encode()
 
 
-def scaling(head: Head, monkeypatch: pytest.MonkeyPatch, monitor: str = "") -> ScalingReport:
+def scaling(gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch, monitor: str = "") -> ScalingReport:
     for module in ("actors.cluster", "actors.ops.autoscaler_probe"):
-        monkeypatch.setattr(f"{module}.gcs_client", lambda: head)
+        monkeypatch.setattr(f"{module}.gcs_client", lambda: gcs)
     monkeypatch.setattr(autoscaler_probe, "POLL_S", 0.0)
     return AutoscalerProbe().scaling(monitor, SLOT)
 
@@ -53,16 +53,16 @@ def endless(*versions: int) -> Iterator[int]:
         yield versions[-1]
 
 
-def test_an_autoscaler_that_speaks_again_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = scaling(Head(endless(7, 7, 8)), monkeypatch)
+def test_an_autoscaler_that_reports_again_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = scaling(FakeGcs(endless(7, 7, 8)), monkeypatch)
     assert found == ScalingReport(autoscaler=Autoscaler.V2)
 
 
-def test_an_autoscaler_that_says_the_same_for_long_is_silent(
+def test_an_autoscaler_that_repeats_its_report_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(autoscaler_probe, "SILENCE", timedelta(0))
-    found = scaling(Head(endless(7)), monkeypatch)
+    found = scaling(FakeGcs(endless(7)), monkeypatch)
     assert found == ScalingReport(autoscaler=Autoscaler.V2, is_silent=True)
 
 
@@ -74,16 +74,16 @@ def test_an_autoscaler_that_says_the_same_for_long_is_silent(
         ({"GPU": 1.0}, False),
     ],
 )
-def test_a_slot_that_the_autoscaler_has_no_place_for_is_seen(
+def test_a_slot_that_no_group_fits_is_found(
     monkeypatch: pytest.MonkeyPatch, bundle: dict[str, float], *, refuses: bool
 ) -> None:
-    head = Head(endless(7, 8))
-    head.infeasible = [bundle]
-    assert scaling(head, monkeypatch).has_no_place == refuses
+    gcs = FakeGcs(endless(7, 8))
+    gcs.infeasible = [bundle]
+    assert scaling(gcs, monkeypatch).has_no_place == refuses
 
 
 @pytest.mark.parametrize(
-    ("note", "autoscaler"),
+    ("report", "autoscaler"),
     [
         (None, Autoscaler.NONE),
         ({"time": 1}, Autoscaler.NONE),
@@ -91,12 +91,12 @@ def test_a_slot_that_the_autoscaler_has_no_place_for_is_seen(
         ({"autoscaler_report": {"active_nodes": {"head": 1, "game": 2}}}, Autoscaler.V1),
     ],
 )
-def test_the_old_autoscaler_is_known_by_its_note(
-    monkeypatch: pytest.MonkeyPatch, note: object, autoscaler: Autoscaler
+def test_the_first_autoscaler_is_known_by_its_report(
+    monkeypatch: pytest.MonkeyPatch, report: object, autoscaler: Autoscaler
 ) -> None:
-    assert scaling(Head(note=note), monkeypatch) == ScalingReport(autoscaler=autoscaler)
+    assert scaling(FakeGcs(report=report), monkeypatch) == ScalingReport(autoscaler=autoscaler)
 
 
 def test_a_monitor_that_only_watches_makes_no_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = scaling(Head(endless(7, 8)), monkeypatch, monitor="watches")
+    found = scaling(FakeGcs(endless(7, 8)), monkeypatch, monitor="watches")
     assert found == ScalingReport(autoscaler=Autoscaler.NONE)

@@ -1,4 +1,4 @@
-"""What must be so before a running bot is replaced."""
+"""The conditions for replacing a running bot."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def a_slot(**cluster: object) -> Any:
 
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
-    """What the nodes have; Ray lists dead ones, too."""
+    """The resources of the nodes; Ray lists dead nodes, too."""
     living: list[dict[str, float]] = [HEAD, WORKER]
     dead = {"Alive": False, "Resources": {"CPU": 99.0, "memory": 9e12}}
     listed = lambda: [dead, *({"Alive": True, "NodeID": "n", "Resources": one} for one in living)]  # noqa: E731
@@ -33,7 +33,7 @@ def test_the_same_account_may_replace_itself_whatever_its_letters() -> None:
     require_same_bot("Crabby", "crabby")
 
 
-def test_another_account_is_told_who_plays() -> None:
+def test_the_refusal_of_another_account_names_both() -> None:
     with pytest.raises(EnvironmentProblem, match=r"crabby plays .* is that of lobster: .*own"):
         require_same_bot("crabby", "lobster")
 
@@ -53,7 +53,7 @@ def test_a_slot_that_fits_a_node_or_one_to_come_is_fine(cluster: dict[str, objec
 
 @pytest.mark.parametrize("cluster", [{"slot_cpus": 2.5}, {"slot_memory_mb": 901}])
 @pytest.mark.usefixtures("nodes")
-def test_a_slot_that_fits_nowhere_is_told_with_the_largest_node(cluster: dict[str, object]) -> None:
+def test_the_refusal_of_a_slot_names_the_largest_node(cluster: dict[str, object]) -> None:
     with pytest.raises(EnvironmentProblem, match="the largest node has 2 and 900 MB") as refused:
         require_slots(a_slot(**cluster))
     assert "cluster.slot_cpus" in str(refused.value)

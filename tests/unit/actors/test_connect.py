@@ -7,7 +7,7 @@ from crabstick.errors import ConfigError
 
 
 @pytest.mark.parametrize("address", ["", "auto", "ray://host:1"])
-def test_what_is_no_address_is_refused_before_anything_is_tried(address: str) -> None:
+def test_other_text_than_an_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(ConfigError, match="write host:port of the head's GCS"):
         connect(address, "crabstick")
 
@@ -24,7 +24,7 @@ def test_what_is_no_address_is_refused_before_anything_is_tried(address: str) ->
         ("", "no reason given"),
     ],
 )
-def test_rays_words_become_one_sentence(error: str, sentence: str) -> None:
-    told = _why_not("h:1", error)
-    assert sentence in told
-    assert "\n" not in told
+def test_rays_error_becomes_one_sentence(error: str, sentence: str) -> None:
+    why = _why_not("h:1", error)
+    assert sentence in why
+    assert "\n" not in why

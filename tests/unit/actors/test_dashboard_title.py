@@ -1,4 +1,4 @@
-"""The one title that people see of an actor."""
+"""The title of an actor in the dashboard."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from tests.unit.virtual_time import virtual_loop
 
 
 class Dashboard:
-    """Makes the calls that a title asks for, and knows those that wait."""
+    """Makes the calls of a title, and knows the pending ones."""
 
     def __init__(self) -> None:
         self.title = DashboardTitle(self._call)
@@ -43,7 +43,7 @@ async def test_the_next_title_takes_the_place_of_the_last() -> None:
     assert (board.made, board.pending) == (["standby", "game a"], ["game a"])
 
 
-async def test_what_changes_within_a_moment_is_not_shown() -> None:
+async def test_a_title_that_changes_within_a_moment_is_not_shown() -> None:
     board = Dashboard()
     board.title.set("game a")
     board.title.set("game a · white against Bob · 5+3")

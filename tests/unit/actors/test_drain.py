@@ -1,4 +1,4 @@
-"""Which node is meant, and what is said when none is."""
+"""Finding the node that a person names."""
 
 import re
 
@@ -44,7 +44,7 @@ def test_nodes_on_one_machine_are_told_apart_by_their_ids() -> None:
     assert find_node("20", twins) is twins[1]
 
 
-def test_where_nothing_can_be_drained_that_is_said() -> None:
+def test_a_cluster_without_a_drainable_node_is_explained() -> None:
     with pytest.raises(ConfigError, match="it has no node that could be drained"):
         find_node("head", [HEAD])
 

@@ -1,4 +1,4 @@
-"""The account's ear: challenges are answered once, games are passed on until they were heard."""
+"""The EventListener answers each challenge once, and passes games on until they arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,6 @@ from crabstick.rules.model import (
     GameId,
     GameSummary,
     Player,
-    Unexpected,
 )
 from crabstick.rules.stream_budget import ALLOWED, WINDOW
 from tests.builders import a_challenge, a_clock, seconds
@@ -32,20 +31,20 @@ from tests.unit.virtual_time import until, virtual_loop
 GAME = GameId("abcdefgh")
 
 
-class Manager:
-    """The WorkerSet's side: it knows the games that it was told of."""
+class FakeWorkerSet:
+    """The WorkerSet's side: knows the reported games."""
 
     def __init__(self, room: int) -> None:
         self.games: dict[str, GameUpdate] = {}
         self.room = room
         self.may_grow = False
-        self.calls_for_room = 0
+        self.room_requests = 0
         self.reports: list[Report] = []
         self.rate_limits = RateLimits(virtual_loop().time)
 
     async def game_started(self, message: Packed) -> None:
-        news = GameUpdate.read(message)
-        self.games[news.game] = news
+        update = GameUpdate.read(message)
+        self.games[update.game] = update
 
     async def game_finished(self, message: Packed) -> None:
         self.games.pop(GameUpdate.read(message).game, None)
@@ -61,7 +60,7 @@ class Manager:
         return answer.pack()
 
     async def room_wanted(self, _message: Packed) -> None:
-        self.calls_for_room += 1
+        self.room_requests += 1
 
     async def report(self, message: Packed) -> None:
         report = Report.read(message)
@@ -73,41 +72,48 @@ class Manager:
         return sum(by for name, which, by in counts if (name, which) == (metric, label))
 
 
-class Post:
-    """A listener between a fake Lichess and a fake WorkerSet."""
+class ListenerRig:
+    """An EventListener between a fake Lichess and a fake WorkerSet."""
 
     def __init__(self, *, room: int = 100, challenges: Mapping[str, Any] | None = None) -> None:
         self.lichess = FakeLichess()
-        self.manager = Manager(room)
-        self.handle = FakeHandle(self.manager)
+        self.worker_set = FakeWorkerSet(room)
+        self.handle = FakeHandle(self.worker_set)
         self.config = a_config("event-listener", challenges=challenges or {}).pack()
-        self.begin()
+        self.start()
 
-    def begin(self) -> None:
-        """The listener's process starts."""
+    def start(self) -> None:
+        """Starts the listener's process."""
         self.listener = EventListener(self.config, self.handle, self.lichess)
 
     def crash(self) -> None:
-        """The listener's process dies, and nothing of it goes on."""
+        """Ends the listener's process with all its tasks."""
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        self.lichess._feed = None
+        self.lichess._stream = None
 
-    async def listening(self) -> None:
+    async def wait_listening(self) -> None:
         """Returns when the stream is open."""
-        await until(lambda: self.lichess._feed is not None and self.lichess._feed.is_open)
+        await until(lambda: self.lichess._stream is not None and self.lichess._stream.is_open)
 
     async def describe(self) -> Packed:
         return await self.listener.describe({"v": 1})
 
-    async def challenged(self, challenge: Challenge | None = None) -> None:
-        """Somebody challenges us, and the answer is given."""
-        await self.listening()
+    async def challenge(self, challenge: Challenge | None = None) -> None:
+        """Sends a challenge, and waits for the answer."""
+        await self.wait_listening()
         self.lichess.challenged(challenge or to_us())
         await until(self.answers)
 
     def answers(self) -> int:
         return len(self.lichess.accepted) + len(self.lichess.declined)
+
+
+async def a_listening_rig(**options: Any) -> ListenerRig:
+    """A rig whose event stream is open."""
+    rig = ListenerRig(**options)
+    await rig.wait_listening()
+    return rig
 
 
 def to_us(number: int | None = None, **changes: Any) -> Challenge:
@@ -127,361 +133,283 @@ def a_game(game: GameId = GAME, **changes: Any) -> GameSummary:
     return GameSummary(**{**fields, **changes})
 
 
-def ages_of(manager: Manager) -> list[float]:
-    return [report.hearing.age_s for report in manager.reports if report.hearing]
-
-
-# Challenges.
+def ages_of(worker_set: FakeWorkerSet) -> list[float]:
+    return [report.hearing.age_s for report in worker_set.reports if report.hearing]
 
 
 async def test_a_challenge_that_fits_is_accepted() -> None:
-    post = Post()
-    await post.challenged()
-    assert (post.lichess.accepted, post.lichess.declined) == ([GAME], [])
+    rig = ListenerRig()
+    await rig.challenge()
+    assert (rig.lichess.accepted, rig.lichess.declined) == ([GAME], [])
 
 
 async def test_a_challenge_that_does_not_fit_is_declined_with_the_reason() -> None:
-    post = Post()
-    await post.challenged(to_us(clock=a_clock(15, 0)))
-    assert (post.lichess.accepted, post.lichess.declined) == ([], [(GAME, "tooFast")])
-
-
-async def test_a_challenge_is_answered_within_a_second() -> None:
-    post = Post()
-    await post.listening()
-    began_s = virtual_loop().time()
-    await post.challenged()
-    assert virtual_loop().time() - began_s < 1
+    rig = ListenerRig()
+    await rig.challenge(to_us(clock=a_clock(15, 0)))
+    assert (rig.lichess.accepted, rig.lichess.declined) == ([], [(GAME, "tooFast")])
 
 
 async def test_a_silent_worker_set_delays_the_answer_by_less_than_a_second() -> None:
-    post = Post()
-    post.handle.is_silent = True
-    await post.listening()
+    rig = ListenerRig()
+    rig.handle.is_silent = True
+    await rig.wait_listening()
     began_s = virtual_loop().time()
-    await post.challenged()
+    await rig.challenge()
     assert virtual_loop().time() - began_s < 1
 
 
 @pytest.mark.parametrize(
     "error", [RayActorError(), ActorUnavailableError("restarting", None), None]
 )
-async def test_a_worker_set_that_cannot_answer_stops_no_answer(error: Exception | None) -> None:
-    post = Post()
+async def test_a_challenge_is_answered_without_the_worker_set(error: Exception | None) -> None:
+    rig = ListenerRig()
     if error is None:
 
         async def nonsense(_message: Packed) -> Packed:
             return {"v": 99}
 
-        post.manager.load = nonsense  # type: ignore[method-assign]  # one that speaks otherwise
+        rig.worker_set.load = nonsense  # type: ignore[method-assign]  # one that speaks otherwise
     else:
-        post.handle.errors.append(error)
-    await post.challenged()
-    assert post.lichess.accepted == [GAME]
+        rig.handle.errors.append(error)
+    await rig.challenge()
+    assert rig.lichess.accepted == [GAME]
 
 
-async def test_of_eight_challenges_at_once_as_many_are_accepted_as_games_are_wanted() -> None:
-    post = Post(challenges={"max_games": 3})
-    await post.listening()
+async def test_of_eight_challenges_at_once_only_as_many_are_accepted_as_fit() -> None:
+    rig = await a_listening_rig(challenges={"max_games": 3})
     for number in range(8):
-        post.lichess.challenged(to_us(number))
-    await until(lambda: post.answers() == 8)
-    assert len(post.lichess.accepted) == 3
-    assert {reason for _, reason in post.lichess.declined} == {"later"}
+        rig.lichess.challenged(to_us(number))
+    await until(lambda: rig.answers() == 8)
+    assert len(rig.lichess.accepted) == 3
+    assert {reason for _, reason in rig.lichess.declined} == {"later"}
 
 
-async def test_of_eight_challenges_at_once_no_more_are_accepted_than_there_is_room() -> None:
-    post = Post(room=2, challenges={"max_games": 8})
-    await post.listening()
-    for number in range(8):
-        post.lichess.challenged(to_us(number))
-    await until(lambda: post.answers() == 8)
-    assert len(post.lichess.accepted) == 2
-
-
-async def test_a_silent_worker_set_does_not_make_it_forget_what_it_accepted() -> None:
-    post = Post(challenges={"max_games": 2})
-    post.handle.is_silent = True
-    await post.listening()
+async def test_accepted_challenges_count_while_the_worker_set_is_silent() -> None:
+    rig = ListenerRig(challenges={"max_games": 2})
+    rig.handle.is_silent = True
+    await rig.wait_listening()
     for number in range(6):
-        post.lichess.challenged(to_us(number))
+        rig.lichess.challenged(to_us(number))
         await asyncio.sleep(30)
-    assert len(post.lichess.accepted) == 2
+    assert len(rig.lichess.accepted) == 2
 
 
 async def test_a_game_that_ended_makes_room_even_while_the_worker_set_is_silent() -> None:
-    post = Post(challenges={"max_games": 1})
-    await post.challenged()
-    await until(lambda: post.manager.games)
-    post.lichess.challenged(to_us(1))
-    await until(lambda: post.answers() == 2)
-    post.handle.is_silent = True
-    post.lichess.finished(GAME)
-    post.lichess.challenged(to_us(2))
-    await until(lambda: post.answers() == 3)
-    assert post.lichess.accepted == [GAME, "game0002"]
+    rig = ListenerRig(challenges={"max_games": 1})
+    await rig.challenge()
+    await until(lambda: rig.worker_set.games)
+    rig.lichess.challenged(to_us(1))
+    await until(lambda: rig.answers() == 2)
+    rig.handle.is_silent = True
+    rig.lichess.finished(GAME)
+    rig.lichess.challenged(to_us(2))
+    await until(lambda: rig.answers() == 3)
+    assert rig.lichess.accepted == [GAME, "game0002"]
 
 
-async def test_an_accepted_challenge_whose_game_never_comes_frees_its_place() -> None:
-    post = Post(challenges={"max_games": 1})
-    await post.challenged()
-    await until(lambda: post.manager.games)
-    del post.manager.games[GAME]
+async def test_an_accepted_challenge_whose_game_never_begins_frees_its_place() -> None:
+    rig = ListenerRig(challenges={"max_games": 1})
+    await rig.challenge()
+    await until(lambda: rig.worker_set.games)
+    del rig.worker_set.games[GAME]
     await asyncio.sleep(21)
-    post.lichess.challenged(to_us(1))
-    await until(lambda: post.answers() == 2)
-    assert post.lichess.accepted == [GAME, "game0001"]
+    rig.lichess.challenged(to_us(1))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted == [GAME, "game0001"]
 
 
-async def test_a_challenge_that_is_withdrawn_frees_its_place() -> None:
-    post = Post(challenges={"max_games": 1})
-    await post.challenged()
-    post.manager.games.clear()
-    post.lichess.tell(ChallengeEnded(id=GAME))
-    post.lichess.challenged(to_us(1))
-    await until(lambda: post.answers() == 2)
-    assert post.lichess.accepted == [GAME, "game0001"]
+async def test_a_cancelled_challenge_frees_its_place() -> None:
+    rig = ListenerRig(challenges={"max_games": 1})
+    await rig.challenge()
+    rig.worker_set.games.clear()
+    rig.lichess.send(ChallengeEnded(id=GAME))
+    rig.lichess.challenged(to_us(1))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted == [GAME, "game0001"]
 
 
-async def test_a_challenge_is_answered_once_though_the_stream_tells_it_again() -> None:
-    post = Post()
-    await post.listening()
+async def test_a_challenge_that_the_stream_repeats_is_answered_once() -> None:
+    rig = await a_listening_rig()
     slow = to_us()
-    post.lichess.challenged(slow)
-    post.lichess.challenged(slow)
-    post.lichess.end_stream()
+    rig.lichess.challenged(slow)
+    rig.lichess.challenged(slow)
+    rig.lichess.end_stream()
     await asyncio.sleep(5)
-    assert post.lichess.accepted == [GAME]
-    assert post.manager.count("crabstick_challenges_total", "failed") == 0
+    assert rig.lichess.accepted == [GAME]
+    assert rig.worker_set.count("crabstick_challenges_total", "failed") == 0
 
 
-async def test_our_own_challenges_and_open_ones_are_left_alone() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.challenged(a_challenge(dest_user=Player(name="Alice")))
-    post.lichess.challenged(a_challenge(dest_user=None))
+async def test_our_own_challenges_and_open_ones_are_ignored() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.challenged(a_challenge(dest_user=Player(name="Alice")))
+    rig.lichess.challenged(a_challenge(dest_user=None))
     await asyncio.sleep(5)
-    assert post.answers() == 0
+    assert rig.answers() == 0
 
 
-async def test_our_name_is_ours_in_any_case() -> None:
-    post = Post()
-    await post.challenged(a_challenge(dest_user=Player(name=BOT.upper())))
-    assert post.lichess.accepted == [GAME]
+async def test_the_case_of_our_name_does_not_matter() -> None:
+    rig = ListenerRig()
+    await rig.challenge(a_challenge(dest_user=Player(name=BOT.upper())))
+    assert rig.lichess.accepted == [GAME]
 
 
 @pytest.mark.parametrize(
     ("fault", "waits_s"), [(RateLimited("slowly", seconds(7)), 7), (Unavailable("502"), 0)]
 )
-async def test_an_answer_that_did_not_arrive_is_given_again(
+async def test_a_failed_answer_is_repeated(
     fault: RateLimited | Unavailable, waits_s: float
 ) -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.faults.append(fault)
+    rig = await a_listening_rig()
+    rig.lichess.faults.append(fault)
     began_s = virtual_loop().time()
-    await post.challenged()
-    assert post.lichess.accepted == [GAME]
+    await rig.challenge()
+    assert rig.lichess.accepted == [GAME]
     assert waits_s <= virtual_loop().time() - began_s < waits_s + 1
 
 
-async def test_an_accept_that_has_to_wait_does_not_exceed_the_games_that_are_wanted() -> None:
-    post = Post(challenges={"max_games": 1})
-    await post.listening()
-    post.lichess.faults.append(RateLimited("slowly", seconds(40)))
-    post.lichess.challenged(to_us(1))
+async def test_an_acceptance_that_had_to_wait_is_decided_again() -> None:
+    rig = await a_listening_rig(challenges={"max_games": 1})
+    rig.lichess.faults.append(RateLimited("slowly", seconds(40)))
+    rig.lichess.challenged(to_us(1))
     await asyncio.sleep(30)
-    post.lichess.challenged(to_us(2))
-    await until(lambda: post.answers() == 2)
-    assert (post.lichess.accepted, post.lichess.declined) == (
+    rig.lichess.challenged(to_us(2))
+    await until(lambda: rig.answers() == 2)
+    assert (rig.lichess.accepted, rig.lichess.declined) == (
         ["game0002"],
         [("game0001", "later")],
     )
 
 
-async def test_a_challenge_that_had_to_wait_too_long_is_not_accepted_any_more() -> None:
-    """The challenger of a real-time game has gone by then, and would leave us alone in it."""
-    post = Post()
-    await post.listening()
-    post.lichess.faults.append(RateLimited("slowly", seconds(50)))
-    await post.challenged()
-    assert (post.lichess.accepted, post.lichess.declined) == ([], [(GAME, "later")])
+async def test_a_challenge_that_had_to_wait_too_long_is_declined() -> None:
+    """By then the challenger of a real-time game has left."""
+    rig = await a_listening_rig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(50)))
+    await rig.challenge()
+    assert (rig.lichess.accepted, rig.lichess.declined) == ([], [(GAME, "later")])
 
 
-async def test_shutting_down_waits_for_what_is_being_answered_and_answers_nothing_more() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.faults.append(Unavailable("502"))
-    post.lichess.challenged(to_us(1))
+async def test_shutting_down_finishes_the_answers_that_have_begun_and_gives_no_more() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.faults.append(Unavailable("502"))
+    rig.lichess.challenged(to_us(1))
     await asyncio.sleep(0.01)
-    closing = asyncio.ensure_future(post.listener.shut_down({"v": 1}))
+    closing = asyncio.ensure_future(rig.listener.shut_down({"v": 1}))
     await asyncio.sleep(0.01)
-    post.lichess.challenged(to_us(2))
-    await until(lambda: post.lichess.accepted == ["game0001"])
-    assert not closing.done()  # nobody has told the WorkerSet of that game yet
-    post.manager.games["game0001"] = GameUpdate(game="game0001")
+    rig.lichess.challenged(to_us(2))
+    await until(lambda: rig.lichess.accepted == ["game0001"])
+    assert not closing.done()  # the WorkerSet does not know that game yet
+    rig.worker_set.games["game0001"] = GameUpdate(game="game0001")
     await closing
-    assert post.answers() == 1
+    assert rig.answers() == 1
 
 
-async def test_shutting_down_waits_for_some_seconds_only() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.faults += [Unavailable("502")] * 100
-    post.lichess.challenged(to_us(1))
+async def test_shutting_down_takes_some_seconds_at_most() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.faults += [Unavailable("502")] * 100
+    rig.lichess.challenged(to_us(1))
     await asyncio.sleep(0.01)
     began_s = virtual_loop().time()
-    await post.listener.shut_down({"v": 1})
+    await rig.listener.shut_down({"v": 1})
     assert virtual_loop().time() - began_s < 4
 
 
-async def test_a_challenge_outlives_some_seconds_of_server_errors() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.faults += [Unavailable("502")] * 5
-    await post.challenged()
-    assert post.lichess.accepted == [GAME]
-    assert post.manager.count("crabstick_challenges_total", "failed") == 0
-
-
-async def test_after_twenty_seconds_it_gives_up_and_frees_the_place() -> None:
-    post = Post(challenges={"max_games": 1})
-    await post.listening()
-    post.lichess.faults += [Unavailable("502")] * 100
-    post.lichess.challenged(to_us(1))
+async def test_an_answer_that_fails_for_twenty_seconds_is_given_up() -> None:
+    rig = await a_listening_rig(challenges={"max_games": 1})
+    rig.lichess.faults += [Unavailable("502")] * 100
+    rig.lichess.challenged(to_us(1))
     await asyncio.sleep(60)
-    post.lichess.faults.clear()
-    post.lichess.challenged(to_us(2))
-    await until(post.answers)
+    rig.lichess.faults.clear()
+    rig.lichess.challenged(to_us(2))
+    rig.lichess.challenged(to_us(1))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted == ["game0002"]
+    assert rig.worker_set.count("crabstick_challenges_total", "failed") == 1
+
+
+async def test_a_refused_answer_is_not_repeated() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.challenged(to_us())
+    rig.lichess.canceled(GAME)
     await asyncio.sleep(5)
-    assert post.lichess.accepted == ["game0002"]
-    assert post.manager.count("crabstick_challenges_total", "failed") == 1
-
-
-async def test_a_challenge_that_was_given_up_is_answered_when_the_stream_tells_of_it_again() -> (
-    None
-):
-    post = Post()
-    await post.listening()
-    post.lichess.faults += [Unavailable("502")] * 100
-    post.lichess.challenged(to_us())
-    await asyncio.sleep(60)
-    assert post.answers() == 0
-    post.lichess.faults.clear()
-    post.lichess.challenged(to_us())
-    await until(post.answers)
-    assert post.lichess.accepted == [GAME]
-
-
-async def test_a_refused_answer_is_not_given_again() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.challenged(to_us())
-    post.lichess.canceled(GAME)
-    await asyncio.sleep(5)
-    assert post.answers() == 0
-    assert post.manager.count("crabstick_challenges_total", "failed") == 1
+    assert rig.answers() == 0
+    assert rig.worker_set.count("crabstick_challenges_total", "failed") == 1
 
 
 async def test_answers_are_counted() -> None:
-    post = Post(challenges={"max_games": 1})
-    await post.listening()
-    post.lichess.challenged(to_us(1))
-    post.lichess.challenged(to_us(2))
+    rig = await a_listening_rig(challenges={"max_games": 1})
+    rig.lichess.challenged(to_us(1))
+    rig.lichess.challenged(to_us(2))
     await asyncio.sleep(5)
     outcomes = ("accepted", "later")
-    assert [post.manager.count("crabstick_challenges_total", o) for o in outcomes] == [1, 1]
+    assert [rig.worker_set.count("crabstick_challenges_total", o) for o in outcomes] == [1, 1]
 
 
 async def test_only_so_many_answered_challenges_are_remembered() -> None:
-    post = Post()
-    await post.listening()
+    rig = await a_listening_rig()
     for number in range(501):
-        post.lichess.challenged(to_us(number, variant="atomic"))
-    await until(lambda: post.answers() == 501)
-    assert len(post.listener._answered) == 500
+        rig.lichess.challenged(to_us(number, variant="atomic"))
+    await until(lambda: rig.answers() == 501)
+    assert len(rig.listener._answered) == 500
 
 
 # Games.
 
 
 async def test_a_game_is_passed_on_with_its_clock() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.started(a_game())
-    await until(lambda: post.manager.games)
-    news = GameUpdate(game=GAME, opponent="Alice", speed="blitz", left_ms=300_000)
-    assert post.manager.games == {GAME: news}
+    rig = await a_listening_rig()
+    rig.lichess.started(a_game())
+    await until(lambda: rig.worker_set.games)
+    update = GameUpdate(game=GAME, opponent="Alice", speed="blitz", left_ms=300_000)
+    assert rig.worker_set.games == {GAME: update}
 
 
-async def test_games_are_passed_on_until_they_were_heard() -> None:
-    post = Post()
-    await post.listening()
-    post.handle.errors += [RayActorError(), RayActorError(), RayActorError()]
-    post.lichess.started(a_game())
-    await until(lambda: post.manager.games)
-    assert len(post.handle.told("game_started")) >= 2
+async def test_a_game_is_passed_on_until_the_worker_set_has_it() -> None:
+    rig = await a_listening_rig()
+    rig.handle.errors += [RayActorError(), RayActorError(), RayActorError()]
+    rig.lichess.started(a_game())
+    await until(lambda: rig.worker_set.games)
+    assert len(rig.handle.sent("game_started")) >= 2
 
 
-async def test_the_end_of_a_game_is_passed_on_too() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.started(a_game())
-    await until(lambda: post.manager.games)
-    post.lichess.finished(GAME)
-    await until(lambda: not post.manager.games)
-
-
-async def test_a_worker_set_that_never_hears_is_given_up() -> None:
-    post = Post()
-    post.handle.is_silent = True
-    await post.listening()
-    post.lichess.started(a_game())
+async def test_passing_a_game_on_to_a_silent_worker_set_is_given_up() -> None:
+    rig = ListenerRig()
+    rig.handle.is_silent = True
+    await rig.wait_listening()
+    rig.lichess.started(a_game())
     await asyncio.sleep(600)
-    assert len(post.handle.told("game_started")) == 10
+    assert len(rig.handle.sent("game_started")) == 10
 
 
 async def test_a_game_that_the_bot_api_cannot_play_is_not_passed_on() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.started(a_game(bot_playable=False))
+    rig = await a_listening_rig()
+    rig.lichess.started(a_game(bot_playable=False))
     await asyncio.sleep(5)
-    assert post.handle.told("game_started") == []
+    assert rig.handle.sent("game_started") == []
 
 
-async def test_a_stream_that_opens_again_tells_the_running_games_again() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.started(a_game())
-    await until(lambda: post.manager.games)
-    post.manager.games.clear()
-    post.lichess.end_stream()
-    await until(lambda: post.manager.games)
+async def test_a_new_stream_repeats_the_running_games() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.started(a_game())
+    await until(lambda: rig.worker_set.games)
+    rig.worker_set.games.clear()
+    rig.lichess.end_stream()
+    await until(lambda: rig.worker_set.games)
 
 
 # The stream.
 
 
-async def test_it_was_never_heard_before_the_first_line() -> None:
-    post = Post()
-    await post.listening()
-    assert (await post.describe())["age_s"] is None
+async def test_before_the_first_line_there_is_no_age() -> None:
+    rig = await a_listening_rig()
+    assert (await rig.describe())["age_s"] is None
 
 
-async def test_a_keep_alive_is_a_word_of_lichess() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.tell(None)
+async def test_a_keep_alive_is_a_line() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.send(None)
     await asyncio.sleep(4)
-    age_s = (await post.describe())["age_s"]
+    age_s = (await rig.describe())["age_s"]
     assert age_s == pytest.approx(4, abs=0.1)
-
-
-async def test_odd_lines_disturb_nothing() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.tell(Unexpected(why="{}"))
-    await post.challenged()
 
 
 @pytest.mark.parametrize(
@@ -492,256 +420,219 @@ async def test_odd_lines_disturb_nothing() -> None:
         (ConfigError("there is no Lichess token"), "there is no Lichess token"),
     ],
 )
-async def test_why_it_does_not_hear_is_told_until_it_hears(how: Any, problem: str) -> None:
-    post = Post()
-    post.lichess.faults += [how] * 3
+async def test_the_reason_for_a_missing_stream_is_reported_until_a_line_comes(
+    how: Any, problem: str
+) -> None:
+    rig = ListenerRig()
+    rig.lichess.faults += [how] * 3
     await asyncio.sleep(0.1)
-    assert (await post.describe())["problem"] == problem
-    await until(lambda: not post.lichess.faults)
-    await post.listening()
-    post.lichess.tell(None)
+    assert (await rig.describe())["problem"] == problem
+    await until(lambda: not rig.lichess.faults)
+    await rig.wait_listening()
+    rig.lichess.send(None)
     await asyncio.sleep(0.1)
-    assert (await post.describe())["problem"] == ""
+    assert (await rig.describe())["problem"] == ""
 
 
-async def test_a_limited_stream_is_left_alone_for_as_long_as_lichess_asks() -> None:
-    post = Post()
-    post.lichess.faults.append(RateLimited("slowly", seconds(40)))
+async def test_a_limited_stream_is_not_opened_before_its_time() -> None:
+    rig = ListenerRig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(39)
-    assert post.lichess._feed is None
-    await post.listening()
-
-
-async def test_a_limit_without_a_time_means_a_minute() -> None:
-    post = Post()
-    post.lichess.faults.append(RateLimited("slowly"))
-    await asyncio.sleep(59)
-    assert post.lichess._feed is None
-    await post.listening()
+    assert rig.lichess._stream is None
+    await rig.wait_listening()
 
 
 async def test_reconnects_and_limits_are_counted() -> None:
-    post = Post()
-    post.lichess.faults.append(RateLimited("slowly", seconds(1)))
+    rig = ListenerRig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(1)))
     await asyncio.sleep(5)
-    assert post.manager.count("crabstick_rate_limited_total", "event_stream") == 1
-    assert post.manager.count("crabstick_stream_reconnects_total", "event") == 1
+    assert rig.worker_set.count("crabstick_rate_limited_total", "event_stream") == 1
+    assert rig.worker_set.count("crabstick_stream_reconnects_total", "event") == 1
 
 
-async def test_a_report_that_was_not_heard_is_made_up_for() -> None:
-    post = Post()
-    post.handle.is_silent = True
-    await post.challenged()
+async def test_the_counts_of_a_lost_report_are_in_the_next() -> None:
+    rig = ListenerRig()
+    rig.handle.is_silent = True
+    await rig.challenge()
     await asyncio.sleep(10)
-    post.handle.is_silent = False
+    rig.handle.is_silent = False
     await asyncio.sleep(10)
-    assert post.manager.count("crabstick_challenges_total", "accepted") == 1
+    assert rig.worker_set.count("crabstick_challenges_total", "accepted") == 1
 
 
 async def test_the_age_of_the_stream_is_reported() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.tell(None)
+    rig = await a_listening_rig()
+    rig.lichess.send(None)
     await asyncio.sleep(9)
-    assert ages_of(post.manager)[-1] == pytest.approx(9, abs=1.1)
+    assert ages_of(rig.worker_set)[-1] == pytest.approx(9, abs=1.1)
 
 
-async def test_a_stream_that_was_never_heard_is_as_old_as_its_listener() -> None:
-    post = Post()
-    post.lichess.faults.append(RateLimited("slowly", seconds(600)))
+async def test_a_stream_without_a_line_is_as_old_as_its_listener() -> None:
+    rig = ListenerRig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(600)))
     await asyncio.sleep(60)
-    assert ages_of(post.manager)[-1] == pytest.approx(60, abs=3)
+    assert ages_of(rig.worker_set)[-1] == pytest.approx(60, abs=3)
 
 
-async def test_a_mistake_of_our_own_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
-    post = Post()
-    await post.listening()
+async def test_a_bug_in_the_policy_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = await a_listening_rig()
     with monkeypatch.context() as patched:
         patched.setattr("actors.event_listener.event_listener.decide", lambda *_: 1 / 0)
-        post.lichess.challenged(to_us(1))
+        rig.lichess.challenged(to_us(1))
         await asyncio.sleep(1)
-    await post.challenged(to_us(2))
-    assert post.lichess.accepted == ["game0002"]
+    await rig.challenge(to_us(2))
+    assert rig.lichess.accepted == ["game0002"]
 
 
 @pytest.mark.parametrize(("life_s", "least"), [(0.1, 20), (15, 20), (19, 20), (59, 10)])
-async def test_a_stream_that_somebody_keeps_cutting_is_opened_within_lichess_s_budget(
+async def test_a_stream_that_keeps_ending_is_opened_within_lichess_s_budget(
     life_s: float, least: int
 ) -> None:
-    """Two hosts with one token end each other's stream; Lichess stands 30 openings in 10 min."""
-    post = Post()
+    """Two hosts with one token end each other's stream; Lichess allows 30 openings in 10 min."""
+    rig = ListenerRig()
     loop, openings = asyncio.get_running_loop(), 0
     until_s = loop.time() + WINDOW.total_seconds()
     while loop.time() < until_s:
-        await post.listening()
+        await rig.wait_listening()
         openings += 1
-        post.lichess.tell(None)
+        rig.lichess.send(None)
         await asyncio.sleep(life_s)
-        post.lichess.end_stream()
+        rig.lichess.end_stream()
         await asyncio.sleep(0.1)
     assert least <= openings <= ALLOWED
 
 
-async def test_a_stream_that_lived_a_while_is_opened_again_at_once() -> None:
-    post = Post()
-    for _ in range(3):
-        await post.listening()
-        post.lichess.end_stream()
-        await asyncio.sleep(0.1)
-    await post.listening()
-    await asyncio.sleep(61)
-    post.lichess.end_stream()
-    ended_s = virtual_loop().time()
-    await post.listening()
-    assert virtual_loop().time() - ended_s < 0.3
-
-
-async def test_a_surprise_while_listening_does_not_make_it_deaf() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.tell(ChallengeMade(challenge=cast("Challenge", None)))
+async def test_a_bug_in_the_reading_of_the_stream_is_survived() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.send(ChallengeMade(challenge=cast("Challenge", None)))
     await asyncio.sleep(5)
-    await post.challenged()
-    assert post.lichess.accepted == [GAME]
+    await rig.challenge()
+    assert rig.lichess.accepted == [GAME]
 
 
-# RateLimitTable and budgets, which are the bot's.
-
-
-async def test_a_limit_is_told_at_once() -> None:
-    post = Post()
-    post.lichess.faults.append(RateLimited("slowly", seconds(40)))
+async def test_a_rate_limit_is_reported_at_once() -> None:
+    rig = ListenerRig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(0.1)
-    assert seconds(39) < post.manager.rate_limits.wait("event_stream") <= seconds(40)
+    assert seconds(39) < rig.worker_set.rate_limits.wait("event_stream") <= seconds(40)
 
 
-async def test_a_limited_challenge_makes_the_next_one_wait_too() -> None:
-    post = Post()
-    await post.listening()
-    post.lichess.faults.append(RateLimited("slowly", seconds(7)))
-    post.lichess.challenged(to_us(1))
+async def test_a_rate_limit_of_challenges_holds_for_the_next_challenge() -> None:
+    rig = await a_listening_rig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(7)))
+    rig.lichess.challenged(to_us(1))
     await asyncio.sleep(0.1)
-    post.lichess.faults.append(RateLimited("never asked", seconds(600)))
-    post.lichess.challenged(to_us(2))
+    rig.lichess.faults.append(RateLimited("never asked", seconds(600)))
+    rig.lichess.challenged(to_us(2))
     await asyncio.sleep(6)
-    post.lichess.faults.clear()
-    assert post.answers() == 0
-    await until(lambda: post.answers() == 2, within_s=2)
+    rig.lichess.faults.clear()
+    assert rig.answers() == 0
+    await until(lambda: rig.answers() == 2, within_s=2)
 
 
-async def test_a_spent_budget_of_bot_games_declines_bots_at_once_and_takes_people() -> None:
-    post = Post()
-    await post.listening()
+async def test_after_the_last_game_against_a_bot_only_bots_are_declined() -> None:
+    rig = await a_listening_rig()
     bot = Player(name="sparring", title="BOT")
-    post.lichess.faults.append(RateLimited("100 games", seconds(9000), BOT_GAMES_KEY))
-    post.lichess.challenged(to_us(1, challenger=bot))
-    await until(lambda: post.answers() == 1, within_s=1)
-    post.lichess.challenged(to_us(2, challenger=bot))
-    post.lichess.challenged(to_us(3))
-    await until(lambda: post.answers() == 3, within_s=1)
-    assert post.lichess.declined == [("game0001", "later"), ("game0002", "later")]
-    assert post.lichess.accepted == ["game0003"]
-    assert post.manager.count("crabstick_rate_limited_total", "bot_game") == 1
+    rig.lichess.faults.append(RateLimited("100 games", seconds(9000), BOT_GAMES_KEY))
+    rig.lichess.challenged(to_us(1, challenger=bot))
+    await until(lambda: rig.answers() == 1, within_s=1)
+    rig.lichess.challenged(to_us(2, challenger=bot))
+    rig.lichess.challenged(to_us(3))
+    await until(lambda: rig.answers() == 3, within_s=1)
+    assert rig.lichess.declined == [("game0001", "later"), ("game0002", "later")]
+    assert rig.lichess.accepted == ["game0003"]
+    assert rig.worker_set.count("crabstick_rate_limited_total", "bot_game") == 1
 
 
 @pytest.mark.usefixtures("wall_clock")
-async def test_after_a_restart_a_limit_still_holds() -> None:
-    post = Post()
-    post.lichess.faults.append(RateLimited("slowly", seconds(40)))
+async def test_after_a_restart_a_rate_limit_still_holds() -> None:
+    rig = ListenerRig()
+    rig.lichess.faults.append(RateLimited("slowly", seconds(40)))
     await asyncio.sleep(10)
-    post.crash()
-    post.begin()
+    rig.crash()
+    rig.start()
     await asyncio.sleep(29)
-    assert post.lichess._feed is None
-    await post.listening()
+    assert rig.lichess._stream is None
+    await rig.wait_listening()
 
 
-async def test_a_worker_set_that_says_nothing_delays_the_first_opening_by_eight_seconds() -> None:
-    post = Post()
-    post.handle.is_silent = True
+async def test_a_silent_worker_set_delays_the_first_opening_by_eight_seconds() -> None:
+    rig = ListenerRig()
+    rig.handle.is_silent = True
     began_s = virtual_loop().time()
-    await post.listening()
+    await rig.wait_listening()
     assert virtual_loop().time() - began_s < 8.1
 
 
 @pytest.mark.usefixtures("wall_clock")
 async def test_a_listener_that_keeps_crashing_stays_within_lichess_s_budget() -> None:
-    post = Post()
+    rig = ListenerRig()
     loop, openings = asyncio.get_running_loop(), 0
     until_s = loop.time() + WINDOW.total_seconds()
     while loop.time() < until_s:
-        await post.listening()
+        await rig.wait_listening()
         openings += 1
         await asyncio.sleep(0.1)
-        post.crash()
-        post.begin()
+        rig.crash()
+        rig.start()
     assert 20 <= openings <= ALLOWED
 
 
-async def test_what_the_budget_makes_wait_is_shown_as_a_limit() -> None:
-    post = Post()
+async def test_a_wait_for_the_budget_is_published_as_a_rate_limit() -> None:
+    rig = ListenerRig()
     for _ in range(40):
-        await post.listening()
-        post.lichess.end_stream()
+        await rig.wait_listening()
+        rig.lichess.end_stream()
         await asyncio.sleep(0.1)
-    await until(lambda: post.manager.rate_limits.wait("event_stream") > seconds(5), within_s=3)
+    await until(lambda: rig.worker_set.rate_limits.wait("event_stream") > seconds(5), within_s=3)
 
 
-async def test_somebody_else_with_our_token_is_named_until_a_stream_lives() -> None:
-    post = Post()
+async def test_another_user_of_our_token_is_reported_until_a_stream_lasts() -> None:
+    rig = ListenerRig()
     for _ in range(3):
-        await post.listening()
-        post.lichess.tell(None)
+        await rig.wait_listening()
+        rig.lichess.send(None)
         await asyncio.sleep(1)
-        post.lichess.end_stream()
+        rig.lichess.end_stream()
         await asyncio.sleep(0.1)
-    await post.listening()
-    post.lichess.tell(None)
+    await rig.wait_listening()
+    rig.lichess.send(None)
     await asyncio.sleep(3)
-    hearing = post.manager.reports[-1].hearing
+    hearing = rig.worker_set.reports[-1].hearing
     assert hearing is not None
     assert "each of the last 3 openings: somebody else seems to use this token" in hearing.problem
     await asyncio.sleep(60)
-    post.lichess.tell(None)
+    rig.lichess.send(None)
     await asyncio.sleep(0.1)
-    assert (await post.describe())["problem"] == ""
+    assert (await rig.describe())["problem"] == ""
 
 
-async def test_of_two_bots_with_one_token_both_say_so_and_neither_is_too_loud() -> None:
+async def test_two_bots_with_one_token_both_report_it_and_stay_within_the_budget() -> None:
     """Each opening ends the other's stream, as on Lichess."""
-    post = Post()
-    other = EventListener(post.config, FakeHandle(Manager(100)), post.lichess)
+    rig = ListenerRig()
+    other = EventListener(rig.config, FakeHandle(FakeWorkerSet(100)), rig.lichess)
     openings_s: list[float] = []
-    opening = post.lichess.events
+    opening = rig.lichess.events
 
     def counted() -> Any:
         openings_s.append(virtual_loop().time())
         return opening()
 
-    post.lichess.events = counted  # type: ignore[method-assign]  # Lichess's side counts
+    rig.lichess.events = counted  # type: ignore[method-assign]  # Lichess's side counts
     for _ in range(600):
         await asyncio.sleep(1)
-        post.lichess.tell(None)
-    problems = [(await post.describe())["problem"], (await other.describe({"v": 1}))["problem"]]
+        rig.lichess.send(None)
+    problems = [(await rig.describe())["problem"], (await other.describe({"v": 1}))["problem"]]
     assert all("somebody else seems to use this token" in str(problem) for problem in problems)
     assert len(openings_s) <= 2 * ALLOWED
 
 
-# Room that is to come.
-
-
-async def test_a_human_is_taken_when_a_node_has_to_come_first_and_a_bot_is_not() -> None:
-    post = Post(room=0)
-    post.manager.may_grow = True
-    await post.challenged(to_us(1, challenger=Player(name="somebody")))
-    post.lichess.challenged(to_us(2, challenger=Player(name="engine", title="BOT")))
-    await until(lambda: post.answers() == 2)
-    await until(lambda: post.manager.calls_for_room == 1)
-    assert post.lichess.accepted == ["game0001"]
-    assert post.lichess.declined == [("game0002", "later")]
-
-
-async def test_on_a_cluster_that_does_not_grow_nobody_calls_for_room() -> None:
-    post = Post(room=0)
-    await post.challenged(to_us(1, challenger=Player(name="engine", title="BOT")))
-    assert (post.lichess.declined, post.manager.calls_for_room) == ([("game0001", "later")], 0)
+async def test_a_human_waits_for_a_node_and_a_bot_is_declined() -> None:
+    rig = ListenerRig(room=0)
+    rig.worker_set.may_grow = True
+    await rig.challenge(to_us(1, challenger=Player(name="somebody")))
+    rig.lichess.challenged(to_us(2, challenger=Player(name="engine", title="BOT")))
+    await until(lambda: rig.answers() == 2)
+    await until(lambda: rig.worker_set.room_requests == 1)
+    assert rig.lichess.accepted == ["game0001"]
+    assert rig.lichess.declined == [("game0002", "later")]

@@ -1,4 +1,4 @@
-"""What the metrics show of a moment, and what adds up with time."""
+"""The gauges of a moment, and the counter of node time."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,20 +14,21 @@ from crabstick.rules.cluster_view import ActorPhase, NodeView
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, EngineReport, GameRecord
-from crabstick.telemetry.metrics import Ledger
+from crabstick.telemetry.bot_metrics import BotMetrics
 
 START_S = 1000.0
 A_DAY_S = 86_400.0
 
 
-class Stand:
-    """A registry that is looked at, on a clock that is ours."""
+class Scene:
+    """A registry and nodes, whose gauges are updated on the test's clock."""
 
     def __init__(self) -> None:
         self.now_s = START_S
         self.registry = Registry()
         self.nodes: list[NodeView] = []
-        self.gauges = Gauges(Ledger(), lambda: self.now_s)
+        self.metrics = BotMetrics()
+        self.gauges = Gauges(self.metrics, lambda: self.now_s)
 
     @property
     def now(self) -> timedelta:
@@ -64,139 +65,142 @@ class Stand:
         self.registry = self.registry.removed(engine)
 
     def after(self, seconds: float) -> Callable[..., float]:
-        """Updates the gauges when so much time has passed; returns a reader of metrics."""
+        """Updates the gauges after that time; returns a function that reads a metric."""
         self.now_s += seconds
-        self.gauges.show(self.registry, self.nodes)
-        values: Any = self.gauges.ledger.snapshot()["values"]
-        return lambda name, label="": values[f"crabstick_{name}"][label]
+        self.gauges.update(self.registry, self.nodes)
+        return self.value
+
+    def value(self, name: str, label: str = "") -> float:
+        values: Any = self.metrics.snapshot()["values"]
+        return float(values[f"crabstick_{name}"][label])
 
 
 def test_games_and_actors_are_counted_by_their_state() -> None:
-    stand = Stand()
-    stand.player("playing1", "a")
-    stand.game("waiting1")
-    stand.starting("b")
-    stand.standby("c")
-    see = stand.after(1)
-    assert (see("games", "playing"), see("games", "waiting")) == (1, 1)
-    assert [see("actors", state) for state in ("starting", "standby", "busy")] == [1, 1, 1]
+    scene = Scene()
+    scene.player("playing1", "a")
+    scene.game("waiting1")
+    scene.starting("b")
+    scene.standby("c")
+    value = scene.after(1)
+    assert (value("games", "playing"), value("games", "waiting")) == (1, 1)
+    assert [value("actors", state) for state in ("starting", "standby", "busy")] == [1, 1, 1]
 
 
-def test_nodes_that_leave_have_no_room_to_offer() -> None:
-    stand = Stand()
-    stand.node("n1", 3)
-    stand.node("n2", 5, drains=True)
-    see = stand.after(1)
-    assert (see("nodes", "alive"), see("nodes", "draining"), see("free_slots")) == (1, 1, 3)
+def test_a_draining_node_has_no_free_slots() -> None:
+    scene = Scene()
+    scene.node("n1", 3)
+    scene.node("n2", 5, drains=True)
+    value = scene.after(1)
+    assert (value("nodes", "alive"), value("nodes", "draining"), value("free_slots")) == (1, 1, 3)
 
 
-def test_the_longest_wait_is_that_of_the_first_game_that_still_waits() -> None:
-    stand = Stand()
-    stand.game("waiting1")
-    stand.after(0)
-    stand.game("waiting2")
-    assert stand.after(4)("game_wait_seconds", "new") == 4
-    assert stand.after(6)("game_wait_seconds", "new") == 10
-    stand.assign("waiting1", stand.standby("a"))
-    assert stand.after(0)("game_wait_seconds", "new") == 6
+def test_the_longest_wait_is_that_of_the_oldest_waiting_game() -> None:
+    scene = Scene()
+    scene.game("waiting1")
+    scene.after(0)
+    scene.game("waiting2")
+    assert scene.after(4)("game_wait_seconds", "new") == 4
+    assert scene.after(6)("game_wait_seconds", "new") == 10
+    scene.assign("waiting1", scene.standby("a"))
+    assert scene.after(0)("game_wait_seconds", "new") == 6
 
 
 def test_a_game_that_has_begun_waits_from_the_loss_of_its_actor_on() -> None:
-    stand = Stand()
-    player = stand.player("abcdefgh", "a")
-    stand.after(30)
-    stand.ends(player)
-    stand.after(0)
-    see = stand.after(5)
-    assert (see("game_wait_seconds", "begun"), see("game_wait_seconds", "new")) == (5, 0)
-    stand.assign("abcdefgh", stand.standby("b"))
-    assert stand.after(5)("game_wait_seconds", "begun") == 0
+    scene = Scene()
+    player = scene.player("abcdefgh", "a")
+    scene.after(30)
+    scene.ends(player)
+    scene.after(0)
+    value = scene.after(5)
+    assert (value("game_wait_seconds", "begun"), value("game_wait_seconds", "new")) == (5, 0)
+    scene.assign("abcdefgh", scene.standby("b"))
+    assert scene.after(5)("game_wait_seconds", "begun") == 0
 
 
 def test_a_start_is_as_old_as_the_oldest_one() -> None:
-    stand = Stand()
-    stand.starting("a")
-    stand.after(20)
-    stand.starting("b")
-    assert stand.after(10)("actor_start_seconds") == 30
-    stand.registry = Registry()
-    assert stand.after(10)("actor_start_seconds") == 0
+    scene = Scene()
+    scene.starting("a")
+    scene.after(20)
+    scene.starting("b")
+    assert scene.after(10)("actor_start_seconds") == 30
+    scene.registry = Registry()
+    assert scene.after(10)("actor_start_seconds") == 0
 
 
 def test_a_drain_is_as_old_as_the_node_that_began_first() -> None:
-    stand = Stand()
-    stand.node("n1")
-    assert stand.after(10)("drain_age_seconds", "empty") == 0
-    stand.node("n1", drains=True)
-    stand.after(0)
-    stand.node("n2", drains=True)
-    assert stand.after(30)("drain_age_seconds", "empty") == 30
-    stand.nodes = stand.nodes[1:]
-    assert stand.after(1)("drain_age_seconds", "empty") == 1
+    scene = Scene()
+    scene.node("n1")
+    assert scene.after(10)("drain_age_seconds", "empty") == 0
+    scene.node("n1", drains=True)
+    scene.after(0)
+    scene.node("n2", drains=True)
+    assert scene.after(30)("drain_age_seconds", "empty") == 30
+    scene.nodes = scene.nodes[1:]
+    assert scene.after(1)("drain_age_seconds", "empty") == 1
 
 
-def test_the_drain_of_a_node_with_a_game_is_told_from_that_of_an_empty_one() -> None:
-    stand = Stand()
-    stand.node("n1", drains=True)
-    stand.after(0)
-    stand.node("n2", drains=True)
-    player = stand.player("abcdefgh", "a", "n2")
-    stand.after(20)
-    see = stand.after(10)
-    assert (see("drain_age_seconds", "busy"), see("drain_age_seconds", "empty")) == (10, 30)
-    stand.ends(player)
-    stand.nodes = stand.nodes[1:]
-    see = stand.after(5)
-    assert (see("drain_age_seconds", "busy"), see("drain_age_seconds", "empty")) == (0, 15)
+def test_drains_of_nodes_with_a_game_are_measured_apart() -> None:
+    scene = Scene()
+    scene.node("n1", drains=True)
+    scene.after(0)
+    scene.node("n2", drains=True)
+    player = scene.player("abcdefgh", "a", "n2")
+    scene.after(20)
+    value = scene.after(10)
+    assert (value("drain_age_seconds", "busy"), value("drain_age_seconds", "empty")) == (10, 30)
+    scene.ends(player)
+    scene.nodes = scene.nodes[1:]
+    value = scene.after(5)
+    assert (value("drain_age_seconds", "busy"), value("drain_age_seconds", "empty")) == (0, 15)
 
 
-def test_games_on_nodes_that_leave_are_told_apart() -> None:
-    stand = Stand()
-    stand.node("n1")
-    stand.node("n2", drains=True)
-    stand.player("abcdefgh", "a", "n1")
-    stand.player("ijklmnop", "b", "n2")
-    stand.standby("c", "n2")
-    assert stand.after(1)("games_on_draining_nodes") == 1
+def test_games_on_draining_nodes_are_counted() -> None:
+    scene = Scene()
+    scene.node("n1")
+    scene.node("n2", drains=True)
+    scene.player("abcdefgh", "a", "n1")
+    scene.player("ijklmnop", "b", "n2")
+    scene.standby("c", "n2")
+    assert scene.after(1)("games_on_draining_nodes") == 1
 
 
 def test_the_time_of_a_node_counts_for_what_runs_on_it() -> None:
-    stand = Stand()
-    stand.after(5)  # nobody has looked at the nodes yet
+    scene = Scene()
+    scene.after(5)  # no nodes are known yet
     for name in ("n1", "n2", "n3"):
-        stand.node(name)
-    stand.player("abcdefgh", "a", "n1")
-    stand.standby("b", "n1")
-    stand.standby("c", "n2")
-    see = stand.after(10)
+        scene.node(name)
+    scene.player("abcdefgh", "a", "n1")
+    scene.standby("b", "n1")
+    scene.standby("c", "n2")
+    value = scene.after(10)
     states = ("busy", "standby", "idle")
-    assert [see("node_seconds_total", state) for state in states] == [10, 10, 10]
-    stand.registry = Registry()
-    see = stand.after(5)
-    assert [see("node_seconds_total", state) for state in states] == [10, 10, 25]
+    assert [value("node_seconds_total", state) for state in states] == [10, 10, 10]
+    scene.registry = Registry()
+    value = scene.after(5)
+    assert [value("node_seconds_total", state) for state in states] == [10, 10, 25]
 
 
 @given(st.lists(st.tuples(st.floats(0, A_DAY_S), st.integers(0, 5)), max_size=20))
 def test_no_second_of_a_node_is_lost_or_counted_twice(
-    looks: list[tuple[float, int]],
+    updates: list[tuple[float, int]],
 ) -> None:
-    stand, expected_s = Stand(), 0.0
-    for passed_s, count in looks:
-        stand.nodes = [NodeView(id=NodeId(f"n{n}"), free_slots=0) for n in range(count)]
-        stand.after(passed_s)
+    scene, expected_s = Scene(), 0.0
+    for passed_s, count in updates:
+        scene.nodes = [NodeView(id=NodeId(f"n{n}"), free_slots=0) for n in range(count)]
+        scene.after(passed_s)
         expected_s += passed_s * count
-    see = stand.after(0)
-    counted_s = sum(see("node_seconds_total", state) for state in ("busy", "standby", "idle"))
+    value = scene.after(0)
+    counted_s = sum(value("node_seconds_total", state) for state in ("busy", "standby", "idle"))
     assert counted_s == pytest.approx(expected_s, abs=1e-3)
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 100), st.sets(st.sampled_from("abc"))), max_size=20))
-def test_what_lasts_is_as_old_as_the_looks_that_saw_it_without_a_gap(
-    looks: list[tuple[float, set[str]]],
+def test_a_thing_is_as_old_as_its_latest_unbroken_run_of_updates(
+    updates: list[tuple[float, set[str]]],
 ) -> None:
     lasting, now_s = Durations[str](), 0.0
     seen: list[tuple[float, set[str]]] = []
-    for passed_s, things in looks:
+    for passed_s, things in updates:
         now_s += passed_s
         seen.append((now_s, things))
         ages_s = [now_s - _first_s(thing, seen) for thing in things]
@@ -204,7 +208,7 @@ def test_what_lasts_is_as_old_as_the_looks_that_saw_it_without_a_gap(
 
 
 def _first_s(thing: str, seen: list[tuple[float, set[str]]]) -> float:
-    """When it was there without a gap until now."""
+    """When the latest run of updates with `thing` began."""
     first_s = seen[-1][0]
     for at_s, things in reversed(seen):
         if thing not in things:
@@ -213,10 +217,12 @@ def _first_s(thing: str, seen: list[tuple[float, set[str]]]) -> float:
     return first_s
 
 
-def test_who_runs_and_since_when_is_told_from_the_beginning(
+def test_version_and_start_time_are_set_from_the_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("actors.worker_set.gauges.time.time", lambda: 1_700_000_000.5)
-    values: Any = Gauges(Ledger(), lambda: START_S).ledger.snapshot()["values"]
+    metrics = BotMetrics()
+    Gauges(metrics, lambda: START_S)
+    values: Any = metrics.snapshot()["values"]
     assert values["crabstick_start_time_seconds"] == {"": 1_700_000_000.5}
     assert values["crabstick_build_info"] == {__version__: 1}

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError, RayError
 
-from actors.http.app import HttpEndpoints, api, http_app
+from actors.http.app import HttpEndpoints, api
 from actors.names import EVENT_LISTENER, WORKER_SET
 from crabstick.settings import ADMIN_VARIABLE
-from crabstick.telemetry.metrics import Ledger
 from tests.unit.actors.asgi import Answer, ask
 from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle
@@ -21,14 +20,15 @@ from tests.unit.virtual_time import stall, virtual_loop
 PAGES = ["/livez", "/readyz", "/metrics", "/games"]
 TOKEN = "a-long-admin-token"  # noqa: S105 -- of this test
 GAMES = [{"id": "abcdefgh"}]
+METRICS = "crabstick_moves_total 1.0\n"
 
 
 class Bot:
-    """What stands behind the endpoints; `handles` is whom Ray knows by name."""
+    """The actors behind the endpoints; `handles` are the ones that Ray finds by name."""
 
     def __init__(self) -> None:
         self.age_s: float | None = 3.0
-        self.ledger = Ledger().snapshot()
+        self.metrics: dict[str, str] = {"metrics": METRICS}
         self.searches = 0
         self.worker_set = FakeHandle(self)
         self.listener = FakeHandle(self)
@@ -42,7 +42,7 @@ class Bot:
         return {"v": 1, "age_s": self.age_s}
 
     async def statistics(self, _message: object) -> dict[str, object]:
-        return {"v": 1, "bot": "crabby", "games": GAMES, "ledger": self.ledger}
+        return {"v": 1, "bot": "crabby", "games": GAMES, **self.metrics}
 
     def get_actor(self, name: str, namespace: str) -> FakeHandle:
         assert namespace
@@ -59,7 +59,7 @@ class Bot:
 
 @pytest.fixture
 def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
-    """The endpoints of a bot, with Ray's and Serve's part done by hand."""
+    """The endpoints of a bot, without Ray and Serve."""
     bot = Bot()
     monkeypatch.setattr("actors.http.app.this_node", lambda: "this-node")
     plain_class: Any = HttpEndpoints.__mro__[1]  # what Serve wraps
@@ -77,13 +77,13 @@ async def get(path: str, method: str = "GET") -> Answer:
 
 
 async def shut_down(*authorizations: str) -> Answer:
-    """A POST with so many Authorization headers."""
+    """A POST with one Authorization header for each value."""
     headers = [(b"authorization", value.encode("latin-1")) for value in authorizations]
     return await ask(api, "/shutdown", "POST", headers)
 
 
-async def took_s(path: str) -> tuple[int, float]:
-    """The status, and how long it took."""
+async def timed(path: str) -> tuple[int, float]:
+    """The status, and how many seconds the answer took."""
     began_s = virtual_loop().time()
     answer = await get(path)
     return answer.status, virtual_loop().time() - began_s
@@ -97,7 +97,9 @@ async def test_a_bot_that_runs_is_alive_and_ready() -> None:
 
 
 @pytest.mark.parametrize("age_s", [None, 15.1])
-async def test_a_listener_that_does_not_hear_is_not_ready(bot: Bot, age_s: float | None) -> None:
+async def test_a_listener_that_has_not_heard_from_lichess_is_not_ready(
+    bot: Bot, age_s: float | None
+) -> None:
     bot.age_s = age_s
     answer = await get("/readyz")
     assert (answer.status, answer.json["age_s"]) == (503, age_s)
@@ -110,35 +112,16 @@ async def test_without_actors_every_answer_is_a_503(bot: Bot, path: str) -> None
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_whatever_hangs_the_answer_comes_within_two_seconds(bot: Bot, path: str) -> None:
+async def test_while_actors_hang_many_clients_are_answered_in_two_seconds(
+    bot: Bot, path: str
+) -> None:
     bot.worker_set.is_silent = bot.listener.is_silent = True
-    status, seconds = await took_s(path)
-    assert status == 503
-    assert seconds < 2
-
-
-@pytest.mark.parametrize("path", PAGES)
-async def test_whatever_hangs_many_who_ask_at_once_do_not_queue(bot: Bot, path: str) -> None:
-    bot.worker_set.is_silent = bot.listener.is_silent = True
-    answers = await asyncio.gather(*(took_s(path) for _ in range(200)))
+    answers = await asyncio.gather(*(timed(path) for _ in range(200)))
     assert {status for status, _ in answers} == {503}
     assert max(seconds for _, seconds in answers) < 2
 
 
-async def test_a_gcs_that_hangs_does_not_hang_the_answer(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def hang(_work: object) -> None:
-        await asyncio.Event().wait()
-
-    del bot
-    monkeypatch.setattr("actors.cluster.in_gcs_thread", hang)
-    status, seconds = await took_s("/livez")
-    assert status == 503
-    assert seconds < 2
-
-
-async def test_a_gcs_that_hangs_is_asked_by_one_thread_only(
+async def test_a_gcs_that_hangs_delays_no_answer_and_blocks_one_thread_only(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[object] = []
@@ -150,7 +133,9 @@ async def test_a_gcs_that_hangs_is_asked_by_one_thread_only(
     del bot
     monkeypatch.setattr("actors.cluster.in_gcs_thread", hang)
     for _ in range(10):
-        assert (await get("/livez")).status == 503
+        status, seconds = await timed("/livez")
+        assert status == 503
+        assert seconds < 2
         stall(2)
     assert len(threads) == 1
 
@@ -168,7 +153,7 @@ async def test_a_gcs_that_was_away_is_asked_again(
     assert (await get("/livez")).status == 200
 
 
-async def test_an_actor_that_was_made_anew_is_found_at_once(bot: Bot) -> None:
+async def test_a_new_actor_of_the_same_name_is_found_at_once(bot: Bot) -> None:
     assert (await get("/livez")).status == 200
     stall(2)
     bot.worker_set.errors.append(RayActorError())
@@ -176,7 +161,7 @@ async def test_an_actor_that_was_made_anew_is_found_at_once(bot: Bot) -> None:
     assert (await get("/livez")).status == 200
 
 
-async def test_an_actor_that_is_dead_is_looked_for_once_a_second(bot: Bot) -> None:
+async def test_a_dead_actor_is_searched_for_once_a_second(bot: Bot) -> None:
     assert (await get("/livez")).status == 200
     bot.worker_set.errors.extend(RayActorError() for _ in range(9))
     stall(2)
@@ -190,7 +175,7 @@ async def test_the_metrics_are_prometheus_text() -> None:
     answer = await get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert 'crabstick_games{state="playing"} 0.0' in answer.body
+    assert answer.body == METRICS
 
 
 @pytest.mark.usefixtures("bot")
@@ -198,39 +183,26 @@ async def test_the_games_are_json() -> None:
     assert (await get("/games")).json == {"games": GAMES}
 
 
-@pytest.mark.usefixtures("bot")
-async def test_a_page_that_another_version_would_have_to_read_is_a_503(bot: Bot) -> None:
-    bot.ledger = {**bot.ledger, "v": 999}
-    assert [(await get(path)).status for path in ("/metrics", "/games")] == [503, 503]
+async def test_an_older_worker_set_has_games_but_no_metrics(bot: Bot) -> None:
+    bot.metrics = {}
+    assert [(await get(path)).status for path in ("/metrics", "/games")] == [503, 200]
 
 
-async def test_however_often_it_is_asked_the_worker_set_is_asked_once_a_second(bot: Bot) -> None:
+async def test_pages_ask_the_worker_set_once_a_second(bot: Bot) -> None:
     await asyncio.gather(*(get("/games") for _ in range(200)))
     await get("/metrics")
-    assert len(bot.worker_set.told("statistics")) == 1
+    assert len(bot.worker_set.sent("statistics")) == 1
     stall(1.1)
     await get("/metrics")
-    assert len(bot.worker_set.told("statistics")) == 2
+    assert len(bot.worker_set.sent("statistics")) == 2
 
 
-async def test_however_often_they_are_probed_the_actors_are_asked_once_a_second(bot: Bot) -> None:
+async def test_probes_ask_the_actors_once_a_second(bot: Bot) -> None:
     for _ in range(100):
         await asyncio.gather(get("/livez"), get("/readyz"))
         await asyncio.sleep(0.05)
     for actor in (bot.worker_set, bot.listener):
-        assert 4 <= len(actor.told("describe")) <= 6
-
-
-async def test_who_hangs_up_costs_the_others_nothing(bot: Bot) -> None:
-    bot.worker_set.is_silent = True
-    impatient = asyncio.create_task(get("/games"))
-    patient = asyncio.create_task(took_s("/games"))
-    await asyncio.sleep(0.5)
-    impatient.cancel()
-    status, seconds = await patient
-    assert status == 503
-    assert seconds < 2
-    assert len(bot.worker_set.told("statistics")) == 1
+        assert 4 <= len(actor.sent("describe")) <= 6
 
 
 @pytest.mark.usefixtures("bot")
@@ -261,24 +233,17 @@ async def test_with_an_admin_token_that_cannot_be_read_shutdown_is_closed(
     "authorizations",
     [
         (),
-        ("",),
-        ("Bearer",),
         ("Bearer ",),
         ("Bearer wrong",),
         (f"Bearer {TOKEN}x",),
-        (f"Bearer {TOKEN[:-1]}",),
-        (f"Bearer {TOKEN.upper()}",),
         (f"Bearer  {TOKEN}",),
-        (f"Bearer {TOKEN},Bearer {TOKEN}",),
         (TOKEN,),
-        (f"Baerer {TOKEN}",),
         (f"Basic {TOKEN}",),
         ("\xfc",),
         (f"Bearer {TOKEN}\xff",),
         (f"Bearer {'x' * 10_000}",),
         (f"Bearer {TOKEN}", f"Bearer {TOKEN}"),
         ("Bearer wrong", f"Bearer {TOKEN}"),
-        (f"Bearer {TOKEN}", "Bearer wrong"),
     ],
 )
 async def test_shutdown_needs_the_right_token_once(
@@ -291,18 +256,8 @@ async def test_shutdown_needs_the_right_token_once(
     assert TOKEN not in answer.body
 
 
-async def test_a_header_of_almost_the_right_name_is_none(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
-    value = f"Bearer {TOKEN}".encode()
-    for name in (b"authorisation", b"proxy-authorization", b"x-authorization", b"cookie"):
-        answer = await ask(api, "/shutdown", "POST", [(name, value)])
-        assert (answer.status, bot.shut_down) == (401, [])
-
-
 @pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", f"bearer {TOKEN}"])
-async def test_shutdown_ends_the_manager_and_tells_how_many_games_go_on(
+async def test_shutdown_ends_the_manager_and_returns_the_number_of_running_games(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, authorization: str
 ) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
@@ -311,16 +266,14 @@ async def test_shutdown_ends_the_manager_and_tells_how_many_games_go_on(
     assert bot.shut_down == ["tests"]
 
 
-async def test_a_shutdown_that_hangs_is_answered_too(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_shutdown_that_hangs_is_a_503(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
     bot.shut_down_takes_s = 3600
     answer = await shut_down(f"Bearer {TOKEN}")
     assert (answer.status, bot.shut_down) == (503, [])
 
 
-async def test_a_shutdown_that_nobody_waits_for_any_more_is_carried_through(
+async def test_a_shutdown_goes_on_after_its_client_hangs_up(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
@@ -332,9 +285,7 @@ async def test_a_shutdown_that_nobody_waits_for_any_more_is_carried_through(
     assert bot.shut_down == ["tests"]
 
 
-async def test_whoever_asks_while_it_shuts_down_is_told_of_the_same_end(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_concurrent_shutdowns_share_one(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
     bot.shut_down_takes_s = 10
     answers = await asyncio.gather(*(shut_down(f"Bearer {TOKEN}") for _ in range(3)))
@@ -366,7 +317,7 @@ async def test_a_body_is_refused_unread(
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/openapi.json", "/sandbox/", "/livez/", "/LIVEZ", "//livez", "/livez/x"]
 )
-async def test_nothing_else_is_there(path: str) -> None:
+async def test_every_other_path_is_a_404(path: str) -> None:
     answer = await get(path)
     assert (answer.status, answer.json) == (404, {"error": "not found"})
 
@@ -376,7 +327,9 @@ async def test_nothing_else_is_there(path: str) -> None:
     [(method, path) for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW") for path in PAGES]
     + [(method, "/shutdown") for method in ("GET", "HEAD", "PUT", "OPTIONS")],
 )
-async def test_another_method_is_told_which_there_are(bot: Bot, method: str, path: str) -> None:
+async def test_another_method_is_a_405_with_the_allowed_ones(
+    bot: Bot, method: str, path: str
+) -> None:
     answer = await get(path, method)
     assert (answer.status, bot.shut_down) == (405, [])
     assert answer.json == {"error": "method not allowed"}
@@ -384,9 +337,7 @@ async def test_another_method_is_told_which_there_are(bot: Bot, method: str, pat
     assert allowed == ({"POST"} if path == "/shutdown" else {"GET", "HEAD"})
 
 
-async def test_a_mistake_of_ours_gives_nothing_away(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_bug_of_ours_reveals_nothing(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_config: object) -> None:
         raise RuntimeError("a secret")
 
@@ -408,15 +359,10 @@ async def test_a_mistake_of_ours_gives_nothing_away(
     assert set(answer.json) == {"error"}
 
 
-async def test_an_equal_fingerprint_is_an_equal_version() -> None:
-    app: Any = http_app(a_config())
-    assert app._bound_deployment.version == "0123456789ab"
+# Watching the WorkerSet.
 
 
-# The watch over the WorkerSet.
-
-
-async def test_a_worker_set_that_hangs_is_restarted_and_the_replica_calls_itself_well(
+async def test_a_worker_set_that_hangs_is_restarted_while_the_replica_stays_healthy(
     bot: Bot,
 ) -> None:
     for _ in range(3):  # as Serve does
@@ -429,7 +375,7 @@ async def test_a_worker_set_that_hangs_is_restarted_and_the_replica_calls_itself
     assert len(bot.watched.restarted_s) == 1
 
 
-async def test_a_worker_set_that_answers_late_is_left_alone(bot: Bot) -> None:
+async def test_a_worker_set_that_answers_late_is_not_restarted(bot: Bot) -> None:
     await bot.endpoints.check_health()
     bot.watched.takes_s = 5
     await asyncio.sleep(600)

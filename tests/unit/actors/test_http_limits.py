@@ -1,4 +1,4 @@
-"""What is taken from whom: the laws of the bounds."""
+"""Which requests are accepted: laws of the limits."""
 
 from datetime import timedelta
 
@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.http.limits import (
-    LARGEST_BODY,
-    LARGEST_HEAD,
-    MOST_HEADERS,
-    TOO_MANY,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
     TokenBucket,
-    error_answer,
     is_bearer,
     objection,
 )
@@ -26,7 +24,8 @@ def test_only_a_small_body_of_stated_length_is_let_in(headers: list[tuple[bytes,
     lengths = [value for name, value in headers if name == b"content-length"]
     is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
     is_small = all(
-        length.isdigit() and len(length) <= 4 and int(length) <= LARGEST_BODY for length in lengths
+        length.isdigit() and len(length) <= 4 and int(length) <= MAX_BODY_BYTES
+        for length in lengths
     )
     refusal = objection(headers)
     assert (refusal is None) == (is_small and not is_chunked)
@@ -35,12 +34,9 @@ def test_only_a_small_body_of_stated_length_is_let_in(headers: list[tuple[bytes,
 @pytest.mark.parametrize(
     ("length", "status"),
     [
-        (b"0", None),
         (b"4096", None),
         (b"4097", 413),
-        (b"104857600", 413),
         (b"9" * 5000, 413),
-        (b"-1", 413),
         (b"", 413),
         (b"\xb2", 413),
     ],
@@ -50,30 +46,20 @@ def test_a_stated_length(length: bytes, status: int | None) -> None:
     assert (refusal and refusal.status) == status
 
 
-@given(st.integers(0, 2 * MOST_HEADERS), st.integers(0, 400))
+@given(st.integers(0, 2 * MAX_HEADERS), st.integers(0, 400))
 def test_a_large_head_is_refused(count: int, length: int) -> None:
     refusal = objection([(b"x" * (length // 2), b"y" * (length - length // 2))] * count)
-    is_large = count > MOST_HEADERS or count * length > LARGEST_HEAD
+    is_large = count > MAX_HEADERS or count * length > MAX_HEAD_BYTES
     assert (refusal is not None and refusal.status == 431) == is_large
 
 
-def test_behind_a_refusal_the_connection_is_closed() -> None:
+def test_a_refusal_closes_the_connection() -> None:
     for refusal in (
         objection([(b"transfer-encoding", b"chunked")]),
         objection([(b"x", b"")] * 101),
     ):
         assert refusal is not None
         assert (b"connection", b"close") in refusal.headers
-
-
-def test_an_error_is_json() -> None:
-    answer = error_answer(418, 'a "pot"', (b"allow", b"BREW"))
-    assert answer.body == b'{"error": "a \\"pot\\""}'
-    assert answer.headers == ((b"content-type", b"application/json"), (b"allow", b"BREW"))
-
-
-def test_who_asks_too_much_is_told_when_to_come_back() -> None:
-    assert (TOO_MANY.status, (b"retry-after", b"1") in TOO_MANY.headers) == (503, True)
 
 
 @given(st.lists(st.text(max_size=20) | st.just("Bearer right"), max_size=3))
@@ -86,15 +72,15 @@ def test_only_one_authorization_with_the_right_token_fits(authorizations: list[s
     st.floats(0.001, 10),
     st.lists(st.floats(0, 20), min_size=1, max_size=200),
 )
-def test_in_no_stretch_of_time_more_is_let_in_than_the_budget(
+def test_no_period_lets_in_more_than_the_bucket_allows(
     burst: int, interval_s: float, gaps_s: list[float]
 ) -> None:
-    budget = TokenBucket(burst, timedelta(seconds=interval_s))
+    bucket = TokenBucket(burst, timedelta(seconds=interval_s))
     interval_s = timedelta(seconds=interval_s).total_seconds()
     now_s, taken_s = 0.0, []
     for gap_s in gaps_s:
         now_s += gap_s * interval_s
-        if budget.take(now_s):
+        if bucket.take(now_s):
             taken_s.append(now_s)
     for first, began_s in enumerate(taken_s):
         for last in range(first, len(taken_s)):
@@ -103,11 +89,11 @@ def test_in_no_stretch_of_time_more_is_let_in_than_the_budget(
 
 
 @given(st.integers(1, 50), st.floats(0.001, 10))
-def test_who_asks_slowly_is_always_let_in(burst: int, interval_s: float) -> None:
-    budget = TokenBucket(burst, timedelta(seconds=interval_s))
-    assert all(budget.take(number * interval_s * 1.01) for number in range(3 * burst))
+def test_slow_clients_are_always_let_in(burst: int, interval_s: float) -> None:
+    bucket = TokenBucket(burst, timedelta(seconds=interval_s))
+    assert all(bucket.take(number * interval_s * 1.01) for number in range(3 * burst))
 
 
-def test_the_first_are_let_in_at_once() -> None:
-    budget = TokenBucket(3, timedelta(seconds=1))
-    assert [budget.take(7.0) for _ in range(5)] == [True, True, True, False, False]
+def test_a_burst_is_let_in_at_once() -> None:
+    bucket = TokenBucket(3, timedelta(seconds=1))
+    assert [bucket.take(7.0) for _ in range(5)] == [True, True, True, False, False]

@@ -1,4 +1,4 @@
-"""HTTP on the wire without a wire: bytes in, bytes out, and a clock that jumps."""
+"""The HTTP protocol without a network: bytes in, bytes out, and virtual time."""
 
 import asyncio
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from actors.http.limits import LARGEST_HEAD
-from actors.http.protocol import MOST_AT_ONCE, MOST_CONNECTIONS, BoundedHttp
+from actors.http.limits import MAX_HEAD_BYTES
+from actors.http.protocol import MAX_CONNECTIONS, MAX_PIPELINED, BoundedHttp
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -40,7 +40,7 @@ class Wire(asyncio.Transport):
         return self.is_closed or self.is_cut
 
     def pause_reading(self) -> None:
-        """Nothing is read here but what the test gives."""
+        """Only the test delivers data."""
 
     def resume_reading(self) -> None:
         """See `pause_reading`."""
@@ -84,7 +84,7 @@ async def test_an_answer_does_not_name_the_server(server: Server) -> None:
     assert wire.written == b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 2\r\n\r\nok"
 
 
-async def test_a_connection_serves_one_request_after_the_other(server: Server) -> None:
+async def test_a_connection_serves_several_requests(server: Server) -> None:
     protocol, wire = server.connect()
     for _ in range(5):
         await asyncio.sleep(8)
@@ -93,7 +93,7 @@ async def test_a_connection_serves_one_request_after_the_other(server: Server) -
     assert (wire.written.count(b"200 OK"), wire.is_cut) == (5, False)
 
 
-async def test_who_says_nothing_is_cut_off(server: Server) -> None:
+async def test_a_silent_client_is_cut_off(server: Server) -> None:
     _, wire = server.connect()
     await asyncio.sleep(9.9)
     assert not wire.is_cut
@@ -101,7 +101,7 @@ async def test_who_says_nothing_is_cut_off(server: Server) -> None:
     assert wire.is_cut
 
 
-async def test_who_sends_a_head_drop_by_drop_is_cut_off(server: Server) -> None:
+async def test_a_client_that_sends_its_head_too_slowly_is_cut_off(server: Server) -> None:
     protocol, wire = server.connect()
     protocol.data_received(b"GET / HTTP/1.1\r\n")
     for _ in range(10):
@@ -111,7 +111,9 @@ async def test_who_sends_a_head_drop_by_drop_is_cut_off(server: Server) -> None:
     assert (wire.is_cut, server.paths) == (True, [])
 
 
-async def test_who_sends_a_body_drop_by_drop_is_cut_off_behind_the_answer(server: Server) -> None:
+async def test_a_client_that_sends_its_body_too_slowly_is_cut_off_after_the_answer(
+    server: Server,
+) -> None:
     protocol, wire = server.connect()
     protocol.data_received(b"POST /shutdown HTTP/1.1\r\nContent-Length: 4096\r\n\r\n")
     for _ in range(10):
@@ -121,7 +123,7 @@ async def test_who_sends_a_body_drop_by_drop_is_cut_off_behind_the_answer(server
     assert (wire.is_cut, b"200 OK" in wire.written) == (True, True)
 
 
-async def test_a_request_that_takes_its_time_is_not_cut_off(server: Server) -> None:
+async def test_a_slow_answer_is_not_cut_off(server: Server) -> None:
     server.takes_s = 60
     protocol, wire = server.connect()
     protocol.data_received(REQUEST)
@@ -129,7 +131,7 @@ async def test_a_request_that_takes_its_time_is_not_cut_off(server: Server) -> N
     assert (wire.is_cut, b"200 OK" in wire.written) == (False, True)
 
 
-async def test_who_does_not_read_the_answer_is_cut_off(server: Server) -> None:
+async def test_a_client_that_does_not_read_its_answer_is_cut_off(server: Server) -> None:
     protocol, wire = server.connect()
     protocol.data_received(REQUEST)
     protocol.pause_writing()
@@ -148,7 +150,7 @@ async def test_an_endless_head_is_refused(server: Server, line: bytes) -> None:
     protocol, wire = server.connect()
     protocol.data_received(b"GET / HTTP/1.1\r\nX: y")
     sent = 0
-    while not wire.is_closed and sent < 2 * LARGEST_HEAD:
+    while not wire.is_closed and sent < 2 * MAX_HEAD_BYTES:
         protocol.data_received(line)
         sent += len(line)
     assert wire.written.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
@@ -156,7 +158,7 @@ async def test_an_endless_head_is_refused(server: Server, line: bytes) -> None:
     assert (wire.is_closed, server.paths) == (True, [])
 
 
-async def test_who_does_not_read_a_refusal_is_cut_off(server: Server) -> None:
+async def test_a_client_that_does_not_read_a_refusal_is_cut_off(server: Server) -> None:
     protocol, wire = server.connect()
     protocol.data_received(b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000)
     await asyncio.sleep(10.1)
@@ -185,11 +187,11 @@ async def test_what_is_not_http_is_refused_in_json(server: Server, noise: bytes)
     assert (wire.is_closed, server.paths) == (True, [])
 
 
-async def test_a_few_requests_may_be_sent_ahead(server: Server) -> None:
+async def test_a_few_requests_may_be_pipelined(server: Server) -> None:
     protocol, wire = server.connect()
-    protocol.data_received(REQUEST * MOST_AT_ONCE)
+    protocol.data_received(REQUEST * MAX_PIPELINED)
     await asyncio.sleep(0.1)
-    assert wire.written.count(b"200 OK") == MOST_AT_ONCE
+    assert wire.written.count(b"200 OK") == MAX_PIPELINED
 
 
 async def test_thousands_of_requests_may_not(server: Server) -> None:
@@ -197,15 +199,15 @@ async def test_thousands_of_requests_may_not(server: Server) -> None:
     protocol.data_received(REQUEST * 10_000)
     await asyncio.sleep(0.1)
     assert wire.is_closed
-    assert len(server.paths) <= MOST_AT_ONCE
+    assert len(server.paths) <= MAX_PIPELINED
 
 
-async def test_when_there_are_too_many_the_one_that_is_idle_longest_goes(server: Server) -> None:
+async def test_with_too_many_connections_the_one_idle_longest_is_closed(server: Server) -> None:
     server.takes_s = 5
     busy, busy_wire = server.connect()
     busy.data_received(REQUEST)
     wires = []
-    for _ in range(MOST_CONNECTIONS + 9):
+    for _ in range(MAX_CONNECTIONS + 9):
         wires.append(server.connect()[1])
         await asyncio.sleep(0.001)
     protocol, wire = server.connect()
@@ -217,7 +219,7 @@ async def test_when_there_are_too_many_the_one_that_is_idle_longest_goes(server:
     assert {one.is_cut for one in wires[11:]} == {False}
 
 
-async def test_a_connection_that_is_lost_leaves_nothing_behind(server: Server) -> None:
+async def test_a_lost_connection_leaves_no_timer(server: Server) -> None:
     protocol, wire = server.connect()
     protocol.data_received(REQUEST)
     protocol.pause_writing()

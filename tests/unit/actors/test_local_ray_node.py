@@ -17,7 +17,7 @@ from actors.local_ray.node import (
 )
 from actors.local_ray.profiles import FULL, SMALL
 from actors.local_ray.ray_command import UNUSED_COMMANDS
-from crabstick.ray_flags import WANTED, is_fit
+from crabstick.check.flags import flaws
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""
@@ -48,7 +48,7 @@ def test_a_node_is_on_loopback_and_runs_without_the_unused_commands() -> None:
 
 def test_every_variable_of_every_node_takes_effect_in_each_profile() -> None:
     assert not ENVIRONMENT.keys() & {*FULL.variables, *SMALL.variables}
-    assert all(is_fit(name, ENVIRONMENT[name]) for name in WANTED)
+    assert [*flaws(ENVIRONMENT, ENVIRONMENT)] == []
 
 
 def test_a_variable_of_a_node_is_read_from_its_process(monkeypatch: pytest.MonkeyPatch) -> None:

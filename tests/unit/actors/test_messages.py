@@ -1,4 +1,4 @@
-"""What crosses from one process to another: plain, versioned, checked."""
+"""Messages between processes: plain, versioned, checked."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ def test_a_message_reads_back_from_plain_json(message: Message) -> None:
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
-def test_what_a_newer_peer_adds_is_ignored(message: Message) -> None:
+def test_added_fields_of_a_newer_peer_are_ignored(message: Message) -> None:
     assert type(message).read({**message.pack(), "added": "later"}) == message
 
 
@@ -58,20 +58,20 @@ def test_what_a_newer_peer_adds_is_ignored(message: Message) -> None:
         ({"game": "g", "actor": "a", "epoch": "soon"}, "Claim: epoch: "),
     ],
 )
-def test_what_is_no_message_is_refused_in_one_sentence(message: Any, why: str) -> None:
+def test_a_bad_message_is_refused_in_one_sentence(message: Any, why: str) -> None:
     with pytest.raises(WrongProtocol, match="this process speaks protocol 1") as caught:
         Claim.read(message)
     assert str(caught.value).startswith(why)
 
 
-def test_a_refusal_does_not_repeat_what_it_was_given() -> None:
+def test_a_refusal_does_not_repeat_the_value() -> None:
     with pytest.raises(WrongProtocol) as caught:
         Claim.read({"game": "g", "actor": "a", "epoch": "secret"})
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("is_my_turn", "left_ms"), [(True, 9000), (False, None)])
-def test_our_clock_is_news_while_it_runs(is_my_turn: bool, left_ms: int | None) -> None:  # noqa: FBT001 -- both cases
+def test_an_update_has_our_clock_while_it_runs(is_my_turn: bool, left_ms: int | None) -> None:  # noqa: FBT001 -- both cases
     game = GameSummary(
         id=GameId("abcdefgh"),
         color=chess.WHITE,

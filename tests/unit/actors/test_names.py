@@ -1,4 +1,4 @@
-"""How our actors are called."""
+"""The names of our actors."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actors.names import (
     EVENT_LISTENER,
-    RING,
+    SERIALS,
     WORKER_SET,
     engine_actor_name,
     is_engine_actor,
@@ -20,17 +20,17 @@ def test_engine_actors_are_known_by_their_names(name: str) -> None:
     assert not is_engine_actor(name)
 
 
-@given(st.integers(0, 3 * RING), st.sets(st.integers(0, 3 * RING)))
-def test_the_next_serial_is_one_that_nobody_has(last: int, serials: set[int]) -> None:
+@given(st.integers(0, 3 * SERIALS), st.sets(st.integers(0, 3 * SERIALS)))
+def test_the_next_serial_is_free(last: int, serials: set[int]) -> None:
     taken = {engine_actor_name(str(serial)) for serial in serials}
     serial = next_serial(last, taken)
     assert engine_actor_name(str(serial)) not in taken
-    assert 0 <= serial < max(RING, 2 * len(taken))
+    assert 0 <= serial < max(SERIALS, 2 * len(taken))
 
 
-def test_serials_go_round_and_are_used_again_as_late_as_possible() -> None:
+def test_serials_repeat_as_late_as_possible() -> None:
     used = [0]
-    for _ in range(3 * RING):
+    for _ in range(3 * SERIALS):
         used.append(next_serial(used[-1], {engine_actor_name("7")}))
-    assert len(set(used)) == RING - 1
-    assert used[: RING - 1] == used[RING - 1 : 2 * (RING - 1)]
+    assert len(set(used)) == SERIALS - 1
+    assert used[: SERIALS - 1] == used[SERIALS - 1 : 2 * (SERIALS - 1)]

@@ -1,4 +1,4 @@
-"""What a node tells of itself: enough to judge it, and no secret."""
+"""The facts of a node, without secrets."""
 
 import inspect
 import sys
@@ -26,13 +26,13 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
 
 
-def test_a_node_with_this_code_tells_the_code_that_we_have() -> None:
-    look = probe(VARIABLE, "", "")
-    assert (look["version"], look["code"]) == code_of(ROOT)
-    assert len(str(look["code"])) == 12
+def test_a_node_with_our_code_has_our_digest() -> None:
+    facts = probe(VARIABLE, "", "")
+    assert (facts["version"], facts["code"]) == code_of(ROOT)
+    assert len(str(facts["code"])) == 12
 
 
-def test_other_code_is_told_by_its_version_and_digest(tmp_path: Path) -> None:
+def test_other_code_has_another_digest(tmp_path: Path) -> None:
     one, other = a_checkout(tmp_path / "one"), a_checkout(tmp_path / "other")
     assert code_of(one) == code_of(other)
     (other / "engine" / "new.py").write_text("x = 1", encoding="utf-8")
@@ -46,8 +46,8 @@ def test_code_without_a_version_is_still_code(tmp_path: Path) -> None:
 
 def test_a_node_without_the_code_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    look = probe(VARIABLE, "", "")
-    assert (look["version"], look["code"]) == ("", "")
+    facts = probe(VARIABLE, "", "")
+    assert (facts["version"], facts["code"]) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_a_node_without_the_code_has_none(monkeypatch: pytest.MonkeyPatch) -> No
         ("", None, False),
     ],
 )
-def test_a_token_is_there_or_not_and_is_never_told(
+def test_a_token_is_found_and_never_revealed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, content: str | None, *, has: bool
 ) -> None:
     file = tmp_path / "token"
     if content is not None:
         file.write_text(content, encoding="utf-8")
     monkeypatch.setenv(VARIABLE, value)
-    look = probe(VARIABLE, str(file), "")
-    assert look["has_token"] == has
-    assert "lip_x" not in str(look)
+    facts = probe(VARIABLE, str(file), "")
+    assert facts["has_token"] == has
+    assert "lip_x" not in str(facts)
 
 
 def test_an_engine_is_a_program_that_may_be_run(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_an_engine_is_a_program_that_may_be_run(tmp_path: Path) -> None:
     assert probe(VARIABLE, "", "")["has_engine"]
 
 
-def test_flags_of_ray_are_told_and_those_that_may_be_secret_are_not(
+def test_rays_flags_are_reported_without_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("RAY_worker_niceness", "RAY_redis_password", "RAY_NODE_ID", "OTHER"):
@@ -111,7 +111,7 @@ def test_the_monitor_of_ray_is_found_among_the_processes(
     assert probe(VARIABLE, "", "")["monitor"] == monitor
 
 
-def test_it_needs_nothing_but_python_itself() -> None:
+def test_the_probe_imports_only_pythons_library() -> None:
     imported = {
         name.partition(".")[0]
         for name, value in vars(node_probe).items()

@@ -1,4 +1,4 @@
-"""How a bot ends: first the ear, then the manager; the games only when that is asked for."""
+"""Shutting a bot down: listener, then WorkerSet; the games only on request."""
 
 import asyncio
 from typing import Any
@@ -12,12 +12,12 @@ from tests.unit.actors.handles import FakeHandle
 from tests.unit.virtual_time import virtual_loop
 
 
-class ListenerSide:
+class FakeListener:
     async def shut_down(self, _message: object) -> dict[str, object]:
         return {"v": 1}
 
 
-class WorkerSetSide:
+class FakeWorkerSet:
     async def describe(self, _message: object) -> dict[str, object]:
         return {"v": 1}
 
@@ -25,7 +25,7 @@ class WorkerSetSide:
         return {"v": 1, "games": 3}
 
 
-class EngineSide:
+class FakeEngineActor:
     """`gave_up` is the answer."""
 
     def __init__(self, *, gave_up: bool, phase: str = "playing") -> None:
@@ -39,13 +39,13 @@ class EngineSide:
         return {"v": 1, "gave_up": self.gave_up}
 
 
-class Cluster:
+class FakeCluster:
     """Named actors, and the order in which they were ended."""
 
     def __init__(self) -> None:
-        self.worker_set = FakeHandle(WorkerSetSide())
+        self.worker_set = FakeHandle(FakeWorkerSet())
         self.actors: dict[tuple[str, str], FakeHandle] = {
-            ("tests", EVENT_LISTENER): FakeHandle(ListenerSide()),
+            ("tests", EVENT_LISTENER): FakeHandle(FakeListener()),
             ("tests", WORKER_SET): self.worker_set,
         }
         self.ended: list[str] = []
@@ -71,20 +71,20 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    cluster = Cluster()
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    cluster = FakeCluster()
     monkeypatch.setattr("ray.get_actor", cluster.get_actor)
     monkeypatch.setattr("ray.util.list_named_actors", cluster.list_named_actors)
     monkeypatch.setattr("ray.kill", cluster.kill)
     return cluster
 
 
-async def test_the_ear_goes_before_the_manager(cluster: Cluster) -> None:
+async def test_the_listener_ends_before_the_worker_set(cluster: FakeCluster) -> None:
     assert await end_manager("tests") == 3
     assert cluster.ended == [EVENT_LISTENER, WORKER_SET]
 
 
-async def test_a_manager_that_hangs_is_ended_after_five_seconds(cluster: Cluster) -> None:
+async def test_a_worker_set_that_hangs_is_killed_after_five_seconds(cluster: FakeCluster) -> None:
     cluster.worker_set.is_silent = True
     began_s = virtual_loop().time()
     assert await end_manager("tests") == 0
@@ -92,56 +92,46 @@ async def test_a_manager_that_hangs_is_ended_after_five_seconds(cluster: Cluster
     assert cluster.ended == [EVENT_LISTENER, WORKER_SET]
 
 
-async def test_the_standbys_of_a_manager_that_hangs_are_ended_and_its_games_are_counted(
-    cluster: Cluster,
+async def test_the_standbys_of_a_worker_set_that_hangs_are_killed_and_its_games_counted(
+    cluster: FakeCluster,
 ) -> None:
     cluster.worker_set.is_silent = True
     for name, phase in (("engine:a", "standby"), ("engine:b", "playing")):
-        cluster.add(name, FakeHandle(EngineSide(gave_up=True, phase=phase)))
+        cluster.add(name, FakeHandle(FakeEngineActor(gave_up=True, phase=phase)))
     assert await end_manager("tests") == 1
     assert cluster.ended == [EVENT_LISTENER, WORKER_SET, "engine:a"]
 
 
-async def test_a_manager_that_dies_meanwhile_is_ended_too(cluster: Cluster) -> None:
-    cluster.worker_set.errors.append(RayActorError())
-    assert await end_manager("tests") == 0
-
-
-async def test_ending_what_is_not_there_is_fine(cluster: Cluster) -> None:
-    cluster.actors.clear()
-    assert (await end_manager("tests"), cluster.ended) == (0, [])
-
-
-async def test_an_actor_is_found_in_its_own_namespace_only(cluster: Cluster) -> None:
+async def test_an_actor_is_found_in_its_own_namespace_only(cluster: FakeCluster) -> None:
     found = await find_worker_set("tests")
     assert found is not None
     assert found.handle is cluster.worker_set
     assert await find_worker_set("other") is None
 
 
-async def test_only_engine_actors_of_this_bot_are_playing(cluster: Cluster) -> None:
-    ours = FakeHandle(EngineSide(gave_up=True))
+async def test_engine_actors_of_other_bots_are_not_listed(cluster: FakeCluster) -> None:
+    ours = FakeHandle(FakeEngineActor(gave_up=True))
     cluster.add("engine:a", ours)
-    cluster.add("engine:b", FakeHandle(EngineSide(gave_up=True)), namespace="other")
+    cluster.add("engine:b", FakeHandle(FakeEngineActor(gave_up=True)), namespace="other")
     assert [actor.handle for actor in await engine_actors("tests")] == [ours]
 
 
-async def test_giving_up_counts_the_games_and_ends_every_actor(cluster: Cluster) -> None:
-    cluster.add("engine:a", FakeHandle(EngineSide(gave_up=True)))
-    cluster.add("engine:b", FakeHandle(EngineSide(gave_up=False)))
-    dead = FakeHandle(EngineSide(gave_up=True))
+async def test_giving_up_counts_the_games_and_ends_every_actor(cluster: FakeCluster) -> None:
+    cluster.add("engine:a", FakeHandle(FakeEngineActor(gave_up=True)))
+    cluster.add("engine:b", FakeHandle(FakeEngineActor(gave_up=False)))
+    dead = FakeHandle(FakeEngineActor(gave_up=True))
     dead.errors.append(RayActorError())
     cluster.add("engine:c", dead)
     assert await end_games("tests") == 1
     assert sorted(cluster.ended) == ["engine:a", "engine:b", "engine:c"]
 
 
-async def test_an_actor_that_hangs_holds_the_others_up_for_five_seconds_only(
-    cluster: Cluster,
+async def test_an_actor_that_hangs_delays_the_others_by_five_seconds_only(
+    cluster: FakeCluster,
 ) -> None:
-    hanging = FakeHandle(EngineSide(gave_up=True))
+    hanging = FakeHandle(FakeEngineActor(gave_up=True))
     hanging.is_silent = True
     cluster.add("engine:a", hanging)
-    cluster.add("engine:b", FakeHandle(EngineSide(gave_up=True)))
+    cluster.add("engine:b", FakeHandle(FakeEngineActor(gave_up=True)))
     async with asyncio.timeout(6):
         assert await end_games("tests") == 1

@@ -1,4 +1,6 @@
-"""What the WorkerSet says of a running bot."""
+"""What the WorkerSet reports about a running bot."""
+
+from typing import Any
 
 from actors.messages import Statistics
 from actors.worker_set.statistics import statistics
@@ -7,6 +9,7 @@ from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineReport, GameRecord
+from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.builders import seconds
 from tests.unit.actors.configs import BOT, a_config
 
@@ -15,11 +18,11 @@ GAME = GameId("abcdefgh")
 A = ActorName("engine:a")
 
 
-def said(registry: Registry, problem: str = "") -> Statistics:
+def read(registry: Registry, problem: str = "") -> Statistics:
     """The statistics as another process reads them."""
-    limits = RateLimits(NOW.total_seconds)
-    ledger: dict[str, object] = {"v": 1}
-    return Statistics.read(statistics(a_config(), registry, limits, ledger, problem).pack())
+    limits, metrics = RateLimits(NOW.total_seconds), BotMetrics()
+    metrics.inc("crabstick_moves_total")
+    return Statistics.read(statistics(a_config(), registry, limits, metrics, problem).pack())
 
 
 def a_registry() -> Registry:
@@ -37,25 +40,37 @@ def a_registry() -> Registry:
     return registry.entered(ActorName("engine:b"), NOW)[0]
 
 
-def test_it_says_whose_bot_it_is_and_what_is_wrong() -> None:
-    bot = said(Registry(), problem="there is no Lichess token")
-    assert (bot.bot, bot.problem, bot.ledger) == (BOT, "there is no Lichess token", {"v": 1})
+def test_they_name_the_bot_and_its_problem() -> None:
+    bot = read(Registry(), problem="there is no Lichess token")
+    assert (bot.bot, bot.problem) == (BOT, "there is no Lichess token")
 
 
-def test_each_game_shows_its_actor_and_how_it_stands() -> None:
-    played, waiting = said(a_registry()).games
+def test_they_have_the_metrics_as_json_for_users_and_as_text_for_prometheus() -> None:
+    bot = read(Registry())
+    assert "\ncrabstick_moves_total 1.0\n" in bot.metrics
+    shown: Any = bot.shown()
+    assert shown["ledger"]["values"]["crabstick_moves_total"] == {"": 1}
+    assert "metrics" not in shown
+
+
+def test_an_older_worker_set_sends_no_text() -> None:
+    assert not Statistics.read({"v": 1, "bot": BOT, "ledger": {}}).metrics
+
+
+def test_each_game_shows_its_actor_and_its_progress() -> None:
+    played, waiting = read(a_registry()).games
     assert (played.actor, played.node, played.opponent, played.ply) == (A, "n1", "BOT Alice", 7)
     assert (waiting.actor, waiting.node, waiting.opponent) == (None, None, "Bob")
 
 
 def test_a_game_without_an_actor_shows_no_progress() -> None:
-    games = said(a_registry()).shown()["games"]
+    games = read(a_registry()).shown()["games"]
     assert isinstance(games, list)
     assert sorted(games[1]) == ["actor", "id", "node", "opponent", "speed", "takeovers"]
 
 
 def test_every_actor_is_shown_with_its_node_or_none() -> None:
-    assert said(a_registry()).shown()["actors"] == [
+    assert read(a_registry()).shown()["actors"] == [
         {"name": A, "phase": "playing", "node": "n1"},
         {"name": "engine:b", "phase": "starting", "node": ""},
     ]

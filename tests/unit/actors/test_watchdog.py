@@ -1,4 +1,4 @@
-"""Who hangs is restarted in time; who is slow, dead, starting or misheard is left alone."""
+"""The watchdog restarts an actor that hangs, not one that is slow, dead or starting."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ HANGS = float("inf")
 A_BUG = RayTaskError("describe", "a bug", ValueError())  # type: ignore[no-untyped-call]  # Ray's
 
 
-class Kennel:
+class WatchdogRig:
     """A watchdog at work."""
 
     def __init__(self, watched: FakeWatchedActor | None = None) -> None:
@@ -30,105 +30,98 @@ class Kennel:
         ]
 
     async def restarts_within(self, for_s: float) -> int:
-        """How often the watched is restarted in so long."""
+        """Counts the restarts within a time."""
         before = len(self.watched.restarted_s)
         await asyncio.sleep(for_s)
         return len(self.watched.restarted_s) - before
 
 
-async def test_who_answers_is_left_alone() -> None:
-    assert await Kennel().restarts_within(3600) == 0
-
-
-async def test_who_says_nothing_for_ten_seconds_is_restarted() -> None:
-    kennel = Kennel()
+async def test_an_actor_that_is_silent_for_ten_seconds_is_restarted() -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.takes_s = HANGS
-    assert [await kennel.restarts_within(s) for s in (9.9, 2.2)] == [0, 1]
+    rig.watched.takes_s = HANGS
+    assert [await rig.restarts_within(s) for s in (9.9, 2.2)] == [0, 1]
 
 
-async def test_who_answers_slowly_but_within_ten_seconds_is_left_alone() -> None:
-    kennel = Kennel()
+async def test_a_slow_actor_that_answers_within_ten_seconds_is_not_restarted() -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.takes_s = 9.9
-    assert await kennel.restarts_within(3600) == 0
+    rig.watched.takes_s = 9.9
+    assert await rig.restarts_within(3600) == 0
 
 
-async def test_who_was_just_made_has_a_minute_to_say_the_first_word() -> None:
+async def test_a_new_actor_has_a_minute_for_its_first_answer() -> None:
     watched = FakeWatchedActor()
     watched.takes_s = HANGS
-    kennel = Kennel(watched)
-    assert [await kennel.restarts_within(s) for s in (59, 2)] == [0, 1]
+    rig = WatchdogRig(watched)
+    assert [await rig.restarts_within(s) for s in (59, 2)] == [0, 1]
 
 
-async def test_who_was_restarted_has_a_minute_again() -> None:
-    kennel = Kennel()
+async def test_a_restarted_actor_has_a_minute_again() -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.takes_s = HANGS
-    await kennel.restarts_within(13)
-    assert [await kennel.restarts_within(s) for s in (59, 3)] == [0, 1]
+    rig.watched.takes_s = HANGS
+    await rig.restarts_within(13)
+    assert [await rig.restarts_within(s) for s in (59, 3)] == [0, 1]
 
 
 @pytest.mark.parametrize("trouble", [ActorAway("restarting"), ActorGone("dead")])
-async def test_whoever_is_dead_is_rays_business(trouble: ActorAway | ActorGone) -> None:
-    kennel = Kennel()
+async def test_a_dead_actor_is_left_to_ray(trouble: ActorAway | ActorGone) -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.trouble = trouble
-    assert await kennel.restarts_within(600) == 0
+    rig.watched.trouble = trouble
+    assert await rig.restarts_within(600) == 0
 
 
-async def test_an_actor_that_ray_restarts_is_given_time_to_start() -> None:
-    kennel = Kennel()
+async def test_an_actor_that_ray_restarts_gets_time_to_start() -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.trouble = ActorAway("restarting")
+    rig.watched.trouble = ActorAway("restarting")
     await asyncio.sleep(5)
-    kennel.watched.trouble, kennel.watched.takes_s = None, HANGS
-    assert await kennel.restarts_within(50) == 0
+    rig.watched.trouble, rig.watched.takes_s = None, HANGS
+    assert await rig.restarts_within(50) == 0
 
 
 async def test_an_answer_that_is_an_error_is_an_answer() -> None:
-    kennel = Kennel()
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.trouble = ActorFailed("a bug")
+    rig.watched.trouble = ActorFailed("a bug")
     await asyncio.sleep(60)
-    kennel.watched.trouble, kennel.watched.takes_s = None, HANGS
-    assert await kennel.restarts_within(13) == 1
+    rig.watched.trouble, rig.watched.takes_s = None, HANGS
+    assert await rig.restarts_within(13) == 1
 
 
-async def test_nobody_is_restarted_when_it_was_the_watcher_who_stood_still() -> None:
-    kennel = Kennel()
+async def test_after_a_stall_of_the_watcher_no_actor_is_restarted() -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.takes_s = HANGS
+    rig.watched.takes_s = HANGS
     await asyncio.sleep(5)
     stall(60)
-    kennel.watched.takes_s = 0
-    assert await kennel.restarts_within(600) == 0
+    rig.watched.takes_s = 0
+    assert await rig.restarts_within(600) == 0
 
 
-async def test_while_the_gcs_is_away_nobody_is_restarted_and_it_is_tried_again() -> None:
-    kennel = Kennel()
+async def test_a_restart_waits_until_the_gcs_is_back() -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
-    kennel.watched.takes_s, kennel.watched.gcs_is_away = HANGS, True
-    assert await kennel.restarts_within(60) == 0
-    kennel.watched.gcs_is_away = False
-    assert await kennel.restarts_within(13) == 1
+    rig.watched.takes_s, rig.watched.gcs_is_away = HANGS, True
+    assert await rig.restarts_within(60) == 0
+    rig.watched.gcs_is_away = False
+    assert await rig.restarts_within(13) == 1
 
 
-async def test_a_surprise_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
-    kennel = Kennel()
+async def test_a_bug_in_the_ping_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = WatchdogRig()
     await asyncio.sleep(5)
     with monkeypatch.context() as patched:
-        patched.setattr(kennel.watched, "ping", lambda _: 1 / 0)
+        patched.setattr(rig.watched, "ping", lambda _: 1 / 0)
         await asyncio.sleep(10)
-    kennel.watched.takes_s = HANGS
-    assert await kennel.restarts_within(13) == 1
+    rig.watched.takes_s = HANGS
+    assert await rig.restarts_within(13) == 1
 
 
-# What Ray says and does.
-
-
-class Ray:
-    """Ray's part; `gcs_takes_s` is how long the GCS needs for the list of names."""
+class FakeRay:
+    """Ray's side; `gcs_takes_s` is the time of the GCS for the list of names."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.handle: FakeHandle | None = FakeHandle(self)
@@ -159,12 +152,12 @@ class Ray:
 
 
 @pytest.fixture
-async def a_ray(monkeypatch: pytest.MonkeyPatch) -> Ray:
-    return Ray(monkeypatch)
+async def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    return FakeRay(monkeypatch)
 
 
-async def word_of(watched: RayWatchedActor) -> type[Exception] | None:
-    """What a ping says."""
+async def result_of_ping(watched: RayWatchedActor) -> type[Exception] | None:
+    """The error of a ping, if any."""
     try:
         await watched.ping(seconds(10))
     except (ActorGone, ActorSilent, ActorFailed) as error:
@@ -172,25 +165,25 @@ async def word_of(watched: RayWatchedActor) -> type[Exception] | None:
     return None
 
 
-def _silent(ray: Ray) -> None:
+def _silent(ray: FakeRay) -> None:
     assert ray.handle is not None
     ray.handle.is_silent = True
 
 
-def _raising(error: Exception) -> Callable[[Ray], None]:
-    def arrange(ray: Ray) -> None:
+def _raising(error: Exception) -> Callable[[FakeRay], None]:
+    def arrange(ray: FakeRay) -> None:
         assert ray.handle is not None
         ray.handle.errors.append(error)
 
     return arrange
 
 
-def _nameless(ray: Ray) -> None:
+def _nameless(ray: FakeRay) -> None:
     ray.handle = None
 
 
 @pytest.mark.parametrize(
-    ("arrange", "word"),
+    ("arrange", "result"),
     [
         (lambda _: None, None),
         (_silent, ActorSilent),
@@ -200,52 +193,54 @@ def _nameless(ray: Ray) -> None:
         (_nameless, ActorGone),
     ],
 )
-async def test_rays_words_are_told_apart(
-    a_ray: Ray, arrange: Callable[[Ray], None], word: type[Exception] | None
+async def test_each_error_of_ray_has_its_meaning(
+    fake_ray: FakeRay, arrange: Callable[[FakeRay], None], result: type[Exception] | None
 ) -> None:
-    arrange(a_ray)
-    assert await word_of(RayWatchedActor("worker-set", "tests")) is word
+    arrange(fake_ray)
+    assert await result_of_ping(RayWatchedActor("worker-set", "tests")) is result
 
 
-async def test_a_gcs_that_does_not_answer_says_nothing_about_the_actor(
-    a_ray: Ray, monkeypatch: pytest.MonkeyPatch
+async def test_a_silent_gcs_proves_nothing_about_the_actor(
+    fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = RayWatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     monkeypatch.setattr(VirtualLoop, "run_in_executor", lambda loop, *_: loop.create_future())
-    assert await word_of(RayWatchedActor("worker-set", "tests")) is ActorAway
+    assert await result_of_ping(RayWatchedActor("worker-set", "tests")) is ActorAway
     with pytest.raises(ActorAway):
         await watched.restart()
-    assert a_ray.killed == []
+    assert fake_ray.killed == []
 
 
-async def test_a_new_actor_of_that_name_is_found(a_ray: Ray) -> None:
+async def test_a_new_actor_of_that_name_is_found(fake_ray: FakeRay) -> None:
     watched = RayWatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
-    _raising(RayActorError())(a_ray)
-    assert await word_of(watched) is ActorGone
-    a_ray.handle = FakeHandle(a_ray)
-    assert await word_of(watched) is None
+    _raising(RayActorError())(fake_ray)
+    assert await result_of_ping(watched) is ActorGone
+    fake_ray.handle = FakeHandle(fake_ray)
+    assert await result_of_ping(watched) is None
 
 
-async def test_the_process_is_ended_and_ray_makes_another(a_ray: Ray) -> None:
+async def test_the_process_is_ended_and_ray_makes_another(fake_ray: FakeRay) -> None:
     watched = RayWatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     await watched.restart()
-    assert a_ray.killed == [{"handle": a_ray.handle, "no_restart": False}]
+    assert fake_ray.killed == [{"handle": fake_ray.handle, "no_restart": False}]
 
 
-async def test_an_order_that_the_gcs_would_carry_out_late_is_not_given(a_ray: Ray) -> None:
+async def test_a_restart_that_a_slow_gcs_would_carry_out_late_is_not_requested(
+    fake_ray: FakeRay,
+) -> None:
     watched = RayWatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
-    a_ray.gcs_takes_s = 60
+    fake_ray.gcs_takes_s = 60
     await watched.restart()
-    assert a_ray.killed == []
+    assert fake_ray.killed == []
 
 
-async def test_who_is_gone_meanwhile_is_not_killed(a_ray: Ray) -> None:
+async def test_an_actor_that_is_gone_meanwhile_is_not_killed(fake_ray: FakeRay) -> None:
     watched = RayWatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
-    a_ray.handle = None
+    fake_ray.handle = None
     await watched.restart()
-    assert a_ray.killed == []
+    assert fake_ray.killed == []

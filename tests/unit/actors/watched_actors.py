@@ -1,4 +1,4 @@
-"""An actor that a watchdog watches, as the test wants it to be."""
+"""A scripted actor for a watchdog."""
 
 import asyncio
 from datetime import timedelta
@@ -10,7 +10,7 @@ __all__ = ["FakeWatchedActor"]
 
 
 class FakeWatchedActor:
-    """Answers at once, unless told otherwise."""
+    """Answers at once, unless a test changes that."""
 
     def __init__(self) -> None:
         self.takes_s = 0.0

@@ -27,17 +27,17 @@ def test_nulls_are_not_there_and_dates_are_text() -> None:
         ("a: &a [*a]", "within their own anchor"),
     ],
 )
-def test_what_is_no_manifest_is_told_in_one_sentence(text: str, words: str) -> None:
+def test_what_is_no_manifest_is_refused_in_one_sentence(text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read_objects(text, "x.yaml")
     assert words in str(caught.value)
 
 
-def test_a_place_where_nothing_is_is_told(tmp_path: Path) -> None:
+def test_a_place_where_nothing_is_is_refused(tmp_path: Path) -> None:
     for place, words in {
         str(tmp_path / "nowhere.yaml"): "there is no such file",
         str(tmp_path): "is a folder without kustomization.yaml",
-        "": "the manifest has an empty name",
+        "": "is a folder without kustomization.yaml",
     }.items():
         with pytest.raises(ConfigError, match=words):
             read_manifests(place)

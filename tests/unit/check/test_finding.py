@@ -1,39 +1,60 @@
 """All findings are reported, and the first problem is what counts."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from crabstick.check.finding import Check, Finding, findings, report
-from crabstick.errors import ConfigError, EnvironmentProblem, Refused
+from crabstick.check import table
+from crabstick.check.finding import Finding, fault, mistake, together
+from crabstick.check.table import Check, findings, run
+from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem, Refused
 
 
-def test_without_a_problem_everything_is_said() -> None:
+def use(monkeypatch: pytest.MonkeyPatch, *checks: Check[str]) -> None:
+    monkeypatch.setattr(table, "CHECKS", checks)
+
+
+def test_the_first_problem_is_raised_and_all_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(
+        monkeypatch,
+        Check(str, "a", lambda _: [fault("no"), Finding("too")]),
+        Check(str, "b", lambda _: [], "well"),
+        Check(str, "c", lambda _: [mistake("wrong")]),
+    )
     said: list[str] = []
-    report([("a", Finding("well")), ("b", Finding("too"))], said.append)
-    assert said == ["a: well", "b: too"]
-
-
-def test_the_first_problem_is_raised_and_the_second_said() -> None:
-    said: list[str] = []
-    found = [
-        ("a", Finding("no", EnvironmentProblem)),
-        ("b", Finding("well")),
-        ("c", Finding("wrong", ConfigError)),
-    ]
     with pytest.raises(EnvironmentProblem, match=r"^no$"):
-        report(found, said.append)
-    assert said == ["b: well", "c: wrong"]
+        run("seen", said.append)
+    assert said == ["a: too", "b: well", "c: wrong"]
 
 
-def test_a_check_that_finds_nothing_is_well() -> None:
-    assert list(findings([Check("a", lambda _: [], "well")], None)) == [("a", Finding("well"))]
+def test_a_check_looks_at_its_own_stage_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Check(str, "a", lambda _: [], "well"))
+    assert list(findings("seen")) == [("a", Finding("well"))]
+    assert list(findings(1)) == []
 
 
 @pytest.mark.parametrize(
     ("error", "problem"),
     [(ConfigError("no"), ConfigError), (Refused("no", 404), EnvironmentProblem)],
 )
-def test_a_check_that_raises_has_found_a_problem(error: Exception, problem: type) -> None:
-    def look(_seen: None) -> list[Finding]:
+def test_a_check_that_raises_has_found_a_problem(
+    error: CrabstickError, problem: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(_seen: str) -> list[Finding]:
         raise error
 
-    assert list(findings([Check("a", look)], None)) == [("a", Finding("no", problem))]
+    use(monkeypatch, Check(str, "a", look))
+    assert list(findings("seen")) == [("a", Finding("no", problem))]
+
+
+def test_a_few_with_the_same_problem_are_named_and_the_others_counted() -> None:
+    def words(several: Iterator[Finding]) -> list[str]:
+        return [each.words for each in several]
+
+    assert words(together([("a", "none"), ("b", "one"), ("c", "none")], ConfigError)) == [
+        "a, c have none",
+        "b has one",
+    ]
+    assert words(together([(name, "none") for name in "abcdefg"], ConfigError)) == [
+        "a, b, c, d, e and 2 more have none"
+    ]

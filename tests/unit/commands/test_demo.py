@@ -10,7 +10,7 @@ from crabstick.commands.demo import DemoPlan, _judge, _overhead, _settings
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.model import Clock
 from crabstick.sandbox.opponent import Result
-from crabstick.telemetry.metrics import Ledger
+from crabstick.telemetry.bot_metrics import BotMetrics
 
 
 def a_clock(limit_s: int = 60, increment_s: int = 1) -> Clock:
@@ -23,11 +23,11 @@ def a_plan(**changes: Any) -> DemoPlan:
 
 
 def statistics(takeovers: int = 0, *overheads_s: float) -> Statistics:
-    ledger = Ledger()
-    ledger.inc("crabstick_takeovers_total", by=takeovers)
+    metrics = BotMetrics()
+    metrics.inc("crabstick_takeovers_total", by=takeovers)
     for seconds in overheads_s:
-        ledger.observe("crabstick_move_overhead_seconds", seconds)
-    return Statistics(bot="crabby", ledger=ledger.snapshot())
+        metrics.observe("crabstick_move_overhead_seconds", seconds)
+    return Statistics(bot="crabby", ledger=metrics.snapshot())
 
 
 def a_result(status: str = "mate") -> Result:

@@ -1,8 +1,7 @@
 import asyncio
 
-import chess
 import pytest
-from chess.engine import Limit, MockTransport
+from chess.engine import MockTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from engine.bounded_uci import (
 from engine.errors import EngineDied
 
 
-class Wire(MockTransport):
+class ClosableTransport(MockTransport):
     """python-chess's script of a conversation, which can also be closed."""
 
     is_closed = False
@@ -25,9 +24,9 @@ class Wire(MockTransport):
         self.is_closed = True
 
 
-def a_conversation() -> tuple[BoundedUci, Wire]:
+def a_conversation() -> tuple[BoundedUci, ClosableTransport]:
     protocol = BoundedUci()
-    return protocol, Wire(protocol)
+    return protocol, ClosableTransport(protocol)
 
 
 def test_of_several_scores_in_a_row_the_last_one_is_kept_without_its_variation() -> None:
@@ -67,24 +66,9 @@ def test_every_move_comes_through_whatever_surrounds_it(lines: list[bytes]) -> N
     assert len(moves) == lines.count(b"bestmove e2e4")
 
 
-async def test_a_whole_conversation_passes() -> None:
-    protocol, wire = a_conversation()
-    wire.expect(
-        "uci", ["id name Wire", "option name Hash type spin default 16 min 1 max 64", "uciok"]
-    )
-    await protocol.initialize()
-    wire.expect("ucinewgame")
-    wire.expect("isready", ["readyok"])
-    wire.expect("position startpos")
-    wire.expect("go nodes 1", ["info depth 3 score cp 7 pv d2d4", "bestmove d2d4"])
-    played = await protocol.play(chess.Board(), Limit(nodes=1))
-    wire.assert_done()
-    assert (protocol.id["name"], played.move) == ("Wire", chess.Move.from_uci("d2d4"))
-
-
 async def test_a_line_may_come_in_pieces() -> None:
-    protocol, wire = a_conversation()
-    wire.expect("uci")
+    protocol, transport = a_conversation()
+    transport.expect("uci")
     ready = asyncio.ensure_future(protocol.initialize())
     await asyncio.sleep(0)
     for piece in ("id name In", " Pieces\nuci", "ok\n"):
@@ -101,43 +85,36 @@ async def test_an_endless_line_is_not_kept() -> None:
 
 
 async def test_more_bytes_a_second_than_a_flood_has_end_the_engine() -> None:
-    protocol, wire = a_conversation()
+    protocol, transport = a_conversation()
     protocol.pipe_data_received(2, b"x" * (FLOOD_BYTES_PER_S + 1))
-    assert wire.is_closed
-    assert isinstance(protocol.verdict, EngineDied)
+    assert transport.is_closed
+    assert isinstance(protocol.failure, EngineDied)
 
 
 async def test_a_talkative_engine_is_not_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
-    protocol, wire = a_conversation()
+    protocol, transport = a_conversation()
     for second in range(5):
         monkeypatch.setattr(protocol.loop, "time", lambda second=second: 1e6 + 1.1 * second)
         protocol.pipe_data_received(1, b"blah\n" * (FLOOD_BYTES_PER_S // 8))
-    assert (wire.is_closed, protocol.verdict) == (False, None)
+    assert (transport.is_closed, protocol.failure) == (False, None)
 
 
 async def test_too_many_useful_lines_at_once_end_the_engine() -> None:
-    protocol, wire = a_conversation()
+    protocol, transport = a_conversation()
     protocol.pipe_data_received(1, b"bestmove e2e4\n" * (MAX_LINES + 1))
-    assert wire.is_closed
+    assert transport.is_closed
 
 
-async def test_nothing_is_heard_from_an_engine_that_was_ended() -> None:
-    protocol, _ = a_conversation()
-    protocol.condemn(EngineDied("enough"))
-    protocol.pipe_data_received(2, b"last words\n")
-    assert protocol.last_words() == ""
-
-
-async def test_the_first_verdict_stays() -> None:
+async def test_the_first_failure_stays() -> None:
     protocol = BoundedUci()  # not even connected
-    protocol.condemn(EngineDied("first"))
-    protocol.condemn(EngineDied("second"))
-    assert str(protocol.verdict) == "first"
+    protocol.terminate(EngineDied("first"))
+    protocol.terminate(EngineDied("second"))
+    assert str(protocol.failure) == "first"
 
 
-async def test_the_last_words_are_those_on_stderr() -> None:
+async def test_the_last_output_is_that_on_stderr() -> None:
     protocol, _ = a_conversation()
     protocol.pipe_data_received(1, b"Welcome\n")
-    assert protocol.last_words() == "Welcome"
+    assert protocol.last_output() == "Welcome"
     protocol.pipe_data_received(2, b"warning\nno \x1b[31mnet\xff\n\n")
-    assert protocol.last_words() == "no [31mnet\N{REPLACEMENT CHARACTER}"
+    assert protocol.last_output() == "no [31mnet\N{REPLACEMENT CHARACTER}"

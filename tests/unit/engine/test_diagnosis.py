@@ -1,4 +1,5 @@
 import pickle
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,79 +11,56 @@ TEN = timedelta(seconds=10)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "kind", "sentence"),
+    ("failure", "kind", "part"),
     [
         (
             diagnosis.not_started("fish", 1, "no such net", said_uciok=False),
             NotAnEngine,
-            (
-                "'fish' is not a UCI engine, or lacks something:"
-                " it quit at its start (exit status 1: no such net)"
-            ),
+            "'fish' is not a UCI engine, or lacks something: .*exit status 1: no such net",
         ),
         (
-            diagnosis.not_started("fish", 126, "nice: fish: Exec format error", said_uciok=False),
+            diagnosis.not_started("fish", 126, "Exec format error", said_uciok=False),
             EngineNotExecutable,
-            (
-                "the engine 'fish' cannot run on this machine"
-                " (exit status 126: nice: fish: Exec format error)"
-            ),
+            "cannot run on this machine .*Exec format error",
         ),
         (
             diagnosis.not_started("fish", -4, "", said_uciok=False),
             NotAnEngine,
-            (
-                "'fish' is not a UCI engine, or lacks something:"
-                " it quit at its start (SIGILL, perhaps built for a newer processor)"
-            ),
+            "SIGILL, perhaps built for a newer processor",
         ),
-        (
-            diagnosis.not_started("fish", -6, "", said_uciok=True),
-            EngineDied,
-            "the engine 'fish' ended while it got ready (SIGABRT)",
-        ),
+        (diagnosis.not_started("fish", -6, "", said_uciok=True), EngineDied, "SIGABRT"),
         (
             diagnosis.started_late("fish", TEN, "", said_uciok=False),
             NotAnEngine,
-            "'fish' does not speak UCI: it answered 'uci' with nothing and no 'uciok' within 10 s",
+            "'fish' does not speak UCI: .* with nothing and no 'uciok' within 10 s",
         ),
         (
             diagnosis.started_late("fish", TEN, "login:", said_uciok=False),
             NotAnEngine,
-            "'fish' does not speak UCI: it answered 'uci' with 'login:' and no 'uciok' within 10 s",
+            "with 'login:' and no 'uciok'",
         ),
         (
             diagnosis.started_late("fish", TEN, "", said_uciok=True),
             EngineHung,
-            (
-                "the engine 'fish' was not ready within 10 s:"
-                " give it less to load, such as a smaller hash table"
-            ),
+            "not ready within 10 s: .*smaller hash table",
         ),
-        (
-            diagnosis.ended("fish", -9, ""),
-            EngineDied,
-            "the engine 'fish' ended unexpectedly (SIGKILL, perhaps out of memory)",
-        ),
-        (
-            diagnosis.ended("fish", -63, "bye"),
-            EngineDied,
-            "the engine 'fish' ended unexpectedly (signal 63: bye)",
-        ),
+        (diagnosis.ended("fish", -9, ""), EngineDied, "SIGKILL, perhaps out of memory"),
+        (diagnosis.ended("fish", -63, "bye"), EngineDied, "signal 63: bye"),
         (
             diagnosis.hung("fish", timedelta(seconds=1.5), timedelta(milliseconds=250)),
             EngineHung,
-            "the engine 'fish' gave no move within 1.5 s, nor 0.25 s after 'stop', and was ended",
+            "no move within 1.5 s, nor 0.25 s after 'stop'",
         ),
     ],
 )
 def test_each_failure_has_its_own_sentence(
-    verdict: EngineError, kind: type[EngineError], sentence: str
+    failure: EngineError, kind: type[EngineError], part: str
 ) -> None:
-    assert (type(verdict), str(verdict)) == (kind, sentence)
+    assert type(failure) is kind
+    assert re.search(part, str(failure))
 
 
-def test_a_verdict_survives_the_way_to_another_node() -> None:
-    verdict = diagnosis.ended("fish", 3, "no")
-    copy = pickle.loads(pickle.dumps(verdict))  # noqa: S301 - our own bytes
-    assert (type(copy), copy.args) == (EngineDied, verdict.args)
+def test_a_failure_can_be_pickled() -> None:
+    failure = diagnosis.ended("fish", 3, "no")
+    copy = pickle.loads(pickle.dumps(failure))  # noqa: S301 - our own bytes
+    assert (type(copy), copy.args) == (EngineDied, failure.args)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineNotExecutable, EngineNotFound
-from engine.launch import bound_memory, command_line
+from engine.launch import command_line
 from engine.spec import EngineSpec
 
 NO_SUCH_PID = 2**22 + 1
@@ -25,12 +25,7 @@ def test_the_engine_is_started_through_nice(tmp_path: Path) -> None:
     assert words[1:] == ["-n", "7", str(program), "--quiet"]
 
 
-def test_without_niceness_there_is_no_other_program(tmp_path: Path) -> None:
-    program = a_program(tmp_path, "fish")
-    assert command_line(EngineSpec(command=(str(program),), niceness=0)) == [str(program)]
-
-
-def test_without_nice_the_engine_runs_all_the_same(
+def test_without_nice_the_engine_still_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = a_program(tmp_path, "fish")
@@ -44,7 +39,7 @@ def test_a_tilde_is_the_user_s_home(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert command_line(EngineSpec(command=("~/fish",), niceness=0)) == [str(program)]
 
 
-def test_an_empty_command_is_no_engine() -> None:
+def test_an_empty_command_is_rejected() -> None:
     with pytest.raises(EngineNotFound, match="the engine command is empty"):
         command_line(EngineSpec(command=()))
 
@@ -55,12 +50,12 @@ def test_a_missing_program_is_named(program: str) -> None:
         command_line(EngineSpec(command=(program,)))
 
 
-def test_a_directory_is_no_engine(tmp_path: Path) -> None:
+def test_a_directory_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(EngineNotFound, match="is a directory"):
         command_line(EngineSpec(command=(str(tmp_path),)))
 
 
-def test_a_file_without_the_right_to_run_says_how_to_give_it(tmp_path: Path) -> None:
+def test_a_file_that_is_not_executable_gets_advice(tmp_path: Path) -> None:
     program = a_program(tmp_path, "fish", mode=0o644)
     with pytest.raises(EngineNotExecutable, match=f"try 'chmod \\+x {program}'"):
         command_line(EngineSpec(command=(str(program),)))
@@ -87,10 +82,10 @@ S390 = 22
     ],
     ids=["empty", "data", "windows", "no shebang", "another processor", "cut off"],
 )
-def test_what_is_no_program_for_this_machine_is_not_started(tmp_path: Path, content: bytes) -> None:
+def test_a_binary_for_another_machine_is_rejected(tmp_path: Path, content: bytes) -> None:
     program = a_program(tmp_path, "fish")
     program.write_bytes(content)
-    with pytest.raises(EngineNotExecutable, match="is no program that this machine can run"):
+    with pytest.raises(EngineNotExecutable, match="is not a program that this machine can run"):
         command_line(EngineSpec(command=(str(program),)))
 
 
@@ -98,22 +93,3 @@ def test_a_binary_for_this_machine_may_start(tmp_path: Path) -> None:
     program = a_program(tmp_path, "fish")
     program.write_bytes(an_elf(OURS))
     assert command_line(EngineSpec(command=(str(program),)))[-1] == str(program)
-
-
-def test_a_program_that_may_not_be_read_is_left_to_the_kernel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError
-
-    program = a_program(tmp_path, "fish")
-    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
-    assert command_line(EngineSpec(command=(str(program),)))[-1] == str(program)
-
-
-def test_no_limit_bounds_nothing() -> None:
-    bound_memory(NO_SUCH_PID, None)  # and raises nothing
-
-
-def test_a_process_that_has_ended_needs_no_bound() -> None:
-    bound_memory(NO_SUCH_PID, 100)  # and raises nothing

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadOption, UnsupportedGame
-from engine.options import accepted_options, refuse_unknown_chess
+from engine.options import accepted_options, check_variant
 from engine.spec import OptionValue
 
 
@@ -98,11 +98,6 @@ def test_a_name_like_no_other_is_answered_with_all_names() -> None:
     )
 
 
-def test_an_engine_without_options_says_so() -> None:
-    with pytest.raises(BadOption, match="it has none at all"):
-        accepted_options("fish", {"Hash": 1}, {})
-
-
 def test_what_is_set_for_each_search_is_not_the_user_s() -> None:
     assert (
         complaint("Ponder", "true")
@@ -125,30 +120,21 @@ def test_whatever_is_accepted_can_be_sent_by_python_chess(wanted: dict[str, Opti
     assert {name: OFFERED[name].parse(value) for name, value in sent.items()} == sent
 
 
-def test_standard_chess_needs_no_option() -> None:
-    refuse_unknown_chess("fish", chess.Board(), {})  # and raises nothing
-
-
 def test_a_variant_is_played_when_the_engine_lists_it() -> None:
     offered = {"UCI_Variant": an_option("UCI_Variant", "combo", var=["chess", "atomic"])}
-    refuse_unknown_chess("fish", chess.variant.AtomicBoard(), offered)  # and raises nothing
+    check_variant("fish", chess.variant.AtomicBoard(), offered)  # and raises nothing
 
 
 @pytest.mark.parametrize("var", [None, ["chess", "horde"]])
 def test_a_variant_that_the_engine_does_not_list_is_refused(var: list[str] | None) -> None:
     offered = {"UCI_Variant": an_option("UCI_Variant", "combo", var=var)}
     with pytest.raises(UnsupportedGame, match="does not play the variant 'atomic'"):
-        refuse_unknown_chess("fish", chess.variant.AtomicBoard(), offered)
-
-
-def test_a_variant_is_refused_by_an_engine_that_knows_none() -> None:
-    with pytest.raises(UnsupportedGame, match="variant 'atomic'"):
-        refuse_unknown_chess("fish", chess.variant.AtomicBoard(), {})
+        check_variant("fish", chess.variant.AtomicBoard(), offered)
 
 
 def test_chess960_needs_its_option() -> None:
     board = chess.Board(chess960=True)
     with pytest.raises(UnsupportedGame, match="Chess960"):
-        refuse_unknown_chess("fish", board, {})
+        check_variant("fish", board, {})
     offered = {"UCI_Chess960": an_option("UCI_Chess960", "check")}
-    refuse_unknown_chess("fish", board, offered)  # and raises nothing
+    check_variant("fish", board, offered)  # and raises nothing

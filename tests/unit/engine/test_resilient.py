@@ -14,7 +14,7 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.resilient import LEAST_SEARCH, LEAST_START, ResilientEngine, limit_left
+from engine.resilient import MIN_SEARCH_TIME, MIN_START_TIME, ResilientEngine, remaining_limit
 from engine.spec import EngineSpec
 from tests.engine.builders import a_request, seconds
 from tests.fakes.engine import HANG, ScriptedEngine
@@ -36,7 +36,7 @@ class Stable:
         self.specs.append(spec)
         return self.engines[len(self.specs) - 1]
 
-    def sturdy(self, *, restarts: int = 2) -> ResilientEngine:
+    def resilient(self, *, restarts: int = 2) -> ResilientEngine:
         return ResilientEngine(FISH, FALLBACK, restarts=restarts, build=self.build)
 
 
@@ -54,7 +54,7 @@ def cannot_open(*errors: EngineError) -> ScriptedEngine:
 
 async def test_an_engine_that_works_is_left_alone() -> None:
     stable = Stable(plays(E4, name="Fish 1"))
-    async with stable.sturdy() as engine:
+    async with stable.resilient() as engine:
         result = await engine.search(a_request())
         assert (result.move, result.source) == (E4, "engine")
         assert (engine.restart_count, engine.is_fallback, engine.last_error) == (0, False, None)
@@ -65,40 +65,28 @@ async def test_an_engine_that_works_is_left_alone() -> None:
 @pytest.mark.parametrize("error", [EngineDied("x"), EngineHung("x"), IllegalMove("x")])
 async def test_a_failed_search_is_done_again_by_a_new_process(error: EngineError) -> None:
     stable = Stable(plays(error), plays(D4))
-    engine = stable.sturdy()
+    engine = stable.resilient()
     result = await engine.search(a_request())
     assert (result.move, result.source) == (D4, "engine")
     assert (engine.restart_count, engine.is_fallback, engine.last_error) == (1, False, error)
 
 
-async def test_the_engine_that_failed_is_closed() -> None:
-    stable = Stable(plays(IllegalMove("x")), plays(D4))
-    await stable.sturdy().search(a_request())
-    assert [engine.is_open for engine in stable.engines] == [False, True]
-
-
 async def test_the_first_restart_takes_a_quarter_of_the_table_and_the_next_the_same() -> None:
     stable = Stable(dies(hash_mb=64), dies(hash_mb=16), plays(E4))
-    engine = stable.sturdy()
+    engine = stable.resilient()
     await engine.search(a_request())
     assert [spec.options["Hash"] for spec in stable.specs] == [64, 16, 16]
 
 
 async def test_a_table_is_never_smaller_than_one_megabyte() -> None:
     stable = Stable(dies(hash_mb=2), plays(E4))
-    await stable.sturdy().search(a_request())
+    await stable.resilient().search(a_request())
     assert stable.specs[1].options["Hash"] == 1
-
-
-async def test_an_engine_without_a_table_is_restarted_as_it_was() -> None:
-    stable = Stable(dies(), plays(E4))
-    await stable.sturdy().search(a_request())
-    assert stable.specs[1].options == FISH.options
 
 
 async def test_after_the_last_restart_the_fallback_plays_on() -> None:
     stable = Stable(dies(), dies(), dies(), plays(E4, D4, name="embedded"))
-    engine = stable.sturdy(restarts=2)
+    engine = stable.resilient(restarts=2)
     first = await engine.search(a_request())
     second = await engine.search(a_request())
     assert [first.move, second.move] == [E4, D4]
@@ -109,28 +97,28 @@ async def test_after_the_last_restart_the_fallback_plays_on() -> None:
 
 async def test_the_restarts_are_counted_over_the_whole_game() -> None:
     stable = Stable(dies(), plays(E4, EngineDied("x")), plays(E4, EngineDied("x")), plays(D4))
-    engine = stable.sturdy(restarts=2)
+    engine = stable.resilient(restarts=2)
     moves = [(await engine.search(a_request())).source for _ in range(3)]
     assert moves == ["engine", "engine", "embedded"]
 
 
 async def test_an_error_that_no_restart_can_mend_goes_straight_to_the_fallback() -> None:
     stable = Stable(cannot_open(BadOption("x"), BadOption("x")), plays(E4))
-    engine = stable.sturdy()
+    engine = stable.resilient()
     result = await engine.search(a_request())
     assert (result.source, engine.restart_count) == ("embedded", 0)
 
 
 async def test_a_restart_that_does_not_start_goes_to_the_fallback() -> None:
     stable = Stable(dies(), cannot_open(NotAnEngine("x")), plays(E4))
-    engine = stable.sturdy()
+    engine = stable.resilient()
     result = await engine.search(a_request())
     assert (result.source, engine.restart_count) == ("embedded", 1)
 
 
 async def test_the_failure_of_the_fallback_is_the_caller_s() -> None:
     stable = Stable(dies(), plays(EngineHung("even the fallback")), plays(E4))
-    engine = stable.sturdy(restarts=0)
+    engine = stable.resilient(restarts=0)
     with pytest.raises(EngineHung, match="even the fallback"):
         await engine.search(a_request())
     assert (await engine.search(a_request())).source == "embedded"
@@ -139,7 +127,7 @@ async def test_the_failure_of_the_fallback_is_the_caller_s() -> None:
 async def test_opening_hides_no_failure_but_a_search_survives_it() -> None:
     errors = (EngineDied("no memory"), EngineDied("no memory"))
     stable = Stable(cannot_open(*errors), plays(E4))
-    engine = stable.sturdy()
+    engine = stable.resilient()
     with pytest.raises(EngineDied):
         await engine.open()
     assert (await engine.search(a_request())).move == E4
@@ -147,27 +135,23 @@ async def test_opening_hides_no_failure_but_a_search_survives_it() -> None:
 
 async def test_a_search_that_is_done_again_has_what_is_left_of_its_deadline() -> None:
     stable = Stable(dies(), plays(E4))
-    await stable.sturdy().search(a_request(deadline_s=60))
+    await stable.resilient().search(a_request(deadline_s=60))
     (again,) = stable.engines[1].requests
     assert seconds(50) < again.deadline < seconds(60)
 
 
 async def test_after_a_hang_there_is_still_a_little_time() -> None:
     stable = Stable(ScriptedEngine([HANG]), plays(E4))
-    await stable.sturdy().search(a_request(deadline_s=0.01))
+    await stable.resilient().search(a_request(deadline_s=0.01))
     (again,) = stable.engines[1].requests
-    assert again.deadline == LEAST_SEARCH
+    assert again.deadline == MIN_SEARCH_TIME
 
 
 async def test_a_restart_in_a_search_has_less_time_to_start_than_at_leisure() -> None:
     stable = Stable(dies(), dies(), plays(E4))
-    await stable.sturdy(restarts=1).search(a_request(deadline_s=1))
+    await stable.resilient(restarts=1).search(a_request(deadline_s=1))
     starts = [spec.start_timeout for spec in stable.specs]
-    assert starts == [FISH.start_timeout, LEAST_START, FALLBACK.start_timeout]
-
-
-async def test_the_table_of_the_engine_that_plays_is_known() -> None:
-    assert Stable(dies(hash_mb=64)).sturdy().hash_mb == 64
+    assert starts == [FISH.start_timeout, MIN_START_TIME, FALLBACK.start_timeout]
 
 
 CLOCKS = Limit(white_clock=10.0, black_clock=20.0, white_inc=1.0, time=5.0, nodes=7)
@@ -177,7 +161,7 @@ CLOCKS = Limit(white_clock=10.0, black_clock=20.0, white_inc=1.0, time=5.0, node
     ("turn", "clocks"), [(chess.WHITE, (8.0, 20.0)), (chess.BLACK, (10.0, 18.0))]
 )
 def test_only_the_mover_s_clock_has_run(turn: chess.Color, clocks: tuple[float, float]) -> None:
-    left = limit_left(CLOCKS, turn, seconds(2))
+    left = remaining_limit(CLOCKS, turn, seconds(2))
     assert (left.white_clock, left.black_clock, left.time, left.nodes) == (*clocks, 3.0, 7)
 
 
@@ -190,7 +174,7 @@ def test_a_limit_never_grows_and_never_ends(
     clock: float | None, think: float | None, turn: chess.Color, waited: float
 ) -> None:
     limit = Limit(white_clock=clock, black_clock=clock, time=think)
-    left = limit_left(limit, turn, seconds(waited))
+    left = remaining_limit(limit, turn, seconds(waited))
     pairs: Iterable[tuple[float | None, float | None]] = (
         (limit.white_clock, left.white_clock),
         (limit.black_clock, left.black_clock),

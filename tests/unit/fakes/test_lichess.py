@@ -1,4 +1,4 @@
-"""What the fakes do beside the ports: the server's side, which tests of the actors drive."""
+"""The server's side of the fakes, which other tests drive."""
 
 from contextlib import aclosing
 
@@ -7,7 +7,6 @@ import pytest
 
 from crabstick.errors import InvariantBroken, Refused, StreamEnded
 from crabstick.rules.model import (
-    Account,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
@@ -17,7 +16,6 @@ from crabstick.rules.model import (
     GameSummary,
     Player,
     Posted,
-    RefusedPost,
 )
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 from tests.fakes.stream import FakeStream
@@ -72,12 +70,6 @@ async def test_a_game_that_finished_is_no_longer_played() -> None:
     assert await lichess.playing() == ()
 
 
-async def test_an_account_without_games_becomes_a_bot() -> None:
-    lichess = FakeLichess(Account(name="crabby", title=None))
-    await lichess.upgrade_account()
-    assert (await lichess.account()).is_bot
-
-
 @pytest.mark.parametrize("uci", ["e2e4", "e7e4"])
 def test_the_opponent_keeps_to_the_rules(uci: str) -> None:
     match = played("e2e4") if uci == "e7e4" else FakeMatch()
@@ -92,47 +84,11 @@ async def test_a_claim_is_granted_once_the_opponent_is_gone() -> None:
     assert (match.status, match.winner) == ("timeout", chess.WHITE)
 
 
-async def test_a_claim_on_our_own_turn_does_nothing() -> None:
-    match = played("e2e4", "e7e5")
-    assert await FakeGames(match).game(match.id).claim_victory() == Posted()
-    assert match.status == "started"
-
-
-async def test_resigning_before_the_second_ply_aborts() -> None:
-    match = played("e2e4")
-    outcomes = [await FakeGames(match).game(match.id).resign() for _ in range(2)]
-    assert outcomes == [Posted(), RefusedPost(why="This game cannot be resigned")]
-    assert match.status == "aborted"
-
-
-def test_a_game_is_drawn_by_the_rules_that_need_no_claim() -> None:
-    match = FakeMatch()
-    match.board.set_fen("7k/8/8/8/8/8/1q6/7K w - - 0 1")
-    match.board.remove_piece_at(chess.B2)
-    match.board.set_piece_at(chess.G2, chess.Piece(chess.PAWN, chess.BLACK))
-    assert match.move("h1g2") is None
-    assert (match.status, match.winner) == ("draw", None)
-
-
-def test_a_stalemate_is_called_so() -> None:
-    match = FakeMatch()
-    match.board.set_fen("7k/8/8/6Q1/8/8/8/K7 w - - 0 1")
-    assert match.move("g5g6") is None
-    assert match.status == "stalemate"
-
-
-async def test_a_closed_feed_forgets_what_was_unread_and_hears_nothing_more() -> None:
-    feed: FakeStream[int] = FakeStream()
-    feed.tell(1)
-    feed.close()
-    feed.tell(2)
-    feed.end()
+async def test_a_closed_stream_drops_unread_and_later_lines() -> None:
+    stream: FakeStream[int] = FakeStream()
+    stream.send(1)
+    stream.close()
+    stream.send(2)
+    stream.end()
     with pytest.raises(StreamEnded, match="on our side"):
-        await anext(feed.lines())
-
-
-async def test_closing_ports_twice_is_harmless() -> None:
-    lichess, games = FakeLichess(), FakeGames()
-    for port in (lichess, games, lichess, games):
-        await port.close()
-    assert await games.warm()
+        await anext(stream.lines())

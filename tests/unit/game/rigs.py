@@ -13,7 +13,7 @@ from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
-from crabstick.lichess.port import POST_LIMIT
+from crabstick.lichess.interface import POST_LIMIT
 from crabstick.rules.clock import EngineLimits
 from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.model import GameLine, PostOutcome
@@ -155,7 +155,7 @@ class PlayedGame:
         await asyncio.sleep(for_s)
 
     def send(self, line: GameLine | None) -> None:
-        self.match.tell(line)
+        self.match.send(line)
 
 
 def a_game(

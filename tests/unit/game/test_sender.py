@@ -34,7 +34,7 @@ GONE = OpponentGone(gone=True, claim_win_in=seconds(0))
 
 @pytest.mark.parametrize("line", [None, ChatLine(username="zeekat", text="hi", room="player")])
 async def test_a_move_waits_until_every_line_is_handled(line: ChatLine | None) -> None:
-    game = a_game(E4, interfere=lambda match: match.tell(line))
+    game = a_game(E4, interfere=lambda match: match.send(line))
     await game.until_sent()
     assert game.link.sent == [("e2e4", True)]
     await game.kill()

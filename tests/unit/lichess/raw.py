@@ -1,4 +1,4 @@
-"""Builders of what Lichess sends: the usual JSON object, with fields replaced at will."""
+"""Builders of Lichess's JSON: typical objects, with replaceable fields."""
 
 from typing import Any
 

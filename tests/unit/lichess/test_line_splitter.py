@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.errors import StreamEnded
-from crabstick.lichess.ndjson import LINE_LIMIT, LineSplitter
+from crabstick.lichess.ndjson_stream import LINE_LIMIT, LineSplitter
 
 
 def split(pieces: list[bytes]) -> tuple[list[bytes], bool]:
     splitter = LineSplitter()
     lines = [line for piece in pieces for line in splitter.feed(piece)]
-    return lines, splitter.has_part
+    return lines, splitter.has_partial_line
 
 
 pieces = st.lists(st.lists(st.sampled_from([b"a", b"\n", b"{}"])).map(b"".join))

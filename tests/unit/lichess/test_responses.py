@@ -8,62 +8,52 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
-from crabstick.lichess.identity import Login
-from crabstick.lichess.responses import Answer, failure, outcome
-from crabstick.rules.model import Denied, Limited, Posted, RefusedPost, Unanswered
+from crabstick.lichess.identity import Identity
+from crabstick.lichess.responses import LichessResponse, error_for, post_outcome
+from crabstick.rules.model import Denied, Limited, RefusedPost, Unanswered
 
 TOKEN = "lip_verysecret"  # noqa: S105 - a made-up one
-LOGIN = Login(url="https://lichess.example/", token=SecretStr(TOKEN), user="crabby")
+IDENTITY = Identity(url="https://lichess.example/", token=SecretStr(TOKEN), user="crabby")
 statuses = st.integers(min_value=300, max_value=599)
 
 
-def saying(status: int, body: object, retry_after: str | None = None) -> Answer:
-    return Answer(status=status, retry_after=retry_after, body=json.dumps(body).encode())
+def saying(status: int, body: object, retry_after: str | None = None) -> LichessResponse:
+    return LichessResponse(status=status, retry_after=retry_after, body=json.dumps(body).encode())
 
 
-def test_an_error_tells_what_was_asked_and_what_lichess_said() -> None:
-    error = failure("accept it", saying(400, {"error": "It was canceled."}), LOGIN)
+def test_an_error_names_the_call_and_the_text_of_lichess() -> None:
+    error = error_for("accept it", saying(400, {"error": "It was canceled."}), IDENTITY)
     assert str(error) == "Lichess refused to accept it: It was canceled."
     assert isinstance(error, Refused)
 
 
-def test_a_form_error_is_told_field_by_field() -> None:
-    error = failure("challenge", saying(400, {"error": {"clock": ["Invalid clock"]}}), LOGIN)
+def test_a_form_error_names_the_fields() -> None:
+    error = error_for("challenge", saying(400, {"error": {"clock": ["Invalid clock"]}}), IDENTITY)
     assert "clock: ['Invalid clock']" in str(error)
 
 
-def test_a_body_that_is_no_json_leaves_the_status() -> None:
-    error = failure("ask", Answer(status=502, body=b"<html>"), LOGIN)
+def test_a_body_that_is_not_json_leaves_the_status() -> None:
+    error = error_for("ask", LichessResponse(status=502, body=b"<html>"), IDENTITY)
     assert str(error) == "Lichess could not ask: HTTP status 502"
 
 
 def test_a_denied_token_comes_with_the_address_where_to_make_another() -> None:
-    error = failure("play", saying(403, {"error": "Missing scope: bot:play"}), LOGIN)
+    error = error_for("play", saying(403, {"error": "Missing scope: bot:play"}), IDENTITY)
     assert isinstance(error, Unauthorized)
     assert "https://lichess.example/account/oauth/token" in str(error)
 
 
 def test_a_limit_keeps_what_lichess_asked() -> None:
-    error = failure("ask", saying(429, {"ratelimit": {"seconds": 5}}, "9"), LOGIN)
+    error = error_for("ask", saying(429, {"ratelimit": {"seconds": 5}}, "9"), IDENTITY)
     assert isinstance(error, RateLimited)
     assert error.retry_after == timedelta(seconds=9)
 
 
-@pytest.mark.parametrize(
-    ("limit", "key"),
-    [({"key": "bot.vsBot.day", "seconds": 5}, "bot.vsBot.day"), ({"key": 7}, ""), ("odd", "")],
-)
-def test_a_limit_keeps_its_name_also_in_another_process(limit: object, key: str) -> None:
-    error = failure("ask", saying(429, {"ratelimit": limit}), LOGIN)
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
-    assert copy.key == key
-
-
 @given(statuses, st.binary(max_size=60))
 def test_every_failure_is_an_error_and_an_outcome_of_ours(status: int, body: bytes) -> None:
-    answer = Answer(status=status, body=body)
-    assert isinstance(failure("ask", answer, LOGIN), LichessError)
-    assert isinstance(outcome(answer, LOGIN), RefusedPost | Unanswered | Limited | Denied)
+    answer = LichessResponse(status=status, body=body)
+    assert isinstance(error_for("ask", answer, IDENTITY), LichessError)
+    assert isinstance(post_outcome(answer, IDENTITY), RefusedPost | Unanswered | Limited | Denied)
 
 
 @given(statuses)
@@ -74,24 +64,20 @@ def test_call_and_post_agree_on_a_status(status: int) -> None:
         RateLimited: Limited,
         Unauthorized: Denied,
     }
-    answer = Answer(status=status)
-    assert pairs[type(failure("ask", answer, LOGIN))] is type(outcome(answer, LOGIN))
+    answer = LichessResponse(status=status)
+    assert pairs[type(error_for("ask", answer, IDENTITY))] is type(post_outcome(answer, IDENTITY))
 
 
 @given(statuses, st.text(max_size=300))
 def test_no_message_is_long_or_unprintable_or_holds_the_token(status: int, text: str) -> None:
-    error = failure("ask", saying(status, {"error": f"{text}{TOKEN}{text}"}), LOGIN)
+    error = error_for("ask", saying(status, {"error": f"{text}{TOKEN}{text}"}), IDENTITY)
     assert TOKEN not in repr(error)
     assert str(error).isprintable()
     assert len(str(error)) <= 450
 
 
-def test_a_success_is_posted() -> None:
-    assert outcome(Answer(status=200), LOGIN) == Posted()
-
-
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
 def test_an_error_travels_to_another_process(status: int) -> None:
-    error = failure("ask", saying(status, {"error": "no"}), LOGIN)
+    error = error_for("ask", saying(status, {"error": "no"}), IDENTITY)
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))

@@ -1,4 +1,4 @@
-"""The policy on challenges: which are taken, and the reason given for each that is not."""
+"""The policy on challenges, and its reasons."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from tests.builders import a_challenge, a_clock, a_policy, seconds
 FREE = Load(games=0, has_room=True)
 
 
-def test_five_plus_three_from_a_human_is_taken() -> None:
+def test_five_plus_three_from_a_human_is_accepted() -> None:
     assert decide(a_challenge(clock=a_clock(300, 3)), a_policy(), FREE) == Accept()
 
 
@@ -34,7 +34,7 @@ def test_five_plus_three_from_a_human_is_taken() -> None:
         (a_challenge(rated=False), a_policy(modes=frozenset({"rated"})), "rated"),
     ],
 )
-def test_each_objection_is_told_by_its_own_reason(
+def test_each_objection_has_its_own_reason(
     challenge: Challenge, policy: Policy, reason: DeclineReason
 ) -> None:
     assert decide(challenge, policy, FREE) == Decline(reason=reason)
@@ -45,22 +45,11 @@ def test_the_ends_of_the_range_are_inside(initial_s: int) -> None:
     assert decide(a_challenge(clock=a_clock(initial_s, 0)), a_policy(), FREE) == Accept()
 
 
-def test_a_full_house_says_later() -> None:
-    full = Load(games=4, has_room=True)
-    assert decide(a_challenge(), a_policy(max_games=4), full) == Decline(reason="later")
-
-
-def test_a_cluster_without_room_says_later() -> None:
-    assert decide(a_challenge(), a_policy(), Load(games=0, has_room=False)) == Decline(
-        reason="later"
-    )
-
-
 @pytest.mark.parametrize(
     ("title", "verdict"),
     [("BOT", Decline(reason="later", wants_room=True)), ("GM", Accept()), (None, Accept())],
 )
-def test_a_human_waits_for_a_node_and_a_bot_shall_find_one_later(
+def test_a_human_waits_for_a_node_and_a_bot_is_declined_for_now(
     title: str | None, verdict: Accept | Decline
 ) -> None:
     grows = Load(games=0, has_room=False, may_grow=True)
@@ -68,7 +57,7 @@ def test_a_human_waits_for_a_node_and_a_bot_shall_find_one_later(
     assert decide(challenge, a_policy(), grows) == verdict
 
 
-def test_nodes_are_called_for_no_more_games_than_there_may_be() -> None:
+def test_no_node_is_requested_beyond_max_games() -> None:
     full = Load(games=4, has_room=False, may_grow=True)
     assert decide(a_challenge(), a_policy(max_games=4), full) == Decline(reason="later")
 
@@ -76,7 +65,7 @@ def test_nodes_are_called_for_no_more_games_than_there_may_be() -> None:
 @pytest.mark.parametrize(
     ("title", "verdict"), [("BOT", Decline(reason="later")), ("GM", Accept()), (None, Accept())]
 )
-def test_when_lichess_allows_no_more_games_against_bots_people_are_still_welcome(
+def test_when_lichess_allows_no_more_games_against_bots_only_bots_are_declined(
     title: str | None, verdict: Accept | Decline
 ) -> None:
     challenge = a_challenge(challenger=Player(name="x", title=title))
@@ -85,6 +74,7 @@ def test_when_lichess_allows_no_more_games_against_bots_people_are_still_welcome
 
 
 @given(games=st.integers(0, 100), most=st.integers(1, 100), has_room=st.booleans())
-def test_never_more_than_max_games_are_taken(games: int, most: int, *, has_room: bool) -> None:
+def test_never_more_than_max_games_are_accepted(games: int, most: int, *, has_room: bool) -> None:
     verdict = decide(a_challenge(), a_policy(max_games=most), Load(games=games, has_room=has_room))
-    assert (verdict == Accept()) == (games < most and has_room)
+    expected = Accept() if games < most and has_room else Decline(reason="later")
+    assert verdict == expected

@@ -1,4 +1,4 @@
-"""Which node is emptied: examples, and the laws on worlds that never were."""
+"""Cases and laws of consolidation."""
 
 from collections import Counter
 from dataclasses import replace
@@ -17,19 +17,20 @@ from crabstick.rules.cluster_view import (
 )
 from crabstick.rules.consolidation import FITS_FOR, Consolidation
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import Action, Assign, HandOver, Kill, Spawn, plan
+from crabstick.rules.placement import Action, Assign, Kill, RequestHandOver, Spawn, plan
 from tests.builders import seconds
 
 NOW = seconds(1000)
 NONE = Capacity(standby=0, max_takeovers=5)
 ONE = Capacity(standby=1, max_takeovers=5)
+World = tuple[list[WantedGame], Observed]
 A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
 
 
 def cluster(
     games: dict[NodeId, int], free: dict[NodeId, int], standbys: dict[NodeId, int] | None = None
-) -> tuple[list[WantedGame], Observed]:
-    """So many games, free slots and standbys on each node."""
+) -> World:
+    """A cluster with these games, free slots and standbys on each node."""
     actors, wanted = [], []
     for node, count in games.items():
         for number in range(count):
@@ -46,54 +47,50 @@ def an_actor(name: str, node: NodeId, phase: ActorPhase, game: GameId | None = N
     return ActorView(name=ActorName(name), phase=phase, node=node, game=game, epoch=1)
 
 
-def looked(
-    wanted: list[WantedGame],
-    observed: Observed,
-    capacity: Capacity = NONE,
-    *,
-    before: Consolidation | None = None,
+def after_a_while(
+    wanted: list[WantedGame], observed: Observed, capacity: Capacity = NONE
 ) -> Consolidation:
-    """What it comes to when all stays as it is for a while."""
-    found = before or Consolidation()
+    """The state when the cluster stays unchanged for a while."""
+    found = Consolidation()
     for moment in (NOW, NOW + FITS_FOR):
         found = found.after(wanted, observed, capacity, moment)
     return found
 
 
-def test_the_node_with_the_fewest_games_is_spared_when_they_fit_elsewhere() -> None:
-    assert looked(*cluster({A: 3, B: 1}, {A: 1, B: 3})).leaving == B
+def test_the_node_with_the_fewest_games_is_emptied_when_they_fit_elsewhere() -> None:
+    assert after_a_while(*cluster({A: 3, B: 1}, {A: 1, B: 3})).leaving == B
 
 
-def test_it_is_not_spared_at_the_first_look() -> None:
+def test_no_node_is_emptied_at_the_first_tick() -> None:
     wanted, observed = cluster({A: 3, B: 1}, {A: 1, B: 3})
     once = Consolidation().after(wanted, observed, NONE, NOW)
     soon = once.after(wanted, observed, NONE, NOW + FITS_FOR - seconds(1))
     assert (once.leaving, soon.leaving) == (None, None)
 
 
-def test_a_hole_that_closes_in_between_starts_the_time_anew() -> None:
-    holes, full = cluster({A: 3, B: 1}, {A: 1, B: 3}), cluster({A: 4, B: 1}, {A: 0, B: 3})
-    found = Consolidation().after(*holes, NONE, NOW).after(*full, NONE, NOW + seconds(5))
-    assert found.after(*holes, NONE, NOW + FITS_FOR).leaving is None
+def test_a_slot_that_is_taken_meanwhile_restarts_the_time() -> None:
+    free, full = cluster({A: 3, B: 1}, {A: 1, B: 3}), cluster({A: 4, B: 1}, {A: 0, B: 3})
+    found = Consolidation().after(*free, NONE, NOW).after(*full, NONE, NOW + seconds(5))
+    assert found.after(*free, NONE, NOW + FITS_FOR).leaving is None
 
 
 def test_games_that_do_not_fit_stay() -> None:
-    assert looked(*cluster({A: 3, B: 2}, {A: 1, B: 2})).leaving is None
+    assert after_a_while(*cluster({A: 3, B: 2}, {A: 1, B: 2})).leaving is None
 
 
 def test_the_standbys_need_their_places_too() -> None:
     games, free, standbys = {A: 2, B: 1}, {A: 1, B: 2}, {B: 1}
-    assert looked(*cluster(games, free, standbys), ONE).leaving is None
+    assert after_a_while(*cluster(games, free, standbys), ONE).leaving is None
     roomy = cluster(games, {A: 2, B: 2}, standbys)
-    assert looked(*roomy, ONE).leaving == B
+    assert after_a_while(*roomy, ONE).leaving == B
 
 
 def test_no_node_is_emptied_into_one_that_is_empty() -> None:
-    assert looked(*cluster({A: 1}, {A: 3, B: 4})).leaving is None
+    assert after_a_while(*cluster({A: 1}, {A: 3, B: 4})).leaving is None
 
 
 def test_a_node_with_nothing_but_a_standby_goes_first() -> None:
-    found = looked(*cluster({A: 2, B: 1}, {A: 2, B: 3, C: 3}, {C: 1}), ONE)
+    found = after_a_while(*cluster({A: 2, B: 1}, {A: 2, B: 3, C: 3}, {C: 1}), ONE)
     assert found.leaving == C
 
 
@@ -104,31 +101,31 @@ def test_nothing_moves_while_a_game_waits_an_actor_starts_or_a_node_drains() -> 
     draining = (*observed.nodes[:2], replace(observed.nodes[2], drains_in=seconds(60)))
     drains = replace(observed, nodes=draining)
     busy = [(waits, observed), (wanted, starts), (wanted, drains)]
-    assert [looked(*world).leaving for world in busy] == [None] * 3
+    assert [after_a_while(*world).leaving for world in busy] == [None] * 3
 
 
-def test_a_spared_node_hands_its_games_over_without_hurry() -> None:
+def test_a_node_that_is_emptied_hands_its_games_over_without_hurry() -> None:
     wanted, observed = cluster({A: 2, B: 1}, {A: 1, B: 3}, {A: 1})
-    shown = looked(wanted, observed).shown(observed)
-    (order,) = (one for one in plan(wanted, shown, NONE, NOW) if isinstance(one, HandOver))
-    assert order.actor == "p-b0"
-    assert order.within > timedelta(minutes=30)
+    adjusted = after_a_while(wanted, observed).apply_to(observed)
+    (request,) = (
+        one for one in plan(wanted, adjusted, NONE, NOW) if isinstance(one, RequestHandOver)
+    )
+    assert request.actor == "p-b0"
+    assert request.within > timedelta(minutes=30)
 
 
 def test_games_that_come_meanwhile_come_first() -> None:
     wanted, observed = cluster({A: 2, B: 1}, {A: 1, B: 3})
-    leaving = looked(wanted, observed)
+    leaving = after_a_while(wanted, observed)
     more = [*wanted, WantedGame(id=GameId("new"))]
     assert leaving.leaving == B
     assert leaving.after(more, observed, NONE, NOW).leaving is None
 
 
-def test_it_is_done_when_nobody_is_left_there() -> None:
+def test_consolidation_ends_when_the_node_is_empty() -> None:
     leaving = Consolidation(leaving=B)
     assert leaving.after(*cluster({A: 2}, {A: 2, B: 4}), NONE, NOW).leaving is None
 
-
-# The laws.
 
 some = st.integers(0, 4)
 counts = st.fixed_dictionaries({A: some, B: some, C: some})
@@ -137,40 +134,39 @@ capacities = st.builds(Capacity, standby=st.integers(0, 3), max_takeovers=st.jus
 
 
 @given(worlds, capacities)
-def test_it_calls_for_no_node(world: tuple[list[WantedGame], Observed], capacity: Capacity) -> None:
-    """Everything that it makes necessary has a place."""
+def test_consolidation_requests_no_node(world: World, capacity: Capacity) -> None:
     wanted, observed = world
-    found = looked(wanted, observed, capacity)
-    actions = plan(wanted, found.shown(observed), capacity, NOW)
+    found = after_a_while(wanted, observed, capacity)
+    actions = plan(wanted, found.apply_to(observed), capacity, NOW)
     calls = [one for one in actions if isinstance(one, Spawn) and one.node is None]
     assert found.leaving is None or calls == []
 
 
 @given(worlds, capacities)
-def test_only_what_is_on_the_spared_node_is_touched(
-    world: tuple[list[WantedGame], Observed], capacity: Capacity
+def test_only_actors_on_the_emptied_node_are_asked_to_leave(
+    world: World, capacity: Capacity
 ) -> None:
     wanted, observed = world
-    found = looked(wanted, observed, capacity)
+    found = after_a_while(wanted, observed, capacity)
     actors = {actor.name: actor for actor in observed.actors}
-    told = [
+    asked = [
         actors[one.actor].node
-        for one in plan(wanted, found.shown(observed), capacity, NOW)
-        if isinstance(one, HandOver)
+        for one in plan(wanted, found.apply_to(observed), capacity, NOW)
+        if isinstance(one, RequestHandOver)
     ]
-    assert set(told) <= {found.leaving}
+    assert set(asked) <= {found.leaving}
 
 
 @given(worlds, capacities)
-def test_it_comes_to_rest_on_no_more_nodes_and_loses_no_game(
-    world: tuple[list[WantedGame], Observed], capacity: Capacity
+def test_consolidation_comes_to_rest_on_no_more_nodes_and_loses_no_game(
+    world: World, capacity: Capacity
 ) -> None:
     wanted, observed = world
     began, found, now = busy(observed), Consolidation(), NOW
     for _ in range(60):
         now += FITS_FOR
         found = found.after(wanted, observed, capacity, now)
-        actions = plan(wanted, found.shown(observed), capacity, now)
+        actions = plan(wanted, found.apply_to(observed), capacity, now)
         observed = carried_out(actions, observed)
     played = {actor.game for actor in observed.actors if actor.phase is ActorPhase.PLAYING}
     assert found.leaving is None
@@ -183,13 +179,13 @@ def busy(observed: Observed) -> set[NodeId | None]:
 
 
 def carried_out(actions: tuple[Action, ...], observed: Observed) -> Observed:
-    """The cluster when that is done; a call for a node is not heard."""
+    """The cluster afterwards; no further node comes."""
     actors = {actor.name: actor for actor in observed.actors}
     total = Counter({node.id: node.free_slots for node in observed.nodes})
     total.update(actor.node for actor in observed.actors if actor.node)
     for number, action in enumerate(actions):
         match action:
-            case Kill(actor=name) | HandOver(actor=name):
+            case Kill(actor=name) | RequestHandOver(actor=name):
                 del actors[name]
             case Assign(game=game, actor=name):
                 node = actors[name].node

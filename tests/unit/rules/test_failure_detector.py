@@ -1,61 +1,67 @@
-"""Who is taken for lost: slowly, and never everyone."""
+"""Cases and laws of the failure detector."""
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.failure_detector import MOST_AT_ONCE, Heartbeat, suspects
-from crabstick.rules.model import ActorName
+from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.failure_detector import MOST_AT_ONCE, suspects
+from crabstick.rules.model import ActorName, NodeId
+from crabstick.rules.registry_records import EngineRecord
 from tests.builders import seconds
 
 NOW = seconds(1000)
 
 
-def a_pulse(name: str, silent_s: float, *, plays_s: float = 100, lost: bool = False) -> Heartbeat:
-    return Heartbeat(
-        actor=ActorName(name),
-        heard=NOW - seconds(silent_s),
-        playing_since=NOW - seconds(plays_s),
-        is_condemned=lost,
+def an_engine(
+    name: str, silent_s: float, *, plays_s: float = 100, is_condemned: bool = False
+) -> EngineRecord:
+    return EngineRecord(
+        name=ActorName(name),
+        serial=1,
+        phase=ActorPhase.PLAYING,
+        since=NOW - seconds(plays_s),
+        last_seen=NOW - seconds(silent_s),
+        node=NodeId("gone" if is_condemned else "stays"),
     )
 
 
+def judge(*engines: EngineRecord, own_stall: timedelta | None = None) -> tuple[str, ...]:
+    return suspects(engines, {NodeId("stays")}, now=NOW, own_stall=own_stall)
+
+
 def test_one_silent_actor_among_healthy_ones_is_suspected() -> None:
-    heartbeats = [a_pulse("a", 4), a_pulse("b", 0), a_pulse("c", 1)]
-    assert suspects(heartbeats, now=NOW, own_stall=None) == ("a",)
+    assert judge(an_engine("a", 4), an_engine("b", 0), an_engine("c", 1)) == ("a",)
 
 
-def test_three_seconds_of_silence_are_nothing_yet() -> None:
-    assert suspects([a_pulse("a", 3), a_pulse("b", 0)], now=NOW, own_stall=None) == ()
+def test_three_seconds_of_silence_are_no_suspicion() -> None:
+    assert judge(an_engine("a", 3), an_engine("b", 0)) == ()
 
 
 def test_a_single_game_can_lose_its_actor_too() -> None:
-    assert suspects([a_pulse("a", 4)], now=NOW, own_stall=None) == ("a",)
+    assert judge(an_engine("a", 4)) == ("a",)
 
 
-def test_nobody_is_suspected_when_it_was_we_who_stood_still() -> None:
-    assert suspects([a_pulse("a", 9), a_pulse("b", 0)], now=NOW, own_stall=NOW - seconds(4)) == ()
+@pytest.mark.parametrize(("ago_s", "found"), [(4, ()), (5, ("a",))])
+def test_for_five_seconds_after_our_own_stall_no_actor_is_suspected(
+    ago_s: float, found: tuple[str, ...]
+) -> None:
+    engines = an_engine("a", 9), an_engine("b", 0)
+    assert judge(*engines, own_stall=NOW - seconds(ago_s)) == found
 
 
-def test_the_own_stall_is_forgotten_after_five_seconds() -> None:
-    heartbeats = [a_pulse("a", 9), a_pulse("b", 0)]
-    assert suspects(heartbeats, now=NOW, own_stall=NOW - seconds(5)) == ("a",)
+@pytest.mark.parametrize(("is_condemned", "found"), [(False, ()), (True, ("a",))])
+def test_when_most_are_silent_only_those_on_lost_nodes_are_suspected(
+    found: tuple[str, ...], *, is_condemned: bool
+) -> None:
+    silent = an_engine("a", 9, is_condemned=is_condemned), an_engine("b", 9)
+    assert judge(*silent, an_engine("c", 0)) == found
 
 
-def test_nobody_is_suspected_when_most_are_silent() -> None:
-    heartbeats = [a_pulse("a", 9), a_pulse("b", 9), a_pulse("c", 0)]
-    assert suspects(heartbeats, now=NOW, own_stall=None) == ()
-
-
-def test_among_many_silent_ones_those_of_a_dead_node_are_suspected() -> None:
-    heartbeats = [a_pulse("a", 9, lost=True), a_pulse("b", 9), a_pulse("c", 0)]
-    assert suspects(heartbeats, now=NOW, own_stall=None) == ("a",)
-
-
-def test_an_actor_in_its_first_ten_seconds_is_left_alone() -> None:
-    heartbeats = [a_pulse("a", 4, plays_s=9), a_pulse("b", 0)]
-    assert suspects(heartbeats, now=NOW, own_stall=None) == ()
+def test_an_actor_in_its_first_ten_seconds_is_not_suspected() -> None:
+    assert judge(an_engine("a", 4, plays_s=9), an_engine("b", 0)) == ()
 
 
 silences = st.lists(st.tuples(st.floats(0, 20), st.floats(0, 100), st.booleans()), max_size=12)
@@ -65,13 +71,11 @@ silences = st.lists(st.tuples(st.floats(0, 20), st.floats(0, 100), st.booleans()
 def test_never_more_than_two_at_once_and_only_silent_ones(
     facts: list[tuple[float, float, bool]],
 ) -> None:
-    heartbeats = [
-        a_pulse(str(index), silent, plays_s=plays, lost=lost)
-        for index, (silent, plays, lost) in enumerate(facts)
+    engines = [
+        an_engine(str(index), silent_s, plays_s=plays_s, is_condemned=is_condemned)
+        for index, (silent_s, plays_s, is_condemned) in enumerate(facts)
     ]
-    found = suspects(heartbeats, now=NOW, own_stall=None)
-    silent = {
-        heartbeat.actor for heartbeat in heartbeats if NOW - heartbeat.heard > timedelta(seconds=3)
-    }
+    found = judge(*engines)
+    silent = {engine.name for engine in engines if NOW - engine.last_seen > seconds(3)}
     assert len(found) <= MOST_AT_ONCE
     assert set(found) <= silent

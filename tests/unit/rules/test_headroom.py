@@ -1,4 +1,4 @@
-"""How many actors wait for a game: more when more games come and go."""
+"""Cases and laws of headroom."""
 
 from datetime import timedelta
 
@@ -21,16 +21,16 @@ def test_a_single_game_keeps_a_place_for_another() -> None:
 
 
 @given(counts, counts)
-def test_who_wants_none_has_none(begun: int, ended: int) -> None:
+def test_an_owner_who_wants_no_standby_has_none(begun: int, ended: int) -> None:
     assert headroom(0, begun, ended) == 0
 
 
-def test_the_more_come_the_more_places_are_kept_but_not_in_proportion() -> None:
+def test_standbys_grow_slower_than_the_games() -> None:
     assert [headroom(1, games, games) for games in (10, 40, 160)] == [4, 7, 13]
 
 
-def test_a_rush_counts_twice_for_nobody_leaves_yet() -> None:
-    assert headroom(1, 40, 0) == 7  # two in the time of a node, and their luck
+def test_a_rush_without_ends_needs_more() -> None:
+    assert headroom(1, 40, 0) == 7
 
 
 @given(wishes, counts, counts)

@@ -1,4 +1,4 @@
-"""The words of the story as people read them."""
+"""Values as people read them."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Laws and cases of placement: who plays what, who waits, who goes."""
+"""Cases and laws of placement."""
 
 from collections import Counter
 from dataclasses import replace
@@ -17,7 +17,16 @@ from crabstick.rules.cluster_view import (
     WantedGame,
 )
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.placement import Action, Assign, Forfeit, HandOver, Kill, Spawn, plan, room
+from crabstick.rules.placement import (
+    Action,
+    Assign,
+    Forfeit,
+    Kill,
+    RequestHandOver,
+    Spawn,
+    plan,
+    room,
+)
 from tests.builders import seconds
 
 NOW = seconds(1000)
@@ -51,34 +60,41 @@ def a_player(name: str, game: str, **changes: object) -> ActorView:
     )
 
 
-def seen(*actors: ActorView, nodes: tuple[NodeView, ...] = ROOMY, **changes: object) -> Observed:
+def n2(free_slots: int) -> NodeView:
+    return NodeView(id=NodeId("n2"), free_slots=free_slots)
+
+
+def assign(game: str, actor: str) -> Assign:
+    return Assign(game=GameId(game), actor=ActorName(actor))
+
+
+def kill(actor: str) -> Kill:
+    return Kill(actor=ActorName(actor))
+
+
+def cluster(*actors: ActorView, nodes: tuple[NodeView, ...] = ROOMY, **changes: object) -> Observed:
     return Observed(actors=actors, nodes=nodes, **changes)  # type: ignore[arg-type]  # a builder
 
 
-def test_a_game_goes_to_the_standby() -> None:
-    actions = plan([a_game("g")], seen(a_standby("a")), ONE, NOW)
-    assert Assign(game=GameId("g"), actor=ActorName("a")) in actions
-
-
 def test_a_game_that_is_played_is_left_alone() -> None:
-    assert plan([a_game("g")], seen(a_player("a", "g"), a_standby("b")), ONE, NOW) == ()
+    assert plan([a_game("g")], cluster(a_player("a", "g"), a_standby("b")), ONE, NOW) == ()
 
 
-def test_a_game_that_has_cost_too_many_actors_is_resigned_when_it_has_lost_the_last() -> None:
+def test_a_game_that_cost_too_many_actors_is_resigned_after_the_last() -> None:
     game, capacity = a_game("g", deaths=3), Capacity(standby=0, max_takeovers=2)
-    assert plan([game], seen(a_player("a", "g")), capacity, NOW) == ()
-    assert plan([game], seen(), capacity, NOW) == (Forfeit(game=game.id),)
+    assert plan([game], cluster(a_player("a", "g")), capacity, NOW) == ()
+    assert plan([game], cluster(), capacity, NOW) == (Forfeit(game=game.id),)
 
 
-def test_an_actor_that_is_late_with_its_start_holds_no_game_up() -> None:
+def test_an_actor_that_is_late_with_its_start_delays_no_game() -> None:
     late = replace(a_starting("a"), node=NODE, is_suspect=True)
-    other = (NodeView(id=NodeId("n2"), free_slots=1),)
-    assert plan([a_game("g")], seen(late, nodes=other), NONE, NOW) == (Spawn(node=NodeId("n2")),)
-    assert room([], seen(late, nodes=(FULL,))) == 0
+    other = (n2(1),)
+    assert plan([a_game("g")], cluster(late, nodes=other), NONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert room([], cluster(late, nodes=(FULL,))) == 0
 
 
-def test_where_actors_cannot_start_only_those_that_wait_are_room() -> None:
-    observed = seen(a_standby("a"), replace(a_starting("b"), node=NODE))
+def test_while_actors_cannot_start_only_standbys_are_room() -> None:
+    observed = cluster(a_standby("a"), replace(a_starting("b"), node=NODE))
     assert room([], observed) == 11
     assert room([], observed, can_actors_start=False) == 1
 
@@ -89,27 +105,27 @@ def test_the_game_with_least_time_goes_first() -> None:
         a_game("urgent", urgency=seconds(3)),
         a_game("soon", urgency=seconds(9)),
     ]
-    actions = plan(games, seen(a_standby("a")), ONE, NOW)
-    assert actions[0] == Assign(game=GameId("urgent"), actor=ActorName("a"))
+    actions = plan(games, cluster(a_standby("a")), ONE, NOW)
+    assert actions[0] == assign("urgent", "a")
 
 
 def test_a_standby_on_the_busiest_node_is_taken() -> None:
-    observed = seen(
+    observed = cluster(
         a_player("p", "old", node=NodeId("n2")), a_standby("a", "n1"), a_standby("b", "n2")
     )
     actions = plan([a_game("old"), a_game("g")], observed, ONE, NOW)
-    assert actions[0] == Assign(game=GameId("g"), actor=ActorName("b"))
+    assert actions[0] == assign("g", "b")
 
 
 def test_a_standby_on_a_draining_node_takes_nothing_and_goes() -> None:
-    nodes = (DRAINING, NodeView(id=NodeId("n2"), free_slots=1))
-    actions = plan([], seen(a_standby("a"), nodes=nodes), ONE, NOW)
-    assert actions == (Kill(actor=ActorName("a")), Spawn(node=NodeId("n2")))
+    nodes = (DRAINING, n2(1))
+    actions = plan([], cluster(a_standby("a"), nodes=nodes), ONE, NOW)
+    assert actions == (kill("a"), Spawn(node=NodeId("n2")))
 
 
 def test_a_standby_on_a_draining_node_goes_also_while_games_wait() -> None:
-    observed = seen(a_standby("a"), a_starting("b"), nodes=(DRAINING, FULL))
-    assert plan([a_game("g")], observed, ONE, NOW) == (Kill(actor=ActorName("a")),)
+    observed = cluster(a_standby("a"), a_starting("b"), nodes=(DRAINING, FULL))
+    assert plan([a_game("g")], observed, ONE, NOW) == (kill("a"),)
 
 
 # Hand-overs.
@@ -118,7 +134,7 @@ def test_a_standby_on_a_draining_node_goes_also_while_games_wait() -> None:
 def on_a_draining_node(*actors: ActorView, left_s: float = 100, games: int = 1) -> Observed:
     """Games `g0` ... on a node that drains, and these actors elsewhere."""
     players = [a_player(f"p{number}", f"g{number}") for number in range(games)]
-    return seen(*players, *actors, nodes=(replace(DRAINING, drains_in=seconds(left_s)), FULL))
+    return cluster(*players, *actors, nodes=(replace(DRAINING, drains_in=seconds(left_s)), FULL))
 
 
 def leaving(observed: Observed, *names: str) -> Observed:
@@ -127,47 +143,43 @@ def leaving(observed: Observed, *names: str) -> Observed:
     return replace(observed, actors=actors)
 
 
-def hand_over(actor: str, within_s: float = 98) -> HandOver:
-    return HandOver(actor=ActorName(actor), within=seconds(within_s))
+def hand_over(actor: str, within_s: float = 98) -> RequestHandOver:
+    return RequestHandOver(actor=ActorName(actor), within=seconds(within_s))
 
 
-def test_an_actor_on_a_draining_node_is_told_to_hand_its_game_over() -> None:
+def test_an_actor_on_a_draining_node_is_asked_to_hand_its_game_over() -> None:
     observed = on_a_draining_node(a_standby("s", "n2"))
     assert plan([a_game("g0")], observed, ONE, NOW)[0] == hand_over("p0")
 
 
-def test_it_is_told_once_and_the_standby_stays_for_its_game() -> None:
+def test_it_is_asked_once_and_the_standby_is_reserved_for_its_game() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
     assert plan([a_game("g0")], observed, NONE, NOW) == ()
 
 
 @pytest.mark.parametrize(("left_s", "again"), [(30, True), (99.5, False), (200, False)])
-def test_it_is_told_again_when_its_node_ends_sooner_than_it_was_told(
-    left_s: float, *, again: bool
-) -> None:
+def test_it_is_asked_again_when_its_node_ends_sooner(left_s: float, *, again: bool) -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2"), left_s=left_s), "p0")
     expected = (hand_over("p0", left_s - 2),) if again else ()
     assert plan([a_game("g0")], observed, NONE, NOW) == expected
 
 
-def test_the_game_that_was_left_goes_to_that_standby() -> None:
-    observed = seen(a_standby("s", "n2"), nodes=(DRAINING, FULL))
-    assert plan([a_game("g0")], observed, NONE, NOW) == (
-        Assign(game=GameId("g0"), actor=ActorName("s")),
-    )
+def test_a_game_without_an_actor_goes_to_the_standby() -> None:
+    observed = cluster(a_standby("s", "n2"), nodes=(DRAINING, FULL))
+    assert plan([a_game("g0")], observed, NONE, NOW) == (assign("g0", "s"),)
 
 
 @pytest.mark.parametrize(("left_s", "within_s"), [(30, 28), (2, 0), (1, 0), (0, 0)])
-def test_some_of_the_nodes_last_seconds_are_kept_for_leaving(left_s: int, within_s: int) -> None:
+def test_the_hand_over_ends_two_seconds_before_the_node(left_s: int, within_s: int) -> None:
     observed = on_a_draining_node(a_standby("s", "n2"), left_s=left_s)
     assert plan([a_game("g0")], observed, ONE, NOW)[0] == hand_over("p0", within_s)
 
 
-def test_without_a_standby_elsewhere_a_game_stays_and_an_actor_is_asked_for() -> None:
+def test_without_a_standby_elsewhere_a_game_stays_and_an_actor_is_spawned() -> None:
     assert plan([a_game("g0")], on_a_draining_node(), ONE, NOW) == (Spawn(node=None),)
 
 
-def test_nodes_are_asked_for_all_games_at_once() -> None:
+def test_nodes_are_requested_for_all_games_at_once() -> None:
     games = [a_game(f"g{number}") for number in range(9)]
     assert plan(games, on_a_draining_node(games=9), ONE, NOW) == (Spawn(node=None),) * 9
     pending = [a_starting(f"s{number}") for number in range(9)]
@@ -179,42 +191,43 @@ def test_where_there_is_room_actors_start_calmly_unless_the_time_is_short(
     left_s: float, at_once: int
 ) -> None:
     games = [a_game(f"g{number}") for number in range(9)]
-    n2 = NodeView(id=NodeId("n2"), free_slots=6)
+    other = n2(6)
     draining = replace(DRAINING, drains_in=seconds(left_s))
-    observed = replace(on_a_draining_node(games=9), nodes=(draining, n2))
+    observed = replace(on_a_draining_node(games=9), nodes=(draining, other))
     spawns = plan(games, observed, ONE, NOW)
-    assert spawns == (*[Spawn(node=n2.id)] * at_once, *[Spawn(node=None)] * 3)
+    assert spawns == (*[Spawn(node=other.id)] * at_once, *[Spawn(node=None)] * 3)
 
 
-def test_standbys_start_one_by_one_and_are_asked_for_at_once_where_nothing_is_free() -> None:
+def test_standbys_start_one_by_one_but_nodes_are_requested_at_once() -> None:
     three = Capacity(standby=3, max_takeovers=5)
-    assert plan([], seen(), three, NOW) == (Spawn(node=NODE),)
-    assert plan([], seen(nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 3
-    assert plan([], seen(a_starting("a"), nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 2
+    assert plan([], cluster(), three, NOW) == (Spawn(node=NODE),)
+    assert plan([], cluster(a_starting("a")), three, NOW) == ()
+    assert plan([], cluster(nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 3
+    assert plan([], cluster(a_starting("a"), nodes=(FULL,)), three, NOW) == (Spawn(node=None),) * 2
 
 
-def test_who_waits_for_a_node_and_is_not_wanted_any_more_is_ended() -> None:
+def test_surplus_actors_that_wait_for_a_node_are_killed() -> None:
     pending = [a_starting(name) for name in "abc"]
-    ends = (Kill(actor=ActorName("a")), Kill(actor=ActorName("b")))
-    assert plan([], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends
-    assert plan([a_game("g")], seen(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
-    for others in ({"node": NODE}, {"is_unheard": True}):
+    ends = (kill("a"), kill("b"))
+    assert plan([], cluster(*pending, nodes=(FULL,)), ONE, NOW) == ends
+    assert plan([a_game("g")], cluster(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
+    for others in ({"node": NODE}, {"is_unreported": True}):
         stay = [replace(actor, **others) for actor in pending]
-        assert plan([], seen(*stay, nodes=(FULL,)), ONE, NOW) == ()
+        assert plan([], cluster(*stay, nodes=(FULL,)), ONE, NOW) == ()
 
 
 def test_a_calm_start_waits_for_the_one_before_and_for_quiet() -> None:
     games = [a_game("g0"), a_game("g1")]
-    n2 = NodeView(id=NodeId("n2"), free_slots=6)
-    calm = replace(on_a_draining_node(games=2), nodes=(DRAINING, n2))
-    assert plan(games, calm, ONE, NOW) == (Spawn(node=n2.id),)
+    other = n2(6)
+    calm = replace(on_a_draining_node(games=2), nodes=(DRAINING, other))
+    assert plan(games, calm, ONE, NOW) == (Spawn(node=other.id),)
     busy = replace(calm, actors=(*calm.actors, a_starting("s")))
     assert plan(games, busy, ONE, NOW) == ()
     assert plan(games, replace(calm, last_game_start=NOW - seconds(1.9)), ONE, NOW) == ()
 
 
 def test_the_game_with_the_least_time_is_handed_over_first() -> None:
-    observed = seen(
+    observed = cluster(
         a_player("calm", "g1", time_left=seconds(90)),
         a_player("clockless", "g2"),
         a_player("urgent", "g3", time_left=seconds(9)),
@@ -227,7 +240,7 @@ def test_the_game_with_the_least_time_is_handed_over_first() -> None:
 
 def test_the_game_whose_node_ends_soon_is_handed_over_before_those_with_less_time() -> None:
     spot = replace(DRAINING, id=NodeId("spot"), drains_in=seconds(20))
-    observed = seen(
+    observed = cluster(
         a_player("urgent", "g1", time_left=seconds(9)),
         a_player("soon", "g2", node=spot.id, time_left=seconds(300)),
         a_standby("s", "n2"),
@@ -236,112 +249,93 @@ def test_the_game_whose_node_ends_soon_is_handed_over_before_those_with_less_tim
     assert plan([a_game("g1"), a_game("g2")], observed, ONE, NOW)[0] == hand_over("soon", 18)
 
 
-def test_an_actor_that_starts_on_a_draining_node_is_not_counted_on() -> None:
+def test_an_actor_that_starts_on_a_draining_node_does_not_count() -> None:
     lost = replace(a_starting("t"), node=NODE)
-    assert plan([a_game("g")], seen(lost, nodes=(DRAINING, FULL)), NONE, NOW) == (Spawn(node=None),)
-    assert room([], seen(lost, nodes=(DRAINING, FULL))) == 0
+    assert plan([a_game("g")], cluster(lost, nodes=(DRAINING, FULL)), NONE, NOW) == (
+        Spawn(node=None),
+    )
+    assert room([], cluster(lost, nodes=(DRAINING, FULL))) == 0
 
 
-def test_a_standby_that_is_kept_counts_for_no_other_hand_over() -> None:
+def test_a_reserved_standby_counts_for_no_other_hand_over() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2"), games=2), "p0")
     assert plan([a_game("g0"), a_game("g1")], observed, ONE, NOW) == (Spawn(node=None),)
 
 
-def test_a_new_game_does_not_take_a_standby_that_is_kept() -> None:
+def test_a_new_game_does_not_take_a_reserved_standby() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
     fresh = a_game("new", is_fresh=True)
     assert plan([fresh, a_game("g0")], observed, ONE, NOW) == (Spawn(node=None),)
 
 
-def test_a_game_that_lost_its_actor_takes_it_and_another_is_asked_for() -> None:
+def test_a_game_that_lost_its_actor_takes_a_reserved_standby() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
     games = [a_game("g0"), a_game("lost")]
     assert plan(games, observed, ONE, NOW) == (
-        Assign(game=GameId("lost"), actor=ActorName("s")),
+        assign("lost", "s"),
         Spawn(node=None),
     )
 
 
 def test_a_game_that_was_left_goes_before_a_new_one() -> None:
     games = [a_game("new", is_fresh=True, urgency=seconds(1)), a_game("left")]
-    actions = plan(games, seen(a_standby("s")), ONE, NOW)
-    assert actions[0] == Assign(game=GameId("left"), actor=ActorName("s"))
+    actions = plan(games, cluster(a_standby("s")), ONE, NOW)
+    assert actions[0] == assign("left", "s")
 
 
-def test_an_actor_whose_node_vanished_while_it_leaves_keeps_its_standby() -> None:
+def test_an_actor_whose_node_vanished_while_it_leaves_keeps_its_reserved_standby() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
     gone = replace(observed, nodes=(FULL,))
     assert plan([a_game("g0")], gone, NONE, NOW) == ()
 
 
-def test_the_room_is_what_nobody_needs_yet() -> None:
-    roomy = NodeView(id=NodeId("n2"), free_slots=3)
+def test_room_is_the_capacity_that_no_game_needs() -> None:
+    roomy = n2(3)
     placed = replace(a_starting("t"), node=NodeId("n2"))
-    observed = seen(a_standby("s", "n2"), placed, nodes=(roomy,))
+    observed = cluster(a_standby("s", "n2"), placed, nodes=(roomy,))
     assert room([], observed) == 5
     assert room([a_game("waits")], observed) == 4
 
 
-def test_an_actor_that_fits_nowhere_is_a_call_for_room_and_none_itself() -> None:
-    assert room([a_game("g")], seen(a_player("p", "g"), a_starting("t"), nodes=(FULL,))) == 0
+def test_an_actor_that_waits_for_a_node_is_no_room() -> None:
+    assert room([a_game("g")], cluster(a_player("p", "g"), a_starting("t"), nodes=(FULL,))) == 0
 
 
-def test_an_actor_whose_game_is_over_is_as_good_as_gone_unless_its_node_goes() -> None:
+def test_an_actor_whose_game_is_over_is_room_unless_its_node_drains() -> None:
     done = a_player("p", "over")
     ending = replace(done, name=ActorName("e"), phase=ActorPhase.ENDING)
-    assert room([], seen(done, ending, nodes=(FULL,))) == 2
-    assert room([a_game("over")], seen(done, ending, nodes=(FULL,))) == 1
-    assert room([], seen(done, ending, nodes=(DRAINING, FULL))) == 0
+    assert room([], cluster(done, ending, nodes=(FULL,))) == 2
+    assert room([a_game("over")], cluster(done, ending, nodes=(FULL,))) == 1
+    assert room([], cluster(done, ending, nodes=(DRAINING, FULL))) == 0
 
 
-def test_games_that_shall_move_take_room_and_a_draining_node_has_none() -> None:
-    stranded, kept = a_standby("a"), a_standby("b", "n2")
-    observed = on_a_draining_node(stranded, kept, games=3)
+def test_games_that_have_to_move_take_room_and_a_draining_node_has_none() -> None:
+    stranded, reserved = a_standby("a"), a_standby("b", "n2")
+    observed = on_a_draining_node(stranded, reserved, games=3)
     games = [a_game(f"g{number}") for number in range(3)]
-    nodes = (replace(DRAINING, free_slots=5), NodeView(id=NodeId("n2"), free_slots=4))
+    nodes = (replace(DRAINING, free_slots=5), n2(4))
     assert room(games, replace(observed, nodes=nodes)) == 1 + 4 - 3
     assert room(games, observed) == 1 - 3
 
 
-def test_a_suspects_game_goes_to_a_standby() -> None:
-    observed = seen(a_player("a", "g", is_suspect=True), a_standby("b"))
-    assert plan([a_game("g")], observed, ONE, NOW)[0] == Assign(
-        game=GameId("g"), actor=ActorName("b")
-    )
+def test_the_game_of_a_suspect_goes_to_a_standby() -> None:
+    observed = cluster(a_player("a", "g", is_suspect=True), a_standby("b"))
+    assert plan([a_game("g")], observed, ONE, NOW)[0] == assign("g", "b")
 
 
-def test_of_two_actors_on_one_game_the_older_epoch_ends() -> None:
-    observed = seen(a_player("old", "g", epoch=1), a_player("new", "g", epoch=2), a_standby("s"))
-    assert plan([a_game("g")], observed, ONE, NOW) == (Kill(actor=ActorName("old")),)
+def test_of_two_actors_on_one_game_the_older_epoch_is_killed() -> None:
+    observed = cluster(a_player("old", "g", epoch=1), a_player("new", "g", epoch=2), a_standby("s"))
+    assert plan([a_game("g")], observed, ONE, NOW) == (kill("old"),)
 
 
-def test_games_that_wait_start_actors_at_once_but_not_all_of_them() -> None:
+def test_waiting_games_start_four_actors_at_once() -> None:
     games = [a_game(str(number)) for number in range(6)]
-    actions = plan(games, seen(a_starting("a")), ONE, NOW)
+    actions = plan(games, cluster(a_starting("a")), ONE, NOW)
     assert actions == (Spawn(node=NODE),) * 3
 
 
-def test_a_spent_standby_is_replaced_one_at_a_time() -> None:
-    assert plan([], seen(), Capacity(standby=3, max_takeovers=5), NOW) == (Spawn(node=NODE),)
-    assert plan([], seen(a_starting("a")), Capacity(standby=3, max_takeovers=5), NOW) == ()
-
-
-def test_no_standby_starts_while_a_game_makes_its_first_moves() -> None:
-    observed = seen(a_player("a", "g"), last_game_start=NOW - seconds(1.9))
-    assert plan([a_game("g")], observed, ONE, NOW) == ()
-
-
-def test_a_surplus_standby_ends() -> None:
-    assert plan([], seen(a_standby("a"), a_standby("b")), ONE, NOW) == (Kill(actor=ActorName("b")),)
-
-
-def test_without_room_ray_is_asked_for_a_node() -> None:
-    assert plan([], seen(nodes=()), ONE, NOW) == (Spawn(node=None),)
-
-
-def test_a_game_that_cost_too_many_actors_is_forfeited() -> None:
-    games = [a_game("g", deaths=6)]
-    assert plan(games, seen(a_standby("a")), ONE, NOW) == (Forfeit(game=GameId("g")),)
+def test_a_surplus_standby_is_killed() -> None:
+    assert plan([], cluster(a_standby("a"), a_standby("b")), ONE, NOW) == (kill("b"),)
 
 
 # Nodes in doubt.
@@ -349,56 +343,60 @@ def test_a_game_that_cost_too_many_actors_is_forfeited() -> None:
 DOUBTFUL = NodeView(id=NODE, free_slots=5, is_doubtful=True)
 
 
-def test_a_game_goes_to_a_standby_that_can_be_counted_on() -> None:
-    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=0))
-    observed = seen(a_player("p", "old"), a_standby("a"), a_standby("b", "n2"), nodes=nodes)
+def test_a_game_goes_to_a_standby_outside_of_nodes_in_doubt() -> None:
+    nodes = (DOUBTFUL, n2(0))
+    observed = cluster(a_player("p", "old"), a_standby("a"), a_standby("b", "n2"), nodes=nodes)
     actions = plan([a_game("old"), a_game("g")], observed, ONE, NOW)
-    assert actions[0] == Assign(game=GameId("g"), actor=ActorName("b"))
+    assert actions[0] == assign("g", "b")
 
 
-def test_a_node_in_doubt_is_tried_with_one_actor_and_then_another_place_is_asked_for() -> None:
-    games, n2 = [a_game("g"), a_game("h")], replace(FULL, id=NodeId("n2"))
-    assert plan(games, seen(nodes=(DOUBTFUL, n2)), NONE, NOW) == (
+def test_a_node_in_doubt_gets_one_actor_and_the_others_wait_for_a_node() -> None:
+    games = [a_game("g"), a_game("h")]
+    assert plan(games, cluster(nodes=(DOUBTFUL, FULL)), NONE, NOW) == (
         Spawn(node=NODE),
         Spawn(node=None),
     )
-    tried = seen(replace(a_starting("t"), node=NODE), nodes=(DOUBTFUL, n2))
+    tried = cluster(replace(a_starting("t"), node=NODE), nodes=(DOUBTFUL, FULL))
     assert plan(games, tried, NONE, NOW) == (Spawn(node=None),) * 2
     asked = replace(tried, actors=(*tried.actors, a_starting("u"), a_starting("v")))
     assert plan(games, asked, NONE, NOW) == ()
 
 
-def test_a_slot_that_nobody_doubts_is_used_though_actors_are_on_their_way_somewhere() -> None:
-    """Ray may have put them on the node in doubt, which is dead."""
+def test_a_trusted_slot_is_used_although_actors_without_a_node_are_starting() -> None:
+    """Ray may have put them on the node in doubt."""
     pending = [a_starting("u"), a_starting("v")]
-    healthy = NodeView(id=NodeId("n2"), free_slots=1)
+    healthy = n2(1)
     games = [a_game("g"), a_game("h")]
-    observed = seen(replace(a_starting("t"), node=NODE), *pending, nodes=(DOUBTFUL, healthy))
+    observed = cluster(replace(a_starting("t"), node=NODE), *pending, nodes=(DOUBTFUL, healthy))
     assert plan(games, observed, NONE, NOW) == (Spawn(node=healthy.id),)
     stays = replace(DOUBTFUL, is_doubtful=False)
-    too_many = (Kill(actor=ActorName("u")),)
+    too_many = (kill("u"),)
     assert plan(games, replace(observed, nodes=(stays, healthy)), NONE, NOW) == too_many
 
 
 def test_a_standby_in_doubt_is_better_than_none() -> None:
-    actions = plan([a_game("g")], seen(a_standby("a"), nodes=(DOUBTFUL,)), NONE, NOW)
-    assert actions == (Assign(game=GameId("g"), actor=ActorName("a")),)
+    actions = plan([a_game("g")], cluster(a_standby("a"), nodes=(DOUBTFUL,)), NONE, NOW)
+    assert actions == (assign("g", "a"),)
 
 
-def test_actors_start_where_nobody_doubts_the_node() -> None:
-    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=1))
-    assert plan([], seen(nodes=nodes), ONE, NOW) == (Spawn(node=NodeId("n2")),)
-    assert plan([], seen(nodes=(DOUBTFUL,)), ONE, NOW) == (Spawn(node=NODE),)
+def test_actors_start_on_trusted_nodes_first() -> None:
+    nodes = (DOUBTFUL, n2(1))
+    assert plan([], cluster(nodes=nodes), ONE, NOW) == (Spawn(node=NodeId("n2")),)
+    assert plan([], cluster(nodes=(DOUBTFUL,)), ONE, NOW) == (Spawn(node=NODE),)
 
 
 def test_a_game_does_not_wait_for_an_actor_that_starts_on_a_node_in_doubt() -> None:
     starts = replace(a_starting("t"), node=NODE)
-    nodes = (DOUBTFUL, NodeView(id=NodeId("n2"), free_slots=1))
-    assert plan([a_game("g")], seen(starts, nodes=nodes), NONE, NOW) == (Spawn(node=NodeId("n2")),)
-    assert plan([a_game("g")], seen(starts, nodes=(DOUBTFUL,)), NONE, NOW) == ()
+    nodes = (DOUBTFUL, n2(1))
+    assert plan([a_game("g")], cluster(starts, nodes=nodes), NONE, NOW) == (
+        Spawn(node=NodeId("n2")),
+    )
+    assert plan([a_game("g")], cluster(starts, nodes=(DOUBTFUL,)), NONE, NOW) == ()
 
 
-# The laws, on worlds that never were.
+# Laws, on random clusters.
+
+World = tuple[list[WantedGame], Observed, Capacity]
 
 node_ids = st.sampled_from(["n1", "n2", "n3"]).map(NodeId)
 game_ids = st.sampled_from([f"g{number}" for number in range(8)]).map(GameId)
@@ -406,7 +404,7 @@ left = st.timedeltas(seconds(0), seconds(600))
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[WantedGame], Observed, Capacity]:
+def worlds(draw: st.DrawFn) -> World:
     games = draw(
         st.lists(
             st.builds(
@@ -464,35 +462,27 @@ def assigns(actions: tuple[Action, ...]) -> list[Assign]:
 
 
 @given(worlds())
-def test_no_game_goes_to_two_actors_and_no_actor_gets_two_games(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
-    given_out = assigns(plan(*world, NOW))
-    assert max(Counter(action.game for action in given_out).values(), default=1) == 1
-    assert max(Counter(action.actor for action in given_out).values(), default=1) == 1
+def test_no_game_goes_to_two_actors_and_no_actor_gets_two_games(world: World) -> None:
+    assigned = assigns(plan(*world, NOW))
+    assert max(Counter(action.game for action in assigned).values(), default=1) == 1
+    assert max(Counter(action.actor for action in assigned).values(), default=1) == 1
 
 
 @given(worlds())
-def test_only_standbys_are_given_games(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_only_standbys_are_given_games(world: World) -> None:
     standbys = {a.name for a in world[1].actors if a.phase is ActorPhase.STANDBY}
     assert {action.actor for action in assigns(plan(*world, NOW))} <= standbys
 
 
 @given(worlds())
-def test_who_is_given_a_game_is_not_killed(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_an_actor_that_gets_a_game_is_not_killed(world: World) -> None:
     actions = plan(*world, NOW)
     killed = {action.actor for action in actions if isinstance(action, Kill)}
     assert not killed & {action.actor for action in assigns(actions)}
 
 
 @given(worlds())
-def test_no_node_is_given_more_actors_than_it_has_room_for(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_no_node_is_given_more_actors_than_it_has_room_for(world: World) -> None:
     room = {n.id: n.free_slots for n in world[1].nodes if not n.is_draining}
     spawned = Counter(
         action.node for action in plan(*world, NOW) if isinstance(action, Spawn) and action.node
@@ -501,9 +491,7 @@ def test_no_node_is_given_more_actors_than_it_has_room_for(
 
 
 @given(worlds())
-def test_the_order_in_which_things_are_told_does_not_matter(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_the_order_of_games_and_nodes_does_not_matter(world: World) -> None:
     games, observed, capacity = world
     shuffled = replace(observed, nodes=observed.nodes[::-1])
     once, again = plan(games, observed, capacity, NOW), plan(games[::-1], shuffled, capacity, NOW)
@@ -511,38 +499,32 @@ def test_the_order_in_which_things_are_told_does_not_matter(
 
 
 @given(worlds())
-def test_nobody_leaves_a_game_without_a_standby_that_is_kept_for_it(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_no_actor_leaves_a_game_without_a_reserved_standby(world: World) -> None:
     games, observed, _ = world
     actions = plan(*world, NOW)
-    told = {action.actor for action in actions if isinstance(action, HandOver)}
+    asked = {action.actor for action in actions if isinstance(action, RequestHandOver)}
     gone = {action.actor for action in actions if isinstance(action, Assign | Kill)}
-    kept = [actor for actor in usable_standbys(observed) if actor.name not in gone]
-    assert not told or len(told | leaving_owners(games, observed)) <= len(kept)
+    free = [actor for actor in usable_standbys(observed) if actor.name not in gone]
+    assert not asked or len(asked | leaving_owners(games, observed)) <= len(free)
 
 
 @given(worlds())
-def test_a_new_game_takes_no_standby_that_is_kept(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_a_new_game_takes_no_reserved_standby_in_any_cluster(world: World) -> None:
     games, observed, capacity = world
     games = [game for game in games if game.deaths <= capacity.max_takeovers]
-    given_out = assigns(plan(games, observed, capacity, NOW))
+    assigned = assigns(plan(games, observed, capacity, NOW))
     fresh = {game.id for game in games if game.is_fresh}
-    free = len(usable_standbys(observed)) - len(given_out)
-    if any(action.game in fresh for action in given_out):
+    free = len(usable_standbys(observed)) - len(assigned)
+    if any(action.game in fresh for action in assigned):
         assert len(leaving_owners(games, observed)) <= free
 
 
 @given(worlds())
-def test_only_owners_on_draining_nodes_are_told_to_leave_and_again_if_the_end_comes_sooner(
-    world: tuple[list[WantedGame], Observed, Capacity],
-) -> None:
+def test_only_owners_on_draining_nodes_are_asked_to_leave(world: World) -> None:
     ends = {node.id: node.drains_in for node in world[1].nodes}
     actors = {actor.name: actor for actor in world[1].actors}
     for action in plan(*world, NOW):
-        if isinstance(action, HandOver):
+        if isinstance(action, RequestHandOver):
             actor = actors[action.actor]
             assert actor.phase is ActorPhase.PLAYING
             assert actor.leaves_in is None or action.within < actor.leaves_in
@@ -566,8 +548,8 @@ def leaving_owners(games: list[WantedGame], observed: Observed) -> set[ActorName
 
 
 @given(worlds())
-def test_the_plan_settles(world: tuple[list[WantedGame], Observed, Capacity]) -> None:
-    """Carried out again and again, with every actor that starts arriving, nothing is left to do."""
+def test_the_plan_settles(world: World) -> None:
+    """With every started actor arriving, repeated plans come to an end."""
     games, observed, capacity = world
     observed = replace(observed, nodes=tuple(replace(n, free_slots=20) for n in observed.nodes))
     now: timedelta = NOW
@@ -585,22 +567,22 @@ def test_the_plan_settles(world: tuple[list[WantedGame], Observed, Capacity]) ->
 
 
 def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
-    """The world a moment later: who started stands by, who was leaving has left."""
+    """The cluster a moment later: starting actors stand by, leaving actors have left."""
     actors = {actor.name: arrived(actor, observed) for actor in observed.actors}
     actors = {name: actor for name, actor in actors.items() if not actor.is_leaving}
     for action in actions:
         match action:
             case Kill(actor=name):
                 actors.pop(name, None)
-            case HandOver(actor=name) if name in actors:  # else it has just left
+            case RequestHandOver(actor=name) if name in actors:  # else it has just left
                 actors[name] = replace(actors[name], leaves_in=action.within)
             case Assign(game=game, actor=name):
                 epoch = max((a.epoch for a in actors.values() if a.game == game), default=0) + 1
                 actors[name] = a_player(name, game, node=actors[name].node, epoch=epoch)
             case Spawn():
-                fresh = f"{max(actors, default='a')}+"  # a name that nobody has
+                fresh = f"{max(actors, default='a')}+"  # a free name
                 actors[ActorName(fresh)] = a_starting(fresh)
-            case HandOver() | Forfeit():
+            case RequestHandOver() | Forfeit():
                 pass
     return replace(observed, actors=tuple(actors.values()), last_game_start=None)
 
@@ -613,7 +595,7 @@ def arrived(actor: ActorView, observed: Observed) -> ActorView:
 
 
 def left_behind(games: list[WantedGame], observed: Observed) -> list[ActorView]:
-    """Who still plays or waits on a node that drains."""
+    """Actors that still play or stand by on a draining node."""
     draining = {node.id for node in observed.nodes if node.is_draining}
     wanted = {game.id for game in games}
     return [

@@ -1,4 +1,4 @@
-"""Which actor owns which game, whatever happens in whatever order."""
+"""Operations and laws of the registry."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.model import ActorName, GameId, NodeId
-from crabstick.rules.observation import Nodes, heartbeats, observe, wanted_games
+from crabstick.rules.observation import Nodes, observe, wanted_games
 from crabstick.rules.registry import REMEMBERED, Registry
 from crabstick.rules.registry_records import EngineLost, EngineReport, GameRecord, GameTakenOver
 from tests.builders import seconds
@@ -48,7 +48,7 @@ def with_player(registry: Registry, name: ActorName = A, game: GameId = GAME) ->
     return with_actor(registry, name).assigned(game, name, NOW)[0]
 
 
-def test_an_emptier_update_erases_nothing_but_the_urgency() -> None:
+def test_an_update_without_details_erases_only_the_urgency() -> None:
     full = GameRecord(id=GAME, opponent="Alice", speed="blitz", urgency=seconds(9))
     registry, _ = Registry().with_game(full)
     _, game = registry.with_game(GameRecord(id=GAME))
@@ -89,7 +89,7 @@ def test_an_assigned_game_has_one_owner_and_the_next_epoch() -> None:
     ("game", "actor", "epoch", "answer"),
     [(GAME, A, 1, True), (GAME, A, 2, False), (GAME, B, 1, False), (OTHER, A, 1, None)],
 )
-def test_a_claim_is_good_for_the_owner_only(
+def test_a_claim_is_right_for_the_owner_only(
     game: GameId, actor: str, epoch: int, *, answer: bool | None
 ) -> None:
     assert with_player(a_registry(GAME)).is_owner(game, actor, epoch) is answer
@@ -125,14 +125,14 @@ def test_an_actor_of_a_finished_game_is_ending() -> None:
     assert (registry.engines[A].phase, registry.games) == (ActorPhase.ENDING, {})
 
 
-def test_a_later_report_changes_where_and_how_but_never_the_owner() -> None:
+def test_a_later_report_never_changes_the_owner() -> None:
     registry = with_player(a_registry(GAME))
     registry = registry.suspected(registry.engines[A], NOW)
     report = a_report(node=NodeId("n2"), ply=7)
     registry = registry.described(registry.engines[A], report, NOW + seconds(5))
     engine = registry.engines[A]
     assert (engine.phase, engine.game, engine.node) == (ActorPhase.PLAYING, GAME, "n2")
-    assert (engine.ply, engine.heard, engine.is_suspect) == (7, NOW + seconds(5), False)
+    assert (engine.ply, engine.last_seen, engine.is_suspect) == (7, NOW + seconds(5), False)
 
 
 def test_a_late_report_of_an_earlier_actor_of_that_name_changes_nothing() -> None:
@@ -167,21 +167,14 @@ def test_a_game_that_lichess_calls_finished_is_not_wanted() -> None:
     assert registry.finished(GAME, NOW + seconds(1)) == registry
 
 
-def test_two_calls_at_the_same_ply_without_a_move_are_suspicious() -> None:
+def test_our_turn_at_the_same_ply_twice_is_suspicious() -> None:
     registry = with_player(a_registry(GAME))
-    registry, first = registry.called_our_turn(GAME, is_our_turn=True)
-    _, second = registry.called_our_turn(GAME, is_our_turn=True)
+    registry, first = registry.listed(GAME, is_our_turn=True)
+    _, second = registry.listed(GAME, is_our_turn=True)
     moved = registry.described(registry.engines[A], a_report(ply=2), NOW)
     assert (first, second) == (None, 0)
-    assert moved.called_our_turn(GAME, is_our_turn=True)[1] is None
-    assert registry.called_our_turn(GAME, is_our_turn=False)[1] is None
-
-
-def test_only_busy_actors_have_a_heartbeat_and_lost_nodes_condemn() -> None:
-    registry = with_actor(with_player(a_registry(GAME)), B)
-    for staying, is_condemned in (({"n1"}, False), ({"n2"}, True)):
-        (beat,) = heartbeats(registry, {NodeId(node) for node in staying})
-        assert (beat.actor, beat.heard, beat.is_condemned) == (A, NOW, is_condemned)
+    assert moved.listed(GAME, is_our_turn=True)[1] is None
+    assert registry.listed(GAME, is_our_turn=False)[1] is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How often an event stream is opened: laws over whole random stories of its lives."""
+"""Laws of the stream budget over random series of streams."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from crabstick.rules.stream_budget import ALLOWED, STABLE, WINDOW, StreamBudget
 from tests.builders import seconds
 
 Life = tuple[timedelta, float]
-"""How long a stream lives, and what chance draws at its end."""
+"""The life of a stream, and the random draw at its end."""
 
 ZERO = timedelta(0)
 draws = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -21,14 +21,14 @@ stories = st.lists(st.tuples(short, draws), max_size=99) | st.lists(st.tuples(li
 
 
 def story_of(lives: list[Life]) -> tuple[list[timedelta], list[timedelta]]:
-    """When the stream was opened, and the pause after each of its lives."""
-    now, openings = seconds(1000), StreamBudget()
+    """The moments of the budget, and the pause after each stream."""
+    now, budget = seconds(1000), StreamBudget()
     moments, pauses = [], []
     for life, draw in lives:
-        openings = openings.opened(now)
+        budget = budget.opened(now)
         moments.append(now)
         now += life
-        openings, pause = openings.ended(now, draw)
+        budget, pause = budget.ended(now, draw)
         pauses.append(pause)
         now += pause
     return moments, pauses
@@ -39,31 +39,31 @@ def most_in_a_window(moments: list[timedelta]) -> int:
 
 
 @given(stories)
-def test_lichess_never_sees_more_openings_than_it_allows(story: list[Life]) -> None:
+def test_lichess_never_sees_more_budget_than_it_allows(story: list[Life]) -> None:
     moments, _ = story_of(story)
     assert most_in_a_window(moments) <= ALLOWED
 
 
 @given(st.lists(st.tuples(short, draws, st.booleans()), max_size=99))
-def test_nor_when_the_process_dies_and_goes_on_with_what_was_spent(
+def test_nor_when_the_process_dies_and_the_next_one_inherits_the_debt(
     story: list[tuple[timedelta, float, bool]],
 ) -> None:
-    now, openings, moments = seconds(1000), StreamBudget(), []
+    now, budget, moments = seconds(1000), StreamBudget(), []
     for life, draw, dies in story:
-        openings = openings.opened(now)
+        budget = budget.opened(now)
         moments.append(now)
         now += life
         if dies:
-            openings = StreamBudget().owing(openings.debt(now), now)
-            now += openings.wait(now)
+            budget = StreamBudget().owing(budget.debt(now), now)
+            now += budget.wait(now)
         else:
-            openings, pause = openings.ended(now, draw)
+            budget, pause = budget.ended(now, draw)
             now += pause
     assert most_in_a_window(moments) <= ALLOWED
 
 
 @given(st.timedeltas(ZERO, seconds(10**6)))
-def test_a_debt_by_a_clock_that_went_wrong_costs_half_a_minute(debt: timedelta) -> None:
+def test_a_debt_by_a_wrong_clock_costs_half_a_minute_at_most(debt: timedelta) -> None:
     now = seconds(1000)
     assert StreamBudget().owing(debt, now).wait(now) <= seconds(30)
 
@@ -89,12 +89,12 @@ def test_streams_that_live_half_a_minute_are_opened_again_at_once(story: list[Li
 
 
 @given(st.lists(st.tuples(lives, draws), max_size=9))
-def test_nine_openings_wait_no_longer_than_the_backoff_asks(story: list[Life]) -> None:
+def test_nine_budget_wait_no_longer_than_the_backoff_asks(story: list[Life]) -> None:
     _, pauses = story_of([(life, 0.0) for life, _ in story])
     assert all(pause <= FIRST_DELAY / 2 * 2**number for number, pause in enumerate(pauses))
 
 
-def test_after_a_minutes_trouble_the_count_starts_anew() -> None:
+def test_after_a_stable_minute_the_count_restarts() -> None:
     trouble: list[Life] = [(ZERO, 0.0)] * 6
     _, pauses = story_of([*trouble, (seconds(61), 0.0), *trouble[:3]])
     assert pauses[-4:] == [timedelta(milliseconds=ms) for ms in (125, 250, 500, 1000)]
@@ -102,7 +102,7 @@ def test_after_a_minutes_trouble_the_count_starts_anew() -> None:
 
 @pytest.mark.parametrize("life_s", [0, 5, 11, 19, 25, 29])
 def test_a_stream_that_is_cut_all_day_is_opened_as_often_as_the_budget_allows(life_s: int) -> None:
-    """That is every half minute: thirty in ten minutes, ten of which are kept for a bad moment."""
+    """Every half minute: thirty in ten minutes, less a reserve of ten."""
     moments, _ = story_of([(seconds(life_s), 0.5)] * 500)
     assert (moments[-1] - moments[0]) / 499 <= seconds(30)
 
@@ -114,18 +114,15 @@ def test_streams_that_end_at_once_are_opened_ever_more_slowly() -> None:
     ]  # fmt: skip
 
 
-# Somebody else with our token.
-
-
 def cut_by(*lives: tuple[timedelta, bool]) -> tuple[StreamBudget, timedelta]:
-    """After streams of these lives, each ended by Lichess or by something else."""
-    now, openings = seconds(1000), StreamBudget()
+    """The budget after streams of these lives, each ended by Lichess or by the network."""
+    now, budget = seconds(1000), StreamBudget()
     for life, by_lichess in lives:
-        openings = openings.opened(now)
+        budget = budget.opened(now)
         now += life
-        openings, pause = openings.ended(now, 0.5, by_lichess=by_lichess)
+        budget, pause = budget.ended(now, 0.5, by_lichess=by_lichess)
         now += pause
-    return openings, openings.last
+    return budget, budget.last
 
 
 LICHESS, NETWORK = True, False
@@ -142,18 +139,18 @@ LICHESS, NETWORK = True, False
         ([*[(seconds(20), LICHESS)] * 3, (seconds(61), LICHESS)], False),
     ],
 )
-def test_three_streams_in_a_row_that_lichess_ended_soon_are_somebody_elses_doing(
+def test_three_streams_in_a_row_that_lichess_ended_soon_are_contested(
     lives: list[tuple[timedelta, bool]],
     is_contested: bool,  # noqa: FBT001 -- a table
 ) -> None:
-    openings, now = cut_by(*lives)
-    assert openings.is_contested(now) is is_contested
+    budget, now = cut_by(*lives)
+    assert budget.is_contested(now) is is_contested
 
 
-def test_a_stream_that_lives_is_proof_that_nobody_else_is_there_any_more() -> None:
-    openings, now = cut_by(*[(seconds(20), LICHESS)] * 3)
-    openings = openings.opened(now)
-    assert [openings.is_contested(now + life) for life in (STABLE, STABLE + seconds(1))] == [
+def test_a_stream_that_lasts_is_not_contested_any_more() -> None:
+    budget, now = cut_by(*[(seconds(20), LICHESS)] * 3)
+    budget = budget.opened(now)
+    assert [budget.is_contested(now + life) for life in (STABLE, STABLE + seconds(1))] == [
         True,
         False,
     ]

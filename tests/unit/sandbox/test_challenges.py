@@ -1,34 +1,35 @@
-"""Challenges from making to the game, and the limits on the way."""
+"""Challenges from creation to the game, and their limits."""
 
 import chess
 import pytest
 
 from crabstick.sandbox import challenges
-from crabstick.sandbox.errors import Refusal
-from crabstick.sandbox.messages import ChallengeDone
-from crabstick.sandbox.options import Options
+from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.request_limits import BOT_DAY
-from crabstick.sandbox.state import Challenge, World
+from crabstick.sandbox.state import SandboxChallenge, World
+from crabstick.sandbox.stream_messages import ChallengeOutcome
 from tests.unit.sandbox.worlds import NOON_MS, a_world, events
 
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
 HOUR_MS = 3_600_000
 
 
-def make(world: World, *, by: str = "sparring1", to: str = "crabstick", **form: str) -> Challenge:
+def make(
+    world: World, *, by: str = "sparring1", to: str = "crabstick", **form: str
+) -> SandboxChallenge:
     challenge, _ = challenges.create(world, world.accounts[by], to, {**CLOCK, **form}, NOON_MS)
     return challenge
 
 
-def accept(world: World, challenge: Challenge, *, by: str = "crabstick") -> None:
+def accept(world: World, challenge: SandboxChallenge, *, by: str = "crabstick") -> None:
     challenges.accept(world, world.accounts[by], challenge.id, NOON_MS + 100)
 
 
-def test_both_sides_hear_of_a_new_challenge_with_their_own_compat() -> None:
+def test_both_sides_get_a_new_challenge_with_their_own_compat() -> None:
     world = a_world()
-    _, outgoing = challenges.create(world, world.accounts["visitor"], "crabstick", CLOCK, NOON_MS)
-    (mine,) = events(outgoing, "crabstick")
-    (theirs,) = events(outgoing, "visitor")
+    _, messages = challenges.create(world, world.accounts["visitor"], "crabstick", CLOCK, NOON_MS)
+    (mine,) = events(messages, "crabstick")
+    (theirs,) = events(messages, "visitor")
     assert (mine["type"], mine["compat"]["bot"]) == ("challenge", True)
     assert theirs["compat"]["bot"] is False
     assert "direction" not in mine["challenge"]
@@ -52,16 +53,16 @@ def test_a_challenge_is_refused_in_lichess_words(
     by: str, to: str, form: dict[str, str], why: str
 ) -> None:
     world = a_world()
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         make(world, by=by, to=to, **form)
-    assert (refusal.value.status, refusal.value.body) == (400, {"error": why})
+    assert (error.value.status, error.value.body) == (400, {"error": why})
 
 
 def test_a_bot_may_not_send_ultra_bullet_but_half_a_minute_is_fine() -> None:
     world = a_world()
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         make(world, **{"clock.limit": "15", "clock.increment": "0"})
-    assert refusal.value.body["global"] == ["Invalid speed"]
+    assert error.value.body["global"] == ["Invalid speed"]
     assert make(world, **{"clock.limit": "30", "clock.increment": "0"}).status == "created"
 
 
@@ -70,34 +71,34 @@ def test_accepting_starts_the_game_under_the_challenges_id() -> None:
     challenge = make(world, color="black")
     accept(world, challenge)
     game = world.games[challenge.id]
-    assert game.seats[chess.BLACK].user_id == "sparring1"
+    assert game.players[chess.BLACK].user_id == "sparring1"
     assert (challenge.status, challenge.answered_ms) == ("accepted", NOON_MS + 100)
 
 
 def test_a_challenge_is_only_accepted_by_its_target_and_only_once() -> None:
     world = a_world()
     challenge = make(world)
-    with pytest.raises(Refusal, match="Not found"):
+    with pytest.raises(ApiError, match="Not found"):
         accept(world, challenge, by="sparring2")
     accept(world, challenge)
-    with pytest.raises(Refusal, match="Not found"):
+    with pytest.raises(ApiError, match="Not found"):
         accept(world, challenge)
 
 
-def test_declining_tells_both_sides_why() -> None:
+def test_declining_sends_the_reason_to_both_sides() -> None:
     world = a_world()
     challenge = make(world)
-    outgoing = challenges.decline(
+    messages = challenges.decline(
         world, world.accounts["crabstick"], challenge.id, "TOOFAST", NOON_MS
     )
     for user_id in ("crabstick", "sparring1"):
-        (event,) = events(outgoing, user_id)
+        (event,) = events(messages, user_id)
         assert event["type"] == "challengeDeclined"
         assert event["challenge"]["declineReasonKey"] == "toofast"
         assert event["challenge"]["declineReason"].startswith("This time control is too fast")
         assert "compat" not in event
-    assert outgoing[-1] == ChallengeDone(challenge.id, "declined")
-    with pytest.raises(Refusal, match=r"The challenge has been declined\."):
+    assert messages[-1] == ChallengeOutcome(challenge.id, "declined")
+    with pytest.raises(ApiError, match=r"The challenge has been declined\."):
         accept(world, challenge)
 
 
@@ -108,13 +109,13 @@ def test_an_unknown_reason_is_generic() -> None:
     assert challenge.decline_key == "generic"
 
 
-def test_canceling_tells_both_sides() -> None:
+def test_canceling_is_sent_to_both_sides() -> None:
     world = a_world()
     challenge = make(world)
-    outgoing = challenges.cancel(world, world.accounts["sparring1"], challenge.id, NOON_MS)
-    (event,) = events(outgoing, "crabstick")
+    messages = challenges.cancel(world, world.accounts["sparring1"], challenge.id, NOON_MS)
+    (event,) = events(messages, "crabstick")
     assert (event["type"], event["challenge"]["status"]) == ("challengeCanceled", "canceled")
-    with pytest.raises(Refusal, match=r"The challenge has been canceled\."):
+    with pytest.raises(ApiError, match=r"The challenge has been canceled\."):
         accept(world, challenge)
 
 
@@ -131,18 +132,18 @@ def test_canceling_what_became_a_game_aborts_it_or_wants_a_token() -> None:
     accept(world, challenge)
     challenges.cancel(world, world.accounts["sparring1"], challenge.id, NOON_MS)
     assert world.games[challenge.id].status.name == "aborted"
-    with pytest.raises(Refusal, match="Not found"):
+    with pytest.raises(ApiError, match="Not found"):
         challenges.cancel(world, world.accounts["sparring1"], challenge.id, NOON_MS)
 
 
 def test_a_second_challenge_to_the_same_player_cancels_the_first_without_a_word() -> None:
     world = a_world()
     first = make(world)
-    second, outgoing = challenges.create(
+    second, messages = challenges.create(
         world, world.accounts["sparring1"], "crabstick", CLOCK, NOON_MS
     )
     assert (first.status, second.status) == ("canceled", "created")
-    assert [event["type"] for event in events(outgoing, "crabstick")] == ["challenge"]
+    assert [event["type"] for event in events(messages, "crabstick")] == ["challenge"]
 
 
 def test_after_twenty_seconds_a_clock_challenge_is_offline_but_can_be_accepted() -> None:
@@ -162,7 +163,7 @@ def test_an_offline_challenge_is_forgotten_after_three_hours() -> None:
     challenge = make(world)
     for hours in (1, 4):
         challenges.expire(world, NOON_MS + hours * HOUR_MS)
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         accept(world, challenge)
 
 
@@ -175,35 +176,14 @@ def test_a_challenge_without_a_clock_does_not_go_offline() -> None:
     assert challenge.status == "created"
 
 
-def test_when_many_wait_the_real_time_ones_are_shown_first() -> None:
-    world = a_world()
-    slow, _ = challenges.create(world, world.accounts["visitor"], "crabstick", {}, NOON_MS)
-    quick = [make(world, by=f"sparring{number}") for number in range(1, 7)]
-    assert challenges.incoming(world, "crabstick") == [*quick, slow]
-
-
-def test_only_the_parties_can_look_at_a_challenge() -> None:
-    world = a_world()
-    challenge = make(world)
-    assert challenges.shown(world, world.accounts["sparring1"], challenge.id) is challenge
-    with pytest.raises(Refusal, match="Not found"):
-        challenges.shown(world, world.accounts["sparring2"], challenge.id)
-
-
 def test_twenty_five_challenges_a_minute_and_no_more() -> None:
     world = a_world()
     for _ in range(25):
         make(world)
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         make(world)
-    assert refusal.value.status == 429
-    assert refusal.value.body == {"error": "Too many requests. Try again later."}
-
-
-def test_without_limits_there_is_no_end() -> None:
-    world = a_world(Options(rate_limits=False))
-    made = [make(world) for _ in range(60)]
-    assert len({challenge.id for challenge in made}) == 60
+    assert error.value.status == 429
+    assert error.value.body == {"error": "Too many requests. Try again later."}
 
 
 def play_all_of_today(world: World, user_id: str) -> None:
@@ -211,26 +191,26 @@ def play_all_of_today(world: World, user_id: str) -> None:
         world.limits.charge(BOT_DAY, user_id, NOON_MS)
 
 
-def test_a_bot_that_has_played_its_hundred_bots_is_told_to_wait() -> None:
+def test_a_bot_that_played_a_hundred_bots_today_gets_a_429() -> None:
     world = a_world()
     play_all_of_today(world, "sparring1")
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         make(world)
-    assert refusal.value.status == 429
-    assert refusal.value.body == {
+    assert error.value.status == 429
+    assert error.value.body == {
         "error": "You played 100 games against other bots today, "
         "please wait before challenging another bot.",
         "ratelimit": {"key": "bot.vsBot.day", "seconds": 86_400},
     }
 
 
-def test_challenging_such_a_bot_is_a_400_with_the_hour_of_its_return() -> None:
+def test_challenging_such_a_bot_is_a_400_with_the_time_to_wait() -> None:
     world = a_world()
     play_all_of_today(world, "crabstick")
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         make(world)
-    assert refusal.value.status == 400
-    assert refusal.value.reason == (
+    assert error.value.status == 400
+    assert error.value.reason == (
         "crabstick played 100 games against other bots today, "
         "please wait until 2027-01-16T08:00:00Z to challenge them."
     )

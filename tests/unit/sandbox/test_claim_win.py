@@ -1,15 +1,15 @@
-"""Players who go away: the countdown, the claim, and the return."""
+"""Absent players: the countdown, the claim, and the return."""
 
 import chess
 import pytest
 
 from crabstick.sandbox import claim_win
-from crabstick.sandbox.errors import Refusal
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.errors import ApiError
+from crabstick.sandbox.state import SandboxGame, World
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, game_lines, move, play_out, terms
 
 
-def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, Game]:
+def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, SandboxGame]:
     world = a_world()
     game = a_game(world, terms(limit_s=limit_s, fen=fen))
     for user_id in ("crabstick", "sparring1"):
@@ -17,15 +17,15 @@ def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, Game]
     return world, game
 
 
-def leave(world: World, game: Game, user_id: str = "sparring1") -> None:
+def leave(world: World, game: SandboxGame, user_id: str = "sparring1") -> None:
     world.presence.leave(user_id, game.id, NOON_MS)
 
 
-def countdown(world: World, game: Game, *, at_s: float) -> list[dict[str, object]]:
+def countdown(world: World, game: SandboxGame, *, at_s: float) -> list[dict[str, object]]:
     return game_lines(claim_win.count_down(world, game, NOON_MS + at_s * 1000))
 
 
-def test_nobody_is_counted_down_who_is_there() -> None:
+def test_present_players_are_not_counted_down() -> None:
     world, game = both_there()
     play_out(world, game, "e2e4 e7e5")
     assert countdown(world, game, at_s=100) == []
@@ -36,11 +36,11 @@ def test_the_countdown_begins_after_five_seconds_and_comes_every_five() -> None:
     play_out(world, game, "e2e4 e7e5")
     leave(world, game)
     lines = {at_s: countdown(world, game, at_s=at_s) for at_s in range(1, 13)}
-    told = {at_s: line[0]["claimWinInSeconds"] for at_s, line in lines.items() if line}
-    assert told == {6: 35, 11: 30}
+    seconds_left = {at_s: line[0]["claimWinInSeconds"] for at_s, line in lines.items() if line}
+    assert seconds_left == {6: 35, 11: 30}
 
 
-def test_the_countdown_is_read_by_the_one_who_is_there() -> None:
+def test_the_countdown_is_sent_to_the_present_player() -> None:
     world, game = both_there()
     play_out(world, game, "e2e4 e7e5")
     leave(world, game)
@@ -48,7 +48,7 @@ def test_the_countdown_is_read_by_the_one_who_is_there() -> None:
     assert getattr(line, "reader", None) is chess.WHITE
 
 
-def test_a_return_is_told_only_after_the_time_was_up() -> None:
+def test_a_return_is_sent_only_after_the_countdown_ended() -> None:
     world, game = both_there()
     play_out(world, game, "e2e4 e7e5")
     leave(world, game)
@@ -74,9 +74,9 @@ def test_a_win_can_be_claimed_when_the_wait_is_over() -> None:
     play_out(world, game, "e2e4 e7e5")
     move(world, game, "g1f3")
     leave(world, game)
-    with pytest.raises(Refusal, match="You cannot claim the win on this game") as refusal:
+    with pytest.raises(ApiError, match="You cannot claim the win on this game") as error:
         claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 30_000)
-    assert refusal.value.delay_s == 0.5
+    assert error.value.delay_s == 0.5
     claim_win.claim_victory(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", chess.WHITE)
 
@@ -85,7 +85,7 @@ def test_a_draw_can_be_claimed_instead() -> None:
     world, game = both_there()
     play_out(world, game, "e2e4 e7e5 g1f3")
     leave(world, game)
-    with pytest.raises(Refusal, match="You cannot claim draw on this game"):
+    with pytest.raises(ApiError, match="You cannot claim draw on this game"):
         claim_win.claim_draw(world, game, chess.WHITE, NOON_MS + 30_000)
     claim_win.claim_draw(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", None)
@@ -118,7 +118,7 @@ def test_the_wait_is_shorter_for_a_lost_position_and_never_under_ten_seconds() -
     assert [line["claimWinInSeconds"] for line in lines] == [35, 8]
 
 
-def test_whoever_never_came_is_away_since_the_beginning() -> None:
+def test_a_player_who_never_came_is_away_since_the_start() -> None:
     world = a_world()
     game = a_game(world, terms(limit_s=300))
     world.presence.arrive("crabstick", game.id)

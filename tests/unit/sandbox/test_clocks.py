@@ -6,7 +6,7 @@ import chess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crabstick.sandbox.clocks import UNLIMITED_MS, ChessClock, new_clock
+from crabstick.sandbox.clocks import ChessClock, new_clock
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, move, play_out, terms
 
 THINK_TIMES_MS = st.lists(st.floats(min_value=0, max_value=90_000), max_size=30)
@@ -100,12 +100,3 @@ def test_a_correspondence_turn_counts_in_whole_seconds() -> None:
     assert clock.pressed(NOON_MS).left_ms(chess.WHITE, NOON_MS) == 86_400_000
     assert clock.flagged(NOON_MS + 86_400_000)
     assert not clock.stopped(NOON_MS).flagged(NOON_MS + 86_400_000)
-
-
-def test_an_unlimited_game_has_no_end() -> None:
-    clock = new_clock(None, None)
-    assert (
-        clock.started(chess.WHITE, 0).pressed(0).stopped(0).left_ms(chess.WHITE, 0) == UNLIMITED_MS
-    )
-    assert not clock.flagged(NOON_MS)
-    assert clock.increment_ms() == 0

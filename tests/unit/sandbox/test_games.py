@@ -1,10 +1,10 @@
-"""Abort, resign, draw offers and chat, in Lichess's words."""
+"""Abort, resign, draw offers and chat, with Lichess's error texts."""
 
 import chess
 import pytest
 
 from crabstick.sandbox import games
-from crabstick.sandbox.errors import Refusal
+from crabstick.sandbox.errors import ApiError
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,
@@ -23,12 +23,12 @@ def offer(world: object, game: object, color: chess.Color, *, yes: bool = True) 
     return games.answer_draw(world, game, color, yes=yes, now_ms=NOON_MS)  # type: ignore[arg-type,return-value]
 
 
-def test_both_players_hear_that_their_game_starts() -> None:
+def test_both_players_get_a_game_start() -> None:
     world = a_world()
     users = {chess.WHITE: "crabstick", chess.BLACK: "sparring1"}
-    outgoing = games.start(world, "abcdefgh", terms(), users, NOON_MS)
-    (mine,) = events(outgoing, "crabstick")
-    (theirs,) = events(outgoing, "sparring1")
+    messages = games.start(world, "abcdefgh", terms(), users, NOON_MS)
+    (mine,) = events(messages, "crabstick")
+    (theirs,) = events(messages, "sparring1")
     assert (mine["type"], mine["game"]["color"]) == ("gameStart", "white")
     assert theirs["game"]["color"] == "black"
     assert mine["game"]["fullId"] != theirs["game"]["fullId"]
@@ -48,7 +48,7 @@ def test_after_two_moves_it_can_no_longer_be_aborted() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
-    with pytest.raises(Refusal, match="This game can no longer be aborted"):
+    with pytest.raises(ApiError, match="This game can no longer be aborted"):
         games.abort(world, game, NOON_MS)
 
 
@@ -71,16 +71,16 @@ def test_a_game_that_is_over_cannot_be_resigned() -> None:
     world = a_world()
     game = a_game(world)
     games.abort(world, game, NOON_MS)
-    with pytest.raises(Refusal, match="This game cannot be resigned"):
+    with pytest.raises(ApiError, match="This game cannot be resigned"):
         games.resign(world, game, chess.WHITE, NOON_MS)
 
 
 def test_with_no_abort_neither_works_before_the_second_move() -> None:
     world = a_world()
     game = a_game(world, terms(rules=("noAbort",)))
-    with pytest.raises(Refusal, match="aborted"):
+    with pytest.raises(ApiError, match="aborted"):
         games.abort(world, game, NOON_MS)
-    with pytest.raises(Refusal, match="resigned"):
+    with pytest.raises(ApiError, match="resigned"):
         games.resign(world, game, chess.WHITE, NOON_MS)
 
 
@@ -94,7 +94,7 @@ def test_a_draw_offer_is_shown_and_accepted() -> None:
     assert (game.status.name, game.winner) == ("draw", None)
 
 
-def test_declining_says_nothing() -> None:
+def test_declining_a_draw_sends_nothing() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
@@ -113,22 +113,13 @@ def test_an_offer_lapses_when_the_other_side_moves_and_that_line_still_shows_it(
     assert game.draw_offer is None
 
 
-def test_nobody_offers_twice_within_twenty_plies() -> None:
+def test_a_second_draw_offer_within_twenty_plies_has_no_effect() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
     offer(world, game, chess.BLACK)
     move(world, game, "g1f3")
     assert offer(world, game, chess.BLACK) == []
-
-
-def test_nobody_offers_before_both_have_moved_or_when_the_game_is_over() -> None:
-    world = a_world()
-    game = a_game(world)
-    move(world, game, "e2e4")
-    assert offer(world, game, chess.WHITE) == []
-    games.abort(world, game, NOON_MS)
-    assert offer(world, game, chess.WHITE) == []
 
 
 def test_a_game_without_early_draws_takes_no_offers() -> None:
@@ -148,7 +139,7 @@ def test_a_move_can_carry_an_offer() -> None:
     assert game.draw_offer is chess.WHITE
 
 
-def test_a_move_that_offers_a_draw_to_one_who_offers_is_a_draw_without_the_move() -> None:
+def test_a_move_with_an_offer_accepts_the_opponents_offer_and_is_not_played() -> None:
     world = a_world()
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
@@ -173,24 +164,15 @@ def test_a_threefold_can_be_claimed_between_humans() -> None:
     assert game.status.name == "draw"
 
 
-def test_chat_is_echoed_to_everybody() -> None:
-    world = a_world()
-    game = a_game(world)
-    outgoing = games.say(game, world.accounts["crabstick"], "player", "good luck")
-    assert game_lines(outgoing) == [
-        {"type": "chatLine", "room": "player", "username": "crabstick", "text": "good luck"}
-    ]
-
-
 @pytest.mark.parametrize(
     ("room", "text"), [("kitchen", "hi"), ("player", ""), ("player", "x" * 141)]
 )
 def test_chat_has_two_rooms_and_140_letters(room: str, text: str) -> None:
     world = a_world()
     game = a_game(world)
-    with pytest.raises(Refusal) as refusal:
-        games.say(game, world.accounts["crabstick"], room, text)
-    assert refusal.value.status == 400
+    with pytest.raises(ApiError) as error:
+        games.send_chat(game, world.accounts["crabstick"], room, text)
+    assert error.value.status == 400
 
 
 @pytest.mark.parametrize(
@@ -201,26 +183,19 @@ def test_chat_has_two_rooms_and_140_letters(room: str, text: str) -> None:
         ("visitor", "", 400, "This endpoint can only be used with a Bot account"),
     ],
 )
-def test_a_command_is_refused_to_whom_the_game_is_not(
+def test_a_command_on_another_players_game_is_refused(
     who: str, game_id: str, status: int, why: str
 ) -> None:
     world = a_world()
     game = a_game(world, black="visitor")
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         games.game_for(world, world.accounts[who], game_id or game.id)
-    assert refusal.value.status == status
-    assert refusal.value.reason.startswith(why)
-
-
-def test_a_full_id_of_twelve_letters_finds_the_game() -> None:
-    world = a_world()
-    game = a_game(world)
-    full_id = game.id + game.seats[chess.WHITE].player_id
-    assert games.game_for(world, world.accounts["crabstick"], full_id) == (game, chess.WHITE)
+    assert error.value.status == status
+    assert error.value.reason.startswith(why)
 
 
 def test_bots_do_not_play_ultra_bullet() -> None:
     world = a_world()
     game = a_game(world, terms(limit_s=15))
-    with pytest.raises(Refusal, match="cannot be played with the Bot API"):
+    with pytest.raises(ApiError, match="cannot be played with the Bot API"):
         games.game_for(world, world.accounts["crabstick"], game.id)

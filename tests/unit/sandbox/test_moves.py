@@ -1,4 +1,4 @@
-"""Playing moves: what is legal, what is said about it, and how games end on the board."""
+"""Playing moves: legality, lines and events, and endings on the board."""
 
 import chess
 import pytest
@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox import games, moves
-from crabstick.sandbox.errors import Refusal
-from crabstick.sandbox.messages import GameEnd, GameLine
+from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.moves import MoveRequest
 from crabstick.sandbox.options import Options
+from crabstick.sandbox.stream_messages import GameMessage, GameStreamEnd
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,
@@ -25,7 +25,7 @@ BEFORE_CASTLING = "e2e4 e7e5 g1f3 g8f6 f1c4 f8c5"
 SHUFFLE = "g1f3 g8f6 f3g1 f6g8 "
 
 
-def test_a_move_is_told_to_both_players_in_one_line() -> None:
+def test_a_move_is_one_line_for_both_players() -> None:
     world = a_world()
     game = a_game(world)
     (line,) = game_lines(move(world, game, "e2e4"))
@@ -55,10 +55,10 @@ def test_a_wrong_move_is_refused_in_lichess_words_and_kept_in_the_ledger(
 ) -> None:
     world = a_world()
     game = a_game(world)
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as error:
         move(world, game, uci)
-    assert (refusal.value.status, refusal.value.reason) == (400, why)
-    assert [refused.why for refused in world.ledger.refused_moves] == [why]
+    assert (error.value.status, error.value.reason) == (400, why)
+    assert [row.why for row in world.ledger.refused_moves] == [why]
     assert game.ply == 0
 
 
@@ -67,7 +67,7 @@ def test_the_same_move_again_is_not_your_turn() -> None:
     game = a_game(world)
     move(world, game, "e2e4")
     again = MoveRequest("e2e4", chess.WHITE, NOON_MS, "test/1")
-    with pytest.raises(Refusal, match="Not your turn, or game already over"):
+    with pytest.raises(ApiError, match="Not your turn, or game already over"):
         moves.play(world, game, again)
 
 
@@ -87,7 +87,7 @@ def test_a_promotion_without_a_letter_is_a_queen() -> None:
 
 @pytest.mark.parametrize("way", ["e1g1", "e1h1"])
 @pytest.mark.parametrize(("king_to_rook", "shown"), [(True, "e1h1"), (False, "e1g1")])
-def test_castling_is_read_both_ways_and_shown_as_the_switch_says(
+def test_castling_is_read_in_both_notations_and_written_in_one(
     way: str, shown: str, *, king_to_rook: bool
 ) -> None:
     world = a_world(Options(king_to_rook=king_to_rook))
@@ -110,7 +110,7 @@ def test_chess960_castles_king_to_rook_only() -> None:
     world = a_world()
     fen = "r3k2r/pppppppp/8/8/8/8/PPPPPPPP/R3K2R w KQkq - 0 1"
     game = a_game(world, terms(fen=fen, variant="chess960"))
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         move(world, game, "e1g1")
     move(world, game, "e1h1")
     assert game.board.king(chess.WHITE) == chess.G1
@@ -119,13 +119,13 @@ def test_chess960_castles_king_to_rook_only() -> None:
 def test_a_mate_appears_only_in_the_final_line_and_ends_the_streams() -> None:
     world = a_world()
     game = a_game(world)
-    outgoing = play_out(world, game, "f2f3 e7e5 g2g4 d8h4")
-    (line,) = game_lines(outgoing)
+    messages = play_out(world, game, "f2f3 e7e5 g2g4 d8h4")
+    (line,) = game_lines(messages)
     assert (line["status"], line["winner"]) == ("mate", "black")
     assert line["moves"].endswith("d8h4")
-    assert isinstance(outgoing[0], GameLine)
-    assert outgoing[1] == GameEnd(game.id)
-    (finish,) = events(outgoing, "crabstick")
+    assert isinstance(messages[0], GameMessage)
+    assert messages[1] == GameStreamEnd(game.id)
+    (finish,) = events(messages, "crabstick")
     assert finish["type"] == "gameFinish"
     assert (finish["game"]["status"], finish["game"]["winner"]) == (
         {"id": 30, "name": "mate"},
@@ -187,7 +187,7 @@ def test_a_move_after_the_flag_is_answered_ok_and_loses() -> None:
     assert game.ply == 2
 
 
-def test_nobody_wins_on_time_without_the_material_to_mate() -> None:
+def test_without_mating_material_a_flag_is_a_draw() -> None:
     world = a_world()
     game = a_game(world, terms(fen="k7/1r6/8/8/8/8/8/K7 w - - 0 1"))
     play_out(world, game, "a1a2 b7b8 a2a3")
@@ -217,8 +217,8 @@ def test_the_overhead_runs_from_the_write_of_the_opponents_move() -> None:
     world = a_world()
     game = a_game(world)
     move(world, game, "e2e4", at_s=1)
-    game.note_written(chess.BLACK, 1, NOON_MS + 1_002)
-    game.note_written(chess.BLACK, 1, NOON_MS + 1_500)
+    game.record_written(chess.BLACK, 1, NOON_MS + 1_002)
+    game.record_written(chess.BLACK, 1, NOON_MS + 1_500)
     move(world, game, "e7e5", at_s=1.01)
     assert game.moves[0].overhead_ms is None
     assert game.moves[1].overhead_ms == pytest.approx(8)
@@ -228,7 +228,7 @@ def test_there_is_no_overhead_when_the_opponents_move_was_never_written() -> Non
     world = a_world()
     game = a_game(world)
     move(world, game, "e2e4")
-    game.note_written(chess.BLACK, 0, NOON_MS)
+    game.record_written(chess.BLACK, 0, NOON_MS)
     move(world, game, "e7e5")
     assert game.moves[1].overhead_ms is None
 

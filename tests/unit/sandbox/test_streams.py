@@ -1,12 +1,17 @@
-"""Streams: buffers of 32 lines, who replaces whom, blank lines, silence and ends."""
+"""Streams: buffers of 32 lines, replacement, empty lines, silence and ends."""
 
 from collections.abc import Callable
 
 import chess
 
-from crabstick.sandbox.messages import ChallengeDone, EventLine, GameEnd, GameLine
-from crabstick.sandbox.state import Game, World
-from crabstick.sandbox.streams import BUFFERED_LINES, Hub, Line, Reader, Stream, StreamKind
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.stream_messages import (
+    ChallengeOutcome,
+    EventMessage,
+    GameMessage,
+    GameStreamEnd,
+)
+from crabstick.sandbox.streams import BUFFERED_LINES, Hub, Reader, Stream, StreamKind, StreamLine
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
 
 ONE, TWO = "one", "two"
@@ -33,7 +38,7 @@ def a_reader(  # noqa: PLR0913  (a builder)
     user_id: str = "crabstick",
     token: str = ONE,
     user_agent: str = "agent/1",
-    game: Game | None = None,
+    game: SandboxGame | None = None,
     color: chess.Color = chess.WHITE,
 ) -> Reader:
     return Reader(
@@ -48,7 +53,7 @@ def texts(stream: Stream) -> list[bytes]:
 def test_a_slow_reader_loses_the_oldest_lines() -> None:
     stream = a_hub(a_world()).open(a_reader(), [])
     for number in range(BUFFERED_LINES + 3):
-        stream.push(Line(b"%d" % number), NOON_MS)
+        stream.push(StreamLine(b"%d" % number), NOON_MS)
     lines = texts(stream)
     assert (len(lines), lines[0], lines[-1]) == (32, b"3", b"34")
 
@@ -80,15 +85,15 @@ def test_lines_reach_the_streams_they_are_for() -> None:
     hub = a_hub(world)
     white = hub.open(a_reader("game", game=game), [])
     black = hub.open(a_reader("game", game=game, user_id="sparring1", color=chess.BLACK), [])
-    events = hub.open(a_reader(), [Line(b"hello")])
+    events = hub.open(a_reader(), [StreamLine(b"hello")])
     hub.deliver(
         [
-            GameLine(game.id, b"both", 1),
-            GameLine(game.id, b"black", -1, chess.BLACK),
-            EventLine("crabstick", b"event"),
-            EventLine("nobody", b"lost"),
-            GameEnd(game.id),
-            GameLine(game.id, b"too late", 2),
+            GameMessage(game.id, b"both", 1),
+            GameMessage(game.id, b"black", -1, chess.BLACK),
+            EventMessage("crabstick", b"event"),
+            EventMessage("nobody", b"lost"),
+            GameStreamEnd(game.id),
+            GameMessage(game.id, b"too late", 2),
         ]
     )
     assert (texts(white), texts(black)) == ([b"both"], [b"both", b"black"])
@@ -107,7 +112,7 @@ def test_a_challenge_stream_ends_with_the_outcome() -> None:
     )
     stream = hub.open(reader, [])
     assert hub.is_watched("abcdefgh")
-    hub.deliver([ChallengeDone("abcdefgh", "accepted")])
+    hub.deliver([ChallengeOutcome("abcdefgh", "accepted")])
     assert texts(stream) == [b'{"done":"accepted"}']
     assert stream.why == "over"
 
@@ -119,11 +124,11 @@ def test_a_blank_line_comes_after_the_delay_and_again() -> None:
 
 
 def test_a_silent_stream_loses_its_lines_until_the_silence_is_over() -> None:
-    stream = a_hub(a_world()).open(a_reader(), [Line(b"waiting")])
+    stream = a_hub(a_world()).open(a_reader(), [StreamLine(b"waiting")])
     stream.silence(NOON_MS + 10_000)
-    stream.push(Line(b"lost"), NOON_MS + 9_000)
+    stream.push(StreamLine(b"lost"), NOON_MS + 9_000)
     assert not stream.tick(NOON_MS + 9_000)
-    stream.push(Line(b"heard"), NOON_MS + 10_000)
+    stream.push(StreamLine(b"heard"), NOON_MS + 10_000)
     assert texts(stream) == [b"heard"]
 
 
@@ -133,13 +138,6 @@ def test_a_silent_stream_does_not_even_end() -> None:
     stream.end("over")
     assert not stream.is_over(NOON_MS + 9_000)
     assert stream.is_over(NOON_MS + 10_000)
-
-
-def test_a_reset_is_not_kept_back_by_silence() -> None:
-    stream = a_hub(a_world()).open(a_reader(), [])
-    stream.silence(NOON_MS + 10_000)
-    stream.end("reset", reset=True)
-    assert stream.is_over(NOON_MS)
 
 
 def test_presence_and_ledger_follow_the_streams() -> None:

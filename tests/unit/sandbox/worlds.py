@@ -1,4 +1,4 @@
-"""Small worlds for the tests of the sandbox's rules: the present is a number they choose."""
+"""Builders of small worlds for the tests of the sandbox; tests choose the current time."""
 
 import json
 import random
@@ -10,13 +10,13 @@ import chess
 from crabstick.sandbox import games, moves
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.challenge_form import Terms
-from crabstick.sandbox.messages import EventLine, GameLine, Outgoing
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.state import Game, World
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.stream_messages import EventMessage, GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import VARIANTS
 
 NOON_MS = 1_800_000_000_000.0
-"""When every game of these tests begins."""
+"""The start of every game in these tests."""
 
 
 def seeded(number: int) -> random.Random:
@@ -52,7 +52,7 @@ def a_game(
     *,
     white: str = "crabstick",
     black: str = "sparring1",
-) -> Game:
+) -> SandboxGame:
     game_id = world.new_id()
     users = {chess.WHITE: white, chess.BLACK: black}
     games.start(world, game_id, game_terms or terms(), users, NOON_MS)
@@ -60,29 +60,29 @@ def a_game(
 
 
 def move(
-    world: World, game: Game, uci: str, *, at_s: float = 0.0, offering_draw: bool = False
-) -> list[Outgoing]:
-    """Play a move of whoever is to move, `at_s` seconds after the beginning."""
+    world: World, game: SandboxGame, uci: str, *, at_s: float = 0.0, offering_draw: bool = False
+) -> list[StreamMessage]:
+    """Play a move for the side to move, `at_s` seconds after the start."""
     color = game.board.turn
     request = moves.MoveRequest(uci, color, NOON_MS + at_s * 1000, "test/1", offering_draw)
     return moves.play(world, game, request)
 
 
-def play_out(world: World, game: Game, text: str) -> list[Outgoing]:
-    """Play moves one after another at noon; tells what the last one led to."""
-    outgoing: list[Outgoing] = []
+def play_out(world: World, game: SandboxGame, text: str) -> list[StreamMessage]:
+    """Play moves one after another at noon; returns the messages of the last move."""
+    messages: list[StreamMessage] = []
     for uci in text.split():
-        outgoing = move(world, game, uci)
-    return outgoing
+        messages = move(world, game, uci)
+    return messages
 
 
-def game_lines(outgoing: list[Outgoing]) -> list[dict[str, Any]]:
-    return [json.loads(item.text) for item in outgoing if isinstance(item, GameLine)]
+def game_lines(messages: list[StreamMessage]) -> list[dict[str, Any]]:
+    return [json.loads(item.text) for item in messages if isinstance(item, GameMessage)]
 
 
-def events(outgoing: list[Outgoing], user_id: str) -> list[dict[str, Any]]:
+def events(messages: list[StreamMessage], user_id: str) -> list[dict[str, Any]]:
     return [
         json.loads(item.text)
-        for item in outgoing
-        if isinstance(item, EventLine) and item.user_id == user_id
+        for item in messages
+        if isinstance(item, EventMessage) and item.user_id == user_id
     ]

@@ -1,7 +1,5 @@
 """Settings come from environment, file and defaults, and every mistake is one clear sentence."""
 
-import os
-import re
 import sys
 from pathlib import Path
 
@@ -16,21 +14,15 @@ from crabstick.settings import Settings, load_settings, settings_from
 SECRET = "Q7secretQ7secret"  # noqa: S105 - nobody's
 
 
-@pytest.fixture(autouse=True)
-def _an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.upper().startswith("CRABSTICK__")]:
-        monkeypatch.delenv(name)
+def load(text: str = "", **variables: str) -> Settings:
+    """The settings of `crabstick.yaml` and of variables, here without their prefix."""
+    environment = {f"CRABSTICK__{name}": value for name, value in variables.items()}
+    return settings_from(text, environment, source="crabstick.yaml")
 
 
-def load(text: str) -> Settings:
-    Path("crabstick.yaml").write_text(text, encoding="utf-8")
-    return load_settings(None)
-
-
-def problem_with(text: str | None = None) -> str:
+def problem_with(text: str = "", environment: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_settings(None) if text is None else load(text)
+        settings_from(text, environment or {}, source="crabstick.yaml")
     assert SECRET not in repr(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_status == 2
@@ -40,116 +32,75 @@ def problem_with(text: str | None = None) -> str:
 # Where settings come from
 
 
-def test_without_a_file_the_defaults_hold() -> None:
-    assert load_settings(None) == Settings()
-
-
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "http:\nengine:\n", "{}"])
 def test_an_empty_file_or_section_changes_nothing(text: str) -> None:
     assert load(text) == Settings()
 
 
-def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CRABSTICK__HTTP__PORT", "8002")
-    http = load("http: {port: 8001, host: example.org}").http
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default() -> None:
+    http = load("http: {port: 8001, host: example.org}", HTTP__PORT="8002").http
     assert (http.host, http.port) == ("example.org", 8002)
 
 
-def test_a_named_file_is_read_instead_of_the_default_one(tmp_path: Path) -> None:
-    other = tmp_path / "other.yaml"
-    other.write_text("\ufeffhttp: {port: 9}", encoding="utf-8")
+def test_the_file_of_this_folder_is_read_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.environ", {"CRABSTICK__CLUSTER__STANDBY": "3"})
+    assert load_settings(None) == load(CLUSTER__STANDBY="3")
     Path("crabstick.yaml").write_text("http: {port: 8}", encoding="utf-8")
-    assert load_settings(other).http.port == 9
+    Path("other.yaml").write_text("\ufeffhttp: {port: 9}", encoding="utf-8")
+    assert load_settings(None).http.port == 8
+    assert load_settings(Path("other.yaml")).http.port == 9
+    with pytest.raises(ConfigError, match=r"the configuration file a\.yaml: there is no such file"):
+        load_settings(Path("a.yaml"))
 
 
-def test_the_settings_of_another_process_are_its_file_and_its_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CRABSTICK__HTTP__PORT", "1")
-    there = {"CRABSTICK__CLUSTER__STANDBY": "3"}
-    settings = settings_from("http: {port: 9}", there, source="bot.yaml")
-    assert (settings.http.port, settings.cluster.standby) == (9, 3)
+@pytest.mark.parametrize("value", ["casual", "casual,", " casual "])
+def test_a_list_in_the_environment_is_words_with_commas(value: str) -> None:
+    assert load(CHALLENGES__MODES=value).challenges.modes == frozenset({"casual"})
 
 
-@pytest.mark.parametrize("value", ["casual", '["casual"]', "casual,", " casual "])
-def test_a_list_in_the_environment_is_json_or_words_with_commas(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
-    monkeypatch.setenv("CRABSTICK__CHALLENGES__MODES", value)
-    assert load_settings(None).challenges.modes == frozenset({"casual"})
-
-
-def test_a_section_in_the_environment_is_json_and_its_keys_win(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CRABSTICK__HTTP", '{"port": 1, "host": "h"}')
-    monkeypatch.setenv("CRABSTICK__HTTP__PORT", "2")
-    http = load_settings(None).http
-    assert (http.host, http.port) == ("h", 2)
-
-
-def test_the_environment_reaches_every_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CRABSTICK__ENGINE__LIMITS__NODES", "7")
-    monkeypatch.setenv("CRABSTICK__CLUSTER__SLOT_CPUS", ".5")
-    monkeypatch.setenv("CRABSTICK__CHALLENGES__ACCEPT_BOTS", "false")
-    settings = load_settings(None)
+def test_the_environment_reaches_every_depth() -> None:
+    settings = load(
+        ENGINE__LIMITS__NODES="7", CLUSTER__SLOT_CPUS=".5", CHALLENGES__ACCEPT_BOTS="false"
+    )
     assert settings.engine.limits.nodes == 7
     assert settings.cluster.slot_cpus == 0.5
     assert settings.challenges.accept_bots is False
 
 
-def test_an_engine_option_of_the_environment_replaces_the_same_one_of_the_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CRABSTICK__ENGINE__OPTIONS__HASH", "[5]")
-    options = load("engine: {options: {Hash: 3, Move Overhead: 2}}").engine.options
-    assert options == {"Hash": "[5]", "Move Overhead": 2}
-
-
-def test_a_url_loses_its_last_slash() -> None:
-    assert load("lichess: {url: 'http://localhost:9663/'}").lichess.url == "http://localhost:9663"
+def test_an_engine_option_of_the_environment_replaces_the_same_one_of_the_file() -> None:
+    settings = load("engine: {options: {Hash: 3, Move Overhead: 2}}", ENGINE__OPTIONS__HASH="5")
+    assert settings.engine.options == {"Hash": "5", "Move Overhead": 2}
 
 
 def test_without_a_file_no_reader_of_yaml_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "crabstick.yaml_file", None)  # its import fails
-    assert load_settings(None) == Settings()
+    assert load() == Settings()
 
 
 # Paths
 
 
-def test_relative_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path) -> None:
-    folder = tmp_path / "deep"
-    folder.mkdir()
-    (folder / "bot.yaml").write_text(
-        "lichess: {token_file: token}\nengine: {kind: uci, path: ./sf}\n", encoding="utf-8"
-    )
-    settings = load_settings(Path("deep/bot.yaml"))
-    assert settings.lichess.token_file == folder / "token"
-    assert settings.engine.path == folder / "sf"
+def test_relative_paths_begin_at_the_folder_of_the_file_or_at_the_working_directory() -> None:
+    text = "lichess: {token_file: token}\nengine: {kind: uci, path: ./sf}\n"
+    variables = {"CRABSTICK__HTTP__ADMIN_TOKEN_FILE": "admin"}
+    settings = settings_from(text, variables, source="bot.yaml", folder=Path("/deep"))
+    assert settings.lichess.token_file == Path("/deep/token")
+    assert settings.engine.path == Path("/deep/sf")
+    assert settings.http.admin_token_file == Path.cwd() / "admin"
 
 
-def test_relative_paths_of_the_environment_are_taken_from_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CRABSTICK__HTTP__ADMIN_TOKEN_FILE", "admin")
-    assert load_settings(None).http.admin_token_file == tmp_path / "admin"
-
-
-def test_a_tilde_is_the_home_folder_where_there_is_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_tilde_is_the_home_folder_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert load("lichess: {token_file: ~/t}").lichess.token_file == Path("/home/me/t")
     token_file = load("lichess: {token_file: ~nobody.at.all/t}").lichess.token_file
-    assert token_file == tmp_path / "~nobody.at.all/t"
+    assert token_file == Path.cwd() / "~nobody.at.all/t"
 
 
 def test_a_bare_engine_name_is_left_for_the_path_of_each_node() -> None:
-    engine = load("engine: {kind: uci, path: stockfish}").engine
-    assert engine.spec().command == ("stockfish",)
+    assert str(load("engine: {kind: uci, path: stockfish}").engine.path) == "stockfish"
 
 
 # Keys and variables that do not exist
@@ -175,22 +126,14 @@ def test_an_unknown_key_is_answered_with_those_that_exist(text: str, advice: str
         ("CRABSTICK__HTTP__PROT", "is not a known key; did you mean CRABSTICK__HTTP__PORT?"),
         ("CRABSTICK__PORT", "is not a known key; did you mean CRABSTICK__HTTP__PORT?"),
         ("CRABSTICK__HTTP__PORT__NUMBER", "CRABSTICK__HTTP__PORT is a mapping; it must be a"),
-        (
-            "CRABSTICK__HTPP__PORT",
-            "CRABSTICK__HTPP is not a known key; did you mean CRABSTICK__HTTP?",
-        ),
-        ("CRABSTICK_HTTP_PORT", "is no setting; did you mean CRABSTICK__HTTP__PORT?"),
-        ("crabstick_http_port", "is no setting; did you mean CRABSTICK__HTTP__PORT?"),
-        ("CRABSTICK__HTTP_PORT", "is no setting; did you mean CRABSTICK__HTTP__PORT?"),
+        ("CRABSTICK__HTPP__PORT", "HTPP is not a known key; did you mean CRABSTICK__HTTP?"),
+        ("CRABSTICK_HTTP_PORT", "is not a setting; did you mean CRABSTICK__HTTP__PORT?"),
+        ("crabstick__http_port", "is not a setting; did you mean CRABSTICK__HTTP__PORT?"),
         ("CRABSTICK_CHALLENGES__MAX__GAMES", "did you mean CRABSTICK__CHALLENGES__MAX_GAMES?"),
-        ("CRABSTICK_ENGINE_OPTIONS_CLEAR_HASH", "mean CRABSTICK__ENGINE__OPTIONS__CLEAR_HASH?"),
     ],
 )
-def test_a_misspelt_variable_is_an_error_too(
-    monkeypatch: pytest.MonkeyPatch, name: str, problem: str
-) -> None:
-    monkeypatch.setenv(name, "1")
-    assert problem in problem_with()
+def test_a_misspelt_variable_is_an_error_too(name: str, problem: str) -> None:
+    assert problem in problem_with(environment={name: "1"})
 
 
 @pytest.mark.parametrize(
@@ -198,17 +141,13 @@ def test_a_misspelt_variable_is_an_error_too(
     [
         ("CRABSTICK_ADMIN_TOKEN", "abc"),
         ("CRABSTICK_SANDBOX_ADMIN_TOKEN", "abc"),
-        ("MY_CRABSTICK_ENGINE_OPTIONS_HASH", "1"),
         ("CRABSTICK_HTTP_PORT", "tcp://10.0.0.7:80"),
         ("CRABSTICK_HTTP_PORT_80_TCP_ADDR", "10.0.0.7"),
     ],
 )
-def test_a_variable_that_means_no_setting_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_a_variable_that_means_no_setting_is_left_alone(name: str, value: str) -> None:
     """Kubernetes sets the last two for our service crabstick-http."""
-    monkeypatch.setenv(name, value)
-    assert load_settings(None) == Settings()
+    assert settings_from("", {name: value}, source="x") == Settings()
 
 
 # Values that cannot be right
@@ -217,50 +156,38 @@ def test_a_variable_that_means_no_setting_is_left_alone(
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("CRABSTICK__HTTP__PORT", "99999", "CRABSTICK__HTTP__PORT is 99999; it must be a whole"),
-        ("CRABSTICK__HTTP", '{"prot": 1}', "CRABSTICK__HTTP__PROT is not a known key"),
-        ("CRABSTICK__HTTP", "8000", "CRABSTICK__HTTP must be a mapping of keys to values"),
-        ("CRABSTICK__CHALLENGES__MAX_INITIAL_S", "9", "crabstick.yaml and the environment: challe"),
+        ("HTTP__PORT", "99999", "CRABSTICK__HTTP__PORT is 99999; it must be a whole"),
+        ("HTTP", "8000", "CRABSTICK__HTTP must be a mapping of keys to values"),
+        ("CHALLENGES__MAX_INITIAL_S", "9", "crabstick.yaml and the environment: challe"),
     ],
 )
 def test_a_wrong_value_of_a_variable_names_the_variable(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+    name: str, value: str, problem: str
 ) -> None:
-    monkeypatch.setenv(name, value)
-    assert problem_with("cluster: {standby: 1}").startswith(problem)
+    variables = {f"CRABSTICK__{name}": value}
+    assert problem_with("cluster: {standby: 1}", variables).startswith(problem)
 
 
 PORT = "it must be a whole number from 1 to 65535"
 WRONG_VALUES = [
     ("http: {port: 0}", f"http.port is 0; {PORT}"),
     ("http: {port: yes}", f"http.port is true; {PORT}"),
-    ("http: {port: 1.0}", f"http.port is 1.0; {PORT}"),
-    ("http: {port: '1_0'}", f"http.port is '1_0'; {PORT}"),
     ("http: {port: }", f"http.port is empty; {PORT}"),
-    (f"http: {{port: 0x{'f' * 5000}}}", f"http.port is (not shown); {PORT}"),
     ("http: {host: a b}", "http.host is 'a b'; it must be a host name or an address: "),
     ("engine: {limits: fast}", "engine.limits must be a mapping of keys to values"),
-    ("engine: {limits: {nodes: 0}}", "engine.limits.nodes is 0; it must be a whole number from 1"),
     ("engine: {kind: uic}", "engine.kind is 'uic'; it must be embedded or uci (did you mean uci?)"),
     ("engine: {kind: uci}", "engine.kind is uci, so engine.path must name the engine's program"),
-    ("engine: {path: sf}", "engine.path is sf but engine.kind is embedded; write engine.kind: uci"),
+    ("engine: {path: sf}", "but engine.kind is embedded; write engine.kind: uci"),
     ("engine: {options: 3}", "engine.options is 3; it must be a mapping of the engine's option"),
     ("engine: {options: {Hash: 1.5}}", "engine.options is a mapping; it must hold text, whole"),
     ('engine: {options: {A: "b\\nquit"}}', "engine.options is a mapping; it must hold text, whole"),
     ("challenges: {variants: [chess960]}", "standard, for nothing else is played so far"),
     ("challenges: {time_controls: [blits]}", "time_controls[0] is 'blits'; it must be bullet, bli"),
     ("challenges: {time_controls: bliz}", "rapid or classical (did you mean blitz?)"),
-    ("challenges: {time_controls: [daily]}", "classical, for only games with a clock are played"),
     ("challenges: {modes: []}", "challenges.modes is []; it must be a list of casual or rated"),
-    ("challenges: {modes: [rated, [1]]}", "challenges.modes[1] is [1]; it must be casual or rated"),
     ("challenges: {accept_bots: 3}", "challenges.accept_bots is 3; it must be true or false"),
-    (
-        "challenges: {min_initial_s: 90, max_initial_s: 60}",
-        "challenges.min_initial_s is 90 but cha",
-    ),
-    ("challenges: {min_increment_s: 30}", "is 30 but challenges.max_increment_s is 20; the first"),
+    ("challenges: {min_initial_s: 90, max_initial_s: 60}", "is 90 but challenges.max_initial_s is"),
     ("cluster: {slot_cpus: 0}", "cluster.slot_cpus is 0; it must be a number from 0.01 to 1024"),
-    ("cluster: {slot_cpus: .nan}", "cluster.slot_cpus is nan; it must be a number from 0.01"),
     ("cluster: {namespace: ''}", "cluster.namespace is ''; it must be a name for Ray's namespace"),
     ("lichess: {token_file: ''}", "lichess.token_file is ''; it must be the path of a file"),
 ]
@@ -275,32 +202,12 @@ def test_a_wrong_value_is_named_with_what_would_be_right(text: str, part: str) -
     assert part in problem
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "lichess.org",
-        "http://[x",
-        "http://x:0",
-        "http://x:70000",
-        "http://x/y",
-        "http://me:pw@x",
-        "http://:80",
-        "http://a b",
-        "http://a\u200b",
-    ],
-)
+URLS = "lichess.org http://[x http://x:70000 http://x/y http://me:pw@x http://a\u200b"
+
+
+@pytest.mark.parametrize("url", URLS.split(" "))
 def test_what_is_not_the_address_of_a_server_is_refused(url: str) -> None:
     assert "a host, perhaps a port, and nothing else" in problem_with(f'lichess: {{url: "{url}"}}')
-
-
-# Files that are not a configuration
-
-
-def test_a_named_file_must_be_there_and_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=re.escape("the configuration file a.yaml: there is no")):
-        load_settings(Path("a.yaml"))
-    with pytest.raises(ConfigError, match="is a directory; it must be a file"):
-        load_settings(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -308,10 +215,9 @@ def test_a_named_file_must_be_there_and_a_file(tmp_path: Path) -> None:
     [
         ("http:\n  port: [1", "crabstick.yaml, line 2, column 11: expected ',' or ']'"),
         ("http: {port: 1}\nhttp: {}", "crabstick.yaml, line 2, column 1: http stands a second"),
-        ("http: &x {}\ncluster: *x", "crabstick.yaml, line 2, column 10: aliases (*name) are not"),
         ("a: 1\n--- \nb: 2", "crabstick.yaml holds 2 YAML documents; keep one of them"),
         ("- a", "crabstick.yaml must be a mapping of sections such as lichess: and engine:"),
-        ("hello", "crabstick.yaml must be a mapping of sections such as lichess: and engine:"),
+        ("http: &x {port: *x}", "crabstick.yaml, line 1, column 17: aliases (*name) within their"),
     ],
 )
 def test_a_file_that_is_not_a_configuration_is_refused(text: str, problem: str) -> None:
@@ -336,11 +242,9 @@ def test_a_token_in_the_file_is_answered_with_its_place(text: str, variable: str
 
 
 @pytest.mark.parametrize("name", ["CRABSTICK__LICHESS__TOKEN", "CRABSTICK__TOKEN"])
-def test_a_token_in_a_setting_variable_is_answered_with_its_place(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setenv(name, SECRET)
-    assert problem_with().startswith(f"{name}: a token does not belong into the configuration")
+def test_a_token_in_a_setting_variable_is_answered_with_its_place(name: str) -> None:
+    problem = problem_with(environment={name: SECRET})
+    assert problem.startswith(f"{name}: a token does not belong into the configuration")
 
 
 def test_a_token_in_the_place_of_its_file_is_not_repeated() -> None:
@@ -370,18 +274,10 @@ def test_no_error_repeats_what_may_be_a_secret(text: str) -> None:
 
 # Laws
 
+KEYS = st.sampled_from(["http", "port", "engine", "options", "kind", "challenges", "modes", "x"])
 yaml_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["http", "port", "engine", "options", "kind", "challenges", "modes", "x"]
-            ),
-            inner,
-            max_size=3,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=12,
 )
 

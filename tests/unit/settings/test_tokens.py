@@ -1,6 +1,5 @@
 """Tokens come from the environment or a file, and never stand in an error."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,6 @@ def with_files(token_file: Path | None = None, admin_file: Path | None = None) -
     return Settings.model_validate(
         {"lichess": {"token_file": token_file}, "http": {"admin_token_file": admin_file}}
     )
-
-
-def refused(*_arguments: object) -> None:
-    raise PermissionError
 
 
 def a_file(folder: Path, content: bytes) -> Path:
@@ -67,30 +62,18 @@ def test_without_any_token_both_ways_are_named() -> None:
     assert "lichess.token_file" in problem
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "nowhere"
     assert problem_with(with_files(path)) == f"lichess.token_file {path}: there is no such file"
-    assert "is a directory; it must be a file" in problem_with(with_files(tmp_path))
-
-
-def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = a_file(tmp_path, TOKEN.encode())
-    path.chmod(0)
-    if os.access(path, os.R_OK):  # root may read everything
-        monkeypatch.setattr(Path, "open", refused)
-    assert problem_with(with_files(path)).endswith("may not be read by this user")
-
-
-def test_a_path_through_a_file_is_told(tmp_path: Path) -> None:
-    path = a_file(tmp_path, b"abc") / "token"
-    assert "cannot be read: Not a directory" in problem_with(with_files(path))
+    assert "cannot be read: Is a directory" in problem_with(with_files(tmp_path))
+    through = a_file(tmp_path, b"abc") / "token"
+    assert "cannot be read: Not a directory" in problem_with(with_files(through))
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty; it must hold the token and nothing else"),
-        (b" \n", "is empty; it must hold the token and nothing else"),
+        (b"", "does not hold a token"),
         (b"lip_Example0 lip_Example0", "only letters, digits and _"),
         (b"token: lip_Example0", "only letters, digits and _"),
         (b"Example0\xff", "is not UTF-8 text"),
@@ -125,8 +108,3 @@ def test_the_admin_token_comes_from_its_variable_or_its_file(
     assert read_admin_token(settings) == SecretStr("stop-it")
     monkeypatch.setenv("CRABSTICK_ADMIN_TOKEN", "a.b-c/d+e~f==")
     assert read_admin_token(settings) == SecretStr("a.b-c/d+e~f==")
-
-
-def test_a_named_admin_file_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"http\.admin_token_file .* no such file"):
-        read_admin_token(with_files(admin_file=tmp_path / "gone"))

@@ -1,0 +1,123 @@
+"""This machine: the engine plays, the HTTP port is free, and Lichess knows the bot's token."""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from typing import Final
+
+from pydantic import SecretStr
+
+from actors.local_ray.ports import LOOPBACK, PortTaken, require_free
+from actors.ops.address import VARIABLE
+from crabstick.check.finding import Finding
+from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
+from crabstick.rules.model import Account
+from crabstick.settings import Settings, read_admin_token, read_token
+from engine.errors import EngineError
+from engine.process import check as play_one_move
+
+__all__ = ["account", "engine", "http", "identify", "shutdown", "try_engine"]
+
+SCOPE: Final = "bot:play"
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 -- the owner's choice, not ours
+LIVEZ_PATIENCE_S: Final = 3
+
+
+def engine(settings: Settings) -> Iterator[Finding]:
+    """The engine plays."""
+    yield Finding(f"{try_engine(settings)} plays")
+
+
+def try_engine(settings: Settings) -> str:
+    """Starts the engine, lets it play one move, and returns its name.
+
+    Raises:
+        ConfigError: the engine cannot be started or does not play.
+    """
+    try:
+        return asyncio.run(play_one_move(settings.engine_spec()))
+    except EngineError as error:
+        raise ConfigError(str(error)) from None
+
+
+def http(settings: Settings) -> Iterator[Finding]:
+    """The port is free, or a bot of ours serves it; raises `PortTaken` for another program."""
+    host, port = settings.http.host, settings.http.port
+    if os.environ.get(VARIABLE):
+        yield Finding(f"on the head of the cluster that {VARIABLE} names; not looked at")
+        return
+    try:
+        require_free(host, port)
+        yield Finding(f"port {port} on {host} is free")
+    except PortTaken:
+        if not _is_served(LOOPBACK if host == EVERYWHERE else host, port):
+            raise
+        yield Finding(f"a bot serves port {port} on {host} already")
+
+
+def _is_served(host: str, port: int) -> bool:
+    """Whether a crabstick listens there."""
+    connection = HTTPConnection(host, port, timeout=LIVEZ_PATIENCE_S)
+    try:
+        connection.request("GET", "/livez")
+        return bool(json.load(connection.getresponse()) == {"ok": True})
+    except (OSError, HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+
+
+def shutdown(settings: Settings) -> Iterator[Finding]:
+    """Whether `POST /shutdown` is open."""
+    guarded = read_admin_token(settings) is not None
+    yield Finding("needs the admin token" if guarded else "closed, no admin token is set")
+
+
+def account(settings: Settings) -> Iterator[Finding]:
+    """Lichess knows the bot."""
+    name = identify(settings).name
+    yield Finding(f"{settings.lichess.url} knows {name} as a bot with {SCOPE}")
+
+
+def identify(settings: Settings) -> Account:
+    """The bot that the token belongs to.
+
+    Raises:
+        ConfigError: there is no token, Lichess does not know it, or it lacks `bot:play`.
+        EnvironmentProblem: Lichess cannot be reached, or the account is not a BOT account.
+    """
+    url = settings.lichess.url
+    found, scopes = asyncio.run(_ask(url, read_token(settings)))
+    advice = f"make one at {url}/account/oauth/token that has {SCOPE}"
+    if found is None:
+        raise ConfigError(f"{url} does not know the Lichess token: {advice}")
+    is_no_bot = (
+        f"{found.name} is not a BOT account: `crabstick upgrade-account` makes it one (this cannot "
+        "be undone, and is possible only while it has played no game)"
+    )
+    if SCOPE not in scopes:
+        also = "" if found.is_bot else f"; besides, {is_no_bot}"
+        raise ConfigError(
+            f"the Lichess token of {found.name} lacks the scope {SCOPE}: {advice}{also}"
+        )
+    if not found.is_bot:
+        raise EnvironmentProblem(is_no_bot)
+    return found
+
+
+async def _ask(url: str, token: SecretStr) -> tuple[Account | None, frozenset[str]]:
+    """The account of the token and the token's scopes; None when Lichess does not know it."""
+    from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415 -- takes a second
+
+    lichess = open_lichess(url, token)
+    try:
+        scopes = await lichess.token_scopes()
+        return await lichess.account(), scopes
+    except Unauthorized:
+        return None, frozenset()
+    except Unavailable as error:
+        raise EnvironmentProblem(str(error)) from None
+    finally:
+        await lichess.close()

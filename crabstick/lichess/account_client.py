@@ -1,0 +1,205 @@
+"""The account's client, over berserk: no other module imports berserk.
+
+berserk is synchronous, so each call runs in a thread, within the limits of `requests_session.py`.
+Two things bypass berserk. The event stream: berserk drops keep-alives, so a dead stream looks like
+a quiet one. The token test: berserk writes the body, which is the token, to its debug log.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import aiohttp
+import berserk
+import requests
+import stamina
+from pydantic import SecretStr
+
+from crabstick.errors import LichessError, Refused, Unavailable
+from crabstick.lichess.aiohttp_session import describe_error, open_session
+from crabstick.lichess.event_parser import parse_account, parse_event, parse_playing, parse_scopes
+from crabstick.lichess.identity import Identity
+from crabstick.lichess.interface import SILENCE_LIMIT
+from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
+from crabstick.lichess.requests_session import CallLimits, open_requests_session
+from crabstick.lichess.responses import BODY_LIMIT, LichessResponse, error_for
+from crabstick.rules.model import (
+    Account,
+    DeclineReason,
+    GameId,
+    GameSummary,
+    LichessEvent,
+    Unexpected,
+)
+
+__all__ = ["BerserkLichess", "open_lichess"]
+
+stamina.instrumentation.set_on_retry_hooks(())  # the caller logs a failure, once
+
+_ResultT = TypeVar("_ResultT")
+
+_TRIES = 3
+_MOST_GAMES: Final = 50
+"""Source: Lichess API, "Get my ongoing games": `nb` is 50 at most."""
+_FIRST_PAUSE = timedelta(milliseconds=200)
+_LONGEST_PAUSE = timedelta(seconds=2)
+_JITTER = timedelta(milliseconds=300)
+_PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""Raised by berserk for a body that differs from the API documents."""
+
+
+def open_lichess(
+    url: str, token: SecretStr, user: str | None = None, *, silence_limit: timedelta = SILENCE_LIMIT
+) -> "BerserkLichess":
+    """The port of one account; `user` is None until `account` has returned the name."""
+    return BerserkLichess(Identity(url=url, token=token, user=user), silence_limit=silence_limit)
+
+
+class BerserkLichess:
+    """A `LichessPort` over berserk."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        silence_limit: timedelta = SILENCE_LIMIT,
+        limits: CallLimits | None = None,
+    ) -> None:
+        self._identity = identity
+        self._limits = limits or CallLimits()
+        self._requests = open_requests_session(identity, self._limits)
+        self._berserk = berserk.Client(self._requests, base_url=identity.url)
+        path = "/api/stream/event"
+        self._source = StreamSource(identity=identity, path=path, silence_limit=silence_limit)
+        self._session: aiohttp.ClientSession | None = None
+        self._streams: set[NdjsonStream] = set()
+
+    async def account(self) -> Account:
+        """See `LichessPort`."""
+        account = parse_account(await self._call("read the account", self._berserk.account.get))
+        if isinstance(account, Unexpected):
+            raise Unavailable(f"Lichess's answer is not what it should be: {account.why}")
+        return account
+
+    async def token_scopes(self) -> frozenset[str]:
+        """See `LichessPort`."""
+        token = self._identity.token.get_secret_value()
+        return parse_scopes(await self._call("test the token", self._test_token), token)
+
+    async def playing(self) -> tuple[GameSummary, ...]:
+        """See `LichessPort`."""
+        ongoing = self._berserk.games.get_ongoing
+        return parse_playing(await self._call("list its games", lambda: ongoing(_MOST_GAMES)))
+
+    async def accept(self, challenge_id: GameId) -> None:
+        """See `LichessPort`."""
+        bots = self._berserk.bots
+        action = f"accept the challenge {challenge_id}"
+        await self._call(action, lambda: bots.accept_challenge(challenge_id))
+
+    async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
+        """See `LichessPort`."""
+        bots = self._berserk.bots
+        action = f"decline the challenge {challenge_id}"
+        await self._call(action, lambda: bots.decline_challenge(challenge_id, reason))
+
+    async def upgrade_account(self) -> None:
+        """See `LichessPort`."""
+        await self._call("become a bot account", self._berserk.account.upgrade_to_bot)
+
+    async def export_pgn(self, game_id: GameId) -> str:
+        """See `LichessPort`."""
+        games = self._berserk.games
+        action = f"export the game {game_id}"
+        return str(await self._call(action, lambda: games.export(game_id, as_pgn=True)))
+
+    async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
+        """See `LichessPort`."""
+        if self._session is None:
+            self._session = open_session(self._identity.url)
+        stream = NdjsonStream(self._session, self._source)
+        self._streams.add(stream)
+        try:
+            async with aclosing(stream.lines()) as lines:
+                async for raw in lines:
+                    yield None if raw is None else parse_event(raw)
+        finally:
+            self._streams.discard(stream)
+
+    async def close(self) -> None:
+        """See `LichessPort`."""
+        for stream in tuple(self._streams):
+            await stream.close()
+        if self._session is not None:
+            await self._session.close()
+        self._requests.close()
+
+    async def _call(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
+        """Makes a call, retried while Lichess is unavailable; a 429 is not retried."""
+        tries = stamina.retry_context(
+            on=Unavailable,
+            attempts=_TRIES,
+            timeout=self._limits.patience,
+            wait_initial=_FIRST_PAUSE,
+            wait_max=_LONGEST_PAUSE,
+            wait_jitter=_JITTER,
+        )
+        async for one_try in tries:
+            with one_try:
+                return await self._call_once(action, call)
+        raise Unavailable(f"Lichess did not {action}.")
+
+    async def _call_once(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
+        """Makes a call in a thread; after a timeout the thread still ends, by its own limits."""
+        limit_s = self._limits.call.total_seconds()
+        try:
+            async with asyncio.timeout(limit_s):
+                return await asyncio.to_thread(self._call_berserk, action, call)
+        except TimeoutError:
+            pass
+        raise Unavailable(f"Lichess did not {action} within {limit_s:g} s.")
+
+    def _call_berserk(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
+        """Calls berserk and raises our own errors, outside of `except`: see `describe_error`."""
+        problem: LichessError
+        try:
+            return call()
+        except berserk.exceptions.ResponseError as error:
+            problem = error_for(action, _response(error.response), self._identity)
+        except berserk.exceptions.ApiError as error:
+            problem = self._unanswered(action, error.error)
+        except requests.RequestException as error:
+            problem = self._unanswered(action, error)
+        except _PARSE_ERRORS as error:
+            what = describe_error(error, self._identity)
+            problem = Unavailable(f"Lichess did not {action} as its documents say: {what}")
+        raise problem
+
+    def _unanswered(self, action: str, error: Exception) -> LichessError:
+        why = describe_error(error, self._identity)
+        if isinstance(error, requests.TooManyRedirects):
+            return Refused(f"Lichess did not {action}: {why}", HTTPStatus.FOUND)
+        if isinstance(error, requests.ConnectionError):
+            way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
+            return Unavailable(f"{self._identity.url} cannot be reached{way} to {action}: {why}")
+        if isinstance(error, requests.Timeout):
+            return Unavailable(f"Lichess did not {action}: no answer in time")
+        return Unavailable(f"Lichess did not {action}: {why}")
+
+    def _test_token(self) -> object:
+        token = self._identity.token.get_secret_value()
+        response = self._requests.post(self._identity.address("/api/token/test"), data=token)
+        if not response.ok:
+            raise berserk.exceptions.ResponseError(response)
+        return response.json()
+
+
+def _response(response: requests.Response) -> LichessResponse:
+    return LichessResponse(
+        status=response.status_code,
+        retry_after=response.headers.get("Retry-After"),
+        body=response.content[:BODY_LIMIT],
+    )

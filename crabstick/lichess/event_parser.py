@@ -1,0 +1,141 @@
+"""Parses untrusted JSON of the event stream and of account calls into `rules.model`.
+
+No I/O here, and no exception leaves: JSON that we cannot read becomes `Unexpected`. Times of a
+challenge's `timeControl` and of `secondsLeft` are in seconds; those of a game's stream are in ms.
+Source: Lichess API documents, "Stream incoming events".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from crabstick.lichess.game_parser import FEN_LIMIT, color_of, player
+from crabstick.lichess.json_fields import Fields, parse_by_type, parse_or_unexpected
+from crabstick.rules.model import (
+    Account,
+    Challenge,
+    ChallengeEnded,
+    ChallengeMade,
+    Clock,
+    GameFinished,
+    GameStarted,
+    GameSummary,
+    LichessEvent,
+    Player,
+    Unexpected,
+)
+
+__all__ = ["parse_account", "parse_event", "parse_playing", "parse_scopes"]
+
+_TIME_CONTROLS: Mapping[str, Literal["clock", "correspondence", "unlimited"]] = {
+    "clock": "clock",
+    "correspondence": "correspondence",
+    "unlimited": "unlimited",
+}
+
+
+def parse_event(raw: object) -> LichessEvent:
+    """Parses one line of the event stream; an unknown type is `Unexpected`."""
+    return parse_by_type(raw, _EVENTS)
+
+
+def parse_playing(raw: object) -> tuple[GameSummary, ...]:
+    """Parses `/api/account/playing`; skips entries that we cannot read.
+
+    A missing game may still be running: Lichess lists 50 at most anyway.
+    """
+    entries = raw.get("nowPlaying") if isinstance(raw, dict) else raw
+    found = (
+        [parse_or_unexpected(_summary, entry) for entry in entries]
+        if isinstance(entries, list)
+        else []
+    )
+    return tuple(game for game in found if isinstance(game, GameSummary))
+
+
+def parse_account(raw: object) -> Account | Unexpected:
+    """Parses the response of `/api/account`."""
+    return parse_or_unexpected(_account, raw)
+
+
+def parse_scopes(raw: object, token: str) -> frozenset[str]:
+    """The scopes of a token in the response of `/api/token/test`; none for an unknown token."""
+    entry = raw.get(token) if isinstance(raw, dict) else None
+    scopes = entry.get("scopes") if isinstance(entry, dict) else None
+    names = scopes.split(",") if isinstance(scopes, str) else []
+    return frozenset(name.strip() for name in names if name.strip())
+
+
+def _account(raw: object) -> Account:
+    user = Fields.of(raw, "account")
+    return Account(name=user.text("username"), title=user.text("title", "") or None)
+
+
+def _challenge_made(line: Fields) -> ChallengeMade:
+    fields = line.child("challenge")
+    kind = _TIME_CONTROLS.get(fields.child("timeControl").text("type"))
+    if kind is None:
+        raise fields.invalid("timeControl", "a known time control")
+    challenge = Challenge(
+        id=fields.game_id("id"),
+        challenger=_user(fields, "challenger"),
+        dest_user=_user(fields, "destUser"),
+        variant=fields.child("variant").text("key"),
+        rated=fields.flag("rated"),
+        speed=fields.text("speed"),
+        clock=_challenge_clock(fields.child("timeControl")) if kind == "clock" else None,
+        time_control=kind,
+        initial_fen=fields.text("initialFen", "", limit=FEN_LIMIT) or None,
+    )
+    return ChallengeMade(challenge=challenge)
+
+
+def _challenge_clock(control: Fields) -> Clock:
+    return Clock(initial=control.seconds("limit"), increment=control.seconds("increment"))
+
+
+def _user(parent: Fields, key: str) -> Player | None:
+    return player(parent.child(key)) if parent.has(key) else None
+
+
+def _challenge_ended(line: Fields) -> ChallengeEnded:
+    return ChallengeEnded(id=line.child("challenge").game_id("id"))
+
+
+def _game_started(line: Fields) -> GameStarted:
+    return GameStarted(game=_summary(line.raw.get("game")))
+
+
+def _game_finished(line: Fields) -> GameFinished:
+    return GameFinished(id=line.child("game").game_id("gameId", "id"))
+
+
+def _summary(raw: object) -> GameSummary:
+    game = Fields.of(raw, "game")
+    return GameSummary(
+        id=game.game_id("gameId", "id"),
+        color=color_of(game, "color"),
+        opponent=_opponent(game.child("opponent")),
+        speed=game.text("speed"),
+        is_my_turn=game.flag("isMyTurn"),
+        time_left=game.seconds("secondsLeft") if game.has("secondsLeft") else None,
+        bot_playable=game.child("compat").flag("bot", default=True) if game.has("compat") else True,
+    )
+
+
+def _opponent(fields: Fields) -> Player:
+    """`username` starts with the title ("BOT zeekat"); a user's name contains no space."""
+    rating = fields.number("rating") if fields.has("rating") else None
+    shown = fields.text("username", "")
+    if fields.has("ai"):
+        return Player(name=shown, rating=rating)
+    title, _, name = shown.rpartition(" ")
+    return Player(name=name, title=title or None, rating=rating)
+
+
+_EVENTS: Mapping[str, Callable[[Fields], LichessEvent]] = {
+    "challenge": _challenge_made,
+    "challengeCanceled": _challenge_ended,
+    "challengeDeclined": _challenge_ended,
+    "gameStart": _game_started,
+    "gameFinish": _game_finished,
+}

@@ -1,0 +1,163 @@
+"""Exports a game as PGN or JSON; only here is a game replayed.
+
+Pure. The last 3 moves of an ongoing game are held back, as on Lichess. The sandbox has neither
+rating changes nor opening names: those fields are omitted or `?`.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import chess
+
+from crabstick.sandbox.accounts import SandboxAccount
+from crabstick.sandbox.errors import Json
+from crabstick.sandbox.lichess_json import color_name
+from crabstick.sandbox.state import SandboxGame
+from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
+
+__all__ = ["export_json", "export_pgn"]
+
+_DELAY_PLIES = 3
+
+
+def export_pgn(game: SandboxGame, query: Mapping[str, str], *, site: str) -> str:
+    """The game as PGN; `query` can switch off tags, moves and clocks."""
+    tags = [f'[{name} "{value}"]' for name, value in _tags(game, site).items()]
+    if query.get("tags") == "false":
+        tags = []
+    text = [*tags, ""] if tags else []
+    if query.get("moves") == "false":
+        text.append(_result(game))
+    else:
+        clocks = query.get("clocks") != "false" and game.terms.limit is not None
+        text.append(" ".join([*_movetext(game, clocks=clocks), _result(game)]))
+    return "\n".join(text) + "\n"
+
+
+def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> dict[str, Json]:
+    """The game in Lichess's export format."""
+    terms = game.terms
+    fields: dict[str, Json] = {
+        "id": game.id,
+        "rated": terms.rated,
+        "variant": terms.variant.key,
+        "speed": terms.speed,
+        "perf": terms.perf,
+        "createdAt": int(game.created_ms),
+        "lastMoveAt": int(game.changed_ms),
+        "status": game.status.name,
+        "source": "friend",
+        "players": {
+            color_name(color): {"user": _user(player.account), "rating": player.account.rating}
+            for color, player in game.players.items()
+        },
+    }
+    if terms.initial_fen is not None:
+        fields["initialFen"] = terms.initial_fen
+    if game.winner is not None:
+        fields["winner"] = color_name(game.winner)
+    if query.get("moves") != "false":
+        fields["moves"] = " ".join(_sans(game))
+    if query.get("clocks") != "false" and terms.limit is not None:
+        fields["clocks"] = [move.left_ms // 10 for move in game.moves[: _shown_plies(game)]]
+    if query.get("pgnInJson") == "true":
+        fields["pgn"] = export_pgn(game, query, site=site)
+    if terms.limit is not None and terms.increment is not None:
+        fields["clock"] = {
+            "initial": round(terms.limit.total_seconds()),
+            "increment": round(terms.increment.total_seconds()),
+            "totalTime": round((terms.limit + 40 * terms.increment).total_seconds()),
+        }
+    if terms.days is not None:
+        fields["daysPerTurn"] = terms.days
+    return fields
+
+
+def _user(account: SandboxAccount) -> Json:
+    fields: dict[str, Json] = {"name": account.name}
+    if account.title is not None:
+        fields["title"] = account.title
+    fields["id"] = account.id
+    return fields
+
+
+def _tags(game: SandboxGame, site: str) -> dict[str, str]:
+    terms = game.terms
+    begun = datetime.fromtimestamp(game.created_ms / 1000, UTC)
+    white, black = (game.players[color].account for color in (chess.WHITE, chess.BLACK))
+    tags = {
+        "Event": f"{'rated' if terms.rated else 'casual'} {terms.speed} game",
+        "Site": f"{site}/{game.id}",
+        "Date": begun.strftime("%Y.%m.%d"),
+        "Round": "-",
+        "White": white.name,
+        "Black": black.name,
+        "Result": _result(game),
+        "GameId": game.id,
+        "UTCDate": begun.strftime("%Y.%m.%d"),
+        "UTCTime": begun.strftime("%H:%M:%S"),
+        "WhiteElo": str(white.rating),
+        "BlackElo": str(black.rating),
+    }
+    for side, account in (("White", white), ("Black", black)):
+        if account.title is not None:
+            tags[f"{side}Title"] = account.title
+    tags["Variant"] = terms.variant.name
+    tags["TimeControl"] = _time_control(game)
+    if terms.initial_fen is not None:
+        tags |= {"FEN": terms.initial_fen, "SetUp": "1"}
+    return tags | {"ECO": "?", "Opening": "?", "Termination": _termination(game)}
+
+
+def _time_control(game: SandboxGame) -> str:
+    limit, increment = game.terms.limit, game.terms.increment
+    if limit is None or increment is None:
+        return "-"
+    return f"{round(limit.total_seconds())}+{round(increment.total_seconds())}"
+
+
+def _termination(game: SandboxGame) -> str:
+    if game.is_running:
+        return "Unterminated"
+    if game.status is OUT_OF_TIME or game.status is TIMEOUT:
+        return "Time forfeit"
+    return "Abandoned" if game.status is ABORTED else "Normal"
+
+
+def _result(game: SandboxGame) -> str:
+    if game.is_running or game.status is ABORTED:
+        return "*"
+    if game.winner is None:
+        return "1/2-1/2"
+    return "1-0" if game.winner else "0-1"
+
+
+def _shown_plies(game: SandboxGame) -> int:
+    return max(0, game.ply - _DELAY_PLIES) if game.is_running else game.ply
+
+
+def _sans(game: SandboxGame) -> list[str]:
+    board = game.board.root()
+    sans = []
+    for move in game.board.move_stack[: _shown_plies(game)]:
+        sans.append(board.san(move))
+        board.push(move)
+    return sans
+
+
+def _movetext(game: SandboxGame, *, clocks: bool) -> list[str]:
+    root = game.board.root()
+    words = []
+    for index, san in enumerate(_sans(game)):
+        white_moves = (index % 2 == 0) is root.turn
+        number = root.fullmove_number + (index + (not root.turn)) // 2
+        if white_moves:
+            words.append(f"{number}. {san}")
+        elif clocks or index == 0:
+            words.append(f"{number}... {san}")
+        else:
+            words.append(san)
+        if clocks:
+            left = timedelta(seconds=game.moves[index].left_ms // 1000)
+            words.append(f"{{ [%clk {left}] }}")
+    return words

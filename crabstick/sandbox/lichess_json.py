@@ -1,0 +1,268 @@
+"""The JSON of challenges, games and stream lines, with Lichess's keys in Lichess's order.
+
+Pure. False flags and empty options are omitted, as Lichess does almost everywhere.
+Source: Lichess API documents and recorded answers.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+import chess
+
+from crabstick.sandbox.accounts import SandboxAccount
+from crabstick.sandbox.errors import Json
+from crabstick.sandbox.state import GamePlayer, SandboxChallenge, SandboxGame, World
+from crabstick.sandbox.vocabulary import (
+    DECLINE_REASONS,
+    SPEED_ICONS,
+    VARIANTS,
+    Speed,
+    clock_name,
+    title_case,
+)
+
+__all__ = [
+    "challenge_event",
+    "challenge_json",
+    "color_name",
+    "encode",
+    "game_event",
+    "game_full",
+    "game_json",
+    "game_state",
+    "user_json",
+]
+
+_encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def encode(value: Json) -> bytes:
+    """Encodes JSON as compactly as Lichess."""
+    return _encode_text(value).encode()
+
+
+def color_name(color: chess.Color) -> str:
+    """The name of a colour."""
+    return "white" if color else "black"
+
+
+def challenge_json(world: World, challenge: SandboxChallenge, now_ms: float) -> dict[str, Json]:
+    """A challenge, without `direction` and `compat`."""
+    terms = challenge.terms
+    key = challenge.decline_key
+    fields: dict[str, Json | None] = {
+        "id": challenge.id,
+        "url": f"{world.options.site}/{challenge.id}",
+        "status": challenge.status,
+        "challenger": _challenger(world, challenge.challenger_id, now_ms),
+        "destUser": _challenger(world, challenge.target_id, now_ms),
+        "variant": _variant(terms.variant.key, short=True),
+        "rated": terms.rated,
+        "speed": terms.speed,
+        "timeControl": _time_control(challenge),
+        "color": terms.color,
+        "finalColor": color_name(challenge.challenger_color),
+        "perf": _perf(terms.perf, terms.speed),
+        "initialFen": terms.initial_fen,
+        "declineReason": None if key is None else DECLINE_REASONS[key],
+        "declineReasonKey": None if key is None else key.lower(),
+        "rules": list(terms.rules) or None,
+    }
+    return _without_none(fields)
+
+
+def challenge_event(
+    kind: str, fields: Mapping[str, Json], reader: SandboxAccount | None = None
+) -> bytes:
+    """An event about a challenge; `compat` only if a `reader` is given."""
+    event: dict[str, Json] = {"type": kind, "challenge": fields}
+    if reader is not None:
+        event["compat"] = _compat(reader, str(fields["speed"]))
+    return encode(event)
+
+
+def game_event(
+    kind: str, game: SandboxGame, color: chess.Color, now_ms: float, *, live: bool
+) -> bytes:
+    """A `gameStart` or `gameFinish` for the player of `color`; `compat` only if `live`."""
+    fields = game_json(game, color, now_ms)
+    account = game.players[color].account
+    fields["rating"] = account.rating
+    if live:
+        fields["compat"] = _compat(account, game.terms.speed)
+    fields["id"] = game.id
+    return encode({"type": kind, "game": fields})
+
+
+def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str, Json]:
+    """A game as the player of `color` sees it in `/api/account/playing`."""
+    terms = game.terms
+    player = game.players[color]
+    opponent = game.players[not color].account
+    left_s = game.clock.left_ms(color, now_ms) // 1000
+    fields: dict[str, Json | None] = {
+        "fullId": game.id + player.player_id,
+        "gameId": game.id,
+        "fen": game.board.fen(),
+        "color": color_name(color),
+        "lastMove": game.moves[-1].uci if game.moves else "",
+        "source": "position" if terms.variant.key == "fromPosition" else "friend",
+        "status": {"id": game.status.id, "name": game.status.name},
+        "variant": _variant(terms.variant.key, short=False),
+        "speed": terms.speed,
+        "perf": terms.perf,
+        "rated": terms.rated,
+        "hasMoved": game.ply > (0 if color is _first(game) else 1),
+        "opponent": {
+            "id": opponent.id,
+            "username": f"{opponent.title} {opponent.name}" if opponent.title else opponent.name,
+            "rating": opponent.rating,
+        },
+        "isMyTurn": game.is_running and game.board.turn is color,
+        "secondsLeft": None if terms.limit is None and terms.days is None else left_s,
+        "winner": None if game.winner is None else color_name(game.winner),
+    }
+    return _without_none(fields)
+
+
+def game_full(game: SandboxGame, now_ms: float) -> bytes:
+    """The first line of a game stream."""
+    terms = game.terms
+    full: dict[str, Json | None] = {
+        "id": game.id,
+        "variant": _variant(terms.variant.key, short=True),
+        "speed": terms.speed,
+        "perf": {"name": _perf_name(terms.perf)},
+        "rated": terms.rated,
+        "createdAt": int(game.created_ms),
+        "white": _player(game.players[chess.WHITE]),
+        "black": _player(game.players[chess.BLACK]),
+        "initialFen": terms.initial_fen or "startpos",
+        "clock": _clock_ms(terms.limit, terms.increment),
+        "daysPerTurn": terms.days,
+        "type": "gameFull",
+        "state": _state(game, now_ms),
+    }
+    return encode(_without_none(full))
+
+
+def game_state(game: SandboxGame, now_ms: float) -> bytes:
+    """A `gameState` line; the same for both players."""
+    return encode(_state(game, now_ms))
+
+
+def user_json(
+    account: SandboxAccount, now_ms: float, created_ms: float, *, site: str
+) -> dict[str, Json]:
+    """A user as in `/api/account` and `/api/user/{name}`."""
+    perfs: dict[str, Json] = {
+        speed: {"games": 0, "rating": account.rating, "rd": 45, "prog": 0}
+        for speed in ("bullet", "blitz", "rapid", "classical", "correspondence")
+    }
+    fields: dict[str, Json | None] = {
+        "id": account.id,
+        "username": account.name,
+        "perfs": perfs,
+        "title": account.title,
+        "createdAt": int(created_ms),
+        "seenAt": int(now_ms),
+        "playTime": {"total": 0, "tv": 0},
+        "url": f"{site}/@/{account.name}",
+    }
+    return _without_none(fields)
+
+
+def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:
+    clock = game.clock
+    increment_ms = clock.increment_ms()
+    state: dict[str, Json] = {
+        "type": "gameState",
+        "moves": game.moves_text,
+        "wtime": clock.left_ms(chess.WHITE, now_ms),
+        "btime": clock.left_ms(chess.BLACK, now_ms),
+        "winc": increment_ms,
+        "binc": increment_ms,
+        "status": game.status.name,
+    }
+    if game.draw_offer is not None:
+        state["wdraw" if game.draw_offer else "bdraw"] = True
+    if game.winner is not None:
+        state["winner"] = color_name(game.winner)
+    return state
+
+
+def _first(game: SandboxGame) -> chess.Color:
+    """The side that makes the first move."""
+    return game.board.turn if game.ply % 2 == 0 else not game.board.turn
+
+
+def _player(player: GamePlayer) -> Json:
+    account = player.account
+    return {
+        "id": account.id,
+        "name": account.name,
+        "title": account.title,
+        "rating": account.rating,
+    }
+
+
+def _challenger(world: World, user_id: str, now_ms: float) -> Json:
+    account = world.accounts[user_id]
+    fields: dict[str, Json | None] = {
+        "name": account.name,
+        "title": account.title,
+        "id": account.id,
+        "rating": account.rating,
+        "online": world.presence.is_online(user_id, now_ms) or None,
+    }
+    return _without_none(fields)
+
+
+def _variant(key: str, *, short: bool) -> Json:
+    variant = VARIANTS[key]
+    fields: dict[str, Json] = {"key": key, "name": variant.name}
+    if short:
+        fields["short"] = variant.short
+    return fields
+
+
+def _perf_name(perf: str) -> str:
+    return VARIANTS[perf].name if perf in VARIANTS else title_case(perf)
+
+
+def _perf(perf: str, speed: Speed) -> Json:
+    return {"icon": SPEED_ICONS[speed], "name": _perf_name(perf)}
+
+
+def _time_control(challenge: SandboxChallenge) -> Json:
+    terms = challenge.terms
+    if terms.limit is not None and terms.increment is not None:
+        return {
+            "type": "clock",
+            "limit": round(terms.limit.total_seconds()),
+            "increment": round(terms.increment.total_seconds()),
+            "show": clock_name(terms.limit, terms.increment),
+        }
+    if terms.days is not None:
+        return {"type": "correspondence", "daysPerTurn": terms.days}
+    return {"type": "unlimited"}
+
+
+def _clock_ms(limit: timedelta | None, increment: timedelta | None) -> Json:
+    if limit is None or increment is None:
+        return None
+    millisecond = timedelta(milliseconds=1)
+    return {"initial": limit // millisecond, "increment": increment // millisecond}
+
+
+def _compat(reader: SandboxAccount, speed: str) -> Json:
+    """The APIs the reader may play by: bots by the Bot API, but not ultraBullet."""
+    return {
+        "bot": reader.is_bot and speed != "ultraBullet",
+        "board": speed in {"rapid", "classical", "correspondence"},
+    }
+
+
+def _without_none(fields: Mapping[str, Json | None]) -> dict[str, Json]:
+    return {key: value for key, value in fields.items() if value is not None}

@@ -1,0 +1,130 @@
+"""The metrics of one bot, as prometheus_client keeps and prints them.
+
+Only the WorkerSet has them. The other actors send it their counts and samples in reports.
+"""
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from crabstick.errors import InvariantBroken
+from crabstick.telemetry.metrics import METRICS, Metric
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
+    from prometheus_client.core import Metric as Family
+    from prometheus_client.metrics import MetricWrapperBase
+
+__all__ = ["SNAPSHOT_VERSION", "BotMetrics"]
+
+M = TypeVar("M", bound="MetricWrapperBase")
+
+SNAPSHOT_VERSION: Final = 1
+
+
+class BotMetrics:
+    """All metrics of the table, at zero for every value of their labels.
+
+    A method that changes a metric raises InvariantBroken, and changes nothing, for a name, kind,
+    label or number that the table excludes.
+    """
+
+    def __init__(self) -> None:
+        # Ray imports the WorkerSet's modules in every process that gets its handle, so in every
+        # EngineActor. Only the WorkerSet itself needs prometheus_client.
+        import prometheus_client as client  # noqa: PLC0415
+
+        client.disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's
+        self._print = client.generate_latest
+        self._registry = registry = client.CollectorRegistry()
+        self._counters: dict[tuple[str, str], Counter] = {}
+        self._gauges: dict[tuple[str, str], Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for row in METRICS.values():
+            name, text, labels = row.name, row.help, [row.label] if row.label else []
+            match row.kind:
+                case "counter":
+                    counter = client.Counter(name, text, labels, registry=registry)
+                    self._counters |= _by_label(row, counter)
+                case "gauge":
+                    gauge = client.Gauge(name, text, labels, registry=registry)
+                    self._gauges |= _by_label(row, gauge)
+                case "histogram":
+                    self._histograms[name] = client.Histogram(
+                        name, text, buckets=row.buckets, registry=registry
+                    )
+
+    def inc(self, name: str, label: str | None = None, by: float = 1) -> None:
+        """Adds `by` (never negative) to a counter."""
+        counter = self._counters.get((name, label or ""))
+        if counter is None:
+            raise _no_such(name, "counter", label)
+        counter.inc(_checked(name, by, least=0))
+
+    def set(self, name: str, value: float, label: str | None = None) -> None:
+        """Sets a gauge."""
+        gauge = self._gauges.get((name, label or ""))
+        if gauge is None:
+            raise _no_such(name, "gauge", label)
+        gauge.set(_checked(name, value))
+
+    def observe(self, name: str, value: float) -> None:
+        """Adds a sample, in the base unit, to a histogram."""
+        histogram = self._histograms.get(name)
+        if histogram is None:
+            raise _no_such(name, "histogram", None)
+        histogram.observe(_checked(name, value, least=0))
+
+    def text(self) -> str:
+        """The metrics in Prometheus's text format."""
+        return self._print(self._registry).decode()
+
+    def snapshot(self) -> dict[str, object]:
+        """The metrics as plain JSON values, which later changes do not reach.
+
+        `values` is name -> label value (`""` without a label) -> number; `histograms` is
+        name -> `counts` (one a bucket, not cumulated, the last beyond all bounds) and `sum`.
+        """
+        values: dict[str, Mapping[str, float]] = {}
+        histograms: dict[str, Mapping[str, object]] = {}
+        for family in self._registry.collect():
+            if family.type == "histogram":
+                histograms[family.name] = _counts_and_sum(family)
+            else:
+                values[family.samples[0].name] = {
+                    next(iter(sample.labels.values()), ""): sample.value
+                    for sample in family.samples
+                }
+        return {"v": SNAPSHOT_VERSION, "values": values, "histograms": histograms}
+
+
+def _by_label(row: Metric, metric: M) -> dict[tuple[str, str], M]:
+    """The series of a metric; prometheus_client shows a series once `labels` has made it."""
+    return {
+        (row.name, value): metric.labels(value) if row.label else metric
+        for value in row.label_values
+    }
+
+
+def _counts_and_sum(family: "Family") -> dict[str, object]:
+    *cumulated, _count, total = (sample.value for sample in family.samples)
+    counts = [int(upto - below) for below, upto in pairwise([0.0, *cumulated])]
+    return {"counts": counts, "sum": total}
+
+
+def _no_such(name: str, kind: str, label: str | None) -> InvariantBroken:
+    """Why the table has no such series."""
+    metric = METRICS.get(name)
+    if metric is None:
+        return InvariantBroken(f"{name} is no metric; telemetry/metrics.py lists them all")
+    if metric.kind != kind:
+        return InvariantBroken(f"{name} is a {metric.kind}, not a {kind}")
+    known = ", ".join(metric.label_values) if metric.label else "no label"
+    return InvariantBroken(f"{name} has no label value {label!r}; it takes {known}")
+
+
+def _checked(name: str, value: float, *, least: float = -math.inf) -> float:
+    if not math.isfinite(value) or value < least:
+        raise InvariantBroken(f"{name} cannot take {value}")
+    return value

@@ -1,0 +1,13 @@
+import subprocess
+import sys
+
+ACTORS = "actors.engine_actor, actors.event_listener, actors.worker_set"
+"""The WorkerSet too: an EngineActor imports its modules with the handle that it gets."""
+
+
+def test_no_actor_imports_prometheus_client() -> None:
+    code = f"import sys, {ACTORS}; print('prometheus_client' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,94 @@
+"""The seam to Ray: one call of an actor, and the slots of a node."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ray.exceptions import (
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
+
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask, slots_of
+from crabstick.settings import ClusterSettings
+from tests.builders import seconds
+
+GIB = float(2**30)
+
+
+def task_error(traceback: str) -> Exception:
+    """What Ray raises when the actor's method did."""
+    make: Any = RayTaskError
+    error: Exception = make("describe", traceback, ValueError("7"))
+    return error
+
+
+async def answering(what: object) -> object:
+    if isinstance(what, Exception):
+        raise what
+    return what
+
+
+async def test_the_answer_is_returned() -> None:
+    assert await ask(answering({"v": 1}), seconds(1)) == {"v": 1}
+
+
+async def test_an_answer_other_than_a_message_is_an_empty_message() -> None:
+    assert await ask(answering(None), seconds(1)) == {}
+
+
+async def test_a_late_answer_is_silence() -> None:
+    with pytest.raises(ActorSilent, match="no answer within 2 s"):
+        await ask(asyncio.Event().wait(), seconds(2))
+
+
+@pytest.mark.parametrize(
+    ("error", "means"),
+    [
+        (RayActorError(), ActorGone),
+        (ActorUnavailableError("restarting", None), ActorSilent),
+        (ActorUnschedulableError("the node is draining"), ActorGone),
+        (RayError("something new"), ActorSilent),
+        (task_error("Traceback\nValueError: 7"), ActorFailed),
+    ],
+)
+async def test_each_error_of_ray_has_its_meaning(error: Exception, means: type[Exception]) -> None:
+    with pytest.raises(means):
+        await ask(answering(error), seconds(1))
+
+
+async def test_the_failure_of_an_actor_has_the_last_line_of_its_traceback() -> None:
+    error = task_error("Traceback\n  a line\nValueError: 7")
+    with pytest.raises(ActorFailed, match=r"^ValueError: 7$"):
+        await ask(answering(error), seconds(1))
+
+
+def a_slot(cpus: float, memory_mb: int = 64) -> ClusterSettings:
+    return ClusterSettings(slot_cpus=cpus, slot_memory_mb=memory_mb)
+
+
+@given(st.sampled_from([0.1, 0.2, 0.25, 0.5, 1]), st.integers(1, 16), st.data())
+def test_the_remainder_of_decimal_fractions_is_counted_whole(
+    cpus: float, count: int, data: st.DataObject
+) -> None:
+    taken = data.draw(st.integers(0, count))
+    left = count * cpus
+    for _ in range(taken):
+        left -= cpus
+    assert slots_of({"CPU": left, "memory": 16 * GIB}, a_slot(cpus)) == count - taken
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "slots"), [(0.99, GIB, 0), (9, GIB, 4), (9, GIB - 1, 3), (0, GIB, 0)]
+)
+def test_the_scarcest_resource_counts(cpus: float, memory: float, slots: int) -> None:
+    assert slots_of({"CPU": cpus, "memory": memory}, a_slot(1, 256)) == slots
+
+
+def test_a_node_without_memory_holds_no_actor() -> None:
+    assert slots_of({"CPU": 4}, a_slot(1)) == 0
