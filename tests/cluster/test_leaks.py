@@ -19,7 +19,7 @@ from tests.cluster.local_bot import BOT, CLOCK, LocalBot, pid_of, statistics, un
 
 pytestmark = pytest.mark.cluster
 
-WARM_UP = 30
+WARM_UP = 20
 AT_ONCE = 6
 MOVES = 3
 STANDBYS = 3
@@ -50,7 +50,7 @@ class Holdings:
 @pytest.mark.parametrize(
     "games",
     [
-        pytest.param(90, marks=pytest.mark.timeout(900)),
+        pytest.param(60, marks=pytest.mark.timeout(900)),
         pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(5400)]),
     ],
 )
