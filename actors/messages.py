@@ -226,8 +226,8 @@ class Description(Message):
 class Outcome(Message):
     """EngineActor → WorkerSet: how my game ended for me.
 
-    `reason` is `finished` (the game is over), `replaced` (another actor has the game),
-    `handed_over` (another actor gets it) or `unplayable` (Lichess does not let us play it).
+    `replaced`: another actor has the game; `handed_over`: another actor gets it; `unplayable`:
+    Lichess does not let us play it.
     """
 
     name: str
@@ -278,10 +278,7 @@ class GameUpdate(Message):
 
 
 class LoadAnswer(Message):
-    """WorkerSet → EventListener: the running games, and how many more could be played now.
-
-    `may_grow`: nodes would come for further games.
-    """
+    """WorkerSet → EventListener: the games, room for more now, and whether nodes would come."""
 
     games: tuple[str, ...]
     room: int

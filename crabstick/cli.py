@@ -69,15 +69,15 @@ ChaosOption = Annotated[bool, typer.Option("--chaos", help="Kill an engine actor
 def up(
     config: ConfigOption = None,
     address: AddressOption = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,  # noqa: FBT002 -- typer's form
-    gcs_fault_tolerance: ToleranceOption = False,  # noqa: FBT002
-    small: SmallOption = False,  # noqa: FBT002
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,
+    gcs_fault_tolerance: ToleranceOption = False,
+    small: SmallOption = False,
 ) -> None:
     """Start the bot on a cluster, or on a local Ray cluster. Idempotent."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.up import LocalOptions  # noqa: PLC0415
-        from crabstick.commands.up import up as run  # noqa: PLC0415
+        from crabstick.commands.up import LocalOptions
+        from crabstick.commands.up import up as run
 
     options = LocalOptions(gcs_fault_tolerance=gcs_fault_tolerance, small=small)
     run(settings, address, detach=detach, console=console, options=options)
@@ -87,12 +87,12 @@ def up(
 def status(
     config: ConfigOption = None,
     address: AddressOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the state of the bot and its games."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.status import status as run  # noqa: PLC0415
+        from crabstick.commands.status import status as run
 
     run(settings, address, as_json=as_json, console=console)
 
@@ -101,8 +101,8 @@ def status(
 def down(
     config: ConfigOption = None,
     address: AddressOption = None,
-    wait: WaitOption = False,  # noqa: FBT002
-    now: Annotated[bool, typer.Option("--now", help="Resign the running games.")] = False,  # noqa: FBT002
+    wait: WaitOption = False,
+    now: Annotated[bool, typer.Option("--now", help="Resign the running games.")] = False,
 ) -> None:
     """Stop the bot: no more challenges, and the running games are played to their ends.
 
@@ -114,8 +114,8 @@ def down(
         )
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.down import RunningGames  # noqa: PLC0415
-        from crabstick.commands.down import down as run  # noqa: PLC0415
+        from crabstick.commands.down import RunningGames
+        from crabstick.commands.down import down as run
 
     games = RunningGames.RESIGN if now else RunningGames.AWAIT if wait else RunningGames.LEAVE
     run(settings, address, games, console)
@@ -133,7 +133,7 @@ def drain(
     """Move a node's games to other nodes, between two moves; then the node leaves."""
     settings = _settings(config, address)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.drain import drain as run  # noqa: PLC0415
+        from crabstick.commands.drain import drain as run
 
     within = timedelta(seconds=deadline)
     run(settings, node, within, address=address, console=console)
@@ -147,7 +147,7 @@ def check(
     ] = None,
     config: ConfigOption = None,
     address: AddressOption = None,
-    cluster: Annotated[  # noqa: FBT002
+    cluster: Annotated[
         bool, typer.Option("--cluster", help="Check the running Ray cluster, or manifests.")
     ] = False,
 ) -> None:
@@ -160,18 +160,18 @@ def check(
         if manifest is not None or address is not None:
             word = "--address" if manifest is None else manifest
             raise typer.BadParameter(f"{word} is for `crabstick check --cluster` only")
-        from crabstick.commands.check import check as run  # noqa: PLC0415
+        from crabstick.commands.check import check as run
 
         run(load_settings(config), say)
     elif manifest is not None:
         if address is not None:
             raise typer.BadParameter("a manifest runs nowhere yet: leave --address or it out")
-        from crabstick.commands.check import check_manifests  # noqa: PLC0415
+        from crabstick.commands.check import check_manifests
 
         check_manifests(load_settings(config), manifest, is_named=config is not None, say=say)
     else:
         settings = _settings(config, address)
-        from crabstick.commands.check import check_cluster  # noqa: PLC0415
+        from crabstick.commands.check import check_cluster
 
         check_cluster(settings, address, say)
 
@@ -179,7 +179,7 @@ def check(
 @app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
-    from crabstick.commands.upgrade_account import upgrade_account as run  # noqa: PLC0415
+    from crabstick.commands.upgrade_account import upgrade_account as run
 
     run(load_settings(config), typer.confirm, console)
 
@@ -199,8 +199,8 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
 ) -> None:
     """Serve a Lichess on this machine, for trying a bot out."""
     wanted = parse_clock(clock)
-    from crabstick.commands.sandbox import SandboxAddress  # noqa: PLC0415
-    from crabstick.commands.sandbox import sandbox as run  # noqa: PLC0415
+    from crabstick.commands.sandbox import SandboxAddress
+    from crabstick.commands.sandbox import sandbox as run
 
     if until_stdin_ends:
         end_with_stdin()
@@ -217,13 +217,13 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
 def demo(
     games: Annotated[int, typer.Option(min=1, max=64, help="How many games at once.")] = 4,
     clock: ClockOption = "30+0",
-    chaos: ChaosOption = False,  # noqa: FBT002
+    chaos: ChaosOption = False,
     pgn: Annotated[Path, typer.Option(help="The folder for the games.")] = Path("games"),
 ) -> None:
     """Play real games against sparring partners on a local Lichess, and show them."""
     wanted = parse_clock(clock)
     with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.demo import demo as run  # noqa: PLC0415
+        from crabstick.commands.demo import demo as run
 
     run(games=games, clock=wanted, chaos=chaos, pgn_folder=pgn, console=console)
 

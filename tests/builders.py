@@ -10,7 +10,7 @@ from crabstick.rules.lichess_types import (
     GameFull,
     GameId,
     GameState,
-    Player,
+    LichessPlayer,
 )
 
 BOT = "crabstick"
@@ -27,8 +27,8 @@ def a_clock(initial_s: float = 300, increment_s: float = 3) -> Clock:
 def a_challenge(**changes: Any) -> Challenge:
     fields: dict[str, Any] = {
         "id": GameId("abcdefgh"),
-        "challenger": Player(name="Alice", rating=1500),
-        "dest_user": Player(name=BOT, title="BOT"),
+        "challenger": LichessPlayer(name="Alice", rating=1500),
+        "dest_user": LichessPlayer(name=BOT, title="BOT"),
         "variant": "standard",
         "rated": False,
         "speed": "blitz",
@@ -66,7 +66,7 @@ def a_state(moves: str = "", **changes: Any) -> GameState:
 
 
 def a_full(moves: str = "", *, we_play: str = "white", **changes: Any) -> GameFull:
-    us, them = Player(name=BOT, title="BOT"), Player(name="Alice")
+    us, them = LichessPlayer(name=BOT, title="BOT"), LichessPlayer(name="Alice")
     fields: dict[str, Any] = {
         "id": GameId("abcdefgh"),
         "variant": "standard",

@@ -20,7 +20,7 @@ from crabstick.rules.lichess_types import (
     GameStarted,
     GameSummary,
     LichessEvent,
-    Player,
+    LichessPlayer,
     Unexpected,
 )
 
@@ -93,7 +93,7 @@ def _challenge_clock(control: Fields) -> Clock:
     return Clock(initial=control.seconds("limit"), increment=control.seconds("increment"))
 
 
-def _user(parent: Fields, key: str) -> Player | None:
+def _user(parent: Fields, key: str) -> LichessPlayer | None:
     return player(parent.child(key)) if parent.has(key) else None
 
 
@@ -122,14 +122,14 @@ def _summary(raw: object) -> GameSummary:
     )
 
 
-def _opponent(fields: Fields) -> Player:
+def _opponent(fields: Fields) -> LichessPlayer:
     """`username` starts with the title ("BOT zeekat"); a user's name contains no space."""
     rating = fields.number("rating") if fields.has("rating") else None
     shown = fields.text("username", "")
     if fields.has("ai"):
-        return Player(name=shown, rating=rating)
+        return LichessPlayer(name=shown, rating=rating)
     title, _, name = shown.rpartition(" ")
-    return Player(name=name, title=title or None, rating=rating)
+    return LichessPlayer(name=name, title=title or None, rating=rating)
 
 
 _EVENTS: Mapping[str, Callable[[Fields], LichessEvent]] = {

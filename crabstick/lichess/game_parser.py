@@ -17,8 +17,8 @@ from crabstick.rules.lichess_types import (
     GameFull,
     GameLine,
     GameState,
+    LichessPlayer,
     OpponentGone,
-    Player,
 )
 
 __all__ = ["FEN_LIMIT", "color_of", "parse_line", "player"]
@@ -95,12 +95,12 @@ def _chat_line(line: Fields) -> ChatLine:
     )
 
 
-def player(fields: Fields) -> Player:
+def player(fields: Fields) -> LichessPlayer:
     """Parses one side of a game: a user, `{"aiLevel": n}`, or `{}` for an anonymous player."""
     if fields.has("aiLevel"):
-        return Player(name=f"Stockfish level {fields.number('aiLevel')}")
+        return LichessPlayer(name=f"Stockfish level {fields.number('aiLevel')}")
     rating = fields.number("rating") if fields.has("rating") else None
-    return Player(
+    return LichessPlayer(
         name=fields.text("name", ""), title=fields.text("title", "") or None, rating=rating
     )
 

@@ -27,10 +27,10 @@ __all__ = [
     "GameState",
     "GameSummary",
     "LichessEvent",
+    "LichessPlayer",
     "Limited",
     "NodeId",
     "OpponentGone",
-    "Player",
     "PostOutcome",
     "Posted",
     "RefusedPost",
@@ -75,7 +75,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Player:
+class LichessPlayer:
     """One side of a game or challenge; an anonymous player has an empty name."""
 
     name: str
@@ -111,8 +111,8 @@ class Challenge:
     """A challenge; `clock` is None for correspondence and unlimited games."""
 
     id: GameId
-    challenger: Player | None
-    dest_user: Player | None
+    challenger: LichessPlayer | None
+    dest_user: LichessPlayer | None
     variant: str
     rated: bool
     speed: str
@@ -136,7 +136,7 @@ class GameSummary:
 
     id: GameId
     color: chess.Color
-    opponent: Player
+    opponent: LichessPlayer
     speed: str
     is_my_turn: bool
     time_left: timedelta | None = None
@@ -214,8 +214,8 @@ class GameFull:
     variant: str
     rated: bool
     speed: str
-    white: Player
-    black: Player
+    white: LichessPlayer
+    black: LichessPlayer
     initial_fen: str
     """`startpos` or a FEN."""
     clock: Clock | None

@@ -23,7 +23,7 @@ from crabstick.rules.lichess_types import (
     GameStarted,
     GameSummary,
     LichessEvent,
-    Player,
+    LichessPlayer,
 )
 from tests.fakes.lichess_game import FakeGame, FakeGames
 from tests.fakes.lichess_match import FakeMatch
@@ -105,7 +105,7 @@ class FakeLichess:
             GameSummary(
                 id=challenge_id,
                 color=chess.WHITE,
-                opponent=challenge.challenger or Player(name=""),
+                opponent=challenge.challenger or LichessPlayer(name=""),
                 speed=challenge.speed,
                 is_my_turn=True,
                 time_left=challenge.clock.initial if challenge.clock else None,

@@ -12,7 +12,7 @@ from crabstick.rules.lichess_types import (
     GameId,
     GameLine,
     GameState,
-    Player,
+    LichessPlayer,
     PostOutcome,
 )
 from tests.fakes.stream import FakeStream
@@ -20,8 +20,8 @@ from tests.fakes.stream import FakeStream
 __all__ = ["FakeMatch"]
 
 _ID = GameId("abcdefgh")
-_US = Player(name="crabby", title="BOT")
-_THEM = Player(name="zeekat")
+_US = LichessPlayer(name="crabby", title="BOT")
+_THEM = LichessPlayer(name="zeekat")
 _FIVE_PLUS_THREE = Clock(initial=timedelta(minutes=5), increment=timedelta(seconds=3))
 _TOO_LATE_TO_ABORT = 2  # plies
 _ENDS = {chess.Termination.CHECKMATE: "mate", chess.Termination.STALEMATE: "stalemate"}
@@ -38,7 +38,7 @@ class FakeMatch:
         game_id: GameId = _ID,
         our_color: chess.Color = chess.WHITE,
         *,
-        opponent: Player = _THEM,
+        opponent: LichessPlayer = _THEM,
         clock: Clock = _FIVE_PLUS_THREE,
     ) -> None:
         self.id = game_id

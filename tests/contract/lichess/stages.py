@@ -20,8 +20,8 @@ from crabstick.rules.lichess_types import (
     Clock,
     GameId,
     GameSummary,
+    LichessPlayer,
     Limited,
-    Player,
 )
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
@@ -71,8 +71,8 @@ class FakeStage:
     async def challenge(self) -> GameId:
         challenge = Challenge(
             id=GameId(f"game{next(self._ids):04}"),
-            challenger=Player(name="zeekat"),
-            dest_user=Player(name="crabby", title="BOT"),
+            challenger=LichessPlayer(name="zeekat"),
+            dest_user=LichessPlayer(name="crabby", title="BOT"),
             variant="standard",
             rated=False,
             speed="blitz",

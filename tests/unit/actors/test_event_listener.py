@@ -18,7 +18,7 @@ from crabstick.rules.lichess_types import (
     ChallengeMade,
     GameId,
     GameSummary,
-    Player,
+    LichessPlayer,
 )
 from crabstick.rules.rate_limit_table import BOT_GAMES_KEY
 from crabstick.rules.stream_budget import ALLOWED, WINDOW
@@ -118,14 +118,14 @@ async def a_listening_rig(**options: Any) -> ListenerRig:
 
 def to_us(number: int | None = None, **changes: Any) -> Challenge:
     game = GAME if number is None else GameId(f"game{number:04d}")
-    return a_challenge(id=game, dest_user=Player(name=BOT, title="BOT"), **changes)
+    return a_challenge(id=game, dest_user=LichessPlayer(name=BOT, title="BOT"), **changes)
 
 
 def a_game(game: GameId = GAME, **changes: Any) -> GameSummary:
     fields: dict[str, Any] = {
         "id": game,
         "color": chess.WHITE,
-        "opponent": Player(name="Alice"),
+        "opponent": LichessPlayer(name="Alice"),
         "speed": "blitz",
         "is_my_turn": True,
         "time_left": seconds(300),
@@ -241,7 +241,7 @@ async def test_a_challenge_that_the_stream_repeats_is_answered_once() -> None:
 
 async def test_our_own_challenges_and_open_ones_are_ignored() -> None:
     rig = await a_listening_rig()
-    rig.lichess.challenged(a_challenge(dest_user=Player(name="Alice")))
+    rig.lichess.challenged(a_challenge(dest_user=LichessPlayer(name="Alice")))
     rig.lichess.challenged(a_challenge(dest_user=None))
     await asyncio.sleep(5)
     assert rig.answers() == 0
@@ -249,7 +249,7 @@ async def test_our_own_challenges_and_open_ones_are_ignored() -> None:
 
 async def test_the_case_of_our_name_does_not_matter() -> None:
     rig = ListenerRig()
-    await rig.challenge(a_challenge(dest_user=Player(name=BOT.upper())))
+    await rig.challenge(a_challenge(dest_user=LichessPlayer(name=BOT.upper())))
     assert rig.lichess.accepted == [GAME]
 
 
@@ -532,7 +532,7 @@ async def test_a_rate_limit_of_challenges_holds_for_the_next_challenge() -> None
 
 async def test_after_the_last_game_against_a_bot_only_bots_are_declined() -> None:
     rig = await a_listening_rig()
-    bot = Player(name="sparring", title="BOT")
+    bot = LichessPlayer(name="sparring", title="BOT")
     rig.lichess.faults.append(RateLimited("100 games", seconds(9000), BOT_GAMES_KEY))
     rig.lichess.challenged(to_us(1, challenger=bot))
     await until(lambda: rig.answers() == 1, within_s=1)
@@ -630,8 +630,8 @@ async def test_two_bots_with_one_token_both_report_it_and_stay_within_the_budget
 async def test_a_human_waits_for_a_node_and_a_bot_is_declined() -> None:
     rig = ListenerRig(room=0)
     rig.worker_set.may_grow = True
-    await rig.challenge(to_us(1, challenger=Player(name="somebody")))
-    rig.lichess.challenged(to_us(2, challenger=Player(name="engine", title="BOT")))
+    await rig.challenge(to_us(1, challenger=LichessPlayer(name="somebody")))
+    rig.lichess.challenged(to_us(2, challenger=LichessPlayer(name="engine", title="BOT")))
     await until(lambda: rig.answers() == 2)
     await until(lambda: rig.worker_set.room_requests == 1)
     assert rig.lichess.accepted == ["game0001"]

@@ -8,7 +8,7 @@ import pytest
 from actors.worker_set.lichess_calls import LichessCalls
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.lichess_types import GameId, GameSummary, Limited, Player, Unanswered
+from crabstick.rules.lichess_types import GameId, GameSummary, LichessPlayer, Limited, Unanswered
 from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
@@ -17,7 +17,7 @@ from tests.unit.virtual_time import until, virtual_loop
 
 GAME = GameId("abcdefgh")
 RUNNING = GameSummary(
-    id=GAME, color=chess.WHITE, opponent=Player(name="Alice"), speed="blitz", is_my_turn=True
+    id=GAME, color=chess.WHITE, opponent=LichessPlayer(name="Alice"), speed="blitz", is_my_turn=True
 )
 
 

@@ -20,7 +20,7 @@ from actors.messages import (
     Report,
     WrongProtocol,
 )
-from crabstick.rules.lichess_types import GameId, GameSummary, Player
+from crabstick.rules.lichess_types import GameId, GameSummary, LichessPlayer
 from tests.builders import seconds
 
 EXAMPLES: list[Message] = [
@@ -75,7 +75,7 @@ def test_an_update_has_our_clock_while_it_runs(is_my_turn: bool, left_ms: int | 
     game = GameSummary(
         id=GameId("abcdefgh"),
         color=chess.WHITE,
-        opponent=Player(name="Alice", title="BOT"),
+        opponent=LichessPlayer(name="Alice", title="BOT"),
         speed="blitz",
         is_my_turn=is_my_turn,
         time_left=seconds(9),

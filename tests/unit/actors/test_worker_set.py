@@ -20,7 +20,7 @@ from actors.messages import (
 )
 from crabstick.errors import ConfigError, RateLimited
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.lichess_types import GameId, GameSummary, Player
+from crabstick.rules.lichess_types import GameId, GameSummary, LichessPlayer
 from tests.builders import seconds
 from tests.fakes.runtime import FakeRuntime
 from tests.unit.actors.worker_set_rig import GAME, STATISTICS, WorkerSetRig, playing_rig
@@ -72,7 +72,7 @@ def a_summary(*, is_my_turn: bool = True, time_left: timedelta | None = None) ->
     return GameSummary(
         id=GameId(GAME),
         color=chess.WHITE,
-        opponent=Player(name="Alice"),
+        opponent=LichessPlayer(name="Alice"),
         speed="blitz",
         is_my_turn=is_my_turn,
         time_left=time_left,

@@ -14,7 +14,7 @@ from crabstick.rules.lichess_types import (
     GameId,
     GameStarted,
     GameSummary,
-    Player,
+    LichessPlayer,
     Posted,
 )
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
@@ -23,7 +23,7 @@ from tests.fakes.stream import FakeStream
 ID = GameId("abcdefgh")
 A_CHALLENGE = Challenge(
     id=ID,
-    challenger=Player(name="zeekat"),
+    challenger=LichessPlayer(name="zeekat"),
     dest_user=None,
     variant="standard",
     rated=False,
@@ -32,7 +32,7 @@ A_CHALLENGE = Challenge(
     time_control="unlimited",
 )
 A_GAME = GameSummary(
-    id=ID, color=chess.WHITE, opponent=Player(name="zeekat"), speed="blitz", is_my_turn=True
+    id=ID, color=chess.WHITE, opponent=LichessPlayer(name="zeekat"), speed="blitz", is_my_turn=True
 )
 
 

@@ -21,7 +21,7 @@ from crabstick.rules.lichess_types import (
     GameId,
     GameStarted,
     GameSummary,
-    Player,
+    LichessPlayer,
     Unexpected,
 )
 from tests.unit.lichess.raw import a_challenge, a_challenge_event, a_game, a_state, an_event
@@ -30,8 +30,8 @@ ID = GameId("jUHbU3aa")
 FIVE_PLUS_THREE = Clock(initial=timedelta(minutes=5), increment=timedelta(seconds=3))
 THE_CHALLENGE = Challenge(
     id=ID,
-    challenger=Player(name="zeekat", title="BOT", rating=2100),
-    dest_user=Player(name="Crabby", title="BOT", rating=2000),
+    challenger=LichessPlayer(name="zeekat", title="BOT", rating=2100),
+    dest_user=LichessPlayer(name="Crabby", title="BOT", rating=2000),
     variant="standard",
     rated=True,
     speed="blitz",
@@ -41,7 +41,7 @@ THE_CHALLENGE = Challenge(
 THE_GAME = GameSummary(
     id=ID,
     color=chess.WHITE,
-    opponent=Player(name="zeekat", title="BOT", rating=2100),
+    opponent=LichessPlayer(name="zeekat", title="BOT", rating=2100),
     speed="blitz",
     is_my_turn=True,
     time_left=timedelta(minutes=5),
@@ -102,14 +102,14 @@ class TestAGameOfTheEventStream:
 
     def test_against_the_computer_has_an_opponent_with_its_whole_name(self) -> None:
         game = started(opponent={"id": None, "username": "Stockfish level 3", "ai": 3})
-        assert game.opponent == Player(name="Stockfish level 3")
+        assert game.opponent == LichessPlayer(name="Stockfish level 3")
 
     def test_against_an_untitled_opponent_has_no_title(self) -> None:
         game = started(opponent={"id": "ann", "username": "Ann", "rating": 1500})
-        assert game.opponent == Player(name="Ann", rating=1500)
+        assert game.opponent == LichessPlayer(name="Ann", rating=1500)
 
     def test_against_an_anonymous_opponent_has_an_empty_name(self) -> None:
-        assert started(opponent={}).opponent == Player(name="")
+        assert started(opponent={}).opponent == LichessPlayer(name="")
 
     def test_that_the_bot_api_cannot_play_is_not_playable(self) -> None:
         assert not started(compat={"bot": False, "board": True}).bot_playable

@@ -11,8 +11,8 @@ from crabstick.rules.lichess_types import (
     GameFull,
     GameId,
     GameState,
+    LichessPlayer,
     OpponentGone,
-    Player,
     Unexpected,
 )
 from tests.unit.lichess.raw import a_full, a_state
@@ -48,8 +48,8 @@ class TestAGameFull:
             variant="standard",
             rated=True,
             speed="blitz",
-            white=Player(name="Crabby", title="BOT", rating=2000),
-            black=Player(name="Ann", rating=1500),
+            white=LichessPlayer(name="Crabby", title="BOT", rating=2000),
+            black=LichessPlayer(name="Ann", rating=1500),
             initial_fen="startpos",
             clock=Clock(initial=FIVE_MINUTES, increment=THREE_SECONDS),
             state=THE_STATE,
@@ -64,10 +64,10 @@ class TestAGameFull:
         assert (line["state"]["wtime"], later["wtime"]) == (300_000, FIVE_MINUTES)
 
     def test_against_the_computer_names_its_level(self) -> None:
-        assert full(black={"aiLevel": 5}).black == Player(name="Stockfish level 5")
+        assert full(black={"aiLevel": 5}).black == LichessPlayer(name="Stockfish level 5")
 
     def test_against_an_anonymous_opponent_has_an_empty_name(self) -> None:
-        assert full(black={}).black == Player(name="")
+        assert full(black={}).black == LichessPlayer(name="")
 
     def test_without_a_clock_has_none(self) -> None:
         raw = a_full()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.rules.challenges import Accept, Decline, Load, Policy, decide
-from crabstick.rules.lichess_types import Challenge, DeclineReason, Player
+from crabstick.rules.lichess_types import Challenge, DeclineReason, LichessPlayer
 from tests.builders import a_challenge, a_clock, a_policy, seconds
 
 FREE = Load(games=0, has_room=True)
@@ -19,7 +19,7 @@ def test_five_plus_three_from_a_human_is_accepted() -> None:
     ("challenge", "policy", "reason"),
     [
         (
-            a_challenge(challenger=Player(name="b", title="BOT")),
+            a_challenge(challenger=LichessPlayer(name="b", title="BOT")),
             a_policy(accept_bots=False),
             "noBot",
         ),
@@ -53,7 +53,7 @@ def test_a_human_waits_for_a_node_and_a_bot_is_declined_for_now(
     title: str | None, verdict: Accept | Decline
 ) -> None:
     grows = Load(games=0, has_room=False, may_grow=True)
-    challenge = a_challenge(challenger=Player(name="b", title=title))
+    challenge = a_challenge(challenger=LichessPlayer(name="b", title=title))
     assert decide(challenge, a_policy(), grows) == verdict
 
 
@@ -68,7 +68,7 @@ def test_no_node_is_requested_beyond_max_games() -> None:
 def test_when_lichess_allows_no_more_games_against_bots_only_bots_are_declined(
     title: str | None, verdict: Accept | Decline
 ) -> None:
-    challenge = a_challenge(challenger=Player(name="x", title=title))
+    challenge = a_challenge(challenger=LichessPlayer(name="x", title=title))
     spent = Load(games=0, has_room=True, may_play_bots=False)
     assert decide(challenge, a_policy(), spent) == verdict
 
