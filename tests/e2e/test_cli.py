@@ -27,7 +27,7 @@ ACCOUNTS = [
         tokens={"good": SCOPES, "poor": frozenset({"preference:read"})},
     ),
     SandboxAccount(
-        name="human", tokens={"human": SCOPES, "wrong-scope": frozenset({"preference:read"})}
+        name="human", tokens={"human": SCOPES, "wrong_scope": frozenset({"preference:read"})}
     ),
 ]
 USAGE, ENVIRONMENT = 2, 1
@@ -85,7 +85,7 @@ def test_without_a_token_its_variable_is_named(tmp_path: Path) -> None:
     [
         ("stranger", USAGE, "does not know the Lichess token"),
         ("human", ENVIRONMENT, "upgrade-account"),
-        ("wrong-scope", USAGE, "lacks the scope bot:play.*upgrade-account"),
+        ("wrong_scope", USAGE, "lacks the scope bot:play.*upgrade-account"),
     ],
 )
 def test_an_unfit_token_is_explained(
