@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_the_demo_plays_real_games_even_when_an_actor_is_killed(folder: Path) -> None:
-    with started(folder, "demo", "--games", "2", "--clock", "15+0", "--chaos") as demo:
+    with started(folder, "demo", "--games", "2", "--clock", "30+0", "--chaos") as demo:
         assert demo.wait(PATIENCE_S) == 0, output(folder)
     assert "takeovers" in output(folder)
     assert len(list((folder / "games").glob("*.pgn"))) == 2
