@@ -116,7 +116,7 @@ class Handle(Protocol):
 
 
 async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, object]:
-    """Awaits a Ray call with a deadline (None: for ever), and turns Ray's errors into ours.
+    """Awaits a Ray call and turns Ray's errors into ours; `patience` None sets no deadline.
 
     Raises:
         ActorGone: the actor is dead, or its node has left.

@@ -31,7 +31,7 @@ AGENT_DEPENDENCIES = (
     DASHBOARD_DEPENDENCIES,
     *("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client", "pydantic"),
 )
-"""Missing in a Ray without dashboard; the dashboard's agent imports some before it checks."""
+"""A Ray without its dashboard lacks these; the agent imports some before it checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

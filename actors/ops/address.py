@@ -1,4 +1,4 @@
-"""Checks the address of a Ray cluster as a person writes it, without importing Ray."""
+"""Validates a user-supplied Ray cluster address without importing Ray."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Connects this process to a Ray cluster, or explains in one sentence why it cannot."""
+"""Connects this process to a Ray cluster; a failure is explained in one sentence."""
 
 import logging
 import platform

@@ -1,4 +1,4 @@
-"""Starts a bot on a Ray cluster, unless the same bot runs there already.
+"""Starts a bot on a Ray cluster, unless it is already running there.
 
 `deploy` compares the fingerprint of code and settings with that of the running bot. If they differ,
 it replaces listener and WorkerSet; the games stay with their actors.
@@ -96,7 +96,7 @@ def _why_not(name: str, error: str) -> str:
 
 
 async def _running(namespace: str) -> tuple[WorkerSetDescription, ListenerDescription]:
-    """The descriptions of the running managers; empty ones where there is no answer."""
+    """Describes the running managers; a manager that does not answer gets an empty description."""
     worker_set, listener = await find_worker_set(namespace), await find_listener(namespace)
     manager, listening = WorkerSetDescription(), ListenerDescription()
     with suppress(*CALL_ERRORS):

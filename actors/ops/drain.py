@@ -22,7 +22,7 @@ def find_node(wish: str, nodes: Sequence[ClusterNode]) -> ClusterNode:
     """Finds a node by its id, the beginning of the id, or one of its names.
 
     Raises:
-        ConfigError: there is no such node, there are several, or it cannot be drained.
+        ConfigError: no node or several nodes match, or the node cannot be drained.
     """
     found = [n for n in nodes if n.id.startswith(wish.lower()) or wish in n.names]
     if not wish or not found:
