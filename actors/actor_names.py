@@ -9,15 +9,6 @@ from typing import Final
 
 from crabstick.rules.lichess_types import ActorName
 
-__all__ = [
-    "EVENT_LISTENER",
-    "SERIALS",
-    "WORKER_SET",
-    "engine_actor_name",
-    "is_engine_actor",
-    "next_serial",
-]
-
 WORKER_SET = "worker-set"
 EVENT_LISTENER = "event-listener"
 SERIALS: Final = 200

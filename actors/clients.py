@@ -46,14 +46,6 @@ from actors.messages import (
     WrongProtocol,
 )
 
-__all__ = [
-    "CALL_ERRORS",
-    "ActorClient",
-    "EngineActorClient",
-    "EventListenerClient",
-    "WorkerSetClient",
-]
-
 CALL_ERRORS = (ActorError, WrongProtocol)
 
 

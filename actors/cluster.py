@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import ray
 from ray._private.state import available_resources_per_node, state
 from ray.actor import ActorHandle
+from ray.core.generated import autoscaler_pb2
 from ray.core.generated.autoscaler_pb2 import (
-    AutoscalingState,
     DrainNodeReason,
     GetClusterStatusReply,
 )
@@ -37,38 +37,7 @@ from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import ClusterSettings
 
-__all__ = [
-    "GCS_PATIENCE",
-    "ON_THE_HEAD",
-    "ActorAway",
-    "ActorError",
-    "ActorFailed",
-    "ActorGone",
-    "ActorSilent",
-    "AutoscalingState",
-    "Handle",
-    "ask",
-    "autoscaling_state",
-    "call_own_actor",
-    "create_actor",
-    "drain_node",
-    "find_actor",
-    "find_actors",
-    "gcs_client",
-    "in_gcs_thread",
-    "is_slot_infeasible",
-    "kill_actor",
-    "kill_own_actor",
-    "last_line",
-    "on_node",
-    "own_handle",
-    "read_nodes",
-    "restart_actor",
-    "slots_of",
-    "this_node",
-    "without_task_events",
-]
-
+AutoscalingState: TypeAlias = autoscaler_pb2.AutoscalingState
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., object])
 

@@ -2,8 +2,6 @@
 
 import gc
 
-__all__ = ["freeze_gc"]
-
 
 def freeze_gc() -> None:
     """Excludes all present objects from further collections; for an actor that is warm.

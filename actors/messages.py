@@ -17,35 +17,6 @@ from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import GameId, GameSummary, NodeId
 from crabstick.rules.registry_records import EngineReport, GameRecord
 
-__all__ = [
-    "EMPTY",
-    "PROTOCOL",
-    "ActorConfig",
-    "Assignment",
-    "Claim",
-    "DashboardCall",
-    "Description",
-    "ForeignDescription",
-    "GameRow",
-    "GameUpdate",
-    "GamesLeft",
-    "GaveUp",
-    "HandOverRequest",
-    "ListenerDescription",
-    "ListenerStatus",
-    "LoadAnswer",
-    "Message",
-    "Outcome",
-    "Ownership",
-    "Packed",
-    "Progress",
-    "Report",
-    "ResyncRequest",
-    "Statistics",
-    "WorkerSetDescription",
-    "WrongProtocol",
-]
-
 PROTOCOL = 1
 
 Packed = dict[str, object]

@@ -24,8 +24,6 @@ from crabstick.game.stall import StallDetector
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["RayWatchedActor", "Watchdog", "WatchedActor"]
-
 PING_EVERY = timedelta(seconds=2)
 SILENCE_LIMIT = timedelta(seconds=10)
 START_LIMIT = timedelta(minutes=1)

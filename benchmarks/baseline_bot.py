@@ -21,8 +21,6 @@ import chess.engine
 from crabstick.settings import TOKEN_VARIABLE
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 
-__all__ = ["baseline_bot", "main"]
-
 ENGINE = [sys.executable, "-m", "engine.fake", "--mode", "instant"]
 Line = dict[str, Any]
 

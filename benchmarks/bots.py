@@ -8,8 +8,6 @@ from pathlib import Path
 from actors.local_ray.ports import free_port
 from crabstick.settings import Settings
 
-__all__ = ["BOT", "NAMESPACE", "bot_settings", "engine_program"]
-
 BOT = "crabstick"
 NAMESPACE = "crabstick-bench"
 

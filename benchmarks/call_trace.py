@@ -13,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-__all__ = ["Call", "files_in_most", "files_of", "read_calls", "record_calls"]
-
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("actors", "crabstick", "engine")
 

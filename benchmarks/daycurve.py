@@ -26,8 +26,6 @@ from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import Assign, Kill, RequestHandOver, Spawn, plan
 
-__all__ = ["Cluster", "Day", "Outcome", "Policy", "simulate"]
-
 SECOND: Final = timedelta(seconds=1)
 PATIENCE_S: Final = 4
 """A game that has its actor by then makes its first move within five seconds."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-__all__ = ["DAY_S", "Demand", "Game", "ideal_node_s"]
-
 DAY_S: Final = 86_400
 SPREAD: Final = 0.6
 """The sigma of the log-normal lengths."""

@@ -20,8 +20,6 @@ from benchmarks.demand import Demand
 from benchmarks.results import write_result
 from crabstick.rules.consolidation import FITS_FOR
 
-__all__ = ["OURS", "main"]
-
 GAME_S: Final = 720
 OURS: Final = Policy(name="ours", standby=1, fits_for=FITS_FOR, foresees=True)
 POLICIES: Final = (

@@ -34,8 +34,6 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["CLOCK", "THINK_MS", "Fleet", "Opponents", "running_fleet", "until", "until_all_play"]
-
 THINK_MS = 100
 """What the engine takes for each move."""
 CLOCK = (timedelta(seconds=600), timedelta(seconds=5))

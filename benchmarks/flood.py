@@ -34,8 +34,6 @@ from benchmarks.summaries import (
     spread_cells,
 )
 
-__all__ = ["main"]
-
 THINK = timedelta(milliseconds=500)
 SETTLE_S = 2.0
 

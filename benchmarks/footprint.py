@@ -30,8 +30,6 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
 
-__all__ = ["Reading", "kind_of", "main", "summed"]
-
 START_LIMIT = timedelta(seconds=300)
 END_LIMIT = timedelta(seconds=60)
 SETTLE_S = 45

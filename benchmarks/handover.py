@@ -31,8 +31,6 @@ from benchmarks.takeover_timing import plain_losses_ms, reopened_ms, takeovers_o
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 
-__all__ = ["main"]
-
 DEADLINE = timedelta(seconds=120)
 SETTLE_S = 3.0
 NODE_SETTLE_S = 10.0

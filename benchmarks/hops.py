@@ -31,8 +31,6 @@ from benchmarks.rounds import Round, play_round
 from crabstick.errors import EnvironmentProblem
 from crabstick.terminal.local_stack import LocalLichess
 
-__all__ = ["main"]
-
 GAME_LIMIT = 40
 MOVE_LIMIT = 20
 MOVES = 12

@@ -14,8 +14,6 @@ import time
 from collections import Counter
 from contextlib import suppress
 
-__all__ = ["main"]
-
 PATHS = ("/metrics", "/games", "/livez", "/nothing")
 LOWEST_PRIORITY = 19
 

@@ -32,8 +32,6 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["main"]
-
 GAMES = (0, 1, 10, 100)
 STANDBYS = 2
 THINK = timedelta(seconds=4)

@@ -7,8 +7,6 @@ import psutil
 from benchmarks.processes import ActorProcesses, growth
 from benchmarks.summaries import Costs
 
-__all__ = ["Meter"]
-
 
 class Meter:
     """Made while every actor is on standby; then `note_idle`, `start` and `stop` in this order.

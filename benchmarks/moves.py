@@ -34,8 +34,6 @@ from benchmarks.summaries import (
 )
 from crabstick.terminal.local_stack import LocalLichess
 
-__all__ = ["main"]
-
 GAMES = (1, 8, 32)
 MOVES = 25
 GAP = timedelta(milliseconds=300)

@@ -14,8 +14,6 @@ from actors.local_ray.ports import LOOPBACK, free_port
 from actors.local_ray.ray_start import ENVIRONMENT, end_node
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["worker_node"]
-
 START_LIMIT = timedelta(minutes=2)
 POLL_S = 0.1
 ROOT = Path(__file__).parent.parent

@@ -13,8 +13,6 @@ import psutil
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["ActorProcesses", "Readings", "growth", "machine"]
-
 MIB = 2**20
 Readings = dict[int, float]
 """By pid."""

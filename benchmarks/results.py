@@ -14,8 +14,6 @@ from rich.table import Table
 from benchmarks.processes import machine
 from crabstick.errors import CrabstickError
 
-__all__ = ["run_benchmark", "write_result"]
-
 FOLDER = Path("bench-results")
 CTRL_C = 130
 

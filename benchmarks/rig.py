@@ -22,8 +22,6 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["Rig", "actor_pids", "running_rig", "wait_standbys"]
-
 STANDBY_LIMIT = timedelta(seconds=300)
 ASK_LIMIT = timedelta(seconds=10)
 POLL_S = 0.25

@@ -15,8 +15,6 @@ from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.terminal.local_stack import LocalLichess
 
-__all__ = ["CLOCK", "Round", "play_round"]
-
 CLOCK = (timedelta(seconds=180), timedelta(seconds=2))
 """No player runs out of time."""
 THINK = timedelta(seconds=1)

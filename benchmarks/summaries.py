@@ -5,21 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = [
-    "COLUMNS",
-    "SPREAD_COLUMNS",
-    "Costs",
-    "Row",
-    "Spread",
-    "cells",
-    "first_moves_ms",
-    "moves_of",
-    "overheads_ms",
-    "percentile",
-    "spread",
-    "spread_cells",
-]
-
 Game = Mapping[str, Any]
 """One game of the sandbox's ledger."""
 Move = Mapping[str, Any]

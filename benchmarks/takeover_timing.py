@@ -6,8 +6,6 @@ from typing import Any
 
 from crabstick.rules.overhead import UNTIMED_PLIES
 
-__all__ = ["Takeover", "plain_losses_ms", "reopened_ms", "takeovers_of"]
-
 Ledger = Mapping[str, Any]
 Game = Mapping[str, Any]
 

@@ -20,8 +20,6 @@ from crabstick.settings import Settings, load_settings
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
 from crabstick.terminal.parse_clock import parse_clock
 
-__all__ = ["app", "main"]
-
 INTERRUPTED = 130
 
 app = typer.Typer(

@@ -5,20 +5,6 @@ Every argument reaches `super().__init__`, so that an error can be pickled for a
 
 from datetime import timedelta
 
-__all__ = [
-    "ConfigError",
-    "CrabstickError",
-    "EnvironmentProblem",
-    "InvariantBroken",
-    "LichessError",
-    "RateLimited",
-    "Refused",
-    "StreamEnded",
-    "StreamSilent",
-    "Unauthorized",
-    "Unavailable",
-]
-
 
 class CrabstickError(Exception):
     """The base of all errors that crabstick raises itself.

@@ -14,20 +14,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-__all__ = [
-    "ELSEWHERE",
-    "PREFIX",
-    "dotted",
-    "explain",
-    "known_keys",
-    "nearest",
-    "nearest_key",
-    "neighbours",
-    "public",
-    "shown",
-    "variable_of",
-]
-
 PREFIX: Final = "CRABSTICK__"
 """How our environment variables begin: CRABSTICK__HTTP__PORT is http.port."""
 ELSEWHERE: Final = {

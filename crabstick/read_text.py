@@ -7,8 +7,6 @@ from pathlib import Path
 
 from crabstick.errors import ConfigError
 
-__all__ = ["read_text"]
-
 
 def read_text(path: Path, *, named_by: str, limit: int) -> str:
     """The whole text of the file at `path`, UTF-8, without a byte order mark.

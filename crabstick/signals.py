@@ -8,14 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = [
-    "blocked_interrupts",
-    "cancelling_interrupts",
-    "deferred_interrupt",
-    "end_with_stdin",
-    "listen_for_interrupts",
-]
-
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -19,8 +19,6 @@ from ruamel.yaml.tag import Tag
 from crabstick.errors import ConfigError
 from crabstick.explain import public
 
-__all__ = ["read_document", "read_documents"]
-
 _TEXT: Final = re.compile(r"[ynYN=]|\d{4}-\d\d?-\d\d?.*|[+-]?([\d.]+[eE]\d+|\w{20,})")
 """What stays text: y, n and =, a date, a number like 1e3, and one that no field can hold."""
 _LARGEST = 1_000_000

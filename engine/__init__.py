@@ -8,5 +8,3 @@ their start is part of a game's cold start. Import from the modules:
 - `engine.resilient`: `ResilientEngine`, an engine that is replaced when it fails
 - `engine.fake`: a UCI program that misbehaves on demand, for tests and benchmarks
 """
-
-__all__: list[str] = []

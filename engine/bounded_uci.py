@@ -17,8 +17,6 @@ from typing_extensions import override
 from engine.errors import EngineDied, EngineError
 from engine.process_tree import ProcessTree
 
-__all__ = ["MAX_LINES", "MAX_LINE_BYTES", "BoundedUci", "useful_lines"]
-
 MAX_LINE_BYTES = 4096
 """Longer lines are cut."""
 MAX_LINES = 512

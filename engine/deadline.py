@@ -11,8 +11,6 @@ from chess.engine import BaseCommand
 from engine import diagnosis
 from engine.bounded_uci import BoundedUci
 
-__all__ = ["Deadline"]
-
 
 class Deadline:
     """Runs from its creation until `cancel`.

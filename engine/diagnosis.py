@@ -14,8 +14,6 @@ from engine.errors import (
     NotAnEngine,
 )
 
-__all__ = ["cannot_execute", "ended", "hung", "not_started", "started_late"]
-
 _CANNOT_EXECUTE = (126, 127)
 """Source: POSIX, `nice`: the utility was found but could not be invoked, or was not found."""
 _USUAL_REASON: dict[int, str] = {

@@ -3,18 +3,6 @@
 Every error takes only its message, so it can be pickled to another node.
 """
 
-__all__ = [
-    "BadOption",
-    "EngineDied",
-    "EngineError",
-    "EngineHung",
-    "EngineNotExecutable",
-    "EngineNotFound",
-    "IllegalMove",
-    "NotAnEngine",
-    "UnsupportedGame",
-]
-
 
 class EngineError(Exception):
     """The root of all errors of an engine."""

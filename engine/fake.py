@@ -16,8 +16,6 @@ from typing import Any, NoReturn
 
 import chess
 
-__all__ = ["MODES", "FakeUci", "main"]
-
 _HELLO = (
     "id name crabstick fake",
     "id author crabstick",

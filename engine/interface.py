@@ -5,8 +5,6 @@ from typing import Protocol
 
 from engine.spec import SearchRequest, SearchResult
 
-__all__ = ["QUIT_PATIENCE", "Engine"]
-
 QUIT_PATIENCE = timedelta(seconds=1)
 """How long an engine may take to end after `quit`, and again after the kill."""
 

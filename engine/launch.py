@@ -13,8 +13,6 @@ from pathlib import Path
 from engine.errors import EngineNotExecutable, EngineNotFound
 from engine.spec import EngineSpec
 
-__all__ = ["command_line", "limit_memory"]
-
 _ELF = b"\x7fELF"
 _MACHINE = slice(18, 20)
 """The position of `e_machine`. Source: System V ABI, ELF header."""

@@ -13,8 +13,6 @@ from chess.engine import Option
 from engine.errors import BadOption, UnsupportedGame
 from engine.spec import OptionValue
 
-__all__ = ["accepted_options", "check_variant"]
-
 _TRUTH: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
 
 

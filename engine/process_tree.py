@@ -9,8 +9,6 @@ from contextlib import suppress
 
 import psutil
 
-__all__ = ["ProcessTree"]
-
 
 class ProcessTree:
     """A process and the descendants found while their parents lived.

@@ -20,8 +20,6 @@ from engine.interface import QUIT_PATIENCE, Engine
 from engine.spec import EngineSpec, SearchRequest, SearchResult
 from engine.uci_engine import UciEngine
 
-__all__ = ["MIN_SEARCH_TIME", "MIN_START_TIME", "ResilientEngine", "remaining_limit"]
-
 MIN_SEARCH_TIME = timedelta(seconds=0.5)
 """The least time for a repeated search, even when its deadline has passed."""
 MIN_START_TIME = timedelta(seconds=3)

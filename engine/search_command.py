@@ -18,8 +18,6 @@ from typing_extensions import override
 
 from engine.bounded_uci import BoundedUci
 
-__all__ = ["SearchCommand"]
-
 _PARSED_INFO = INFO_BASIC | INFO_SCORE
 _NO_MOVE = frozenset({"(none)", "NULL"})
 

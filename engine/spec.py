@@ -12,8 +12,6 @@ from typing import Literal
 import chess
 from chess.engine import Limit
 
-__all__ = ["EngineSpec", "OptionValue", "SearchRequest", "SearchResult", "Source", "embedded_spec"]
-
 OptionValue = str | int | bool | None
 """The value of a UCI option; None presses a button."""
 

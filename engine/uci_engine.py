@@ -31,8 +31,6 @@ from engine.options import accepted_options, check_variant
 from engine.search_command import SearchCommand
 from engine.spec import EngineSpec, SearchRequest, SearchResult
 
-__all__ = ["STOP_GRACE", "UciEngine", "check"]
-
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take to move after `stop`."""
 

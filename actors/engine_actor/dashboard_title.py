@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-__all__ = ["DashboardTitle"]
-
 DELAY: Final = timedelta(seconds=1)
 """A title can wait; the first move goes first."""
 

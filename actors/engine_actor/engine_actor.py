@@ -64,8 +64,6 @@ from engine.resilient import ResilientEngine
 from engine.spec import EngineSpec, embedded_spec
 from engine.uci_engine import UciEngine
 
-__all__ = ["EngineActor"]
-
 LEASE_PATIENCE = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=10)
 KILL_GRACE = timedelta(seconds=3)

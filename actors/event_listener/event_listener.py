@@ -48,8 +48,6 @@ from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
-__all__ = ["EventListener"]
-
 LOAD_PATIENCE = timedelta(milliseconds=400)
 """Even without the WorkerSet a challenge is answered within a second."""
 FIRST_LOAD_PATIENCE = timedelta(seconds=8)

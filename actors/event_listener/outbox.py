@@ -19,8 +19,6 @@ from crabstick.rules.retry import next_delay
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["Outbox"]
-
 SEND_PATIENCE = timedelta(seconds=5)
 SEND_TRIES = 10
 """A restart of the WorkerSet takes two seconds."""

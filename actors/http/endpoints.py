@@ -32,8 +32,6 @@ from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.metrics import CONTENT_TYPE
 
-__all__ = ["http_app"]
-
 MAX_AGE: Final = timedelta(seconds=1)
 """How long an actor's answer is reused."""
 SHUTDOWN_PATIENCE: Final = timedelta(seconds=20)

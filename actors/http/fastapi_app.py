@@ -10,8 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.http.request_checks import objection
 
-__all__ = ["error_response", "new_api"]
-
 
 def new_api() -> FastAPI:
     """An application without endpoints."""

@@ -9,8 +9,6 @@ from actors.clients import ActorClient
 from actors.cluster import ActorFailed, ActorGone, ActorSilent, Handle, find_actor
 from actors.messages import WrongProtocol
 
-__all__ = ["PATIENCE", "Peer"]
-
 C = TypeVar("C", bound=ActorClient)
 T = TypeVar("T")
 

@@ -33,8 +33,6 @@ from actors.http.request_checks import (
 )
 from actors.http.single_flight import SingleFlight
 
-__all__ = ["ENVIRONMENT", "Guard", "install_guard"]
-
 ENVIRONMENT: Final = {
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.proxy_guard.install_guard"
 }

@@ -18,8 +18,6 @@ from actors.messages import ActorConfig
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["check_http", "end_http", "ensure_http"]
-
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
 

@@ -11,19 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-__all__ = [
-    "MAX_BODY_BYTES",
-    "MAX_HEADERS",
-    "MAX_HEAD_BYTES",
-    "TOO_MANY",
-    "Answer",
-    "Headers",
-    "TokenBucket",
-    "error_answer",
-    "is_bearer",
-    "objection",
-]
-
 Headers = Collection[tuple[bytes, bytes]]
 """As ASGI has them: lower-case names, one entry for each header line."""
 

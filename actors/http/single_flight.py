@@ -5,8 +5,6 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-__all__ = ["SingleFlight"]
-
 T = TypeVar("T")
 
 

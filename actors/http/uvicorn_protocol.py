@@ -14,8 +14,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from actors.http.request_checks import MAX_HEAD_BYTES, Answer, error_answer
 
-__all__ = ["BoundedHttp"]
-
 HEAD_TIMEOUT: Final = timedelta(seconds=10)
 """From the connection, or from the last answer, to the end of the next head."""
 WRITE_TIMEOUT: Final = timedelta(seconds=10)

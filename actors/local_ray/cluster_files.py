@@ -18,8 +18,6 @@ from pydantic import TypeAdapter
 from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["ClusterFiles", "ClusterRecord"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterRecord:

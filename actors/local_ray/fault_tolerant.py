@@ -21,8 +21,6 @@ from actors.local_ray.profiles import FULL, Profile
 from actors.local_ray.ray_start import LocalNode, end_node, node_command, start_node
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["replace_worker", "restart_head", "start_fault_tolerant"]
-
 PORTS = range(20_000, 32_768)
 """Above Ray's worker ports and below Linux's ephemeral ports. A client that looks for a dead head
 could be given an ephemeral port, connect to itself, and so block the head's port."""

@@ -27,14 +27,6 @@ from actors.local_ray.ray_start import (
 )
 from crabstick.signals import deferred_interrupt
 
-__all__ = [
-    "LocalCluster",
-    "authenticate",
-    "find_local_cluster",
-    "head_options",
-    "start_local_cluster",
-]
-
 USUAL_DASHBOARD = 8265
 
 

@@ -5,8 +5,6 @@ import socket
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["LOOPBACK", "PortTaken", "free_port", "require_free", "usual_or_free"]
-
 LOOPBACK = "127.0.0.1"
 FIRST_UNPRIVILEGED = 1024
 """Linux's default; only root may listen on a lower port."""

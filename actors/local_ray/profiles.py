@@ -13,16 +13,6 @@ from ray._private import ray_constants, services
 
 from actors.local_ray.ray_command import mask_modules
 
-__all__ = [
-    "FULL",
-    "HOOK_VARIABLE",
-    "SMALL",
-    "Profile",
-    "without_client_server",
-    "without_dashboard",
-    "without_unused",
-]
-
 HOOK_VARIABLE = "RAY_START_HOOK"
 """Names a function that `ray start` calls before it starts any process."""
 DASHBOARD_DEPENDENCIES = "ray.dashboard.optional_deps"

@@ -10,8 +10,6 @@ import sys
 
 from actors.local_ray.trim_heap import start_trimming
 
-__all__ = ["UNUSED_COMMANDS", "main", "mask_modules"]
-
 UNUSED_COMMANDS = (
     "ray.dashboard.modules.job.cli",
     "ray.serve.scripts",

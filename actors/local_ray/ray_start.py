@@ -23,16 +23,6 @@ from actors.local_ray.ray_command import UNUSED_COMMANDS
 from crabstick.errors import EnvironmentProblem
 from crabstick.signals import deferred_interrupt
 
-__all__ = [
-    "ENVIRONMENT",
-    "LocalNode",
-    "end_node",
-    "is_alive",
-    "node_command",
-    "start_node",
-    "variable_of",
-]
-
 START_LIMIT = timedelta(minutes=3)
 END_LIMIT = timedelta(seconds=20)
 GRACE = timedelta(seconds=2)

@@ -8,8 +8,6 @@ import time
 from contextlib import suppress
 from threading import Thread
 
-__all__ = ["start_trimming", "trim_heap"]
-
 START_S = 15
 """By then a process has imported what it needs."""
 INTERVAL_S = 600

@@ -6,8 +6,6 @@ from typing import Final
 
 from crabstick.errors import ConfigError
 
-__all__ = ["VARIABLE", "check_named", "host_and_port"]
-
 VARIABLE: Final = "RAY_ADDRESS"
 """Ray's own variable; `ray job submit` sets it for its programs."""
 _SHAPE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)

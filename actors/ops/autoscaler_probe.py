@@ -14,8 +14,6 @@ from actors.cluster import (
 from actors.ops.probe_results import SILENCE, Autoscaler, ScalingReport
 from crabstick.settings import ClusterSettings
 
-__all__ = ["AutoscalerProbe"]
-
 POLL_S: Final = 0.5
 STATUS_KEY: Final = b"__autoscaling_status"
 """Where Ray's first autoscaler keeps its report. Source: ray_constants.DEBUG_AUTOSCALING_STATUS."""

@@ -24,8 +24,6 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import TOKEN_VARIABLE, ClusterSettings, Settings
 
-__all__ = ["our_code", "probe_cluster"]
-
 PATIENCE: Final = timedelta(seconds=30)
 """A node may be busy, and its first process loads much."""
 CLOCK_PATIENCE: Final = timedelta(seconds=3)

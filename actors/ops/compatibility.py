@@ -13,8 +13,6 @@ from actors.ops.shutdown import PATIENCE, engine_actors
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import ClusterSettings
 
-__all__ = ["require_compatible", "require_same_bot", "require_slots"]
-
 
 def require_same_bot(running: str, wanted: str) -> None:
     """Requires the account that plays already.

@@ -16,8 +16,6 @@ from actors.ops.address import host_and_port
 from crabstick.errors import EnvironmentProblem
 from crabstick.signals import blocked_interrupts
 
-__all__ = ["connect", "dashboard_url", "disconnect"]
-
 LOOPBACK = "127.0.0.1"
 PROBE_LIMIT = timedelta(seconds=3)
 

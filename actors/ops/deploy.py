@@ -29,8 +29,6 @@ from actors.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["actor_config", "deploy", "ensure_manager", "wait_listening"]
-
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
 NAME_PATIENCE_S = 15

@@ -13,8 +13,6 @@ from crabstick.errors import ConfigError
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import ClusterSettings
 
-__all__ = ["drain_node", "find_node", "is_alive"]
-
 MOST_NAMED: Final = 10
 
 

@@ -8,8 +8,6 @@ from typing import Final
 from crabstick import __version__
 from crabstick.settings import Settings
 
-__all__ = ["CODE_ROOT", "bot_code", "fingerprint"]
-
 CODE_ROOT: Final = Path(__file__).parents[2]
 """The folder of the three packages."""
 BOT_CODE: Final = (

@@ -14,8 +14,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["PACKAGES", "code_of", "now_s", "probe"]
-
 PACKAGES = ("actors", "crabstick", "engine")
 _FLAG = re.compile(r"RAY_[a-z]\w*")
 _PRIVATE = re.compile(r"password|secret|token")

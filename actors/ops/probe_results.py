@@ -8,8 +8,6 @@ from typing import Final
 
 from crabstick.rules.cluster_view import ClusterNode
 
-__all__ = ["SILENCE", "Autoscaler", "ClockOffset", "NodeFacts", "NodeReport", "ScalingReport"]
-
 SILENCE: Final = timedelta(seconds=20)
 """Ray's autoscaler reports every five seconds; after this time it counts as silent."""
 

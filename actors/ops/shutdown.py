@@ -18,8 +18,6 @@ from actors.clients import (
 )
 from actors.cluster import find_actor, find_actors, in_gcs_thread
 
-__all__ = ["end_games", "end_manager", "engine_actors", "find_listener", "find_worker_set"]
-
 PATIENCE = timedelta(seconds=5)
 SHUTDOWN_PATIENCE = timedelta(seconds=20)
 """A WorkerSet that shuts down first finds actors for the games without one."""

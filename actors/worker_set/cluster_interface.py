@@ -11,8 +11,6 @@ from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.settings import ClusterSettings
 
-__all__ = ["RayRuntime", "Runtime"]
-
 
 class Runtime(Protocol):
     """The cluster as the WorkerSet uses it; tests use a fake.

@@ -16,8 +16,6 @@ from crabstick.settings import Settings
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["KEEP_ROOM_FOR", "Elasticity", "Traffic"]
-
 KEEP_ROOM_FOR = timedelta(minutes=10)
 """How long a standby waits for a challenger that was declined with `later`."""
 

@@ -27,8 +27,6 @@ from crabstick.rules.retry import next_delay
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["EnginePool"]
-
 START_PATIENCE = timedelta(minutes=15)
 """A cloud may have to start a node first."""
 ASSIGN_PATIENCE = timedelta(seconds=3)

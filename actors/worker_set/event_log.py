@@ -14,8 +14,6 @@ from crabstick.rules.registry_records import (
 from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 
-__all__ = ["EventLog"]
-
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
 """Source: Lichess's status names; `timeout` is a player who was away for too long."""
 

@@ -13,8 +13,6 @@ from crabstick.rules.rate_limit_table import ENDPOINTS
 from crabstick.rules.registry import Registry
 from crabstick.telemetry.bot_metrics import BotMetrics
 
-__all__ = ["ACTOR_STATES", "Gauges"]
-
 T = TypeVar("T")
 
 ACTOR_STATES: Final = {

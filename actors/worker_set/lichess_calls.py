@@ -19,8 +19,6 @@ from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["LichessCalls"]
-
 RESIGN_TRIES = 3
 
 

@@ -5,8 +5,6 @@ from datetime import timedelta
 
 from actors.messages import ListenerStatus
 
-__all__ = ["ListenerHealth"]
-
 REPORTS_WITHIN = timedelta(seconds=10)
 """A listener reports every two seconds."""
 

@@ -10,8 +10,6 @@ from ray.util.metrics import Counter, Gauge, Histogram
 
 from crabstick.telemetry.metrics import METRICS, Metric
 
-__all__ = ["RayMirror"]
-
 
 class RayMirror:
     """The same metrics in `ray.util.metrics`; Ray prefixes their names with `ray_`."""

@@ -25,8 +25,6 @@ from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHand
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["LEAVES_WHILE_CLOSING", "Reconciler"]
-
 FINISHED_GRACE = timedelta(seconds=30)
 """An actor reads the end of its game from its own stream; after this time it is killed instead."""
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)

@@ -6,8 +6,6 @@ from typing import TypeVar
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import Event
 
-__all__ = ["RegistryStore"]
-
 T = TypeVar("T")
 
 

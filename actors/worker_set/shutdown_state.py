@@ -4,8 +4,6 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-__all__ = ["ShutdownState"]
-
 PATIENCE = timedelta(seconds=15)
 """For an actor that has to start; the caller of the shutdown waits longer."""
 HAND_OVERS_WITHIN = timedelta(seconds=9)

@@ -7,8 +7,6 @@ from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics
 
-__all__ = ["statistics"]
-
 
 def statistics(
     config: ActorConfig,

@@ -56,8 +56,6 @@ from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
-__all__ = ["WorkerSet"]
-
 TICK = timedelta(milliseconds=500)
 READ_NODES_EVERY = timedelta(seconds=1)
 MIRROR_EVERY = timedelta(seconds=5)

@@ -19,8 +19,6 @@ from crabstick.check.finding import Finding, mistake
 from crabstick.check.manifests import Manifests
 from crabstick.explain import dotted, neighbours, public, shown
 
-__all__ = ["KUBERAY", "SCHEMA", "fields", "schema"]
-
 KUBERAY: Final = "KubeRay 1.7.0"
 SCHEMA: Final = files(__package__) / "raycluster.json.gz"
 _SHAPES: Final = {

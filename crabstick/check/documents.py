@@ -9,8 +9,6 @@ from crabstick.errors import ConfigError
 from crabstick.read_text import read_text
 from crabstick.yaml_file import read_documents
 
-__all__ = ["STANDARD_INPUT", "Manifest", "at", "read_manifests", "read_objects"]
-
 Manifest = Mapping[str, Any]
 """Fields of an object, or of a part of one, as YAML has them."""
 STANDARD_INPUT: Final = "-"

@@ -6,8 +6,6 @@ from typing import Final
 
 from crabstick.errors import ConfigError, EnvironmentProblem
 
-__all__ = ["Finding", "Problem", "counted", "fault", "mistake", "together"]
-
 Problem = type[ConfigError] | type[EnvironmentProblem]
 MOST_NAMED: Final = 5
 

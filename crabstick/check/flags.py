@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-__all__ = ["flaws"]
-
 _SHARED: Final = re.compile(r"RAY_(?!gcs_storage|enable_autoscaler_v2|maximum_gcs_)[a-z]\w*")
 """RAY_ and small letters, without the flags that only the head reads."""
 _NEEDED: Final = {

@@ -8,8 +8,6 @@ from typing import Final
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import public
 
-__all__ = ["Place", "ask", "operator_variables", "rendered"]
-
 Place = tuple[str, str]
 """Namespace and name of an object; an empty namespace is that of kubectl's context."""
 _RENDER_WITHIN_S: Final = 60

@@ -18,8 +18,6 @@ from crabstick.settings import Settings, read_admin_token, read_token
 from engine.errors import EngineError
 from engine.uci_engine import check as play_one_move
 
-__all__ = ["account", "engine", "http", "identify", "shutdown", "try_engine"]
-
 SCOPE: Final = "bot:play"
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 -- the owner's choice, not ours
 LIVEZ_PATIENCE_S: Final = 3

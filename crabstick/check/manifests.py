@@ -11,8 +11,6 @@ from crabstick.check.documents import Manifest, at
 from crabstick.errors import ConfigError
 from crabstick.settings import Settings, settings_from
 
-__all__ = ["Group", "Manifests", "amount", "open_manifests"]
-
 _FILE: Final = "bot.yaml"
 """The bot's settings in a ConfigMap."""
 _OTHERS: Final = {

@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 from crabstick.check.documents import at
 from crabstick.check.manifests import Group, Manifests
 
-__all__ = ["network"]
-
 _USUAL_PORTS: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 Labels = Mapping[str, object]
 

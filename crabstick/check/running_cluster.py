@@ -18,8 +18,6 @@ from crabstick.check.flags import flaws
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE, Settings
 
-__all__ = ["RunningCluster", "apart_s", "per_node"]
-
 ALIKE: Final = "Ray's own are alike on every node"
 FARTHEST: Final = timedelta(seconds=1)
 """How far two clocks may be apart before two logs cannot be compared."""

@@ -9,8 +9,6 @@ from crabstick.check.kubectl import Place, ask
 from crabstick.check.manifests import Manifests
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["secrets", "wanted"]
-
 _LOGIN: Final = ".dockerconfigjson"
 _SOURCES: Final = {
     "secret": "",

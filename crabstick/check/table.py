@@ -12,8 +12,6 @@ from crabstick.check.running_cluster import RunningCluster, per_node
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["CHECKS", "Check", "findings", "run"]
-
 Seen = TypeVar("Seen")
 
 

@@ -13,8 +13,6 @@ from crabstick.settings import Settings
 from crabstick.signals import blocked_interrupts
 from crabstick.terminal.plural import counted
 
-__all__ = ["check", "check_cluster", "check_manifests"]
-
 Say = Callable[[str], None]
 
 

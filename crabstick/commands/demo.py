@@ -22,8 +22,9 @@ from actors.messages import Statistics
 from actors.ops.deploy import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.rules.lichess_types import Clock
+from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import greedy, random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.quantiles import quantile
@@ -33,8 +34,6 @@ from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_li
 from crabstick.terminal.parse_clock import in_seconds
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
-
-__all__ = ["demo"]
 
 BOT = "crabstick"
 USUAL_HTTP_PORT = 8000

@@ -20,8 +20,6 @@ from crabstick.terminal.bot_cluster import BotCluster, locked_cluster
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import LOST_BY_CTRL_C, wait_for_games
 
-__all__ = ["RunningGames", "down"]
-
 
 class RunningGames(Enum):
     """What `down` does with the running games."""

@@ -17,8 +17,6 @@ from crabstick.terminal.bot_cluster import find_cluster
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["DrainProgress", "drain"]
-
 POLL_S = 0.5
 LEAVING_TAKES = timedelta(seconds=10)
 """Ray removes an empty node at once; a node that stays longer runs something else."""

@@ -16,8 +16,6 @@ from crabstick.sandbox.sparring import Sparring, sparring_for
 from crabstick.sandbox.uvicorn_server import run
 from crabstick.terminal.parse_clock import in_seconds
 
-__all__ = ["SandboxAddress", "sandbox"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxAddress:

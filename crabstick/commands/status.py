@@ -15,8 +15,6 @@ from crabstick.terminal.live_table import render_table
 from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
-__all__ = ["status"]
-
 NO_BOT = "no bot runs here: `crabstick up` starts it"
 
 

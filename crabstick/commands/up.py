@@ -25,8 +25,6 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.follow import follow
 from crabstick.terminal.poll import wait_restored
 
-__all__ = ["LocalOptions", "up"]
-
 FAULT_TOLERANCE = "--gcs-fault-tolerance"
 SMALL_PROFILE = "--small"
 ELSEWHERE = {

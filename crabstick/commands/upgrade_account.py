@@ -9,8 +9,6 @@ from crabstick.errors import EnvironmentProblem, LichessError
 from crabstick.lichess.account_client import open_lichess
 from crabstick.settings import Settings, read_token
 
-__all__ = ["upgrade_account"]
-
 
 def upgrade_account(settings: Settings, confirm: Callable[[str], bool], console: Console) -> None:
     """Upgrades the account if `confirm` answers the question with yes.

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
-__all__ = ["BackgroundTasks"]
-
 
 class BackgroundTasks:
     """The tasks and timers of one owner.

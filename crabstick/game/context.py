@@ -20,8 +20,6 @@ from crabstick.rules.rate_limit_table import Endpoint
 from crabstick.rules.time_management import EngineLimits
 from crabstick.telemetry.logs import get_logger
 
-__all__ = ["FromStream", "GameContext", "InboxItem", "PlaySettings"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaySettings:

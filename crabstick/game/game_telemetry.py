@@ -14,8 +14,6 @@ from crabstick.rules.game_events import Finish
 from crabstick.rules.lichess_types import GameFull, GameState, Posted, PostOutcome
 from engine.spec import SearchResult
 
-__all__ = ["GameProgress", "GameReport", "GameTelemetry"]
-
 NO_RESULT: Final = frozenset({"aborted", "noStart"})
 
 

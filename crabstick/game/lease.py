@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-__all__ = ["Lease", "Replaced"]
-
 FRESH = timedelta(seconds=5)
 REPEATED_CUT = timedelta(seconds=10)
 IDLE_PAUSE = timedelta(seconds=1)

@@ -41,8 +41,6 @@ from crabstick.telemetry import log_events
 from engine.interface import Engine
 from engine.spec import SearchRequest
 
-__all__ = ["Player"]
-
 
 class Player:
     """One game, from the first line of its stream to the last."""

@@ -6,8 +6,6 @@ import chess.variant
 from crabstick.errors import InvariantBroken
 from crabstick.rules.lichess_types import GameFull
 
-__all__ = ["Position", "color_of"]
-
 
 def color_of(full: GameFull, bot: str) -> chess.Color:
     """The side that the account named `bot` plays; Lichess compares names without case."""

@@ -11,8 +11,6 @@ from datetime import timedelta
 
 from crabstick.rules.rate_limit_table import Endpoint, RateLimitTable
 
-__all__ = ["RateLimits"]
-
 
 class RateLimits:
     """One process's table of rate limits.

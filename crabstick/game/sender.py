@@ -32,8 +32,6 @@ from crabstick.rules.retry import (
 )
 from crabstick.telemetry import log_events
 
-__all__ = ["ECHO_LIMIT", "Sender"]
-
 UNREAD_PAUSE = timedelta(milliseconds=1)
 ECHO_LIMIT = timedelta(seconds=5)
 """After that the stream is reopened: its first line has the moves and the clocks."""

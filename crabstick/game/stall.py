@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-__all__ = ["StallDetector"]
-
 BEAT = timedelta(milliseconds=250)
 LIMIT = timedelta(seconds=1)
 

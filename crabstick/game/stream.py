@@ -23,8 +23,6 @@ from crabstick.rules.lichess_types import (
 from crabstick.rules.retry import LONGEST_GAME_DELAY, limited_game_delay, next_game_delay
 from crabstick.telemetry import log_events
 
-__all__ = ["GameStream", "Unplayable"]
-
 GAP_PAUSE = timedelta(seconds=5)
 GAME_MISSING_TRIES = 6
 """Lichess may not know a game for a moment after its start."""

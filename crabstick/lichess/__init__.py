@@ -2,5 +2,3 @@
 
 Import the modules by name: `account_client` loads berserk (4 MB), which EngineActors do not need.
 """
-
-__all__: list[str] = []

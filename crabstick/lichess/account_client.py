@@ -35,8 +35,6 @@ from crabstick.rules.lichess_types import (
     Unexpected,
 )
 
-__all__ = ["BerserkLichess", "open_lichess"]
-
 stamina.instrumentation.set_on_retry_hooks(())  # the caller logs a failure, once
 
 _ResultT = TypeVar("_ResultT")

@@ -20,8 +20,6 @@ from aiohttp.http import HttpProcessingError
 from crabstick.lichess.identity import Identity
 from crabstick.lichess.responses import BODY_LIMIT, LichessResponse
 
-__all__ = ["TRANSPORT_ERRORS", "describe_error", "open_session", "proxy_for", "read_response"]
-
 TRANSPORT_ERRORS: Final = (
     aiohttp.ClientError,
     HttpProcessingError,  # the other side does not speak HTTP

@@ -24,8 +24,6 @@ from crabstick.rules.lichess_types import (
     Unexpected,
 )
 
-__all__ = ["parse_account", "parse_event", "parse_playing", "parse_scopes"]
-
 _TIME_CONTROLS: Mapping[str, Literal["clock", "correspondence", "unlimited"]] = {
     "clock": "clock",
     "correspondence": "correspondence",

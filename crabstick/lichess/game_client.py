@@ -31,8 +31,6 @@ from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.responses import post_outcome
 from crabstick.rules.lichess_types import GameId, GameLine, PostOutcome, Unanswered
 
-__all__ = ["HttpGame", "HttpGames", "open_games"]
-
 _WARM_UP_PATH = "/robots.txt"
 _UCI = re.compile(r"(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8]", re.ASCII)
 

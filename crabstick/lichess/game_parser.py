@@ -21,8 +21,6 @@ from crabstick.rules.lichess_types import (
     OpponentGone,
 )
 
-__all__ = ["FEN_LIMIT", "color_of", "parse_line", "player"]
-
 FEN_LIMIT = 200  # full pockets make a crazyhouse FEN longer than any other
 _CHAT_LIMIT = 500  # Lichess allows 140; its own notices may be longer
 _UCI = r"(?:(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8])"

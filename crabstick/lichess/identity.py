@@ -7,8 +7,6 @@ from pydantic import SecretStr
 from crabstick import __version__
 from crabstick.rules.lichess_types import GameId
 
-__all__ = ["Identity"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:

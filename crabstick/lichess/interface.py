@@ -21,8 +21,6 @@ from crabstick.rules.lichess_types import (
     PostOutcome,
 )
 
-__all__ = ["POST_LIMIT", "SILENCE_LIMIT", "GamePort", "GamesPort", "LichessPort"]
-
 POST_LIMIT: Final = timedelta(seconds=5)
 """The default time limit for the response to a post in a game."""
 SILENCE_LIMIT: Final = timedelta(seconds=15)

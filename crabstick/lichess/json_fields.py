@@ -13,16 +13,6 @@ from typing import Final, TypeAlias, TypeVar
 
 from crabstick.rules.lichess_types import GameId, Unexpected
 
-__all__ = [
-    "UNLIMITED_MS",
-    "Fields",
-    "InvalidField",
-    "JsonObject",
-    "parse_by_type",
-    "parse_or_unexpected",
-    "quote",
-]
-
 JsonObject: TypeAlias = dict[str, object]
 _Parsed = TypeVar("_Parsed")
 

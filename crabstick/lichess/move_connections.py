@@ -21,8 +21,6 @@ from aiohappyeyeballs import start_connection
 
 from crabstick.lichess.responses import BODY_LIMIT, LichessResponse
 
-__all__ = ["MoveConnections"]
-
 IDLE_LIMIT_S: Final = 60.0
 """We assume that Lichess's front end closes idle connections after 75 s."""
 NEXT_ADDRESS_S: Final = 0.25

@@ -24,8 +24,6 @@ from crabstick.lichess.json_fields import JsonObject, quote
 from crabstick.lichess.responses import error_for
 from crabstick.rules.lichess_types import GameId, Unexpected
 
-__all__ = ["LINE_LIMIT", "LineSplitter", "NdjsonStream", "RawLine", "StreamSource"]
-
 RawLine: TypeAlias = JsonObject | Unexpected | None
 """A JSON object, an unreadable line, or (None) a keep-alive."""
 

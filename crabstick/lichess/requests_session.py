@@ -19,8 +19,6 @@ from typing_extensions import override
 
 from crabstick.lichess.identity import Identity
 
-__all__ = ["ANSWER_LIMIT", "CallLimits", "open_requests_session"]
-
 ANSWER_LIMIT: Final = 8 * 1024 * 1024
 """In bytes; fifty games of `/api/account/playing` have about 30 kB."""
 

@@ -20,8 +20,6 @@ from crabstick.rules.lichess_types import (
 )
 from crabstick.rules.retry import Verdict, asked_wait, classify
 
-__all__ = ["BODY_LIMIT", "LichessResponse", "error_for", "post_outcome"]
-
 BODY_LIMIT = 64 * 1024
 """In bytes; the rest of the body is not read."""
 

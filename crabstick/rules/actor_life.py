@@ -11,8 +11,6 @@ from typing import Final
 from crabstick.errors import InvariantBroken
 from crabstick.rules.cluster_view import ActorPhase
 
-__all__ = ["TRANSITIONS", "LifeEvent", "next_phase"]
-
 
 class LifeEvent(Enum):
     """What happens to an EngineActor."""

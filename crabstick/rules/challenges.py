@@ -9,8 +9,6 @@ from datetime import timedelta
 
 from crabstick.rules.lichess_types import Challenge, DeclineReason
 
-__all__ = ["Accept", "Decline", "Load", "Policy", "decide"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

@@ -10,17 +10,6 @@ from typing import Final
 
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
-__all__ = [
-    "ActorPhase",
-    "ActorView",
-    "Capacity",
-    "ClusterNode",
-    "NodeView",
-    "Observed",
-    "WantedGame",
-]
-
-
 ID_DIGITS: Final = 12
 """People see this many digits of a node's id."""
 

@@ -19,8 +19,6 @@ from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observe
 from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.placement import owners_of
 
-__all__ = ["FITS_FOR", "Consolidation"]
-
 FITS_FOR = timedelta(seconds=15)
 """A shorter-lived free slot does not count: a rematch may fill it. See benchmarks/elasticity.py."""
 NO_HURRY = timedelta(hours=1)

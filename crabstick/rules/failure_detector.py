@@ -12,8 +12,6 @@ from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry_records import EngineRecord
 
-__all__ = ["suspects"]
-
 SILENCE_LIMIT = timedelta(seconds=3)
 GRACE_AFTER_START = timedelta(seconds=10)
 GRACE_AFTER_OWN_STALL = timedelta(seconds=5)

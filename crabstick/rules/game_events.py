@@ -13,34 +13,6 @@ import chess
 
 from crabstick.rules.lichess_types import GameFull, GameState, OpponentGone, PostOutcome
 
-__all__ = [
-    "Abort",
-    "Advanced",
-    "Answered",
-    "Chosen",
-    "ClaimVictory",
-    "EchoOverdue",
-    "Effect",
-    "Event",
-    "Finish",
-    "HandOver",
-    "HandOverRequested",
-    "NoShow",
-    "Opened",
-    "OpponentLeft",
-    "Phase",
-    "Play",
-    "Post",
-    "PostAgain",
-    "Request",
-    "Resync",
-    "StopSearch",
-    "StreamLost",
-    "Think",
-    "WatchEcho",
-    "WatchNoShow",
-]
-
 
 class Phase(Enum):
     """The state of the game from our side."""

@@ -46,8 +46,6 @@ from crabstick.rules.lichess_types import (
     Unanswered,
 )
 
-__all__ = ["TRANSITIONS", "diagram", "step"]
-
 MAX_REFUSALS = 3
 """After so many refusals in one position, a fresh stream cannot help: the bug is ours."""
 

@@ -11,8 +11,6 @@ never mean fewer standbys; without traffic, and for an owner who wants none, jus
 import math
 from datetime import timedelta
 
-__all__ = ["LATELY", "headroom"]
-
 LATELY = timedelta(minutes=10)
 """Traffic within this time predicts what comes."""
 NODE_TAKES = timedelta(seconds=30)

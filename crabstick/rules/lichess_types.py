@@ -9,35 +9,6 @@ from typing import Literal, NewType
 
 import chess
 
-__all__ = [
-    "Account",
-    "ActorName",
-    "Challenge",
-    "ChallengeEnded",
-    "ChallengeMade",
-    "ChatLine",
-    "Clock",
-    "DeclineReason",
-    "Denied",
-    "GameFinished",
-    "GameFull",
-    "GameId",
-    "GameLine",
-    "GameStarted",
-    "GameState",
-    "GameSummary",
-    "LichessEvent",
-    "LichessPlayer",
-    "Limited",
-    "NodeId",
-    "OpponentGone",
-    "PostOutcome",
-    "Posted",
-    "RefusedPost",
-    "Unanswered",
-    "Unexpected",
-]
-
 GameId = NewType("GameId", str)
 """Eight characters; also the id of the challenge that the game came from."""
 ActorName = NewType("ActorName", str)

@@ -11,8 +11,6 @@ from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord
 
-__all__ = ["Nodes", "has_waited_too_long", "moving", "observe", "wanted_games"]
-
 STARTS_WITHIN: Final = timedelta(seconds=60)
 """An actor takes two seconds; a machine with seven times its load took thirteen."""
 NODE_COMES_WITHIN: Final = timedelta(minutes=3)

@@ -11,8 +11,6 @@ import chess
 
 from crabstick.rules.lichess_types import GameState
 
-__all__ = ["UNTIMED_PLIES", "Overheads"]
-
 UNTIMED_PLIES = 2
 """The first move of each side is free. Source: lila, the clock starts with the second ply."""
 REMEMBERED = 5

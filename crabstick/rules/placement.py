@@ -14,18 +14,6 @@ from datetime import timedelta
 from crabstick.rules.cluster_view import ActorPhase, ActorView, Capacity, Observed, WantedGame
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
-__all__ = [
-    "Action",
-    "Assign",
-    "Forfeit",
-    "Kill",
-    "RequestHandOver",
-    "Spawn",
-    "owners_of",
-    "plan",
-    "room",
-]
-
 QUIET_AFTER_GAME_START = timedelta(seconds=2)
 """A process that starts takes a second of CPU: not while a game makes its first moves."""
 COLD_STARTS_AT_ONCE = 4

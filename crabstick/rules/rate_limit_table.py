@@ -12,15 +12,6 @@ from typing import Final, Literal, get_args
 
 from crabstick.rules.retry import LONGEST_COOL_DOWN
 
-__all__ = [
-    "BOT_GAMES_KEY",
-    "ENDPOINTS",
-    "STREAM_BUDGET",
-    "Endpoint",
-    "RateLimitTable",
-    "endpoint_for",
-]
-
 Endpoint = Literal[
     "event_stream", "game_stream", "move", "command", "challenge", "bot_game", "account"
 ]

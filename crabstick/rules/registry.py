@@ -25,8 +25,6 @@ from crabstick.rules.registry_records import (
     GameTakenOver,
 )
 
-__all__ = ["Registry"]
-
 REMEMBERED: Final = 1000
 """Ids of finished games that are kept: an update is seconds old at most."""
 RAY_KNOWS_AFTER: Final = timedelta(seconds=70)

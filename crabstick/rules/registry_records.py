@@ -10,8 +10,6 @@ from datetime import timedelta
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
-__all__ = ["ActorLost", "EngineRecord", "EngineReport", "Event", "GameRecord", "GameTakenOver"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameRecord:

@@ -9,23 +9,6 @@ from http import HTTPStatus
 
 from crabstick.errors import InvariantBroken
 
-__all__ = [
-    "FIRST_DELAY",
-    "LIMITED_GAME_DELAY",
-    "LONGEST_COOL_DOWN",
-    "LONGEST_DELAY",
-    "LONGEST_GAME_DELAY",
-    "SHORTEST_GAME_DELAY",
-    "USUAL_COOL_DOWN",
-    "Verdict",
-    "asked_wait",
-    "classify",
-    "cool_down",
-    "limited_game_delay",
-    "next_delay",
-    "next_game_delay",
-]
-
 FIRST_DELAY = timedelta(milliseconds=250)
 LONGEST_DELAY = timedelta(seconds=30)
 """At least half of it is waited: Lichess lets a stream be opened 30 times in 10 minutes."""

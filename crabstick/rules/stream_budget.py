@@ -12,8 +12,6 @@ from datetime import timedelta
 
 from crabstick.rules.retry import next_delay
 
-__all__ = ["ALLOWED", "WINDOW", "StreamBudget"]
-
 ALLOWED = 30
 WINDOW = timedelta(minutes=10)
 """Source: lila, rate limit of `/api/stream/event`, counted by token."""

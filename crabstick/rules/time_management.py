@@ -11,8 +11,6 @@ import chess.engine
 
 from crabstick.rules.lichess_types import GameState
 
-__all__ = ["EngineLimits", "SearchBudget", "budget_for"]
-
 NO_CLOCK_MOVE_TIME = timedelta(seconds=10)
 """The time for a move in a game without a clock, unless the settings limit it."""
 LEAST = timedelta(milliseconds=10)

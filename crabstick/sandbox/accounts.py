@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from crabstick.errors import ConfigError
 
-__all__ = ["Accounts", "Bearer", "SandboxAccount", "default_accounts"]
-
 _BOT_SCOPES = "bot:play challenge:read challenge:write"
 
 

@@ -16,8 +16,6 @@ from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.vocabulary import KNOWN_SCOPES
 from crabstick.yaml_file import read_document
 
-__all__ = ["load_accounts"]
-
 _LARGEST_FILE = 10_000_000
 _TOKEN = re.compile(r"[A-Za-z0-9_]{1,512}")
 

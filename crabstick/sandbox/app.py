@@ -16,8 +16,6 @@ from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.sandbox import Sandbox
 
-__all__ = ["SandboxApp", "create_app"]
-
 _API = (*routes_games.ENDPOINTS, *routes_account.ENDPOINTS, *routes_challenges.ENDPOINTS)
 _TICK = timedelta(milliseconds=250)
 

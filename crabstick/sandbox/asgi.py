@@ -19,19 +19,6 @@ from crabstick.sandbox.errors import ApiError, Json, api_error
 from crabstick.sandbox.lichess_json import encode
 from crabstick.sandbox.streams import Hub, Stream
 
-__all__ = [
-    "OK",
-    "AnyReply",
-    "Call",
-    "Connection",
-    "Headers",
-    "Reply",
-    "StreamReply",
-    "drop",
-    "read_body",
-    "wait_disconnect",
-]
-
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 _JSON = b"application/json"

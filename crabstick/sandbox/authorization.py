@@ -11,8 +11,6 @@ from functools import lru_cache
 from crabstick.sandbox.accounts import Accounts, Bearer
 from crabstick.sandbox.errors import api_error, missing_scope, unknown_token
 
-__all__ = ["check_admin", "check_scopes", "find_bearer"]
-
 _USER_IN_AGENT = re.compile(r"(?:user|as):\s?([A-Za-z0-9_-]{2,30})", re.IGNORECASE)
 _BEARER = b"bearer "
 

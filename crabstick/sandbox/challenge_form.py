@@ -14,8 +14,6 @@ import chess
 from crabstick.sandbox.errors import form_error
 from crabstick.sandbox.vocabulary import VARIANTS, Speed, Variant, speed_of
 
-__all__ = ["ColorWish", "Terms", "read_terms"]
-
 ColorWish: TypeAlias = Literal["white", "black", "random"]
 
 _SHORT_LIMITS_S = frozenset({0, 15, 30, 45, 60, 90})

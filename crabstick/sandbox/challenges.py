@@ -18,17 +18,6 @@ from crabstick.sandbox.state import SandboxChallenge, World
 from crabstick.sandbox.stream_messages import ChallengeOutcome, EventMessage, StreamMessage
 from crabstick.sandbox.vocabulary import decline_key
 
-__all__ = [
-    "accept",
-    "cancel",
-    "challenge_for",
-    "create",
-    "decline",
-    "expire",
-    "incoming",
-    "received_and_sent",
-]
-
 _MOST_GAMES = 200
 _MOST_SHOWN = 50
 _MANY_WAITING = 5

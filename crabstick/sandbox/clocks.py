@@ -10,8 +10,6 @@ from typing import TypeAlias
 
 import chess
 
-__all__ = ["UNLIMITED_MS", "ChessClock", "GameClock", "NoClock", "TurnClock", "new_clock"]
-
 UNLIMITED_MS = 2147483647
 """The time left on both sides in a game without a clock."""
 _SHORTEST_START_CS = 300

@@ -10,15 +10,6 @@ import chess
 from crabstick.sandbox.state import SandboxGame, position_key
 from crabstick.sandbox.vocabulary import DRAW, MATE, OUT_OF_TIME, STALEMATE, Status
 
-__all__ = [
-    "Ending",
-    "can_mate",
-    "ending_on_board",
-    "ending_on_time",
-    "is_drawable",
-    "is_threefold",
-]
-
 _HALF_MOVES_TO_DRAW = 100
 _THREEFOLD = 3
 _FIVEFOLD = 5

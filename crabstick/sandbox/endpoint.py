@@ -24,8 +24,6 @@ from crabstick.sandbox.errors import ApiError, too_many_requests
 from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.sandbox import Sandbox
 
-__all__ = ["Access", "Endpoint", "Handler", "route"]
-
 Access: TypeAlias = Literal["public", "token", "admin"]
 Handler: TypeAlias = Callable[[Sandbox, Call], AnyReply]
 

@@ -6,17 +6,6 @@ No I/O here: operations raise them, `endpoint.py` sends them.
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-__all__ = [
-    "ApiError",
-    "Json",
-    "api_error",
-    "form_error",
-    "missing_scope",
-    "not_found",
-    "too_many_requests",
-    "unknown_token",
-]
-
 Json: TypeAlias = str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 """Values that `json.dumps` accepts."""
 

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from crabstick.sandbox.errors import Json, api_error
 from crabstick.sandbox.streams import Reader, Stream
 
-__all__ = ["Cut", "Fault", "Faults", "LoseAnswer", "RateLimit", "ServerError", "Silence"]
-
 _FOR_EVER_MS = float("inf")
 
 

@@ -15,8 +15,6 @@ from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.state import SandboxGame
 from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
 
-__all__ = ["export_json", "export_pgn"]
-
 _DELAY_PLIES = 3
 
 

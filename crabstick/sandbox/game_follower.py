@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 import chess
 
-__all__ = ["GameFollower", "Result", "result_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

@@ -21,18 +21,6 @@ from crabstick.sandbox.stream_messages import (
 )
 from crabstick.sandbox.vocabulary import ABORTED, DRAW, INSUFFICIENT_MATERIAL_CLAIM, RESIGN
 
-__all__ = [
-    "abort",
-    "answer_draw",
-    "end",
-    "flag",
-    "game_for",
-    "offer_draw",
-    "resign",
-    "send_chat",
-    "start",
-]
-
 _GAME_ID_LENGTH = 8
 _PLIES_BETWEEN_OFFERS = 20
 _LONGEST_CHAT = 140

@@ -6,8 +6,6 @@ No I/O here. Games and challenges are in `state.py`; the ledger holds the rest.
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["MoveRecord", "RefusedMove", "SandboxLedger", "StreamRecord"]
-
 
 @dataclass(frozen=True, slots=True)
 class MoveRecord:

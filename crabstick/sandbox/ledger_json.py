@@ -11,8 +11,6 @@ from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxChallenge, SandboxGame
 
-__all__ = ["games_json", "ledger_json"]
-
 
 def ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]:
     """The whole ledger, oldest first; with only one game if `game_id` is given."""

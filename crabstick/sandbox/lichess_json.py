@@ -22,18 +22,6 @@ from crabstick.sandbox.vocabulary import (
     title_case,
 )
 
-__all__ = [
-    "challenge_event",
-    "challenge_json",
-    "color_name",
-    "encode",
-    "game_event",
-    "game_full",
-    "game_json",
-    "game_state",
-    "user_json",
-]
-
 _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 

@@ -10,8 +10,6 @@ from typing import TypeAlias
 
 import chess
 
-__all__ = ["MovePolicy", "first_legal", "greedy", "random_mover"]
-
 MovePolicy: TypeAlias = Callable[[chess.Board], chess.Move]
 
 _VALUES = (0, 1, 3, 3, 5, 9, 0)

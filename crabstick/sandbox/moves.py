@@ -18,8 +18,6 @@ from crabstick.sandbox.state import SandboxGame, World, position_key
 from crabstick.sandbox.stream_messages import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import DRAW
 
-__all__ = ["MoveRequest", "play"]
-
 _UCI = re.compile(r"([a-h][1-8])([a-h][1-8])(.?)")
 _PROMOTIONS = {"q": chess.QUEEN, "r": chess.ROOK, "b": chess.BISHOP, "n": chess.KNIGHT}
 _LONGEST_GAME_PLIES = 600

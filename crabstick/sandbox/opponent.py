@@ -20,16 +20,6 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.game_follower import GameFollower, Result, result_of
 from crabstick.sandbox.move_policies import MovePolicy
 
-__all__ = [
-    "ChallengeDeclined",
-    "Delay",
-    "Opponent",
-    "OpponentSpec",
-    "Result",
-    "no_delay",
-    "think_time",
-]
-
 Delay: TypeAlias = Callable[[], timedelta]
 """Draws the next think time."""
 

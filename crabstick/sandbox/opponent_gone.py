@@ -13,8 +13,6 @@ from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.stream_messages import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import TIMEOUT
 
-__all__ = ["claim_draw", "claim_victory", "count_down"]
-
 _WAIT_S = {"bullet": 40, "blitz": 40, "rapid": 80, "classical": 120}
 _SHORTEST_WAIT_S = 10
 _HOPELESS_PAWNS = 4

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = ["SANDBOX_ADMIN_VARIABLE", "Options"]
-
 SANDBOX_ADMIN_VARIABLE = "CRABSTICK_SANDBOX_ADMIN_TOKEN"
 """Environment variable with the token for `/sandbox/...`; without it the command makes one up."""
 

@@ -5,8 +5,6 @@ No I/O here; times are Unix times in ms.
 
 from collections import Counter
 
-__all__ = ["Presence"]
-
 _ONLINE_AFTER_MS = 10_000
 
 

@@ -7,16 +7,6 @@ the allowance; at or above it calls fail until the window ends.
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = [
-    "ACCOUNT",
-    "BOT_DAY",
-    "CHALLENGE_DAY",
-    "CHALLENGE_MINUTE",
-    "EVENTS",
-    "RequestLimit",
-    "RequestLimits",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimit:

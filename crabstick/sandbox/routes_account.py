@@ -18,8 +18,6 @@ from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxGame
 from crabstick.sandbox.streams import Reader, StreamLine
 
-__all__ = ["ENDPOINTS"]
-
 _MOST_USERS = 100
 _MOST_BOTS = 512
 _MOST_TOKENS = 1000

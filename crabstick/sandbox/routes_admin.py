@@ -6,8 +6,6 @@ from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.ledger_json import games_json, ledger_json
 from crabstick.sandbox.sandbox import Sandbox
 
-__all__ = ["ENDPOINTS"]
-
 
 def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
     return Reply.of(ledger_json(sandbox, call.query.get("game")))

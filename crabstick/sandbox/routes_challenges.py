@@ -10,8 +10,6 @@ from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxChallenge
 from crabstick.sandbox.streams import Reader, StreamLine
 
-__all__ = ["ENDPOINTS"]
-
 
 def _create(sandbox: Sandbox, call: Call) -> AnyReply:
     """Creates a challenge; with `keepAliveStream` the response stays open until the answer."""

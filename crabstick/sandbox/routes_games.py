@@ -10,8 +10,6 @@ from crabstick.sandbox.lichess_json import game_full
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.streams import Reader, StreamLine
 
-__all__ = ["ENDPOINTS"]
-
 
 def _move(sandbox: Sandbox, call: Call) -> AnyReply:
     """Plays a move; this is the hot path."""

@@ -13,8 +13,6 @@ from crabstick.sandbox.state import World
 from crabstick.sandbox.stream_messages import StreamMessage
 from crabstick.sandbox.streams import Hub, Reader, StreamLine
 
-__all__ = ["Sandbox"]
-
 
 class Sandbox:
     """The state behind the routes.

@@ -19,8 +19,6 @@ from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import greedy, random_mover
 from crabstick.sandbox.opponent import ChallengeDeclined, Opponent, OpponentSpec, think_time
 
-__all__ = ["Sparring", "sparring_for"]
-
 _THINK = timedelta(milliseconds=500)
 _NEEDED_SCOPES = frozenset({"bot:play", "challenge:write"})
 

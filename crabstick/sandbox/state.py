@@ -19,8 +19,6 @@ from crabstick.sandbox.presence import Presence
 from crabstick.sandbox.request_limits import RequestLimits
 from crabstick.sandbox.vocabulary import STARTED, Status
 
-__all__ = ["GamePlayer", "SandboxChallenge", "SandboxGame", "World", "position_key"]
-
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 8
 _PLAYER_ID_LENGTH = 4

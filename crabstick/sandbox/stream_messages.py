@@ -6,8 +6,6 @@ No I/O here. Lines do not include the line feed.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["ChallengeOutcome", "EventMessage", "GameMessage", "GameStreamEnd", "StreamMessage"]
-
 
 @dataclass(frozen=True, slots=True)
 class EventMessage:

@@ -24,8 +24,6 @@ from crabstick.sandbox.stream_messages import (
     StreamMessage,
 )
 
-__all__ = ["BUFFERED_LINES", "Hub", "Reader", "Stream", "StreamKind", "StreamLine"]
-
 BUFFERED_LINES = 32
 """Lines buffered for a slow reader; then the oldest is dropped. Source: Lichess."""
 

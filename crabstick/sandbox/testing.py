@@ -17,8 +17,6 @@ from crabstick.sandbox.app import create_app
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.uvicorn_server import SandboxServer, listen, url_of
 
-__all__ = ["RunningSandbox", "running"]
-
 _START_LIMIT = timedelta(seconds=10)
 _CALL_LIMIT_S = 10
 

@@ -17,8 +17,6 @@ from crabstick.sandbox.accounts import Accounts
 from crabstick.sandbox.app import SandboxApp, create_app
 from crabstick.sandbox.options import Options
 
-__all__ = ["SandboxServer", "listen", "run", "url_of"]
-
 _BACKLOG = 1024
 _GRACE_S = 1
 _IDLE_CONNECTION_S = 75

@@ -7,29 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-__all__ = [
-    "ABORTED",
-    "DECLINE_REASONS",
-    "DRAW",
-    "INSUFFICIENT_MATERIAL_CLAIM",
-    "KNOWN_SCOPES",
-    "MATE",
-    "OUT_OF_TIME",
-    "RESIGN",
-    "SPEED_ICONS",
-    "STALEMATE",
-    "STARTED",
-    "TIMEOUT",
-    "VARIANTS",
-    "Speed",
-    "Status",
-    "Variant",
-    "clock_name",
-    "decline_key",
-    "speed_of",
-    "title_case",
-]
-
 Speed = Literal["ultraBullet", "bullet", "blitz", "rapid", "classical", "correspondence"]
 
 

@@ -19,8 +19,6 @@ from crabstick.explain import PREFIX, explain, known_keys, variable_of
 from crabstick.read_text import read_text
 from crabstick.settings.model import Settings, is_file_path
 
-__all__ = ["load_settings", "settings_from"]
-
 _DEFAULT_FILE = Path("crabstick.yaml")
 _LARGEST_FILE = 1_000_000
 _PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))

@@ -33,8 +33,6 @@ from crabstick.rules.challenges import Policy
 from crabstick.rules.time_management import EngineLimits
 from engine.spec import EngineSpec, OptionValue, embedded_spec
 
-__all__ = ["ChallengeSettings", "ClusterSettings", "Settings", "is_file_path"]
-
 _MESSAGE_VERSION = 1
 _DAY_S = 86_400
 _HOUR_MS = 3_600_000

@@ -14,8 +14,6 @@ from crabstick.read_text import read_text
 from crabstick.settings.model import Settings
 from crabstick.telemetry.redaction import hide
 
-__all__ = ["ADMIN_VARIABLE", "TOKEN_VARIABLE", "read_admin_token", "read_token"]
-
 TOKEN_VARIABLE = "LICHESS_BOT_TOKEN"  # noqa: S105 - a variable's name
 ADMIN_VARIABLE = "CRABSTICK_ADMIN_TOKEN"
 _LARGEST_TOKEN = 4096

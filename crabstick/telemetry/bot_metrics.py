@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
     from prometheus_client.metrics import MetricWrapperBase
 
-__all__ = ["SNAPSHOT_VERSION", "BotMetrics"]
-
 M = TypeVar("M", bound="MetricWrapperBase")
 
 SNAPSHOT_VERSION: Final = 1

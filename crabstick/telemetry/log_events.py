@@ -2,44 +2,6 @@
 
 from typing import Final
 
-__all__ = [
-    "ACTOR_ADOPTED",
-    "ACTOR_FAILED",
-    "ACTOR_HUNG",
-    "ACTOR_LOST",
-    "ACTOR_SILENT",
-    "ACTOR_SPAWNED",
-    "ACTOR_SUSPECTED",
-    "ACTOR_USELESS",
-    "CHALLENGE_ACCEPTED",
-    "CHALLENGE_DECLINED",
-    "CHALLENGE_UNANSWERED",
-    "GAME_ABORTING",
-    "GAME_ASSIGNED",
-    "GAME_FINISHED",
-    "GAME_FORFEITED",
-    "GAME_HANDED_OVER",
-    "GAME_LEAVING",
-    "GAME_RESIGNED",
-    "GAME_STARTED",
-    "GAME_TAKEN_OVER",
-    "GAME_UNPLAYABLE",
-    "LEFT_ALONE",
-    "LINE_MISSED",
-    "LINE_UNEXPECTED",
-    "LOOP_STALLED",
-    "MOVE_NOT_TAKEN",
-    "MOVE_POSTING",
-    "MOVE_TOO_LATE",
-    "NODE_SPARED",
-    "RAY_SILENT",
-    "READ_FAILED",
-    "SHUTDOWN_CLOSED",
-    "STREAM_LOST",
-    "TASK_FAILED",
-    "VICTORY_CLAIMED",
-]
-
 ACTOR_ADOPTED: Final = "actor.adopted"
 ACTOR_FAILED: Final = "actor.failed"
 ACTOR_HUNG: Final = "actor.found_hung"

@@ -32,8 +32,6 @@ def _import_without_rich() -> Iterator[None]:
 with _import_without_rich():
     import structlog
 
-__all__ = ["bind_process", "configure_logging", "get_logger", "hide", "redact"]
-
 _CHATTY: Final = ("aiohttp", "asyncio", "berserk", "urllib3", "requests", "stamina")
 """Libraries whose debug lines would drown ours, or reveal what they send."""
 

@@ -12,8 +12,6 @@ from crabstick import __version__
 from crabstick.rules.lichess_types import DeclineReason
 from crabstick.rules.rate_limit_table import ENDPOINTS
 
-__all__ = ["CONTENT_TYPE", "METRICS", "Metric"]
-
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus's name for its text format."""
 

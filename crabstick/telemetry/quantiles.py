@@ -5,8 +5,6 @@ from typing import cast
 
 from crabstick.telemetry.metrics import METRICS
 
-__all__ = ["quantile"]
-
 
 def quantile(snapshot: Mapping[str, object], name: str, share: float) -> float | None:
     """The value (seconds) below which `share` of a histogram's samples lie; None without samples.

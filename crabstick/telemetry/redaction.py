@@ -8,8 +8,6 @@ from typing import Final
 
 from pydantic import SecretStr
 
-__all__ = ["HIDDEN", "hide", "redact"]
-
 HIDDEN: Final = "[hidden]"
 _hidden: set[str] = set()
 

@@ -11,8 +11,6 @@ from actors.local_ray.local_cluster import LocalCluster, find_local_cluster
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["BotCluster", "find_cluster", "game_cpus", "locked_cluster", "named_cluster"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotCluster:

@@ -12,8 +12,6 @@ from actors.ops.deploy import deploy, wait_listening
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
-__all__ = ["deploy_bot"]
-
 LISTENER_PATIENCE = timedelta(seconds=20)
 
 

@@ -21,8 +21,6 @@ from crabstick.terminal.live_table import render_table
 from crabstick.terminal.observer import ObserverTask, run_observer
 from crabstick.terminal.poll import show, wait_for_games
 
-__all__ = ["follow"]
-
 RETRY_S = 10
 
 

@@ -13,8 +13,6 @@ from rich.text import Text
 from actors.messages import GameRow, Statistics
 from crabstick.terminal.plural import counted
 
-__all__ = ["render_table"]
-
 SPARE_COLUMNS: Final = ("depth", "clock", "game", "eval", "node", "actor")
 """What a narrow terminal does without, the least first."""
 LIMITED: Final = {

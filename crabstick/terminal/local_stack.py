@@ -28,8 +28,6 @@ from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
 from crabstick.terminal.bot_cluster import game_cpus
 
-__all__ = ["LocalLichess", "local_cluster", "local_lichess"]
-
 START_LIMIT = timedelta(seconds=30)
 END_LIMIT = timedelta(seconds=5)
 POLL_S = 0.05

@@ -23,8 +23,6 @@ from actors.ops.connect import connect, disconnect
 from crabstick.signals import deferred_interrupt, end_with_stdin
 from crabstick.terminal.poll import show, wait_for_games, wait_restored
 
-__all__ = ["ObserverTask", "run_observer"]
-
 POLL_S = 0.5
 
 

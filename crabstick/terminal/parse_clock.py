@@ -6,8 +6,6 @@ from datetime import timedelta
 from crabstick.errors import ConfigError
 from crabstick.rules.lichess_types import Clock
 
-__all__ = ["in_seconds", "parse_clock"]
-
 _LIMITS_S = frozenset({0, 15, 30, 45, 60, 90, *range(120, 10801, 60)})
 _MAX_INCREMENT_S = 60
 _MIN_ESTIMATE_S = 30

@@ -1,7 +1,5 @@
 """A number with its noun, for printed sentences."""
 
-__all__ = ["counted"]
-
 
 def counted(number: int, noun: str) -> str:
     """`1 game`, `4 games`."""

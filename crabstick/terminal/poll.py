@@ -13,15 +13,6 @@ from actors.messages import Statistics
 from actors.ops.shutdown import end_manager, engine_actors, find_listener, find_worker_set
 from crabstick.terminal.plural import counted
 
-__all__ = [
-    "LOST_BY_CTRL_C",
-    "Printer",
-    "fetch_statistics",
-    "show",
-    "wait_for_games",
-    "wait_restored",
-]
-
 STATISTICS_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)
 REFRESH_S = 0.5

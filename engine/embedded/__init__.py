@@ -8,5 +8,3 @@ The files in reading order: `geometry` (which square sees which), `moves` (a mov
 `ordering`, `search`, `lines`, `commands` and `uci`. Speed forbids small functions in `board`,
 `generate` and `search`, where a call costs as much as three table look-ups; those files say so.
 """
-
-__all__: list[str] = []

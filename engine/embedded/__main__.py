@@ -4,6 +4,4 @@ import sys
 
 from engine.embedded.uci import main
 
-__all__: list[str] = []
-
 sys.exit(main())

@@ -37,8 +37,6 @@ from engine.embedded.moves import (
 )
 from engine.embedded.worth import WORTH, worth_of
 
-__all__ = ["FIFTY_MOVES", "Castling", "Position"]
-
 FIFTY_MOVES = 100
 """Plies without capture or pawn move after which the game is drawn."""
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from engine.embedded.timeman import Clock
 
-__all__ = ["Go", "parse_go", "parse_option", "parse_position"]
-
 _NUMBERS = frozenset(
     {"wtime", "btime", "winc", "binc", "movestogo", "depth", "nodes", "mate", "movetime"}
 )

@@ -8,8 +8,6 @@ from engine.embedded.board import Position
 from engine.embedded.geometry import BLACK, PAWN, ROOK, WHITE
 from engine.embedded.worth import FULL_PHASE, KIND_VALUE, centrality, unpack
 
-__all__ = ["evaluate"]
-
 _TEMPO = 10
 _EDGE_WEIGHT = 20
 _NEAR_WEIGHT = 10

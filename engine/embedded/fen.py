@@ -9,8 +9,6 @@ from engine.embedded.board import Castling, Position
 from engine.embedded.geometry import BLACK, EMPTY, KING, PAWN, PAWN_HITS, ROOK, WHITE
 from engine.embedded.moves import castling_targets, parse_square, square_text
 
-__all__ = ["START", "parse_fen", "write_fen"]
-
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 """The starting position of ordinary chess."""
 

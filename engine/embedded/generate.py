@@ -19,8 +19,6 @@ from engine.embedded.geometry import (
 )
 from engine.embedded.moves import CASTLING, DOUBLE_STEP, EN_PASSANT, SORT_SHIFT, spellings
 
-__all__ = ["find_move", "legal_moves", "pseudo_legal_moves"]
-
 _TO_QUEEN = QUEEN << 12
 _PROMOTIONS = (_TO_QUEEN, KNIGHT << 12, ROOK << 12, BISHOP << 12)
 

@@ -6,26 +6,6 @@ empty square. The tables are computed once at import (a few milliseconds).
 
 from typing import TypeAlias
 
-__all__ = [
-    "BETWEEN",
-    "BISHOP",
-    "BLACK",
-    "EMPTY",
-    "KING",
-    "KNIGHT",
-    "LINES",
-    "LINE_SLIDER",
-    "PAWN",
-    "PAWN_HITS",
-    "QUEEN",
-    "RAYS",
-    "REACH",
-    "ROOK",
-    "STEPS",
-    "WHITE",
-    "Squares",
-]
-
 Squares: TypeAlias = tuple[int, ...]
 
 WHITE, BLACK = 0, 1

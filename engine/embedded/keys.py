@@ -4,8 +4,6 @@ A key is the exclusive or of one number for each fact about a position, so a mov
 few operations. The numbers have 61 bits and are the same in every process.
 """
 
-__all__ = ["EN_PASSANT_KEYS", "PIECE_KEYS", "RIGHTS_KEYS", "TURN_KEY"]
-
 
 def _random_keys(count: int) -> list[int]:
     """Draws 61-bit numbers by splitmix64 from a fixed seed: the same keys in every process."""

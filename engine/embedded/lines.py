@@ -8,8 +8,6 @@ import os
 import select
 from collections import deque
 
-__all__ = ["LineReader"]
-
 _CHUNK_BYTES = 65_536
 
 

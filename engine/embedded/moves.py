@@ -7,22 +7,6 @@ Castling is written king takes own rook, whatever the notation outside. 0 is no 
 
 from engine.embedded.geometry import BISHOP, EMPTY, KNIGHT, QUEEN, ROOK
 
-__all__ = [
-    "CASTLING",
-    "DOUBLE_STEP",
-    "EN_PASSANT",
-    "MOVE_BITS",
-    "MOVE_MASK",
-    "NO_MOVE",
-    "PLAIN",
-    "SORT_SHIFT",
-    "castling_targets",
-    "move_text",
-    "parse_square",
-    "spellings",
-    "square_text",
-]
-
 NO_MOVE = 0
 MOVE_BITS = 17
 MOVE_MASK = (1 << MOVE_BITS) - 1

@@ -11,8 +11,6 @@ from engine.embedded.generate import pseudo_legal_moves
 from engine.embedded.moves import CASTLING, MOVE_BITS, MOVE_MASK, NO_MOVE, SORT_SHIFT
 from engine.embedded.worth import KIND_VALUE
 
-__all__ = ["MoveOrder", "noisy_ranked"]
-
 _FIRST_RANK = 1 << 20
 _NOISY_RANK = 1 << 18
 _KILLER_RANK = 1 << 17

@@ -28,8 +28,6 @@ from engine.embedded.tt import (
     unpack_entry,
 )
 
-__all__ = ["MATE", "MATE_BOUND", "MAX_DEPTH", "Iteration", "Limits", "Searcher"]
-
 MATE = 32_000
 """The score of a mate on the board; a mate in n plies scores MATE - n."""
 MAX_DEPTH = 64

@@ -8,8 +8,6 @@ grants it a few milliseconds, as long as these are a small part of what is left.
 
 from dataclasses import dataclass
 
-__all__ = ["Budget", "Clock", "budget_for", "fixed_budget"]
-
 _EXPECTED_MOVES = 40
 _INCREMENT_SHARE = 0.8
 _SOFT_SHARE = 0.55

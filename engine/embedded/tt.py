@@ -8,8 +8,6 @@ from array import array
 
 from engine.embedded.moves import MOVE_BITS
 
-__all__ = ["AT_LEAST", "AT_MOST", "EXACT", "TranspositionTable", "unpack_entry"]
-
 AT_MOST, AT_LEAST, EXACT = 1, 2, 3
 """What a stored score says about the true one."""
 

@@ -24,8 +24,6 @@ from engine.embedded.search import MATE, MATE_BOUND, MAX_DEPTH, Iteration, Limit
 from engine.embedded.timeman import Budget, budget_for, fixed_budget
 from engine.embedded.tt import TranspositionTable
 
-__all__ = ["Conversation", "main"]
-
 _NAME = "Crabstick embedded"
 _HASH_MB = (8, 1, 1024)
 _OVERHEAD_MS = (20, 0, 5000)

@@ -8,8 +8,6 @@ per touched square.
 
 from engine.embedded.geometry import BISHOP, BLACK, KING, KNIGHT, PAWN, QUEEN, ROOK
 
-__all__ = ["FULL_PHASE", "KIND_VALUE", "WORTH", "centrality", "unpack", "worth_of"]
-
 KIND_VALUE = (0, 100, 320, 330, 500, 950, 0)
 """By kind: a round worth for ordering captures and for pruning hopeless ones."""
 

@@ -25,8 +25,6 @@ from tests.chaos.run import Run
 from tests.chaos.schedule import schedule
 from tests.chaos.table import show
 
-__all__ = ["main"]
-
 SPARE: Final = 10
 """For every ten faults one more, in place of a fault that cannot be injected in its turn."""
 

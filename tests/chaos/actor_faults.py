@@ -21,16 +21,6 @@ from tests.chaos.target import (
     wait_phase,
 )
 
-__all__ = [
-    "freeze_actor",
-    "freeze_engine",
-    "kill_actor",
-    "kill_at_full_capacity",
-    "kill_engine",
-    "kill_standbys",
-    "make_engine_fail",
-]
-
 POLL_S: Final = 0.005
 
 

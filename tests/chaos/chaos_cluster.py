@@ -23,8 +23,6 @@ from tests.chaos.opponents import CLOCK
 from tests.chaos.ray_nodes import ROOT, RayNode, RayProcess, head, worker
 from tests.chaos.worker_logs import WorkerLogs
 
-__all__ = ["BOT", "ChaosCluster", "cluster"]
-
 BOT: Final = "crabstick"
 NAMESPACE: Final = "crabstick-chaos"
 STANDBY: Final = 3

@@ -9,16 +9,6 @@ from tests.chaos.ray_nodes import RayNode
 from tests.chaos.schedule import chosen
 from tests.chaos.target import NotNow, NotPossible, Target, frozen, send
 
-__all__ = [
-    "cut_node",
-    "drain_node",
-    "freeze_node",
-    "freeze_process",
-    "kill_head",
-    "kill_node",
-    "kill_process",
-]
-
 
 def _node(target: Target) -> RayNode:
     return chosen(target.injection.pick, target.cluster.workers)

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-__all__ = ["FAULT_KINDS", "SHORT_RUN", "FaultKind", "kind_of"]
-
 SOON: Final = timedelta(seconds=60)
 LATER: Final = timedelta(seconds=120)
 """A node or a head has to come back, on a busy machine."""

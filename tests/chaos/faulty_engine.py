@@ -21,8 +21,6 @@ from engine.embedded.lines import LineReader
 from engine.embedded.moves import move_text
 from engine.embedded.uci import Conversation
 
-__all__ = ["main", "order_fault", "program"]
-
 MEMORY_BYTES = 1 << 30
 STDIN = 0
 THINK_S = 0.15

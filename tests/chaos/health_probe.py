@@ -11,8 +11,6 @@ import aiohttp
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.chaos_cluster import BOT, ChaosCluster
 
-__all__ = ["GameNow", "HealthProbe"]
-
 HTTP_LIMIT: Final = aiohttp.ClientTimeout(total=3)
 OK: Final = 200
 STANDBYS: Final = re.compile(r'^crabstick_actors\{state="standby"\} (\d+)', re.MULTILINE)

@@ -35,8 +35,6 @@ from tests.chaos.lichess_faults import (
 )
 from tests.chaos.target import Target
 
-__all__ = ["INJECTORS", "Injector"]
-
 Injector: TypeAlias = Callable[[Target], Awaitable[str | None]]
 
 _ENDPOINTS: Final = {

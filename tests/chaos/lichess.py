@@ -19,8 +19,6 @@ from crabstick.sandbox.accounts import default_accounts
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.sandbox.testing import RunningSandbox
 
-__all__ = ["Lichess", "lichess"]
-
 START_LIMIT_S: Final = 60
 POLL_S: Final = 0.05
 SCOPES: Final = "bot:play challenge:read challenge:write"

@@ -12,14 +12,6 @@ import aiohttp
 from tests.chaos.chaos_cluster import BOT
 from tests.chaos.target import PHASE_LIMIT_S, NotNow, Target, find_actor, frozen
 
-__all__ = [
-    "fail_calls",
-    "fail_everything",
-    "freeze_lichess",
-    "open_second_stream",
-    "strike_streams",
-]
-
 NO_MORE: Final[Mapping[str, int]] = {}
 POLL_S: Final = 0.1
 

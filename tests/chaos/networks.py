@@ -17,15 +17,6 @@ from typing import Final
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = [
-    "Networks",
-    "NodeNetwork",
-    "enter_namespaces",
-    "in_namespaces",
-    "lasting_folder",
-    "make_networks",
-]
-
 MARK: Final = "CRABSTICK_CHAOS_APART"
 LOOPBACK: Final = ("ip", "link", "set", "lo", "up")
 NETWORKS: Final = {"ray": "10.77.0", "lichess": "10.78.0"}

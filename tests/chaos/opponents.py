@@ -12,8 +12,6 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
 
-__all__ = ["CLOCK", "Opponents"]
-
 CLOCK: Final = (timedelta(seconds=120), timedelta(seconds=1))
 SPREAD: Final = (0.2, 1.8)
 PAUSE_S: Final = 1.0

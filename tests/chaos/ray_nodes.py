@@ -22,8 +22,6 @@ from actors.local_ray.ray_start import ENVIRONMENT
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.networks import NodeNetwork
 
-__all__ = ["RayNode", "RayProcess", "head", "worker"]
-
 START_LIMIT_S: Final = 120
 TRIES: Final = 6
 """On a busy machine Ray itself gives up its start after half a minute."""

@@ -18,8 +18,6 @@ from tests.chaos.schedule import Injection
 from tests.chaos.target import NotNow, NotPossible, Target
 from tests.chaos.verdict import Fault, Verdict, judge
 
-__all__ = ["Run", "Story"]
-
 POLL_S: Final = 0.25
 FIRST_LIMIT: Final = timedelta(seconds=300)
 """Until the first games run."""

@@ -11,8 +11,6 @@ from typing import Final, TypeVar
 
 from tests.chaos.fault_kinds import FaultKind
 
-__all__ = ["Injection", "chosen", "schedule"]
-
 LONGEST_PAUSE_S: Final = 2.0
 
 T = TypeVar("T")

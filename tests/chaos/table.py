@@ -8,8 +8,6 @@ from rich.table import Table
 
 from tests.chaos.verdict import Fault, Verdict
 
-__all__ = ["Row", "rows", "show"]
-
 MOST_BREACHES = 40
 
 

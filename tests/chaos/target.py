@@ -17,20 +17,6 @@ from tests.chaos.chaos_cluster import ChaosCluster
 from tests.chaos.health_probe import GameNow, HealthProbe
 from tests.chaos.schedule import Injection, chosen
 
-__all__ = [
-    "PHASE_LIMIT_S",
-    "Actor",
-    "NotNow",
-    "NotPossible",
-    "Phase",
-    "Target",
-    "find_actor",
-    "frozen",
-    "is_engine_actor",
-    "send",
-    "wait_phase",
-]
-
 PHASE_LIMIT_S: Final = 20.0
 """How long to wait for the right phase."""
 POLL_S: Final = 0.005

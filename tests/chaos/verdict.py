@@ -12,8 +12,6 @@ from typing import Any, Final
 
 import chess
 
-__all__ = ["Breach", "Cost", "Fault", "IntendedMove", "Verdict", "judge"]
-
 FAIR_LEFT_MS: Final = 2000
 UNTIMED_PLIES: Final = 2
 """Lichess starts the clocks with the second move."""

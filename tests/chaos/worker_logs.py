@@ -15,8 +15,6 @@ from typing import Any, Final
 from crabstick.telemetry import log_events
 from tests.chaos.verdict import IntendedMove
 
-__all__ = ["WorkerLogs", "intended_of"]
-
 FILE: Final = re.compile(r"worker-.*-(\d+)\.err")
 PLACES: Final = ("session_2*/logs", "session_2*/logs/old")
 

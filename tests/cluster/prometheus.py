@@ -15,8 +15,6 @@ import yaml
 from actors.local_ray.ports import free_port
 from tests.contract.monitoring.parts import Part, document, documents, rule_file
 
-__all__ = ["CLUSTER", "INSTALLED", "Prometheus", "scraping"]
-
 CLUSTER = "crabstick-test"
 INSTALLED = shutil.which("prometheus") is not None
 SCRAPE_EVERY = "1s"

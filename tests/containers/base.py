@@ -14,8 +14,6 @@ from typing import Final
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["lay_base"]
-
 NEEDED: Final = ("libffi8", "libsqlite3-0", "libssl3", "libstdc++6", "passwd", "procps")
 """Beside what Debian calls essential: for Python, for `useradd`, and for Ray."""
 FOLDERS: Final = ("usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", "home", "root", "var/tmp")

@@ -14,8 +14,6 @@ from typing import Final
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["Podman", "apart"]
-
 MARK: Final = "CRABSTICK_CONTAINERS_APART"
 WAYS: Final[Sequence[Sequence[str]]] = ((), ("--cgroups=disabled",))
 """Options by which a machine can run a container, the usual one first."""

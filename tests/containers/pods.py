@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["HEAD_SERVICE", "HTTP_SERVICE", "Spec", "keeper_spec", "options", "ray_pods", "secret"]
-
 BASE: Final = Path(__file__).parents[2] / "kuberay/base"
 HEAD_SERVICE: Final = "crabstick-head-svc"
 HTTP_SERVICE: Final = "crabstick-http"

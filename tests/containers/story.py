@@ -31,8 +31,6 @@ from tests.containers.pods import (
     secret,
 )
 
-__all__ = ["Cluster", "play"]
-
 BOT: Final = "crabstick"
 NETWORK: Final = "crab"
 LICHESS_PORT: Final = 8080

@@ -9,8 +9,6 @@ from typing import Final
 
 from crabstick.errors import EnvironmentProblem
 
-__all__ = ["build_options", "fetch_wheels"]
-
 ROOT: Final = Path(__file__).parents[2]
 VARIABLE: Final = "CRABSTICK_WHEELS"
 INSIDE: Final = "/wheels"

@@ -9,18 +9,6 @@ from typing import Any
 from actors.local_ray.ray_start import ENVIRONMENT
 from crabstick.settings import Settings
 
-__all__ = [
-    "REPOSITORY",
-    "TUNING",
-    "Manifest",
-    "containers",
-    "environment",
-    "inline_secrets",
-    "part",
-    "slots",
-    "spoiled",
-]
-
 Manifest = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -21,17 +21,6 @@ from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.sandbox.testing import RunningSandbox
 from tests.chaos.worker_logs import WorkerLogs
 
-__all__ = [
-    "PATIENCE_S",
-    "HomeBot",
-    "copy_checkout",
-    "environment",
-    "left_behind",
-    "output",
-    "started",
-    "wait",
-]
-
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150
 MARK = "CRABSTICK_TEST_MARK"

@@ -14,15 +14,6 @@ from chess.engine import Limit
 
 from engine.spec import EngineSpec, OptionValue, SearchRequest
 
-__all__ = [
-    "a_fake",
-    "a_request",
-    "has_ended",
-    "seconds",
-    "stockfish_path",
-    "wait_until",
-]
-
 
 def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)

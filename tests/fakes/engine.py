@@ -17,8 +17,6 @@ from engine.interface import QUIT_PATIENCE
 from engine.spec import SearchRequest, SearchResult
 from engine.uci_engine import STOP_GRACE
 
-__all__ = ["HANG", "ScriptedEngine", "Step"]
-
 
 class _Hang(Enum):
     HANG = "hang"

@@ -20,8 +20,6 @@ from crabstick.rules.lichess_types import (
 from tests.fakes.lichess_match import FakeMatch
 from tests.fakes.stream import FakeStream
 
-__all__ = ["FakeGame", "FakeGames"]
-
 
 class FakeGames:
     """A `GamesPort` to the matches of a fake server; other games do not exist."""

@@ -17,8 +17,6 @@ from crabstick.rules.lichess_types import (
 )
 from tests.fakes.stream import FakeStream
 
-__all__ = ["FakeMatch"]
-
 _ID = GameId("abcdefgh")
 _US = LichessPlayer(name="crabby", title="BOT")
 _THEM = LichessPlayer(name="zeekat")

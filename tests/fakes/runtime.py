@@ -28,8 +28,6 @@ from actors.messages import (
 from crabstick.rules.cluster_view import NodeView
 from crabstick.rules.lichess_types import ActorName, NodeId
 
-__all__ = ["FakeActor", "FakeRuntime"]
-
 START_TIME = timedelta(seconds=1)
 
 

@@ -7,8 +7,6 @@ from typing import Generic, TypeVar
 
 from crabstick.errors import LichessError, StreamEnded
 
-__all__ = ["FakeStream"]
-
 _Item = TypeVar("_Item")
 
 

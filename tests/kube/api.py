@@ -14,8 +14,6 @@ from tests.kube.certificate import write_certificate
 from tests.kube.routes import Request, answer
 from tests.kube.store import Store
 
-__all__ = ["ApiServer", "api_server"]
-
 
 class ApiServer:
     """Where it is, and what a client needs.

@@ -26,8 +26,6 @@ from tests.kube.operator import Operator
 from tests.kube.pod_spec import pod_for
 from tests.kube.store import Event, Kind, Store
 
-__all__ = ["Kube", "RayNode", "kube"]
-
 START_LIMIT_S: Final = 300
 GCS_LIMIT_S: Final = 10
 POLL_S: Final = 0.1

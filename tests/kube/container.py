@@ -16,8 +16,6 @@ import psutil
 
 from tests.chaos.networks import NodeNetwork
 
-__all__ = ["Box", "Container"]
-
 ENTER: Final = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 MOUNT_AND_RUN: Final = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 START_LIMIT_S: Final = 10

@@ -22,8 +22,6 @@ from tests.kube.manifests import SETTINGS, Manifests
 from tests.kube.network import Network
 from tests.kube.pod_spec import AUTH_KEY
 
-__all__ = ["KubeBot", "running_bot", "until"]
-
 PATIENCE_S: Final = 240
 UP_LIMIT_S: Final = 180
 POLL_S: Final = 0.2

@@ -12,8 +12,6 @@ from tests.kube.container import Box, Container
 from tests.kube.objects import Manifest, group_of, has_ended, is_terminating, name_of
 from tests.kube.store import Store
 
-__all__ = ["Kubelet"]
-
 ROOT: Final = Path(__file__).parents[2]
 USUAL_GRACE_S: Final = 30
 NOT_OF_THE_IMAGE: Final = ("RAY_", "CRABSTICK", "LICHESS")

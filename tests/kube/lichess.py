@@ -12,8 +12,6 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox
 from crabstick.sandbox.uvicorn_server import SandboxServer, listen, url_of
 
-__all__ = ["BOT", "BOTS", "HUMANS", "lichess"]
-
 BOT: Final = "crabstick"
 BOTS: Final = tuple(f"paced{number}" for number in range(1, 9))
 HUMANS: Final = tuple(f"human{number}" for number in range(1, 65))

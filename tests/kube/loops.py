@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["repeated"]
-
 PAUSE_S: Final = 0.1
 
 

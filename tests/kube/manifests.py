@@ -9,8 +9,6 @@ import yaml
 
 from tests.kube.objects import Manifest
 
-__all__ = ["SETTINGS", "Manifests"]
-
 OVERLAYS: Final = Path(__file__).parent / "overlays"
 LIMIT_S: Final = 60
 SETTINGS: Final = "bot.yaml"

@@ -21,8 +21,6 @@ import pytest
 
 from tests.chaos.networks import MARK, enter_namespaces
 
-__all__ = ["in_namespaces"]
-
 ROOT: Final = Path(__file__).parents[2]
 INSIDE: Final = "CRABSTICK_KUBE_INSIDE"
 

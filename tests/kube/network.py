@@ -10,8 +10,6 @@ from tests.kube.container import Box
 from tests.kube.objects import HEAD, Manifest, group_of, name_of
 from tests.kube.pod_spec import Addresses
 
-__all__ = ["Network"]
-
 MOST_PODS: Final = 12
 GCS_PORT: Final = 6379
 

@@ -3,18 +3,6 @@
 from copy import deepcopy
 from typing import Any, Final
 
-__all__ = [
-    "HEAD",
-    "Manifest",
-    "desired_workers",
-    "group_of",
-    "has_ended",
-    "is_terminating",
-    "name_of",
-    "to_delete",
-    "with_defaults",
-]
-
 Manifest = dict[str, Any]
 
 HEAD: Final = "headgroup"

@@ -20,8 +20,6 @@ from tests.kube.objects import (
 )
 from tests.kube.store import Store
 
-__all__ = ["Create", "Delete", "Operator", "reconcile"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:

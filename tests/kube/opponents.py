@@ -9,12 +9,11 @@ from typing import Final, Self
 
 import chess
 
+from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
+from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.sandbox.testing import RunningSandbox
 from tests.kube.lichess import BOT, BOTS, HUMANS
-
-__all__ = ["Opponents"]
 
 CLOCK: Final = (timedelta(seconds=900), timedelta(seconds=10))
 THINK: Final = timedelta(seconds=20)

@@ -14,8 +14,6 @@ from ray.autoscaler._private.kuberay.utils import parse_quantity
 
 from tests.kube.objects import HEAD, Manifest, name_of
 
-__all__ = ["AUTH_KEY", "Addresses", "pod_for"]
-
 AUTH_KEY: Final = "auth_token"
 """The key of Ray's token in the Secret that is called as the cluster."""
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 -- within a Pod

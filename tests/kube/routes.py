@@ -15,8 +15,6 @@ from jsonpatch import JsonPatchException, JsonPointerException
 from tests.kube.objects import Manifest, name_of
 from tests.kube.store import Store
 
-__all__ = ["Answer", "Request", "answer"]
-
 JSON_PATCH: Final = "application/json-patch+json"
 CLUSTER: Final = "/apis/ray.io/v1/namespaces/(?P<namespace>[^/]+)/rayclusters/(?P<name>[^/]+)"
 PODS: Final = "/api/v1/namespaces/(?P<namespace>[^/]+)/pods"

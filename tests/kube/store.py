@@ -16,8 +16,6 @@ import jsonpointer
 
 from tests.kube.objects import Manifest, is_terminating, name_of, with_defaults
 
-__all__ = ["Event", "Store"]
-
 Kind: TypeAlias = Literal["patched", "created", "deleted", "ended", "gone"]
 
 

@@ -7,8 +7,6 @@ from typing import Any, Final, TypeAlias
 from tests.kube.kube_bot import KubeBot, running_bot, until
 from tests.kube.opponents import Opponents
 
-__all__ = ["IDLE", "PREEMPTED", "Story", "on", "play", "start_games", "wait_placed"]
-
 IDLE: Final = "AUTOSCALER_DRAIN_IDLE"
 """Ray's word for an idle node that the autoscaler ended."""
 PREEMPTED: Final = "AUTOSCALER_DRAIN_PREEMPTED"

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple, Unpack, cast
 
-__all__ = ["VirtualLoop", "stall", "until", "virtual_loop"]
-
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 START_S = 1000.0

@@ -9,8 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Kubernetes", "kubeconfig", "serving"]
-
 Thing = dict[str, Any]
 
 PATH_OF_A_SECRET = ("namespaces", "crabstick", "secrets", "crabstick-tokens")

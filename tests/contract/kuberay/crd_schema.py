@@ -18,8 +18,6 @@ import yaml
 from crabstick.check import crd
 from tests.contract.manifests import REPOSITORY, Manifest
 
-__all__ = ["DEFINITION", "cluster_problems", "made", "pod_template_problems"]
-
 BESIDE_THE_CHECKOUT = REPOSITORY.parent / "shared" / "kuberay-crds"
 DEFINITION = Path(os.environ.get("KUBERAY_CRDS", BESIDE_THE_CHECKOUT)) / "ray.io_rayclusters.yaml"
 NOT_FOR_VALIDATION = frozenset({"description", "default", "nullable", "format"})

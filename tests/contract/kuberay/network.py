@@ -11,8 +11,6 @@ from ipaddress import ip_address, ip_network
 from tests.contract.kuberay.selectors import matches
 from tests.contract.manifests import Manifest
 
-__all__ = ["Place", "may_reach"]
-
 NAME_OF_A_NAMESPACE = "kubernetes.io/metadata.name"
 
 

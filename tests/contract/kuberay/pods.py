@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from tests.contract.manifests import Manifest
 
-__all__ = ["Pod", "pods"]
-
 NOT_TO_BE_CHANGED = frozenset({"ray.io/node-type", "ray.io/group", "ray.io/cluster"})
 
 

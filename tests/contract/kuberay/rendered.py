@@ -15,18 +15,6 @@ import yaml
 from crabstick.settings import Settings
 from tests.contract.manifests import REPOSITORY, Manifest
 
-__all__ = [
-    "CASES",
-    "KUBERAY",
-    "NAMESPACE",
-    "OVERLAYS",
-    "named",
-    "of_kind",
-    "ray_cluster",
-    "rendered",
-    "settings_of",
-]
-
 KUBERAY = REPOSITORY / "kuberay"
 NAMESPACE = "crabstick"
 OVERLAYS = ("minimal", "production")

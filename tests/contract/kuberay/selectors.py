@@ -3,8 +3,6 @@
 from tests.contract.kuberay.pods import Pod
 from tests.contract.manifests import Manifest
 
-__all__ = ["matches", "selected"]
-
 
 def matches(selector: Manifest | None, labels: dict[str, str]) -> bool:
     """As the API server decides; an empty selector matches everything."""

@@ -27,8 +27,6 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 
-__all__ = ["FakeStage", "SandboxStage", "Stage", "a_fake_stage", "a_sandbox_stage"]
-
 
 class Stage(Protocol):
     """The bot's ports, and the actions of everyone else."""

@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-__all__ = ["Exchange", "Script", "TinyServer", "chain", "serving", "until"]
-
 
 @dataclass(slots=True)
 class Exchange:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from tests.contract.monitoring.promtool import CLUSTER, Series
 
-__all__ = ["CASES", "Case"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Case:

@@ -11,21 +11,6 @@ import yaml
 
 from crabstick.telemetry.metrics import METRICS
 
-__all__ = [
-    "COMPONENT",
-    "DASHBOARD",
-    "OURS",
-    "Part",
-    "alerts",
-    "dashboard",
-    "document",
-    "documents",
-    "expressions",
-    "metrics_in",
-    "panels",
-    "rule_file",
-]
-
 Part = dict[str, Any]
 
 COMPONENT = Path(__file__).resolve().parents[3] / "kuberay" / "components" / "monitoring"

@@ -11,19 +11,6 @@ import yaml
 
 from tests.contract.monitoring.parts import alerts, rule_file
 
-__all__ = [
-    "CLUSTER",
-    "HEALTHY",
-    "NEXT_POD",
-    "OTHER_CLUSTER",
-    "POD",
-    "SAMPLE_EVERY",
-    "Series",
-    "expectation",
-    "run",
-    "series_of",
-]
-
 CLUSTER = {"ray_io_cluster": "crabstick", "namespace": "games"}
 OTHER_CLUSTER = {"ray_io_cluster": "spare", "namespace": "games"}
 POD = {"job": "crabstick-http", "instance": "10.0.0.1:8000", "pod": "crabstick-head-x"}

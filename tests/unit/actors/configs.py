@@ -6,8 +6,6 @@ from typing import Any
 from actors.messages import ActorConfig
 from crabstick.settings import Settings
 
-__all__ = ["a_config"]
-
 BOT = "crabby"
 
 

@@ -6,8 +6,6 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FakeHandle"]
-
 
 @dataclass
 class _Method:

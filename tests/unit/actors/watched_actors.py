@@ -6,8 +6,6 @@ from datetime import timedelta
 from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
 from tests.unit.virtual_time import virtual_loop
 
-__all__ = ["FakeWatchedActor"]
-
 
 class FakeWatchedActor:
     """Answers at once, unless a test changes that."""

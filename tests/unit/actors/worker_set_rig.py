@@ -14,8 +14,6 @@ from tests.unit.actors.configs import a_config
 from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import until
 
-__all__ = ["GAME", "STATISTICS", "WorkerSetRig", "playing_rig"]
-
 GAME = "abcdefgh"
 STATISTICS: dict[str, object] = {"v": 1}
 

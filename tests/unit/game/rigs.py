@@ -23,8 +23,6 @@ from tests.fakes.engine import ScriptedEngine, Step
 from tests.fakes.lichess import FakeGame, FakeMatch
 from tests.unit.virtual_time import until, virtual_loop
 
-__all__ = ["InterferingEngine", "PlayedGame", "RecordingLink", "a_game"]
-
 ABORT_AFTER = seconds(30)
 
 

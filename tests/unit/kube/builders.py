@@ -4,8 +4,6 @@ from typing import Any
 
 from tests.kube.objects import HEAD, Manifest, with_defaults
 
-__all__ = ["a_cluster", "a_group", "a_pod"]
-
 
 def a_group(name: str = "game", *, picked: tuple[str, ...] = (), **fields: Any) -> Manifest:
     """A worker group; `picked` are its `workersToDelete`."""

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-__all__ = ["a_challenge", "a_challenge_event", "a_full", "a_game", "a_state", "an_event"]
-
 Json = dict[str, Any]
 
 

@@ -20,8 +20,8 @@ from crabstick.telemetry.logs import (
     bind_process,
     configure_logging,
     get_logger,
-    hide,
 )
+from crabstick.telemetry.redaction import hide
 
 SECRET = "lip_TopSecret99"  # noqa: S105 - of this test
 
@@ -243,14 +243,16 @@ def test_a_level_of_a_library_s_own_becomes_the_one_below(out: io.StringIO) -> N
 
 # Names and costs
 
+EVENT_NAMES = [name for name in vars(log_events) if name.isupper()]
 
-@pytest.mark.parametrize("constant", log_events.__all__)
+
+@pytest.mark.parametrize("constant", EVENT_NAMES)
 def test_event_names_are_noun_and_verb(constant: str) -> None:
     assert re.fullmatch(r"[a-z]+\.[a-z_]+", getattr(log_events, constant))
 
 
 def test_event_names_are_distinct() -> None:
-    values = [getattr(log_events, constant) for constant in log_events.__all__]
+    values = [getattr(log_events, constant) for constant in EVENT_NAMES]
     assert sorted(values) == sorted(set(values))
 
 
