@@ -271,6 +271,15 @@ async def test_it_waits_for_a_worker_set_that_restarts() -> None:
     assert len(rig.handle.sent("owns")) == len(away * 3) + 1
 
 
+async def test_an_actor_that_has_never_met_a_worker_set_plays_on() -> None:
+    rig = ActorRig(ScriptedEngine([seconds(5)]))
+    await rig.actor.assign(Assignment(game=GAME, epoch=1).pack())
+    await asyncio.sleep(1)
+    rig.match.end_stream()
+    await rig.wait_moves()
+    await rig.win()
+
+
 async def test_a_new_worker_set_gets_the_claims_after_its_first_call() -> None:
     rig = ActorRig(ScriptedEngine([seconds(5)]))
     await rig.assign()

@@ -1,7 +1,7 @@
 """The EventListener answers each challenge once, and passes games on until they arrive."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import chess
@@ -254,17 +254,23 @@ async def test_the_case_of_our_name_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "waits_s"), [(RateLimited("slowly", seconds(7)), 7), (Unavailable("502"), 0)]
+    ("faults", "waits_s"),
+    [
+        ([RateLimited("slowly", seconds(7))], (7, 8)),
+        ([Unavailable("502")], (0, 1)),
+        ([Unavailable("502")] * 5, (1, 20)),
+    ],
 )
 async def test_a_failed_answer_is_repeated(
-    fault: RateLimited | Unavailable, waits_s: float
+    faults: Sequence[RateLimited | Unavailable], waits_s: tuple[float, float]
 ) -> None:
     rig = await a_listening_rig()
-    rig.lichess.faults.append(fault)
+    rig.lichess.faults += faults
     began_s = virtual_loop().time()
     await rig.challenge()
     assert rig.lichess.accepted == [GAME]
-    assert waits_s <= virtual_loop().time() - began_s < waits_s + 1
+    assert waits_s[0] <= virtual_loop().time() - began_s < waits_s[1]
+    assert rig.worker_set.count("crabstick_challenges_total", "failed") == 0
 
 
 async def test_an_acceptance_that_had_to_wait_is_decided_again() -> None:
