@@ -63,7 +63,7 @@ def explain(
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] == "missing")  # a typo explains it
     more = len(problems) - 1
-    count = f" (and {more} more problem{'s' * (more > 1)})" if more else ""
+    count = f" (and {counted(more, 'more problem')})" if more else ""
     return _sentence(first, model, source, variables) + count
 
 
@@ -200,6 +200,11 @@ def shown(value: object) -> str:
         return "a list"
     text = _REPR.repr(str(value) if isinstance(value, Path) else value)
     return "(not shown)" if _SECRET.search(text) else public(text)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 game`, `4 games`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def public(text: str) -> str:

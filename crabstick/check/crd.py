@@ -14,9 +14,8 @@ from typing import Any, Final
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from crabstick.check.documents import Manifest
 from crabstick.check.finding import Finding, mistake
-from crabstick.check.manifests import Manifests
+from crabstick.check.manifests import Manifest, Manifests
 from crabstick.explain import dotted, neighbours, public, shown
 
 KUBERAY: Final = "KubeRay 1.7.0"

@@ -1,13 +1,13 @@
 """The one type of all findings, and how one sentence names all that have the same problem."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from crabstick.errors import ConfigError, EnvironmentProblem
 
 Problem = type[ConfigError] | type[EnvironmentProblem]
-MOST_NAMED: Final = 5
+_MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,6 @@ def together(found: Iterable[tuple[object, str]], problem: Problem | None) -> It
     for owner, words in found:
         owners.setdefault(words, []).append(owner)
     for words, having in sorted(owners.items()):
-        has = "has" if len(having) == 1 else "have"
-        yield Finding(f"{_named(having)} {has} {words}", problem)
-
-
-def _named(things: Sequence[object]) -> str:
-    """The first few, and how many more."""
-    more = len(things) - MOST_NAMED
-    first = ", ".join(str(each) for each in things[:MOST_NAMED])
-    return f"{first} and {more} more" if more > 0 else first
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 slot`, `4 slots`."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+        named = ", ".join(map(str, having[:_MOST_NAMED]))
+        more = f" and {len(having) - _MOST_NAMED} more" if len(having) > _MOST_NAMED else ""
+        yield Finding(f"{named}{more} {'has' if len(having) == 1 else 'have'} {words}", problem)

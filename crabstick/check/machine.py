@@ -19,8 +19,6 @@ from engine.errors import EngineError
 from engine.uci_engine import check as play_one_move
 
 SCOPE: Final = "bot:play"
-EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 -- the owner's choice, not ours
-LIVEZ_PATIENCE_S: Final = 3
 
 
 def engine(settings: Settings) -> Iterator[Finding]:
@@ -50,14 +48,15 @@ def http(settings: Settings) -> Iterator[Finding]:
         require_free(host, port)
         yield Finding(f"port {port} on {host} is free")
     except PortTaken:
-        if not _is_served(LOOPBACK if host == EVERYWHERE else host, port):
+        everywhere = "0.0.0.0"  # noqa: S104 -- the owner's choice, not ours
+        if not _is_served(LOOPBACK if host == everywhere else host, port):
             raise
         yield Finding(f"a bot serves port {port} on {host} already")
 
 
 def _is_served(host: str, port: int) -> bool:
     """Whether a crabstick listens there."""
-    connection = HTTPConnection(host, port, timeout=LIVEZ_PATIENCE_S)
+    connection = HTTPConnection(host, port, timeout=3)
     try:
         connection.request("GET", "/livez")
         return bool(json.load(connection.getresponse()) == {"ok": True})
@@ -87,10 +86,13 @@ def identify(settings: Settings) -> Account:
         EnvironmentProblem: Lichess cannot be reached, or the account is not a BOT account.
     """
     url = settings.lichess.url
-    found, scopes = asyncio.run(_ask(url, read_token(settings)))
     advice = f"make one at {url}/account/oauth/token that has {SCOPE}"
-    if found is None:
-        raise ConfigError(f"{url} does not know the Lichess token: {advice}")
+    try:
+        found, scopes = asyncio.run(_ask(url, read_token(settings)))
+    except Unauthorized:
+        raise ConfigError(f"{url} does not know the Lichess token: {advice}") from None
+    except Unavailable as error:
+        raise EnvironmentProblem(str(error)) from None
     is_no_bot = (
         f"{found.name} is not a BOT account: `crabstick upgrade-account` makes it one (this cannot "
         "be undone, and is possible only while it has played no game)"
@@ -105,17 +107,12 @@ def identify(settings: Settings) -> Account:
     return found
 
 
-async def _ask(url: str, token: SecretStr) -> tuple[Account | None, frozenset[str]]:
-    """The account of the token and the token's scopes; None when Lichess does not know it."""
+async def _ask(url: str, token: SecretStr) -> tuple[Account, frozenset[str]]:
     from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415 -- takes a second
 
     lichess = open_lichess(url, token)
     try:
         scopes = await lichess.token_scopes()
         return await lichess.account(), scopes
-    except Unauthorized:
-        return None, frozenset()
-    except Unavailable as error:
-        raise EnvironmentProblem(str(error)) from None
     finally:
         await lichess.close()

@@ -7,13 +7,12 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Final
 
-from crabstick.check.documents import at
-from crabstick.check.finding import Finding, counted, mistake, together
+from crabstick.check.finding import Finding, mistake, together
 from crabstick.check.flags import flaws
 from crabstick.check.kubectl import operator_variables
-from crabstick.check.manifests import Group, Manifests, amount
+from crabstick.check.manifests import Group, Manifests, amount, at
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.explain import shown
+from crabstick.explain import counted, shown
 from crabstick.settings import TOKEN_VARIABLE
 
 RAY: Final = version("ray")

@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
-from crabstick.check.documents import at
-from crabstick.check.manifests import Group, Manifests
+from crabstick.check.manifests import Group, Manifests, at
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 Labels = Mapping[str, object]

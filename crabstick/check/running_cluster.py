@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from actors.ops.probe_results import (
@@ -13,13 +12,13 @@ from actors.ops.probe_results import (
     NodeReport,
     ScalingReport,
 )
-from crabstick.check.finding import Finding, counted, fault, together
+from crabstick.check.finding import Finding, fault, together
 from crabstick.check.flags import flaws
 from crabstick.errors import EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.settings import TOKEN_VARIABLE, Settings
 
-ALIKE: Final = "Ray's own are alike on every node"
-FARTHEST: Final = timedelta(seconds=1)
+_FARTHEST_S: Final = 1
 """How far two clocks may be apart before two logs cannot be compared."""
 
 
@@ -28,14 +27,12 @@ class RunningCluster:
     """A running cluster, as it was found from here, and the settings of its bot."""
 
     settings: Settings
-    python: str
-    """Ours, as `version` and `code` are."""
+    python: str  # ours, as `version` and `code` are
     version: str
     code: str
     nodes: Sequence[NodeReport]
     scaling: ScalingReport
-    is_own: bool = False
-    """Whether `crabstick up` started it on this machine."""
+    is_own: bool = False  # `crabstick up` started it on this machine
 
     @property
     def head(self) -> NodeReport | None:
@@ -184,7 +181,7 @@ def clocks(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iter
     """No clock is far from the head's."""
     if cluster.head and cluster.head.facts:
         ahead_s = apart_s(cluster.head.facts.clock, facts.clock)
-        if abs(ahead_s) > FARTHEST.total_seconds():
+        if abs(ahead_s) > _FARTHEST_S:
             way = "ahead of" if ahead_s > 0 else "behind"
             yield f"a clock at least {abs(ahead_s):.1f} s {way} the head's: let both follow NTP"
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from crabstick.check.documents import at
 from crabstick.check.finding import Finding, fault
 from crabstick.check.kubectl import Place, ask
-from crabstick.check.manifests import Manifests
+from crabstick.check.manifests import Manifests, at
 from crabstick.errors import EnvironmentProblem
 
 _LOGIN: Final = ".dockerconfigjson"

@@ -17,85 +17,72 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[Seen]):
-    """A row of the table.
+    """A row of a table.
 
-    `stage` is what the check looks at: the settings on this machine, a running cluster, or
-    manifests. `well` is reported when `look` finds nothing. A problem that a gate finds hides the
-    rest of its stage.
+    `well` is reported when `look` finds nothing. A problem that a gate finds hides the rest.
     """
 
-    stage: type[Seen]
     subject: str
     look: Callable[[Seen], Iterable[Finding]]
     well: str = ""
     is_gate: bool = False
 
-    def findings(self, seen: object) -> list[Finding]:
-        """What the check finds; nothing in another stage."""
-        if not isinstance(seen, self.stage):
-            return []
-        try:
-            found = list(self.look(seen))
-        except CrabstickError as error:
-            kind = ConfigError if isinstance(error, ConfigError) else EnvironmentProblem
-            found = [Finding(str(error), kind)]
-        return found or [Finding(self.well)] * bool(self.well)
 
-
-CHECKS: Final[tuple[Check[Settings] | Check[RunningCluster] | Check[Manifests], ...]] = (
-    Check(Settings, "engine", machine.engine),
-    Check(Settings, "HTTP", machine.http),
-    Check(Settings, "POST /shutdown", machine.shutdown),
-    Check(Settings, "Lichess", machine.account),  # last: the network may be slow
-    Check(RunningCluster, "head", running_cluster.head),
-    Check(RunningCluster, "autoscaler", running_cluster.autoscaler),
-    Check(RunningCluster, "room", running_cluster.room),
-    Check(RunningCluster, "drains", running_cluster.drains, "no node is leaving"),
-    Check(
-        RunningCluster, "code", per_node(running_cluster.code), "the same on every node, and here"
-    ),
-    Check(RunningCluster, "Lichess token", per_node(running_cluster.token), "on every node"),
-    Check(RunningCluster, "engine", per_node(running_cluster.engine), "on every node that plays"),
-    Check(RunningCluster, "Python", per_node(running_cluster.python), "the same on every node"),
-    Check(RunningCluster, "variables", per_node(running_cluster.variables), running_cluster.ALIKE),
-    Check(RunningCluster, "clocks", per_node(running_cluster.clocks), "together within a second"),
-    Check(RunningCluster, "nodes", running_cluster.unseen, "all were looked at"),
-    Check(Manifests, "fields", crd.fields, f"all are known to {crd.KUBERAY}", is_gate=True),
-    Check(Manifests, "settings", manifest_checks.settings),
-    Check(Manifests, "Pods", manifest_checks.pods, "a changed manifest ends none of them"),
-    Check(Manifests, "Ray", manifest_checks.ray, f"{manifest_checks.RAY}, as here"),
-    Check(Manifests, "images", per_group(manifest_checks.images), "the same on all nodes"),
-    Check(Manifests, "head", manifest_checks.head, "plays no games"),
-    Check(Manifests, "autoscaler", manifest_checks.autoscaler, "v2, and it drains nodes"),
-    Check(Manifests, "authentication", manifest_checks.authentication, "by token"),
-    Check(Manifests, "network", per_group(network.network), "lets out to Lichess, proxy and Redis"),
-    Check(Manifests, "slots", per_group(manifest_checks.slots), "a game fits every worker"),
-    Check(Manifests, "room", manifest_checks.room),
-    Check(Manifests, "drains", per_group(manifest_checks.drains), "end before the Pods are killed"),
-    Check(
-        Manifests, "variables", manifest_checks.variables, "Ray's own are alike on head and workers"
-    ),
-    Check(
-        Manifests,
-        "Lichess token",
-        per_group(manifest_checks.token),
-        "on the head and on every worker",
-    ),
-    Check(Manifests, "Secrets", secrets.secrets, "none is wanted"),
+MACHINE: Final[tuple[Check[Settings], ...]] = (
+    Check("engine", machine.engine),
+    Check("HTTP", machine.http),
+    Check("POST /shutdown", machine.shutdown),
+    Check("Lichess", machine.account),  # last: the network may be slow
+)
+CLUSTER: Final[tuple[Check[RunningCluster], ...]] = (
+    Check("head", running_cluster.head),
+    Check("autoscaler", running_cluster.autoscaler),
+    Check("room", running_cluster.room),
+    Check("drains", running_cluster.drains, "no node is leaving"),
+    Check("code", per_node(running_cluster.code), "the same on every node, and here"),
+    Check("Lichess token", per_node(running_cluster.token), "on every node"),
+    Check("engine", per_node(running_cluster.engine), "on every node that plays"),
+    Check("Python", per_node(running_cluster.python), "the same on every node"),
+    Check("variables", per_node(running_cluster.variables), "Ray's own are alike on every node"),
+    Check("clocks", per_node(running_cluster.clocks), "together within a second"),
+    Check("nodes", running_cluster.unseen, "all were looked at"),
+)
+MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
+    Check("fields", crd.fields, f"all are known to {crd.KUBERAY}", is_gate=True),
+    Check("settings", manifest_checks.settings),
+    Check("Pods", manifest_checks.pods, "a changed manifest ends none of them"),
+    Check("Ray", manifest_checks.ray, f"{manifest_checks.RAY}, as here"),
+    Check("images", per_group(manifest_checks.images), "the same on all nodes"),
+    Check("head", manifest_checks.head, "plays no games"),
+    Check("autoscaler", manifest_checks.autoscaler, "v2, and it drains nodes"),
+    Check("authentication", manifest_checks.authentication, "by token"),
+    Check("network", per_group(network.network), "lets out to Lichess, proxy and Redis"),
+    Check("slots", per_group(manifest_checks.slots), "a game fits every worker"),
+    Check("room", manifest_checks.room),
+    Check("drains", per_group(manifest_checks.drains), "end before the Pods are killed"),
+    Check("variables", manifest_checks.variables, "Ray's own are alike on head and workers"),
+    Check("Lichess token", per_group(manifest_checks.token), "on the head and on every worker"),
+    Check("Secrets", secrets.secrets, "none is wanted"),
 )
 
 
-def findings(seen: object) -> Iterator[tuple[str, Finding]]:
-    """What the checks of that stage find, each finding with its subject."""
-    for check in CHECKS:
-        found = check.findings(seen)
+def findings(checks: Iterable[Check[Seen]], seen: Seen) -> Iterator[tuple[str, Finding]]:
+    """What the checks find, each finding with its subject."""
+    for check in checks:
+        try:
+            found = list(check.look(seen))
+        except CrabstickError as error:
+            kind = ConfigError if isinstance(error, ConfigError) else EnvironmentProblem
+            found = [Finding(str(error), kind)]
+        if not found and check.well:
+            found = [Finding(check.well)]
         yield from ((check.subject, each) for each in found)
         if check.is_gate and any(each.problem for each in found):
             yield "all else", Finding(f"to be judged when the {check.subject} are right")
             return
 
 
-def run(seen: object, say: Callable[[str], None]) -> None:
+def run(checks: Iterable[Check[Seen]], seen: Seen, say: Callable[[str], None]) -> None:
     """Says each finding in a line, and raises the first problem at the end instead.
 
     Raises:
@@ -103,7 +90,7 @@ def run(seen: object, say: Callable[[str], None]) -> None:
         EnvironmentProblem: the first problem lies outside of that.
     """
     first: CrabstickError | None = None
-    for subject, finding in findings(seen):
+    for subject, finding in findings(checks, seen):
         if finding.problem is not None and first is None:
             first = finding.problem(finding.words)
         else:

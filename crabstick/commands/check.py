@@ -4,14 +4,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
 
-from crabstick.check.documents import STANDARD_INPUT, at, read_manifests
-from crabstick.check.manifests import open_manifests
+from crabstick.check.manifests import STANDARD_INPUT, at, open_manifests, read_manifests
 from crabstick.check.running_cluster import RunningCluster
-from crabstick.check.table import run
+from crabstick.check.table import CLUSTER, MACHINE, MANIFESTS, run
 from crabstick.errors import EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.signals import blocked_interrupts
-from crabstick.terminal.plural import counted
 
 Say = Callable[[str], None]
 
@@ -25,7 +24,7 @@ def check(settings: Settings, say: Say) -> None:
             the HTTP port.
     """
     say("settings: in order")
-    run(settings, say)
+    run(MACHINE, settings, say)
 
 
 def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
@@ -63,7 +62,7 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
     )
     here, count = f"Python {seen.python} at {cluster.address}", counted(len(nodes), "node")
     say(f"cluster: Ray {version('ray')} with {here}, {count}")
-    run(seen, say)
+    run(CLUSTER, seen, say)
 
 
 def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say) -> None:
@@ -86,4 +85,4 @@ def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say)
     name = at(manifests.cluster, "metadata.name") or "without a name"
     beside = f", with {counted(len(objects) - 1, 'other object')}" if len(objects) > 1 else ""
     say(f"manifests: the RayCluster {name}{beside}")
-    run(manifests, say)
+    run(MANIFESTS, manifests, say)

@@ -21,6 +21,7 @@ from actors.local_ray.ports import usual_or_free
 from actors.messages import Statistics
 from actors.ops.deploy import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.rules.lichess_types import Clock
 from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import greedy, random_mover
@@ -32,7 +33,6 @@ from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.parse_clock import in_seconds
-from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
 BOT = "crabstick"

@@ -15,9 +15,9 @@ from actors.ops.shutdown import (
     find_worker_set,
 )
 from crabstick.errors import EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import BotCluster, locked_cluster
-from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import LOST_BY_CTRL_C, wait_for_games
 
 

@@ -11,10 +11,10 @@ from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
 from actors.ops.drain import drain_node, find_node, is_alive
 from crabstick.errors import EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import find_cluster
-from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
 POLL_S = 0.5

@@ -9,10 +9,10 @@ from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
 from actors.ops.shutdown import engine_actors, find_worker_set
 from crabstick.errors import EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import find_cluster
 from crabstick.terminal.live_table import render_table
-from crabstick.terminal.plural import counted
 from crabstick.terminal.poll import fetch_statistics
 
 NO_BOT = "no bot runs here: `crabstick up` starts it"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.messages import GameRow, Statistics
-from crabstick.terminal.plural import counted
+from crabstick.explain import counted
 
 SPARE_COLUMNS: Final = ("depth", "clock", "game", "eval", "node", "actor")
 """What a narrow terminal does without, the least first."""

@@ -11,7 +11,7 @@ from actors.clients import CALL_ERRORS, ActorClient, WorkerSetClient
 from actors.cluster import ActorFailed, ActorGone, ActorSilent
 from actors.messages import Statistics
 from actors.ops.shutdown import end_manager, engine_actors, find_listener, find_worker_set
-from crabstick.terminal.plural import counted
+from crabstick.explain import counted
 
 STATISTICS_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)

@@ -10,7 +10,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 from crabstick.check import crd, secrets
 from crabstick.check.manifests import Manifests, open_manifests
 from crabstick.check.secrets import wanted
-from crabstick.check.table import findings
+from crabstick.check.table import MANIFESTS, findings
 from crabstick.settings import Settings
 from tests.contract.kuberay.crd_schema import DEFINITION, made
 from tests.contract.kuberay.rendered import CASES, OVERLAYS, ray_cluster, rendered
@@ -32,7 +32,7 @@ def _all_secrets_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def problems(things: list[Manifest]) -> list[str]:
-    found = findings(opened(things))
+    found = findings(MANIFESTS, opened(things))
     return [f"{subject}: {finding.words}" for subject, finding in found if finding.problem]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.ops.probe_results import Autoscaler, ClockOffset, NodeFacts, NodeReport, ScalingReport
 from crabstick.check.running_cluster import RunningCluster, apart_s
-from crabstick.check.table import CHECKS, findings
+from crabstick.check.table import CLUSTER, findings
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
@@ -63,20 +63,20 @@ def a_cluster(*nodes: NodeReport, **changes: Any) -> RunningCluster:
 
 
 def said(cluster: RunningCluster) -> dict[str, str]:
-    return {subject: found.words for subject, found in findings(cluster)}
+    return {subject: found.words for subject, found in findings(CLUSTER, cluster)}
 
 
 def problems(cluster: RunningCluster) -> list[str]:
     return [
         f"{subject}: {found.words}"
-        for subject, found in findings(cluster)
+        for subject, found in findings(CLUSTER, cluster)
         if found.problem is EnvironmentProblem
     ]
 
 
 def test_a_cluster_as_it_should_be_has_a_line_for_each_check() -> None:
     lines = said(a_cluster())
-    assert list(lines) == [each.subject for each in CHECKS if each.stage is RunningCluster]
+    assert list(lines) == [each.subject for each in CLUSTER]
     assert lines["head"] == "aaaaaaaaaaaa (10.0.0.1) plays no games"
     assert lines["room"] == "8 slots for 4 games and a standby of 1"
     assert lines["code"] == "the same on every node, and here"

@@ -4,47 +4,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from crabstick.check import table
 from crabstick.check.finding import Finding, fault, mistake, together
 from crabstick.check.table import Check, findings, run
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem, Refused
 
 
-def use(monkeypatch: pytest.MonkeyPatch, *checks: Check[str]) -> None:
-    monkeypatch.setattr(table, "CHECKS", checks)
-
-
-def test_the_first_problem_is_raised_and_all_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(
-        monkeypatch,
-        Check(str, "a", lambda _: [fault("no"), Finding("too")]),
-        Check(str, "b", lambda _: [], "well"),
-        Check(str, "c", lambda _: [mistake("wrong")]),
-    )
+def test_the_first_problem_is_raised_and_all_else_is_said() -> None:
+    checks: list[Check[str]] = [
+        Check("a", lambda _: [fault("no"), Finding("too")]),
+        Check("b", lambda _: [], "well"),
+        Check("c", lambda _: [mistake("wrong")]),
+    ]
     said: list[str] = []
     with pytest.raises(EnvironmentProblem, match=r"^no$"):
-        run("seen", said.append)
+        run(checks, "seen", said.append)
     assert said == ["a: too", "b: well", "c: wrong"]
-
-
-def test_a_check_looks_at_its_own_stage_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, Check(str, "a", lambda _: [], "well"))
-    assert list(findings("seen")) == [("a", Finding("well"))]
-    assert list(findings(1)) == []
 
 
 @pytest.mark.parametrize(
     ("error", "problem"),
     [(ConfigError("no"), ConfigError), (Refused("no", 404), EnvironmentProblem)],
 )
-def test_a_check_that_raises_has_found_a_problem(
-    error: CrabstickError, problem: type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_that_raises_has_found_a_problem(error: CrabstickError, problem: type) -> None:
     def look(_seen: str) -> list[Finding]:
         raise error
 
-    use(monkeypatch, Check(str, "a", look))
-    assert list(findings("seen")) == [("a", Finding("no", problem))]
+    assert list(findings([Check("a", look)], "seen")) == [("a", Finding("no", problem))]
 
 
 def test_a_few_with_the_same_problem_are_named_and_the_others_counted() -> None:

@@ -1,17 +1,25 @@
-"""Each check of manifests fires at its own mistake in the base of our overlays."""
+"""Each check of manifests fires at its own mistake in the base of our overlays.
+
+Manifests are read as Kubernetes reads them.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crabstick.check import secrets
-from crabstick.check.documents import read_objects
-from crabstick.check.manifests import Manifests, amount, open_manifests
+from crabstick.check.manifests import (
+    amount,
+    open_manifests,
+    read_manifests,
+    read_objects,
+)
 from crabstick.check.secrets import wanted
-from crabstick.check.table import CHECKS, findings
+from crabstick.check.table import MANIFESTS, findings
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE as TOKEN
 from crabstick.settings import Settings
@@ -75,7 +83,8 @@ def said(
 ) -> tuple[list[str], list[str]]:
     """What is well or good to know, and what is wrong."""
     opened = open_manifests(things, "x.yaml", settings or Settings(), is_named=is_named)
-    lines = [(f"{subject}: {each.words}", each.problem) for subject, each in findings(opened)]
+    found = findings(MANIFESTS, opened)
+    lines = [(f"{subject}: {each.words}", each.problem) for subject, each in found]
     return [line for line, bad in lines if not bad], [line for line, bad in lines if bad]
 
 
@@ -88,9 +97,7 @@ def problem(things: list[Manifest]) -> str:
 def test_the_base_has_no_problem_and_each_check_says_so() -> None:
     well, wrong = said(base())
     assert wrong == []
-    assert [line.partition(":")[0] for line in well] == [
-        each.subject for each in CHECKS if each.stage is Manifests
-    ]
+    assert [line.partition(":")[0] for line in well] == [each.subject for each in MANIFESTS]
     assert "room: 8 slots at most, for 4 games and a standby of 1" in well
 
 
@@ -370,3 +377,38 @@ def test_an_operator_that_deletes_pods_at_random_is_named(monkeypatch: pytest.Mo
     found = "crabstick.check.manifest_checks.operator_variables"
     monkeypatch.setattr(found, lambda: frozenset({"ENABLE_RANDOM_POD_DELETE=true"}))
     assert "start the operator without that" in problem(base())
+
+
+def test_several_objects_and_those_of_a_list_are_read_one_by_one() -> None:
+    text = "kind: A\n---\n---\nkind: List\nitems: [{kind: B}, {kind: C}]\n"
+    assert read_objects(text, "x") == [{"kind": "A"}, {"kind": "B"}, {"kind": "C"}]
+
+
+def test_nulls_are_not_there_and_dates_are_text() -> None:
+    assert read_objects("a: [{b: null, c: 2026-01-02}]\n", "x") == [{"a": [{"c": "2026-01-02"}]}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [1", "x.yaml, line 1, column 6: "),
+        ("a: {{ .Values.a }}\nb: [", "this is a template; render it first"),
+        ("- a", "a manifest must be a mapping"),
+        ("a: \0", "holds something that YAML cannot read"),
+        ("a: &a [*a]", "within their own anchor"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_in_one_sentence(text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_objects(text, "x.yaml")
+    assert words in str(caught.value)
+
+
+def test_a_place_where_nothing_is_is_refused(tmp_path: Path) -> None:
+    for place, words in {
+        str(tmp_path / "nowhere.yaml"): "there is no such file",
+        str(tmp_path): "is a folder without kustomization.yaml",
+        "": "is a folder without kustomization.yaml",
+    }.items():
+        with pytest.raises(ConfigError, match=words):
+            read_manifests(place)
