@@ -21,10 +21,9 @@ from crabstick.rules.cluster_view import (
     Observed,
     WantedGame,
 )
-from crabstick.rules.consolidation import Consolidation
-from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import Assign, Kill, RequestHandOver, Spawn, plan
+from crabstick.rules.scaling import LATELY, Consolidation, headroom
 
 SECOND: Final = timedelta(seconds=1)
 PATIENCE_S: Final = 4

@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.daycurve import Cluster, Outcome, Policy, simulate
 from benchmarks.demand import Demand
 from benchmarks.results import write_result
-from crabstick.rules.consolidation import FITS_FOR
+from crabstick.rules.scaling import FITS_FOR
 
 GAME_S: Final = 720
 OURS: Final = Policy(name="ours", standby=1, fits_for=FITS_FOR, foresees=True)

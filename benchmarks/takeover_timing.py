@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crabstick.rules.overhead import UNTIMED_PLIES
+from crabstick.rules.time_management import UNTIMED_PLIES
 
 Ledger = Mapping[str, Any]
 Game = Mapping[str, Any]

@@ -27,7 +27,7 @@ from actors.messages import (
     Packed,
 )
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
-from crabstick.game.background_tasks import BackgroundTasks
+from crabstick.game.event_loop import BackgroundTasks
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide

@@ -24,8 +24,7 @@ from actors.messages import ActorConfig, Packed
 from actors.ops.shutdown import end_manager
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from crabstick.errors import ConfigError
-from crabstick.game.background_tasks import BackgroundTasks
-from crabstick.game.stall import StallDetector
+from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.settings import Settings, read_admin_token
 from crabstick.telemetry import log_events

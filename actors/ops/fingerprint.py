@@ -28,7 +28,7 @@ BOT_CODE: Final = (
     "engine/**/*.py",
 )
 """The code of a bot's actors, without commands, sandbox, checks and the local Ray cluster."""
-TOOLS: Final = frozenset({"crabstick/telemetry/quantiles.py", "engine/fake.py"})
+TOOLS: Final = frozenset({"engine/fake.py"})
 
 
 def bot_code(root: Path = CODE_ROOT) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Fits the cluster to the games: how many actors stand by, and which node may go.
 
-The WorkerSet's bookkeeping for the rules `headroom` and `consolidation`, without I/O.
+The WorkerSet's bookkeeping for the rules in `crabstick.rules.scaling`, without I/O.
 """
 
 from collections import deque
@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from crabstick.rules.cluster_view import Capacity, Observed, WantedGame
-from crabstick.rules.consolidation import Consolidation
-from crabstick.rules.headroom import LATELY, headroom
 from crabstick.rules.lichess_types import GameId
+from crabstick.rules.scaling import LATELY, Consolidation, headroom
 from crabstick.settings import Settings
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger

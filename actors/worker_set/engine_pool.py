@@ -17,7 +17,7 @@ from actors.messages import ActorConfig, Assignment, HandOverRequest, Outcome, R
 from actors.worker_set.cluster_interface import Runtime
 from actors.worker_set.event_log import EventLog
 from actors.worker_set.registry_store import RegistryStore
-from crabstick.game.background_tasks import BackgroundTasks
+from crabstick.game.event_loop import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId

@@ -9,8 +9,7 @@ from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
 from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.shutdown_state import ShutdownState
-from crabstick.game.background_tasks import BackgroundTasks
-from crabstick.game.stall import StallDetector
+from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.rules.cluster_view import Capacity
 from crabstick.rules.failure_detector import suspects
 from crabstick.rules.lichess_types import ActorName, GameId

@@ -42,9 +42,8 @@ from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.registry_store import RegistryStore
 from actors.worker_set.statistics import statistics
 from crabstick.errors import CrabstickError, InvariantBroken
-from crabstick.game.background_tasks import BackgroundTasks
+from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.game.rate_limits import RateLimits
-from crabstick.game.stall import StallDetector
 from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import GameId

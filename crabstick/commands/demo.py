@@ -28,7 +28,7 @@ from crabstick.sandbox.move_policies import greedy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
-from crabstick.telemetry.quantiles import quantile
+from crabstick.telemetry.bot_metrics import quantile
 from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess

@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.game.background_tasks import BackgroundTasks
+from crabstick.game.event_loop import BackgroundTasks
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamePort
 from crabstick.rules.game_events import Event, Play
-from crabstick.rules.overhead import Overheads
 from crabstick.rules.rate_limit_table import Endpoint
-from crabstick.rules.time_management import EngineLimits
+from crabstick.rules.time_management import EngineLimits, Overheads
 from crabstick.telemetry.logs import get_logger
 
 

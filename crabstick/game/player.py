@@ -35,8 +35,7 @@ from crabstick.rules.game_events import (
     WatchNoShow,
 )
 from crabstick.rules.game_state_machine import step
-from crabstick.rules.overhead import UNTIMED_PLIES
-from crabstick.rules.time_management import budget_for
+from crabstick.rules.time_management import UNTIMED_PLIES, budget_for
 from crabstick.telemetry import log_events
 from engine.interface import Engine
 from engine.spec import SearchRequest

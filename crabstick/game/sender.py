@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 from crabstick.game.context import GameContext
-from crabstick.game.stall import StallDetector
+from crabstick.game.event_loop import StallDetector
 from crabstick.game.stream import GameStream
 from crabstick.rules.game_events import (
     Answered,

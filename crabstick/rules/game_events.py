@@ -58,9 +58,7 @@ class Play:
     @property
     def time_left(self) -> timedelta | None:
         """Our clock in the last line; None without a clock, or before the first line."""
-        if self.state is None:
-            return None
-        return self.state.white_time if self.color == chess.WHITE else self.state.black_time
+        return self.state.clock_of(self.color)[0] if self.state else None
 
 
 # Events: what happened.

@@ -176,6 +176,12 @@ class GameState:
         """Whether the status is final. Source: scalachess Status."""
         return self.status not in {"created", "started"}
 
+    def clock_of(self, color: chess.Color) -> tuple[timedelta | None, timedelta]:
+        """The clock of a side, and its increment."""
+        if color == chess.WHITE:
+            return self.white_time, self.white_increment
+        return self.black_time, self.black_increment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameFull:

@@ -1,6 +1,8 @@
-"""How long a move may take: from Lichess's clocks to the engine's limit and our own deadline.
+"""How long a move may take: Lichess's clocks, the engine's limit, our deadline, and the overhead.
 
-Pure, and the only place where durations become python-chess's float seconds.
+Pure, and the only place where durations become python-chess's float seconds. The overhead is what
+Lichess's clock charges for a move beyond the time that passed here. Bots get no lag compensation
+(lila: `Clock.step`), so the way there and back is our time.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,10 @@ LEAST = timedelta(milliseconds=10)
 DEADLINE_SHARE = 0.4
 """No sane engine spends more of its clock on one move; after that we send `stop`."""
 MOVE_TIME_SLACK = timedelta(seconds=1)
+UNTIMED_PLIES = 2
+"""The first move of each side is free. Source: lila, the clock starts with the second ply."""
+REMEMBERED = 5
+"""After so many moves a slow moment of the network is forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +60,10 @@ def budget_for(
         overhead: the time that a move costs beside the search; the engine does not get it.
         elapsed: how long ago `state` was received.
     """
-    mine = state.white_time if color == chess.WHITE else state.black_time
-    theirs = state.black_time if color == chess.WHITE else state.white_time
+    (mine, increment), (theirs, _) = state.clock_of(color), state.clock_of(not color)
     if mine is None or theirs is None:
         return _without_clock(limits)
     left = _usable(mine - elapsed, overhead)
-    increment = state.white_increment if color == chess.WHITE else state.black_increment
     white, black = (left, theirs) if color == chess.WHITE else (theirs, left)
     limit = chess.engine.Limit(
         white_clock=white.total_seconds(),
@@ -91,3 +95,40 @@ def _without_clock(limits: EngineLimits) -> SearchBudget:
 
 def _seconds(duration: timedelta | None) -> float | None:
     return None if duration is None else duration.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Overheads:
+    """The overheads of our last moves, the latest last, and the move that is on its way.
+
+    `sent_after` is the last line before that move was sent, `spent` the time between the two.
+    """
+
+    recent: tuple[timedelta, ...] = ()
+    sent_after: GameState | None = None
+    spent: timedelta = timedelta(0)
+
+    def sent(self, after: GameState | None, spent: timedelta) -> "Overheads":
+        """A move was sent, `spent` after the line `after` arrived."""
+        return Overheads(self.recent, after, spent)
+
+    def shown(self, state: GameState, color: chess.Color) -> "Overheads":
+        """A line came; the first one with our move shows what the clock charged `color` for it.
+
+        A line that has the opponent's answer as well shows nothing: our clock runs again by then.
+        """
+        before = self.sent_after
+        if before is None or len(state.moves) <= len(before.moves):
+            return self
+        left_before, _ = before.clock_of(color)
+        left, increment = state.clock_of(color)
+        plies = len(before.moves)
+        is_measured = plies >= UNTIMED_PLIES and len(state.moves) == plies + 1
+        if left_before is None or left is None or not is_measured:
+            return Overheads(self.recent)
+        overhead = max(left_before + increment - left - self.spent, timedelta(0))
+        return Overheads((*self.recent, overhead)[-REMEMBERED:])
+
+    def expected(self, least: timedelta) -> timedelta:
+        """The overhead to expect of the next move: the worst of the last ones, at least `least`."""
+        return max(least, *self.recent) if self.recent else least

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.bots import BOT
 from benchmarks.call_trace import files_in_most, files_of, read_calls, record_calls
 from benchmarks.hops import ENGINE_ACTOR, hops_of
-from crabstick.rules.headroom import headroom
+from crabstick.rules.scaling import headroom
 
 
 class AnActor:
@@ -25,7 +25,7 @@ async def test_a_file_is_recorded_when_one_of_its_functions_runs(tmp_path: Path)
     sys.setprofile(None)
     threading.setprofile(None)
     headroom(1, 0, 0)
-    assert [file for _, file in read_calls(path)] == ["crabstick/rules/headroom.py"]
+    assert [file for _, file in read_calls(path)] == ["crabstick/rules/scaling.py"]
 
 
 def test_the_files_of_a_move_are_those_of_most_moves() -> None:

@@ -1,14 +1,21 @@
-"""Decides which node to empty: the one with the fewest games, when those games fit elsewhere.
+"""Fits the cluster to the games: how many actors stand by, and which node to empty.
 
-Pure. Ray ends only nodes without actors, and games that ended leave free slots on many nodes.
-`Consolidation` finds a node whose games fit into the free slots of the other nodes; `plan` moves
-them as it does when a node drains, but without hurry. Moments are `timedelta` on one monotonic
-clock.
+Pure. `headroom` grows with the traffic, since a node that is requested when the last slot is taken
+comes too late for the next game: recent starts less recent ends, and the chance variation of both
+(Poisson). An owner who wants no standby pays for no node without a game.
 
-The laws (tests/unit/rules/test_consolidation.py): consolidation asks for no node, fills no empty
-node, and gives way to games that come meanwhile.
+Ray ends only nodes without actors, and games that ended leave free slots on many nodes.
+`Consolidation` finds the node with the fewest games when those fit into the free slots of the other
+nodes; `plan` moves them as it does when a node drains, but without hurry. Moments are `timedelta`
+on one monotonic clock.
+
+The laws (tests/unit/rules/test_scaling.py): never fewer standbys than the owner wants; more
+games never mean fewer standbys; without traffic, and for an owner who wants none, just what was
+wanted. Consolidation asks for no node, fills no empty node, and gives way to games that come
+meanwhile.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -19,9 +26,31 @@ from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observe
 from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.placement import owners_of
 
+LATELY = timedelta(minutes=10)
+"""Traffic within this time predicts what comes."""
+NODE_TAKES = timedelta(seconds=30)
+"""From the request for a node until an actor plays there; on Kubernetes with a cached image."""
+SPREAD = 3.1
+"""This many standard deviations more games than expected find a place."""
 FITS_FOR = timedelta(seconds=15)
 """A shorter-lived free slot does not count: a rematch may fill it. See benchmarks/elasticity.py."""
 NO_HURRY = timedelta(hours=1)
+
+
+def headroom(wish: int, begun: int, ended: int, node_takes: timedelta = NODE_TAKES) -> int:
+    """Returns how many actors should stand by.
+
+    Args:
+        wish: the owner's setting, the minimum.
+        begun: games that started within `LATELY`.
+        ended: games that ended within `LATELY`.
+        node_takes: how long a node takes to come.
+    """
+    if wish == 0:
+        return 0
+    share = node_takes / LATELY
+    more = max(begun - ended, 0) * share
+    return max(wish, math.ceil(more + SPREAD * math.sqrt((begun + ended) * share)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,15 @@
-"""Background tasks and timers of one owner: they end with it, and their errors reach it."""
+"""Tasks and timers on the event loop, and the detection of its stalls."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
+BEAT = timedelta(milliseconds=250)
+LIMIT = timedelta(seconds=1)
+
 
 class BackgroundTasks:
-    """The tasks and timers of one owner.
+    """The tasks and timers of one owner: they end with it, and their errors reach it.
 
     Args:
         on_error: called once with each exception that a task or a timer raises.
@@ -56,3 +59,35 @@ class BackgroundTasks:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._on_error(error)
+
+
+class StallDetector:
+    """Detects that our own event loop stalled: what we know may then be out of date.
+
+    Measures the time between two beats of the loop; `clock` gives monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._beat_s = clock()
+        self._has_stalled = False
+        self.last_stall_s: float | None = None
+
+    async def run(self) -> None:
+        """Beats until cancelled."""
+        while True:
+            self._measure()
+            await asyncio.sleep(BEAT.total_seconds())
+
+    def check(self) -> bool:
+        """Whether the loop has stalled since the last check."""
+        self._measure()
+        stalled, self._has_stalled = self._has_stalled, False
+        return stalled
+
+    def _measure(self) -> None:
+        now_s = self._clock()
+        if now_s - self._beat_s > LIMIT.total_seconds():
+            self._has_stalled = True
+            self.last_stall_s = now_s
+        self._beat_s = now_s
