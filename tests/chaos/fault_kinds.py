@@ -78,16 +78,12 @@ FAULT_KINDS: Final = (
 SHORT_RUN: Final = (
     "engine plays an illegal move",
     "actor killed, posting",
-    "actor frozen, waiting",
-    "actor killed at full capacity",
     "node killed",
     "WorkerSet killed",
     "EventListener killed",
-    "game stream reset",
-    "429 to a move",
     "answer to a move lost",
 )
-"""Quick faults of every sort."""
+"""A quick fault of each part."""
 
 _BY_NAME: Final = {kind.name: kind for kind in FAULT_KINDS}
 

@@ -50,7 +50,7 @@ class Holdings:
 @pytest.mark.parametrize(
     "games",
     [
-        pytest.param(60, marks=pytest.mark.timeout(900)),
+        pytest.param(150, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
         pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(5400)]),
     ],
 )
