@@ -1,21 +1,35 @@
-"""python-chess's `UciProtocol` with bounds on an engine's output.
+"""python-chess's `UciProtocol` with bounds on an engine's output and time.
 
 python-chess handles every line of output, at a cost quadratic in the lines of a chunk. Here one
 regular expression picks the few useful lines of a chunk, only those reach python-chess, and an
 engine that floods is killed. So no engine can block the event loop.
+
+A `Deadline` ends a search from outside: `stop`, a grace period, then a kill. It costs one timer.
 """
 
 import re
 from asyncio import BaseTransport, SubprocessTransport
 from contextlib import suppress
-from typing import cast
+from datetime import timedelta
+from typing import Any, cast
 
 import chess
-from chess.engine import ConfigValue, Limit, UciProtocol
+import chess.engine
+from chess.engine import (
+    INFO_BASIC,
+    INFO_SCORE,
+    BaseCommand,
+    ConfigValue,
+    Limit,
+    PlayResult,
+    UciProtocol,
+    _parse_uci_info,
+)
 from typing_extensions import override
 
+from engine import errors
 from engine.errors import EngineDied, EngineError
-from engine.process_tree import ProcessTree
+from engine.process import ProcessTree
 
 MAX_LINE_BYTES = 4096
 """Longer lines are cut."""
@@ -30,6 +44,7 @@ _USUAL_CHESS: tuple[tuple[str, ConfigValue], ...] = (
     ("UCI_Variant", "chess"),
     ("UCI_Chess960", False),
 )
+_NO_MOVE = frozenset({"(none)", "NULL"})
 _USEFUL_LINE = re.compile(
     rb"^[ \t]*(?:info|bestmove|readyok|uciok|id|option)\b[^\r\n]{0,%d}" % MAX_LINE_BYTES,
     re.MULTILINE,
@@ -166,3 +181,97 @@ class BoundedUci(UciProtocol):
             if spoken:
                 return "".join(char for char in spoken[-1] if char.isprintable())[:200]
         return ""
+
+
+class SearchCommand(BaseCommand[PlayResult]):
+    """Starts a search; the result is the move and the last score.
+
+    A lean form of python-chess's `play`, which builds a class for each call and handles options and
+    pondering. That takes a tenth of the time from Lichess's line to our move.
+
+    Args:
+        protocol: a conversation that has set the options and started the game.
+        board: the position with the moves before it.
+        limit: the limits for `go`.
+    """
+
+    def __init__(self, protocol: BoundedUci, board: chess.Board, limit: Limit) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+        self._board = board
+        self._limit = limit
+        self._info = ""
+
+    @override
+    def start(self) -> None:
+        self._protocol.begin_search(self._board, self._limit)
+
+    @override
+    def line_received(self, line: str) -> None:
+        word, _, rest = line.strip().partition(" ")
+        if word == "info":
+            self._info = rest
+        elif word == "bestmove":
+            self._finish(rest)
+
+    def _finish(self, words: str) -> None:
+        if not self.result.cancelled():
+            info = _parse_uci_info(self._info, self._protocol.board, INFO_BASIC | INFO_SCORE)
+            self.result.set_result(PlayResult(self._move(words), None, info))
+        self.set_finished()
+
+    def _move(self, words: str) -> chess.Move | None:
+        first = words.split(maxsplit=1)[:1]
+        if not first or first[0] in _NO_MOVE:
+            return None
+        try:
+            return self._protocol.board.parse_uci(first[0].lower())
+        except ValueError as err:
+            raise chess.engine.EngineError(err) from err
+
+    @override
+    def cancel(self) -> None:
+        self._protocol.send_line("stop")
+
+
+class Deadline:
+    """Enforces the time of a search, from its creation until `cancel`.
+
+    Args:
+        protocol: the conversation in which a search is about to start.
+        label: the engine's name in error messages.
+        after: until `stop` is sent.
+        grace: from `stop` until the process is killed.
+    """
+
+    __slots__ = ("_after", "_grace", "_label", "_protocol", "_timer")
+
+    def __init__(
+        self, protocol: BoundedUci, label: str, after: timedelta, grace: timedelta
+    ) -> None:
+        self._protocol = protocol
+        self._label = label
+        self._after = after
+        self._grace = grace
+        self._timer = protocol.loop.call_later(after.total_seconds(), self._stop)
+
+    def cancel(self) -> None:
+        """Stops the timer: the search is over."""
+        self._timer.cancel()
+
+    def abandon(self) -> None:
+        """Kills the engine unless it stops in time; python-chess sends `stop` to it."""
+        self._protocol.loop.call_later(
+            self._grace.total_seconds(), self._terminate_if_running, self._protocol.command
+        )
+
+    def _stop(self) -> None:
+        self._timer = self._protocol.loop.call_later(self._grace.total_seconds(), self._terminate)
+        self._protocol.send_line("stop")
+
+    def _terminate(self) -> None:
+        self._protocol.terminate(errors.hung(self._label, self._after, self._grace))
+
+    def _terminate_if_running(self, command: BaseCommand[Any] | None) -> None:
+        if command is not None and self._protocol.command is command:
+            self._terminate()

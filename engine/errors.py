@@ -1,7 +1,18 @@
-"""The errors of an engine; each message is one sentence that says what to do.
+"""The errors of an engine; each message is one sentence that a person can act on.
 
-Every error takes only its message, so it can be pickled to another node.
+Every error takes only its message, so it can be pickled to another node. The functions map facts
+(exit status, output, waiting time) to an error.
 """
+
+import signal
+from datetime import timedelta
+
+_CANNOT_EXECUTE = (126, 127)
+"""Source: POSIX, `nice`: the utility was found but could not be invoked, or was not found."""
+_USUAL_REASON: dict[int, str] = {
+    signal.SIGKILL: ", perhaps out of memory",
+    signal.SIGILL: ", perhaps built for a newer processor",
+}
 
 
 class EngineError(Exception):
@@ -38,3 +49,63 @@ class EngineHung(EngineError):
 
 class IllegalMove(EngineError):
     """The engine sent something other than a legal move."""
+
+
+def cannot_execute(label: str, how: str) -> EngineNotExecutable:
+    """The kernel cannot run the program: built for another machine, or no interpreter."""
+    return EngineNotExecutable(f"the engine '{label}' cannot run on this machine ({how})")
+
+
+def not_started(label: str, returncode: int, output: str, *, said_uciok: bool) -> EngineError:
+    """The process ended during its start."""
+    how = _ending(returncode, output)
+    if said_uciok:
+        return EngineDied(f"the engine '{label}' ended while it got ready ({how})")
+    if returncode in _CANNOT_EXECUTE:
+        return cannot_execute(label, how)
+    return NotAnEngine(
+        f"'{label}' is not a UCI engine, or lacks something: it quit at its start ({how})"
+    )
+
+
+def started_late(label: str, timeout: timedelta, output: str, *, said_uciok: bool) -> EngineError:
+    """The process was not ready in time."""
+    within = f"within {timeout.total_seconds():g} s"
+    if said_uciok:
+        return EngineHung(
+            f"the engine '{label}' was not ready {within}: give it less to load, such as a smaller"
+            " hash table"
+        )
+    answer = f"'{output}'" if output else "nothing"
+    return NotAnEngine(
+        f"'{label}' does not speak UCI: it answered 'uci' with {answer} and no 'uciok' {within}"
+    )
+
+
+def ended(label: str, returncode: int, output: str) -> EngineDied:
+    """The process ended during a search or between two."""
+    how = _ending(returncode, output)
+    return EngineDied(f"the engine '{label}' ended unexpectedly ({how})")
+
+
+def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
+    """The engine sent no move, not even after `stop`."""
+    return EngineHung(
+        f"the engine '{label}' gave no move within {deadline.total_seconds():.3g} s,"
+        f" nor {grace.total_seconds():g} s after 'stop', and was ended"
+    )
+
+
+def _ending(returncode: int, output: str) -> str:
+    if returncode < 0:
+        how = _signal_name(-returncode) + _USUAL_REASON.get(-returncode, "")
+    else:
+        how = f"exit status {returncode}"
+    return f"{how}: {output}" if output else how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,12 +1,98 @@
-"""The interface of an engine, whatever its implementation."""
+"""What all engines share: how they are described, asked and answered, and their interface.
 
+No I/O here. Durations are `timedelta`, except inside python-chess's `Limit` (seconds).
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
-from engine.spec import SearchRequest, SearchResult
+import chess
+from chess.engine import Limit
 
 QUIT_PATIENCE = timedelta(seconds=1)
 """How long an engine may take to end after `quit`, and again after the kill."""
+
+OptionValue = str | int | bool | None
+"""The value of a UCI option; None presses a button."""
+
+Source = Literal["engine", "embedded"]
+"""Who chose a move: the configured engine, or the embedded fallback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """How to start one UCI engine.
+
+    Attributes:
+        command: the program and its arguments; a name without a slash is looked up in PATH.
+        options: UCI options by name; the case of a name does not matter.
+        niceness: added to our own niceness (0 to 19), so that busy engines do not starve the
+            actors.
+        start_timeout: from the start of the process until it is ready for a search.
+        memory_limit_mb: limit of the private memory of the process, in MiB; None sets no limit.
+            Set as RLIMIT_DATA, on Linux: unlike RLIMIT_AS it does not count mapped files, such as
+            tablebases, nor reserved address space.
+    """
+
+    command: tuple[str, ...]
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    niceness: int = 10
+    start_timeout: timedelta = timedelta(seconds=10)
+    memory_limit_mb: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The engine's name in error messages: its command, cut to 80 characters."""
+        return " ".join(self.command)[:80]
+
+    def with_option(self, name: str, value: OptionValue) -> "EngineSpec":
+        """The same spec with one option replaced, whatever the case of its name."""
+        others = {key: old for key, old in self.options.items() if key.lower() != name.lower()}
+        return replace(self, options={**others, name: value})
+
+
+def embedded_spec(options: Mapping[str, OptionValue] | None = None) -> EngineSpec:
+    """The spec of the embedded engine, run by this node's Python."""
+    return EngineSpec(command=(sys.executable, "-m", "engine.embedded"), options=options or {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """One search.
+
+    Attributes:
+        board: the position with its moves; must not change during the search.
+        limit: sent to the engine (clocks, nodes, depth, time).
+        deadline: from now; then the engine is sent `stop`, whatever `limit` says.
+    """
+
+    board: chess.Board
+    limit: Limit
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """A legal move and the engine's evaluation.
+
+    Attributes:
+        centipawns: from the view of the side to move; None for a mate, or without a score.
+        mate_in: full moves until mate, negative when we are mated; None without a mate.
+        depth: in plies; 0 when the engine reported none.
+        nodes: positions searched; 0 when the engine reported none.
+        think_time: from the request until the move.
+    """
+
+    move: chess.Move
+    centipawns: int | None
+    mate_in: int | None
+    depth: int
+    nodes: int
+    think_time: timedelta
+    source: Source
 
 
 class Engine(Protocol):

@@ -7,11 +7,10 @@ name with the list of all names.
 import difflib
 from collections.abc import Iterable, Mapping
 
-import chess
 from chess.engine import Option
 
-from engine.errors import BadOption, UnsupportedGame
-from engine.spec import OptionValue
+from engine.errors import BadOption
+from engine.interface import OptionValue
 
 _TRUTH: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
 
@@ -34,12 +33,11 @@ def accepted_options(
             raise BadOption(
                 f"option '{option.name}' of '{label}' is set for each search: leave it out"
             )
-        if not _fits(option, value):
+        fits, accepted[option.name], allowed = _as_sent(option, value)
+        if not fits:
             raise BadOption(
-                f"option '{option.name}' of the engine '{label}' takes {_expected(option)},"
-                f" not {value!r}"
+                f"option '{option.name}' of the engine '{label}' takes {allowed}, not {value!r}"
             )
-        accepted[option.name] = _as_sent(option, value)
     return accepted
 
 
@@ -51,45 +49,23 @@ def _unknown(name: str, offered: Iterable[str]) -> str:
     return f"'{name}': it has {', '.join(spelling.values()) or 'none at all'}"
 
 
-def _fits(option: Option, value: OptionValue) -> bool:
+def _as_sent(option: Option, value: OptionValue) -> tuple[bool, OptionValue, str]:
+    """Whether the value fits, the value in the option's own type, and which values would fit."""
     match option.type:
         case "check":
-            return value is not None and value in _TRUTH
+            return value in _TRUTH, _TRUTH.get(value), "true or false"
         case "spin":
             number = _integer(value)
-            return number is not None and _is_in_range(option, number)
+            allowed = f"a whole number from {option.min} to {option.max}"
+            return number is not None and _is_in_range(option, number), number, allowed
         case "combo":
-            return value in (option.var or ())
+            known = option.var or ()
+            return value in known, value, f"one of {', '.join(known)}"
         case "button":
-            return value is None or value is True
+            return value is None or value is True, None, "no value (it is a button)"
         case _:
-            return not isinstance(value, bool | None) and not {"\n", "\r"} & set(str(value))
-
-
-def _as_sent(option: Option, value: OptionValue) -> OptionValue:
-    match option.type:
-        case "check":
-            return _TRUTH[value]
-        case "spin":
-            return _integer(value)
-        case "button":
-            return None
-        case _:
-            return str(value)
-
-
-def _expected(option: Option) -> str:
-    match option.type:
-        case "check":
-            return "true or false"
-        case "spin":
-            return f"a whole number from {option.min} to {option.max}"
-        case "combo":
-            return f"one of {', '.join(option.var or ())}"
-        case "button":
-            return "no value (it is a button)"
-        case _:
-            return "one line of text"
+            is_line = not isinstance(value, bool | None) and not {"\n", "\r"} & set(str(value))
+            return is_line, str(value), "one line of text"
 
 
 def _integer(value: OptionValue) -> int | None:
@@ -101,17 +77,3 @@ def _integer(value: OptionValue) -> int | None:
 def _is_in_range(option: Option, number: int) -> bool:
     above = option.min is None or number >= option.min
     return above and (option.max is None or number <= option.max)
-
-
-def check_variant(label: str, board: chess.Board, offered: Mapping[str, Option]) -> None:
-    """Checks that the engine plays the board's variant.
-
-    Raises:
-        UnsupportedGame: the engine does not offer this variant, or Chess960.
-    """
-    variant = type(board).uci_variant or "chess"
-    known = offered["UCI_Variant"].var or () if "UCI_Variant" in offered else ("chess",)
-    if variant not in known:
-        raise UnsupportedGame(f"the engine '{label}' does not play the variant '{variant}'")
-    if board.chess960 and "UCI_Chess960" not in offered:
-        raise UnsupportedGame(f"the engine '{label}' does not play Chess960")

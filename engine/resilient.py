@@ -10,14 +10,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Self
 
 import chess
 from chess.engine import Limit
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
-from engine.interface import QUIT_PATIENCE, Engine
-from engine.spec import EngineSpec, SearchRequest, SearchResult
+from engine.interface import QUIT_PATIENCE, Engine, EngineSpec, SearchRequest, SearchResult
 from engine.uci_engine import UciEngine
 
 MIN_SEARCH_TIME = timedelta(seconds=0.5)
@@ -27,7 +25,6 @@ MIN_START_TIME = timedelta(seconds=3)
 
 _LOGGER = logging.getLogger(__name__)
 _RESTARTABLE = (EngineDied, EngineHung, IllegalMove)
-_AT_ONCE = timedelta(0)
 
 
 class ResilientEngine:
@@ -38,6 +35,10 @@ class ResilientEngine:
         fallback: plays on after the primary is given up; its failures are raised.
         restarts: how often the primary is restarted in this game.
         build: makes an engine that is not started yet.
+
+    Attributes:
+        restart_count: how often the primary was restarted.
+        is_fallback: whether the primary was given up.
     """
 
     def __init__(
@@ -53,9 +54,8 @@ class ResilientEngine:
         self._restarts = restarts
         self._build = build
         self._engine = build(primary)
-        self._restart_count = 0
-        self._is_fallback = False
-        self._last_error: EngineError | None = None
+        self.restart_count = 0
+        self.is_fallback = False
 
     @property
     def name(self) -> str:
@@ -66,28 +66,6 @@ class ResilientEngine:
     def hash_mb(self) -> int | None:
         """The hash table of the engine that plays now, in MB."""
         return self._engine.hash_mb
-
-    @property
-    def restart_count(self) -> int:
-        """How often the primary was restarted."""
-        return self._restart_count
-
-    @property
-    def is_fallback(self) -> bool:
-        """Whether the primary was given up."""
-        return self._is_fallback
-
-    @property
-    def last_error(self) -> EngineError | None:
-        """The latest failure."""
-        return self._last_error
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def open(self) -> None:
         """Starts the primary, before the game.
@@ -118,7 +96,7 @@ class ResilientEngine:
                 error = err
 
     def _with_source(self, result: SearchResult) -> SearchResult:
-        return replace(result, source="embedded") if self._is_fallback else result
+        return replace(result, source="embedded") if self.is_fallback else result
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
         """Ends the engine that plays now, and reaps its process."""
@@ -126,24 +104,23 @@ class ResilientEngine:
 
     async def _replace(self, err: EngineError, left: timedelta) -> None:
         """Replaces the engine that failed with `err`."""
-        self._last_error = err
         hash_mb = self._engine.hash_mb
-        await self._engine.close(_AT_ONCE)
-        if self._is_fallback:
+        await self._engine.close(timedelta(0))
+        if self.is_fallback:
             self._engine = self._build(self._fallback)
             raise err
-        if isinstance(err, _RESTARTABLE) and self._restart_count < self._restarts:
-            self._restart_count += 1
+        if isinstance(err, _RESTARTABLE) and self.restart_count < self._restarts:
+            self.restart_count += 1
             self._spec = self._next_spec(hash_mb)
             patience = min(self._spec.start_timeout, max(left, MIN_START_TIME))
             self._engine = self._build(replace(self._spec, start_timeout=patience))
         else:
-            self._is_fallback = True
+            self.is_fallback = True
             self._engine = self._build(self._fallback)
         _LOGGER.warning("%s; next: %s", err, self._engine.name)
 
     def _next_spec(self, hash_mb: int | None) -> EngineSpec:
-        if hash_mb is None or self._restart_count > 1:
+        if hash_mb is None or self.restart_count > 1:
             return self._spec
         return self._spec.with_option("Hash", max(1, hash_mb // 4))
 
@@ -153,8 +130,8 @@ def _elapsed_since(began_s: float) -> timedelta:
 
 
 def _remaining_request(request: SearchRequest, waited: timedelta) -> SearchRequest:
-    return SearchRequest(
-        board=request.board,
+    return replace(
+        request,
         limit=remaining_limit(request.limit, request.board.turn, waited),
         deadline=max(request.deadline - waited, MIN_SEARCH_TIME),
     )

@@ -1,14 +1,15 @@
 """One engine process: started when needed, bounded by an outside deadline, always reaped.
 
 Adds to python-chess's UCI protocol a deadline that ends in a kill, a legality check, and errors
-that explain themselves. A search costs one timer more than python-chess alone.
+that explain themselves.
 
 An engine exits when its stdin closes, so it also exits when our process is killed. Ray kills an
 engine that ignores the closed stdin, with the actor's process group. When an engine ends, its
-descendants end too: see `process_tree.py`.
+descendants end too: see `ProcessTree`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Self
@@ -16,20 +17,18 @@ from typing import Self
 import chess
 import chess.engine
 
-from engine import diagnosis
-from engine.bounded_uci import BoundedUci
-from engine.deadline import Deadline
+from engine import errors
+from engine.bounded_uci import BoundedUci, Deadline, SearchCommand
 from engine.errors import (
     EngineDied,
     EngineError,
     IllegalMove,
     NotAnEngine,
+    UnsupportedGame,
 )
-from engine.interface import QUIT_PATIENCE
-from engine.launch import command_line, limit_memory
-from engine.options import accepted_options, check_variant
-from engine.search_command import SearchCommand
-from engine.spec import EngineSpec, SearchRequest, SearchResult
+from engine.interface import QUIT_PATIENCE, EngineSpec, SearchRequest, SearchResult
+from engine.options import accepted_options
+from engine.process import command_line, limit_memory
 
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take to move after `stop`."""
@@ -45,6 +44,7 @@ class UciEngine:
 
     def __init__(self, spec: EngineSpec, *, stop_grace: timedelta = STOP_GRACE) -> None:
         self._spec = spec
+        self._label = spec.label
         self._stop_grace = stop_grace
         self._open: BoundedUci | None = None
         self._latest: BoundedUci | None = None
@@ -53,7 +53,7 @@ class UciEngine:
     def name(self) -> str:
         """The engine's own name; before its start, the label of its spec."""
         name = self._latest.id.get("name") if self._latest else None
-        return name or self._spec.label
+        return name or self._label
 
     @property
     def hash_mb(self) -> int | None:
@@ -78,12 +78,7 @@ class UciEngine:
         """Starts the process and makes it ready for a search. Idempotent.
 
         Raises:
-            EngineNotFound: there is no such program.
-            EngineNotExecutable: this machine cannot run the program.
-            NotAnEngine: the program does not speak UCI.
-            BadOption: the engine lacks an option of the spec.
-            EngineDied: the engine ended after `uciok`.
-            EngineHung: the engine sent `uciok`, but was not ready in time.
+            EngineError: any kind but IllegalMove and UnsupportedGame.
         """
         if self._open is None:
             await self._open_process()
@@ -106,11 +101,11 @@ class UciEngine:
             try:
                 transport, protocol = await BoundedUci.popen(command)
             except OSError as err:
-                raise diagnosis.cannot_execute(spec.label, str(err)) from err
+                raise errors.cannot_execute(self._label, str(err)) from err
             self._latest = protocol
             limit_memory(transport.get_pid(), spec.memory_limit_mb)
             await protocol.initialize()
-            options = accepted_options(spec.label, spec.options, protocol.options)
+            options = accepted_options(self._label, spec.options, protocol.options)
             await protocol.configure(options)
             # python-chess would do this before the first search; now no clock is running.
             protocol.send_line("ucinewgame")
@@ -120,18 +115,18 @@ class UciEngine:
         return protocol
 
     def _start_error(self, err: Exception) -> EngineError:
-        label, protocol = self._spec.label, self._latest
+        label, protocol = self._label, self._latest
         if protocol is None:
-            return diagnosis.started_late(label, self._spec.start_timeout, "", said_uciok=False)
+            return errors.started_late(label, self._spec.start_timeout, "", said_uciok=False)
         said_uciok, output = protocol.initialized, protocol.last_output()
         if protocol.failure:
             return protocol.failure
         if isinstance(err, TimeoutError):
             timeout = self._spec.start_timeout
-            return diagnosis.started_late(label, timeout, output, said_uciok=said_uciok)
+            return errors.started_late(label, timeout, output, said_uciok=said_uciok)
         if protocol.returncode.done():
             code = protocol.returncode.result()
-            return diagnosis.not_started(label, code, output, said_uciok=said_uciok)
+            return errors.not_started(label, code, output, said_uciok=said_uciok)
         return NotAnEngine(f"'{label}' describes an option that makes no sense: {err}")
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -141,14 +136,13 @@ class UciEngine:
         search starts a new one.
 
         Raises:
-            EngineDied: the process ended; the next search starts a new one.
-            EngineHung: no move came at the deadline, nor after `stop`; the process was killed.
+            EngineDied, EngineHung: there is no process; the next search starts a new one.
             IllegalMove: the engine's move is not legal.
             UnsupportedGame: the engine does not play this variant.
             EngineError: any error of `open`.
         """
         protocol = self._open or await self._open_process()
-        label, board = self._spec.label, request.board
+        label, board = self._label, request.board
         check_variant(label, board, protocol.options)
         began_s = protocol.loop.time()
         deadline = Deadline(protocol, label, request.deadline, self._stop_grace)
@@ -168,15 +162,15 @@ class UciEngine:
         return self._result(played, protocol.loop.time() - began_s)
 
     async def _process_failure(self, protocol: BoundedUci) -> EngineError:
-        failure = protocol.failure or diagnosis.ended(
-            self._spec.label, protocol.returncode.result(), protocol.last_output()
+        failure = protocol.failure or errors.ended(
+            self._label, protocol.returncode.result(), protocol.last_output()
         )
         await self.close(timedelta(0))
         return failure
 
     def _result(self, played: chess.engine.PlayResult, think_time_s: float) -> SearchResult:
         if not played.move:
-            raise IllegalMove(f"the engine '{self._spec.label}' says that it has no move")
+            raise IllegalMove(f"the engine '{self._label}' says that it has no move")
         score = played.info.get("score")
         return SearchResult(
             move=played.move,
@@ -202,7 +196,7 @@ class UciEngine:
                 protocol.send_line("quit")
                 await _wait_for_exit(protocol, patience)
         finally:
-            protocol.terminate(EngineDied(f"the engine '{self._spec.label}' was closed"))
+            protocol.terminate(EngineDied(f"the engine '{self._label}' was closed"))
         await _wait_for_exit(protocol, QUIT_PATIENCE)
 
 
@@ -210,6 +204,22 @@ async def _wait_for_exit(protocol: BoundedUci, at_most: timedelta) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(at_most.total_seconds()):
             await asyncio.shield(protocol.returncode)
+
+
+def check_variant(
+    label: str, board: chess.Board, offered: Mapping[str, chess.engine.Option]
+) -> None:
+    """Checks that the engine plays the board's variant.
+
+    Raises:
+        UnsupportedGame: the engine does not offer this variant, or Chess960.
+    """
+    variant = type(board).uci_variant or "chess"
+    known = offered["UCI_Variant"].var or () if "UCI_Variant" in offered else ("chess",)
+    if variant not in known:
+        raise UnsupportedGame(f"the engine '{label}' does not play the variant '{variant}'")
+    if board.chess960 and "UCI_Chess960" not in offered:
+        raise UnsupportedGame(f"the engine '{label}' does not play Chess960")
 
 
 async def check(spec: EngineSpec) -> str:

@@ -59,9 +59,8 @@ from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from engine.errors import EngineError
-from engine.interface import Engine
+from engine.interface import Engine, EngineSpec, embedded_spec
 from engine.resilient import ResilientEngine
-from engine.spec import EngineSpec, embedded_spec
 from engine.uci_engine import UciEngine
 
 LEASE_PATIENCE = timedelta(seconds=1)

@@ -12,7 +12,7 @@ import chess
 
 from crabstick.rules.game_events import Finish
 from crabstick.rules.lichess_types import GameFull, GameState, Posted, PostOutcome
-from engine.spec import SearchResult
+from engine.interface import SearchResult
 
 NO_RESULT: Final = frozenset({"aborted", "noStart"})
 

@@ -37,8 +37,7 @@ from crabstick.rules.game_events import (
 from crabstick.rules.game_state_machine import step
 from crabstick.rules.time_management import UNTIMED_PLIES, budget_for
 from crabstick.telemetry import log_events
-from engine.interface import Engine
-from engine.spec import SearchRequest
+from engine.interface import Engine, SearchRequest
 
 
 class Player:

@@ -31,7 +31,7 @@ from crabstick.errors import ConfigError
 from crabstick.explain import explain
 from crabstick.rules.challenges import Policy
 from crabstick.rules.time_management import EngineLimits
-from engine.spec import EngineSpec, OptionValue, embedded_spec
+from engine.interface import EngineSpec, OptionValue, embedded_spec
 
 _MESSAGE_VERSION = 1
 _DAY_S = 86_400

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from chess.engine import Limit
 
-from engine.spec import EngineSpec, OptionValue, SearchRequest
+from engine.interface import EngineSpec, OptionValue, SearchRequest
 
 
 def seconds(number: float) -> timedelta:

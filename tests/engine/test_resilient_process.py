@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from engine.errors import EngineError
+from engine.interface import EngineSpec
 from engine.resilient import ResilientEngine
-from engine.spec import EngineSpec
 from engine.uci_engine import UciEngine
 from tests.engine.builders import a_fake, a_request
 

@@ -25,7 +25,7 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.spec import EngineSpec
+from engine.interface import EngineSpec
 from engine.uci_engine import UciEngine, check
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 

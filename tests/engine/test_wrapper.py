@@ -16,7 +16,7 @@ import pytest
 import uvloop
 
 from engine.errors import EngineDied, EngineHung, NotAnEngine
-from engine.spec import EngineSpec
+from engine.interface import EngineSpec
 from engine.uci_engine import UciEngine
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 

@@ -13,8 +13,7 @@ from enum import Enum
 import chess
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
-from engine.interface import QUIT_PATIENCE
-from engine.spec import SearchRequest, SearchResult
+from engine.interface import QUIT_PATIENCE, SearchRequest, SearchResult
 from engine.uci_engine import STOP_GRACE
 
 

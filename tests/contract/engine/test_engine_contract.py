@@ -8,9 +8,8 @@ import chess
 import pytest
 from chess.engine import Limit
 
-from engine.interface import Engine
+from engine.interface import Engine, EngineSpec, embedded_spec
 from engine.resilient import ResilientEngine
-from engine.spec import EngineSpec, embedded_spec
 from engine.uci_engine import UciEngine
 from tests.engine.builders import a_fake, a_request, seconds, stockfish_path
 from tests.fakes.engine import ScriptedEngine

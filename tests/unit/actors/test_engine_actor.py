@@ -29,7 +29,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import GameId, Limited
 from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
-from engine.spec import EngineSpec
+from engine.interface import EngineSpec
 from tests.builders import seconds
 from tests.fakes.engine import ScriptedEngine
 from tests.fakes.lichess import FakeGames, FakeMatch

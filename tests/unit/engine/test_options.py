@@ -1,13 +1,11 @@
-import chess
-import chess.variant
 import pytest
 from chess.engine import Option
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BadOption, UnsupportedGame
-from engine.options import accepted_options, check_variant
-from engine.spec import OptionValue
+from engine.errors import BadOption
+from engine.interface import OptionValue
+from engine.options import accepted_options
 
 
 def an_option(name: str, kind: str, *, var: list[str] | None = None) -> Option:
@@ -118,23 +116,3 @@ def test_whatever_is_accepted_can_be_sent_by_python_chess(wanted: dict[str, Opti
     except BadOption:
         return
     assert {name: OFFERED[name].parse(value) for name, value in sent.items()} == sent
-
-
-def test_a_variant_is_played_when_the_engine_lists_it() -> None:
-    offered = {"UCI_Variant": an_option("UCI_Variant", "combo", var=["chess", "atomic"])}
-    check_variant("fish", chess.variant.AtomicBoard(), offered)  # and raises nothing
-
-
-@pytest.mark.parametrize("var", [None, ["chess", "horde"]])
-def test_a_variant_that_the_engine_does_not_list_is_refused(var: list[str] | None) -> None:
-    offered = {"UCI_Variant": an_option("UCI_Variant", "combo", var=var)}
-    with pytest.raises(UnsupportedGame, match="does not play the variant 'atomic'"):
-        check_variant("fish", chess.variant.AtomicBoard(), offered)
-
-
-def test_chess960_needs_its_option() -> None:
-    board = chess.Board(chess960=True)
-    with pytest.raises(UnsupportedGame, match="Chess960"):
-        check_variant("fish", board, {})
-    offered = {"UCI_Chess960": an_option("UCI_Chess960", "check")}
-    check_variant("fish", board, offered)  # and raises nothing

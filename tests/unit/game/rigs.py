@@ -17,7 +17,7 @@ from crabstick.lichess.interface import POST_LIMIT
 from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.lichess_types import GameLine, PostOutcome
 from crabstick.rules.time_management import EngineLimits
-from engine.spec import SearchRequest, SearchResult
+from engine.interface import SearchRequest, SearchResult
 from tests.builders import seconds
 from tests.fakes.engine import ScriptedEngine, Step
 from tests.fakes.lichess import FakeGame, FakeMatch

@@ -8,7 +8,7 @@ import pytest
 from crabstick.game.game_telemetry import GameReport, GameTelemetry
 from crabstick.rules.game_events import Finish
 from crabstick.rules.lichess_types import Limited, Posted, PostOutcome, Unanswered
-from engine.spec import SearchResult
+from engine.interface import SearchResult
 from tests.builders import a_full, a_state, seconds
 
 

@@ -12,7 +12,7 @@ from crabstick.errors import ConfigError
 from crabstick.rules.challenges import Policy
 from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
-from engine.spec import EngineSpec, embedded_spec
+from engine.interface import EngineSpec, embedded_spec
 
 
 def settings(**sections: object) -> Settings:

@@ -1,4 +1,4 @@
-from engine.spec import EngineSpec
+from engine.interface import EngineSpec
 
 
 def test_replacing_an_option_does_not_mind_its_case() -> None:

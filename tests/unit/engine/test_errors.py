@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine import diagnosis
+from engine import errors
 from engine.errors import EngineDied, EngineError, EngineHung, EngineNotExecutable, NotAnEngine
 
 TEN = timedelta(seconds=10)
@@ -14,40 +14,40 @@ TEN = timedelta(seconds=10)
     ("failure", "kind", "part"),
     [
         (
-            diagnosis.not_started("fish", 1, "no such net", said_uciok=False),
+            errors.not_started("fish", 1, "no such net", said_uciok=False),
             NotAnEngine,
             "'fish' is not a UCI engine, or lacks something: .*exit status 1: no such net",
         ),
         (
-            diagnosis.not_started("fish", 126, "Exec format error", said_uciok=False),
+            errors.not_started("fish", 126, "Exec format error", said_uciok=False),
             EngineNotExecutable,
             "cannot run on this machine .*Exec format error",
         ),
         (
-            diagnosis.not_started("fish", -4, "", said_uciok=False),
+            errors.not_started("fish", -4, "", said_uciok=False),
             NotAnEngine,
             "SIGILL, perhaps built for a newer processor",
         ),
-        (diagnosis.not_started("fish", -6, "", said_uciok=True), EngineDied, "SIGABRT"),
+        (errors.not_started("fish", -6, "", said_uciok=True), EngineDied, "SIGABRT"),
         (
-            diagnosis.started_late("fish", TEN, "", said_uciok=False),
+            errors.started_late("fish", TEN, "", said_uciok=False),
             NotAnEngine,
             "'fish' does not speak UCI: .* with nothing and no 'uciok' within 10 s",
         ),
         (
-            diagnosis.started_late("fish", TEN, "login:", said_uciok=False),
+            errors.started_late("fish", TEN, "login:", said_uciok=False),
             NotAnEngine,
             "with 'login:' and no 'uciok'",
         ),
         (
-            diagnosis.started_late("fish", TEN, "", said_uciok=True),
+            errors.started_late("fish", TEN, "", said_uciok=True),
             EngineHung,
             "not ready within 10 s: .*smaller hash table",
         ),
-        (diagnosis.ended("fish", -9, ""), EngineDied, "SIGKILL, perhaps out of memory"),
-        (diagnosis.ended("fish", -63, "bye"), EngineDied, "signal 63: bye"),
+        (errors.ended("fish", -9, ""), EngineDied, "SIGKILL, perhaps out of memory"),
+        (errors.ended("fish", -63, "bye"), EngineDied, "signal 63: bye"),
         (
-            diagnosis.hung("fish", timedelta(seconds=1.5), timedelta(milliseconds=250)),
+            errors.hung("fish", timedelta(seconds=1.5), timedelta(milliseconds=250)),
             EngineHung,
             "no move within 1.5 s, nor 0.25 s after 'stop'",
         ),
@@ -61,6 +61,6 @@ def test_each_failure_has_its_own_sentence(
 
 
 def test_a_failure_can_be_pickled() -> None:
-    failure = diagnosis.ended("fish", 3, "no")
+    failure = errors.ended("fish", 3, "no")
     copy = pickle.loads(pickle.dumps(failure))  # noqa: S301 - our own bytes
     assert (type(copy), copy.args) == (EngineDied, failure.args)
