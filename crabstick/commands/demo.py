@@ -23,9 +23,8 @@ from actors.ops.deploy import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.lichess_types import Clock
-from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import greedy, random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.bot_metrics import quantile

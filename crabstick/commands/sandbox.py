@@ -9,11 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from crabstick.rules.lichess_types import Clock
-from crabstick.sandbox.accounts import Accounts, default_accounts
-from crabstick.sandbox.accounts_file import load_accounts
+from crabstick.sandbox.accounts import Accounts, default_accounts, load_accounts
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE, Options
+from crabstick.sandbox.server import run
 from crabstick.sandbox.sparring import Sparring, sparring_for
-from crabstick.sandbox.uvicorn_server import run
 from crabstick.terminal.parse_clock import in_seconds
 
 

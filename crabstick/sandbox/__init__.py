@@ -2,5 +2,5 @@
 
 Written from the public API documents and not from our own parser, so that two mistakes cannot
 cancel out. The world is pure (`state.py` and the modules of operations); the HTTP side is thin
-(`endpoint.py`, `routes_*.py`, `streams.py`, `asgi.py`, `serve.py`).
+(`endpoint.py`, `routes_*.py`, `streams.py`, `asgi.py`, `server.py`).
 """

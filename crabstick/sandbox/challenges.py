@@ -15,7 +15,7 @@ from crabstick.sandbox.errors import ApiError, api_error, form_error, not_found,
 from crabstick.sandbox.lichess_json import challenge_event, challenge_json
 from crabstick.sandbox.request_limits import BOT_DAY, CHALLENGE_DAY, CHALLENGE_MINUTE
 from crabstick.sandbox.state import SandboxChallenge, World
-from crabstick.sandbox.stream_messages import ChallengeOutcome, EventMessage, StreamMessage
+from crabstick.sandbox.streams import ChallengeOutcome, EventMessage, StreamMessage
 from crabstick.sandbox.vocabulary import decline_key
 
 _MOST_GAMES = 200

@@ -4,30 +4,52 @@ Pure except for changes to the `SandboxGame`; operations return the messages for
 Source: Lichess API, Bot; the error texts are Lichess's own.
 """
 
+from dataclasses import dataclass
+
 import chess
 
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.challenge_form import Terms
-from crabstick.sandbox.endings import Ending, can_mate, ending_on_time, is_drawable, is_threefold
 from crabstick.sandbox.errors import api_error, form_error, not_found
 from crabstick.sandbox.lichess_json import encode, game_event, game_state
 from crabstick.sandbox.request_limits import BOT_DAY
-from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.stream_messages import (
+from crabstick.sandbox.state import SandboxGame, World, position_key
+from crabstick.sandbox.streams import (
     EventMessage,
     GameMessage,
     GameStreamEnd,
     StreamMessage,
 )
-from crabstick.sandbox.vocabulary import ABORTED, DRAW, INSUFFICIENT_MATERIAL_CLAIM, RESIGN
+from crabstick.sandbox.vocabulary import (
+    ABORTED,
+    DRAW,
+    INSUFFICIENT_MATERIAL_CLAIM,
+    MATE,
+    OUT_OF_TIME,
+    RESIGN,
+    STALEMATE,
+    Status,
+)
 
 _GAME_ID_LENGTH = 8
+_HALF_MOVES_TO_DRAW = 100
+_THREEFOLD = 3
+_FIVEFOLD = 5
+_EARLIEST_DRAW_PLY = 60
 _PLIES_BETWEEN_OFFERS = 20
 _LONGEST_CHAT = 140
 _NOT_A_BOT = (
     "This endpoint can only be used with a Bot account. "
     "See https://lichess.org/api#operation/botAccountUpgrade"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a game; without a winner a draw, or aborted."""
+
+    status: Status
+    winner: chess.Color | None = None
 
 
 def start(
@@ -158,6 +180,43 @@ def send_chat(
     game.chat.append((room, account.name, text))
     line = {"type": "chatLine", "room": room, "username": account.name, "text": text}
     return [GameMessage(game.id, encode(line), -1)]
+
+
+def ending_on_board(game: SandboxGame) -> Ending | None:
+    """The ending on the board after the last move; None when the game goes on."""
+    board = game.board
+    if not any(board.generate_legal_moves()):
+        return Ending(MATE, not board.turn) if board.is_check() else Ending(STALEMATE)
+    if board.is_insufficient_material() or board.halfmove_clock >= _HALF_MOVES_TO_DRAW:
+        return Ending(DRAW)
+    repeated = game.seen[position_key(board)]
+    early = repeated >= _THREEFOLD and game.has_bot and is_drawable(game)
+    if repeated >= _FIVEFOLD or early:
+        return Ending(DRAW)
+    return None
+
+
+def ending_on_time(game: SandboxGame) -> Ending:
+    """The ending when the side to move has run out of time."""
+    winner = not game.board.turn
+    if game.draw_offer is winner:
+        return Ending(DRAW)
+    return Ending(OUT_OF_TIME, winner if can_mate(game, winner) else None)
+
+
+def can_mate(game: SandboxGame, color: chess.Color) -> bool:
+    """Whether a side has the material to win."""
+    return not game.board.has_insufficient_material(color)
+
+
+def is_threefold(game: SandboxGame) -> bool:
+    """Whether the position has occurred three times."""
+    return game.seen[position_key(game.board)] >= _THREEFOLD
+
+
+def is_drawable(game: SandboxGame) -> bool:
+    """Whether the rules of the game already allow a draw."""
+    return "noEarlyDraw" not in game.terms.rules or game.ply >= _EARLIEST_DRAW_PLY
 
 
 def _event_messages(kind: str, game: SandboxGame, now_ms: float) -> list[StreamMessage]:

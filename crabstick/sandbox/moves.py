@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import chess
 
-from crabstick.sandbox.endings import Ending, ending_on_board
 from crabstick.sandbox.errors import ApiError, api_error
-from crabstick.sandbox.games import answer_draw, end, flag, offer_draw
-from crabstick.sandbox.ledger import MoveRecord, RefusedMove
+from crabstick.sandbox.games import Ending, answer_draw, end, ending_on_board, flag, offer_draw
 from crabstick.sandbox.lichess_json import game_state
-from crabstick.sandbox.state import SandboxGame, World, position_key
-from crabstick.sandbox.stream_messages import GameMessage, StreamMessage
+from crabstick.sandbox.state import MoveRecord, RefusedMove, SandboxGame, World, position_key
+from crabstick.sandbox.streams import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import DRAW
 
 _UCI = re.compile(r"([a-h][1-8])([a-h][1-8])(.?)")

@@ -5,12 +5,11 @@ Pure except for changes to the `SandboxGame`. Source: Lichess API, Bot.
 
 import chess
 
-from crabstick.sandbox.endings import Ending, can_mate
 from crabstick.sandbox.errors import api_error
-from crabstick.sandbox.games import end
+from crabstick.sandbox.games import Ending, can_mate, end
 from crabstick.sandbox.lichess_json import encode
 from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.stream_messages import GameMessage, StreamMessage
+from crabstick.sandbox.streams import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import TIMEOUT
 
 _WAIT_S = {"bullet": 40, "blitz": 40, "rapid": 80, "classical": 120}

@@ -1,18 +1,27 @@
-"""The sandbox's own endpoints, under `/sandbox/`; they require the admin token."""
+"""The sandbox's own endpoints, under `/sandbox/`: the ledger, running games, faults.
+
+They require the admin token. Tests check a bot against the ledger.
+"""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import chess
 
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
-from crabstick.sandbox.errors import not_found
-from crabstick.sandbox.ledger_json import games_json, ledger_json
+from crabstick.sandbox.errors import Json, not_found
+from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.sandbox import Sandbox
+from crabstick.sandbox.state import MoveRecord, SandboxChallenge, SandboxGame
 
 
 def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
-    return Reply.of(ledger_json(sandbox, call.query.get("game")))
+    return Reply.of(_ledger_json(sandbox, call.query.get("game")))
 
 
 def _games(sandbox: Sandbox, _call: Call) -> AnyReply:
-    return Reply.of(games_json(sandbox))
+    return Reply.of(_games_json(sandbox))
 
 
 def _arm(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -34,6 +43,95 @@ def _heal_one(sandbox: Sandbox, call: Call) -> AnyReply:
         raise not_found(f"A fault has a number, not '{number}'")
     sandbox.faults.heal(list(sandbox.hub), int(number))
     return OK
+
+
+def _ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]:
+    """The whole ledger, oldest first; with only one game if `game_id` is given."""
+    world, now_ms = sandbox.world, sandbox.now_ms()
+    streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
+    return {
+        "now_ms": round(now_ms, 3),
+        "games": [
+            _game(game, now_ms)
+            for game in world.games.values()
+            if game_id is None or game.id == game_id
+        ],
+        "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
+        "refused_moves": [asdict(refused) for refused in world.ledger.refused_moves],
+        "requests": [
+            {"endpoint": endpoint, "user": user, "status": status, "count": count}
+            for (endpoint, user, status), count in sorted(world.ledger.requests.items())
+        ],
+        "streams": [asdict(stream) for stream in streams],
+    }
+
+
+def _games_json(sandbox: Sandbox) -> list[Json]:
+    """A summary of the running games."""
+    now_ms = sandbox.now_ms()
+    return [
+        {
+            "id": game.id,
+            "white": game.players[chess.WHITE].account.name,
+            "black": game.players[chess.BLACK].account.name,
+            "ply": game.ply,
+            "turn": color_name(game.board.turn),
+            "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
+            "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
+        }
+        for game in sandbox.world.running.values()
+    ]
+
+
+def _game(game: SandboxGame, now_ms: float) -> Json:
+    terms = game.terms
+    return {
+        "id": game.id,
+        "white": game.players[chess.WHITE].account.name,
+        "black": game.players[chess.BLACK].account.name,
+        "variant": terms.variant.key,
+        "initial_fen": terms.initial_fen,
+        "rated": terms.rated,
+        "speed": terms.speed,
+        "clock": {"limit_s": _seconds(terms.limit), "increment_s": _seconds(terms.increment)},
+        "status": game.status.name,
+        "winner": None if game.winner is None else color_name(game.winner),
+        "created_ms": round(game.created_ms, 3),
+        "ended_ms": None if game.is_running else round(game.changed_ms, 3),
+        "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
+        "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
+        "moves": [_move(move) for move in game.moves],
+        "chat": [{"room": room, "user": user, "text": text} for room, user, text in game.chat],
+    }
+
+
+def _move(move: MoveRecord) -> Json:
+    overhead_ms = None if move.overhead_ms is None else round(move.overhead_ms, 3)
+    return {
+        **asdict(move),
+        "received_ms": round(move.received_ms, 3),
+        "overhead_ms": overhead_ms,
+    }
+
+
+def _challenge(challenge: SandboxChallenge) -> Json:
+    answered = challenge.answered_ms
+    return {
+        "id": challenge.id,
+        "challenger": challenge.challenger_id,
+        "target": challenge.target_id,
+        "variant": challenge.terms.variant.key,
+        "rated": challenge.terms.rated,
+        "speed": challenge.terms.speed,
+        "outcome": challenge.status,
+        "reason": challenge.decline_key,
+        "made_ms": round(challenge.made_ms, 3),
+        "answered_ms": None if answered is None else round(answered, 3),
+    }
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else round(duration.total_seconds())
 
 
 ENDPOINTS = (

@@ -10,8 +10,7 @@ from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import World
-from crabstick.sandbox.stream_messages import StreamMessage
-from crabstick.sandbox.streams import Hub, Reader, StreamLine
+from crabstick.sandbox.streams import Hub, Reader, StreamLine, StreamMessage
 
 
 class Sandbox:

@@ -13,9 +13,7 @@ import chess
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.clocks import GameClock, new_clock
-from crabstick.sandbox.ledger import MoveRecord, SandboxLedger
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.presence import Presence
 from crabstick.sandbox.request_limits import RequestLimits
 from crabstick.sandbox.vocabulary import STARTED, Status
 
@@ -23,6 +21,98 @@ _ID_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 8
 _PLAYER_ID_LENGTH = 4
 _BOTH_MOVED_PLY = 2
+_ONLINE_AFTER_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRecord:
+    """A move that was played."""
+
+    ply: int
+    uci: str
+    """As written in stream lines."""
+    by: str
+    received_ms: float
+    user_agent: str
+    overhead_ms: float | None
+    """From writing the opponent's move until reading this move; None for the first move, and when
+    the opponent's move was not written to this player."""
+    left_ms: int
+    """The mover's time after the move, including the increment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedMove:
+    """A move that was refused."""
+
+    game: str
+    uci: str
+    by: str
+    why: str
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRecord:
+    """A stream that ended, or is still open (`ended_ms` is None)."""
+
+    kind: str
+    user: str
+    game: str | None
+    user_agent: str
+    opened_ms: float
+    ended_ms: float | None
+    why: str | None
+    """over, replaced, left (by the client), cut, reset or shutdown."""
+
+
+class SandboxLedger:
+    """The record of one sandbox; only grows."""
+
+    def __init__(self) -> None:
+        self.refused_moves: list[RefusedMove] = []
+        self.ended_streams: list[StreamRecord] = []
+        self.requests: Counter[tuple[str, str, str]] = Counter()
+        """(endpoint, user or "", status or "lost") -> count"""
+
+
+class Presence:
+    """Counts open streams per user and per (game, user)."""
+
+    def __init__(self) -> None:
+        self._open: Counter[tuple[str, str]] = Counter()
+        self._left_ms: dict[tuple[str, str], float] = {}
+
+    def arrive(self, user_id: str, game_id: str = "") -> None:
+        """Counts a new stream; without a game it is an event stream."""
+        self._open[game_id, user_id] += 1
+
+    def leave(self, user_id: str, game_id: str, now_ms: float) -> None:
+        """Removes a stream that ended."""
+        self._open[game_id, user_id] -= 1
+        self._left_ms[game_id, user_id] = now_ms
+        self._left_ms["", user_id] = now_ms
+        if self._open[game_id, user_id] <= 0:
+            del self._open[game_id, user_id]
+
+    def is_online(self, user_id: str, now_ms: float) -> bool:
+        """Whether a user has a stream, or had one within the last 10 s."""
+        if any(user == user_id for _, user in self._open):
+            return True
+        return now_ms - self._left_ms.get(("", user_id), 0.0) < _ONLINE_AFTER_MS
+
+    def away_ms(self, user_id: str, game_id: str, since_ms: float, now_ms: float) -> float:
+        """How long a player has had no stream of its game.
+
+        Args:
+            user_id: the player.
+            game_id: the game.
+            since_ms: when the game began, for players who never had a stream.
+            now_ms: the current time.
+        """
+        if self._open[game_id, user_id] > 0:
+            return 0.0
+        return now_ms - self._left_ms.get((game_id, user_id), since_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

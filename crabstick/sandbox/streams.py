@@ -13,21 +13,51 @@ from typing import Literal, TypeAlias
 
 import chess
 
-from crabstick.sandbox.ledger import StreamRecord
 from crabstick.sandbox.lichess_json import encode
-from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.stream_messages import (
-    ChallengeOutcome,
-    EventMessage,
-    GameMessage,
-    GameStreamEnd,
-    StreamMessage,
-)
+from crabstick.sandbox.state import SandboxGame, StreamRecord, World
 
 BUFFERED_LINES = 32
 """Lines buffered for a slow reader; then the oldest is dropped. Source: Lichess."""
 
 StreamKind: TypeAlias = Literal["event", "game", "challenge"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """A line for the event streams of one user."""
+
+    user_id: str
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GameMessage:
+    """A line for the streams of a game; `ply` counts the moves in the line."""
+
+    game_id: str
+    text: bytes
+    ply: int
+    """-1 for lines without moves."""
+    reader: bool | None = None
+    """The colour that gets the line; None for both."""
+
+
+@dataclass(frozen=True, slots=True)
+class GameStreamEnd:
+    """Ends the streams of a game, after earlier lines."""
+
+    game_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeOutcome:
+    """Ends the keep-alive stream of a challenge, with its outcome."""
+
+    challenge_id: str
+    outcome: str
+
+
+StreamMessage: TypeAlias = EventMessage | GameMessage | GameStreamEnd | ChallengeOutcome
 
 
 @dataclass(frozen=True, slots=True)

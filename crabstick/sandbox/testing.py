@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import Accounts, default_accounts
-from crabstick.sandbox.app import create_app
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.uvicorn_server import SandboxServer, listen, url_of
+from crabstick.sandbox.server import SandboxServer, create_app, listen, url_of
 
 _START_LIMIT = timedelta(seconds=10)
 _CALL_LIMIT_S = 10

@@ -12,8 +12,7 @@ import ray
 
 from actors.actor_names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from actors.cluster import ActorGone, ActorSilent
-from crabstick.sandbox.game_follower import Result
-from crabstick.sandbox.opponent import Opponent
+from crabstick.sandbox.opponent import Opponent, Result
 from crabstick.telemetry import log_events
 from tests.cluster.local_bot import (
     BOT,

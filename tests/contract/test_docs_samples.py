@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crabstick.sandbox.accounts_file import load_accounts
+from crabstick.sandbox.accounts import load_accounts
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from crabstick.sandbox.game_follower import Result
+from crabstick.sandbox.opponent import Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import running
 from tests.e2e.commands import HomeBot, environment, left_behind, output, started, wait

@@ -22,9 +22,8 @@ import requests
 
 from actors.local_ray.ports import free_port
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
-from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.chaos.networks import NodeNetwork

@@ -32,9 +32,8 @@ import yaml
 
 from actors.local_ray.ports import free_port
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
-from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.chaos.networks import NodeNetwork

@@ -14,7 +14,7 @@ import pytest
 import requests
 from ray.util import get_node_ip_address
 
-from crabstick.sandbox.game_follower import Result
+from crabstick.sandbox.opponent import Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.e2e.commands import HomeBot, environment, left_behind, output, started, wait

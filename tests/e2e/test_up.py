@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.e2e.commands import PATIENCE_S, environment, left_behind, output, started, wait

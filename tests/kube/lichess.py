@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
-from crabstick.sandbox.app import create_app
 from crabstick.sandbox.options import Options
+from crabstick.sandbox.server import SandboxServer, create_app, listen, url_of
 from crabstick.sandbox.testing import RunningSandbox
-from crabstick.sandbox.uvicorn_server import SandboxServer, listen, url_of
 
 BOT: Final = "crabstick"
 BOTS: Final = tuple(f"paced{number}" for number in range(1, 9))

@@ -9,9 +9,8 @@ from typing import Final, Self
 
 import chess
 
-from crabstick.sandbox.game_follower import Result
 from crabstick.sandbox.move_policies import random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.testing import RunningSandbox
 from tests.kube.lichess import BOT, BOTS, HUMANS
 

@@ -13,15 +13,15 @@ import pytest
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import default_accounts
 from crabstick.sandbox.options import Options
+from crabstick.sandbox.server import listen, run, url_of
 from crabstick.sandbox.testing import RunningSandbox, running
-from crabstick.sandbox.uvicorn_server import listen, run, url_of
 from tests.contract.sandbox.clients import Client
 
 ADMIN = "admin"
 SERVE = """
 from crabstick.sandbox.accounts import default_accounts
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.uvicorn_server import run
+from crabstick.sandbox.server import run
 options = Options(on_ready=lambda url: print(url, flush=True))
 run(host="127.0.0.1", port=0, accounts=default_accounts(), admin_token="admin", options=options)
 print("over", flush=True)

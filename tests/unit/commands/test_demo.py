@@ -9,7 +9,7 @@ from actors.messages import Statistics
 from crabstick.commands.demo import DemoPlan, _judge, _overhead, _settings
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.lichess_types import Clock
-from crabstick.sandbox.game_follower import Result
+from crabstick.sandbox.opponent import Result
 from crabstick.telemetry.bot_metrics import BotMetrics
 
 

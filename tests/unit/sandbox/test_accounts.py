@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from crabstick.errors import ConfigError
-from crabstick.sandbox.accounts import Accounts, SandboxAccount, default_accounts
-from crabstick.sandbox.accounts_file import load_accounts
+from crabstick.sandbox.accounts import Accounts, SandboxAccount, default_accounts, load_accounts
 
 GOOD = """
 accounts:

@@ -7,7 +7,7 @@ from crabstick.sandbox import challenges
 from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.request_limits import BOT_DAY
 from crabstick.sandbox.state import SandboxChallenge, World
-from crabstick.sandbox.stream_messages import ChallengeOutcome
+from crabstick.sandbox.streams import ChallengeOutcome
 from tests.unit.sandbox.worlds import NOON_MS, a_world, events
 
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}

@@ -9,7 +9,7 @@ from crabstick.sandbox import games, moves
 from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.moves import MoveRequest
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.stream_messages import GameMessage, GameStreamEnd
+from crabstick.sandbox.streams import GameMessage, GameStreamEnd
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,

@@ -5,13 +5,18 @@ from collections.abc import Callable
 import chess
 
 from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.stream_messages import (
+from crabstick.sandbox.streams import (
+    BUFFERED_LINES,
     ChallengeOutcome,
     EventMessage,
     GameMessage,
     GameStreamEnd,
+    Hub,
+    Reader,
+    Stream,
+    StreamKind,
+    StreamLine,
 )
-from crabstick.sandbox.streams import BUFFERED_LINES, Hub, Reader, Stream, StreamKind, StreamLine
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
 
 ONE, TWO = "one", "two"

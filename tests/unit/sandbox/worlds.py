@@ -12,7 +12,7 @@ from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.stream_messages import EventMessage, GameMessage, StreamMessage
+from crabstick.sandbox.streams import EventMessage, GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import VARIANTS
 
 NOON_MS = 1_800_000_000_000.0

@@ -3,7 +3,7 @@
 import pytest
 
 from crabstick.sandbox.accounts import default_accounts
-from crabstick.sandbox.authorization import check_admin, check_scopes, find_bearer
+from crabstick.sandbox.endpoint import check_admin, check_scopes, find_bearer
 from crabstick.sandbox.errors import ApiError
 
 MINE = "crabstick_token"
