@@ -49,7 +49,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class ScalingPolicy:
     """What the owner of the bot chose."""
 
     name: str
@@ -61,7 +61,7 @@ class Policy:
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcome:
+class DayResult:
     """What the day cost."""
 
     games: int = 0
@@ -93,7 +93,7 @@ class Day:
     """The cluster at one moment of the simulation."""
 
     cluster: Cluster
-    policy: Policy
+    policy: ScalingPolicy
     nodes: dict[NodeId, int] = field(default_factory=dict)
     """Since when each is without actors, in seconds; -1 while it has some."""
     booting: dict[NodeId, int] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class Day:
     ends: deque[int] = field(default_factory=deque)
     last_game_start: timedelta | None = None
     serial: int = 0
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: DayResult = field(default_factory=DayResult)
 
     def step(self, now_s: int) -> None:
         """One second passes."""
@@ -249,7 +249,9 @@ class Day:
         self.outcome.peak_nodes = max(self.outcome.peak_nodes, bought)
 
 
-def simulate(games: Sequence[Game], cluster: Cluster, policy: Policy, length_s: int) -> Outcome:
+def simulate(
+    games: Sequence[Game], cluster: Cluster, policy: ScalingPolicy, length_s: int
+) -> DayResult:
     """What so many seconds with these games cost, with one node there at the beginning."""
     day = Day(cluster, policy, nodes={NodeId("first"): 0})
     day.outcome.games = len(games)

@@ -15,13 +15,13 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.daycurve import Cluster, Outcome, Policy, simulate
+from benchmarks.daycurve import Cluster, DayResult, ScalingPolicy, simulate
 from benchmarks.demand import Demand
 from benchmarks.results import write_result
 from crabstick.rules.scaling import FITS_FOR
 
 GAME_S: Final = 720
-OURS: Final = Policy(name="ours", standby=1, fits_for=FITS_FOR, foresees=True)
+OURS: Final = ScalingPolicy(name="ours", standby=1, fits_for=FITS_FOR, foresees=True)
 POLICIES: Final = (
     OURS,
     replace(OURS, name="gathers late", fits_for=timedelta(minutes=2)),
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _day(policy: Policy, demand: Demand, cluster: Cluster, seed: int, *, hours: float) -> Outcome:
+def _day(
+    policy: ScalingPolicy, demand: Demand, cluster: Cluster, seed: int, *, hours: float
+) -> DayResult:
     """What the day of this seed costs."""
     length_s = round(hours * 3600)
     games = [*demand.games(random.Random(seed), length_s)]  # noqa: S311 -- no secret
@@ -81,7 +83,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _show(outcomes: dict[str, Outcome], options: argparse.Namespace) -> None:
+def _show(outcomes: dict[str, DayResult], options: argparse.Namespace) -> None:
     table = Table(
         *COLUMNS,
         title=f"games of {GAME_S / 60:g} minutes in {options.hours:g} hours, "

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from crabstick.rules.challenges import Policy
+from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.lichess_types import (
     Challenge,
     Clock,
@@ -38,7 +38,7 @@ def a_challenge(**changes: Any) -> Challenge:
     return Challenge(**{**fields, **changes})
 
 
-def a_policy(**changes: Any) -> Policy:
+def a_policy(**changes: Any) -> ChallengePolicy:
     fields: dict[str, Any] = {
         "variants": frozenset({"standard"}),
         "time_controls": frozenset({"bullet", "blitz", "rapid", "classical"}),
@@ -50,7 +50,7 @@ def a_policy(**changes: Any) -> Policy:
         "max_increment": seconds(20),
         "max_games": 4,
     }
-    return Policy(**{**fields, **changes})
+    return ChallengePolicy(**{**fields, **changes})
 
 
 def a_state(moves: str = "", **changes: Any) -> GameState:

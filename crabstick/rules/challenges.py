@@ -11,7 +11,7 @@ from crabstick.rules.lichess_types import Challenge, DeclineReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class ChallengePolicy:
     """The challenges that the owner of the bot accepts.
 
     `time_controls` holds Lichess's speeds (`bullet`, `blitz`, `rapid`, `classical`,
@@ -62,7 +62,7 @@ class Decline:
     wants_room: bool = False
 
 
-def decide(challenge: Challenge, policy: Policy, load: Load) -> Accept | Decline:
+def decide(challenge: Challenge, policy: ChallengePolicy, load: Load) -> Accept | Decline:
     """Accepts unless an objection holds; the first objection in the table names the reason.
 
     A human waits for a node to come, because Lichess starts no clock before the second move; bots
@@ -79,21 +79,21 @@ def decide(challenge: Challenge, policy: Policy, load: Load) -> Accept | Decline
     return Decline(reason="later", wants_room=load.may_grow)
 
 
-def _is_too_fast(challenge: Challenge, policy: Policy) -> bool:
+def _is_too_fast(challenge: Challenge, policy: ChallengePolicy) -> bool:
     clock = challenge.clock
     return clock is not None and (
         clock.initial < policy.min_initial or clock.increment < policy.min_increment
     )
 
 
-def _is_too_slow(challenge: Challenge, policy: Policy) -> bool:
+def _is_too_slow(challenge: Challenge, policy: ChallengePolicy) -> bool:
     clock = challenge.clock
     return clock is not None and (
         clock.initial > policy.max_initial or clock.increment > policy.max_increment
     )
 
 
-_OBJECTIONS: tuple[tuple[DeclineReason, Callable[[Challenge, Policy], bool]], ...] = (
+_OBJECTIONS: tuple[tuple[DeclineReason, Callable[[Challenge, ChallengePolicy], bool]], ...] = (
     ("noBot", lambda challenge, policy: challenge.is_from_bot and not policy.accept_bots),
     ("variant", lambda challenge, policy: challenge.variant not in policy.variants),
     (

@@ -29,7 +29,7 @@ from pydantic import (
 
 from crabstick.errors import ConfigError
 from crabstick.explain import explain
-from crabstick.rules.challenges import Policy
+from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
 from engine.interface import EngineSpec, OptionValue, embedded_spec
 
@@ -189,9 +189,9 @@ class ChallengeSettings(_Section):
                 )
         return self
 
-    def policy(self) -> Policy:
+    def policy(self) -> ChallengePolicy:
         """The rule's view of this section."""
-        return Policy(
+        return ChallengePolicy(
             variants=self.variants,
             time_controls=self.time_controls,
             modes=self.modes,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.daycurve import Cluster, Outcome, Policy, simulate
+from benchmarks.daycurve import Cluster, DayResult, ScalingPolicy, simulate
 from benchmarks.demand import DAY_S, Demand, ideal_node_s
 from benchmarks.elasticity import OURS
 
@@ -19,16 +19,16 @@ CALM = Demand(quiet=4, busy=4, game_s=120)
 A_WHILE_S = 1500
 
 
-def a_policy(standby: int = 1, fits_s: float | None = 30) -> Policy:
+def a_policy(standby: int = 1, fits_s: float | None = 30) -> ScalingPolicy:
     fits_for = None if fits_s is None else timedelta(seconds=fits_s)
-    return Policy(name="", standby=standby, fits_for=fits_for)
+    return ScalingPolicy(name="", standby=standby, fits_for=fits_for)
 
 
 def games_of(demand: Demand, length_s: int, seed: int = 1) -> list[tuple[int, int]]:
     return list(demand.games(random.Random(seed), length_s))
 
 
-def a_while(policy: Policy, seed: int = 1, cluster: Cluster = SMALL) -> Outcome:
+def a_while(policy: ScalingPolicy, seed: int = 1, cluster: Cluster = SMALL) -> DayResult:
     return simulate(games_of(CALM, A_WHILE_S, seed), cluster, policy, A_WHILE_S)
 
 
@@ -90,7 +90,7 @@ HOUR_S = 3600
 STEADY = Cluster(slots=4, boot_s=25, idle_s=60)
 
 
-def on_steep_days(policy: Policy, seeds: Sequence[int]) -> tuple[float, float]:
+def on_steep_days(policy: ScalingPolicy, seeds: Sequence[int]) -> tuple[float, float]:
     """The share of games that waited, and the node-hours by the ideal ones."""
     days = [simulate(games_of(STEEP, HOUR_S, seed), STEADY, policy, HOUR_S) for seed in seeds]
     waited = sum(day.waited for day in days) / sum(day.games for day in days)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.challenges import Accept, Decline, Load, Policy, decide
+from crabstick.rules.challenges import Accept, ChallengePolicy, Decline, Load, decide
 from crabstick.rules.lichess_types import Challenge, DeclineReason, LichessPlayer
 from tests.builders import a_challenge, a_clock, a_policy, seconds
 
@@ -35,7 +35,7 @@ def test_five_plus_three_from_a_human_is_accepted() -> None:
     ],
 )
 def test_each_objection_has_its_own_reason(
-    challenge: Challenge, policy: Policy, reason: DeclineReason
+    challenge: Challenge, policy: ChallengePolicy, reason: DeclineReason
 ) -> None:
     assert decide(challenge, policy, FREE) == Decline(reason=reason)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError
-from crabstick.rules.challenges import Policy
+from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
 from engine.interface import EngineSpec, embedded_spec
@@ -20,7 +20,7 @@ def settings(**sections: object) -> Settings:
 
 
 def test_the_default_policy_takes_timed_standard_games_of_anyone() -> None:
-    assert Settings().challenges.policy() == Policy(
+    assert Settings().challenges.policy() == ChallengePolicy(
         variants=frozenset({"standard"}),
         time_controls=frozenset({"bullet", "blitz", "rapid", "classical"}),
         modes=frozenset({"casual", "rated"}),
