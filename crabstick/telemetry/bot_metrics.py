@@ -39,15 +39,15 @@ class BotMetrics:
         self._counters: dict[tuple[str, str], Counter] = {}
         self._gauges: dict[tuple[str, str], Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
-        for row in METRICS.values():
-            name, text, labels = row.name, row.help, [row.label] if row.label else []
+        for name, row in METRICS.items():
+            text, labels = row.help, [row.label] if row.label else []
             match row.kind:
                 case "counter":
                     counter = client.Counter(name, text, labels, registry=registry)
-                    self._counters |= _by_label(row, counter)
+                    self._counters |= _by_label(name, row, counter)
                 case "gauge":
                     gauge = client.Gauge(name, text, labels, registry=registry)
-                    self._gauges |= _by_label(row, gauge)
+                    self._gauges |= _by_label(name, row, gauge)
                 case "histogram":
                     self._histograms[name] = client.Histogram(
                         name, text, buckets=row.buckets, registry=registry
@@ -115,11 +115,10 @@ def quantile(snapshot: Mapping[str, object], name: str, share: float) -> float |
     return bounds[-1] if counts[-1] else None
 
 
-def _by_label(row: Metric, metric: M) -> dict[tuple[str, str], M]:
+def _by_label(name: str, row: Metric, metric: M) -> dict[tuple[str, str], M]:
     """The series of a metric; prometheus_client shows a series once `labels` has made it."""
     return {
-        (row.name, value): metric.labels(value) if row.label else metric
-        for value in row.label_values
+        (name, value): metric.labels(value) if row.label else metric for value in row.label_values
     }
 
 

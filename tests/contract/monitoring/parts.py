@@ -17,7 +17,7 @@ COMPONENT = Path(__file__).resolve().parents[3] / "kuberay" / "components" / "mo
 DASHBOARD = COMPONENT / "crabstick-dashboard.json"
 SAMPLES = {"gauge": ("",), "counter": ("",), "histogram": ("_bucket", "_sum", "_count")}
 OURS = frozenset(
-    metric.name + suffix for metric in METRICS.values() for suffix in SAMPLES[metric.kind]
+    name + suffix for name, metric in METRICS.items() for suffix in SAMPLES[metric.kind]
 )
 """Every name under which Prometheus keeps a metric of ours."""
 

@@ -29,13 +29,13 @@ def samples_of(metrics: BotMetrics) -> dict[tuple[str, str], float]:
 
 def test_every_series_appears_at_zero_before_anything_has_happened() -> None:
     expected = set()
-    for metric in METRICS.values():
+    for name, metric in METRICS.items():
         if metric.kind == "histogram":
             bounds = [*map(str, metric.buckets), "+Inf"]
-            expected |= {(f"{metric.name}_bucket", bound) for bound in bounds}
-            expected |= {(f"{metric.name}_count", ""), (f"{metric.name}_sum", "")}
+            expected |= {(f"{name}_bucket", bound) for bound in bounds}
+            expected |= {(f"{name}_count", ""), (f"{name}_sum", "")}
         else:
-            expected |= {(metric.name, value) for value in metric.label_values}
+            expected |= {(name, value) for value in metric.label_values}
     samples = samples_of(BotMetrics())
     assert samples.keys() == expected
     assert set(samples.values()) == {0}
@@ -45,8 +45,7 @@ def test_prometheus_reads_each_kind_and_help_as_the_table_has_them() -> None:
     families = text_string_to_metric_families(BotMetrics().text())
     read = {family.name: (family.type, family.documentation) for family in families}
     assert read == {
-        metric.name.removesuffix("_total"): (metric.kind, metric.help)
-        for metric in METRICS.values()
+        name.removesuffix("_total"): (metric.kind, metric.help) for name, metric in METRICS.items()
     }
 
 

@@ -10,11 +10,11 @@ from crabstick import __version__
 from crabstick.telemetry.metrics import CONTENT_TYPE, METRICS, Metric
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_names_follow_the_conventions_of_prometheus(metric: Metric) -> None:
-    assert re.fullmatch(r"crabstick_[a-z_]+", metric.name)
-    assert metric.name.endswith("_total") == (metric.kind == "counter")
-    assert not metric.name.endswith(("_ms", "_milliseconds", "_minutes"))
+@pytest.mark.parametrize(("name", "metric"), METRICS.items(), ids=METRICS)
+def test_names_follow_the_conventions_of_prometheus(name: str, metric: Metric) -> None:
+    assert re.fullmatch(r"crabstick_[a-z_]+", name)
+    assert name.endswith("_total") == (metric.kind == "counter")
+    assert not name.endswith(("_ms", "_milliseconds", "_minutes"))
 
 
 def test_no_label_grows_with_games_users_or_actors() -> None:
@@ -39,12 +39,12 @@ def test_the_page_has_the_rows_of_the_table() -> None:
     ]
     assert documented == [
         (
-            f"`{metric.name}`",
+            f"`{name}`",
             metric.kind,
             f"`{metric.label}`" if metric.label else "",
             tuple(_documented(value) for value in metric.label_values),
         )
-        for metric in METRICS.values()
+        for name, metric in METRICS.items()
     ]
 
 
