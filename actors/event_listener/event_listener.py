@@ -32,18 +32,19 @@ from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
 from crabstick.rules.lichess_types import (
+    BOT_GAMES_KEY,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
+    Endpoint,
     GameFinished,
     GameId,
     GameStarted,
     LichessEvent,
     Unexpected,
 )
-from crabstick.rules.rate_limit_table import STREAM_BUDGET, endpoint_for
 from crabstick.rules.retry import cool_down, next_delay
-from crabstick.rules.stream_budget import StreamBudget
+from crabstick.rules.stream_budget import ENTRY, StreamBudget
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
@@ -133,7 +134,7 @@ class EventListener:
     async def _listen(self) -> None:
         freeze_gc()
         await self._ask_load(FIRST_LOAD_PATIENCE)
-        debt = self._rate_limits.wait(STREAM_BUDGET)
+        debt = self._rate_limits.wait(ENTRY)
         self._stream_budget = self._stream_budget.owing(debt, self._now())
         await self._pause(self._stream_budget.wait(self._now()))
         while True:
@@ -146,7 +147,7 @@ class EventListener:
     def _count_opening(self) -> None:
         """Counts an opening, and reports it at once, so that the next listener knows of it."""
         self._stream_budget = self._stream_budget.opened(self._now())
-        self._rate_limits.note_wait(STREAM_BUDGET, self._stream_budget.debt(self._now()))
+        self._rate_limits.note_wait(ENTRY, self._stream_budget.debt(self._now()))
         self._outbox.report_soon()
 
     async def _read_stream(self) -> None:
@@ -247,7 +248,8 @@ class EventListener:
         """Waits before the next try; returns False when there is none."""
         self._log.warning(log_events.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
-            self._outbox.limited(endpoint_for(error.key), cool_down(error.retry_after))
+            endpoint: Endpoint = "bot_game" if error.key == BOT_GAMES_KEY else "challenge"
+            self._outbox.limited(endpoint, cool_down(error.retry_after))
         if isinstance(error, Refused):
             return False  # cancelled meanwhile, or accepted and only the answer was lost
         if not isinstance(error, RateLimited):

@@ -14,7 +14,7 @@ from actors.cluster import ActorError
 from actors.messages import GameUpdate, ListenerStatus, LoadAnswer, Report
 from crabstick.game.event_loop import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.rate_limit_table import Endpoint
+from crabstick.rules.lichess_types import Endpoint
 from crabstick.rules.retry import next_delay
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger

@@ -8,8 +8,7 @@ from typing import Final, Generic, TypeVar
 from crabstick import __version__
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase, NodeView
-from crabstick.rules.lichess_types import GameId, NodeId
-from crabstick.rules.rate_limit_table import ENDPOINTS
+from crabstick.rules.lichess_types import ENDPOINTS, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.telemetry.bot_metrics import BotMetrics
 

@@ -11,8 +11,7 @@ from crabstick.errors import CrabstickError, RateLimited
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort, LichessPort
-from crabstick.rules.lichess_types import GameId, GameSummary, Limited
-from crabstick.rules.rate_limit_table import Endpoint
+from crabstick.rules.lichess_types import Endpoint, GameId, GameSummary, Limited
 from crabstick.rules.retry import cool_down
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events

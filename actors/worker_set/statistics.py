@@ -2,7 +2,7 @@
 
 from actors.messages import ActorConfig, ActorRow, GameRow, Statistics
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.rate_limit_table import ENDPOINTS
+from crabstick.rules.lichess_types import ENDPOINTS
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics

@@ -15,7 +15,7 @@ from crabstick.game.lease import Lease
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamePort
 from crabstick.rules.game_events import Event, Play
-from crabstick.rules.rate_limit_table import Endpoint
+from crabstick.rules.lichess_types import Endpoint
 from crabstick.rules.time_management import EngineLimits, Overheads
 from crabstick.telemetry.logs import get_logger
 

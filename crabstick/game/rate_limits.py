@@ -1,7 +1,9 @@
 """The rate limits of the bot's account, as far as this process knows them.
 
-The WorkerSet has a table, and so has each other actor; their messages carry it, and the receiver
-merges it. Callers decide what a limit means for them.
+Lichess limits the account, not the process that met the 429. So the WorkerSet has a table, and so
+has each other actor; their messages carry it, and the receiver merges it. Of two entries for one
+endpoint the later moment wins, so messages may be lost, repeated or reordered: processes that have
+merged the same entries have the same table. Callers decide what a limit means for them.
 """
 
 import math
@@ -9,7 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from crabstick.rules.rate_limit_table import Endpoint, RateLimitTable
+from crabstick.rules.lichess_types import Endpoint
+from crabstick.rules.retry import LONGEST_COOL_DOWN
+
+_MS = timedelta(milliseconds=1)
 
 
 class RateLimits:
@@ -28,7 +33,7 @@ class RateLimits:
         self._clock = clock
         self._on_hit = on_hit
         self._began_s = time.time() - clock()
-        self._table = RateLimitTable()
+        self._until_ms: dict[str, int] = {}  # in Unix time, which the processes share
 
     def hit(self, endpoint: Endpoint, wait: timedelta) -> None:
         """Lichess answered 429: no process uses this endpoint again within `wait`."""
@@ -37,20 +42,22 @@ class RateLimits:
 
     def note_wait(self, what: str, wait: timedelta) -> None:
         """Records that `what` waits; the others learn of it with the next message."""
-        until_ms = math.ceil(self._now_ms() + wait / timedelta(milliseconds=1))
-        self.merge({what: until_ms})
+        self.merge({what: math.ceil(self._now_ms() + wait / _MS)})
 
     def merge(self, exported: Mapping[str, int]) -> None:
         """Adds what another process exported."""
-        self._table = self._table.merged(exported)
+        for what, ms in exported.items():
+            self._until_ms[what] = max(self._until_ms.get(what, ms), ms)
 
     def wait(self, what: str) -> timedelta:
-        """How long `what` still has to wait; zero when it is free."""
-        return self._table.wait(what, self._now_ms())
+        """How long `what` still waits: at most a day, even if another node's clock is wrong."""
+        left = (self._until_ms.get(what, 0) - self._now_ms()) * _MS
+        return max(timedelta(0), min(left, LONGEST_COOL_DOWN))
 
     def export(self) -> dict[str, int]:
         """The limits that still hold, in Unix ms, for another process."""
-        return self._table.pending(self._now_ms())
+        now_ms = self._now_ms()
+        return {what: ms for what, ms in self._until_ms.items() if ms > now_ms}
 
     def _now_ms(self) -> float:
         return (self._began_s + self._clock()) * 1000

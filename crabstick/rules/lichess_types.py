@@ -5,7 +5,7 @@ No I/O here. Durations are `timedelta`; colours are python-chess's (`chess.WHITE
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, NewType
+from typing import Final, Literal, NewType, get_args
 
 import chess
 
@@ -30,6 +30,17 @@ DeclineReason = Literal[
     "onlyBot",
 ]
 """Source: Lichess API, "Decline a challenge"."""
+Endpoint = Literal[
+    "event_stream", "game_stream", "move", "command", "challenge", "bot_game", "account"
+]
+"""Lichess's endpoints in classes: a 429 makes the whole class wait.
+
+`command` ends a game (abort, resign, claim victory). `bot_game` accepts another bot's challenge, a
+hundred times a day; challenges of people can still be accepted then, and any challenge declined.
+"""
+ENDPOINTS: Final[tuple[Endpoint, ...]] = get_args(Endpoint)
+BOT_GAMES_KEY: Final = "bot.vsBot.day"
+"""Source: lila, `ratelimit.key` in the response to a challenge between bots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from crabstick.rules.retry import next_delay
 
+ENTRY = "openings"
+"""The budget among the bot's rate limits: when all openings are forgiven."""
 ALLOWED = 30
 WINDOW = timedelta(minutes=10)
 """Source: lila, rate limit of `/api/stream/event`, counted by token."""

@@ -13,6 +13,7 @@ from actors.messages import GameUpdate, LoadAnswer, Packed, Report
 from crabstick.errors import ConfigError, RateLimited, StreamSilent, Unauthorized, Unavailable
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import (
+    BOT_GAMES_KEY,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
@@ -20,7 +21,6 @@ from crabstick.rules.lichess_types import (
     GameSummary,
     LichessPlayer,
 )
-from crabstick.rules.rate_limit_table import BOT_GAMES_KEY
 from crabstick.rules.stream_budget import ALLOWED, WINDOW
 from tests.builders import a_challenge, a_clock, seconds
 from tests.fakes.lichess import FakeLichess

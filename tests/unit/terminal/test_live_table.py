@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from actors.messages import Statistics
-from crabstick.rules.rate_limit_table import ENDPOINTS
+from crabstick.rules.lichess_types import ENDPOINTS
 from crabstick.terminal.live_table import LIMITED, render_table
 
 
