@@ -1,7 +1,11 @@
-"""Typed stubs of our actors: every method takes and returns a Message and has a deadline.
+"""The names of our actors, and typed stubs, whose methods take and return a Message.
 
 Only this module knows the names of remote methods. Those names belong to the protocol between two
-versions of crabstick, and stay.
+versions of crabstick, and stay. Every method has a deadline.
+
+An actor keeps its name in Ray, whatever it plays. Ray keeps each name in its metrics for as long as
+the process lives that used it. So the names of EngineActors repeat after a while, when the last
+actor of that name is long dead.
 
 Unless its docstring says otherwise, every method raises what `CALL_ERRORS` lists:
     ActorGone: the actor is dead, or its node has left.
@@ -10,8 +14,10 @@ Unless its docstring says otherwise, every method raises what `CALL_ERRORS` list
     WrongProtocol: this version does not understand the answer.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
+from typing import Final
 
 from actors.cluster import (
     ActorError,
@@ -45,8 +51,31 @@ from actors.messages import (
     WorkerSetDescription,
     WrongProtocol,
 )
+from crabstick.rules.lichess_types import ActorName
 
+WORKER_SET = "worker-set"
+EVENT_LISTENER = "event-listener"
+SERIALS: Final = 200
+"""The number of serials, while fewer than half of them are taken."""
+_ENGINE_PREFIX = "engine:"
 CALL_ERRORS = (ActorError, WrongProtocol)
+
+
+def engine_actor_name(serial: str) -> ActorName:
+    """`engine:<serial>`."""
+    return ActorName(f"{_ENGINE_PREFIX}{serial}")
+
+
+def next_serial(last: int, taken: Collection[ActorName]) -> int:
+    """The first free serial after `last`, starting over at 0."""
+    count = max(SERIALS, 2 * len(taken))
+    serials = ((last + step) % count for step in range(1, count + 1))
+    return next(one for one in serials if engine_actor_name(str(one)) not in taken)
+
+
+def is_engine_actor(name: str) -> bool:
+    """Whether this is the name of an EngineActor."""
+    return name.startswith(_ENGINE_PREFIX)
 
 
 class ActorClient:

@@ -17,7 +17,7 @@ from crabstick.rules.cluster_view import (
     ActorPhase,
     ActorView,
     Capacity,
-    NodeView,
+    ClusterNode,
     Observed,
     WantedGame,
 )
@@ -176,10 +176,10 @@ class Day:
             elif actor.view.phase is ActorPhase.STARTING and now_s >= actor.ready_s:
                 actor.view = replace(actor.view, phase=ActorPhase.STANDBY)
 
-    def _node_views(self) -> tuple[NodeView, ...]:
+    def _node_views(self) -> tuple[ClusterNode, ...]:
         used = Counter(actor.view.node for actor in self.actors.values())
         return tuple(
-            NodeView(id=node, free_slots=self.cluster.slots - used[node]) for node in self.nodes
+            ClusterNode(id=node, free_slots=self.cluster.slots - used[node]) for node in self.nodes
         )
 
     # The bot.

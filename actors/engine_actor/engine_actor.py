@@ -20,12 +20,12 @@ from actors.clients import CALL_ERRORS, WorkerSetClient
 from actors.cluster import (
     ActorGone,
     call_own_actor,
+    freeze_gc,
     kill_own_actor,
     this_node,
     without_task_events,
 )
 from actors.engine_actor.dashboard_title import DashboardTitle
-from actors.gc_freeze import freeze_gc
 from actors.messages import (
     EMPTY,
     ActorConfig,

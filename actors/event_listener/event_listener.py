@@ -15,9 +15,8 @@ from random import SystemRandom
 from typing import Final
 
 from actors.clients import WorkerSetClient
-from actors.cluster import Handle, this_node, without_task_events
+from actors.cluster import Handle, freeze_gc, this_node, without_task_events
 from actors.event_listener.outbox import Outbox
-from actors.gc_freeze import freeze_gc
 from actors.messages import (
     EMPTY,
     ActorConfig,

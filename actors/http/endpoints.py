@@ -1,26 +1,40 @@
 """The HTTP endpoints on Ray Serve. All answers come from the WorkerSet and the EventListener.
 
 Every answer comes in bounded time, whatever hangs behind it, and each actor is asked at most once
-a second. `/shutdown` needs the bearer token that the owner configured. The replica also restarts a
-WorkerSet that hangs; the WorkerSet does the same for the other actors.
+a second. Every refusal is JSON and reveals nothing internal. `/shutdown` needs the bearer token
+that the owner configured. The replica also restarts a WorkerSet that hangs; the WorkerSet does the
+same for the other actors.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar, cast
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from ray import serve
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
-from actors.clients import EventListenerClient, WorkerSetClient
-from actors.cluster import ON_THE_HEAD, this_node
-from actors.http.fastapi_app import error_response, new_api
-from actors.http.named_actor import PATIENCE, Peer
-from actors.http.request_checks import is_bearer
-from actors.http.single_flight import SingleFlight
-from actors.messages import ActorConfig, Packed
+from actors.clients import (
+    EVENT_LISTENER,
+    WORKER_SET,
+    ActorClient,
+    EventListenerClient,
+    WorkerSetClient,
+)
+from actors.cluster import (
+    ON_THE_HEAD,
+    ActorFailed,
+    ActorGone,
+    ActorSilent,
+    Handle,
+    find_actor,
+    this_node,
+)
+from actors.http.limits import SingleFlight, is_bearer, objection
+from actors.messages import ActorConfig, Packed, WrongProtocol
 from actors.ops.shutdown import end_manager
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from crabstick.errors import ConfigError
@@ -31,6 +45,11 @@ from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.metrics import CONTENT_TYPE
 
+C = TypeVar("C", bound=ActorClient)
+T = TypeVar("T")
+
+PATIENCE: Final = timedelta(seconds=1)
+"""Covers both the search for an actor and its answer."""
 MAX_AGE: Final = timedelta(seconds=1)
 """How long an actor's answer is reused."""
 SHUTDOWN_PATIENCE: Final = timedelta(seconds=20)
@@ -39,7 +58,100 @@ MAX_QUEUED: Final = 64
 READ: Final = ["GET", "HEAD"]
 NO_WORKER_SET: Final = "the WorkerSet does not answer"
 
-api = new_api()
+
+class Peer(Generic[C]):
+    """A named actor, which is searched for once and then remembered; it answers soon or not at all.
+
+    Args:
+        client: makes the stub from the actor's handle.
+    """
+
+    def __init__(self, name: str, namespace: str, client: Callable[[Handle], C]) -> None:
+        self._name = name
+        self._namespace = namespace
+        self._client = client
+        self._search: asyncio.Task[C] | None = None
+
+    async def ask(self, call: Callable[[C], Awaitable[T]]) -> T | None:
+        """The answer; None when the actor does not exist, fails, or does not answer in time."""
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                return await self._ask(call)
+        except (ActorGone, ActorFailed):
+            self._search = None
+        except (ActorSilent, WrongProtocol, TimeoutError):
+            self._forget_failed_search()
+        return None
+
+    async def _ask(self, call: Callable[[C], Awaitable[T]]) -> T:
+        is_known = self._search is not None
+        try:
+            return await call(await self._found())
+        except ActorGone:
+            if not is_known:
+                raise
+        self._search = None  # `crabstick up` may have made a new actor of that name
+        return await call(await self._found())
+
+    async def _found(self) -> C:
+        if self._search is None:
+            self._search = asyncio.create_task(self._find())
+        return await asyncio.shield(self._search)  # one search at a time, even while the GCS hangs
+
+    async def _find(self) -> C:
+        handle = await find_actor(self._name, self._namespace)
+        if handle is None:
+            raise ActorGone(f"no actor is called {self._name}")
+        return self._client(handle)
+
+    def _forget_failed_search(self) -> None:
+        search = self._search
+        if search is not None and search.done() and search.exception() is not None:
+            self._search = None
+
+
+def error_response(
+    status: int, error: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A response that states an error in one sentence."""
+    return JSONResponse({"error": error}, status, headers)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    """Answers an unknown path, or a method that a path does not have."""
+    refused = cast("HTTPException", error)
+    return error_response(refused.status_code, refused.detail.lower(), refused.headers)
+
+
+async def _failed(_: Request, _error: Exception) -> JSONResponse:
+    """Answers after a bug of ours, which Serve logs."""
+    return error_response(500, "internal error: see the log")
+
+
+class _HeaderCheck:
+    """Applies the limits on headers and bodies where Serve's proxy runs without our guard."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = objection(scope["headers"]) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode(): value.decode() for name, value in refusal.headers}
+        await Response(refusal.body, refusal.status, headers)(scope, receive, send)
+
+
+api = FastAPI(
+    title="crabstick",
+    docs_url=None,
+    redoc_url=None,
+    openapi_url=None,
+    redirect_slashes=False,  # a redirect would repeat the Host header of the request
+    exception_handlers={HTTPException: _refused, Exception: _failed},
+)
+api.add_middleware(_HeaderCheck)
 
 
 # `serve.ingress` copies the endpoints as they are here, so everything they use must stand above.

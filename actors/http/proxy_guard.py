@@ -23,15 +23,15 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS
 
-from actors.http.request_checks import (
+from actors.http.limits import (
     TOO_MANY,
     Answer,
     Headers,
+    SingleFlight,
     TokenBucket,
     error_answer,
     objection,
 )
-from actors.http.single_flight import SingleFlight
 
 ENVIRONMENT: Final = {
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.proxy_guard.install_guard"

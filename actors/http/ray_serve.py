@@ -10,7 +10,7 @@ import ray
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
-from actors.actor_names import WORKER_SET
+from actors.clients import WORKER_SET
 from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, ask, find_actor
 from actors.http.endpoints import http_app
 from actors.http.proxy_guard import ENVIRONMENT as GUARD

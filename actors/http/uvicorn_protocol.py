@@ -12,7 +12,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from actors.http.request_checks import MAX_HEAD_BYTES, Answer, error_answer
+from actors.http.limits import MAX_HEAD_BYTES, Answer, error_answer
 
 HEAD_TIMEOUT: Final = timedelta(seconds=10)
 """From the connection, or from the last answer, to the end of the next head."""

@@ -1,7 +1,9 @@
 """Starts a bot on a Ray cluster, unless it is already running there.
 
 `deploy` compares the fingerprint of code and settings with that of the running bot. If they differ,
-it replaces listener and WorkerSet; the games stay with their actors.
+it replaces listener and WorkerSet; the games stay with their actors. A game is played to its end by
+the code that it began with, so the two have to speak the same protocol. Conditions are checked
+first; if one does not hold, nothing is changed.
 """
 
 import asyncio
@@ -9,8 +11,14 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
-from actors.clients import CALL_ERRORS, EventListenerClient, WorkerSetClient
+from actors.clients import (
+    CALL_ERRORS,
+    EVENT_LISTENER,
+    WORKER_SET,
+    EngineActorClient,
+    EventListenerClient,
+    WorkerSetClient,
+)
 from actors.cluster import (
     ON_THE_HEAD,
     ActorError,
@@ -18,16 +26,28 @@ from actors.cluster import (
     Handle,
     create_actor,
     in_gcs_thread,
+    read_nodes,
 )
 from actors.event_listener import EventListener
 from actors.http.ray_serve import check_http, ensure_http
-from actors.messages import ActorConfig, ListenerDescription, WorkerSetDescription
-from actors.ops.compatibility import require_compatible, require_same_bot, require_slots
+from actors.messages import (
+    PROTOCOL,
+    ActorConfig,
+    ForeignDescription,
+    ListenerDescription,
+    WorkerSetDescription,
+)
 from actors.ops.fingerprint import fingerprint
-from actors.ops.shutdown import end_manager, find_listener, find_worker_set
+from actors.ops.shutdown import (
+    PATIENCE,
+    end_manager,
+    engine_actors,
+    find_listener,
+    find_worker_set,
+)
 from actors.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
+from crabstick.settings import ClusterSettings, Settings
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
@@ -144,3 +164,59 @@ async def wait_listening(namespace: str, patience: timedelta) -> str:
         if time.monotonic() > until_s:
             return answer.problem or "Lichess has not answered yet"
         await asyncio.sleep(POLL_S)
+
+
+def require_same_bot(running: str, wanted: str) -> None:
+    """Requires the account that plays already.
+
+    Raises:
+        EnvironmentProblem: it is another account.
+    """
+    if running.lower() != wanted.lower():
+        raise EnvironmentProblem(
+            f"{running} plays on this cluster, and the token is that of {wanted}: a second bot "
+            "needs a cluster of its own, or end the first one with `crabstick down` (nothing was "
+            "changed)"
+        )
+
+
+def require_slots(slot: ClusterSettings) -> None:
+    """Requires a node of the connected cluster that a game fits, unless nodes come later.
+
+    Raises:
+        EnvironmentProblem: every node is too small.
+    """
+    players = [node for node in read_nodes(slot) if node.cpus]
+    if slot.autoscaling or not players or any(node.slots for node in players):
+        return
+    largest = max(players, key=lambda node: (node.cpus, node.memory_mb))
+    raise EnvironmentProblem(
+        f"no game fits a node: one asks for {slot.slot_cpus:g} CPUs and {slot.slot_memory_mb} MB "
+        f"(cluster.slot_cpus, cluster.slot_memory_mb), and the largest node has "
+        f"{largest.cpus:g} and {largest.memory_mb // 1:.0f} MB (nothing was changed)"
+    )
+
+
+async def require_compatible(namespace: str) -> None:
+    """Requires that the actors of all running games speak our protocol, or do not answer.
+
+    Raises:
+        EnvironmentProblem: some of them speak another protocol.
+    """
+    actors = await engine_actors(namespace)
+    answers = await asyncio.gather(*(_protocol(actor) for actor in actors))
+    foreign = [answer.v for answer in answers if answer.game and answer.v != PROTOCOL]
+    if foreign:
+        games = f"{len(foreign)} game{'s' * (len(foreign) > 1)}"
+        raise EnvironmentProblem(
+            f"{games} would be lost: their actors speak protocol {foreign[0]}, this version of "
+            f"crabstick speaks {PROTOCOL}; end that bot first with `crabstick down --wait` of its "
+            "own version (nothing was changed)"
+        )
+
+
+async def _protocol(actor: EngineActorClient) -> ForeignDescription:
+    try:
+        return await actor.describe_any(PATIENCE)
+    except ActorError:
+        return ForeignDescription()

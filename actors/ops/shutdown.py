@@ -8,13 +8,15 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from actors.clients import (
     CALL_ERRORS,
+    EVENT_LISTENER,
+    WORKER_SET,
     ActorClient,
     EngineActorClient,
     EventListenerClient,
     WorkerSetClient,
+    is_engine_actor,
 )
 from actors.cluster import find_actor, find_actors, in_gcs_thread
 

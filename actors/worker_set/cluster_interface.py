@@ -3,11 +3,10 @@
 from typing import Protocol
 
 from actors import cluster
-from actors.actor_names import is_engine_actor
-from actors.clients import EngineActorClient
+from actors.clients import EngineActorClient, is_engine_actor
 from actors.cluster import ActorGone, ActorSilent, Handle, find_actors, in_gcs_thread
 from actors.messages import ActorConfig
-from crabstick.rules.cluster_view import NodeView
+from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.settings import ClusterSettings
 
@@ -18,7 +17,7 @@ class Runtime(Protocol):
     Every method but `engine` raises ActorSilent when the GCS does not answer in time.
     """
 
-    async def nodes(self) -> tuple[NodeView, ...]:
+    async def nodes(self) -> tuple[ClusterNode, ...]:
         """The living nodes that can run EngineActors."""
 
     async def is_exhausted(self) -> bool:
@@ -55,14 +54,10 @@ class RayRuntime:
         self._worker_set = cluster.own_handle()
         self._engines: dict[ActorName, EngineActorClient] = {}
 
-    async def nodes(self) -> tuple[NodeView, ...]:
+    async def nodes(self) -> tuple[ClusterNode, ...]:
         """See `Runtime`."""
         nodes = await in_gcs_thread(lambda: cluster.read_nodes(self._slot))
-        return tuple(
-            NodeView(id=NodeId(node.id), free_slots=node.free_slots, drains_in=node.drains_in)
-            for node in nodes
-            if node.slots
-        )
+        return tuple(node for node in nodes if node.slots)
 
     async def is_exhausted(self) -> bool:
         """See `Runtime`; the autoscaler lists only requests that it has got."""

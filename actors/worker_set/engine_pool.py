@@ -1,5 +1,7 @@
 """Carries out the decisions of `placement.plan` about EngineActors, and supervises the actors.
 
+The pool holds the current registry, the one value of the WorkerSet that changes.
+
 Each actor has one supervising task (its pending `outcome` call fails within milliseconds of a
 death) and, while it plays, one that pings it. A decision changes the registry at once; its result
 wakes the WorkerSet's loop.
@@ -9,23 +11,24 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import TypeVar
 
-from actors.actor_names import SERIALS, engine_actor_name, next_serial
-from actors.clients import CALL_ERRORS
+from actors.clients import CALL_ERRORS, SERIALS, engine_actor_name, next_serial
 from actors.cluster import ActorError, ActorFailed
 from actors.messages import ActorConfig, Assignment, HandOverRequest, Outcome, ResyncRequest
 from actors.worker_set.cluster_interface import Runtime
-from actors.worker_set.event_log import EventLog
-from actors.worker_set.registry_store import RegistryStore
+from actors.worker_set.telemetry import EventLog
 from crabstick.game.event_loop import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import EngineRecord, GameRecord
+from crabstick.rules.registry_records import EngineRecord, Event, GameRecord
 from crabstick.rules.retry import next_delay
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
+
+T = TypeVar("T")
 
 START_PATIENCE = timedelta(minutes=15)
 """A cloud may have to start a node first."""
@@ -50,14 +53,14 @@ class EnginePool:
     WorkerSet plan again.
 
     Attributes:
+        registry: the games and the actors as they are known now.
         problem: why actors cannot play; empty when they can.
         paused_until: no actor is made before this moment, because the last ones did not start.
     """
 
-    def __init__(  # noqa: PLR0913 -- its collaborators, each once
+    def __init__(
         self,
         runtime: Runtime,
-        store: RegistryStore,
         narrator: EventLog,
         rate_limits: RateLimits,
         *,
@@ -65,7 +68,6 @@ class EnginePool:
         wake: Callable[[], None],
     ) -> None:
         self._runtime = runtime
-        self._store = store
         self._narrator = narrator
         self._rate_limits = rate_limits
         self._now = now
@@ -75,59 +77,61 @@ class EnginePool:
         self._failed_starts = 0
         self._serial = secrets.randbelow(SERIALS)  # avoids the names of actors that just died
         self._log = get_logger()
+        self.registry = Registry()
         self.problem = ""
         self.paused_until: timedelta | None = None
-
-    @property
-    def _registry(self) -> Registry:
-        return self._store.registry
 
     @property
     def is_paused(self) -> bool:
         """Whether no actor is to be made now."""
         return self.paused_until is not None and self._now() < self.paused_until
 
+    def take(self, result: tuple[Registry, T]) -> T:
+        """Keeps the new registry of an operation, and returns the other part of the result."""
+        self.registry, other = result
+        return other
+
     def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """Starts an actor, which becomes a standby with its first report."""
-        self._serial = next_serial(self._serial, self._registry.engines)
+        self._serial = next_serial(self._serial, self.registry.engines)
         name = engine_actor_name(str(self._serial))
-        engine = self._store.take(self._registry.entered(name, self._now(), node))
+        engine = self.take(self.registry.entered(name, self._now(), node))
         self._settle_soon(self._spawn(engine, config.model_copy(update={"name": name}), node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
         """Gives the game to a standby."""
-        self._store.record(self._registry.assigned(game, name, self._now()))
-        self._settle_soon(self._assign(self._registry.engines[name]))
+        self._record(self.registry.assigned(game, name, self._now()))
+        self._settle_soon(self._assign(self.registry.engines[name]))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
         """Asks an actor to leave its game between two moves, and within `within`."""
-        engine = self._registry.engines[name]
-        self._store.registry = self._registry.leaving(engine, self._now() + within)
+        engine = self.registry.engines[name]
+        self.registry = self.registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
         self._log.info(log_events.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
         self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
 
     def resync(self, game: GameId, *, is_our_turn: bool) -> None:
         """Lichess lists a game: an actor that has missed a line of it reopens its stream."""
-        ply = self._store.take(self._registry.listed(game, is_our_turn=is_our_turn))
-        owner = self._registry.owner_of(game)
+        ply = self.take(self.registry.listed(game, is_our_turn=is_our_turn))
+        owner = self.registry.owner_of(game)
         if ply is not None and owner is not None:
             self._tasks.start(self._resync(owner, ResyncRequest(ply=ply)))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it; idempotent."""
-        engine = self._registry.engines.get(name)
+        engine = self.registry.engines.get(name)
         if engine is not None:
-            self._store.registry = self._registry.removed(engine)
+            self.registry = self.registry.removed(engine)
         self._settle_soon(self._kill(name))
 
     async def adopt(self) -> None:
         """Takes over every living EngineActor of an earlier WorkerSet."""
         adoptions = []
         for name in await self._runtime.living():
-            if name not in self._registry.engines:
-                entered = self._registry.entered(name, self._now(), is_adopted=True)
-                adoptions.append(self._tasks.start(self._adopt(self._store.take(entered))))
+            if name not in self.registry.engines:
+                entered = self.registry.entered(name, self._now(), is_adopted=True)
+                adoptions.append(self._tasks.start(self._adopt(self.take(entered))))
         if adoptions:
             await asyncio.wait(adoptions, timeout=ADOPT_PATIENCE.total_seconds())
 
@@ -142,7 +146,7 @@ class EnginePool:
         except ActorError as error:
             self._lost(engine, str(error))
             return
-        if self._registry.current(engine) is None:  # killed before Ray had made it
+        if self.registry.current(engine) is None:  # killed before Ray had made it
             await self._kill(engine.name)
             return
         self._log.info(log_events.ACTOR_SPAWNED, actor=engine.name, on_node=node)
@@ -152,7 +156,7 @@ class EnginePool:
     async def _adopt(self, engine: EngineRecord) -> None:
         self._tasks.start(self._supervise(engine))
         await self._introduce(engine, PING_PATIENCE)
-        now = self._registry.current(engine)
+        now = self.registry.current(engine)
         if now is not None and now.phase is ActorPhase.PLAYING:
             self._log.info(log_events.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
             self._tasks.start(self._ping_while_playing(now))
@@ -160,7 +164,7 @@ class EnginePool:
     async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
         """Gets an actor's first report."""
         is_there = await self._describe(engine, patience)
-        now = self._registry.current(engine)
+        now = self.registry.current(engine)
         if now is None:
             return
         if not is_there:
@@ -185,7 +189,7 @@ class EnginePool:
     def _cannot_play(self, engine: EngineRecord) -> None:
         self.problem = engine.problem
         self.paused_until = self._now() + PAUSE_AFTER_PROBLEM
-        is_needed = engine.lacks_engine and self._registry.is_any_abandoned()
+        is_needed = engine.lacks_engine and self.registry.is_any_abandoned()
         self._narrator.useless(engine, is_kept=is_needed)
         if not is_needed:
             self.kill(engine.name)
@@ -198,11 +202,11 @@ class EnginePool:
             self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
             return False
         self._rate_limits.merge(description.limits)
-        self._store.registry = self._registry.described(engine, description.report(), self._now())
+        self.registry = self.registry.described(engine, description.report(), self._now())
         return True
 
     async def _assign(self, engine: EngineRecord) -> None:
-        game = self._registry.game_of(engine)
+        game = self.registry.game_of(engine)
         if game is None:  # the game has ended meanwhile
             self.kill(engine.name)
             self._wake()
@@ -219,7 +223,7 @@ class EnginePool:
             )
             self._tasks.start(self._ping_while_playing(engine))
             return
-        now = self._registry.current(engine)
+        now = self.registry.current(engine)
         if now is not None:
             self._narrator.engine_lost(now, why)
             self.kill(now.name)
@@ -247,10 +251,10 @@ class EnginePool:
         except ActorError as error:
             self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
             if isinstance(error, ActorFailed):
-                self._store.registry = self._registry.cannot_leave(engine)
+                self.registry = self.registry.cannot_leave(engine)
                 self._wake()
             else:
-                self._store.registry = self._registry.leaving(engine, None)
+                self.registry = self.registry.leaving(engine, None)
 
     async def _resync(self, engine: EngineRecord, request: ResyncRequest) -> None:
         try:
@@ -259,7 +263,7 @@ class EnginePool:
             self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
 
     async def _ping_while_playing(self, engine: EngineRecord) -> None:
-        while (now := self._registry.current(engine)) is not None:
+        while (now := self.registry.current(engine)) is not None:
             if now.phase is not ActorPhase.PLAYING:
                 return
             await self._describe(engine, PING_PATIENCE)
@@ -275,12 +279,12 @@ class EnginePool:
 
     def _done(self, engine: EngineRecord, outcome: Outcome) -> None:
         """Acts on an actor's own word that its work is done."""
-        now = self._registry.current(engine)
+        now = self.registry.current(engine)
         if now is None:
             return
-        game = self._registry.game_of(now)
+        game = self.registry.game_of(now)
         if game is not None and outcome.reason in {"finished", "unplayable"}:
-            self._store.take(self._registry.ended(game.id))
+            self.take(self.registry.ended(game.id))
             self._narrator.game_ended(now, game, outcome)
         if outcome.reason == "handed_over":
             self._narrator.handed_over(now)
@@ -288,10 +292,10 @@ class EnginePool:
         self._wake()
 
     def _lost(self, engine: EngineRecord, why: str) -> None:
-        now = self._registry.current(engine)
+        now = self.registry.current(engine)
         if now is None:
             return
-        self._store.record(self._registry.lost(now, why, self._now()))
+        self._record(self.registry.lost(now, why, self._now()))
         if now.phase is ActorPhase.STARTING and not self.is_paused:
             self.paused_until = self._now() + next_delay(self._failed_starts, NO_JITTER)
             self._failed_starts += 1
@@ -308,6 +312,10 @@ class EnginePool:
         task = self._tasks.start(work)
         self._unsettled.add(task)
         task.add_done_callback(self._unsettled.discard)
+
+    def _record(self, result: tuple[Registry, tuple[Event, ...]]) -> None:
+        for event in self.take(result):
+            self._narrator.event(event)
 
     def _failed(self, error: Exception) -> None:
         self._log.error(log_events.TASK_FAILED, exc_info=error)

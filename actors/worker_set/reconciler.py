@@ -1,14 +1,14 @@
 """One tick of the reconcile loop: compares wanted games with the cluster, and acts."""
 
-from dataclasses import replace
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from actors.messages import ActorConfig
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
-from actors.worker_set.registry_store import RegistryStore
-from actors.worker_set.shutdown_state import ShutdownState
 from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.rules.cluster_view import Capacity
 from crabstick.rules.failure_detector import suspects
@@ -28,6 +28,41 @@ FINISHED_GRACE = timedelta(seconds=30)
 """An actor reads the end of its game from its own stream; after this time it is killed instead."""
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)
 """A hand-over during a shutdown has to end while we can still assign the game."""
+SHUTDOWN_PATIENCE = timedelta(seconds=15)
+"""For an actor that has to start; the caller of the shutdown waits longer."""
+HAND_OVERS_WITHIN = timedelta(seconds=9)
+"""A hand-over ordered later than this cannot finish before we are killed."""
+FORGOTTEN_AFTER = timedelta(seconds=30)
+"""The caller kills us within a second of closing; after 30 s we assume it died, and resume."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Shutdown:
+    """How far the shutdown of a WorkerSet is; moments are monotonic.
+
+    Attributes:
+        begun_at: when a caller asked for the shutdown; since then every game gets an actor first.
+        closed_at: since when nothing is done any more.
+        is_well: set as soon as every game has an actor that keeps it.
+    """
+
+    begun_at: timedelta | None = None
+    closed_at: timedelta | None = None
+    is_well: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def may_move(self, now: timedelta) -> bool:
+        """Whether a hand-over that begins now can still finish."""
+        return self.begun_at is None or now - self.begun_at < HAND_OVERS_WITHIN
+
+    async def wait_well(self) -> None:
+        """Returns when all is well, or `SHUTDOWN_PATIENCE` is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_PATIENCE.total_seconds()):
+                await self.is_well.wait()
+
+    def is_forgotten(self, now: timedelta) -> bool:
+        """Whether the WorkerSet was closed long ago and still lives."""
+        return self.closed_at is not None and now - self.closed_at >= FORGOTTEN_AFTER
 
 
 class Reconciler:
@@ -42,7 +77,6 @@ class Reconciler:
         self,
         *,
         config: ActorConfig,
-        store: RegistryStore,
         pool: EnginePool,
         elasticity: Elasticity,
         lichess_calls: LichessCalls,
@@ -50,7 +84,6 @@ class Reconciler:
         tasks: BackgroundTasks,
     ) -> None:
         self._config = config
-        self._store = store
         self._pool = pool
         self._elasticity = elasticity
         self._lichess_calls = lichess_calls
@@ -58,34 +91,34 @@ class Reconciler:
         self._tasks = tasks
         self._log = get_logger(actor=config.name)
         self.nodes = Nodes()
-        self.shutdown = ShutdownState()
+        self.shutdown = Shutdown()
 
     def tick(self, now: timedelta) -> None:
         """Compares what is wanted with what is there, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
             self._log.warning(log_events.LEFT_ALONE)
-            self.shutdown = ShutdownState()
-        if self.shutdown.is_closed:
+            self.shutdown = Shutdown()
+        if self.shutdown.closed_at is not None:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = wanted_games(self._store.registry)
-        observed = observe(self._store.registry, self.nodes, now)
-        if not self.shutdown.has_begun:  # a shutdown empties no node
+        wanted = wanted_games(self._pool.registry)
+        observed = observe(self._pool.registry, self.nodes, now)
+        if self.shutdown.begun_at is None:  # a shutdown empties no node
             observed = self._elasticity.adjust(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
-        if self.shutdown.has_begun and not self._is_anything_open(now):
-            self.shutdown.all_is_well()
+        if self.shutdown.begun_at is not None and not self._is_anything_open(now):
+            self.shutdown.is_well.set()
 
     def may_grow(self, now: timedelta) -> bool:
         """Whether a node would come for another game."""
-        return self._elasticity.may_grow and not has_waited_too_long(self._store.registry, now)
+        return self._elasticity.may_grow and not has_waited_too_long(self._pool.registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
         """Whether a game has no actor or must change it, or an adopted actor has not reported."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
-        registry = self._store.registry
+        registry = self._pool.registry
         return bool(
             registry.waiting() or moving(registry, draining) or registry.is_any_unreported()
         )
@@ -93,7 +126,7 @@ class Reconciler:
     def _capacity(self, now: timedelta) -> Capacity:
         """While actors cannot start, one standby is wanted: its start shows that they can again."""
         capacity = self._elasticity.capacity(now)
-        if self.shutdown.has_begun:
+        if self.shutdown.begun_at is not None:
             return replace(capacity, standby=0)
         return replace(capacity, standby=max(capacity.standby, int(bool(self._pool.problem))))
 
@@ -112,7 +145,7 @@ class Reconciler:
                 self._forfeit(game)
 
     def _hand_over(self, actor: ActorName, within: timedelta, now: timedelta) -> None:
-        if not self.shutdown.has_begun:
+        if self.shutdown.begun_at is None:
             self._pool.hand_over(actor, within)
         elif self.shutdown.may_move(now):
             self._pool.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
@@ -121,27 +154,27 @@ class Reconciler:
         self._stall.check()
         stalled_s = self._stall.last_stall_s
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        engines = self._store.registry.engines
+        engines = self._pool.registry.engines
         for name in suspects(engines.values(), self.nodes.staying, now=now, own_stall=own_stall):
             engine = engines[name]
             if not engine.is_suspect:
-                self._store.registry = self._store.registry.suspected(engine, now)
+                self._pool.registry = self._pool.registry.suspected(engine, now)
                 self._log.warning(log_events.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
 
     def _drop_finished(self, now: timedelta) -> None:
-        for game in self._store.registry.games.values():
+        for game in self._pool.registry.games.values():
             if game.finished_at is None:
                 continue
-            owner = self._store.registry.owner_of(game.id)
+            owner = self._pool.registry.owner_of(game.id)
             if owner is not None and now - game.finished_at > FINISHED_GRACE:
                 self._pool.kill(owner.name)
                 owner = None
             if owner is None:
-                self._store.take(self._store.registry.ended(game.id))
+                self._pool.take(self._pool.registry.ended(game.id))
 
     def _forfeit(self, game_id: GameId) -> None:
         """Resigns a game that has killed too many actors."""
-        game = self._store.take(self._store.registry.ended(game_id))
+        game = self._pool.take(self._pool.registry.ended(game_id))
         if game is not None:
             self._log.error(log_events.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
             self._tasks.start(self._lichess_calls.resign(game_id))

@@ -14,10 +14,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from actors.actor_names import EVENT_LISTENER
-from actors.cluster import this_node, without_task_events
+from actors.clients import EVENT_LISTENER
+from actors.cluster import freeze_gc, this_node, without_task_events
 from actors.engine_actor import EngineActor
-from actors.gc_freeze import freeze_gc
 from actors.messages import (
     ActorConfig,
     Claim,
@@ -33,14 +32,10 @@ from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from actors.worker_set.cluster_interface import RayRuntime, Runtime
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
-from actors.worker_set.event_log import EventLog
-from actors.worker_set.gauges import Gauges
 from actors.worker_set.lichess_calls import LichessCalls
-from actors.worker_set.listener_health import ListenerHealth
 from actors.worker_set.ray_metrics import RayMirror
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
-from actors.worker_set.registry_store import RegistryStore
-from actors.worker_set.statistics import statistics
+from actors.worker_set.telemetry import EventLog, Gauges, ListenerHealth, statistics
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.game.rate_limits import RateLimits
@@ -92,8 +87,6 @@ class WorkerSet:
         self._metrics = BotMetrics()
         self._gauges = Gauges(self._metrics, self._loop.time)
         self._mirror = RayMirror()
-        narrator = EventLog(get_logger(), self._metrics)
-        self._store = RegistryStore(narrator.event)
         self._elasticity = Elasticity(settings)
         self._lichess_calls = LichessCalls(
             self._config, self._rate_limits, self._metrics, lichess=lichess, games=games
@@ -104,8 +97,7 @@ class WorkerSet:
         self._adopted = asyncio.Event()
         self._pool = EnginePool(
             self._runtime,
-            self._store,
-            narrator,
+            EventLog(get_logger(), self._metrics),
             self._rate_limits,
             now=self._now,
             wake=self._wake.set,
@@ -115,7 +107,6 @@ class WorkerSet:
         )
         self._reconciler = Reconciler(
             config=self._config,
-            store=self._store,
             pool=self._pool,
             elasticity=self._elasticity,
             lichess_calls=self._lichess_calls,
@@ -141,7 +132,7 @@ class WorkerSet:
         Raises:
             CrabstickError: this WorkerSet was shut down, and waits to be killed.
         """
-        if self._reconciler.shutdown.is_closed:
+        if self._reconciler.shutdown.closed_at is not None:
             raise CrabstickError("this WorkerSet was shut down")
         return WorkerSetDescription(
             fingerprint=self._config.fingerprint, bot=self._config.bot, pid=os.getpid()
@@ -152,13 +143,13 @@ class WorkerSet:
         self._game_runs(GameUpdate.read(message))
 
     def _game_runs(self, update: GameUpdate) -> None:
-        self._store.take(self._registry.with_game(update.record()))
+        self._pool.take(self._registry.with_game(update.record()))
         self._wake.set()
 
     async def game_finished(self, message: Packed) -> None:
         """From the EventListener: Lichess calls the game over. Idempotent."""
         game_id = GameId(GameUpdate.read(message).game)
-        self._store.registry = self._registry.finished(game_id, self._now())
+        self._pool.registry = self._registry.finished(game_id, self._now())
         self._wake.set()
 
     async def load(self, _message: Packed) -> Packed:
@@ -214,12 +205,12 @@ class WorkerSet:
 
         Idempotent.
         """
-        self._reconciler.shutdown.begin(self._now())
+        self._reconciler.shutdown.begun_at = self._now()
         for engine in moving(self._registry, ()):
             self._pool.hand_over(engine.name, LEAVES_WHILE_CLOSING)
         self._wake.set()
         await self._reconciler.shutdown.wait_well()
-        self._reconciler.shutdown.close(self._now())
+        self._reconciler.shutdown.closed_at = self._now()
         for engine in self._registry.engines.values():
             if engine.phase is not ActorPhase.PLAYING and not engine.is_unreported:
                 self._pool.kill(engine.name)
@@ -289,7 +280,7 @@ class WorkerSet:
 
     @property
     def _registry(self) -> Registry:
-        return self._store.registry
+        return self._pool.registry
 
     def _now(self) -> timedelta:
         """The moment on the loop's monotonic clock."""

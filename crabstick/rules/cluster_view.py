@@ -76,10 +76,13 @@ class ClusterNode:
         names: its address, host name and the name given to `ray start`, without repetition.
         memory_mb: what Ray may give to actors there, in MiB.
         slots: how many EngineActors the empty node holds.
-        drains_in: the time until its end; None unless it drains.
+        free_slots: how many more EngineActors Ray would start there now.
+        drains_in: the time until everything on the node is ended; None for a node that stays.
+        is_doubtful: whether an actor there was lost and none there has answered since. Ray takes up
+            to a minute to call a node dead; meanwhile actors go to other nodes if they can.
     """
 
-    id: str
+    id: NodeId
     names: tuple[str, ...] = ()
     group: str = ""
     is_head: bool = False
@@ -88,26 +91,6 @@ class ClusterNode:
     slots: int = 0
     free_slots: int = 0
     drains_in: timedelta | None = None
-
-    def __str__(self) -> str:
-        """The node as people see it."""
-        return f"{self.id[:ID_DIGITS]} ({', '.join(self.names)})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeView:
-    """One Ray node with room for EngineActors.
-
-    Attributes:
-        free_slots: how many more EngineActors Ray would start there now.
-        drains_in: the time until everything on the node is ended; None for a node that stays.
-        is_doubtful: whether an actor there was lost and none there has answered since. Ray takes up
-            to a minute to call a node dead; meanwhile actors go to other nodes if they can.
-    """
-
-    id: NodeId
-    free_slots: int
-    drains_in: timedelta | None = None
     is_doubtful: bool = False
 
     @property
@@ -115,13 +98,17 @@ class NodeView:
         """Whether the node is to be emptied."""
         return self.drains_in is not None
 
+    def __str__(self) -> str:
+        """The node as people see it."""
+        return f"{self.id[:ID_DIGITS]} ({', '.join(self.names)})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What runs where; `last_game_start` is None before the first game."""
 
     actors: tuple[ActorView, ...]
-    nodes: tuple[NodeView, ...]
+    nodes: tuple[ClusterNode, ...]
     last_game_start: timedelta | None = None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from crabstick.rules.cluster_view import ActorPhase, ActorView, NodeView, Observed, WantedGame
+from crabstick.rules.cluster_view import ActorPhase, ActorView, ClusterNode, Observed, WantedGame
 from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord
@@ -23,7 +23,7 @@ RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)
 class Nodes:
     """The Ray nodes as they were at `read_at`."""
 
-    views: tuple[NodeView, ...] = ()
+    views: tuple[ClusterNode, ...] = ()
     read_at: timedelta = timedelta(0)
 
     @property

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
-from crabstick.rules.cluster_view import ActorPhase, Capacity, NodeView, Observed, WantedGame
+from crabstick.rules.cluster_view import ActorPhase, Capacity, ClusterNode, Observed, WantedGame
 from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.placement import owners_of
 
@@ -89,7 +89,7 @@ class Consolidation:
             return observed
         return replace(observed, nodes=tuple(self._marked(node) for node in observed.nodes))
 
-    def _marked(self, node: NodeView) -> NodeView:
+    def _marked(self, node: ClusterNode) -> ClusterNode:
         is_ours = node.id == self.leaving and not node.is_draining
         return replace(node, drains_in=NO_HURRY) if is_ours else node
 

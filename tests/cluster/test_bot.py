@@ -9,7 +9,7 @@ import pytest
 import ray
 import requests
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
+from actors.clients import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
 from actors.ops.deploy import actor_config, deploy
 from crabstick.errors import EnvironmentProblem

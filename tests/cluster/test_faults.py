@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
+from actors.clients import EVENT_LISTENER, WORKER_SET
 from crabstick.sandbox.opponent import Result
 from tests.cluster.local_bot import (
     BOT,

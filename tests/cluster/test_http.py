@@ -21,9 +21,9 @@ import pytest
 import ray
 import requests
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
+from actors.clients import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
-from actors.http.request_checks import MAX_HEAD_BYTES
+from actors.http.limits import MAX_HEAD_BYTES
 from actors.http.uvicorn_protocol import MAX_CONNECTIONS
 from actors.worker_set.worker_set import WorkerSet
 from tests.cluster.local_bot import ADMIN_TOKEN, NAMESPACE, LocalBot, frozen, pid_of, until

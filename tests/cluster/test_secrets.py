@@ -8,7 +8,7 @@ import psutil
 import pytest
 import requests
 
-from actors.actor_names import EVENT_LISTENER
+from actors.clients import EVENT_LISTENER
 from actors.cluster import ask, find_actor
 from actors.ops.deploy import actor_config, ensure_manager
 from actors.ops.shutdown import end_manager, engine_actors

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
+from actors.clients import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
 from actors.ops.deploy import actor_config, deploy
 from crabstick.errors import EnvironmentProblem
@@ -115,7 +115,7 @@ def test_a_version_with_another_protocol_than_the_running_games_changes_nothing(
             await wait_standbys(1)
             games = {0: await begin(stack, bot, 0)}
             before = await manager_pids()
-            monkeypatch.setattr("actors.ops.compatibility.PROTOCOL", 2)
+            monkeypatch.setattr("actors.ops.deploy.PROTOCOL", 2)
             with pytest.raises(EnvironmentProblem, match=r"1 game .* speak protocol 1, .* 2;"):
                 await deploy(actor_config(settings, BOT))
             monkeypatch.undo()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import ray
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET, is_engine_actor
+from actors.clients import EVENT_LISTENER, WORKER_SET, is_engine_actor
 from actors.cluster import ActorGone, ActorSilent
 from crabstick.sandbox.opponent import Opponent, Result
 from crabstick.telemetry import log_events

@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal
 
-from actors.actor_names import engine_actor_name
-from actors.clients import EngineActorClient
+from actors.clients import EngineActorClient, engine_actor_name
 from actors.cluster import GCS_PATIENCE, ActorAway, ActorFailed, ActorGone
 from actors.messages import (
     EMPTY,
@@ -25,7 +24,7 @@ from actors.messages import (
     Progress,
     ResyncRequest,
 )
-from crabstick.rules.cluster_view import NodeView
+from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import ActorName, NodeId
 
 START_TIME = timedelta(seconds=1)
@@ -255,13 +254,13 @@ class FakeRuntime:
         ours = [a for a in self.actors.values() if a.assignment and a.assignment.game == game]
         return sorted(ours, key=lambda a: a.assignment.epoch if a.assignment else 0)
 
-    async def nodes(self) -> tuple[NodeView, ...]:
+    async def nodes(self) -> tuple[ClusterNode, ...]:
         """See `Runtime`."""
         await self._trip()
         for node in self.draining.keys() - {actor.node for actor in self.actors.values()}:
             del self.draining[node], self.slots[node]  # emptied, it leaves
         return tuple(
-            NodeView(id=node, free_slots=self._free(node), drains_in=self.draining.get(node))
+            ClusterNode(id=node, free_slots=self._free(node), drains_in=self.draining.get(node))
             for node in self.slots
         )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.actor_names import (
+from actors.clients import (
     EVENT_LISTENER,
     SERIALS,
     WORKER_SET,

@@ -1,10 +1,34 @@
-"""The config of a bot, and the reasons why a bot does not start."""
+"""The config of a bot, and the reasons why a bot does not start or is not replaced."""
 
-from actors.ops.deploy import _why_not, actor_config
+from typing import Any
+
+import pytest
+
+from actors.ops.deploy import _why_not, actor_config, require_same_bot, require_slots
+from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
 PLAIN = Settings()
 OTHER = Settings.model_validate({"challenges": {"max_games": 9}})
+MB = 2**20
+HEAD = {"memory": 900.0 * MB}
+WORKER = {"CPU": 2.0, "memory": 900.0 * MB}
+
+
+def a_slot(**cluster: object) -> Any:
+    return Settings.model_validate({"cluster": cluster}).cluster
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
+    """The resources of the nodes; Ray lists dead nodes, too."""
+    living: list[dict[str, float]] = [HEAD, WORKER]
+    dead = {"Alive": False, "Resources": {"CPU": 99.0, "memory": 9e12}}
+    listed = lambda: [dead, *({"Alive": True, "NodeID": "n", "Resources": one} for one in living)]  # noqa: E731
+    monkeypatch.setattr("ray.nodes", listed)
+    monkeypatch.setattr("actors.cluster.available_resources_per_node", dict)
+    monkeypatch.setattr("actors.cluster.state.get_draining_nodes", dict)
+    return living
 
 
 def test_the_same_code_and_settings_have_the_same_fingerprint() -> None:
@@ -29,3 +53,38 @@ def test_a_config_has_the_settings_and_the_namespace() -> None:
 def test_for_nodes_without_our_code_the_sentence_names_the_remedy() -> None:
     why = _why_not("worker-set", "ModuleNotFoundError: No module named 'actors'")
     assert "ray job submit --working-dir ." in why
+
+
+def test_the_same_account_may_replace_itself_whatever_its_letters() -> None:
+    require_same_bot("Crabby", "crabby")
+
+
+def test_the_refusal_of_another_account_names_both() -> None:
+    with pytest.raises(EnvironmentProblem, match=r"crabby plays .* is that of lobster: .*own"):
+        require_same_bot("crabby", "lobster")
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        {"slot_cpus": 2, "slot_memory_mb": 900},
+        {"slot_cpus": 0.5},
+        {"slot_cpus": 8, "autoscaling": True},
+    ],
+)
+@pytest.mark.usefixtures("nodes")
+def test_a_slot_that_fits_a_node_or_one_to_come_is_fine(cluster: dict[str, object]) -> None:
+    require_slots(a_slot(**cluster))
+
+
+@pytest.mark.parametrize("cluster", [{"slot_cpus": 2.5}, {"slot_memory_mb": 901}])
+@pytest.mark.usefixtures("nodes")
+def test_the_refusal_of_a_slot_names_the_largest_node(cluster: dict[str, object]) -> None:
+    with pytest.raises(EnvironmentProblem, match="the largest node has 2 and 900 MB") as refused:
+        require_slots(a_slot(**cluster))
+    assert "cluster.slot_cpus" in str(refused.value)
+
+
+def test_a_cluster_whose_workers_have_not_come_yet_is_fine(nodes: list[dict[str, float]]) -> None:
+    nodes.remove(WORKER)
+    require_slots(a_slot(slot_cpus=64))

@@ -9,8 +9,7 @@ import pytest
 
 from actors.messages import Assignment
 from actors.worker_set.engine_pool import EnginePool
-from actors.worker_set.event_log import EventLog
-from actors.worker_set.registry_store import RegistryStore
+from actors.worker_set.telemetry import EventLog
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
@@ -33,19 +32,16 @@ class PoolRig:
         self.runtime = FakeRuntime(**(slots or {"n1": 8}))
         self.metrics = BotMetrics()
         narrator = EventLog(get_logger(), self.metrics)
-        self.store = RegistryStore(narrator.event)
         self.wakes = 0
         limits = RateLimits(virtual_loop().time)
-        self.pool = EnginePool(
-            self.runtime, self.store, narrator, limits, now=self.now, wake=self._wake
-        )
+        self.pool = EnginePool(self.runtime, narrator, limits, now=self.now, wake=self._wake)
 
     def _wake(self) -> None:
         self.wakes += 1
 
     @property
     def registry(self) -> Registry:
-        return self.store.registry
+        return self.pool.registry
 
     @property
     def engines(self) -> list[EngineRecord]:
@@ -66,13 +62,13 @@ class PoolRig:
         return [self.value("crabstick_actors_lost_total", state) for state in LOST]
 
     def set_game(self, **changes: int) -> None:
-        self.store.take(self.registry.with_game(GameRecord(id=GAME)))
+        self.pool.take(self.registry.with_game(GameRecord(id=GAME)))
         game = replace(self.registry.games[GAME], **changes)  # type: ignore[arg-type]  # counts
-        self.store.registry = replace(self.registry, games={GAME: game})
+        self.pool.registry = replace(self.registry, games={GAME: game})
 
     def suspect(self, name: ActorName) -> None:
         engine = self.registry.engines[name]
-        self.store.registry = self.registry.suspected(engine, self.now())
+        self.pool.registry = self.registry.suspected(engine, self.now())
 
     async def add_standby(self) -> FakeActor:
         """Adds a standby."""
@@ -189,7 +185,7 @@ async def test_an_actor_whose_game_was_over_before_the_assignment_does_not_stay(
     actor = await rig.add_standby()
     rig.set_game()
     rig.pool.assign(GAME, actor.name)
-    rig.store.take(rig.registry.ended(GAME))
+    rig.pool.take(rig.registry.ended(GAME))
     await until(lambda: rig.runtime.killed == [actor.name])
     assert (rig.registry.engines, actor.assignments) == ({}, [])
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError, RayError
 
-from actors.actor_names import EVENT_LISTENER, WORKER_SET
+from actors.clients import EVENT_LISTENER, WORKER_SET
 from actors.http.endpoints import HttpEndpoints, api
 from crabstick.settings import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask

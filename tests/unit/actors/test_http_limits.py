@@ -1,20 +1,23 @@
-"""Which requests are accepted: laws of the limits."""
+"""Which requests are accepted, and one fetch for all concurrent callers."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.http.request_checks import (
+from actors.http.limits import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
     MAX_HEADERS,
+    SingleFlight,
     TokenBucket,
     is_bearer,
     objection,
 )
 
+MAX_AGE = timedelta(seconds=1)
 NAMES = st.sampled_from([b"content-length", b"transfer-encoding", b"authorization", b"x"])
 HEADERS = st.lists(st.tuples(NAMES, st.binary(max_size=40)), max_size=20)
 
@@ -97,3 +100,56 @@ def test_slow_clients_are_always_let_in(burst: int, interval_s: float) -> None:
 def test_a_burst_is_let_in_at_once() -> None:
     bucket = TokenBucket(3, timedelta(seconds=1))
     assert [bucket.take(7.0) for _ in range(5)] == [True, True, True, False, False]
+
+
+class Source:
+    def __init__(self) -> None:
+        self.fetched = 0
+        self.takes_s = 0.5
+        self.fails = False
+
+    async def fetch(self) -> int:
+        self.fetched += 1
+        await asyncio.sleep(self.takes_s)
+        if self.fails:
+            raise ValueError(self.fetched)
+        return self.fetched
+
+
+async def test_concurrent_callers_share_one_result() -> None:
+    source = Source()
+    shared = SingleFlight(source.fetch, MAX_AGE)
+    assert await asyncio.gather(*(shared.get() for _ in range(50))) == [1] * 50
+
+
+async def test_a_result_is_reused_until_its_maximal_age() -> None:
+    source = Source()
+    shared = SingleFlight(source.fetch, MAX_AGE)
+    seen = []
+    for _ in range(4):
+        seen.append(await shared.get())
+        await asyncio.sleep(0.7)
+    assert seen == [1, 1, 2, 2]
+
+
+async def test_an_error_is_shared_like_a_result() -> None:
+    source = Source()
+    source.fails = True
+    shared = SingleFlight(source.fetch, MAX_AGE)
+    errors = await asyncio.gather(*(shared.get() for _ in range(5)), return_exceptions=True)
+    assert {repr(error) for error in errors} == {"ValueError(1)"}
+    source.fails = False
+    with pytest.raises(ValueError, match="1"):
+        await shared.get()
+    await asyncio.sleep(1.1)
+    assert await shared.get() == 2
+
+
+async def test_cancelling_one_caller_does_not_cancel_the_others() -> None:
+    source = Source()
+    shared = SingleFlight(source.fetch, MAX_AGE)
+    impatient, patient = (asyncio.create_task(shared.get()) for _ in range(2))
+    await asyncio.sleep(0.1)
+    impatient.cancel()
+    assert await patient == 1
+    assert source.fetched == 1

@@ -7,7 +7,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from actors.http.request_checks import MAX_HEAD_BYTES
+from actors.http.limits import MAX_HEAD_BYTES
 from actors.http.uvicorn_protocol import MAX_CONNECTIONS, MAX_PIPELINED, BoundedHttp
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"

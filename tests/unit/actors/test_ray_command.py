@@ -1,11 +1,17 @@
-"""A program that runs with some modules masked; tests/e2e run `ray start` itself."""
+"""A program that runs with some modules masked and trims its heap.
 
+tests/e2e run `ray start` itself; benchmarks/footprint.py measures how much memory that saves.
+"""
+
+import ctypes
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from actors.local_ray import ray_command
+from actors.local_ray.ray_command import start_trimming
 
 PROGRAM = """
 import sys
@@ -56,3 +62,27 @@ def test_canary_ray_start_tolerates_each_masked_module(module: str) -> None:
     before, _, after = source.partition(f"    from {module} import")
     assert before.endswith("try:\n")
     assert "\nexcept" in after
+
+
+def test_the_c_library_trims_the_heap_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ctypes.CDLL(None).malloc_trim(0) in {0, 1}
+    ray_command.trim_heap()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    ray_command.trim_heap()
+
+
+def test_a_process_trims_its_heap_repeatedly(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    is_over = threading.Event()
+
+    def sleep(_seconds: float) -> None:
+        steps.append("sleep")
+        if len(steps) == 5:
+            is_over.set()
+            threading.Event().wait()  # for ever: the thread is a daemon
+
+    monkeypatch.setattr("actors.local_ray.ray_command.time.sleep", sleep)
+    monkeypatch.setattr(ray_command, "trim_heap", lambda: steps.append("trim"))
+    start_trimming()
+    assert is_over.wait(5)
+    assert steps == ["sleep", "trim", "sleep", "trim", "sleep"]

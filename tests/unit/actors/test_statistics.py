@@ -3,7 +3,7 @@
 from typing import Any
 
 from actors.messages import Statistics
-from actors.worker_set.statistics import statistics
+from actors.worker_set.telemetry import statistics
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId

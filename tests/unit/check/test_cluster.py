@@ -12,6 +12,7 @@ from actors.ops.probe_results import Autoscaler, ClockOffset, NodeFacts, NodeRep
 from crabstick.check.running_cluster import RunningCluster, apart_s
 from crabstick.check.table import CLUSTER, findings
 from crabstick.errors import EnvironmentProblem
+from crabstick.rules.lichess_types import NodeId
 from crabstick.settings import Settings
 
 FLAGS = {"RAY_worker_niceness": "0", "RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
@@ -32,9 +33,9 @@ LOOK = NodeFacts(
     monitor="",
     clock=NO_TIME,
 )
-HEAD = NodeReport(id="aaaaaaaaaaaa1", names=("10.0.0.1",), is_head=True, facts=LOOK)
+HEAD = NodeReport(id=NodeId("aaaaaaaaaaaa1"), names=("10.0.0.1",), is_head=True, facts=LOOK)
 WORKER = NodeReport(
-    id="bbbbbbbbbbbb2", names=("10.0.0.2",), cpus=8.0, slots=8, free_slots=8, facts=LOOK
+    id=NodeId("bbbbbbbbbbbb2"), names=("10.0.0.2",), cpus=8.0, slots=8, free_slots=8, facts=LOOK
 )
 
 

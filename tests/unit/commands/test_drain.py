@@ -3,8 +3,9 @@
 from actors.messages import ActorRow, GameRow, Statistics
 from crabstick.commands.drain import LEAVING_TAKES, DrainProgress
 from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.lichess_types import NodeId
 
-NODE = ClusterNode(id="ab11" * 14, names=("10.0.0.2", "worker-1"), slots=4)
+NODE = ClusterNode(id=NodeId("ab11" * 14), names=("10.0.0.2", "worker-1"), slots=4)
 ENDS_S = 100.0
 LONG_S = LEAVING_TAKES.total_seconds() + 1
 

@@ -12,7 +12,7 @@ from crabstick.rules.cluster_view import (
     ActorPhase,
     ActorView,
     Capacity,
-    NodeView,
+    ClusterNode,
     Observed,
     WantedGame,
 )
@@ -33,9 +33,9 @@ NOW = seconds(1000)
 ONE = Capacity(standby=1, max_takeovers=5)
 NONE = Capacity(standby=0, max_takeovers=5)
 NODE = NodeId("n1")
-ROOMY = (NodeView(id=NODE, free_slots=9),)
-DRAINING = NodeView(id=NODE, free_slots=0, drains_in=seconds(100))
-FULL = NodeView(id=NodeId("n2"), free_slots=0)
+ROOMY = (ClusterNode(id=NODE, free_slots=9),)
+DRAINING = ClusterNode(id=NODE, free_slots=0, drains_in=seconds(100))
+FULL = ClusterNode(id=NodeId("n2"), free_slots=0)
 
 
 def a_game(name: str, **changes: object) -> WantedGame:
@@ -60,8 +60,8 @@ def a_player(name: str, game: str, **changes: object) -> ActorView:
     )
 
 
-def n2(free_slots: int) -> NodeView:
-    return NodeView(id=NodeId("n2"), free_slots=free_slots)
+def n2(free_slots: int) -> ClusterNode:
+    return ClusterNode(id=NodeId("n2"), free_slots=free_slots)
 
 
 def assign(game: str, actor: str) -> Assign:
@@ -72,7 +72,9 @@ def kill(actor: str) -> Kill:
     return Kill(actor=ActorName(actor))
 
 
-def cluster(*actors: ActorView, nodes: tuple[NodeView, ...] = ROOMY, **changes: object) -> Observed:
+def cluster(
+    *actors: ActorView, nodes: tuple[ClusterNode, ...] = ROOMY, **changes: object
+) -> Observed:
     return Observed(actors=actors, nodes=nodes, **changes)  # type: ignore[arg-type]  # a builder
 
 
@@ -340,7 +342,7 @@ def test_a_surplus_standby_is_killed() -> None:
 
 # Nodes in doubt.
 
-DOUBTFUL = NodeView(id=NODE, free_slots=5, is_doubtful=True)
+DOUBTFUL = ClusterNode(id=NODE, free_slots=5, is_doubtful=True)
 
 
 def test_a_game_goes_to_a_standby_outside_of_nodes_in_doubt() -> None:
@@ -439,7 +441,7 @@ def worlds(draw: st.DrawFn) -> World:
     nodes = draw(
         st.lists(
             st.builds(
-                NodeView,
+                ClusterNode,
                 id=node_ids,
                 free_slots=st.integers(0, 4),
                 drains_in=st.none() | left,

@@ -11,7 +11,7 @@ from crabstick.rules.cluster_view import (
     ActorPhase,
     ActorView,
     Capacity,
-    NodeView,
+    ClusterNode,
     Observed,
     WantedGame,
 )
@@ -79,7 +79,7 @@ def cluster(
             actors.append(an_actor(f"p-{game}", node, ActorPhase.PLAYING, game))
     for node, count in (standbys or {}).items():
         actors += [an_actor(f"s-{node}{n}", node, ActorPhase.STANDBY) for n in range(count)]
-    nodes = tuple(NodeView(id=node, free_slots=count) for node, count in free.items())
+    nodes = tuple(ClusterNode(id=node, free_slots=count) for node, count in free.items())
     return wanted, Observed(actors=tuple(actors), nodes=nodes)
 
 

@@ -1,5 +1,6 @@
-"""The gauges of a moment, and the counter of node time."""
+"""The gauges of a moment, the counter of node time, and the health of the listener."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.worker_set.gauges import Durations, Gauges
+from actors.messages import ListenerStatus
+from actors.worker_set.telemetry import Durations, Gauges, ListenerHealth
 from crabstick import __version__
-from crabstick.rules.cluster_view import ActorPhase, NodeView
+from crabstick.rules.cluster_view import ActorPhase, ClusterNode
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.rules.registry_records import EngineRecord, EngineReport, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics
+from tests.unit.virtual_time import virtual_loop
 
 START_S = 1000.0
 A_DAY_S = 86_400.0
@@ -26,7 +29,7 @@ class Scene:
     def __init__(self) -> None:
         self.now_s = START_S
         self.registry = Registry()
-        self.nodes: list[NodeView] = []
+        self.nodes: list[ClusterNode] = []
         self.metrics = BotMetrics()
         self.gauges = Gauges(self.metrics, lambda: self.now_s)
 
@@ -37,7 +40,7 @@ class Scene:
     def node(self, name: str, free_slots: int = 0, *, drains: bool = False) -> None:
         left = timedelta(seconds=60) if drains else None
         self.nodes = [node for node in self.nodes if node.id != name]
-        self.nodes.append(NodeView(id=NodeId(name), free_slots=free_slots, drains_in=left))
+        self.nodes.append(ClusterNode(id=NodeId(name), free_slots=free_slots, drains_in=left))
 
     def starting(self, name: str) -> EngineRecord:
         self.registry, engine = self.registry.entered(ActorName(f"engine:{name}"), self.now)
@@ -186,7 +189,7 @@ def test_no_second_of_a_node_is_lost_or_counted_twice(
 ) -> None:
     scene, expected_s = Scene(), 0.0
     for passed_s, count in updates:
-        scene.nodes = [NodeView(id=NodeId(f"n{n}"), free_slots=0) for n in range(count)]
+        scene.nodes = [ClusterNode(id=NodeId(f"n{n}"), free_slots=0) for n in range(count)]
         scene.after(passed_s)
         expected_s += passed_s * count
     value = scene.after(0)
@@ -220,9 +223,28 @@ def _first_s(thing: str, seen: list[tuple[float, set[str]]]) -> float:
 def test_version_and_start_time_are_set_from_the_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("actors.worker_set.gauges.time.time", lambda: 1_700_000_000.5)
+    monkeypatch.setattr("actors.worker_set.telemetry.time.time", lambda: 1_700_000_000.5)
     metrics = BotMetrics()
     Gauges(metrics, lambda: START_S)
     values: Any = metrics.snapshot()["values"]
     assert values["crabstick_start_time_seconds"] == {"": 1_700_000_000.5}
     assert values["crabstick_build_info"] == {__version__: 1}
+
+
+def a_health() -> ListenerHealth:
+    return ListenerHealth(virtual_loop().time)
+
+
+async def test_without_any_report_the_age_grows() -> None:
+    health = a_health()
+    await asyncio.sleep(60)
+    assert health.age_s == pytest.approx(60, abs=0.1)
+
+
+async def test_a_listener_that_does_not_report_is_a_problem() -> None:
+    health = a_health()
+    health.report(ListenerStatus(age_s=0))
+    await asyncio.sleep(11)
+    assert "the EventListener says nothing" in health.problem
+    health.report(ListenerStatus(age_s=0))
+    assert health.problem == ""

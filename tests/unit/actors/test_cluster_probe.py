@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 
-from actors.ops import autoscaler_probe
-from actors.ops.autoscaler_probe import AutoscalerProbe
+from actors.ops import cluster_probe
+from actors.ops.cluster_probe import AutoscalerProbe
 from actors.ops.probe_results import Autoscaler, ScalingReport
 from crabstick.settings import Settings
 
@@ -41,9 +41,9 @@ class FakeGcs:
 
 
 def scaling(gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch, monitor: str = "") -> ScalingReport:
-    for module in ("actors.cluster", "actors.ops.autoscaler_probe"):
+    for module in ("actors.cluster", "actors.ops.cluster_probe"):
         monkeypatch.setattr(f"{module}.gcs_client", lambda: gcs)
-    monkeypatch.setattr(autoscaler_probe, "POLL_S", 0.0)
+    monkeypatch.setattr(cluster_probe, "POLL_S", 0.0)
     return AutoscalerProbe().scaling(monitor, SLOT)
 
 
@@ -61,7 +61,7 @@ def test_an_autoscaler_that_reports_again_lives(monkeypatch: pytest.MonkeyPatch)
 def test_an_autoscaler_that_repeats_its_report_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(autoscaler_probe, "SILENCE", timedelta(0))
+    monkeypatch.setattr(cluster_probe, "SILENCE", timedelta(0))
     found = scaling(FakeGcs(endless(7)), monkeypatch)
     assert found == ScalingReport(autoscaler=Autoscaler.V2, is_silent=True)
 

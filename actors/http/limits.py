@@ -1,16 +1,18 @@
-"""Which requests are accepted: pure rules, without I/O and without a clock.
+"""Limits of what clients can ask of the endpoints: which requests, and how many.
 
 No endpoint needs a body, and no honest client needs many answers a second.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
+T = TypeVar("T")
 Headers = Collection[tuple[bytes, bytes]]
 """As ASGI has them: lower-case names, one entry for each header line."""
 
@@ -94,3 +96,35 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+class SingleFlight(Generic[T]):
+    """One fetch for all callers that want the same thing at about the same time.
+
+    Args:
+        fetch: returns or raises in bounded time.
+        max_age: how long a result, or an error, is reused.
+    """
+
+    def __init__(self, fetch: Callable[[], Coroutine[object, None, T]], max_age: timedelta) -> None:
+        self._fetch = fetch
+        self._max_age_s = max_age.total_seconds()
+        self._fetching: asyncio.Task[T] | None = None
+        self._fresh_until_s = 0.0
+
+    async def get(self) -> T:
+        """The shared result. Cancelling one caller does not cancel the fetch.
+
+        Raises:
+            Exception: what `fetch` raised.
+        """
+        loop = asyncio.get_running_loop()
+        if self._fetching is None or (self._fetching.done() and loop.time() > self._fresh_until_s):
+            self._fetching = loop.create_task(self._fetch_once())
+        return await asyncio.shield(self._fetching)
+
+    async def _fetch_once(self) -> T:
+        try:
+            return await self._fetch()
+        finally:
+            self._fresh_until_s = asyncio.get_running_loop().time() + self._max_age_s

@@ -1,0 +1,244 @@
+"""What the WorkerSet reports: log lines and counts of events, gauges, and the statistics."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from actors.messages import ActorConfig, ActorRow, GameRow, ListenerStatus, Outcome, Statistics
+from crabstick import __version__
+from crabstick.game.rate_limits import RateLimits
+from crabstick.rules.cluster_view import ActorPhase, ClusterNode
+from crabstick.rules.lichess_types import ENDPOINTS, GameId, NodeId
+from crabstick.rules.registry import Registry
+from crabstick.rules.registry_records import (
+    ActorLost,
+    EngineRecord,
+    Event,
+    GameRecord,
+    GameTakenOver,
+)
+from crabstick.telemetry import log_events
+from crabstick.telemetry.bot_metrics import BotMetrics
+
+T = TypeVar("T")
+
+ACTOR_STATES: Final = {
+    ActorPhase.STARTING: "starting",
+    ActorPhase.STANDBY: "standby",
+    ActorPhase.PLAYING: "busy",
+}
+"""The label values of the metrics on actors."""
+LOST_ON_TIME = frozenset({"outoftime", "timeout"})
+"""Source: Lichess's status names; `timeout` is a player who was away for too long."""
+REPORTS_WITHIN = timedelta(seconds=10)
+"""A listener reports every two seconds."""
+
+
+class EventLog:
+    """Turns events into log lines and counts."""
+
+    def __init__(self, log: FilteringBoundLogger, metrics: BotMetrics) -> None:
+        self._log = log
+        self._metrics = metrics
+
+    def event(self, event: Event) -> None:
+        """The registry reports an event."""
+        match event:
+            case GameTakenOver(game=game, why=why):
+                self._metrics.inc("crabstick_takeovers_total")
+                self._log.warning(
+                    log_events.GAME_TAKEN_OVER, game_id=game.id, takeovers=game.takeovers, why=why
+                )
+            case ActorLost(engine=engine, why=why):
+                self.engine_lost(engine, why)
+
+    def engine_lost(self, engine: EngineRecord, why: str) -> None:
+        """An actor has gone, or can no longer be used."""
+        self._log.warning(log_events.ACTOR_LOST, actor=engine.name, game_id=engine.game, why=why)
+        if engine.phase in ACTOR_STATES:
+            self._metrics.inc("crabstick_actors_lost_total", ACTOR_STATES[engine.phase])
+
+    def useless(self, engine: EngineRecord, *, is_kept: bool) -> None:
+        """An actor started, but cannot play."""
+        self._log.error(log_events.ACTOR_USELESS, actor=engine.name, why=engine.problem)
+        if not is_kept:
+            self._metrics.inc("crabstick_actors_lost_total", "useless")
+
+    def game_ended(self, engine: EngineRecord, game: GameRecord, outcome: Outcome) -> None:
+        """An actor played its game to the end."""
+        self._metrics.inc("crabstick_games_finished_total", outcome.result or "aborted")
+        if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
+            self._metrics.inc("crabstick_games_lost_on_time_total")
+        self._log.info(
+            log_events.GAME_FINISHED,
+            game_id=game.id,
+            actor=engine.name,
+            status=outcome.status,
+            result=outcome.result,
+            takeovers=game.takeovers,
+        )
+
+    def handed_over(self, engine: EngineRecord) -> None:
+        """An actor left its game, so that another actor gets it."""
+        self._metrics.inc("crabstick_handovers_total")
+        self._log.info(log_events.GAME_HANDED_OVER, game_id=engine.game, actor=engine.name)
+
+
+class ListenerHealth:
+    """The last report and when it came; `clock` gives monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._status = ListenerStatus(age_s=0.0)
+        self._reported_s = clock()
+
+    def report(self, status: ListenerStatus) -> None:
+        """The listener reports."""
+        self._status, self._reported_s = status, self._clock()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last known byte from Lichess; it grows without reports, too."""
+        return self._status.age_s + self._clock() - self._reported_s
+
+    @property
+    def problem(self) -> str:
+        """Why the bot does not hear well; empty when it does."""
+        if self._clock() - self._reported_s > REPORTS_WITHIN.total_seconds():
+            return "the EventListener says nothing: it restarts or hangs; games go on meanwhile"
+        return self._status.problem
+
+
+class Durations(Generic[T]):
+    """How long each thing has been in a state."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[T, float] = {}
+
+    def ages_s(self, things: Iterable[T], now_s: float) -> dict[T, float]:
+        """The age of each of `things`, which are in the state now; forgets all others."""
+        self._since_s = {thing: self._since_s.get(thing, now_s) for thing in things}
+        return {thing: now_s - since_s for thing, since_s in self._since_s.items()}
+
+    def longest_s(self, things: Iterable[T], now_s: float) -> float:
+        """The greatest of these ages; 0 without things."""
+        return max(self.ages_s(things, now_s).values(), default=0.0)
+
+
+class Gauges:
+    """Derives metrics from the registry, the nodes and the rate limits.
+
+    Args:
+        metrics: the metrics of the bot.
+        clock: monotonic seconds, as in the registry.
+    """
+
+    def __init__(self, metrics: BotMetrics, clock: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._updated_s = clock()
+        self._new = Durations[GameId]()
+        self._begun = Durations[GameId]()
+        self._draining = Durations[NodeId]()
+        metrics.set("crabstick_start_time_seconds", time.time())
+        metrics.set("crabstick_build_info", 1, __version__)
+
+    def update(self, registry: Registry, nodes: Collection[ClusterNode]) -> None:
+        """Sets the gauges, and counts the time since the last update by what each node does now."""
+        now_s = self._clock()
+        self._update_games(registry, now_s)
+        self._update_actors(registry, now_s)
+        self._update_nodes(registry, nodes, now_s)
+        self._updated_s = now_s
+
+    def update_limits(self, rate_limits: RateLimits) -> None:
+        """Sets how long Lichess makes the bot wait, by endpoint."""
+        for endpoint in ENDPOINTS:
+            wait_s = rate_limits.wait(endpoint).total_seconds()
+            self._metrics.set("crabstick_rate_limit_wait_seconds", wait_s, endpoint)
+
+    def _update_games(self, registry: Registry, now_s: float) -> None:
+        put, waiting = self._metrics.set, registry.waiting()
+        put("crabstick_games", len(registry.games) - len(waiting), "playing")
+        put("crabstick_games", len(waiting), "waiting")
+        new = self._new.longest_s([game.id for game in waiting if not game.epoch], now_s)
+        begun = self._begun.longest_s([game.id for game in waiting if game.epoch], now_s)
+        put("crabstick_game_wait_seconds", new, "new")
+        put("crabstick_game_wait_seconds", begun, "begun")
+
+    def _update_actors(self, registry: Registry, now_s: float) -> None:
+        engines = registry.engines.values()
+        phases = Counter(engine.phase for engine in engines)
+        for phase, state in ACTOR_STATES.items():
+            self._metrics.set("crabstick_actors", phases[phase], state)
+        starting = (engine for engine in engines if engine.phase is ActorPhase.STARTING)
+        since_s = min((engine.since.total_seconds() for engine in starting), default=now_s)
+        self._metrics.set("crabstick_actor_start_seconds", max(now_s - since_s, 0))
+
+    def _update_nodes(
+        self, registry: Registry, nodes: Collection[ClusterNode], now_s: float
+    ) -> None:
+        put = self._metrics.set
+        engines = registry.engines.values()
+        playing = [engine.node for engine in engines if engine.phase is ActorPhase.PLAYING]
+        staffed = {engine.node for engine in engines}
+        draining = {node.id for node in nodes if node.is_draining}
+        put("crabstick_nodes", len(nodes) - len(draining), "alive")
+        put("crabstick_nodes", len(draining), "draining")
+        put("crabstick_free_slots", sum(node.free_slots for node in nodes if not node.is_draining))
+        put("crabstick_games_on_draining_nodes", sum(node in draining for node in playing))
+        ages_s = self._draining.ages_s(draining, now_s)
+        for state, nodes_of_it in (
+            ("busy", draining.intersection(playing)),
+            ("empty", draining.difference(playing)),
+        ):
+            oldest_s = max((ages_s[node] for node in nodes_of_it), default=0)
+            put("crabstick_drain_age_seconds", oldest_s, state)
+        passed_s = max(now_s - self._updated_s, 0)
+        for node in nodes:
+            state = "busy" if node.id in playing else "standby" if node.id in staffed else "idle"
+            self._metrics.inc("crabstick_node_seconds_total", state, by=passed_s)
+
+
+def statistics(
+    config: ActorConfig,
+    registry: Registry,
+    rate_limits: RateLimits,
+    metrics: BotMetrics,
+    problem: str,
+) -> Statistics:
+    """The state of the bot at this moment."""
+    limits = rate_limits.export()
+    return Statistics(
+        bot=config.bot,
+        fingerprint=config.fingerprint,
+        problem=problem,
+        limits={what: limits[what] for what in ENDPOINTS if what in limits},
+        ledger=metrics.snapshot(),
+        metrics=metrics.text(),
+        games=tuple(_row(registry, game) for game in registry.games.values()),
+        actors=tuple(
+            ActorRow(name=engine.name, phase=engine.phase.value, node=engine.node or "")
+            for engine in registry.engines.values()
+        ),
+    )
+
+
+def _row(registry: Registry, game: GameRecord) -> GameRow:
+    owner = registry.owner_of(game.id)
+    progress = dict(owner.progress) if owner else {}
+    return GameRow.model_validate(
+        {
+            **progress,
+            "id": game.id,
+            "opponent": progress.get("opponent") or game.opponent,
+            "speed": game.speed,
+            "takeovers": game.takeovers,
+            "actor": owner.name if owner else None,
+            "node": owner.node if owner else None,
+        }
+    )
