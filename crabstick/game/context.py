@@ -14,7 +14,8 @@ from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamePort
-from crabstick.rules.game_events import Event, Play
+from crabstick.rules.game_events import Event
+from crabstick.rules.game_state_machine import Play
 from crabstick.rules.lichess_types import Endpoint
 from crabstick.rules.time_management import EngineLimits, Overheads
 from crabstick.telemetry.logs import get_logger

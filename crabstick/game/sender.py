@@ -14,15 +14,8 @@ from datetime import timedelta
 from crabstick.game.context import GameContext
 from crabstick.game.event_loop import StallDetector
 from crabstick.game.stream import GameStream
-from crabstick.rules.game_events import (
-    Answered,
-    EchoOverdue,
-    NoShow,
-    OpponentLeft,
-    Phase,
-    Post,
-    PostAgain,
-)
+from crabstick.rules.game_events import Answered, EchoOverdue, NoShow, OpponentLeft, Post, PostAgain
+from crabstick.rules.game_state_machine import Phase
 from crabstick.rules.lichess_types import Limited, OpponentGone, Posted, PostOutcome, Unanswered
 from crabstick.rules.retry import (
     LIMITED_GAME_DELAY,

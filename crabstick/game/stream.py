@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from crabstick.errors import LichessError, RateLimited, Refused
 from crabstick.game.context import FromStream, GameContext
-from crabstick.game.position import color_of
 from crabstick.rules.game_events import Advanced, Event, Opened, OpponentLeft, StreamLost
 from crabstick.rules.lichess_types import (
     ChatLine,
@@ -109,7 +108,7 @@ class GameStream:
             case GameFull():
                 self._failures = self._refusals = 0
                 self.received_s = self._clock()
-                color = color_of(line, self._settings.bot)
+                color = line.color_of(self._settings.bot)
                 context.telemetry.opened(line, color)
                 return Opened(full=line, color=color)
             case GameState():

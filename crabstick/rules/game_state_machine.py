@@ -6,9 +6,12 @@ generated from the table.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum
 from typing import Any
+
+import chess
 
 from crabstick.errors import InvariantBroken
 from crabstick.rules.game_events import (
@@ -26,8 +29,6 @@ from crabstick.rules.game_events import (
     NoShow,
     Opened,
     OpponentLeft,
-    Phase,
-    Play,
     Post,
     PostAgain,
     Resync,
@@ -51,6 +52,54 @@ MAX_REFUSALS = 3
 
 ABORTABLE_PLIES = 2
 """A game can be aborted before its second ply. Source: lila, `Game.abortable`."""
+
+
+class Phase(Enum):
+    """The state of the game from our side."""
+
+    SYNCING = "syncing"  # no open stream: our position may be out of date
+    THINKING = "thinking"  # our turn, the engine searches
+    POSTING = "posting"  # our move is on its way; the stream will echo it
+    WAITING = "waiting"  # the opponent's turn
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """The state of one game.
+
+    `searching` is the ply that the engine works on, `chosen` our move for `ply`. Both survive a
+    lost stream, so a reconnect wastes no search. `is_handing_over`: the game goes to another actor
+    as soon as that wastes no search either.
+    """
+
+    phase: Phase = Phase.SYNCING
+    color: chess.Color = chess.WHITE
+    white_starts: bool = True
+    can_abort: bool = True
+    state: GameState | None = None
+    searching: int | None = None
+    chosen: str | None = None
+    attempts: int = 0
+    refusals: int = 0
+    is_handing_over: bool = False
+
+    @property
+    def ply(self) -> int:
+        """How many moves have been played."""
+        return len(self.state.moves) if self.state else 0
+
+    @property
+    def is_our_turn(self) -> bool:
+        """Whether `color` moves next."""
+        white_moves = (self.ply % 2 == 0) == self.white_starts
+        return white_moves == (self.color == chess.WHITE)
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """Our clock in the last line; None without a clock, or before the first line."""
+        return self.state.clock_of(self.color)[0] if self.state else None
+
 
 Step = tuple[Play, tuple[Effect, ...]]
 

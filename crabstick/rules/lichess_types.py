@@ -210,6 +210,10 @@ class GameFull:
     state: GameState
     is_tournament: bool = False
 
+    def color_of(self, account: str) -> chess.Color:
+        """The side that the account plays; Lichess compares names without case."""
+        return chess.WHITE if self.white.name.lower() == account.lower() else chess.BLACK
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpponentGone:

@@ -25,8 +25,6 @@ from crabstick.rules.game_events import (
     NoShow,
     Opened,
     OpponentLeft,
-    Phase,
-    Play,
     Post,
     PostAgain,
     Resync,
@@ -36,7 +34,7 @@ from crabstick.rules.game_events import (
     WatchEcho,
     WatchNoShow,
 )
-from crabstick.rules.game_state_machine import TRANSITIONS, diagram, step
+from crabstick.rules.game_state_machine import TRANSITIONS, Phase, Play, diagram, step
 from crabstick.rules.lichess_types import (
     Denied,
     Limited,
