@@ -30,9 +30,8 @@ from crabstick.rules.lichess_types import GameId
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.settings import TOKEN_VARIABLE, Settings
-from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_lichess
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 
 THINK_MS = 100
 """What the engine takes for each move."""

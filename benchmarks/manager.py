@@ -28,9 +28,8 @@ from benchmarks.fleet import CLOCK, Opponents, until
 from benchmarks.processes import MIB
 from benchmarks.results import run_benchmark
 from crabstick.errors import EnvironmentProblem
-from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 
 GAMES = (0, 1, 10, 100)
 STANDBYS = 2

@@ -18,9 +18,8 @@ from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.rounds import CLOCK
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 
 STANDBY_LIMIT = timedelta(seconds=300)
 ASK_LIMIT = timedelta(seconds=10)

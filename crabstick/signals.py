@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -27,14 +27,28 @@ def deferred_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    with _noted(lambda: None):
+        yield
+
+
+@contextmanager
+def _noted(on_interrupt: Callable[[], object]) -> Iterator[None]:
+    """Calls `on_interrupt` at each interrupt, and raises KeyboardInterrupt after the block.
+
+    It replaces a CancelledError, and no other error.
+    """
     received: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
         received.append(number)
+        on_interrupt()
 
     before = {number: signal.signal(number, note) for number in INTERRUPTS}
     try:
         yield
+    except asyncio.CancelledError:
+        if not received:
+            raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -68,24 +82,8 @@ def cancelling_interrupts() -> Iterator[None]:
     all others.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    received: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        if task is not None:
-            loop.call_soon_threadsafe(task.cancel)
-
-    before = {number: signal.signal(number, note) for number in INTERRUPTS}
-    try:
+    with _noted(lambda: task and loop.call_soon_threadsafe(task.cancel)):
         yield
-    except asyncio.CancelledError:
-        if not received:
-            raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if received:
-        raise KeyboardInterrupt
 
 
 def end_with_stdin() -> None:

@@ -4,8 +4,8 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,11 +28,10 @@ from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_tim
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.bot_metrics import quantile
-from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
 from crabstick.terminal.parse_clock import in_seconds
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import deploy_bot, fetch_statistics, show
 
 BOT = "crabstick"
 USUAL_HTTP_PORT = 8000
@@ -123,8 +122,17 @@ async def _play(
             for number, name in enumerate(name for name in lichess.tokens if name != BOT)
         ]
         live = stack.enter_context(Live(console=console, auto_refresh=False, transient=False))
-        await _wait_standby(namespace)
-        watch = asyncio.create_task(_watch(namespace, live))
+        await _wait_until(_is_ready, namespace, "no actor was ready to play")
+
+        def draw(statistics: Statistics) -> None:
+            live.update(render_table(statistics), refresh=True)
+
+        def is_reported(statistics: Statistics) -> bool:
+            draw(statistics)
+            finished = _values(statistics, "crabstick_games_finished_total")
+            return sum(finished.values()) >= plan.games
+
+        watch = asyncio.create_task(show(namespace, draw))
         chaos = asyncio.create_task(_kill_one(namespace, console)) if plan.chaos else None
         try:
             async with asyncio.timeout(plan.longest.total_seconds()):
@@ -142,8 +150,8 @@ async def _play(
             for task in (watch, chaos):
                 if task is not None:
                     task.cancel()
-        last = await _wait_reported(namespace, live, games=len(results))
-        return results, last
+        problem = "the bot did not report how its games ended"  # a moment after Lichess does
+        return results, await _wait_until(is_reported, namespace, problem)
 
 
 def _player(name: str, number: int, lichess: LocalLichess) -> OpponentSpec:
@@ -154,48 +162,27 @@ def _player(name: str, number: int, lichess: LocalLichess) -> OpponentSpec:
     return OpponentSpec(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
 
 
-async def _wait_standby(namespace: str) -> None:
-    """Waits for a warm actor, so that the first game need not wait for one."""
-    async with _deadline("no actor was ready to play"):
-        while True:
-            statistics = await fetch_statistics(namespace)
-            if statistics and any(actor.phase == "standby" for actor in statistics.actors):
-                return
-            await asyncio.sleep(REFRESH_S)
+def _is_ready(statistics: Statistics) -> bool:
+    """Whether an actor is warm, so that the first game need not wait for one."""
+    return any(actor.phase == "standby" for actor in statistics.actors)
 
 
-@asynccontextmanager
-async def _deadline(problem: str) -> AsyncIterator[None]:
-    """Raises EnvironmentProblem when the block takes too long."""
+async def _wait_until(
+    is_so: Callable[[Statistics], bool], namespace: str, problem: str
+) -> Statistics:
+    """Waits until it is so of the bot; raises EnvironmentProblem when that takes too long."""
     try:
         async with asyncio.timeout(READY_LIMIT.total_seconds()):
-            yield
+            while True:
+                statistics = await fetch_statistics(namespace)
+                if statistics is not None and is_so(statistics):
+                    return statistics
+                await asyncio.sleep(REFRESH_S)
     except TimeoutError:
         within = f"{READY_LIMIT.total_seconds():g} s"
         raise EnvironmentProblem(
             f"{problem} within {within}: this machine seems to be too busy"
         ) from None
-
-
-async def _watch(namespace: str, live: Live) -> None:
-    while True:
-        statistics = await fetch_statistics(namespace)
-        if statistics is not None:
-            live.update(render_table(statistics), refresh=True)
-        await asyncio.sleep(REFRESH_S)
-
-
-async def _wait_reported(namespace: str, live: Live, *, games: int) -> Statistics:
-    """Waits for the bot's own results: actors report a moment after Lichess."""
-    statistics: Statistics | None = None
-    async with _deadline("the bot did not report how its games ended"):
-        while True:
-            statistics = await fetch_statistics(namespace) or statistics
-            if statistics is not None:
-                live.update(render_table(statistics), refresh=True)
-                if sum(_values(statistics, "crabstick_games_finished_total").values()) >= games:
-                    return statistics
-            await asyncio.sleep(REFRESH_S)
 
 
 async def _kill_one(namespace: str, console: Console) -> None:

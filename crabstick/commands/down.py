@@ -18,7 +18,7 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import BotCluster, locked_cluster
-from crabstick.terminal.poll import LOST_BY_CTRL_C, wait_for_games
+from crabstick.terminal.running_bot import LOST_BY_CTRL_C, wait_for_games
 
 
 class RunningGames(Enum):
@@ -94,7 +94,7 @@ async def _end_bot(
             console.print(f"gave up {counted(await end_games(namespace), 'game')}")
         elif is_local or games is RunningGames.AWAIT:
             effect = LOST_BY_CTRL_C if is_local else "Ctrl-C: they are played on without us"
-            await wait_for_games(namespace, console, effect)
+            await wait_for_games(namespace, console.print, effect)
         else:
             left = await end_manager(namespace)
             verb = "is" if left == 1 else "are"

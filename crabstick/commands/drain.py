@@ -15,7 +15,7 @@ from crabstick.explain import counted
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import find_cluster
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import fetch_statistics
 
 POLL_S = 0.5
 LEAVING_TAKES = timedelta(seconds=10)

@@ -13,7 +13,7 @@ from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import find_cluster
 from crabstick.terminal.live_table import render_table
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import fetch_statistics
 
 NO_BOT = "no bot runs here: `crabstick up` starts it"
 

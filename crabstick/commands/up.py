@@ -21,9 +21,8 @@ from crabstick.check.machine import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import BotCluster, game_cpus, locked_cluster, named_cluster
-from crabstick.terminal.deployment import deploy_bot
 from crabstick.terminal.follow import follow
-from crabstick.terminal.poll import wait_restored
+from crabstick.terminal.running_bot import deploy_bot, wait_restored
 
 FAULT_TOLERANCE = "--gcs-fault-tolerance"
 SMALL_PROFILE = "--small"

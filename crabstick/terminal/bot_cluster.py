@@ -52,9 +52,7 @@ class BotCluster:
         """Reads the record again: another command may have repaired or ended a local cluster."""
         files = self.local.files if self.local is not None else None
         local = find_local_cluster(files) if files is not None else None
-        if local is None or local.address != self.address:
-            return None
-        return replace(self, local=local)
+        return replace(self, local=local) if local and local.address == self.address else None
 
     def with_head(self, notify: Callable[[str], None]) -> "BotCluster":
         """Restarts a lost head; returns the cluster as it is then.

@@ -19,7 +19,7 @@ from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import BotCluster, game_cpus, locked_cluster
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.observer import ObserverTask, run_observer
-from crabstick.terminal.poll import show, wait_for_games
+from crabstick.terminal.running_bot import show, wait_for_games
 
 RETRY_S = 10
 
@@ -119,5 +119,5 @@ def _wait_for_games(namespace: str, cluster: BotCluster, console: Console) -> bo
             on_report=console.print,
         )
     connect(cluster.address, namespace)
-    asyncio.run(wait_for_games(namespace, console))
+    asyncio.run(wait_for_games(namespace, console.print))
     return True

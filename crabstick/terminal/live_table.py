@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -25,14 +25,11 @@ LIMITED: Final = {
     "account": "list of games",
 }
 """How people call what has to wait."""
-GAP: Final = 2
-"""Columns between two columns of a table of rich."""
 
 
 def render_table(bot: Statistics) -> RenderableType:
     """The live status: a headline, and a row for each game."""
-    headline = Text(_headline(bot), style="bold")
-    parts: list[RenderableType] = [headline]
+    parts: list[RenderableType] = [Text(_headline(bot), style="bold")]
     if bot.problem:
         parts.append(Text(bot.problem, style="red"))
     if bot.limits:
@@ -89,28 +86,23 @@ class _Rows:
 
     rows: Sequence[Mapping[str, str]]
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns, unbounded = list(self.rows[0]), options.update(width=1000)
+        table = self._table(columns)
+        for spare in SPARE_COLUMNS:
+            if Measurement.get(console, unbounded, table).maximum <= options.max_width:
+                break
+            columns.remove(spare)
+            table = self._table(columns)
+        yield table
+
+    def _table(self, columns: Sequence[str]) -> Table:
         table = Table(header_style="dim", box=None, pad_edge=False)
-        columns = self._fitting(options.max_width)
         for column in columns:
             table.add_column(column, no_wrap=True)
         for row in self.rows:
             table.add_row(*(Text(row[column]) for column in columns))  # names are no markup
-        yield table
-
-    def _fitting(self, width: int) -> Sequence[str]:
-        columns = list(self.rows[0])
-        for spare in SPARE_COLUMNS:
-            if self._width(columns) > width:
-                columns.remove(spare)
-        return columns
-
-    def _width(self, columns: Sequence[str]) -> int:
-        cells = (max(cell_len(text) for text in self._column(name)) for name in columns)
-        return sum(cells) + GAP * (len(columns) - 1)
-
-    def _column(self, name: str) -> Sequence[str]:
-        return [name, *(row[name] for row in self.rows)]
+        return table
 
 
 def _move(game: GameRow) -> str:

@@ -44,17 +44,17 @@ class LocalLichess:
 
     def ledger(self) -> dict[str, Any]:
         """Fetches all that happened, as the server saw it."""
-        request = urllib.request.Request(  # noqa: S310 -- our own server on loopback
-            f"{self.url}/sandbox/ledger", headers={"Authorization": f"Bearer {self.admin_token}"}
-        )
-        with urllib.request.urlopen(request, timeout=START_LIMIT.total_seconds()) as answer:  # noqa: S310
-            ledger: dict[str, Any] = json.load(answer)
-            return ledger
+        text = self._fetch("/sandbox/ledger", Authorization=f"Bearer {self.admin_token}")
+        ledger: dict[str, Any] = json.loads(text)
+        return ledger
 
     def pgn(self, game_id: str) -> str:
         """Fetches one game as PGN."""
-        address = f"{self.url}/game/export/{game_id}"
-        with urllib.request.urlopen(address, timeout=START_LIMIT.total_seconds()) as answer:  # noqa: S310
+        return self._fetch(f"/game/export/{game_id}")
+
+    def _fetch(self, path: str, **headers: str) -> str:
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 -- loopback
+        with urllib.request.urlopen(request, timeout=START_LIMIT.total_seconds()) as answer:  # noqa: S310
             return str(answer.read().decode())
 
 

@@ -21,13 +21,13 @@ from typing import IO, Any
 
 from actors.ops.connect import connect, disconnect
 from crabstick.signals import deferred_interrupt, end_with_stdin
-from crabstick.terminal.poll import show, wait_for_games, wait_restored
+from crabstick.terminal.running_bot import show, wait_for_games, wait_restored
 
 POLL_S = 0.5
 
 
 class ObserverTask(Enum):
-    """The function of `poll` that the child runs."""
+    """The function of `running_bot` that the child runs."""
 
     SHOW = "show"
     WAIT_FOR_GAMES = "wait_for_games"
@@ -97,14 +97,6 @@ def _child(command: list[str]) -> "Iterator[subprocess.Popen[str]]":
             child.wait()
 
 
-class _ReportPrinter:
-    """The console of the child: sends each line to the parent."""
-
-    def print(self, text: str, /) -> None:
-        """See `Printer`."""
-        _report(text)
-
-
 def _report(value: object) -> None:
     print(json.dumps(value), flush=True)  # noqa: T201 -- the parent reads it
 
@@ -114,7 +106,7 @@ def _run(task: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
         case ObserverTask.SHOW:
             return show(namespace, lambda statistics: _report(statistics.pack()))
         case ObserverTask.WAIT_FOR_GAMES:
-            return wait_for_games(namespace, _ReportPrinter())
+            return wait_for_games(namespace, _report)
         case ObserverTask.WAIT_RESTORED:
             return wait_restored(namespace)
 

@@ -31,7 +31,7 @@ from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from crabstick.settings import Settings
 from crabstick.telemetry import log_events
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import fetch_statistics
 
 BOT = "crabstick"
 NAMESPACE = "crabstick-test"

@@ -17,7 +17,7 @@ from actors.cluster import read_nodes
 from benchmarks.bots import BOT, NAMESPACE
 from benchmarks.fleet import Fleet, running_fleet, until, until_all_play
 from crabstick.rules.cluster_view import ClusterNode
-from crabstick.terminal.poll import fetch_statistics
+from crabstick.terminal.running_bot import fetch_statistics
 from tests.chaos.opponents import Opponents
 from tests.chaos.verdict import judge
 from tests.chaos.worker_logs import WorkerLogs

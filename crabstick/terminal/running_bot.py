@@ -1,29 +1,49 @@
-"""Polls a bot that is up, over the connected cluster, and waits for what it does."""
+"""The bot on the connected cluster: deploys it, asks it, and waits for what it does."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Protocol
+
+from rich.console import Console
 
 from actors.clients import CALL_ERRORS, ActorClient, WorkerSetClient
 from actors.cluster import ActorFailed, ActorGone, ActorSilent
-from actors.messages import Statistics
+from actors.messages import ActorConfig, Statistics
+from actors.ops.connect import dashboard_url
+from actors.ops.deploy import deploy, wait_listening
 from actors.ops.shutdown import end_manager, engine_actors, find_listener, find_worker_set
+from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
+from crabstick.settings import Settings
 
+LISTENER_PATIENCE = timedelta(seconds=20)
 STATISTICS_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)
 REFRESH_S = 0.5
 LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
 
 
-class Printer(Protocol):
-    """Of a console, what is needed here."""
+def deploy_bot(config: ActorConfig, console: Console) -> bool:
+    """Deploys the bot; False when it ran already as `config` says.
 
-    def print(self, text: str, /) -> None:
-        """One line for a person."""
+    Raises:
+        EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
+    """
+    settings = Settings.from_message(config.settings)
+    changed = asyncio.run(deploy(config))
+    problem = asyncio.run(wait_listening(config.namespace, LISTENER_PATIENCE))
+    if problem:
+        raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
+    address = dashboard_url()
+    console.print(f"Ray dashboard: {address or 'none'}", soft_wrap=True)
+    if address and os.environ.get("RAY_AUTH_MODE") == "token":
+        console.print("  (it asks for the token that `ray get-auth-token` prints)")
+    host = "127.0.0.1" if settings.http.host == "0.0.0.0" else settings.http.host  # noqa: S104
+    console.print(f"Metrics: http://{host}:{settings.http.port}/metrics", soft_wrap=True)
+    return changed
 
 
 async def fetch_statistics(namespace: str) -> Statistics | None:
@@ -54,11 +74,13 @@ async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
         await asyncio.sleep(REFRESH_S)
 
 
-async def wait_for_games(namespace: str, console: Printer, ctrl_c: str = LOST_BY_CTRL_C) -> None:
+async def wait_for_games(
+    namespace: str, say: Callable[[str], None], ctrl_c: str = LOST_BY_CTRL_C
+) -> None:
     """Ends the manager and returns when the last game is over; `ctrl_c` says what that would do."""
     games = await end_manager(namespace)
     if games:
-        console.print(f"no more challenges; waiting for {counted(games, 'game')} ({ctrl_c})")
+        say(f"no more challenges; waiting for {counted(games, 'game')} ({ctrl_c})")
     while await engine_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
         await asyncio.sleep(REFRESH_S)
 
