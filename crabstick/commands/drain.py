@@ -41,7 +41,12 @@ def drain(
     connect(cluster.address, namespace)
     try:
         node = find_node(wish, read_nodes(settings.cluster))
-        statistics = asyncio.run(_require_statistics(namespace))
+        statistics = asyncio.run(fetch_statistics(namespace))
+        if statistics is None:
+            raise EnvironmentProblem(
+                f"no WorkerSet answers in the namespace {namespace}, and nothing else hands games "
+                "over: nothing was changed; `crabstick up` starts one"
+            )
         left = drain_node(node, within)
         console.print(f"node {node} drains within {left.total_seconds():.0f} s", soft_wrap=True)
         progress = DrainProgress(node, time.monotonic() + left.total_seconds())
@@ -50,16 +55,6 @@ def drain(
         console.print("no longer following; the node goes on draining")
     finally:
         disconnect()
-
-
-async def _require_statistics(namespace: str) -> Statistics:
-    statistics = await fetch_statistics(namespace)
-    if statistics is None:
-        raise EnvironmentProblem(
-            f"no WorkerSet answers in the namespace {namespace}, and nothing else hands games "
-            "over: nothing was changed; `crabstick up` starts one"
-        )
-    return statistics
 
 
 async def _follow(
@@ -98,16 +93,11 @@ class DrainProgress:
         if games and now_s > self._ends_s and not self._is_late:
             self._is_late = True
             lines.append("the time is up: games stay where they are until there is room elsewhere")
-        has_actors = any(actor.node == self.node.id for actor in statistics.actors)
-        self._note_empty(now_s, has_actors=has_actors)
-        if self.is_done:
-            lines.append(f"node {self.node} is empty; something else keeps it in the cluster")
-        return lines
-
-    def _note_empty(self, now_s: float, *, has_actors: bool) -> None:
-        if has_actors:
+        if any(actor.node == self.node.id for actor in statistics.actors):
             self._empty_since_s = None
         elif self._empty_since_s is None:
             self._empty_since_s = now_s
-        else:
-            self.is_done = now_s - self._empty_since_s > LEAVING_TAKES.total_seconds()
+        elif now_s - self._empty_since_s > LEAVING_TAKES.total_seconds():
+            self.is_done = True
+            lines.append(f"node {self.node} is empty; something else keeps it in the cluster")
+        return lines

@@ -79,7 +79,6 @@ class LocalOptions:
         return [switch for switch, is_given in given.items() if is_given]
 
 
-NO_SWITCHES = LocalOptions()
 NICENESS = 10
 """That of the engines: behind the actors that play."""
 
@@ -90,7 +89,7 @@ def up(
     *,
     detach: bool,
     console: Console,
-    options: LocalOptions = NO_SWITCHES,
+    options: LocalOptions,
 ) -> None:
     """Starts the bot and follows it unless `detach`; starts a local cluster if there is none.
 

@@ -137,16 +137,12 @@ def locked_cluster(
         yield cluster  # commands neither start nor end a named cluster
         return
     with files.locked(notify):
-        yield _tidied(_find_any(address, files), files, notify)
-
-
-def _tidied(
-    cluster: BotCluster | None, files: ClusterFiles, notify: Callable[[str], None]
-) -> BotCluster | None:
-    if cluster is None:
-        files.remove_store()  # both nodes of a fault-tolerant cluster died at once
-        return None
-    if cluster.is_unfinished:
-        cluster.end(notify)
-        return None
-    return cluster.with_head(notify)
+        cluster = _find_any(address, files)
+        if cluster is None:
+            files.remove_store()  # both nodes of a fault-tolerant cluster died at once
+        elif cluster.is_unfinished:
+            cluster.end(notify)
+            cluster = None
+        else:
+            cluster = cluster.with_head(notify)
+        yield cluster
