@@ -1,13 +1,18 @@
 """The account's client, over berserk: no other module imports berserk.
 
-berserk is synchronous, so each call runs in a thread, within the limits of `requests_session.py`.
-Two things bypass berserk. The event stream: berserk drops keep-alives, so a dead stream looks like
-a quiet one. The token test: berserk writes the body, which is the token, to its debug log.
+berserk is synchronous, so each call runs in a thread, within `CallLimits`: berserk itself sets
+neither timeouts nor a size limit. Its `TokenSession` also follows redirects, and lets `~/.netrc`
+replace the token. Two things bypass berserk. The event stream: berserk drops keep-alives, so a dead
+stream looks like a quiet one. The token test: berserk writes the body, which is the token, to its
+debug log.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import io
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -16,16 +21,24 @@ import aiohttp
 import berserk
 import requests
 import stamina
+import urllib3
 from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from typing_extensions import override
 
 from crabstick.errors import LichessError, Refused, Unavailable
-from crabstick.lichess.aiohttp_session import describe_error, open_session
 from crabstick.lichess.event_parser import parse_account, parse_event, parse_playing, parse_scopes
-from crabstick.lichess.identity import Identity
+from crabstick.lichess.http import (
+    BODY_LIMIT,
+    Identity,
+    LichessResponse,
+    describe_error,
+    error_for,
+    open_session,
+)
 from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
-from crabstick.lichess.requests_session import CallLimits, open_requests_session
-from crabstick.lichess.responses import BODY_LIMIT, LichessResponse, error_for
 from crabstick.rules.lichess_types import (
     Account,
     DeclineReason,
@@ -39,6 +52,9 @@ stamina.instrumentation.set_on_retry_hooks(())  # the caller logs a failure, onc
 
 _ResultT = TypeVar("_ResultT")
 
+ANSWER_LIMIT: Final = 8 * 1024 * 1024
+"""In bytes; fifty games of `/api/account/playing` have about 30 kB."""
+
 _TRIES = 3
 _MOST_GAMES: Final = 50
 """Source: Lichess API, "Get my ongoing games": `nb` is 50 at most."""
@@ -47,6 +63,21 @@ _LONGEST_PAUSE = timedelta(seconds=2)
 _JITTER = timedelta(milliseconds=300)
 _PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Raised by berserk for a body that differs from the API documents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """Time limits of a call; each phase is bounded, so the thread of the call always ends."""
+
+    connect: timedelta = timedelta(seconds=3)
+    silence: timedelta = timedelta(seconds=6)
+    """Before the response starts, and between two chunks."""
+    body: timedelta = timedelta(seconds=8)
+    """From the status line to the end of the body."""
+    call: timedelta = timedelta(seconds=10)
+    """For one whole try, as the caller sees it."""
+    patience: timedelta = timedelta(seconds=15)
+    """No further try begins after this."""
 
 
 def open_lichess(
@@ -68,7 +99,7 @@ class BerserkLichess:
     ) -> None:
         self._identity = identity
         self._limits = limits or CallLimits()
-        self._requests = open_requests_session(identity, self._limits)
+        self._requests = _bounded_session(identity, self._limits)
         self._berserk = berserk.Client(self._requests, base_url=identity.url)
         path = "/api/stream/event"
         self._source = StreamSource(identity=identity, path=path, silence_limit=silence_limit)
@@ -201,3 +232,77 @@ def _response(response: requests.Response) -> LichessResponse:
         retry_after=response.headers.get("Retry-After"),
         body=response.content[:BODY_LIMIT],
     )
+
+
+def _bounded_session(identity: Identity, limits: CallLimits) -> requests.Session:
+    """A session that sends token and User-Agent and keeps each response within the limits."""
+    session = requests.Session()
+    session.auth = _Bearer(identity)
+    session.headers["User-Agent"] = identity.user_agent()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _BoundedAdapter(limits))
+    return session
+
+
+class _Bearer(AuthBase):
+    """Sets the token last, so that `~/.netrc` cannot replace it."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._identity.headers()["Authorization"]
+        return request
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Reads the whole response within the limits; follows no redirects."""
+
+    def __init__(self, limits: CallLimits) -> None:
+        super().__init__()
+        self._limits = limits
+
+    @override
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """See `HTTPAdapter.send`; ignores `stream` and `timeout`.
+
+        Raises:
+            requests.TooManyRedirects: the response is a redirect.
+            requests.ConnectionError: there is no response.
+            requests.RequestException: the response breaks off or exceeds a limit.
+        """
+        del stream, timeout
+        phases = (self._limits.connect.total_seconds(), self._limits.silence.total_seconds())
+        response = super().send(
+            request, stream=True, timeout=phases, verify=verify, cert=cert, proxies=proxies
+        )
+        try:
+            body = self._read(response)
+        except urllib3.exceptions.HTTPError as broken:
+            raise requests.RequestException(f"the answer broke off: {broken}") from None
+        finally:
+            response.raw.close()
+        if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
+            target = response.headers.get("Location", "nowhere")[:100]
+            raise requests.TooManyRedirects(f"redirected to {target}; is lichess.url right?")
+        response.raw = io.BytesIO(body)
+        return response
+
+    def _read(self, response: requests.Response) -> bytes:
+        end_s = time.monotonic() + self._limits.body.total_seconds()
+        body = bytearray()
+        while piece := response.raw.read1(64 * 1024, decode_content=True):
+            body += piece
+            if len(body) > ANSWER_LIMIT:
+                raise requests.RequestException(f"an answer of more than {ANSWER_LIMIT} bytes")
+            if time.monotonic() > end_s:
+                raise requests.Timeout("the answer did not end in time")
+        return bytes(body)

@@ -8,8 +8,13 @@ Source: Lichess API documents, "Stream incoming events".
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from crabstick.lichess.game_parser import FEN_LIMIT, color_of, player
-from crabstick.lichess.json_fields import Fields, parse_by_type, parse_or_unexpected
+from crabstick.lichess.game_parser import (
+    FEN_LIMIT,
+    Fields,
+    parse_by_type,
+    parse_or_unexpected,
+    player,
+)
 from crabstick.rules.lichess_types import (
     Account,
     Challenge,
@@ -111,7 +116,7 @@ def _summary(raw: object) -> GameSummary:
     game = Fields.of(raw, "game")
     return GameSummary(
         id=game.game_id("gameId", "id"),
-        color=color_of(game, "color"),
+        color=game.color("color"),
         opponent=_opponent(game.child("opponent")),
         speed=game.text("speed"),
         is_my_turn=game.flag("isMyTurn"),

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,20 +17,31 @@ from pydantic import SecretStr
 from yarl import URL
 
 from crabstick.errors import InvariantBroken, StreamEnded
-from crabstick.lichess.aiohttp_session import (
+from crabstick.lichess.game_parser import parse_line
+from crabstick.lichess.http import (
+    DENIALS,
     TRANSPORT_ERRORS,
+    Identity,
+    LichessResponse,
     describe_error,
     open_session,
     proxy_for,
     read_response,
 )
-from crabstick.lichess.game_parser import parse_line
-from crabstick.lichess.identity import Identity
 from crabstick.lichess.interface import POST_LIMIT, SILENCE_LIMIT
 from crabstick.lichess.move_connections import MoveConnections
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
-from crabstick.lichess.responses import post_outcome
-from crabstick.rules.lichess_types import GameId, GameLine, PostOutcome, Unanswered
+from crabstick.rules.lichess_types import (
+    Denied,
+    GameId,
+    GameLine,
+    Limited,
+    Posted,
+    PostOutcome,
+    RefusedPost,
+    Unanswered,
+)
+from crabstick.rules.retry import Verdict, classify
 
 _WARM_UP_PATH = "/robots.txt"
 _UCI = re.compile(r"(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8]", re.ASCII)
@@ -192,3 +204,18 @@ class HttpGame:
                 return post_outcome(await read_response(response), self._identity)
         except TRANSPORT_ERRORS as error:
             return Unanswered(why=describe_error(error, self._identity))
+
+
+def post_outcome(response: LichessResponse, identity: Identity) -> PostOutcome:
+    """The outcome of a post in a game."""
+    if response.status < HTTPStatus.MULTIPLE_CHOICES:
+        return Posted()
+    message = response.message(identity)
+    if response.status in DENIALS:
+        return Denied(why=identity.token_advice("play", message))
+    verdict = classify(response.status)
+    if verdict is Verdict.COOL_DOWN:
+        return Limited(retry_after=response.wait)
+    if verdict is Verdict.RETRY:
+        return Unanswered(why=message)
+    return RefusedPost(why=message)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import h11
 from aiohappyeyeballs import start_connection
 
-from crabstick.lichess.responses import BODY_LIMIT, LichessResponse
+from crabstick.lichess.http import BODY_LIMIT, LichessResponse
 
 IDLE_LIMIT_S: Final = 60.0
 """We assume that Lichess's front end closes idle connections after 75 s."""

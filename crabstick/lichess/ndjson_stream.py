@@ -17,11 +17,15 @@ import aiohttp
 from yarl import URL
 
 from crabstick.errors import LichessError, StreamEnded, StreamSilent, Unavailable
-from crabstick.lichess.aiohttp_session import TRANSPORT_ERRORS, describe_error, read_response
-from crabstick.lichess.identity import Identity
+from crabstick.lichess.game_parser import JsonObject, quote
+from crabstick.lichess.http import (
+    TRANSPORT_ERRORS,
+    Identity,
+    describe_error,
+    error_for,
+    read_response,
+)
 from crabstick.lichess.interface import SILENCE_LIMIT
-from crabstick.lichess.json_fields import JsonObject, quote
-from crabstick.lichess.responses import error_for
 from crabstick.rules.lichess_types import GameId, Unexpected
 
 RawLine: TypeAlias = JsonObject | Unexpected | None

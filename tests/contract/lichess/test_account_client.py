@@ -12,9 +12,8 @@ import stamina
 from pydantic import SecretStr
 
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
-from crabstick.lichess.account_client import BerserkLichess
-from crabstick.lichess.identity import Identity
-from crabstick.lichess.requests_session import ANSWER_LIMIT, CallLimits
+from crabstick.lichess.account_client import ANSWER_LIMIT, BerserkLichess, CallLimits
+from crabstick.lichess.http import Identity
 from crabstick.rules.lichess_types import Account, GameId
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving
 

@@ -18,8 +18,7 @@ from crabstick.errors import (
     Unauthorized,
     Unavailable,
 )
-from crabstick.lichess.aiohttp_session import open_session
-from crabstick.lichess.identity import Identity
+from crabstick.lichess.http import Identity, open_session
 from crabstick.lichess.ndjson_stream import NdjsonStream, RawLine, StreamSource
 from crabstick.rules.lichess_types import GameId, Unexpected
 from tests.contract.lichess.tiny_server import Exchange, Script, TinyServer, chain, serving, until
