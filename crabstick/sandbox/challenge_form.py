@@ -5,14 +5,13 @@ Source: Lichess API, "Create a challenge".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import chess
 
 from crabstick.sandbox.errors import form_error
-from crabstick.sandbox.vocabulary import VARIANTS, Speed, Variant, speed_of
+from crabstick.sandbox.vocabulary import VARIANTS, Speed, TimeControl, Variant
 
 ColorWish: TypeAlias = Literal["white", "black", "random"]
 
@@ -26,13 +25,12 @@ _BAD_FEN = "Invalid FEN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The terms of a game; without limit, increment and days it has no clock."""
+    """The terms of a game; without clock and days it is unlimited."""
 
     variant: Variant
     rated: bool = False
     color: ColorWish = "random"
-    limit: timedelta | None = None
-    increment: timedelta | None = None
+    clock: TimeControl | None = None
     days: int | None = None
     initial_fen: str | None = None
     rules: tuple[str, ...] = ()
@@ -42,23 +40,12 @@ class Terms:
     @property
     def speed(self) -> Speed:
         """The speed by Lichess's formula; correspondence without a clock."""
-        if self.limit is None or self.increment is None:
-            return "correspondence"
-        return speed_of(self.limit, self.increment)
+        return "correspondence" if self.clock is None else self.clock.speed
 
     @property
     def perf(self) -> str:
         """The rating category of the game."""
         return self.speed if self.variant.key in {"standard", "fromPosition"} else self.variant.key
-
-    @property
-    def is_real_time(self) -> bool:
-        """Whether the game has a clock; only such challenges expire."""
-        return self.limit is not None
-
-    def starting_from(self, fen: str) -> "Terms":
-        """The same terms with a start position."""
-        return replace(self, initial_fen=fen)
 
 
 def read_terms(form: Mapping[str, str]) -> Terms:
@@ -68,14 +55,13 @@ def read_terms(form: Mapping[str, str]) -> Terms:
         ApiError: 400, with the field.
     """
     variant, fen = _variant(form)
-    limit, increment = _clock(form)
+    clock = _clock(form)
     terms = Terms(
         variant=variant,
         rated=_flag(form, "rated"),
         color=_color(form),
-        limit=limit,
-        increment=increment,
-        days=_days(form) if limit is None else None,
+        clock=clock,
+        days=_days(form) if clock is None else None,
         initial_fen=fen,
         rules=_rules(form),
         keep_alive=_flag(form, "keepAliveStream"),
@@ -86,11 +72,11 @@ def read_terms(form: Mapping[str, str]) -> Terms:
     return terms
 
 
-def _clock(form: Mapping[str, str]) -> tuple[timedelta | None, timedelta | None]:
+def _clock(form: Mapping[str, str]) -> TimeControl | None:
     limit_s = _number(form, "clock.limit")
     increment_s = _number(form, "clock.increment")
     if limit_s is None and increment_s is None:
-        return None, None
+        return None
     if limit_s is None:
         raise form_error("clock.limit", "This field is required")
     if increment_s is None:
@@ -102,7 +88,7 @@ def _clock(form: Mapping[str, str]) -> tuple[timedelta | None, timedelta | None]
         raise form_error("clock.increment", "Must be between 0 and 60")
     if limit_s == increment_s == 0:
         raise form_error("clock", "Invalid clock")
-    return timedelta(seconds=limit_s), timedelta(seconds=increment_s)
+    return TimeControl(limit_s, increment_s)
 
 
 def _days(form: Mapping[str, str]) -> int | None:
@@ -153,8 +139,7 @@ def _board(fen: str, *, chess960: bool = False) -> chess.Board:
 
 def _check_rated(terms: Terms) -> None:
     exotic = terms.variant.key != "standard"
-    timeless = terms.limit is None
-    if terms.rated and (terms.variant.key == "fromPosition" or (timeless and exotic)):
+    if terms.rated and (terms.variant.key == "fromPosition" or (exotic and terms.clock is None)):
         raise form_error("global", "can't be rated")
 
 

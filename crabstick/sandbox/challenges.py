@@ -4,6 +4,7 @@ Pure except for changes to the world. Source: Lichess API, Challenges.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import chess
@@ -16,7 +17,7 @@ from crabstick.sandbox.lichess_json import challenge_event, challenge_json
 from crabstick.sandbox.request_limits import BOT_DAY, CHALLENGE_DAY, CHALLENGE_MINUTE
 from crabstick.sandbox.state import SandboxChallenge, World
 from crabstick.sandbox.streams import ChallengeOutcome, EventMessage, StreamMessage
-from crabstick.sandbox.vocabulary import decline_key
+from crabstick.sandbox.vocabulary import DECLINE_REASONS
 
 _MOST_GAMES = 200
 _MOST_SHOWN = 50
@@ -41,7 +42,7 @@ def create(
     if target.title is not None and terms.speed == "ultraBullet":
         raise api_error("Bots cannot play UltraBullet. Choose a slower time control.")
     busiest = max(len(world.games_of(user.id)) for user in (sender, target))
-    if terms.is_real_time and busiest >= _MOST_GAMES:
+    if terms.clock is not None and busiest >= _MOST_GAMES:
         raise api_error("Challenge not created")
     ended = _cancel_earlier(world, sender, target, now_ms)
     sides = (sender.id, target.id)
@@ -87,7 +88,8 @@ def decline(
     challenge = world.challenges.get(challenge_id)
     if challenge is None or challenge.target_id != account.id or not challenge.is_open:
         raise not_found()
-    challenge.decline_key = decline_key(reason)
+    known = (key for key in DECLINE_REASONS if key.lower() == reason.lower())
+    challenge.decline_key = next(known, "generic")
     challenge.close("declined", now_ms)
     messages = _event_messages(world, challenge, "challengeDeclined", now_ms, live=False)
     return [*messages, ChallengeOutcome(challenge.id, "declined")]
@@ -110,11 +112,12 @@ def cancel(
             messages = _event_messages(world, challenge, "challengeCanceled", now_ms, live=False)
             return [*messages, ChallengeOutcome(challenge.id, "canceled")]
     game = world.running.get(challenge_id)
-    if game is None or game.color_of(account.id) is None:
+    color = None if game is None else game.color_of(account.id)
+    if game is None or color is None:
         raise not_found()
     if not game.is_abortable:
         raise api_error("Missing opponentToken")
-    return games.abort(world, game, now_ms)
+    return games.abort(world, game, color, now_ms)
 
 
 def received_and_sent(
@@ -134,7 +137,7 @@ def incoming(world: World, user_id: str) -> list[SandboxChallenge]:
     """The challenges that a new event stream starts with; if many, real-time ones first."""
     waiting, _ = received_and_sent(world, world.accounts[user_id])
     if len(waiting) > _MANY_WAITING:
-        waiting.sort(key=lambda challenge: not challenge.terms.is_real_time)
+        waiting.sort(key=lambda challenge: challenge.terms.clock is None)
     return waiting[:_MOST_SHOWN]
 
 
@@ -155,7 +158,8 @@ def expire(world: World, now_ms: float) -> None:
     life_ms = world.options.challenge_life / timedelta(milliseconds=1)
     for challenge in world.challenges.values():
         idle_ms = now_ms - challenge.seen_ms
-        if challenge.status == "created" and challenge.terms.is_real_time and idle_ms > life_ms:
+        timed = challenge.terms.clock is not None
+        if challenge.status == "created" and timed and idle_ms > life_ms:
             challenge.status = "offline"
         elif challenge.status == "offline" and idle_ms > _FORGOTTEN_AFTER_MS:
             challenge.close("canceled", now_ms)
@@ -222,7 +226,7 @@ def _settled(world: World, terms: Terms) -> Terms:
     """Draws the start position of a chess960 game if the form gave none."""
     if terms.variant.key != "chess960" or terms.initial_fen is not None:
         return terms
-    return terms.starting_from(world.draw_960())
+    return replace(terms, initial_fen=world.draw_960())
 
 
 def _event_messages(

@@ -5,10 +5,11 @@ a value: each operation returns a new clock. Bots get no lag compensation. Sourc
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TypeAlias
 
 import chess
+
+from crabstick.sandbox.vocabulary import TimeControl
 
 UNLIMITED_MS = 2147483647
 """The time left on both sides in a game without a clock."""
@@ -19,8 +20,7 @@ _SHORTEST_START_CS = 300
 class ChessClock:
     """A clock with limit and increment; it runs from the second ply on."""
 
-    limit: timedelta
-    increment: timedelta
+    increment_cs: int
     white_cs: int
     black_cs: int
     running: chess.Color | None = None
@@ -42,7 +42,7 @@ class ChessClock:
         if self.running is None:
             return self
         color = self.running
-        left_cs = self.left_ms(color, now_ms) // 10 + self._increment_cs()
+        left_cs = self.left_ms(color, now_ms) // 10 + self.increment_cs
         return self._with(color, left_cs, not color, now_ms)
 
     def stopped(self, now_ms: float) -> "ChessClock":
@@ -57,10 +57,7 @@ class ChessClock:
 
     def increment_ms(self) -> int:
         """The increment, in ms."""
-        return self._increment_cs() * 10
-
-    def _increment_cs(self) -> int:
-        return self.increment // timedelta(milliseconds=10)
+        return self.increment_cs * 10
 
     def _elapsed_cs(self, now_ms: float) -> int:
         return max(0, int((now_ms - self.since_ms) / 10))
@@ -75,14 +72,16 @@ class ChessClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnClock:
-    """A correspondence clock: a number of days for each move."""
+    """The clock of a correspondence game: some days for each move, or no limit (None)."""
 
-    days: int
+    days: int | None
     running: chess.Color | None = None
     since_ms: float = 0.0
 
     def left_ms(self, color: chess.Color, now_ms: float) -> int:
-        """The time left of a side, in ms, always whole seconds."""
+        """The time left of a side, in ms, always whole seconds if limited."""
+        if self.days is None:
+            return UNLIMITED_MS
         left_s = self.days * 86_400
         if self.running is color:
             left_s = max(0, left_s - int((now_ms - self.since_ms) / 1000))
@@ -109,44 +108,13 @@ class TurnClock:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
-class NoClock:
-    """The clock of an unlimited game; it never runs."""
-
-    def left_ms(self, _color: chess.Color, _now_ms: float) -> int:
-        """Always unlimited."""
-        return UNLIMITED_MS
-
-    def started(self, _color: chess.Color, _now_ms: float) -> "NoClock":
-        """Has no effect."""
-        return self
-
-    def pressed(self, _now_ms: float) -> "NoClock":
-        """Has no effect."""
-        return self
-
-    def stopped(self, _now_ms: float) -> "NoClock":
-        """Has no effect."""
-        return self
-
-    def flagged(self, _now_ms: float) -> bool:
-        """Always False."""
-        return False
-
-    def increment_ms(self) -> int:
-        """An unlimited game has no increment."""
-        return 0
+GameClock: TypeAlias = ChessClock | TurnClock
 
 
-GameClock: TypeAlias = ChessClock | TurnClock | NoClock
-
-
-def new_clock(
-    limit: timedelta | None, increment: timedelta | None, days: int | None = None
-) -> GameClock:
+def new_clock(control: TimeControl | None, days: int | None = None) -> GameClock:
     """The clock of a new game; a limit of 0 starts with max(increment, 3 s)."""
-    if limit is None or increment is None:
-        return NoClock() if days is None else TurnClock(days=days)
-    centisecond = timedelta(milliseconds=10)
-    start_cs = limit // centisecond or max(increment // centisecond, _SHORTEST_START_CS)
-    return ChessClock(limit=limit, increment=increment, white_cs=start_cs, black_cs=start_cs)
+    if control is None:
+        return TurnClock(days=days)
+    increment_cs = 100 * control.increment_s
+    start_cs = 100 * control.limit_s or max(increment_cs, _SHORTEST_START_CS)
+    return ChessClock(increment_cs=increment_cs, white_cs=start_cs, black_cs=start_cs)

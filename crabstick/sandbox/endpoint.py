@@ -39,7 +39,7 @@ _USER_IN_AGENT = re.compile(r"(?:user|as):\s?([A-Za-z0-9_-]{2,30})", re.IGNORECA
 _BEARER = b"bearer "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A row of the table of endpoints."""
 
@@ -48,9 +48,9 @@ class Endpoint:
     method: Literal["GET", "POST", "DELETE"]
     path: str
     handler: Handler
-    access: Access = "token"
     scopes: tuple[str, ...] = ()
     """Any one of them is enough; if empty, any token will do."""
+    access: Access = "token"
 
 
 def route(sandbox: Sandbox, endpoint: Endpoint) -> Route:

@@ -27,7 +27,7 @@ def export_pgn(game: SandboxGame, query: Mapping[str, str], *, site: str) -> str
     if query.get("moves") == "false":
         text.append(_result(game))
     else:
-        clocks = query.get("clocks") != "false" and game.terms.limit is not None
+        clocks = query.get("clocks") != "false" and game.terms.clock is not None
         text.append(" ".join([*_movetext(game, clocks=clocks), _result(game)]))
     return "\n".join(text) + "\n"
 
@@ -56,15 +56,15 @@ def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> di
         fields["winner"] = color_name(game.winner)
     if query.get("moves") != "false":
         fields["moves"] = " ".join(_sans(game))
-    if query.get("clocks") != "false" and terms.limit is not None:
+    if query.get("clocks") != "false" and terms.clock is not None:
         fields["clocks"] = [move.left_ms // 10 for move in game.moves[: _shown_plies(game)]]
     if query.get("pgnInJson") == "true":
         fields["pgn"] = export_pgn(game, query, site=site)
-    if terms.limit is not None and terms.increment is not None:
+    if terms.clock is not None:
         fields["clock"] = {
-            "initial": round(terms.limit.total_seconds()),
-            "increment": round(terms.increment.total_seconds()),
-            "totalTime": round((terms.limit + 40 * terms.increment).total_seconds()),
+            "initial": terms.clock.limit_s,
+            "increment": terms.clock.increment_s,
+            "totalTime": terms.clock.estimate_s,
         }
     if terms.days is not None:
         fields["daysPerTurn"] = terms.days
@@ -101,17 +101,11 @@ def _tags(game: SandboxGame, site: str) -> dict[str, str]:
         if account.title is not None:
             tags[f"{side}Title"] = account.title
     tags["Variant"] = terms.variant.name
-    tags["TimeControl"] = _time_control(game)
+    clock = terms.clock
+    tags["TimeControl"] = "-" if clock is None else f"{clock.limit_s}+{clock.increment_s}"
     if terms.initial_fen is not None:
         tags |= {"FEN": terms.initial_fen, "SetUp": "1"}
     return tags | {"ECO": "?", "Opening": "?", "Termination": _termination(game)}
-
-
-def _time_control(game: SandboxGame) -> str:
-    limit, increment = game.terms.limit, game.terms.increment
-    if limit is None or increment is None:
-        return "-"
-    return f"{round(limit.total_seconds())}+{round(increment.total_seconds())}"
 
 
 def _termination(game: SandboxGame) -> str:

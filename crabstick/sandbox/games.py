@@ -102,7 +102,9 @@ def end(world: World, game: SandboxGame, ending: Ending, now_ms: float) -> list[
     ]
 
 
-def abort(world: World, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
+def abort(
+    world: World, game: SandboxGame, _color: chess.Color, now_ms: float
+) -> list[StreamMessage]:
     """Aborts a game of fewer than two moves.
 
     Raises:
@@ -122,7 +124,7 @@ def resign(
         ApiError: the game is over, or can be neither aborted nor resigned yet.
     """
     if game.is_abortable:
-        return abort(world, game, now_ms)
+        return abort(world, game, color, now_ms)
     if not game.is_running or not game.both_moved:
         raise api_error("This game cannot be resigned")
     return end(world, game, Ending(RESIGN, not color), now_ms)

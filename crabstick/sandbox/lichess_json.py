@@ -6,7 +6,6 @@ Source: Lichess API documents and recorded answers.
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 
 import chess
 
@@ -18,8 +17,7 @@ from crabstick.sandbox.vocabulary import (
     SPEED_ICONS,
     VARIANTS,
     Speed,
-    clock_name,
-    title_case,
+    TimeControl,
 )
 
 _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -108,7 +106,7 @@ def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str,
             "rating": opponent.rating,
         },
         "isMyTurn": game.is_running and game.board.turn is color,
-        "secondsLeft": None if terms.limit is None and terms.days is None else left_s,
+        "secondsLeft": None if terms.clock is None and terms.days is None else left_s,
         "winner": None if game.winner is None else color_name(game.winner),
     }
     return _without_none(fields)
@@ -127,7 +125,7 @@ def game_full(game: SandboxGame, now_ms: float) -> bytes:
         "white": _player(game.players[chess.WHITE]),
         "black": _player(game.players[chess.BLACK]),
         "initialFen": terms.initial_fen or "startpos",
-        "clock": _clock_ms(terms.limit, terms.increment),
+        "clock": _clock_ms(terms.clock),
         "daysPerTurn": terms.days,
         "type": "gameFull",
         "state": _state(game, now_ms),
@@ -216,7 +214,7 @@ def _variant(key: str, *, short: bool) -> Json:
 
 
 def _perf_name(perf: str) -> str:
-    return VARIANTS[perf].name if perf in VARIANTS else title_case(perf)
+    return VARIANTS[perf].name if perf in VARIANTS else perf[:1].upper() + perf[1:]
 
 
 def _perf(perf: str, speed: Speed) -> Json:
@@ -225,23 +223,22 @@ def _perf(perf: str, speed: Speed) -> Json:
 
 def _time_control(challenge: SandboxChallenge) -> Json:
     terms = challenge.terms
-    if terms.limit is not None and terms.increment is not None:
+    if terms.clock is not None:
         return {
             "type": "clock",
-            "limit": round(terms.limit.total_seconds()),
-            "increment": round(terms.increment.total_seconds()),
-            "show": clock_name(terms.limit, terms.increment),
+            "limit": terms.clock.limit_s,
+            "increment": terms.clock.increment_s,
+            "show": terms.clock.name,
         }
     if terms.days is not None:
         return {"type": "correspondence", "daysPerTurn": terms.days}
     return {"type": "unlimited"}
 
 
-def _clock_ms(limit: timedelta | None, increment: timedelta | None) -> Json:
-    if limit is None or increment is None:
+def _clock_ms(clock: TimeControl | None) -> Json:
+    if clock is None:
         return None
-    millisecond = timedelta(milliseconds=1)
-    return {"initial": limit // millisecond, "increment": increment // millisecond}
+    return {"initial": clock.limit_s * 1000, "increment": clock.increment_s * 1000}
 
 
 def _compat(reader: SandboxAccount, speed: str) -> Json:

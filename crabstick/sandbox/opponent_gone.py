@@ -40,27 +40,28 @@ def claim_victory(
     Raises:
         ApiError: the opponent is not gone for long enough.
     """
-    if not _may_claim(game, color):
+    if not _may_claim(world, game, color, now_ms, "the win"):
         return []
-    if _remaining_ms(world, game, not color, now_ms) > 0:
-        raise api_error("You cannot claim the win on this game", delay_s=_REFUSAL_DELAY_S)
-    winner = color if can_mate(game, color) else None
-    return end(world, game, Ending(TIMEOUT, winner), now_ms)
+    return end(world, game, Ending(TIMEOUT, color if can_mate(game, color) else None), now_ms)
 
 
 def claim_draw(
     world: World, game: SandboxGame, color: chess.Color, now_ms: float
 ) -> list[StreamMessage]:
-    """Draws because the opponent is gone; no effect where claims are impossible.
-
-    Raises:
-        ApiError: the opponent is not gone for long enough.
-    """
-    if not _may_claim(game, color):
+    """Draws because the opponent is gone, under the conditions of `claim_victory`."""
+    if not _may_claim(world, game, color, now_ms, "draw"):
         return []
-    if _remaining_ms(world, game, not color, now_ms) > 0:
-        raise api_error("You cannot claim draw on this game", delay_s=_REFUSAL_DELAY_S)
     return end(world, game, Ending(TIMEOUT), now_ms)
+
+
+def _may_claim(
+    world: World, game: SandboxGame, color: chess.Color, now_ms: float, claimed: str
+) -> bool:
+    if not _can_be_claimed(game) or game.board.turn is color:
+        return False
+    if _remaining_ms(world, game, not color, now_ms) > 0:
+        raise api_error(f"You cannot claim {claimed} on this game", delay_s=_REFUSAL_DELAY_S)
+    return True
 
 
 def _count_down_one(
@@ -95,13 +96,9 @@ def _can_be_claimed(game: SandboxGame) -> bool:
     return (
         game.is_running
         and game.both_moved
-        and game.terms.limit is not None
+        and game.terms.clock is not None
         and "noClaimWin" not in game.terms.rules
     )
-
-
-def _may_claim(game: SandboxGame, color: chess.Color) -> bool:
-    return _can_be_claimed(game) and game.board.turn is not color
 
 
 def _away_ms(world: World, game: SandboxGame, color: chess.Color, now_ms: float) -> float:

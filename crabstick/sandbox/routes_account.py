@@ -89,9 +89,7 @@ def _events(sandbox: Sandbox, call: Call) -> AnyReply:
         challenge_event("challenge", challenge_json(world, challenge, now_ms))
         for challenge in challenges.incoming(world, bearer.user_id)
     ]
-    reader = Reader(
-        kind="event", user_id=bearer.user_id, token=bearer.token, user_agent=call.user_agent
-    )
+    reader = Reader("event", bearer, call.user_agent)
     return sandbox.stream(reader, map(StreamLine, [*games, *waiting]))
 
 
@@ -167,39 +165,13 @@ def _number(text: str | None, *, default: int, most: int) -> int:
 _PLAY = ("bot:play", "board:play", "challenge:read")
 
 ENDPOINTS = (
-    Endpoint(name="account", method="GET", path="/api/account", handler=_account),
-    Endpoint(name="playing", method="GET", path="/api/account/playing", handler=_playing),
-    Endpoint(name="token-revoke", method="DELETE", path="/api/token", handler=_revoke),
-    Endpoint(
-        name="token-test",
-        method="POST",
-        path="/api/token/test",
-        handler=_test_tokens,
-        access="public",
-    ),
-    Endpoint(
-        name="upgrade",
-        method="POST",
-        path="/api/bot/account/upgrade",
-        handler=_upgrade,
-        scopes=("bot:play",),
-    ),
-    Endpoint(
-        name="event-stream", method="GET", path="/api/stream/event", handler=_events, scopes=_PLAY
-    ),
-    Endpoint(
-        name="users-status",
-        method="GET",
-        path="/api/users/status",
-        handler=_statuses,
-        access="public",
-    ),
-    Endpoint(name="user", method="GET", path="/api/user/{user}", handler=_profile, access="public"),
-    Endpoint(
-        name="bots-online",
-        method="GET",
-        path="/api/bot/online",
-        handler=_online_bots,
-        access="public",
-    ),
+    Endpoint("account", "GET", "/api/account", _account),
+    Endpoint("playing", "GET", "/api/account/playing", _playing),
+    Endpoint("token-revoke", "DELETE", "/api/token", _revoke),
+    Endpoint("token-test", "POST", "/api/token/test", _test_tokens, access="public"),
+    Endpoint("upgrade", "POST", "/api/bot/account/upgrade", _upgrade, ("bot:play",)),
+    Endpoint("event-stream", "GET", "/api/stream/event", _events, _PLAY),
+    Endpoint("users-status", "GET", "/api/users/status", _statuses, access="public"),
+    Endpoint("user", "GET", "/api/user/{user}", _profile, access="public"),
+    Endpoint("bots-online", "GET", "/api/bot/online", _online_bots, access="public"),
 )

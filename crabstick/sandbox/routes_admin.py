@@ -4,7 +4,6 @@ They require the admin token. Tests check a bot against the ledger.
 """
 
 from dataclasses import asdict
-from datetime import timedelta
 
 import chess
 
@@ -14,6 +13,8 @@ from crabstick.sandbox.errors import Json, not_found
 from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import MoveRecord, SandboxChallenge, SandboxGame
+
+_NO_CLOCK = {"limit_s": None, "increment_s": None}
 
 
 def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -93,7 +94,7 @@ def _game(game: SandboxGame, now_ms: float) -> Json:
         "initial_fen": terms.initial_fen,
         "rated": terms.rated,
         "speed": terms.speed,
-        "clock": {"limit_s": _seconds(terms.limit), "increment_s": _seconds(terms.increment)},
+        "clock": _NO_CLOCK if terms.clock is None else asdict(terms.clock),
         "status": game.status.name,
         "winner": None if game.winner is None else color_name(game.winner),
         "created_ms": round(game.created_ms, 3),
@@ -130,27 +131,11 @@ def _challenge(challenge: SandboxChallenge) -> Json:
     }
 
 
-def _seconds(duration: timedelta | None) -> int | None:
-    return None if duration is None else round(duration.total_seconds())
-
-
 ENDPOINTS = (
-    Endpoint(name="ledger", method="GET", path="/sandbox/ledger", handler=_ledger, access="admin"),
-    Endpoint(name="games", method="GET", path="/sandbox/games", handler=_games, access="admin"),
-    Endpoint(name="arm", method="POST", path="/sandbox/faults", handler=_arm, access="admin"),
-    Endpoint(name="armed", method="GET", path="/sandbox/faults", handler=_armed, access="admin"),
-    Endpoint(
-        name="heal-all",
-        method="DELETE",
-        path="/sandbox/faults",
-        handler=_heal_all,
-        access="admin",
-    ),
-    Endpoint(
-        name="heal-one",
-        method="DELETE",
-        path="/sandbox/faults/{number}",
-        handler=_heal_one,
-        access="admin",
-    ),
+    Endpoint("ledger", "GET", "/sandbox/ledger", _ledger, access="admin"),
+    Endpoint("games", "GET", "/sandbox/games", _games, access="admin"),
+    Endpoint("arm", "POST", "/sandbox/faults", _arm, access="admin"),
+    Endpoint("armed", "GET", "/sandbox/faults", _armed, access="admin"),
+    Endpoint("heal-all", "DELETE", "/sandbox/faults", _heal_all, access="admin"),
+    Endpoint("heal-one", "DELETE", "/sandbox/faults/{number}", _heal_one, access="admin"),
 )

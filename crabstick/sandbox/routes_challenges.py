@@ -21,13 +21,7 @@ def _create(sandbox: Sandbox, call: Call) -> AnyReply:
     sandbox.deliver(messages)
     if not challenge.terms.keep_alive:
         return Reply.of(fields)
-    reader = Reader(
-        kind="challenge",
-        user_id=sender.id,
-        token=call.who.token,
-        user_agent=call.user_agent,
-        challenge_id=challenge.id,
-    )
+    reader = Reader("challenge", call.who, call.user_agent, challenge_id=challenge.id)
     return sandbox.stream(reader, [StreamLine(encode(fields))])
 
 
@@ -104,49 +98,13 @@ _READ = ("challenge:read", "web:mobile")
 _WRITE = ("challenge:write", "bot:play", "board:play", "web:mobile")
 
 ENDPOINTS = (
+    Endpoint("challenge-accept", "POST", "/api/challenge/{challenge}/accept", _accept, _WRITE),
+    Endpoint("challenge-decline", "POST", "/api/challenge/{challenge}/decline", _decline, _WRITE),
+    Endpoint("challenge-cancel", "POST", "/api/challenge/{challenge}/cancel", _cancel, _WRITE),
     Endpoint(
-        name="challenge-accept",
-        method="POST",
-        path="/api/challenge/{challenge}/accept",
-        handler=_accept,
-        scopes=_WRITE,
+        "challenge-show", "GET", "/api/challenge/{challenge}/show", _show, ("challenge:read",)
     ),
-    Endpoint(
-        name="challenge-decline",
-        method="POST",
-        path="/api/challenge/{challenge}/decline",
-        handler=_decline,
-        scopes=_WRITE,
-    ),
-    Endpoint(
-        name="challenge-cancel",
-        method="POST",
-        path="/api/challenge/{challenge}/cancel",
-        handler=_cancel,
-        scopes=_WRITE,
-    ),
-    Endpoint(
-        name="challenge-show",
-        method="GET",
-        path="/api/challenge/{challenge}/show",
-        handler=_show,
-        scopes=("challenge:read",),
-    ),
-    Endpoint(
-        name="challenge-list", method="GET", path="/api/challenge", handler=_list, scopes=_READ
-    ),
-    Endpoint(
-        name="challenge-ai",
-        method="POST",
-        path="/api/challenge/ai",
-        handler=_refuse_ai,
-        scopes=_WRITE,
-    ),
-    Endpoint(
-        name="challenge-create",
-        method="POST",
-        path="/api/challenge/{user}",
-        handler=_create,
-        scopes=_WRITE,
-    ),
+    Endpoint("challenge-list", "GET", "/api/challenge", _list, _READ),
+    Endpoint("challenge-ai", "POST", "/api/challenge/ai", _refuse_ai, _WRITE),
+    Endpoint("challenge-create", "POST", "/api/challenge/{user}", _create, _WRITE),
 )

@@ -1,19 +1,27 @@
 """Endpoints about games: the stream, moves and the other commands, chat, export."""
 
-from crabstick.sandbox import games, moves, opponent_gone
-from crabstick.sandbox.accounts import SandboxAccount
+from collections.abc import Callable
+from typing import TypeAlias
+
+import chess
+
+from crabstick.sandbox import games, moves
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
-from crabstick.sandbox.endpoint import Endpoint
+from crabstick.sandbox.endpoint import Endpoint, Handler
 from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.game_export import export_json, export_pgn
 from crabstick.sandbox.lichess_json import game_full
+from crabstick.sandbox.opponent_gone import claim_draw, claim_victory
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.streams import Reader, StreamLine
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.streams import Reader, StreamLine, StreamMessage
+
+Command: TypeAlias = Callable[[World, SandboxGame, chess.Color, float], list[StreamMessage]]
 
 
 def _move(sandbox: Sandbox, call: Call) -> AnyReply:
     """Plays a move; this is the hot path."""
-    game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
+    game, color = _game(sandbox, call)
     request = moves.MoveRequest(
         call.params["move"],
         color,
@@ -27,35 +35,27 @@ def _move(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
     """Opens a game's stream, which starts with the whole game; ends at once if it is over."""
-    game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    reader = Reader(
-        kind="game",
-        user_id=call.who.user_id,
-        token=call.who.token,
-        user_agent=call.user_agent,
-        game=game,
-        color=color,
-    )
+    game, color = _game(sandbox, call)
+    reader = Reader("game", call.who, call.user_agent, game=game, color=color)
     reply = sandbox.stream(reader, [StreamLine(game_full(game, call.received_ms), game.ply)])
     if not game.is_running:
         reply.stream.end("over")
     return reply
 
 
-def _abort(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, _ = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.deliver(games.abort(sandbox.world, game, call.received_ms))
-    return OK
+def _command(operation: Command) -> Handler:
+    """The handler of a command that needs nothing but the game and the caller's colour."""
 
+    def handle(sandbox: Sandbox, call: Call) -> AnyReply:
+        game, color = _game(sandbox, call)
+        sandbox.deliver(operation(sandbox.world, game, color, call.received_ms))
+        return OK
 
-def _resign(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.deliver(games.resign(sandbox.world, game, color, call.received_ms))
-    return OK
+    return handle
 
 
 def _draw(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
+    game, color = _game(sandbox, call)
     yes = call.params["answer"] in {"yes", "true"}
     sandbox.deliver(games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms))
     return OK
@@ -63,39 +63,27 @@ def _draw(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _takeback(sandbox: Sandbox, call: Call) -> AnyReply:
     """Replies ok without effect: bots never allow takebacks."""
-    games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
+    _game(sandbox, call)
     return OK
 
 
 def _send_chat(sandbox: Sandbox, call: Call) -> AnyReply:
-    account = _caller(sandbox, call)
-    game, _ = games.game_for(sandbox.world, account, call.params["game"])
-    form = call.form
-    sandbox.deliver(games.send_chat(game, account, form.get("room", ""), form.get("text", "")))
+    game, color = _game(sandbox, call)
+    room, text = (call.form.get(field, "") for field in ("room", "text"))
+    account = game.players[color].account
+    sandbox.deliver(games.send_chat(game, account, room, text))
     return OK
 
 
 def _read_chat(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, _ = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
+    game, _ = _game(sandbox, call)
     return Reply.of(
         [{"text": text, "user": user} for room, user, text in game.chat if room == "player"]
     )
 
 
-def _claim_victory(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.deliver(opponent_gone.claim_victory(sandbox.world, game, color, call.received_ms))
-    return OK
-
-
-def _claim_draw(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, color = games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
-    sandbox.deliver(opponent_gone.claim_draw(sandbox.world, game, color, call.received_ms))
-    return OK
-
-
 def _unknown_command(sandbox: Sandbox, call: Call) -> AnyReply:
-    games.game_for(sandbox.world, _caller(sandbox, call), call.params["game"])
+    _game(sandbox, call)
     raise not_found("No such command")
 
 
@@ -112,62 +100,26 @@ def _export(sandbox: Sandbox, call: Call) -> AnyReply:
     return Reply(body=pgn.encode(), content_type=b"application/x-chess-pgn")
 
 
-def _caller(sandbox: Sandbox, call: Call) -> SandboxAccount:
-    return sandbox.world.accounts[call.who.user_id]
+def _game(sandbox: Sandbox, call: Call) -> tuple[SandboxGame, chess.Color]:
+    """The game of a command, and the caller's colour."""
+    account = sandbox.world.accounts[call.who.user_id]
+    return games.game_for(sandbox.world, account, call.params["game"])
 
 
 _BOT = ("bot:play",)
 _GAME = "/api/bot/game/{game}"
 
 ENDPOINTS = (
-    Endpoint(name="move", method="POST", path=f"{_GAME}/move/{{move}}", handler=_move, scopes=_BOT),
-    Endpoint(
-        name="game-stream",
-        method="GET",
-        path="/api/bot/game/stream/{game}",
-        handler=_stream,
-        scopes=_BOT,
-    ),
-    Endpoint(name="abort", method="POST", path=f"{_GAME}/abort", handler=_abort, scopes=_BOT),
-    Endpoint(name="resign", method="POST", path=f"{_GAME}/resign", handler=_resign, scopes=_BOT),
-    Endpoint(
-        name="draw", method="POST", path=f"{_GAME}/draw/{{answer}}", handler=_draw, scopes=_BOT
-    ),
-    Endpoint(
-        name="takeback",
-        method="POST",
-        path=f"{_GAME}/takeback/{{answer}}",
-        handler=_takeback,
-        scopes=_BOT,
-    ),
-    Endpoint(name="chat", method="POST", path=f"{_GAME}/chat", handler=_send_chat, scopes=_BOT),
-    Endpoint(name="chat-read", method="GET", path=f"{_GAME}/chat", handler=_read_chat, scopes=_BOT),
-    Endpoint(
-        name="claim-victory",
-        method="POST",
-        path=f"{_GAME}/claim-victory",
-        handler=_claim_victory,
-        scopes=_BOT,
-    ),
-    Endpoint(
-        name="claim-draw",
-        method="POST",
-        path=f"{_GAME}/claim-draw",
-        handler=_claim_draw,
-        scopes=_BOT,
-    ),
-    Endpoint(
-        name="unknown-command",
-        method="POST",
-        path=f"{_GAME}/{{command:path}}",
-        handler=_unknown_command,
-        scopes=_BOT,
-    ),
-    Endpoint(
-        name="export",
-        method="GET",
-        path="/game/export/{game}",
-        handler=_export,
-        access="public",
-    ),
+    Endpoint("move", "POST", f"{_GAME}/move/{{move}}", _move, _BOT),
+    Endpoint("game-stream", "GET", "/api/bot/game/stream/{game}", _stream, _BOT),
+    Endpoint("abort", "POST", f"{_GAME}/abort", _command(games.abort), _BOT),
+    Endpoint("resign", "POST", f"{_GAME}/resign", _command(games.resign), _BOT),
+    Endpoint("draw", "POST", f"{_GAME}/draw/{{answer}}", _draw, _BOT),
+    Endpoint("takeback", "POST", f"{_GAME}/takeback/{{answer}}", _takeback, _BOT),
+    Endpoint("chat", "POST", f"{_GAME}/chat", _send_chat, _BOT),
+    Endpoint("chat-read", "GET", f"{_GAME}/chat", _read_chat, _BOT),
+    Endpoint("claim-victory", "POST", f"{_GAME}/claim-victory", _command(claim_victory), _BOT),
+    Endpoint("claim-draw", "POST", f"{_GAME}/claim-draw", _command(claim_draw), _BOT),
+    Endpoint("unknown-command", "POST", f"{_GAME}/{{command:path}}", _unknown_command, _BOT),
+    Endpoint("export", "GET", "/game/export/{game}", _export, access="public"),
 )

@@ -174,7 +174,7 @@ class SandboxGame:
         self.created_ms = now_ms
         self.changed_ms = now_ms
         self.board = _start_board(terms)
-        self.clock: GameClock = new_clock(terms.limit, terms.increment, terms.days)
+        self.clock: GameClock = new_clock(terms.clock, terms.days)
         self.status: Status = STARTED
         self.winner: chess.Color | None = None
         self.moves: list[MoveRecord] = []

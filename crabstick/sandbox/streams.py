@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 import chess
 
+from crabstick.sandbox.accounts import Bearer
 from crabstick.sandbox.lichess_json import encode
 from crabstick.sandbox.state import SandboxGame, StreamRecord, World
 
@@ -68,17 +69,21 @@ class StreamLine:
     ply: int = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Reader:
     """The reader of a stream."""
 
     kind: StreamKind
-    user_id: str
-    token: str
+    bearer: Bearer
     user_agent: str
     game: SandboxGame | None = None
     color: chess.Color = chess.WHITE
     challenge_id: str = ""
+
+    @property
+    def user_id(self) -> str:
+        """The id of the reader's account."""
+        return self.bearer.user_id
 
     @property
     def game_id(self) -> str:
@@ -283,7 +288,7 @@ def _replaces(new: Reader, old: Reader) -> bool:
     A token has one event stream; a game has one stream per player and User-Agent.
     """
     if new.kind == "event":
-        return new.token == old.token
+        return new.bearer.token == old.bearer.token
     if new.kind == "game":
         return (new.user_id, new.user_agent) == (old.user_id, old.user_agent)
     return False

@@ -4,7 +4,6 @@ No I/O here. Source: the public API documents; every string is a value of the AP
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 Speed = Literal["ultraBullet", "bullet", "blitz", "rapid", "classical", "correspondence"]
@@ -78,34 +77,13 @@ SPEED_ICONS: dict[Speed, str] = {
     "correspondence": "\ue019",
 }
 
-KNOWN_SCOPES = frozenset(
-    {
-        "preference:read",
-        "preference:write",
-        "email:read",
-        "challenge:read",
-        "challenge:write",
-        "challenge:bulk",
-        "study:read",
-        "study:write",
-        "tournament:write",
-        "racer:write",
-        "puzzle:read",
-        "puzzle:write",
-        "team:read",
-        "team:write",
-        "team:lead",
-        "follow:read",
-        "follow:write",
-        "msg:write",
-        "board:play",
-        "bot:play",
-        "engine:read",
-        "engine:write",
-        "web:mod",
-        "web:mobile",
-    }
-)
+_SCOPES = """
+preference:read preference:write email:read challenge:read challenge:write challenge:bulk
+study:read study:write tournament:write racer:write puzzle:read puzzle:write team:read
+team:write team:lead follow:read follow:write msg:write board:play bot:play engine:read
+engine:write web:mod web:mobile
+"""
+KNOWN_SCOPES = frozenset(_SCOPES.split())
 """Every scope that a token can hold."""
 
 _SLOWEST_SECONDS: tuple[tuple[int, Speed], ...] = (
@@ -117,28 +95,28 @@ _SLOWEST_SECONDS: tuple[tuple[int, Speed], ...] = (
 _FRACTIONS = {15: "¼", 30: "½", 45: "¾", 90: "1.5"}
 
 
-def speed_of(limit: timedelta, increment: timedelta) -> Speed:
-    """The speed of a clock, by its estimated length of limit + 40 increments."""
-    estimate_s = (limit + 40 * increment).total_seconds()
-    for bound_s, speed in _SLOWEST_SECONDS:
-        if estimate_s < bound_s:
-            return speed
-    return "classical"
+@dataclass(frozen=True, slots=True)
+class TimeControl:
+    """A clock's limit, and the increment after each move."""
 
+    limit_s: int
+    increment_s: int
 
-def clock_name(limit: timedelta, increment: timedelta) -> str:
-    """A clock in the usual notation, minutes + seconds: `5+3`, `½+0`."""
-    limit_s = round(limit.total_seconds())
-    minutes = _FRACTIONS.get(limit_s, str(limit_s // 60))
-    return f"{minutes}+{round(increment.total_seconds())}"
+    @property
+    def estimate_s(self) -> int:
+        """Lichess's estimate of how long a side plays: limit + 40 increments."""
+        return self.limit_s + 40 * self.increment_s
 
+    @property
+    def speed(self) -> Speed:
+        """The speed, by the estimate."""
+        for bound_s, speed in _SLOWEST_SECONDS:
+            if self.estimate_s < bound_s:
+                return speed
+        return "classical"
 
-def title_case(word: str) -> str:
-    """The English name of a key: `blitz` is `Blitz`."""
-    return word[:1].upper() + word[1:]
-
-
-def decline_key(reason: str) -> str:
-    """The key of a decline reason in any case; `generic` for an unknown one."""
-    wanted = reason.lower()
-    return next((key for key in DECLINE_REASONS if key.lower() == wanted), "generic")
+    @property
+    def name(self) -> str:
+        """The usual notation, minutes + seconds: `5+3`, `½+0`."""
+        minutes = _FRACTIONS.get(self.limit_s, str(self.limit_s // 60))
+        return f"{minutes}+{self.increment_s}"

@@ -1,14 +1,12 @@
 """The form of a challenge: what Lichess allows, and its errors."""
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.challenge_form import read_terms
 from crabstick.sandbox.errors import ApiError
-from crabstick.sandbox.vocabulary import clock_name, speed_of
+from crabstick.sandbox.vocabulary import TimeControl
 
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
 CASTLED_960 = "bqnrkbrn/pppppppp/8/8/8/8/PPPPPPPP/BQNRKBRN w KQkq - 0 1"
@@ -22,7 +20,7 @@ def test_five_plus_three_is_blitz_and_casual_by_default() -> None:
         False,
         "random",
     )
-    assert terms.is_real_time
+    assert terms.clock is not None
 
 
 def test_nothing_is_an_unlimited_game_and_days_are_correspondence() -> None:
@@ -67,8 +65,7 @@ def test_a_mistake_names_its_field_twice(form: dict[str, str], field: str) -> No
 @given(st.sampled_from([0, 15, 30, 45, 60, 90, 120, 10_800]), st.integers(1, 60))
 def test_every_documented_clock_is_allowed(limit_s: int, increment_s: int) -> None:
     terms = read_terms({"clock.limit": str(limit_s), "clock.increment": str(increment_s)})
-    assert terms.limit == timedelta(seconds=limit_s)
-    assert terms.increment == timedelta(seconds=increment_s)
+    assert terms.clock == TimeControl(limit_s, increment_s)
 
 
 def test_a_position_makes_the_variant_from_position() -> None:
@@ -106,11 +103,11 @@ def test_chess960_keeps_only_its_own_start_positions() -> None:
 def test_speed_goes_by_limit_and_forty_increments(
     limit_s: int, increment_s: int, speed: str
 ) -> None:
-    assert speed_of(timedelta(seconds=limit_s), timedelta(seconds=increment_s)) == speed
+    assert TimeControl(limit_s, increment_s).speed == speed
 
 
 @pytest.mark.parametrize(
     ("limit_s", "name"), [(15, "¼+2"), (30, "½+2"), (45, "¾+2"), (90, "1.5+2"), (300, "5+2")]
 )
 def test_clocks_are_written_as_minutes_plus_seconds(limit_s: int, name: str) -> None:
-    assert clock_name(timedelta(seconds=limit_s), timedelta(seconds=2)) == name
+    assert TimeControl(limit_s, 2).name == name

@@ -1,19 +1,18 @@
 """The server's clock: centiseconds, an increment after each move, never below zero."""
 
-from datetime import timedelta
-
 import chess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crabstick.sandbox.clocks import ChessClock, new_clock
+from crabstick.sandbox.vocabulary import TimeControl
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, move, play_out, terms
 
 THINK_TIMES_MS = st.lists(st.floats(min_value=0, max_value=90_000), max_size=30)
 
 
 def a_clock(*, limit_s: int = 60, increment_s: int = 0) -> ChessClock:
-    clock = new_clock(timedelta(seconds=limit_s), timedelta(seconds=increment_s))
+    clock = new_clock(TimeControl(limit_s, increment_s))
     assert isinstance(clock, ChessClock)
     return clock
 
@@ -95,7 +94,7 @@ def test_the_move_that_ends_the_game_earns_no_increment() -> None:
 
 
 def test_a_correspondence_turn_counts_in_whole_seconds() -> None:
-    clock = new_clock(None, None, days=1).started(chess.WHITE, NOON_MS)
+    clock = new_clock(None, days=1).started(chess.WHITE, NOON_MS)
     assert clock.left_ms(chess.WHITE, NOON_MS + 1_500) == 86_399_000
     assert clock.pressed(NOON_MS).left_ms(chess.WHITE, NOON_MS) == 86_400_000
     assert clock.flagged(NOON_MS + 86_400_000)

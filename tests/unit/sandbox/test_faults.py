@@ -9,7 +9,7 @@ import pytest
 from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.faults import Faults, LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.streams import Hub, Reader, Stream
-from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
+from tests.unit.sandbox.worlds import NOON_MS, a_bearer, a_game, a_world
 
 MOVE = ("move", "POST", "/api/bot/game/abcdefgh/move/e2e4")
 WHO = ("crabstick", "abcdefgh")
@@ -99,8 +99,9 @@ def test_nonsense_is_refused_in_one_sentence(body: object, sentence: str) -> Non
 def two_readers() -> tuple[Reader, Reader]:
     game = a_game(a_world())
     user_id = "crabstick"
-    event = Reader(kind="event", user_id=user_id, token=user_id, user_agent="")
-    play = Reader(kind="game", user_id=user_id, token=user_id, user_agent="", game=game)
+    bearer = a_bearer(user_id, user_id)
+    event = Reader("event", bearer, "")
+    play = Reader("game", bearer, "", game=game)
     return event, play
 
 

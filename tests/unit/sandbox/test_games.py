@@ -38,7 +38,7 @@ def test_a_game_can_be_aborted_before_the_second_move() -> None:
     world = a_world()
     game = a_game(world)
     move(world, game, "e2e4")
-    (line,) = game_lines(games.abort(world, game, NOON_MS))
+    (line,) = game_lines(games.abort(world, game, chess.WHITE, NOON_MS))
     assert line["status"] == "aborted"
     assert "winner" not in line
     assert world.running == {}
@@ -49,7 +49,7 @@ def test_after_two_moves_it_can_no_longer_be_aborted() -> None:
     game = a_game(world)
     play_out(world, game, "e2e4 e7e5")
     with pytest.raises(ApiError, match="This game can no longer be aborted"):
-        games.abort(world, game, NOON_MS)
+        games.abort(world, game, chess.WHITE, NOON_MS)
 
 
 def test_resigning_a_game_that_can_be_aborted_aborts_it() -> None:
@@ -70,7 +70,7 @@ def test_resigning_later_gives_the_opponent_the_win() -> None:
 def test_a_game_that_is_over_cannot_be_resigned() -> None:
     world = a_world()
     game = a_game(world)
-    games.abort(world, game, NOON_MS)
+    games.abort(world, game, chess.WHITE, NOON_MS)
     with pytest.raises(ApiError, match="This game cannot be resigned"):
         games.resign(world, game, chess.WHITE, NOON_MS)
 
@@ -79,7 +79,7 @@ def test_with_no_abort_neither_works_before_the_second_move() -> None:
     world = a_world()
     game = a_game(world, terms(rules=("noAbort",)))
     with pytest.raises(ApiError, match="aborted"):
-        games.abort(world, game, NOON_MS)
+        games.abort(world, game, chess.WHITE, NOON_MS)
     with pytest.raises(ApiError, match="resigned"):
         games.resign(world, game, chess.WHITE, NOON_MS)
 

@@ -17,7 +17,7 @@ from crabstick.sandbox.streams import (
     StreamKind,
     StreamLine,
 )
-from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world
+from tests.unit.sandbox.worlds import NOON_MS, a_bearer, a_game, a_world
 
 ONE, TWO = "one", "two"
 """Tokens."""
@@ -46,9 +46,7 @@ def a_reader(  # noqa: PLR0913  (a builder)
     game: SandboxGame | None = None,
     color: chess.Color = chess.WHITE,
 ) -> Reader:
-    return Reader(
-        kind=kind, user_id=user_id, token=token, user_agent=user_agent, game=game, color=color
-    )
+    return Reader(kind, a_bearer(user_id, token), user_agent, game=game, color=color)
 
 
 def texts(stream: Stream) -> list[bytes]:
@@ -108,13 +106,7 @@ def test_lines_reach_the_streams_they_are_for() -> None:
 
 def test_a_challenge_stream_ends_with_the_outcome() -> None:
     hub = a_hub(a_world())
-    reader = Reader(
-        kind="challenge",
-        user_id="a",
-        token=ONE,
-        user_agent="",
-        challenge_id="abcdefgh",
-    )
+    reader = Reader("challenge", a_bearer("a", ONE), "", challenge_id="abcdefgh")
     stream = hub.open(reader, [])
     assert hub.is_watched("abcdefgh")
     hub.deliver([ChallengeOutcome("abcdefgh", "accepted")])

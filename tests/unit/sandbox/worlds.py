@@ -2,18 +2,17 @@
 
 import json
 import random
-from datetime import timedelta
 from typing import Any
 
 import chess
 
 from crabstick.sandbox import games, moves
-from crabstick.sandbox.accounts import Accounts, default_accounts
+from crabstick.sandbox.accounts import Accounts, Bearer, default_accounts
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.streams import EventMessage, GameMessage, StreamMessage
-from crabstick.sandbox.vocabulary import VARIANTS
+from crabstick.sandbox.vocabulary import VARIANTS, TimeControl
 
 NOON_MS = 1_800_000_000_000.0
 """The start of every game in these tests."""
@@ -27,6 +26,10 @@ def a_world(options: Options | None = None, accounts: Accounts | None = None) ->
     return World(accounts or default_accounts(), options or Options(), seeded(1))
 
 
+def a_bearer(user_id: str, token: str) -> Bearer:
+    return Bearer(token=token, user_id=user_id, scopes=frozenset(), scope_text="")
+
+
 def terms(  # noqa: PLR0913  (a builder)
     *,
     limit_s: int | None = 60,
@@ -38,8 +41,7 @@ def terms(  # noqa: PLR0913  (a builder)
 ) -> Terms:
     return Terms(
         variant=VARIANTS["fromPosition" if fen and variant == "standard" else variant],
-        limit=None if limit_s is None else timedelta(seconds=limit_s),
-        increment=None if limit_s is None else timedelta(seconds=increment_s),
+        clock=None if limit_s is None else TimeControl(limit_s, increment_s),
         days=days,
         initial_fen=fen,
         rules=rules,
