@@ -1,28 +1,34 @@
-"""`crabstick up`: starts the bot, on the named cluster or on a local Ray cluster.
+"""`crabstick up`: starts the bot, on the named cluster or on a local Ray cluster, and follows it.
 
-Idempotent; a second `up` also replaces what a fault-tolerant local cluster has lost.
+Idempotent; a second `up` also replaces what a fault-tolerant local cluster has lost. Following
+shows the games, and repairs such a cluster. Ctrl-C ends what this `up` began: if it started the
+cluster, the first Ctrl-C stops challenges and waits for the games, and the second ends the cluster.
+Otherwise Ctrl-C only stops following.
 """
 
 import asyncio
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from rich.console import Console
+from rich.live import Live
 
 from actors.local_ray.cluster_files import ClusterFiles
 from actors.local_ray.fault_tolerant import start_fault_tolerant
 from actors.local_ray.local_cluster import start_local_cluster
 from actors.local_ray.ports import require_free
 from actors.local_ray.profiles import FULL, SMALL
-from actors.messages import ActorConfig
+from actors.messages import ActorConfig, Statistics
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
 from crabstick.check.machine import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.bot_cluster import BotCluster, game_cpus, locked_cluster, named_cluster
-from crabstick.terminal.follow import follow
-from crabstick.terminal.running_bot import deploy_bot, wait_restored
+from crabstick.terminal.live_table import render_table
+from crabstick.terminal.observer import ObserverTask, run_observer
+from crabstick.terminal.running_bot import deploy_bot, show, wait_for_games, wait_restored
 
 FAULT_TOLERANCE = "--gcs-fault-tolerance"
 SMALL_PROFILE = "--small"
@@ -45,11 +51,7 @@ class LocalOptions:
     small: bool = False
 
     def check_address(self, address: str | None) -> None:
-        """Refuses the switches for a named cluster.
-
-        Raises:
-            ConfigError: a switch is given, and a cluster is named.
-        """
+        """Raises ConfigError when a switch is given and a cluster is named."""
         named = named_cluster(address)
         for switch in self._given() if named else ():
             raise ConfigError(
@@ -58,11 +60,7 @@ class LocalOptions:
             )
 
     def check_running(self, cluster: BotCluster | None) -> None:
-        """Refuses switches that a running local cluster was not started with.
-
-        Raises:
-            EnvironmentProblem: the cluster lacks what a switch asks for.
-        """
+        """Raises EnvironmentProblem when a running local cluster lacks what a switch asks for."""
         local = cluster.local if cluster else None
         if local is None:
             return
@@ -81,6 +79,7 @@ class LocalOptions:
 
 NICENESS = 10
 """That of the engines: behind the actors that play."""
+RETRY_S = 10
 
 
 def up(
@@ -139,3 +138,102 @@ def _start_local(settings: Settings, console: Console, options: LocalOptions) ->
         notify=console.print,
     )
     return BotCluster(address=local.address, local=local, is_new=True)
+
+
+def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:
+    """Shows the games until Ctrl-C or until the bot is gone."""
+    namespace = settings.cluster.namespace
+    try:
+        while not _show_games(namespace, cluster, console):
+            repaired = _repair_until_done(settings, cluster, console)
+            if repaired is None:
+                break
+            cluster = repaired
+    except KeyboardInterrupt:
+        if not cluster.is_new:
+            console.print("no longer following; the bot goes on (`crabstick down` ends it)")
+    else:
+        console.print("the bot was shut down")
+    if cluster.is_new:
+        with ClusterFiles(namespace).locked(console.print):
+            _wait_and_end(namespace, cluster, console)
+
+
+def _show_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
+    """Returns True when the bot is gone, and False when the cluster is damaged."""
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def draw(statistics: Statistics) -> None:
+            live.update(render_table(statistics), refresh=True)
+
+        if not cluster.is_fault_tolerant:
+            asyncio.run(show(namespace, draw))
+            return True
+        disconnect()  # see `observer`
+        address = cluster.address
+        return run_observer(
+            ObserverTask.SHOW,
+            address,
+            namespace,
+            is_lost=lambda: cluster.is_damaged,
+            on_report=lambda message: draw(Statistics.read(message)),
+        )
+
+
+def _repair_until_done(
+    settings: Settings, cluster: BotCluster, console: Console
+) -> BotCluster | None:
+    """Tries until the cluster is complete again; None when another command has ended it."""
+    while True:
+        try:
+            return _repair(settings, cluster, console)
+        except EnvironmentProblem as error:
+            console.print(f"{error}; trying again in {RETRY_S} s", soft_wrap=True)
+            time.sleep(RETRY_S)
+
+
+def _repair(settings: Settings, cluster: BotCluster, console: Console) -> BotCluster | None:
+    namespace = settings.cluster.namespace
+    with locked_cluster(None, namespace, console.print) as found:
+        if found is None or found.address != cluster.address:
+            return None
+        repaired = found.with_worker(game_cpus(settings), console.print)
+    is_restored = run_observer(
+        ObserverTask.WAIT_RESTORED,
+        repaired.address,
+        namespace,
+        is_lost=lambda: repaired.is_damaged,
+    )
+    if is_restored and repaired.local != cluster.local:
+        console.print("the bot's Ray cluster is whole again")
+    return replace(repaired, is_new=cluster.is_new)
+
+
+def _wait_and_end(namespace: str, cluster: BotCluster, console: Console) -> None:
+    """Stops challenges; ends the cluster after the last game or at the next Ctrl-C."""
+    is_over = False
+    try:
+        disconnect()  # the command that shut the bot down may have ended the cluster as well
+        while not is_over and (current := cluster.refreshed()) is not None:
+            is_over = _wait_for_games(namespace, current.with_head(console.print), console)
+    except KeyboardInterrupt:
+        console.print("the games that still run are given up: they run out of time")
+    finally:
+        disconnect()
+        if (current := cluster.refreshed()) is not None:
+            current.end(console.print)
+
+
+def _wait_for_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
+    """Returns True after the last game, and False when the head is lost."""
+    if cluster.is_fault_tolerant:
+        return run_observer(
+            ObserverTask.WAIT_FOR_GAMES,
+            cluster.address,
+            namespace,
+            is_lost=lambda: cluster.has_lost_head,
+            on_report=console.print,
+        )
+    connect(cluster.address, namespace)
+    asyncio.run(wait_for_games(namespace, console.print))
+    return True

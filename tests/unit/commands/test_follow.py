@@ -11,9 +11,9 @@ from rich.console import Console
 from actors.local_ray.cluster_files import ClusterRecord
 from actors.local_ray.local_cluster import LocalCluster
 from actors.local_ray.ray_start import LocalNode
+from crabstick.commands import up as module
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal import follow as module
 from crabstick.terminal.bot_cluster import BotCluster
 from crabstick.terminal.observer import ObserverTask
 
