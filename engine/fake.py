@@ -45,7 +45,7 @@ class FakeUci:
         self.mode = mode
         self.delay_s = delay_s
         self.hash_mb = 16
-        self._stdin, self._stdout = pipes
+        self.stdin, self._stdout = pipes
         self._after = after
         self._board = chess.Board()
         self._position = ""
@@ -76,9 +76,9 @@ class FakeUci:
     def read_line(self, timeout_s: float | None = None) -> str | None:
         """The next line; None at the end of stdin, an empty line after the timeout."""
         while b"\n" not in self._unread:
-            if timeout_s is not None and not select.select([self._stdin], [], [], timeout_s)[0]:
+            if timeout_s is not None and not select.select([self.stdin], [], [], timeout_s)[0]:
                 return ""
-            chunk = os.read(self._stdin, 65536)
+            chunk = os.read(self.stdin, 65536)
             if not chunk:
                 return None
             self._unread += chunk
@@ -92,10 +92,6 @@ class FakeUci:
     def first_move(self) -> chess.Move | str:
         """The first legal move; `(none)` when there is none."""
         return next(iter(self._board.legal_moves), "(none)")
-
-    def stop_listening(self) -> None:
-        """Closes stdin, like an engine whose reader thread died."""
-        os.close(self._stdin)
 
     def _on_uci(self, _: str) -> None:
         _AT_START.get(self.mode, FakeUci.send)(self, *_HELLO)
@@ -130,21 +126,9 @@ def _slow_start(fake: FakeUci, *hello: str) -> None:
     fake.send(*hello)
 
 
-def _no_uci(fake: FakeUci, *_: str) -> None:
-    fake.send("Hello, I am no engine.")
-
-
-def _silent(_fake: FakeUci, *_: str) -> None:
-    pass
-
-
 def _crash(*_: object) -> NoReturn:
     os.write(2, b"fake: cannot go on\n")
     sys.exit(3)
-
-
-def _odd_option(fake: FakeUci, *_: str) -> None:
-    fake.send("option name Threads type spin default many min 1 max 8", "uciok")
 
 
 def _think(fake: FakeUci) -> None:
@@ -165,7 +149,8 @@ def _hang(_: FakeUci) -> NoReturn:
 
 
 def _deaf(fake: FakeUci) -> NoReturn:
-    fake.stop_listening()
+    """Closes stdin, like an engine whose reader thread died."""
+    os.close(fake.stdin)
     _hang(fake)
 
 
@@ -173,8 +158,8 @@ def _quiet(fake: FakeUci) -> None:
     fake.send(f"bestmove {fake.first_move()}")
 
 
-def _answers(*lines: str) -> Callable[[FakeUci], None]:
-    def answer(fake: FakeUci) -> None:
+def _answers(*lines: str) -> Callable[..., None]:
+    def answer(fake: FakeUci, *_: str) -> None:
         fake.send(*lines)
 
     return answer
@@ -206,10 +191,10 @@ def _hungry(fake: FakeUci) -> None:
 
 _AT_START: dict[str, Callable[..., Any]] = {
     "slow-start": _slow_start,
-    "no-uci": _no_uci,
-    "silent": _silent,
+    "no-uci": _answers("Hello, I am no engine."),
+    "silent": _answers(),
     "quit-at-start": _crash,
-    "odd-option": _odd_option,
+    "odd-option": _answers("option name Threads type spin default many min 1 max 8", "uciok"),
 }
 _AT_GO: dict[str, Callable[[FakeUci], None]] = {
     "delay": _think,

@@ -24,7 +24,6 @@ import stamina
 import urllib3
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from typing_extensions import override
 
 from crabstick.errors import LichessError, Refused, Unavailable
@@ -104,6 +103,13 @@ class BerserkLichess:
         path = "/api/stream/event"
         self._source = StreamSource(identity=identity, path=path, silence_limit=silence_limit)
         self._session: aiohttp.ClientSession | None = None
+        self._retrying = stamina.AsyncRetryingCaller(
+            attempts=_TRIES,
+            timeout=self._limits.patience,
+            wait_initial=_FIRST_PAUSE,
+            wait_max=_LONGEST_PAUSE,
+            wait_jitter=_JITTER,
+        )
         self._streams: set[NdjsonStream] = set()
 
     async def account(self) -> Account:
@@ -168,18 +174,7 @@ class BerserkLichess:
 
     async def _call(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
         """Makes a call, retried while Lichess is unavailable; a 429 is not retried."""
-        tries = stamina.retry_context(
-            on=Unavailable,
-            attempts=_TRIES,
-            timeout=self._limits.patience,
-            wait_initial=_FIRST_PAUSE,
-            wait_max=_LONGEST_PAUSE,
-            wait_jitter=_JITTER,
-        )
-        async for one_try in tries:
-            with one_try:
-                return await self._call_once(action, call)
-        raise Unavailable(f"Lichess did not {action}.")
+        return await self._retrying(Unavailable, self._call_once, action, call)
 
     async def _call_once(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
         """Makes a call in a thread; after a timeout the thread still ends, by its own limits."""
@@ -236,23 +231,17 @@ def _response(response: requests.Response) -> LichessResponse:
 
 def _bounded_session(identity: Identity, limits: CallLimits) -> requests.Session:
     """A session that sends token and User-Agent and keeps each response within the limits."""
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = identity.headers()["Authorization"]
+        return request
+
     session = requests.Session()
-    session.auth = _Bearer(identity)
+    session.auth = authorize  # comes last, so that `~/.netrc` cannot replace the token
     session.headers["User-Agent"] = identity.user_agent()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _BoundedAdapter(limits))
     return session
-
-
-class _Bearer(AuthBase):
-    """Sets the token last, so that `~/.netrc` cannot replace it."""
-
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._identity.headers()["Authorization"]
-        return request
 
 
 class _BoundedAdapter(HTTPAdapter):

@@ -47,11 +47,9 @@ def parse_playing(raw: object) -> tuple[GameSummary, ...]:
     A missing game may still be running: Lichess lists 50 at most anyway.
     """
     entries = raw.get("nowPlaying") if isinstance(raw, dict) else raw
-    found = (
-        [parse_or_unexpected(_summary, entry) for entry in entries]
-        if isinstance(entries, list)
-        else []
-    )
+    if not isinstance(entries, list):
+        return ()
+    found = [parse_or_unexpected(_summary, entry) for entry in entries]
     return tuple(game for game in found if isinstance(game, GameSummary))
 
 
@@ -75,7 +73,8 @@ def _account(raw: object) -> Account:
 
 def _challenge_made(line: Fields) -> ChallengeMade:
     fields = line.child("challenge")
-    kind = _TIME_CONTROLS.get(fields.child("timeControl").text("type"))
+    control = fields.child("timeControl")
+    kind = _TIME_CONTROLS.get(control.text("type"))
     if kind is None:
         raise fields.invalid("timeControl", "a known time control")
     challenge = Challenge(
@@ -85,7 +84,7 @@ def _challenge_made(line: Fields) -> ChallengeMade:
         variant=fields.child("variant").text("key"),
         rated=fields.flag("rated"),
         speed=fields.text("speed"),
-        clock=_challenge_clock(fields.child("timeControl")) if kind == "clock" else None,
+        clock=_challenge_clock(control) if kind == "clock" else None,
         time_control=kind,
         initial_fen=fields.text("initialFen", "", limit=FEN_LIMIT) or None,
     )
@@ -102,14 +101,6 @@ def _user(parent: Fields, key: str) -> LichessPlayer | None:
 
 def _challenge_ended(line: Fields) -> ChallengeEnded:
     return ChallengeEnded(id=line.child("challenge").game_id("id"))
-
-
-def _game_started(line: Fields) -> GameStarted:
-    return GameStarted(game=_summary(line.raw.get("game")))
-
-
-def _game_finished(line: Fields) -> GameFinished:
-    return GameFinished(id=line.child("game").game_id("gameId", "id"))
 
 
 def _summary(raw: object) -> GameSummary:
@@ -139,6 +130,6 @@ _EVENTS: Mapping[str, Callable[[Fields], LichessEvent]] = {
     "challenge": _challenge_made,
     "challengeCanceled": _challenge_ended,
     "challengeDeclined": _challenge_ended,
-    "gameStart": _game_started,
-    "gameFinish": _game_finished,
+    "gameStart": lambda line: GameStarted(game=_summary(line.raw.get("game"))),
+    "gameFinish": lambda line: GameFinished(id=line.child("game").game_id("gameId", "id")),
 }

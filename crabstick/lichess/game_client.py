@@ -7,7 +7,6 @@ timeouts, `offeringDraw`, and claiming a win with a bot.
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -60,10 +59,8 @@ class HttpGames:
     def __init__(self, identity: Identity, silence_limit: timedelta = SILENCE_LIMIT) -> None:
         self._identity = identity
         self._silence_limit = silence_limit
-        self._connections = _Connections(
-            session=open_session(identity.url),
-            moves=None if proxy_for(identity.url) else MoveConnections(identity.url),
-        )
+        self._session = open_session(identity.url)
+        self._moves = None if proxy_for(identity.url) else MoveConnections(identity.url)
         self._games: list[HttpGame] = []
 
     async def warm(self) -> bool:
@@ -71,27 +68,32 @@ class HttpGames:
 
         Requests a small static file, which has no rate limit of its own; any response will do.
         """
-        session, moves = self._connections.session, self._connections.moves
-        if session.closed:
+        if self._session.closed:
             return False
         headers = {"User-Agent": self._identity.user_agent()}
         try:
-            async with session.get(
+            async with self._session.get(
                 self._identity.address(_WARM_UP_PATH),
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=POST_LIMIT.total_seconds()),
                 allow_redirects=False,
             ) as response:
                 await read_response(response)
-            if moves is not None:
-                await moves.request("GET", _WARM_UP_PATH, headers, POST_LIMIT)
+            if self._moves is not None:
+                await self._moves.request("GET", _WARM_UP_PATH, headers, POST_LIMIT)
         except TRANSPORT_ERRORS:
             return False
         return True
 
     def game(self, game_id: GameId) -> "HttpGame":
         """See `GamesPort`."""
-        game = HttpGame(self._connections, self._identity, game_id, self._silence_limit)
+        source = StreamSource(
+            identity=self._identity,
+            path=f"/api/bot/game/stream/{game_id}",
+            game_id=game_id,
+            silence_limit=self._silence_limit,
+        )
+        game = HttpGame(self._session, self._moves, source, game_id)
         self._games.append(game)
         return game
 
@@ -99,40 +101,30 @@ class HttpGames:
         """See `GamesPort`."""
         for game in self._games:
             await game.close()
-        await self._connections.session.close()
-        if self._connections.moves is not None:
-            self._connections.moves.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Connections:
-    """`moves` is None behind a proxy: moves then use the session too."""
-
-    session: aiohttp.ClientSession
-    moves: MoveConnections | None
+        await self._session.close()
+        if self._moves is not None:
+            self._moves.close()
 
 
 class HttpGame:
-    """A `GamePort` over the connections of an `HttpGames`."""
+    """A `GamePort` over the connections of an `HttpGames`.
+
+    `moves` is None behind a proxy: moves then use the session too.
+    """
 
     def __init__(
         self,
-        connections: _Connections,
-        identity: Identity,
+        session: aiohttp.ClientSession,
+        moves: MoveConnections | None,
+        source: StreamSource,
         game_id: GameId,
-        silence_limit: timedelta = SILENCE_LIMIT,
     ) -> None:
-        self._session = connections.session
-        self._moves = connections.moves
-        self._identity = identity
-        self._source = StreamSource(
-            identity=identity,
-            path=f"/api/bot/game/stream/{game_id}",
-            game_id=game_id,
-            silence_limit=silence_limit,
-        )
-        self._address = identity.address(f"/api/bot/game/{game_id}/")
-        self._headers = {**identity.headers(game_id), "Accept-Encoding": "identity"}
+        self._session = session
+        self._moves = moves
+        self._source = source
+        self._identity = source.identity
+        self._address = source.identity.address(f"/api/bot/game/{game_id}/")
+        self._headers = {**source.identity.headers(game_id), "Accept-Encoding": "identity"}
         self._target = urlsplit(self._address).path
         self._stream = NdjsonStream(self._session, self._source)
         self._closed = False

@@ -36,8 +36,6 @@ UNLIMITED_MS: Final = 2_147_483_647
 
 _TEXT_LIMIT = 100  # names, keys, statuses; Lichess's longest are about 30
 _CHAT_LIMIT = 500  # Lichess allows 140; its own notices may be longer
-_QUOTE_LIMIT = 120
-_WHY_LIMIT = 200
 _GAME_ID = re.compile(r"[A-Za-z0-9]{8}", re.ASCII)
 _UCI = r"(?:(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8])"
 _MOVES = re.compile(f"(?:{_UCI}(?: {_UCI})*)?", re.ASCII)
@@ -56,7 +54,7 @@ class InvalidField(ValueError):
 
 def quote(value: object) -> str:
     """The value for a log: escaped, 120 characters at most."""
-    return _brief.repr(value)[:_QUOTE_LIMIT]
+    return _brief.repr(value)[:120]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ def parse_or_unexpected(parse: Callable[[object], _Parsed], raw: object) -> _Par
     try:
         return parse(raw)
     except InvalidField as odd:
-        return Unexpected(why=str(odd)[:_WHY_LIMIT])
+        return Unexpected(why=str(odd)[:200])
 
 
 def parse_by_type(
@@ -169,8 +167,7 @@ def parse_by_type(
         line = Fields.of(value, "line")
         parser = parsers.get(line.text("type"))
         if parser is None:
-            why = f"unknown type {quote(line.raw['type'])}"
-            return Unexpected(why=why[:_WHY_LIMIT], is_harmless=True)
+            return Unexpected(why=f"unknown type {quote(line.raw['type'])}", is_harmless=True)
         return parser(line)
 
     return parse_or_unexpected(parse, raw)
@@ -193,13 +190,13 @@ def _game_full(line: Fields) -> GameFull:
         white=player(line.child("white")),
         black=player(line.child("black")),
         initial_fen=line.text("initialFen", "startpos", limit=FEN_LIMIT),
-        clock=_game_clock(line.child("clock")) if line.has("clock") else None,
+        clock=_clock(line.child("clock")) if line.has("clock") else None,
         state=_game_state(line.child("state")),
         is_tournament=line.has("tournamentId"),
     )
 
 
-def _game_clock(clock: Fields) -> Clock:
+def _clock(clock: Fields) -> Clock:
     return Clock(initial=clock.milliseconds("initial"), increment=clock.milliseconds("increment"))
 
 

@@ -111,7 +111,7 @@ class MoveConnections:
 class _PendingResponse:
     """The response received so far."""
 
-    done: asyncio.Future[None]
+    done: asyncio.Future[LichessResponse]
     head: h11.Response | None = None
     body: bytearray = field(default_factory=bytearray)
 
@@ -131,22 +131,16 @@ class _PendingResponse:
         """Completes the response; a broken body counts as empty."""
         if self.done.done():
             return
-        if error is not None:
-            self.body.clear()
-        if self.head is None and error is not None:
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(None)
-
-    def response(self) -> LichessResponse | None:
-        """The response; None without a head."""
         if self.head is None:
-            return None
+            self.done.set_exception(error or h11.RemoteProtocolError("no head"))
+            return
         retry_after = dict(self.head.headers).get(b"retry-after")
-        return LichessResponse(
-            status=self.head.status_code,
-            retry_after=None if retry_after is None else retry_after.decode("latin-1"),
-            body=bytes(self.body),
+        self.done.set_result(
+            LichessResponse(
+                status=self.head.status_code,
+                retry_after=None if retry_after is None else retry_after.decode("latin-1"),
+                body=b"" if error else bytes(self.body),
+            )
         )
 
 
@@ -185,12 +179,9 @@ class _Connection(asyncio.Protocol):
         try:
             await asyncio.wait({pending.done}, timeout=within_s)
             pending.end(TimeoutError())
-            pending.done.result()
+            return pending.done.result()
         finally:
             self._pending, self._last_used_s = None, self._loop.time()
-        response = pending.response()
-        assert response is not None  # noqa: S101 -- a reply without a head has raised
-        return response
 
     # Callbacks from asyncio.
 
