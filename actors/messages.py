@@ -13,9 +13,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crabstick.errors import CrabstickError
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineReport, GameRecord
 from crabstick.rules.lichess_types import GameId, GameSummary, NodeId
-from crabstick.rules.registry_records import EngineReport, GameRecord
 
 PROTOCOL = 1
 

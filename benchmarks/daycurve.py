@@ -15,11 +15,11 @@ from typing import Final
 from benchmarks.demand import Game, ideal_node_s
 from crabstick.rules.cluster_view import (
     ActorPhase,
-    ActorView,
     Capacity,
     ClusterNode,
+    EngineRecord,
+    GameRecord,
     Observed,
-    WantedGame,
 )
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import Assign, Kill, RequestHandOver, Spawn, plan
@@ -82,7 +82,7 @@ class DayResult:
 
 @dataclass(slots=True)
 class _Actor:
-    view: ActorView
+    view: EngineRecord
     ready_s: int = 0
     """When it has started; meaningless while it has no node."""
     leaves_s: int | None = None
@@ -186,7 +186,7 @@ class Day:
 
     def _decide(self, now_s: int) -> None:
         now = now_s * SECOND
-        wanted = [WantedGame(id=game, is_fresh=game not in self.begun) for game in self.running]
+        wanted = [GameRecord(id=game, epoch=int(game in self.begun)) for game in self.running]
         observed = Observed(
             actors=tuple(actor.view for actor in self.actors.values()),
             nodes=self._node_views(),
@@ -210,7 +210,7 @@ class Day:
                     self._assign(game, name, now_s)
                 case RequestHandOver(actor=name):
                     actor = self.actors[name]
-                    actor.view = replace(actor.view, leaves_in=timedelta(0))
+                    actor.view = replace(actor.view, leave_by=now)
                     actor.leaves_s = now_s + self.cluster.leave_s
                     self.outcome.moved += 1
                 case Kill(actor=name):
@@ -226,7 +226,8 @@ class Day:
 
     def _spawn(self, node: NodeId | None, now_s: int) -> None:
         name = ActorName(f"a{self._next()}")
-        view = ActorView(name=name, phase=ActorPhase.STARTING, node=node)
+        now = now_s * SECOND
+        view = EngineRecord(name=name, serial=self.serial, since=now, last_seen=now, node=node)
         self.actors[name] = _Actor(view, ready_s=now_s + self.cluster.actor_start_s)
 
     def _assign(self, game: GameId, name: ActorName, now_s: int) -> None:

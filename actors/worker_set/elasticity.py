@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from crabstick.rules.cluster_view import Capacity, Observed, WantedGame
+from crabstick.rules.cluster_view import Capacity, GameRecord, Observed
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.scaling import LATELY, Consolidation, headroom
 from crabstick.settings import Settings
@@ -96,7 +96,7 @@ class Elasticity:
         return replace(self._wish, standby=max(wish, asked_for, foreseen))
 
     def adjust(
-        self, wanted: Collection[WantedGame], observed: Observed, now: timedelta
+        self, wanted: Collection[GameRecord], observed: Observed, now: timedelta
     ) -> Observed:
         """Returns the cluster for `plan`: a node that consolidation empties is marked draining."""
         if not self.is_elastic:

@@ -20,10 +20,9 @@ from actors.worker_set.cluster_interface import Runtime
 from actors.worker_set.telemetry import EventLog
 from crabstick.game.event_loop import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
-from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import EngineRecord, Event, GameRecord
+from crabstick.rules.registry import Event, Registry
 from crabstick.rules.retry import next_delay
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger

@@ -18,7 +18,6 @@ from crabstick.rules.observation import (
     has_waited_too_long,
     moving,
     observe,
-    wanted_games,
 )
 from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
 from crabstick.telemetry import log_events
@@ -102,7 +101,7 @@ class Reconciler:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = wanted_games(self._pool.registry)
+        wanted = self._pool.registry.running()
         observed = observe(self._pool.registry, self.nodes, now)
         if self.shutdown.begun_at is None:  # a shutdown empties no node
             observed = self._elasticity.adjust(wanted, observed, now)

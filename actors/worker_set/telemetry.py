@@ -11,16 +11,9 @@ from structlog.typing import FilteringBoundLogger
 from actors.messages import ActorConfig, ActorRow, GameRow, ListenerStatus, Outcome, Statistics
 from crabstick import __version__
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.cluster_view import ActorPhase, ClusterNode
+from crabstick.rules.cluster_view import ActorPhase, ClusterNode, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ENDPOINTS, GameId, NodeId
-from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import (
-    ActorLost,
-    EngineRecord,
-    Event,
-    GameRecord,
-    GameTakenOver,
-)
+from crabstick.rules.registry import ActorLost, Event, GameTakenOver, Registry
 from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
 

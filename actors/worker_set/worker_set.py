@@ -42,7 +42,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase
 from crabstick.rules.lichess_types import GameId
-from crabstick.rules.observation import Nodes, moving, observe, wanted_games
+from crabstick.rules.observation import Nodes, moving, observe
 from crabstick.rules.placement import room
 from crabstick.rules.registry import Registry
 from crabstick.settings import Settings
@@ -155,7 +155,7 @@ class WorkerSet:
     async def load(self, _message: Packed) -> Packed:
         """Returns whether another challenge may be accepted. Waits for the adoption."""
         await self._adopted.wait()
-        wanted = wanted_games(self._registry)
+        wanted = self._registry.running()
         can_start = not self._pool.problem
         observed = observe(self._registry, self._reconciler.nodes, self._now())
         return LoadAnswer(

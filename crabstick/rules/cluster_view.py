@@ -1,9 +1,11 @@
 """The WorkerSet's input when it decides: games, actors, nodes, and the owner's wishes.
 
-Moments are `timedelta` on one monotonic clock.
+`registry` keeps the records of games and actors; `observation` adds the nodes. Moments are
+`timedelta` on one monotonic clock.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Final
@@ -24,48 +26,100 @@ class ActorPhase(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WantedGame:
-    """A game that Lichess says is running.
+class GameRecord:
+    """A game that runs on Lichess.
 
     Attributes:
-        urgency: the time left on our clock; None without a clock, or on the opponent's turn.
-        deaths: how many actors died over the game.
-        is_fresh: whether the game never had an actor. Such a game loses nothing by waiting, since
-            the clocks start with the second move.
+        urgency: our clock while it is our turn; None otherwise, or without a clock.
+        epoch: the epoch of the latest actor; 0 before the first.
+        takeovers: how often the game went from one actor to another after a failure.
+        deaths: takeovers after a death; a busy machine makes actors silent without killing them.
+        our_turn_at_ply: the actor's ply when Lichess last listed the game as our turn.
+        finished_at: when Lichess said that the game is over.
     """
 
     id: GameId
+    opponent: str = ""
+    speed: str = ""
     urgency: timedelta | None = None
+    epoch: int = 0
+    takeovers: int = 0
     deaths: int = 0
-    is_fresh: bool = False
+    our_turn_at_ply: int | None = None
+    finished_at: timedelta | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no actor had it yet: it can wait, since clocks start with the second move."""
+        return not self.epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActorView:
-    """One live EngineActor.
+class EngineReport:
+    """An EngineActor's report about itself.
 
     Attributes:
+        ply: the ply of its game.
+        time_left: our clock in its game; None without one.
+        progress: further figures for people, which the registry only keeps.
+    """
+
+    node: NodeId
+    phase: ActorPhase
+    game: GameId | None = None
+    epoch: int = 0
+    takeovers: int = 0
+    deaths: int = 0
+    problem: str = ""
+    lacks_engine: bool = False
+    ply: int = 0
+    time_left: timedelta | None = None
+    progress: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRecord:
+    """One EngineActor.
+
+    Attributes:
+        serial: counts the actors; names are reused, serials are not.
+        since: when the actor entered its phase.
+        last_seen: when the actor last answered.
         epoch: orders the actors that a game has had.
+        is_adopted: whether the actor is older than this WorkerSet, and may play a game.
         is_suspect: whether the actor is silent, or late with its start.
-        leaves_in: the time within which it was asked to hand its game over; None if it was not.
+        was_assigned: whether this WorkerSet, not an earlier one, gave the actor its game.
         time_left: our clock in its game, by its last report; None without a clock.
-        is_unreported: whether it is older than this WorkerSet and has not reported its game yet.
+        leave_by: when the actor hands its game over at the latest; None unless it was asked to.
     """
 
     name: ActorName
-    phase: ActorPhase
+    serial: int
+    phase: ActorPhase = ActorPhase.STARTING
+    since: timedelta
+    last_seen: timedelta
     node: NodeId | None = None
     game: GameId | None = None
     epoch: int = 0
+    is_adopted: bool = False
+    was_assigned: bool = False
     is_suspect: bool = False
-    leaves_in: timedelta | None = None
+    leave_by: timedelta | None = None
+    problem: str = ""
+    lacks_engine: bool = False
+    ply: int = 0
     time_left: timedelta | None = None
-    is_unreported: bool = False
+    progress: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_leaving(self) -> bool:
         """Whether the actor was asked to hand its game over."""
-        return self.leaves_in is not None
+        return self.leave_by is not None
+
+    @property
+    def is_unreported(self) -> bool:
+        """Whether the actor may play a game that it has not reported yet."""
+        return self.is_adopted and self.phase is ActorPhase.STARTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +161,7 @@ class ClusterNode:
 class Observed:
     """What runs where; `last_game_start` is None before the first game."""
 
-    actors: tuple[ActorView, ...]
+    actors: tuple[EngineRecord, ...]
     nodes: tuple[ClusterNode, ...]
     last_game_start: timedelta | None = None
 

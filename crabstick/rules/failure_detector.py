@@ -8,9 +8,8 @@ costs the clock. Moments are `timedelta` on one monotonic clock.
 from collections.abc import Collection
 from datetime import timedelta
 
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineRecord
 from crabstick.rules.lichess_types import ActorName, NodeId
-from crabstick.rules.registry_records import EngineRecord
 
 SILENCE_LIMIT = timedelta(seconds=3)
 GRACE_AFTER_START = timedelta(seconds=10)

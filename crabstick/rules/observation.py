@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from crabstick.rules.cluster_view import ActorPhase, ActorView, ClusterNode, Observed, WantedGame
+from crabstick.rules.cluster_view import ActorPhase, ClusterNode, EngineRecord, Observed
 from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import EngineRecord
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
 """An actor takes two seconds; a machine with seven times its load took thirteen."""
@@ -37,21 +36,15 @@ class Nodes:
         return {node.id for node in self.views if node.is_draining}
 
 
-def wanted_games(registry: Registry) -> list[WantedGame]:
-    """The games that need an actor, without those that Lichess calls finished."""
-    return [
-        WantedGame(id=game.id, urgency=game.urgency, deaths=game.deaths, is_fresh=not game.epoch)
-        for game in registry.games.values()
-        if game.finished_at is None
-    ]
-
-
 def observe(registry: Registry, nodes: Nodes, now: timedelta) -> Observed:
     """What runs where; slots taken since the nodes were read do not count as free."""
     doubtful = registry.doubtful_nodes(now)
     taken = _placed_since(registry, nodes.read_at - RAY_COUNTS_WITHIN)
     return Observed(
-        actors=tuple(_view(engine, now) for engine in registry.engines.values()),
+        actors=tuple(
+            replace(engine, is_suspect=True) if _is_late(engine, now) else engine
+            for engine in registry.engines.values()
+        ),
         nodes=tuple(
             replace(
                 node,
@@ -61,21 +54,6 @@ def observe(registry: Registry, nodes: Nodes, now: timedelta) -> Observed:
             for node in nodes.views
         ),
         last_game_start=registry.last_game_start,
-    )
-
-
-def _view(engine: EngineRecord, now: timedelta) -> ActorView:
-    leave_by = engine.leave_by
-    return ActorView(
-        name=engine.name,
-        phase=engine.phase,
-        node=engine.node,
-        game=engine.game,
-        epoch=engine.epoch,
-        is_suspect=engine.is_suspect or _is_late(engine, now),
-        leaves_in=None if leave_by is None else max(leave_by - now, timedelta(0)),
-        time_left=engine.time_left,
-        is_unreported=engine.is_unreported,
     )
 
 
@@ -106,7 +84,7 @@ def has_waited_too_long(registry: Registry, now: timedelta) -> bool:
 
 def moving(registry: Registry, draining: Collection[NodeId]) -> Sequence[EngineRecord]:
     """The actors whose running games have to move to other actors."""
-    running = {game.id for game in registry.games.values() if game.finished_at is None}
+    running = {game.id for game in registry.running()}
     return [
         engine
         for engine in registry.engines.values()

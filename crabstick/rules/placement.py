@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.rules.cluster_view import ActorPhase, ActorView, Capacity, Observed, WantedGame
+from crabstick.rules.cluster_view import ActorPhase, Capacity, EngineRecord, GameRecord, Observed
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
 QUIET_AFTER_GAME_START = timedelta(seconds=2)
@@ -72,7 +72,7 @@ Action = Spawn | Assign | RequestHandOver | Kill | Forfeit
 
 
 def plan(
-    wanted: Collection[WantedGame], observed: Observed, capacity: Capacity, now: timedelta
+    wanted: Collection[GameRecord], observed: Observed, capacity: Capacity, now: timedelta
 ) -> tuple[Action, ...]:
     """Returns all actions that are due now, most urgent first."""
     owners = owners_of(observed.actors)
@@ -94,7 +94,7 @@ def plan(
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
-        *_hand_overs(movers[: len(free)], observed),
+        *_hand_overs(movers[: len(free)], observed, now),
         *_kills(observed, owners, surplus=spare[capacity.standby :]),
         *_needless_calls(observed, most),
         *_spawns(observed, waiting=waiting, calm=calm, is_quiet=_is_quiet(observed, now)),
@@ -102,7 +102,7 @@ def plan(
 
 
 def room(
-    wanted: Collection[WantedGame], observed: Observed, *, can_actors_start: bool = True
+    wanted: Collection[GameRecord], observed: Observed, *, can_actors_start: bool = True
 ) -> int:
     """Counts the further games that could be played now; negative when running games lack a place.
 
@@ -120,9 +120,9 @@ def room(
     return ready + placed + _done(wanted, observed) + slots
 
 
-def owners_of(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
+def owners_of(actors: Collection[EngineRecord]) -> dict[GameId, EngineRecord]:
     """Maps each game to its owner: the actor with the latest epoch, unless it is suspected."""
-    owners: dict[GameId, ActorView] = {}
+    owners: dict[GameId, EngineRecord] = {}
     for actor in sorted(actors, key=lambda actor: (actor.epoch, actor.name)):
         if actor.phase is ActorPhase.PLAYING and actor.game is not None:
             owners[actor.game] = actor
@@ -130,7 +130,7 @@ def owners_of(actors: Collection[ActorView]) -> dict[GameId, ActorView]:
 
 
 def _assigns(
-    orphans: Sequence[WantedGame], free: Sequence[ActorView], *, reserved: int
+    orphans: Sequence[GameRecord], free: Sequence[EngineRecord], *, reserved: int
 ) -> list[Assign]:
     """Gives standbys to orphans; fresh games, the last, take no standby that is reserved."""
     begun = sum(not game.is_fresh for game in orphans)
@@ -141,13 +141,13 @@ def _assigns(
     ]
 
 
-def _by_urgency(game: WantedGame) -> tuple[bool, timedelta, GameId]:
+def _by_urgency(game: GameRecord) -> tuple[bool, timedelta, GameId]:
     return (game.is_fresh, timedelta.max if game.urgency is None else game.urgency, game.id)
 
 
 def _movers(
-    games: Collection[WantedGame], owners: Mapping[GameId, ActorView], observed: Observed
-) -> list[ActorView]:
+    games: Collection[GameRecord], owners: Mapping[GameId, EngineRecord], observed: Observed
+) -> list[EngineRecord]:
     """Actors that leave their games: first those already asked, then those whose node ends soon.
 
     Among equals, the one with the least time on its clock comes first.
@@ -170,17 +170,19 @@ def _movers(
     )
 
 
-def _hand_overs(movers: Collection[ActorView], observed: Observed) -> Iterator[RequestHandOver]:
+def _hand_overs(
+    movers: Collection[EngineRecord], observed: Observed, now: timedelta
+) -> Iterator[RequestHandOver]:
     """Asks each mover that has a standby to leave, and again if its node ends sooner."""
     draining = _draining(observed)
     for mover in movers:
         if mover.node in draining:
             within = max(draining[mover.node] - LEAVE_BEFORE_END, timedelta(0))
-            if mover.leaves_in is None or within + JITTER < mover.leaves_in:
+            if mover.leave_by is None or now + within + JITTER < mover.leave_by:
                 yield RequestHandOver(actor=mover.name, within=within)
 
 
-def _pressing(stuck: Sequence[ActorView], observed: Observed) -> int:
+def _pressing(stuck: Sequence[EngineRecord], observed: Observed) -> int:
     """Counts the movers without a standby that need one now: all, when the time is short."""
     draining = _draining(observed)
     ends = (draining[mover.node] for mover in stuck if mover.node in draining)
@@ -189,7 +191,7 @@ def _pressing(stuck: Sequence[ActorView], observed: Observed) -> int:
     return sum(mover.is_leaving for mover in stuck)
 
 
-def _standbys(observed: Observed) -> list[ActorView]:
+def _standbys(observed: Observed) -> list[EngineRecord]:
     """Standbys that can take a game, the busiest node first, so that quiet nodes empty."""
     draining, doubtful = _draining(observed), _doubtful(observed)
     playing = [actor.node for actor in observed.actors if actor.phase is ActorPhase.PLAYING]
@@ -199,7 +201,7 @@ def _standbys(observed: Observed) -> list[ActorView]:
     )
 
 
-def _starting(observed: Observed) -> list[ActorView]:
+def _starting(observed: Observed) -> list[EngineRecord]:
     """Starting actors, without the late ones and those on draining nodes."""
     draining = _draining(observed)
     return [
@@ -218,7 +220,7 @@ def _coming(observed: Observed) -> int:
     return sum(actor.node not in doubtful for actor in starting)
 
 
-def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
+def _done(wanted: Collection[GameRecord], observed: Observed) -> int:
     """Counts actors whose game is over, on nodes that stay."""
     draining, running = _draining(observed), {game.id for game in wanted}
     return sum(
@@ -230,7 +232,7 @@ def _done(wanted: Collection[WantedGame], observed: Observed) -> int:
 
 
 def _kills(
-    observed: Observed, owners: Mapping[GameId, ActorView], surplus: Collection[ActorView]
+    observed: Observed, owners: Mapping[GameId, EngineRecord], surplus: Collection[EngineRecord]
 ) -> list[Kill]:
     """Actors whose game has another owner, standbys on draining nodes, and surplus standbys."""
     draining = _draining(observed)

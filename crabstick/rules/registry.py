@@ -14,21 +14,32 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineRecord, EngineReport, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
-from crabstick.rules.registry_records import (
-    ActorLost,
-    EngineRecord,
-    EngineReport,
-    Event,
-    GameRecord,
-    GameTakenOver,
-)
 
 REMEMBERED: Final = 1000
 """Ids of finished games that are kept: an update is seconds old at most."""
 RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 """Ray calls a silent node dead after 64 s by default (five failures of a check of 10 s each)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameTakenOver:
+    """A game lost its actor and needs another one."""
+
+    game: GameRecord
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorLost:
+    """An actor is gone unexpectedly."""
+
+    engine: EngineRecord
+    why: str
+
+
+Event = GameTakenOver | ActorLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +82,14 @@ class Registry:
         """The running game of an actor."""
         return None if engine.game is None else self.games.get(engine.game)
 
+    def running(self) -> list[GameRecord]:
+        """The games that need an actor, without those that Lichess calls finished."""
+        return [game for game in self.games.values() if game.finished_at is None]
+
     def waiting(self) -> list[GameRecord]:
         """Running games without an actor, or with a silent one."""
         played = {engine.game for engine in self.engines.values() if not engine.is_suspect}
-        running = (game for game in self.games.values() if game.finished_at is None)
-        return [game for game in running if game.id not in played]
+        return [game for game in self.running() if game.id not in played]
 
     def is_any_abandoned(self) -> bool:
         """Whether a running game has lost its actor."""

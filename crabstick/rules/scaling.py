@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
-from crabstick.rules.cluster_view import ActorPhase, Capacity, ClusterNode, Observed, WantedGame
+from crabstick.rules.cluster_view import ActorPhase, Capacity, ClusterNode, GameRecord, Observed
 from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.placement import owners_of
 
@@ -62,7 +62,7 @@ class Consolidation:
 
     def after(
         self,
-        wanted: Collection[WantedGame],
+        wanted: Collection[GameRecord],
         observed: Observed,
         capacity: Capacity,
         now: timedelta,
@@ -95,7 +95,7 @@ class Consolidation:
 
 
 def _emptiest(
-    wanted: Collection[WantedGame], observed: Observed, capacity: Capacity
+    wanted: Collection[GameRecord], observed: Observed, capacity: Capacity
 ) -> NodeId | None:
     """The node with the fewest games, if the cluster is at rest and they fit on other nodes."""
     owners = owners_of(observed.actors)
@@ -116,7 +116,7 @@ def _emptiest(
 
 
 def _fits(
-    leaving: NodeId, wanted: Collection[WantedGame], observed: Observed, capacity: Capacity
+    leaving: NodeId, wanted: Collection[GameRecord], observed: Observed, capacity: Capacity
 ) -> bool:
     """Whether all games and standbys have a place on other nodes that hold actors already."""
     draining = {node.id for node in observed.nodes if node.is_draining}

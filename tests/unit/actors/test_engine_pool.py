@@ -11,10 +11,9 @@ from actors.messages import Assignment
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.telemetry import EventLog
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import EngineRecord, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import get_logger
 from tests.fakes.runtime import FakeActor, FakeRuntime

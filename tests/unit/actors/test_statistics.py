@@ -5,10 +5,9 @@ from typing import Any
 from actors.messages import Statistics
 from actors.worker_set.telemetry import statistics
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineReport, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import EngineReport, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.builders import seconds
 from tests.unit.actors.configs import BOT, a_config

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 from actors.messages import ListenerStatus
 from actors.worker_set.telemetry import Durations, Gauges, ListenerHealth
 from crabstick import __version__
-from crabstick.rules.cluster_view import ActorPhase, ClusterNode
+from crabstick.rules.cluster_view import (
+    ActorPhase,
+    ClusterNode,
+    EngineRecord,
+    EngineReport,
+    GameRecord,
+)
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
-from crabstick.rules.registry_records import EngineRecord, EngineReport, GameRecord
 from crabstick.telemetry.bot_metrics import BotMetrics
 from tests.unit.virtual_time import virtual_loop
 

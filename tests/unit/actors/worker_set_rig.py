@@ -5,8 +5,8 @@ from typing import Any
 
 from actors.messages import Claim, GameUpdate, LoadAnswer
 from actors.worker_set.worker_set import WorkerSet
+from crabstick.rules.cluster_view import EngineRecord
 from crabstick.rules.lichess_types import GameId
-from crabstick.rules.registry_records import EngineRecord
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 from tests.fakes.runtime import FakeActor, FakeRuntime

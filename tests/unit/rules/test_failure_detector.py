@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineRecord
 from crabstick.rules.failure_detector import MOST_AT_ONCE, suspects
 from crabstick.rules.lichess_types import ActorName, NodeId
-from crabstick.rules.registry_records import EngineRecord
 from tests.builders import seconds
 
 NOW = seconds(1000)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from crabstick.rules.cluster_view import (
     ActorPhase,
-    ActorView,
     Capacity,
     ClusterNode,
+    EngineRecord,
+    GameRecord,
     Observed,
-    WantedGame,
 )
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import (
@@ -38,26 +38,28 @@ DRAINING = ClusterNode(id=NODE, free_slots=0, drains_in=seconds(100))
 FULL = ClusterNode(id=NodeId("n2"), free_slots=0)
 
 
-def a_game(name: str, **changes: object) -> WantedGame:
-    return WantedGame(id=GameId(name), **changes)  # type: ignore[arg-type]  # a builder
+def a_game(name: str, **changes: object) -> GameRecord:
+    """A game that has had an actor."""
+    fields: dict[str, object] = {"epoch": 1, **changes}
+    return GameRecord(id=GameId(name), **fields)  # type: ignore[arg-type]  # a builder
 
 
-def a_standby(name: str, node: str = "n1") -> ActorView:
-    return ActorView(name=ActorName(name), phase=ActorPhase.STANDBY, node=NodeId(node))
+def an_actor(name: str, phase: ActorPhase, **changes: object) -> EngineRecord:
+    fields: dict[str, object] = {"serial": 1, "since": NOW, "last_seen": NOW, **changes}
+    return EngineRecord(name=ActorName(name), phase=phase, **fields)  # type: ignore[arg-type]  # a builder
 
 
-def a_starting(name: str) -> ActorView:
-    return ActorView(name=ActorName(name), phase=ActorPhase.STARTING)
+def a_standby(name: str, node: str = "n1") -> EngineRecord:
+    return an_actor(name, ActorPhase.STANDBY, node=NodeId(node))
 
 
-def a_player(name: str, game: str, **changes: object) -> ActorView:
-    fields: dict[str, object] = {"node": NODE, "epoch": 1, **changes}
-    return ActorView(
-        name=ActorName(name),
-        phase=ActorPhase.PLAYING,
-        game=GameId(game),
-        **fields,  # type: ignore[arg-type]  # a builder
-    )
+def a_starting(name: str) -> EngineRecord:
+    return an_actor(name, ActorPhase.STARTING)
+
+
+def a_player(name: str, game: str, **changes: object) -> EngineRecord:
+    fields = {"node": NODE, "epoch": 1, **changes}
+    return an_actor(name, ActorPhase.PLAYING, game=GameId(game), **fields)
 
 
 def n2(free_slots: int) -> ClusterNode:
@@ -73,7 +75,7 @@ def kill(actor: str) -> Kill:
 
 
 def cluster(
-    *actors: ActorView, nodes: tuple[ClusterNode, ...] = ROOMY, **changes: object
+    *actors: EngineRecord, nodes: tuple[ClusterNode, ...] = ROOMY, **changes: object
 ) -> Observed:
     return Observed(actors=actors, nodes=nodes, **changes)  # type: ignore[arg-type]  # a builder
 
@@ -133,15 +135,15 @@ def test_a_standby_on_a_draining_node_goes_also_while_games_wait() -> None:
 # Hand-overs.
 
 
-def on_a_draining_node(*actors: ActorView, left_s: float = 100, games: int = 1) -> Observed:
+def on_a_draining_node(*actors: EngineRecord, left_s: float = 100, games: int = 1) -> Observed:
     """Games `g0` ... on a node that drains, and these actors elsewhere."""
     players = [a_player(f"p{number}", f"g{number}") for number in range(games)]
     return cluster(*players, *actors, nodes=(replace(DRAINING, drains_in=seconds(left_s)), FULL))
 
 
 def leaving(observed: Observed, *names: str) -> Observed:
-    leaves = dict.fromkeys(names, seconds(98))
-    actors = tuple(replace(a, leaves_in=leaves.get(a.name)) for a in observed.actors)
+    leaves = dict.fromkeys(names, NOW + seconds(98))
+    actors = tuple(replace(a, leave_by=leaves.get(a.name)) for a in observed.actors)
     return replace(observed, actors=actors)
 
 
@@ -213,7 +215,7 @@ def test_surplus_actors_that_wait_for_a_node_are_killed() -> None:
     ends = (kill("a"), kill("b"))
     assert plan([], cluster(*pending, nodes=(FULL,)), ONE, NOW) == ends
     assert plan([a_game("g")], cluster(*pending, nodes=(FULL,)), ONE, NOW) == ends[:1]
-    for others in ({"node": NODE}, {"is_unreported": True}):
+    for others in ({"node": NODE}, {"is_adopted": True}):
         stay = [replace(actor, **others) for actor in pending]
         assert plan([], cluster(*stay, nodes=(FULL,)), ONE, NOW) == ()
 
@@ -266,7 +268,7 @@ def test_a_reserved_standby_counts_for_no_other_hand_over() -> None:
 
 def test_a_new_game_does_not_take_a_reserved_standby() -> None:
     observed = leaving(on_a_draining_node(a_standby("s", "n2")), "p0")
-    fresh = a_game("new", is_fresh=True)
+    fresh = a_game("new", epoch=0)
     assert plan([fresh, a_game("g0")], observed, ONE, NOW) == (Spawn(node=None),)
 
 
@@ -280,7 +282,7 @@ def test_a_game_that_lost_its_actor_takes_a_reserved_standby() -> None:
 
 
 def test_a_game_that_was_left_goes_before_a_new_one() -> None:
-    games = [a_game("new", is_fresh=True, urgency=seconds(1)), a_game("left")]
+    games = [a_game("new", epoch=0, urgency=seconds(1)), a_game("left")]
     actions = plan(games, cluster(a_standby("s")), ONE, NOW)
     assert actions[0] == assign("left", "s")
 
@@ -398,7 +400,7 @@ def test_a_game_does_not_wait_for_an_actor_that_starts_on_a_node_in_doubt() -> N
 
 # Laws, on random clusters.
 
-World = tuple[list[WantedGame], Observed, Capacity]
+World = tuple[list[GameRecord], Observed, Capacity]
 
 node_ids = st.sampled_from(["n1", "n2", "n3"]).map(NodeId)
 game_ids = st.sampled_from([f"g{number}" for number in range(8)]).map(GameId)
@@ -410,11 +412,11 @@ def worlds(draw: st.DrawFn) -> World:
     games = draw(
         st.lists(
             st.builds(
-                WantedGame,
+                GameRecord,
                 id=game_ids,
                 urgency=st.none() | left,
                 deaths=st.integers(0, 7),
-                is_fresh=st.booleans(),
+                epoch=st.integers(0, 1),
             ),
             unique_by=lambda game: game.id,
         )
@@ -425,14 +427,14 @@ def worlds(draw: st.DrawFn) -> World:
         phase = draw(st.sampled_from(ActorPhase))
         plays = phase is ActorPhase.PLAYING
         actors.append(
-            ActorView(
-                name=ActorName(f"a{number}"),
-                phase=phase,
+            an_actor(
+                f"a{number}",
+                phase,
                 node=draw(st.none() | node_ids),
                 game=draw(game_ids) if plays else None,
                 epoch=draw(st.integers(1, 5)) if plays else 0,
                 is_suspect=draw(st.booleans()) if plays else False,
-                leaves_in=draw(st.sampled_from([None, seconds(9), seconds(3598)]))
+                leave_by=draw(st.sampled_from([None, NOW + seconds(9), NOW + seconds(3598)]))
                 if plays
                 else None,
                 time_left=draw(st.none() | left) if plays else None,
@@ -529,19 +531,19 @@ def test_only_owners_on_draining_nodes_are_asked_to_leave(world: World) -> None:
         if isinstance(action, RequestHandOver):
             actor = actors[action.actor]
             assert actor.phase is ActorPhase.PLAYING
-            assert actor.leaves_in is None or action.within < actor.leaves_in
+            assert actor.leave_by is None or NOW + action.within < actor.leave_by
             assert actor.node is not None
             assert action.within <= (ends[actor.node] or timedelta(0))
 
 
-def usable_standbys(observed: Observed) -> list[ActorView]:
+def usable_standbys(observed: Observed) -> list[EngineRecord]:
     draining = {node.id for node in observed.nodes if node.is_draining}
     standbys = [actor for actor in observed.actors if actor.phase is ActorPhase.STANDBY]
     return [actor for actor in standbys if actor.node not in draining]
 
 
-def leaving_owners(games: list[WantedGame], observed: Observed) -> set[ActorName]:
-    latest: dict[GameId | None, ActorView] = {}
+def leaving_owners(games: list[GameRecord], observed: Observed) -> set[ActorName]:
+    latest: dict[GameId | None, EngineRecord] = {}
     for actor in sorted(observed.actors, key=lambda actor: (actor.epoch, actor.name)):
         if actor.phase is ActorPhase.PLAYING:
             latest[actor.game] = actor
@@ -577,7 +579,7 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
             case Kill(actor=name):
                 actors.pop(name, None)
             case RequestHandOver(actor=name) if name in actors:  # else it has just left
-                actors[name] = replace(actors[name], leaves_in=action.within)
+                actors[name] = replace(actors[name], leave_by=NOW + action.within)
             case Assign(game=game, actor=name):
                 epoch = max((a.epoch for a in actors.values() if a.game == game), default=0) + 1
                 actors[name] = a_player(name, game, node=actors[name].node, epoch=epoch)
@@ -589,14 +591,14 @@ def after(actions: tuple[Action, ...], observed: Observed) -> Observed:
     return replace(observed, actors=tuple(actors.values()), last_game_start=None)
 
 
-def arrived(actor: ActorView, observed: Observed) -> ActorView:
+def arrived(actor: EngineRecord, observed: Observed) -> EngineRecord:
     if actor.phase is not ActorPhase.STARTING:
         return actor
     stable = (node.id for node in observed.nodes if not node.is_draining)
     return a_standby(actor.name, next(stable, NodeId("elsewhere")))
 
 
-def left_behind(games: list[WantedGame], observed: Observed) -> list[ActorView]:
+def left_behind(games: list[GameRecord], observed: Observed) -> list[EngineRecord]:
     """Actors that still play or stand by on a draining node."""
     draining = {node.id for node in observed.nodes if node.is_draining}
     wanted = {game.id for game in games}

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, EngineReport, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
-from crabstick.rules.observation import Nodes, observe, wanted_games
-from crabstick.rules.registry import REMEMBERED, Registry
-from crabstick.rules.registry_records import ActorLost, EngineReport, GameRecord, GameTakenOver
+from crabstick.rules.observation import Nodes, observe
+from crabstick.rules.registry import REMEMBERED, ActorLost, GameTakenOver, Registry
 from tests.builders import seconds
 
 NOW = seconds(100)
@@ -57,10 +56,10 @@ def test_an_update_without_details_erases_only_the_urgency() -> None:
 
 def test_a_game_is_fresh_until_it_has_had_an_actor() -> None:
     registry = a_registry(GAME)
-    assert [game.is_fresh for game in wanted_games(registry)] == [True]
+    assert [game.is_fresh for game in registry.running()] == [True]
     registry = with_player(registry)
     registry = registry.removed(registry.engines[A])
-    assert [game.is_fresh for game in wanted_games(registry)] == [False]
+    assert [game.is_fresh for game in registry.running()] == [False]
 
 
 def test_an_old_update_does_not_bring_a_finished_game_back() -> None:
@@ -163,7 +162,7 @@ def test_a_suspect_costs_a_takeover_and_no_death_when_its_game_goes() -> None:
 
 def test_a_game_that_lichess_calls_finished_is_not_wanted() -> None:
     registry = a_registry(GAME).finished(GAME, NOW)
-    assert (wanted_games(registry), registry.waiting()) == ([], [])
+    assert (registry.running(), registry.waiting()) == ([], [])
     assert registry.finished(GAME, NOW + seconds(1)) == registry
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from crabstick.rules.cluster_view import (
     ActorPhase,
-    ActorView,
     Capacity,
     ClusterNode,
+    EngineRecord,
+    GameRecord,
     Observed,
-    WantedGame,
 )
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.placement import Action, Assign, Kill, RequestHandOver, Spawn, plan
@@ -63,7 +63,7 @@ def test_a_slower_node_means_no_fewer(wish: int, begun: int, ended: int, takes: 
 NOW = seconds(1000)
 NONE = Capacity(standby=0, max_takeovers=5)
 ONE = Capacity(standby=1, max_takeovers=5)
-World = tuple[list[WantedGame], Observed]
+World = tuple[list[GameRecord], Observed]
 A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
 
 
@@ -75,7 +75,7 @@ def cluster(
     for node, count in games.items():
         for number in range(count):
             game = GameId(f"{node}{number}")
-            wanted.append(WantedGame(id=game))
+            wanted.append(GameRecord(id=game, epoch=1))
             actors.append(an_actor(f"p-{game}", node, ActorPhase.PLAYING, game))
     for node, count in (standbys or {}).items():
         actors += [an_actor(f"s-{node}{n}", node, ActorPhase.STANDBY) for n in range(count)]
@@ -83,12 +83,23 @@ def cluster(
     return wanted, Observed(actors=tuple(actors), nodes=nodes)
 
 
-def an_actor(name: str, node: NodeId, phase: ActorPhase, game: GameId | None = None) -> ActorView:
-    return ActorView(name=ActorName(name), phase=phase, node=node, game=game, epoch=1)
+def an_actor(
+    name: str, node: NodeId, phase: ActorPhase, game: GameId | None = None
+) -> EngineRecord:
+    return EngineRecord(
+        name=ActorName(name),
+        serial=1,
+        phase=phase,
+        since=NOW,
+        last_seen=NOW,
+        node=node,
+        game=game,
+        epoch=1,
+    )
 
 
 def after_a_while(
-    wanted: list[WantedGame], observed: Observed, capacity: Capacity = NONE
+    wanted: list[GameRecord], observed: Observed, capacity: Capacity = NONE
 ) -> Consolidation:
     """The state when the cluster stays unchanged for a while."""
     found = Consolidation()
@@ -136,7 +147,7 @@ def test_a_node_with_nothing_but_a_standby_goes_first() -> None:
 
 def test_nothing_moves_while_a_game_waits_an_actor_starts_or_a_node_drains() -> None:
     wanted, observed = cluster({A: 2, B: 1}, {A: 4, B: 3, C: 4})
-    waits = [*wanted, WantedGame(id=GameId("waits"))]
+    waits = [*wanted, GameRecord(id=GameId("waits"), epoch=1)]
     starts = replace(observed, actors=(*observed.actors, an_actor("n", A, ActorPhase.STARTING)))
     draining = (*observed.nodes[:2], replace(observed.nodes[2], drains_in=seconds(60)))
     drains = replace(observed, nodes=draining)
@@ -157,7 +168,7 @@ def test_a_node_that_is_emptied_hands_its_games_over_without_hurry() -> None:
 def test_games_that_come_meanwhile_come_first() -> None:
     wanted, observed = cluster({A: 2, B: 1}, {A: 1, B: 3})
     leaving = after_a_while(wanted, observed)
-    more = [*wanted, WantedGame(id=GameId("new"))]
+    more = [*wanted, GameRecord(id=GameId("new"), epoch=1)]
     assert leaving.leaving == B
     assert leaving.after(more, observed, NONE, NOW).leaving is None
 
