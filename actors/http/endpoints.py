@@ -7,7 +7,7 @@ same for the other actors.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -33,7 +33,7 @@ from actors.cluster import (
     find_actor,
     this_node,
 )
-from actors.http.limits import SingleFlight, is_bearer, objection
+from actors.http.limits import SingleFlight, error_response, is_bearer, objection
 from actors.messages import ActorConfig, Packed, WrongProtocol
 from actors.ops.shutdown import end_manager
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
@@ -110,13 +110,6 @@ class Peer(Generic[C]):
             self._search = None
 
 
-def error_response(
-    status: int, error: str, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """A response that states an error in one sentence."""
-    return JSONResponse({"error": error}, status, headers)
-
-
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     """Answers an unknown path, or a method that a path does not have."""
     refused = cast("HTTPException", error)
@@ -136,11 +129,7 @@ class _HeaderCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = objection(scope["headers"]) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._app(scope, receive, send)
-            return
-        headers = {name.decode(): value.decode() for name, value in refusal.headers}
-        await Response(refusal.body, refusal.status, headers)(scope, receive, send)
+        await (refusal or self._app)(scope, receive, send)
 
 
 api = FastAPI(

@@ -6,11 +6,11 @@ No endpoint needs a body, and no honest client needs many answers a second.
 import asyncio
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
+
+from starlette.responses import JSONResponse
 
 T = TypeVar("T")
 Headers = Collection[tuple[bytes, bytes]]
@@ -21,40 +21,27 @@ MAX_BODY_BYTES: Final = 4096
 MAX_HEAD_BYTES: Final = 16_384
 """All header lines together."""
 MAX_HEADERS: Final = 100
-_JSON: Final = (b"content-type", b"application/json")
-_CLOSE: Final = (b"connection", b"close")
+CLOSE: Final = {"connection": "close"}
+RETRY: Final = {"retry-after": "1"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A complete HTTP response; `headers` lacks the content length."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)
+def error_response(
+    status: int, error: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A response that states an error in one sentence."""
+    return JSONResponse({"error": error}, status, headers)
 
 
-def error_answer(status: int, error: str, *headers: tuple[bytes, bytes]) -> Answer:
-    """An answer that states an error in one sentence."""
-    body = json.dumps({"error": error}).encode()
-    return Answer(status=status, body=body, headers=(_JSON, *headers))
-
-
-TOO_MANY: Final = error_answer(
-    503, "too many requests: try again in a second", (b"retry-after", b"1")
-)
-
-
-def objection(headers: Headers) -> Answer | None:
+def objection(headers: Headers) -> JSONResponse | None:
     """Refuses a request because of its headers; None accepts it.
 
     A refusal closes the connection, so the body need not be read.
     """
     size = sum(len(name) + len(value) for name, value in headers)
     if size > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
-        return error_answer(431, "the header is too large", _CLOSE)
+        return error_response(431, "the header is too large", CLOSE)
     if any(_announces_large_body(name, value) for name, value in headers):
-        return error_answer(413, "no endpoint takes a body", _CLOSE)
+        return error_response(413, "no endpoint takes a body", CLOSE)
     return None
 
 

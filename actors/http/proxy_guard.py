@@ -12,7 +12,6 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -20,18 +19,11 @@ from pathlib import Path
 from typing import Final
 
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS
 
-from actors.http.limits import (
-    TOO_MANY,
-    Answer,
-    Headers,
-    SingleFlight,
-    TokenBucket,
-    error_answer,
-    objection,
-)
+from actors.http.limits import RETRY, Headers, SingleFlight, TokenBucket, error_response, objection
 
 ENVIRONMENT: Final = {
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.proxy_guard.install_guard"
@@ -56,11 +48,12 @@ have buckets of their own, so that a flood of other pages stops neither Promethe
 NICENESS: Final = 10
 """Lower priority than the actors that play, like their engines."""
 
-SHOWN: Final = frozenset({b"content-type", b"allow", b"retry-after", b"www-authenticate"})
+SHOWN: Final = frozenset({"content-type", "allow", "retry-after", "www-authenticate"})
 """The headers of an answer that a client sees."""
-NOT_UP: Final = error_answer(503, "the bot is not up", (b"retry-after", b"1"))
-NO_ANSWER: Final = error_answer(503, "no answer in time", (b"retry-after", b"1"))
-NOT_FOUND: Final = error_answer(404, "not found")
+TOO_MANY: Final = error_response(503, "too many requests: try again in a second", RETRY)
+NOT_UP: Final = error_response(503, "the bot is not up", RETRY)
+NO_ANSWER: Final = error_response(503, "no answer in time", RETRY)
+NOT_FOUND: Final = error_response(404, "not found")
 
 _log = logging.getLogger("ray.serve")
 
@@ -99,7 +92,7 @@ class Guard:
         if await self._is_of_other_application(scope["path"]):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await _send(await self._answer(scope), send)
+            await (await self._answer(scope))(scope, receive, send)
         else:
             await send({"type": "websocket.close"})
 
@@ -112,11 +105,11 @@ class Guard:
     async def _fetch_other_prefixes(self) -> list[str]:
         """The route prefixes of the other applications on this Serve."""
         answer = await self._pass("GET", "/-/routes")
-        if answer is None or answer.status != 200:  # noqa: PLR2004 -- HTTP's OK
+        if answer is None or answer.status_code != 200:  # noqa: PLR2004 -- HTTP's OK
             return []
-        return [prefix for prefix in json.loads(answer.body) if prefix != "/"]
+        return [prefix for prefix in json.loads(bytes(answer.body)) if prefix != "/"]
 
-    async def _answer(self, scope: Scope) -> Answer:
+    async def _answer(self, scope: Scope) -> Response:
         refusal = objection(scope["headers"])
         if refusal is not None:
             return refusal
@@ -132,15 +125,17 @@ class Guard:
         bucket = self._buckets.get(path, self._other_bucket)
         return bucket.take(asyncio.get_running_loop().time())
 
-    async def _fetch(self, method: str, path: str, headers: Headers = ()) -> Answer:
+    async def _fetch(self, method: str, path: str, headers: Headers = ()) -> Response:
         if path.startswith(SERVES_OWN):
             return NOT_FOUND
         answer = await self._pass(method, path, headers)
         return NO_ANSWER if answer is None else _cleaned(answer, is_ours=path in self._shared)
 
-    async def _pass(self, method: str, path: str, headers: Headers = ()) -> Answer | None:
+    async def _pass(self, method: str, path: str, headers: Headers = ()) -> Response | None:
         """Serve's answer; None when Serve takes too long, or fails."""
         messages: list[Message] = []
+        body: asyncio.Queue[Message] = asyncio.Queue()  # after it the client stays connected
+        body.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
         async def note(message: Message) -> None:
             messages.append(message)
@@ -148,7 +143,7 @@ class Guard:
         limit = SHUTDOWN_PATIENCE if path == SHUTDOWN else PATIENCE
         try:
             async with asyncio.timeout(limit.total_seconds()):
-                await self._app(_scope(method, path, headers), _NoBody().receive, note)
+                await self._app(_scope(method, path, headers), body.get, note)
         except TimeoutError:
             return None
         except Exception:  # noqa: BLE001 -- Serve may raise anything
@@ -156,24 +151,10 @@ class Guard:
             return None
         if not messages or messages[-1].get("more_body"):
             return None
-        return Answer(
-            status=messages[0]["status"],
-            body=b"".join(message.get("body", b"") for message in messages[1:]),
-            headers=tuple((name, value) for name, value in messages[0]["headers"]),
-        )
-
-
-class _NoBody:
-    """Receives the empty body of a client that does not disconnect."""
-
-    def __init__(self) -> None:
-        self._is_read = False
-
-    async def receive(self) -> Message:
-        if self._is_read:
-            await asyncio.Event().wait()
-        self._is_read = True
-        return {"type": "http.request", "body": b"", "more_body": False}
+        answer = Response(b"".join(message.get("body", b"") for message in messages[1:]))
+        answer.status_code = messages[0]["status"]
+        answer.raw_headers = [*messages[0]["headers"]]
+        return answer
 
 
 def _scope(method: str, path: str, headers: Headers) -> Scope:
@@ -194,19 +175,12 @@ def _scope(method: str, path: str, headers: Headers) -> Scope:
     }
 
 
-def _cleaned(answer: Answer, *, is_ours: bool) -> Answer:
+def _cleaned(answer: Response, *, is_ours: bool) -> Response:
     """Replaces Serve's own errors, which are plain text where ours are JSON, and drops headers."""
-    kind: Mapping[bytes, bytes] = dict(answer.headers)
-    if answer.status >= 400 and kind.get(b"content-type") != b"application/json":  # noqa: PLR2004 -- HTTP's errors
-        if answer.status == 404:  # noqa: PLR2004 -- HTTP's not found
+    status, kind = answer.status_code, answer.headers.get("content-type")
+    if status >= 400 and kind != "application/json":  # noqa: PLR2004 -- HTTP's errors
+        if status == 404:  # noqa: PLR2004 -- HTTP's not found
             return NOT_UP if is_ours else NOT_FOUND
         return NO_ANSWER
-    shown = tuple((name, value) for name, value in answer.headers if name.lower() in SHOWN)
-    return Answer(status=answer.status, body=answer.body, headers=shown)
-
-
-async def _send(answer: Answer, send: Send) -> None:
-    length = (b"content-length", str(len(answer.body)).encode())
-    headers = [*answer.headers, length]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    shown = {name: value for name, value in answer.headers.items() if name.lower() in SHOWN}
+    return Response(answer.body, status, shown)

@@ -10,9 +10,10 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from actors.http.limits import MAX_HEAD_BYTES, Answer, error_answer
+from actors.http.limits import CLOSE, MAX_HEAD_BYTES, error_response
 
 HEAD_TIMEOUT: Final = timedelta(seconds=10)
 """From the connection, or from the last answer, to the end of the next head."""
@@ -49,7 +50,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(error_answer(431, "the header is too large"))
+                self._refuse(error_response(431, "the header is too large", CLOSE))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -108,7 +109,7 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """The client does not speak HTTP; `msg` is uvicorn's text, which ours replaces."""
         del msg
-        self._refuse(error_answer(400, "this is no valid HTTP request"))
+        self._refuse(error_response(400, "this is no valid HTTP request", CLOSE))
 
     # Our own.
 
@@ -117,11 +118,9 @@ class BoundedHttp(HttpToolsProtocol):
         idle = (one for one in ours if not one._pending and not one.transport.is_closing())  # noqa: SLF001 -- our class
         return min(idle, key=lambda one: one._idle_since_s)  # noqa: SLF001 -- our class
 
-    def _refuse(self, answer: Answer) -> None:
-        length = (b"content-length", str(len(answer.body)).encode())
-        headers = (*answer.headers, length, (b"connection", b"close"))
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
+    def _refuse(self, refusal: Response) -> None:
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in refusal.raw_headers)
+        self.transport.write(STATUS_LINE[refusal.status_code] + lines + b"\r\n" + refusal.body)
         self.transport.close()
         self._start_head_timer()  # limits how long the client may take to read the refusal
 
