@@ -283,7 +283,7 @@ def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -
     )
 
 
-def drain_node(node_id: str, within: timedelta, reason: str) -> timedelta:
+def drain_node(node_id: str, within: timedelta) -> timedelta:
     """Has Ray drain a node, and returns the time until its end; idempotent.
 
     An earlier deadline from elsewhere, such as a spot notice, holds.
@@ -297,7 +297,7 @@ def drain_node(node_id: str, within: timedelta, reason: str) -> timedelta:
     if earlier_ms and earlier_ms <= end_ms:
         return max(timedelta(milliseconds=earlier_ms - now_ms), timedelta(0))
     preemption = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
-    is_accepted, why_not = gcs_client().drain_node(node_id, preemption, reason, end_ms)
+    is_accepted, why_not = gcs_client().drain_node(node_id, preemption, "crabstick drain", end_ms)
     if not is_accepted:
         raise EnvironmentProblem(f"Ray does not drain node {node_id[:12]}: {why_not}")
     return within

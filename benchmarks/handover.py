@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.clients import EngineActorClient
-from actors.cluster import find_actor, read_nodes
-from actors.ops.drain import drain_node, is_alive
+from actors.cluster import drain_node, find_actor, read_nodes
+from actors.ops.drain import is_alive
 from benchmarks.bots import BOT, NAMESPACE
 from benchmarks.fleet import THINK_MS, Fleet, Opponents, running_fleet, until, until_all_play
 from benchmarks.results import run_benchmark
@@ -91,7 +91,7 @@ async def _drain_all(fleet: Fleet, rng: random.Random, games: int) -> None:
     await until_all_play(fleet, games)
     await asyncio.sleep(NODE_SETTLE_S + rng.random())
     for node in old:
-        await asyncio.to_thread(drain_node, node, DEADLINE)
+        await asyncio.to_thread(drain_node, node.id, DEADLINE)
     for node in old:
         await _until_gone(fleet, node)
         await asyncio.to_thread(fleet.retire, node)

@@ -14,8 +14,13 @@ from pathlib import Path
 
 from ray._common.utils import get_ray_address_file
 
-from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
-from actors.local_ray.local_cluster import LocalCluster, authenticate, head_options
+from actors.local_ray.local_cluster import (
+    ClusterFiles,
+    ClusterRecord,
+    LocalCluster,
+    authenticate,
+    head_options,
+)
 from actors.local_ray.ports import LOOPBACK, require_free
 from actors.local_ray.profiles import FULL, Profile
 from actors.local_ray.ray_start import LocalNode, end_node, node_command, start_node

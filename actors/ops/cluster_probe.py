@@ -6,7 +6,7 @@ keeps no node alive. Nodes that drain or have no free slot are not probed.
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -81,7 +81,7 @@ def _probed(nodes: Sequence[NodeReport], settings: Settings) -> tuple[NodeReport
     skipped = {node.id: why_not for node in nodes if (why_not := _why_skipped(node))}
     asked = [node.id for node in nodes if node.id not in skipped]
     with _by_value():
-        answers = dict(_answers(asked, _arguments(settings)))
+        answers = dict(_answers(asked, settings))
     return tuple(
         replace(node, unseen=skipped[node.id])
         if node.id in skipped
@@ -109,14 +109,6 @@ def _why_skipped(node: NodeReport) -> str:
     return "it has no free slot" if node.slots else "it has no room for games at all"
 
 
-def _arguments(settings: Settings) -> tuple[str, str, str]:
-    return (
-        TOKEN_VARIABLE,
-        str(settings.lichess.token_file or ""),
-        str(settings.engine.path or ""),
-    )
-
-
 @contextmanager
 def _by_value() -> Iterator[None]:
     """Pickles functions of `node_probe` by value, because a node may lack that module."""
@@ -127,10 +119,10 @@ def _by_value() -> Iterator[None]:
         cloudpickle.unregister_pickle_by_value(node_probe)  # type: ignore[no-untyped-call]
 
 
-def _answers(
-    nodes: Sequence[str], arguments: tuple[str, str, str]
-) -> Iterator[tuple[str, NodeFacts | str]]:
+def _answers(nodes: Sequence[str], settings: Settings) -> Iterator[tuple[str, NodeFacts | str]]:
     """Yields the facts of each node, or why there are none."""
+    token_file, engine = settings.lichess.token_file, settings.engine.path
+    arguments = (TOKEN_VARIABLE, str(token_file or ""), str(engine or ""))
     probe, clock = ray.remote(node_probe.probe), ray.remote(node_probe.now_s)
     until_s = time.monotonic() + PATIENCE.total_seconds()
     pending = {_on(node, probe).remote(*arguments): node for node in nodes}
@@ -138,7 +130,7 @@ def _answers(
         for ref in ray.wait([*pending], timeout=left_s)[0]:
             node = pending.pop(ref)
             try:
-                yield node, _facts(ray.get(ref), _clock(_on(node, clock)))
+                yield node, NodeFacts(**ray.get(ref), clock=_clock(_on(node, clock)))
             except (RayError, ValueError) as error:
                 yield node, f"it cannot run a task: {last_line(error)}"
     for ref, node in pending.items():
@@ -160,10 +152,6 @@ def _clock(task: Any) -> ClockOffset:  # noqa: ANN401 -- as above
     before_s = time.time()
     there_s = ray.get(task.remote(), timeout=CLOCK_PATIENCE.total_seconds())
     return ClockOffset(least_s=there_s - time.time(), most_s=there_s - before_s)
-
-
-def _facts(answer: Mapping[str, Any], clock: ClockOffset) -> NodeFacts:
-    return NodeFacts(**answer, clock=clock)
 
 
 class AutoscalerProbe:

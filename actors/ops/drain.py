@@ -1,14 +1,13 @@
-"""Finds the node that a person names, and has Ray drain it.
+"""Finds the node that a person names, for `cluster.drain_node` to drain.
 
 This is Ray's own drain, as after a spot notice or a node's SIGTERM. The WorkerSet notices the drain
 and moves the games. Ray starts nothing more on the node, and ends the node once it is empty.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Final
 
-from actors import cluster
+from actors.cluster import read_nodes
 from crabstick.errors import ConfigError
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import ClusterSettings
@@ -50,15 +49,6 @@ def _choice(nodes: Sequence[ClusterNode]) -> str:
     return f"those that can be drained are {named}"
 
 
-def drain_node(node: ClusterNode, within: timedelta) -> timedelta:
-    """Has Ray drain the node, and returns the time until its end; idempotent.
-
-    Raises:
-        EnvironmentProblem: Ray refuses.
-    """
-    return cluster.drain_node(node.id, within, "crabstick drain")
-
-
 def is_alive(node: ClusterNode, slot: ClusterSettings) -> bool:
     """Whether the node still belongs to the cluster."""
-    return any(living.id == node.id for living in cluster.read_nodes(slot))
+    return any(living.id == node.id for living in read_nodes(slot))

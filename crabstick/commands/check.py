@@ -34,7 +34,7 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
     with blocked_interrupts():  # for the threads that Ray starts
-        from actors.local_ray.cluster_files import ClusterFiles
+        from actors.local_ray.local_cluster import ClusterFiles
         from actors.ops.cluster_probe import our_code, probe_cluster
         from actors.ops.connect import connect, disconnect
         from crabstick.terminal.bot_cluster import find_cluster

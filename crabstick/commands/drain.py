@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from actors.cluster import read_nodes
+from actors.cluster import drain_node, read_nodes
 from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
-from actors.ops.drain import drain_node, find_node, is_alive
+from actors.ops.drain import find_node, is_alive
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.cluster_view import ClusterNode
@@ -47,7 +47,7 @@ def drain(
                 f"no WorkerSet answers in the namespace {namespace}, and nothing else hands games "
                 "over: nothing was changed; `crabstick up` starts one"
             )
-        left = drain_node(node, within)
+        left = drain_node(node.id, within)
         console.print(f"node {node} drains within {left.total_seconds():.0f} s", soft_wrap=True)
         progress = DrainProgress(node, time.monotonic() + left.total_seconds())
         asyncio.run(_follow(progress, statistics, settings, console))

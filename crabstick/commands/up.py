@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.live import Live
 
-from actors.local_ray.cluster_files import ClusterFiles
 from actors.local_ray.fault_tolerant import start_fault_tolerant
-from actors.local_ray.local_cluster import start_local_cluster
+from actors.local_ray.local_cluster import ClusterFiles, start_local_cluster
 from actors.local_ray.ports import require_free
 from actors.local_ray.profiles import FULL, SMALL
 from actors.messages import ActorConfig, Statistics

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from actors.local_ray.cluster_files import ClusterFiles
 from actors.local_ray.fault_tolerant import replace_worker, restart_head
-from actors.local_ray.local_cluster import LocalCluster, find_local_cluster
+from actors.local_ray.local_cluster import ClusterFiles, LocalCluster, find_local_cluster
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.local_ray import local_cluster
-from actors.local_ray.cluster_files import ClusterFiles
-from actors.local_ray.local_cluster import find_local_cluster, start_local_cluster
+from actors.local_ray.local_cluster import ClusterFiles, find_local_cluster, start_local_cluster
 from crabstick.errors import EnvironmentProblem
 
 pytestmark = pytest.mark.e2e

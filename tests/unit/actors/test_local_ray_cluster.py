@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from actors.local_ray import local_cluster
-from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
 from actors.local_ray.local_cluster import (
+    ClusterFiles,
+    ClusterRecord,
     LocalCluster,
     find_local_cluster,
     start_local_cluster,

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from actors.local_ray import fault_tolerant, local_cluster
-from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
 from actors.local_ray.fault_tolerant import replace_worker, restart_head, start_fault_tolerant
-from actors.local_ray.local_cluster import LocalCluster, find_local_cluster
+from actors.local_ray.local_cluster import (
+    ClusterFiles,
+    ClusterRecord,
+    LocalCluster,
+    find_local_cluster,
+)
 from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
 from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
+from actors.local_ray.local_cluster import ClusterFiles, ClusterRecord
 from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 

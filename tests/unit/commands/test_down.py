@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from actors.local_ray.cluster_files import ClusterRecord
-from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
 from actors.local_ray.ray_start import LocalNode
 from crabstick.commands import down as command
 from crabstick.commands.down import RunningGames, down

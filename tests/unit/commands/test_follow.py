@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from actors.local_ray.cluster_files import ClusterRecord
-from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
 from actors.local_ray.ray_start import LocalNode
 from crabstick.commands import up as module
 from crabstick.errors import EnvironmentProblem

@@ -6,8 +6,7 @@ import pytest
 from rich.console import Console
 
 from actors.local_ray import local_cluster
-from actors.local_ray.cluster_files import ClusterRecord
-from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
 from actors.local_ray.profiles import FULL, SMALL, Profile
 from actors.local_ray.ray_start import LocalNode
 from crabstick.commands import up as command

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray.cluster_files import ClusterFiles, ClusterRecord
-from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.local_cluster import ClusterFiles, ClusterRecord, LocalCluster
 from actors.local_ray.ray_start import LocalNode
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
