@@ -6,13 +6,14 @@ Source: Lichess API, "Create a challenge".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import chess
 
 from crabstick.sandbox.errors import form_error
 from crabstick.sandbox.vocabulary import VARIANTS, Speed, TimeControl, Variant
 
+_T = TypeVar("_T")
 ColorWish: TypeAlias = Literal["white", "black", "random"]
 
 _SHORT_LIMITS_S = frozenset({0, 15, 30, 45, 60, 90})
@@ -21,6 +22,7 @@ _LONGEST_INCREMENT_S = 60
 _DAYS = frozenset({1, 2, 3, 5, 7, 10, 14})
 _RULES = ("noAbort", "noRematch", "noGiveTime", "noClaimWin", "noEarlyDraw")
 _BAD_FEN = "Invalid FEN"
+_COLORS: dict[str, ColorWish] = {"white": "white", "black": "black", "random": "random"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +61,16 @@ def read_terms(form: Mapping[str, str]) -> Terms:
     terms = Terms(
         variant=variant,
         rated=_flag(form, "rated"),
-        color=_color(form),
+        color=_choice(form, "color", _COLORS, "random"),
         clock=clock,
         days=_days(form) if clock is None else None,
         initial_fen=fen,
         rules=_rules(form),
         keep_alive=_flag(form, "keepAliveStream"),
     )
-    _check_rated(terms)
+    exotic = variant.key != "standard"
+    if terms.rated and (variant.key == "fromPosition" or (exotic and clock is None)):
+        raise form_error("global", "can't be rated")
     if "{game}" not in form.get("message", "{game}"):
         raise form_error("message", "The message must contain {game}")
     return terms
@@ -100,9 +104,7 @@ def _days(form: Mapping[str, str]) -> int | None:
 
 def _variant(form: Mapping[str, str]) -> tuple[Variant, str | None]:
     """Returns variant and start position: a FEN turns standard into `fromPosition`."""
-    variant = VARIANTS.get(form.get("variant") or "standard")
-    if variant is None:
-        raise form_error("variant", "Invalid variant")
+    variant = _choice(form, "variant", VARIANTS, "standard")
     if not variant.playable:
         raise form_error("variant", f"The sandbox does not play {variant.key}")
     fen = form.get("fen", "").strip()
@@ -137,22 +139,11 @@ def _board(fen: str, *, chess960: bool = False) -> chess.Board:
     return board
 
 
-def _check_rated(terms: Terms) -> None:
-    exotic = terms.variant.key != "standard"
-    if terms.rated and (terms.variant.key == "fromPosition" or (exotic and terms.clock is None)):
-        raise form_error("global", "can't be rated")
-
-
-def _color(form: Mapping[str, str]) -> ColorWish:
-    match form.get("color") or "random":
-        case "white":
-            return "white"
-        case "black":
-            return "black"
-        case "random":
-            return "random"
-        case _:
-            raise form_error("color", "Invalid color")
+def _choice(form: Mapping[str, str], field: str, choices: Mapping[str, _T], default: str) -> _T:
+    try:
+        return choices[form.get(field) or default]
+    except KeyError:
+        raise form_error(field, f"Invalid {field}") from None
 
 
 def _rules(form: Mapping[str, str]) -> tuple[str, ...]:
@@ -163,13 +154,10 @@ def _rules(form: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _flag(form: Mapping[str, str], field: str) -> bool:
-    match form.get(field, "").lower():
-        case "true":
-            return True
-        case "false" | "":
-            return False
-        case _:
-            raise form_error(field, "Must be true or false")
+    word = form.get(field, "").lower()
+    if word not in {"true", "false", ""}:
+        raise form_error(field, "Must be true or false")
+    return word == "true"
 
 
 def _number(form: Mapping[str, str], field: str) -> int | None:

@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -25,9 +25,7 @@ from crabstick.sandbox.asgi import (
 from crabstick.sandbox.errors import (
     ApiError,
     api_error,
-    missing_scope,
     too_many_requests,
-    unknown_token,
 )
 from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.sandbox import Sandbox
@@ -142,7 +140,7 @@ def find_bearer(accounts: Accounts, headers: Mapping[bytes, bytes]) -> Bearer:
     """
     bearer = accounts.bearer(_token(headers))
     if bearer is None:
-        raise unknown_token()
+        raise api_error("No such token", 401)
     if not _user_agent_matches(headers.get(b"user-agent", b""), bearer.user_id):
         raise api_error("The user in the user-agent doesn't match the token bearer", 401)
     return bearer
@@ -155,7 +153,7 @@ def check_scopes(bearer: Bearer, scopes: tuple[str, ...]) -> None:
         ApiError: 403, with the scopes.
     """
     if scopes and bearer.scopes.isdisjoint(scopes):
-        raise missing_scope(scopes)
+        raise api_error(f"Missing scope: {' || '.join(scopes)}", 403)
 
 
 def check_admin(headers: Mapping[bytes, bytes], admin_token: str) -> None:
@@ -189,8 +187,7 @@ def _failure(fault: RateLimit | ServerError | LoseAnswer | None) -> Reply | None
             limited = Reply.from_error(too_many_requests())
             if seconds is None:
                 return limited
-            wait = ((b"retry-after", str(seconds).encode()),)
-            return Reply(status=limited.status, body=limited.body, headers=wait)
+            return replace(limited, headers=((b"retry-after", str(seconds).encode()),))
         case ServerError(status=status):
             return Reply.server_failure(status)
         case LoseAnswer() | None:

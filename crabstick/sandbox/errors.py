@@ -50,13 +50,3 @@ def form_error(field: str, text: str) -> ApiError:
 def too_many_requests(text: str = "Too many requests. Try again later.") -> ApiError:
     """A 429."""
     return api_error(text, 429)
-
-
-def unknown_token() -> ApiError:
-    """The 401 for an unknown token."""
-    return api_error("No such token", 401)
-
-
-def missing_scope(scopes: tuple[str, ...]) -> ApiError:
-    """The 403 for a token with none of the endpoint's scopes."""
-    return api_error(f"Missing scope: {' || '.join(scopes)}", 403)

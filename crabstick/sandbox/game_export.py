@@ -5,13 +5,13 @@ rating changes nor opening names: those fields are omitted or `?`.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import chess
+import chess.pgn
 
-from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.lichess_json import color_name
+from crabstick.sandbox.lichess_json import color_name, light_user
 from crabstick.sandbox.state import SandboxGame
 from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
 
@@ -20,16 +20,16 @@ _DELAY_PLIES = 3
 
 def export_pgn(game: SandboxGame, query: Mapping[str, str], *, site: str) -> str:
     """The game as PGN; `query` can switch off tags, moves and clocks."""
-    tags = [f'[{name} "{value}"]' for name, value in _tags(game, site).items()]
-    if query.get("tags") == "false":
-        tags = []
-    text = [*tags, ""] if tags else []
-    if query.get("moves") == "false":
-        text.append(_result(game))
-    else:
+    pgn = chess.pgn.Game(_tags(game, site))
+    if query.get("moves") != "false":
         clocks = query.get("clocks") != "false" and game.terms.clock is not None
-        text.append(" ".join([*_movetext(game, clocks=clocks), _result(game)]))
-    return "\n".join(text) + "\n"
+        node: chess.pgn.GameNode = pgn
+        for move, played in zip(_shown_moves(game), game.moves, strict=False):
+            node = node.add_main_variation(move)
+            if clocks:
+                node.set_clock(played.left_ms // 1000)
+    exporter = chess.pgn.StringExporter(columns=None, headers=query.get("tags") != "false")
+    return pgn.accept(exporter) + "\n"
 
 
 def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> dict[str, Json]:
@@ -46,7 +46,7 @@ def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> di
         "status": game.status.name,
         "source": "friend",
         "players": {
-            color_name(color): {"user": _user(player.account), "rating": player.account.rating}
+            color_name(color): {"user": light_user(player.account), "rating": player.account.rating}
             for color, player in game.players.items()
         },
     }
@@ -57,7 +57,7 @@ def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> di
     if query.get("moves") != "false":
         fields["moves"] = " ".join(_sans(game))
     if query.get("clocks") != "false" and terms.clock is not None:
-        fields["clocks"] = [move.left_ms // 10 for move in game.moves[: _shown_plies(game)]]
+        fields["clocks"] = [move.left_ms // 10 for move in game.moves[: len(_shown_moves(game))]]
     if query.get("pgnInJson") == "true":
         fields["pgn"] = export_pgn(game, query, site=site)
     if terms.clock is not None:
@@ -68,14 +68,6 @@ def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> di
         }
     if terms.days is not None:
         fields["daysPerTurn"] = terms.days
-    return fields
-
-
-def _user(account: SandboxAccount) -> Json:
-    fields: dict[str, Json] = {"name": account.name}
-    if account.title is not None:
-        fields["title"] = account.title
-    fields["id"] = account.id
     return fields
 
 
@@ -124,32 +116,15 @@ def _result(game: SandboxGame) -> str:
     return "1-0" if game.winner else "0-1"
 
 
-def _shown_plies(game: SandboxGame) -> int:
-    return max(0, game.ply - _DELAY_PLIES) if game.is_running else game.ply
+def _shown_moves(game: SandboxGame) -> list[chess.Move]:
+    moves = game.board.move_stack
+    return moves[:-_DELAY_PLIES] if game.is_running else moves
 
 
 def _sans(game: SandboxGame) -> list[str]:
     board = game.board.root()
     sans = []
-    for move in game.board.move_stack[: _shown_plies(game)]:
+    for move in _shown_moves(game):
         sans.append(board.san(move))
         board.push(move)
     return sans
-
-
-def _movetext(game: SandboxGame, *, clocks: bool) -> list[str]:
-    root = game.board.root()
-    words = []
-    for index, san in enumerate(_sans(game)):
-        white_moves = (index % 2 == 0) is root.turn
-        number = root.fullmove_number + (index + (not root.turn)) // 2
-        if white_moves:
-            words.append(f"{number}. {san}")
-        elif clocks or index == 0:
-            words.append(f"{number}... {san}")
-        else:
-            words.append(san)
-        if clocks:
-            left = timedelta(seconds=game.moves[index].left_ms // 1000)
-            words.append(f"{{ [%clk {left}] }}")
-    return words

@@ -138,6 +138,11 @@ def game_state(game: SandboxGame, now_ms: float) -> bytes:
     return encode(_state(game, now_ms))
 
 
+def light_user(account: SandboxAccount) -> dict[str, Json]:
+    """Name, title and id, as most answers show a user."""
+    return _without_none({"name": account.name, "title": account.title, "id": account.id})
+
+
 def user_json(
     account: SandboxAccount, now_ms: float, created_ms: float, *, site: str
 ) -> dict[str, Json]:
@@ -195,14 +200,10 @@ def _player(player: GamePlayer) -> Json:
 
 def _challenger(world: World, user_id: str, now_ms: float) -> Json:
     account = world.accounts[user_id]
-    fields: dict[str, Json | None] = {
-        "name": account.name,
-        "title": account.title,
-        "id": account.id,
-        "rating": account.rating,
-        "online": world.presence.is_online(user_id, now_ms) or None,
-    }
-    return _without_none(fields)
+    fields = {**light_user(account), "rating": account.rating}
+    if world.presence.is_online(user_id, now_ms):
+        fields["online"] = True
+    return fields
 
 
 def _variant(key: str, *, short: bool) -> Json:

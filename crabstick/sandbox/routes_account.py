@@ -1,5 +1,7 @@
 """Endpoints about accounts, tokens, presence, and the event stream."""
 
+import chess
+
 from crabstick.sandbox import challenges
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
@@ -11,6 +13,7 @@ from crabstick.sandbox.lichess_json import (
     encode,
     game_event,
     game_json,
+    light_user,
     user_json,
 )
 from crabstick.sandbox.request_limits import ACCOUNT, EVENTS
@@ -43,8 +46,7 @@ def _playing(sandbox: Sandbox, call: Call) -> AnyReply:
     number = _number(call.query.get("nb"), default=9, most=50)
     fields = [
         game_json(game, color, call.received_ms)
-        for game in _urgent_first(sandbox, user_id, call.received_ms)
-        if (color := game.color_of(user_id)) is not None
+        for game, color in _urgent_first(sandbox, user_id, call.received_ms)
     ]
     mine = sum(bool(game["isMyTurn"]) for game in fields)
     return Reply.of({"nowPlaying": list(fields[:number]), "nbMyTurn": mine})
@@ -82,8 +84,7 @@ def _events(sandbox: Sandbox, call: Call) -> AnyReply:
         raise too_many_requests(_DON_T_POLL_EVENTS)
     games = [
         game_event("gameStart", game, color, now_ms, live=False)
-        for game in _urgent_first(sandbox, bearer.user_id, now_ms)
-        if (color := game.color_of(bearer.user_id)) is not None
+        for game, color in _urgent_first(sandbox, bearer.user_id, now_ms)
     ]
     waiting = [
         challenge_event("challenge", challenge_json(world, challenge, now_ms))
@@ -131,10 +132,7 @@ def _user(sandbox: Sandbox, account: SandboxAccount, now_ms: float) -> dict[str,
 
 def _status(sandbox: Sandbox, account: SandboxAccount, now_ms: float, *, with_ids: bool) -> Json:
     playing = sandbox.world.games_of(account.id)
-    fields: dict[str, Json] = {"name": account.name}
-    if account.title is not None:
-        fields["title"] = account.title
-    fields["id"] = account.id
+    fields = light_user(account)
     if sandbox.world.presence.is_online(account.id, now_ms):
         fields["online"] = True
     if playing:
@@ -144,15 +142,18 @@ def _status(sandbox: Sandbox, account: SandboxAccount, now_ms: float, *, with_id
     return fields
 
 
-def _urgent_first(sandbox: Sandbox, user_id: str, now_ms: float) -> list[SandboxGame]:
-    """A player's games: own turn first, then by time left."""
+def _urgent_first(
+    sandbox: Sandbox, user_id: str, now_ms: float
+) -> list[tuple[SandboxGame, chess.Color]]:
+    """A player's games with the player's colour: own turn first, then by time left."""
 
-    def urgency(game: SandboxGame) -> tuple[bool, int]:
-        color = game.color_of(user_id)
-        mine = color is game.board.turn
-        return not mine, game.clock.left_ms(bool(color), now_ms)
+    def urgency(mine: tuple[SandboxGame, chess.Color]) -> tuple[bool, int]:
+        game, color = mine
+        return color is not game.board.turn, game.clock.left_ms(color, now_ms)
 
-    return sorted(sandbox.world.games_of(user_id), key=urgency)
+    games = sandbox.world.running.values()
+    colors = ((game, game.color_of(user_id)) for game in games)
+    return sorted(((game, color) for game, color in colors if color is not None), key=urgency)
 
 
 def _number(text: str | None, *, default: int, most: int) -> int:

@@ -30,31 +30,23 @@ def _refuse_ai(_sandbox: Sandbox, _call: Call) -> AnyReply:
 
 
 def _accept(sandbox: Sandbox, call: Call) -> AnyReply:
-    account = _caller(sandbox, call)
-    sandbox.deliver(
-        challenges.accept(sandbox.world, account, call.params["challenge"], call.received_ms)
-    )
+    account, challenge_id = _caller(sandbox, call), call.params["challenge"]
+    sandbox.deliver(challenges.accept(sandbox.world, account, challenge_id, call.received_ms))
     return OK
 
 
 def _decline(sandbox: Sandbox, call: Call) -> AnyReply:
+    account, challenge_id = _caller(sandbox, call), call.params["challenge"]
+    reason = call.form.get("reason", "")
     sandbox.deliver(
-        challenges.decline(
-            sandbox.world,
-            _caller(sandbox, call),
-            call.params["challenge"],
-            call.form.get("reason", ""),
-            call.received_ms,
-        )
+        challenges.decline(sandbox.world, account, challenge_id, reason, call.received_ms)
     )
     return OK
 
 
 def _cancel(sandbox: Sandbox, call: Call) -> AnyReply:
-    account = _caller(sandbox, call)
-    sandbox.deliver(
-        challenges.cancel(sandbox.world, account, call.params["challenge"], call.received_ms)
-    )
+    account, challenge_id = _caller(sandbox, call), call.params["challenge"]
+    sandbox.deliver(challenges.cancel(sandbox.world, account, challenge_id, call.received_ms))
     return OK
 
 
