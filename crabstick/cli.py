@@ -48,8 +48,7 @@ ToleranceOption = Annotated[
     ),
 ]
 SmallOption = Annotated[
-    bool,
-    typer.Option("--small", help="Start a local Ray cluster without dashboard: less memory."),
+    bool, typer.Option("--small", help="Start a local Ray cluster without dashboard: less memory.")
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Return after the last game.")]
 RateLimitsOption = Annotated[
@@ -197,13 +196,12 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
 ) -> None:
     """Serve a Lichess on this machine, for trying a bot out."""
     wanted = parse_clock(clock)
-    from crabstick.commands.sandbox import SandboxAddress
     from crabstick.commands.sandbox import sandbox as run
 
     if until_stdin_ends:
         end_with_stdin()
     run(
-        SandboxAddress(host=host, port=port),
+        (host, port),
         accounts_file=accounts,
         rate_limits=rate_limits,
         opponents=(opponents, wanted),

@@ -46,11 +46,7 @@ _REPR.maxstring = _REPR.maxother = 80
 
 
 def explain(
-    error: ValidationError,
-    model: type[BaseModel],
-    *,
-    source: str,
-    variables: Collection[str] = (),
+    error: ValidationError, model: type[BaseModel], *, source: str, variables: Collection[str] = ()
 ) -> str:
     """The first problem in words, and how many more there are.
 

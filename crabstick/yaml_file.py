@@ -23,15 +23,6 @@ _TEXT: Final = re.compile(r"[ynYN=]|\d{4}-\d\d?-\d\d?.*|[+-]?([\d.]+[eE]\d+|\w{2
 """What stays text: y, n and =, a date, a number like 1e3, and one that no field can hold."""
 _LARGEST = 1_000_000
 """Values that a text may stand for, with its aliases."""
-_UNREADABLE: Final = (
-    YAMLError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    RecursionError,
-)
-"""What ruamel raises over control characters, values that do not fit their tags, and deep nests."""
 _WORDS: Final = {
     "found character '\\t'": "a tab; YAML takes spaces only",
     "could not determine a constructor": "a tag (!...) of another program; write the value itself",
@@ -69,7 +60,8 @@ def read_documents(text: str, source: str) -> list[object]:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         one_line = " ".join((words or public(problem)).partition(" with value ")[0].split())
         raise ConfigError(f"{source}{place}: {one_line}") from None
-    except _UNREADABLE:
+    except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        # over control characters, values that do not fit their tags, and deep nests
         raise ConfigError(f"{source} holds something that YAML cannot read") from None
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -16,23 +15,17 @@ from crabstick.sandbox.sparring import Sparring, sparring_for
 from crabstick.terminal.parse_clock import in_seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxAddress:
-    """Where the sandbox listens; port 0 takes a free one."""
-
-    host: str
-    port: int
-
-
 def sandbox(
-    address: SandboxAddress,
+    address: tuple[str, int],
     *,
     accounts_file: Path | None,
     rate_limits: bool,
     opponents: tuple[int, Clock],
     console: Console,
 ) -> None:
-    """Serves until Ctrl-C; `opponents` are how many challenge the first bot, and their clock.
+    """Serves at host and port (0 takes a free one) until Ctrl-C.
+
+    `opponents` are how many challenge the first bot, and their clock.
 
     Raises:
         ConfigError: the accounts file is wrong, or has too few opponents.
@@ -52,11 +45,12 @@ def sandbox(
         if not given:
             console.print(f"admin token (for {url}/sandbox/…): {admin_token}", soft_wrap=True)
         if sparring is not None:
-            partners.add(_start_sparring(sparring, url, console))
+            partners.add(_start_sparring(sparring, clock, url, console))
 
+    host, port = address
     run(
-        host=address.host,
-        port=address.port,
+        host=host,
+        port=port,
         accounts=accounts,
         admin_token=admin_token,
         options=Options(rate_limits=rate_limits, on_ready=on_ready),
@@ -70,12 +64,13 @@ def _print_accounts(accounts: Accounts, console: Console) -> None:
         console.print(f"  {title}{account.name}: token {', '.join(account.tokens)}")
 
 
-def _start_sparring(sparring: Sparring, url: str, console: Console) -> "asyncio.Task[None]":
+def _start_sparring(
+    sparring: Sparring, clock: Clock, url: str, console: Console
+) -> "asyncio.Task[None]":
     """Starts the opponents on the server's event loop, which cancels them at its end."""
     names = ", ".join(player.name for player in sparring.specs)
-    initial, increment = sparring.clock
-    clock = in_seconds(Clock(initial=initial, increment=increment))
-    console.print(f"{sparring.target} will be challenged by {names} ({clock})", soft_wrap=True)
+    line = f"{sparring.target} will be challenged by {names} ({in_seconds(clock)})"
+    console.print(line, soft_wrap=True)
 
     def print_line(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -35,6 +35,9 @@ ELSEWHERE = {
     FAULT_TOLERANCE: "the head of that cluster needs it",
     SMALL_PROFILE: "that cluster keeps what it was started with",
 }
+NICENESS = 10
+"""That of the engines: behind the actors that play."""
+RETRY_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +77,6 @@ class LocalOptions:
     def _given(self) -> list[str]:
         given = {FAULT_TOLERANCE: self.gcs_fault_tolerance, SMALL_PROFILE: self.small}
         return [switch for switch, is_given in given.items() if is_given]
-
-
-NICENESS = 10
-"""That of the engines: behind the actors that play."""
-RETRY_S = 10
 
 
 def up(
@@ -198,10 +196,7 @@ def _repair(settings: Settings, cluster: BotCluster, console: Console) -> BotClu
             return None
         repaired = found.with_worker(game_cpus(settings), console.print)
     is_restored = run_observer(
-        ObserverTask.WAIT_RESTORED,
-        repaired.address,
-        namespace,
-        is_lost=lambda: repaired.is_damaged,
+        ObserverTask.WAIT_RESTORED, repaired.address, namespace, is_lost=lambda: repaired.is_damaged
     )
     if is_restored and repaired.local != cluster.local:
         console.print("the bot's Ray cluster is whole again")
