@@ -51,8 +51,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort
-from crabstick.rules.actor_life import LifeEvent, next_phase
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import ActorPhase, LifeEvent, next_phase
 from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.lichess_types import GameId, Posted
 from crabstick.settings import Settings, read_token

@@ -194,7 +194,7 @@ class EnginePool:
             self.kill(engine.name)
 
     async def _describe(self, engine: EngineRecord, patience: timedelta) -> bool:
-        """Pings an actor; returns whether it answered. `failure_detector` judges the silence."""
+        """Pings an actor; returns whether it answered. `suspects` judges the silence."""
         try:
             description = await self._runtime.engine(engine.name).describe(patience)
         except CALL_ERRORS as error:

@@ -11,13 +11,13 @@ from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
 from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.rules.cluster_view import Capacity
-from crabstick.rules.failure_detector import suspects
 from crabstick.rules.lichess_types import ActorName, GameId
 from crabstick.rules.observation import (
     Nodes,
     has_waited_too_long,
     moving,
     observe,
+    suspects,
 )
 from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
 from crabstick.telemetry import log_events

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import chess
 
 from crabstick.rules.game_events import Finish
-from crabstick.rules.lichess_types import GameFull, GameState, Posted, PostOutcome
+from crabstick.rules.lichess_types import GameFull, GameState
 from engine.interface import SearchResult
 
 NO_RESULT: Final = frozenset({"aborted", "noStart"})
@@ -103,20 +103,11 @@ class GameTelemetry:
             self._samples.append(("crabstick_move_overhead_seconds", max(overhead_s, 0.0)))
             self._received_s = None
 
-    def answered(self, outcome: PostOutcome) -> None:
-        """Lichess answered a move, or failed to."""
-        if isinstance(outcome, Posted):
-            self.count("crabstick_moves_total")
-
     def count_engine(self, restarts: int, *, is_fallback: bool) -> None:
         """Counts engine restarts and the fallback to the embedded engine, from totals so far."""
         self.count("crabstick_engine_restarts_total", by=restarts - self._restarts)
         self.count("crabstick_engine_fallbacks_total", by=is_fallback - self._has_fallen_back)
         self._restarts, self._has_fallen_back = restarts, is_fallback
-
-    def lost_stream(self) -> None:
-        """The game stream ended before the game did."""
-        self.count("crabstick_stream_reconnects_total", "game")
 
     def result_of(self, finish: Finish) -> Literal["won", "lost", "drawn", "aborted"]:
         """The game's result from our side. Source: Lichess's status names."""

@@ -91,11 +91,12 @@ class Sender:
         outcome = await context.link.move(move.uci)
         if isinstance(outcome, Limited):
             context.hit_limit("move", outcome.retry_after or LIMITED_GAME_DELAY)
-        if not isinstance(outcome, Posted):
+        if isinstance(outcome, Posted):
+            context.telemetry.count("crabstick_moves_total")
+        else:
             context.log.warning(
                 log_events.MOVE_NOT_TAKEN, ply=move.ply, move=move.uci, outcome=repr(outcome)
             )
-        context.telemetry.answered(outcome)
         context.put(Answered(ply=move.ply, outcome=outcome))
 
     # Aborts and claims.

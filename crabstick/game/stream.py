@@ -138,7 +138,7 @@ class GameStream:
         if self._refusals >= GAME_MISSING_TRIES:
             context.put(Unplayable(str(error)))
             return
-        context.telemetry.lost_stream()
+        context.telemetry.count("crabstick_stream_reconnects_total", "game")
         if isinstance(error, RateLimited):
             draw = self._settings.draw()
             wait = limited_game_delay(error.retry_after, self._failures, draw, left=None)

@@ -1,4 +1,11 @@
-"""Turns registry and nodes into the `Observed` of `placement` and `consolidation`. Pure."""
+"""What runs where, and which silent actors count as lost before Ray is sure.
+
+Pure. `observe` turns registry and nodes into the `Observed` of `placement` and `scaling`.
+`suspects` is slow, and never takes all actors at once. A suspect loses its game to a standby. The
+game stream is the lease, so a suspect that was only slow finds that out by itself and leaves. A
+wrong suspicion costs one reconnect, a missing one costs the clock. Moments are `timedelta` on one
+monotonic clock.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -7,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from crabstick.rules.cluster_view import ActorPhase, ClusterNode, EngineRecord, Observed
-from crabstick.rules.lichess_types import NodeId
+from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry import Registry
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
@@ -16,6 +23,12 @@ NODE_COMES_WITHIN: Final = timedelta(minutes=3)
 """A node that takes longer will not come: a quota holds, or no machines are left."""
 RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)
 """A raylet reports the free resources of its node every 100 ms."""
+SILENCE_LIMIT = timedelta(seconds=3)
+GRACE_AFTER_START = timedelta(seconds=10)
+GRACE_AFTER_OWN_STALL = timedelta(seconds=5)
+MOST_AT_ONCE = 2
+MASS_SILENCE = 2
+"""From this many on, silence of the majority is more likely our own fault than the actors'."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +104,33 @@ def moving(registry: Registry, draining: Collection[NodeId]) -> Sequence[EngineR
         if engine.phase is ActorPhase.PLAYING and engine.game in running
         if engine.leave_by is not None or engine.node in draining
     ]
+
+
+def suspects(
+    engines: Collection[EngineRecord],
+    staying: Collection[NodeId],
+    *,
+    now: timedelta,
+    own_stall: timedelta | None,
+) -> tuple[ActorName, ...]:
+    """Returns the actors to replace now, longest silent first, at most `MOST_AT_ONCE`.
+
+    Args:
+        engines: all actors; only those that play are judged.
+        staying: the nodes that Ray calls neither dead nor draining.
+        now: the moment of judgement.
+        own_stall: when our own loop last stood still, and could read no answers.
+    """
+    if own_stall is not None and now - own_stall < GRACE_AFTER_OWN_STALL:
+        return ()
+    busy = [engine for engine in engines if engine.phase is ActorPhase.PLAYING]
+    silent = [engine for engine in busy if now - engine.last_seen > SILENCE_LIMIT]
+    if len(silent) >= MASS_SILENCE and len(silent) * 2 > len(busy):
+        silent = [engine for engine in silent if engine.node not in staying]
+    ripe = [
+        engine
+        for engine in silent
+        if engine.node not in staying or now - engine.since >= GRACE_AFTER_START
+    ]
+    ripe.sort(key=lambda engine: (engine.last_seen, engine.name))
+    return tuple(engine.name for engine in ripe[:MOST_AT_ONCE])

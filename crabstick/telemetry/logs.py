@@ -11,9 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final, TextIO
 
-from pydantic import SecretStr
-
-from crabstick.telemetry.redaction import hide, redact
+from crabstick.telemetry.redaction import redact
 
 
 @contextmanager
@@ -33,7 +31,7 @@ with _import_without_rich():
     import structlog
 
 _CHATTY: Final = ("aiohttp", "asyncio", "berserk", "urllib3", "requests", "stamina")
-"""Libraries whose debug lines would drown ours, or reveal what they send."""
+"""Libraries whose lines would drown ours, or reveal what they send."""
 
 
 _everywhere: dict[str, object] = {}
@@ -49,30 +47,18 @@ def bind_process(**context: object) -> None:
 
 
 def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
-    """A logger with `context` (game_id, actor, node) bound. Event names are in `names`."""
+    """A logger with `context` (game_id, actor, node) bound. Event names are in `log_events`."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**context)
     return logger
 
 
-def configure_logging(
-    *,
-    json: bool | None = None,
-    level: int = logging.INFO,
-    stream: TextIO | None = None,
-    secrets: tuple[SecretStr, ...] = (),
-) -> None:
+def configure_logging(stream: TextIO | None = None) -> None:
     """Sets up the logs of this process; a second call replaces the first.
 
     Args:
-        json: one JSON object a line; None means JSON unless the stream is a terminal.
-        level: the lowest level that is logged, as in the standard library.
         stream: where lines go; None is `sys.stderr` as it is when a line is written.
-        secrets: secrets to hide from now on.
     """
-    for secret in secrets:
-        hide(secret)
-    out = _Stream(stream)
-    as_json = not out.is_terminal() if json is None else json
+    lines = _Lines(stream)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -80,14 +66,14 @@ def configure_logging(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _durations_in_seconds,
-            *(_json_renderers() if as_json else _console_renderers()),
+            *(_console_renderers() if lines.are_on_a_terminal() else _json_renderers()),
             _without_secrets,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _LineLogger(out),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,  # a second call changes existing loggers
     )
-    _configure_libraries(level)
+    _configure_libraries()
 
 
 def _json_renderers() -> tuple[structlog.typing.Processor, ...]:
@@ -130,33 +116,23 @@ def _without_secrets(_logger: object, _method: str, line: object) -> str:
     return redact(str(line))
 
 
-class _Stream:
-    """A text stream that may break: a lost log line must not cost a move."""
+class _Lines:
+    """Writes structlog's finished lines; the stream may break, and no lost line costs a move."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
-    def is_terminal(self) -> bool:
+    def are_on_a_terminal(self) -> bool:
         stream = self._stream or sys.stderr
         with suppress(ValueError, AttributeError):  # closed, None
             return stream.isatty()
         return False
 
-    def write_line(self, line: str) -> None:
+    def msg(self, line: str) -> None:
         stream = self._stream or sys.stderr
         with suppress(OSError, ValueError, AttributeError):  # broken pipe, closed, None
             stream.write(line + "\n")
             stream.flush()
-
-
-class _LineLogger:
-    """Writes structlog's finished lines."""
-
-    def __init__(self, out: _Stream) -> None:
-        self._out = out
-
-    def msg(self, line: str) -> None:
-        self._out.write_line(line)
 
     debug = info = warning = error = critical = exception = log = msg
 
@@ -174,11 +150,11 @@ class _LibraryHandler(logging.Handler):
         get_logger().log(level, "library.logged", logger=record.name, message=text)
 
 
-def _configure_libraries(level: int) -> None:
+def _configure_libraries() -> None:
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, _LibraryHandler)]:
         root.removeHandler(handler)
     root.addHandler(_LibraryHandler())
-    root.setLevel(max(level, logging.INFO))
+    root.setLevel(logging.INFO)
     for name in _CHATTY:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,8 +3,7 @@
 import pytest
 
 from crabstick.errors import InvariantBroken
-from crabstick.rules.actor_life import TRANSITIONS, LifeEvent, next_phase
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import TRANSITIONS, ActorPhase, LifeEvent, next_phase
 
 
 def test_the_usual_life_goes_through_all_phases() -> None:

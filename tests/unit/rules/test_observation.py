@@ -1,4 +1,4 @@
-"""Cases and laws of the failure detector."""
+"""Cases and laws of what the WorkerSet takes to be true of its actors."""
 
 from datetime import timedelta
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.rules.cluster_view import ActorPhase, EngineRecord
-from crabstick.rules.failure_detector import MOST_AT_ONCE, suspects
 from crabstick.rules.lichess_types import ActorName, NodeId
+from crabstick.rules.observation import MOST_AT_ONCE, suspects
 from tests.builders import seconds
 
 NOW = seconds(1000)
