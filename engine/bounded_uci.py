@@ -244,8 +244,6 @@ class Deadline:
         grace: from `stop` until the process is killed.
     """
 
-    __slots__ = ("_after", "_grace", "_label", "_protocol", "_timer")
-
     def __init__(
         self, protocol: BoundedUci, label: str, after: timedelta, grace: timedelta
     ) -> None:

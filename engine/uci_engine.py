@@ -19,13 +19,7 @@ import chess.engine
 
 from engine import errors
 from engine.bounded_uci import BoundedUci, Deadline, SearchCommand
-from engine.errors import (
-    EngineDied,
-    EngineError,
-    IllegalMove,
-    NotAnEngine,
-    UnsupportedGame,
-)
+from engine.errors import EngineDied, EngineError, IllegalMove, NotAnEngine, UnsupportedGame
 from engine.interface import QUIT_PATIENCE, EngineSpec, SearchRequest, SearchResult
 from engine.options import accepted_options
 from engine.process import command_line, limit_memory
@@ -75,11 +69,7 @@ class UciEngine:
         await self.close()
 
     async def open(self) -> None:
-        """Starts the process and makes it ready for a search. Idempotent.
-
-        Raises:
-            EngineError: any kind but IllegalMove and UnsupportedGame.
-        """
+        """Starts the process and makes it ready for a search; see `Engine`."""
         if self._open is None:
             await self._open_process()
 
@@ -116,13 +106,13 @@ class UciEngine:
 
     def _start_error(self, err: Exception) -> EngineError:
         label, protocol = self._label, self._latest
+        timeout = self._spec.start_timeout
         if protocol is None:
-            return errors.started_late(label, self._spec.start_timeout, "", said_uciok=False)
+            return errors.started_late(label, timeout, "", said_uciok=False)
         said_uciok, output = protocol.initialized, protocol.last_output()
         if protocol.failure:
             return protocol.failure
         if isinstance(err, TimeoutError):
-            timeout = self._spec.start_timeout
             return errors.started_late(label, timeout, output, said_uciok=said_uciok)
         if protocol.returncode.done():
             code = protocol.returncode.result()
@@ -229,9 +219,7 @@ async def check(spec: EngineSpec) -> str:
         EngineError: one sentence on what is wrong with the spec or the engine.
     """
     request = SearchRequest(
-        board=chess.Board(),
-        limit=chess.engine.Limit(time=0.1),
-        deadline=timedelta(seconds=1),
+        board=chess.Board(), limit=chess.engine.Limit(time=0.1), deadline=timedelta(seconds=1)
     )
     async with UciEngine(spec) as engine:
         await engine.search(request)

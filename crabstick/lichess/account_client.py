@@ -54,12 +54,8 @@ _ResultT = TypeVar("_ResultT")
 ANSWER_LIMIT: Final = 8 * 1024 * 1024
 """In bytes; fifty games of `/api/account/playing` have about 30 kB."""
 
-_TRIES = 3
 _MOST_GAMES: Final = 50
 """Source: Lichess API, "Get my ongoing games": `nb` is 50 at most."""
-_FIRST_PAUSE = timedelta(milliseconds=200)
-_LONGEST_PAUSE = timedelta(seconds=2)
-_JITTER = timedelta(milliseconds=300)
 _PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Raised by berserk for a body that differs from the API documents."""
 
@@ -104,11 +100,11 @@ class BerserkLichess:
         self._source = StreamSource(identity=identity, path=path, silence_limit=silence_limit)
         self._session: aiohttp.ClientSession | None = None
         self._retrying = stamina.AsyncRetryingCaller(
-            attempts=_TRIES,
+            attempts=3,
             timeout=self._limits.patience,
-            wait_initial=_FIRST_PAUSE,
-            wait_max=_LONGEST_PAUSE,
-            wait_jitter=_JITTER,
+            wait_initial=timedelta(milliseconds=200),
+            wait_max=timedelta(seconds=2),
+            wait_jitter=timedelta(milliseconds=300),
         )
         self._streams: set[NdjsonStream] = set()
 
@@ -131,15 +127,13 @@ class BerserkLichess:
 
     async def accept(self, challenge_id: GameId) -> None:
         """See `LichessPort`."""
-        bots = self._berserk.bots
         action = f"accept the challenge {challenge_id}"
-        await self._call(action, lambda: bots.accept_challenge(challenge_id))
+        await self._call(action, lambda: self._berserk.bots.accept_challenge(challenge_id))
 
     async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
         """See `LichessPort`."""
-        bots = self._berserk.bots
         action = f"decline the challenge {challenge_id}"
-        await self._call(action, lambda: bots.decline_challenge(challenge_id, reason))
+        await self._call(action, lambda: self._berserk.bots.decline_challenge(challenge_id, reason))
 
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""
@@ -147,9 +141,9 @@ class BerserkLichess:
 
     async def export_pgn(self, game_id: GameId) -> str:
         """See `LichessPort`."""
-        games = self._berserk.games
+        export = self._berserk.games.export
         action = f"export the game {game_id}"
-        return str(await self._call(action, lambda: games.export(game_id, as_pgn=True)))
+        return str(await self._call(action, lambda: export(game_id, as_pgn=True)))
 
     async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """See `LichessPort`."""

@@ -29,6 +29,8 @@ from crabstick.rules.retry import Verdict, asked_wait, classify
 
 BODY_LIMIT = 64 * 1024
 """In bytes; the rest of the body is not read."""
+IDLE_LIMIT_S: Final = 60.0
+"""We assume that Lichess's front end closes idle connections after 75 s."""
 DENIALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """Lichess does not accept the token."""
 TRANSPORT_ERRORS: Final = (
@@ -41,9 +43,6 @@ TRANSPORT_ERRORS: Final = (
 
 _MESSAGE_LIMIT = 200
 _SSL_NOISE = re.compile(r"^\[[A-Z0-9_: ]+\] | \(_ssl\.c:\d+\)$")
-_DNS_CACHE_S = 300
-_KEEP_ALIVE_S = 60  # we assume that Lichess's front end closes idle connections after 75 s
-_CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +156,7 @@ def error_for(action: str, response: LichessResponse, identity: Identity) -> Lic
 def open_session(url: str) -> aiohttp.ClientSession:
     """Opens a session for one server; needs a running event loop."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=_CONNECTIONS, ttl_dns_cache=_DNS_CACHE_S, keepalive_timeout=_KEEP_ALIVE_S
-        ),
+        connector=aiohttp.TCPConnector(limit=16, ttl_dns_cache=300, keepalive_timeout=IDLE_LIMIT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=proxy_for(url),
         skip_auto_headers=("Content-Type",),
@@ -176,23 +173,17 @@ def proxy_for(url: str) -> str | None:
 
 async def read_response(response: aiohttp.ClientResponse) -> LichessResponse:
     """Reads a response and the start of its body; a broken body counts as empty."""
-    try:
-        body = await _read_start(response.content)
-    except TRANSPORT_ERRORS:
-        body = b""
-    return LichessResponse(
-        status=response.status, retry_after=response.headers.get("Retry-After"), body=body
-    )
-
-
-async def _read_start(content: aiohttp.StreamReader) -> bytes:
     body = bytearray()
-    while len(body) < BODY_LIMIT:
-        data = await content.readany()
-        if not data:
-            break
-        body += data
-    return bytes(body[:BODY_LIMIT])
+    try:
+        while len(body) < BODY_LIMIT and (data := await response.content.readany()):
+            body += data
+    except TRANSPORT_ERRORS:
+        body.clear()
+    return LichessResponse(
+        status=response.status,
+        retry_after=response.headers.get("Retry-After"),
+        body=bytes(body[:BODY_LIMIT]),
+    )
 
 
 def describe_error(error: BaseException, identity: Identity) -> str:

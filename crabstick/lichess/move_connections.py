@@ -19,10 +19,8 @@ from urllib.parse import urlsplit
 import h11
 from aiohappyeyeballs import start_connection
 
-from crabstick.lichess.http import BODY_LIMIT, LichessResponse
+from crabstick.lichess.http import BODY_LIMIT, IDLE_LIMIT_S, LichessResponse
 
-IDLE_LIMIT_S: Final = 60.0
-"""We assume that Lichess's front end closes idle connections after 75 s."""
 NEXT_ADDRESS_S: Final = 0.25
 """Delay before the next IP address is tried in parallel (RFC 8305)."""
 
