@@ -219,14 +219,15 @@ def _cancel_earlier(
 
 
 def _draw(world: World, terms: Terms) -> chess.Color:
-    return world.draw_color() if terms.color == "random" else terms.color == "white"
+    return world.rng.choice(chess.COLORS) if terms.color == "random" else terms.color == "white"
 
 
 def _settled(world: World, terms: Terms) -> Terms:
     """Draws the start position of a chess960 game if the form gave none."""
     if terms.variant.key != "chess960" or terms.initial_fen is not None:
         return terms
-    return replace(terms, initial_fen=world.draw_960())
+    drawn = chess.Board.from_chess960_pos(world.rng.randrange(960))
+    return replace(terms, initial_fen=drawn.fen())
 
 
 def _event_messages(

@@ -27,7 +27,7 @@ from crabstick.sandbox.errors import (
     api_error,
     too_many_requests,
 )
-from crabstick.sandbox.faults import LoseAnswer, RateLimit, ServerError
+from crabstick.sandbox.faults import AnyCallFault, LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.sandbox import Sandbox
 
 Access: TypeAlias = Literal["public", "token", "admin"]
@@ -106,9 +106,7 @@ class _EndpointApp:
             check_scopes(call.bearer, self._endpoint.scopes)
         return self._endpoint.handler(self._sandbox, call)
 
-    def _fault(
-        self, scope: Scope, bearer: Bearer | None
-    ) -> RateLimit | ServerError | LoseAnswer | None:
+    def _fault(self, scope: Scope, bearer: Bearer | None) -> AnyCallFault | None:
         if self._endpoint.access == "admin":
             return None
         params = scope["path_params"]
@@ -180,7 +178,7 @@ def _user_agent_matches(user_agent: bytes, user_id: str) -> bool:
     return match is None or match[1].lower() == user_id
 
 
-def _failure(fault: RateLimit | ServerError | LoseAnswer | None) -> Reply | None:
+def _failure(fault: AnyCallFault | None) -> Reply | None:
     """The reply of a fault that bypasses the handler."""
     match fault:
         case RateLimit(retry_after_s=seconds):

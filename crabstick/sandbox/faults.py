@@ -99,7 +99,8 @@ class Silence(_StreamFault):
     """Whether streams that open meanwhile are silent too."""
 
 
-Fault: TypeAlias = RateLimit | ServerError | LoseAnswer | Cut | Silence
+AnyCallFault: TypeAlias = RateLimit | ServerError | LoseAnswer
+Fault: TypeAlias = AnyCallFault | Cut | Silence
 _ADAPTER: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="kind")])
 
 
@@ -113,7 +114,7 @@ class Faults:
     def __init__(self, endpoints: Iterable[str]) -> None:
         self._endpoints = frozenset(endpoints)
         self._last_number = 0
-        self._calls: dict[int, tuple[RateLimit | ServerError | LoseAnswer, int]] = {}
+        self._calls: dict[int, tuple[AnyCallFault, int]] = {}
         self._silences: dict[int, tuple[Silence, float]] = {}
 
     def arm(self, body: bytes, streams: Iterable[Stream], now_ms: float) -> Json:
@@ -150,7 +151,7 @@ class Faults:
 
     def take(
         self, endpoint: str, method: str, path: str, who: tuple[str, str]
-    ) -> RateLimit | ServerError | LoseAnswer | None:
+    ) -> AnyCallFault | None:
         """Finds the oldest fault that matches a call, and uses it once.
 
         Args:

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 import aiohttp
@@ -27,7 +26,6 @@ _RETRY_DELAY = timedelta(milliseconds=300)
 _SILENCE_LIMIT = timedelta(seconds=15)
 _MOVE_TRIES = 20
 _START_LIMIT = timedelta(seconds=10)
-_OK = 200
 _TOO_MANY = 429
 
 
@@ -167,19 +165,14 @@ class Opponent:
             async with asyncio.timeout(_START_LIMIT.total_seconds()):
                 await self._listening.wait()
         except TimeoutError:
-            await self.__aexit__(None, None, None)
+            await self.__aexit__()
             raise EnvironmentProblem(
                 f"{self._spec.name} gets no event stream from {self._url}: "
                 "is the sandbox up, and the token right?"
             ) from None
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -210,7 +203,7 @@ class Opponent:
                 answer = await response.json()
         except aiohttp.ClientError as error:
             raise EnvironmentProblem(f"the challenge to {target} failed: {error}") from None
-        if response.status != _OK:
+        if not response.ok:
             raise EnvironmentProblem(f"the challenge to {target} failed: {answer['error']}")
         return str(answer["id"])
 
@@ -237,7 +230,7 @@ class Opponent:
             EnvironmentProblem: the server refused, because the game is over.
         """
         async with self._http.post(f"/api/bot/game/{game_id}/resign") as response:
-            if response.status != _OK:
+            if not response.ok:
                 raise EnvironmentProblem(f"the game {game_id} was not resigned: {response.status}")
 
     @property
@@ -329,7 +322,7 @@ class Opponent:
         """Reads a stream until it ends or breaks."""
         with suppress(aiohttp.ClientError, TimeoutError):
             async with self._http.get(path) as response:
-                if response.status != _OK:
+                if not response.ok:
                     return
                 self._listening.set()
                 async for text in response.content:

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox import routes_account, routes_admin, routes_challenges, routes_games
-from crabstick.sandbox.accounts import Accounts, default_accounts
+from crabstick.sandbox.accounts import Accounts
 from crabstick.sandbox.asgi import Reply
 from crabstick.sandbox.endpoint import route
 from crabstick.sandbox.errors import not_found
@@ -37,15 +37,12 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class SandboxApp:
-    """The ASGI application; `sandbox` holds its state.
+    """The ASGI application; `sandbox` holds its state."""
 
-    Args:
-        sandbox: created by `create_app`.
-    """
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        routes = [route(sandbox, endpoint) for endpoint in (*_API, *routes_admin.ENDPOINTS)]
+    def __init__(self, accounts: Accounts, admin_token: str, options: Options) -> None:
+        names = [endpoint.name for endpoint in _API]
+        self.sandbox = Sandbox(accounts, admin_token, options, names)
+        routes = [route(self.sandbox, endpoint) for endpoint in (*_API, *routes_admin.ENDPOINTS)]
         self._router = Router(
             routes, default=_not_found, lifespan=self._lifespan, redirect_slashes=False
         )
@@ -67,26 +64,6 @@ class SandboxApp:
                 task.cancel()
 
 
-def create_app(
-    accounts: Accounts | None = None, *, admin_token: str, options: Options | None = None
-) -> SandboxApp:
-    """Creates a sandbox.
-
-    Args:
-        accounts: None for the default accounts.
-        admin_token: the token for `/sandbox/`.
-        options: None for Lichess's behaviour.
-    """
-    return SandboxApp(
-        Sandbox(
-            accounts or default_accounts(),
-            admin_token,
-            options or Options(),
-            [endpoint.name for endpoint in _API],
-        )
-    )
-
-
 def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: Options) -> None:
     """Serves until SIGINT or SIGTERM; port 0 takes a free port.
 
@@ -94,9 +71,7 @@ def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: 
         EnvironmentProblem: the host or port is not available.
     """
     with contextlib.closing(listen(host, port)) as listener:
-        options = replace(options, site=url_of(listener))
-        app = create_app(accounts, admin_token=admin_token, options=options)
-        SandboxServer(app, listener).run()
+        SandboxServer(listener, accounts, admin_token, options).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -141,13 +116,19 @@ class SandboxServer(uvicorn.Server):
     """A uvicorn server that ends its open streams first, and stops at the first signal.
 
     Args:
-        app: the application.
         listener: the socket; the caller closes it.
+        accounts: the accounts.
+        admin_token: the token for `/sandbox/`.
+        options: the options; the server's URL becomes their `site`.
     """
 
-    def __init__(self, app: SandboxApp, listener: socket.socket) -> None:
+    def __init__(
+        self, listener: socket.socket, accounts: Accounts, admin_token: str, options: Options
+    ) -> None:
+        self._app = SandboxApp(accounts, admin_token, replace(options, site=url_of(listener)))
+        self._listener = listener
         config = uvicorn.Config(
-            app,
+            self._app,
             http=_Connection,
             ws="none",
             lifespan="on",
@@ -162,8 +143,6 @@ class SandboxServer(uvicorn.Server):
             timeout_graceful_shutdown=_GRACE_S,
         )
         super().__init__(config)
-        self._app = app
-        self._listener = listener
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until stopped."""

@@ -248,27 +248,19 @@ class World:
         self.running: dict[str, SandboxGame] = {}
         self.presence = Presence()
         self.ledger = SandboxLedger()
-        self._rng = rng
+        self.rng = rng
 
     def new_id(self) -> str:
         """Draws an id that no challenge or game has."""
         while True:
-            drawn = "".join(self._rng.choices(_ID_LETTERS, k=_ID_LENGTH))
+            drawn = "".join(self.rng.choices(_ID_LETTERS, k=_ID_LENGTH))
             if drawn not in self.challenges and drawn not in self.games:
                 return drawn
 
     def new_player(self, user_id: str) -> GamePlayer:
         """Adds a player id to a user, for a new game."""
-        player_id = "".join(self._rng.choices(_ID_LETTERS, k=_PLAYER_ID_LENGTH))
+        player_id = "".join(self.rng.choices(_ID_LETTERS, k=_PLAYER_ID_LENGTH))
         return GamePlayer(account=self.accounts[user_id], player_id=player_id)
-
-    def draw_color(self) -> chess.Color:
-        """Draws a random colour."""
-        return self._rng.choice(chess.COLORS)
-
-    def draw_960(self) -> str:
-        """Draws one of the 960 start positions, as a FEN."""
-        return chess.Board.from_chess960_pos(self._rng.randrange(960)).fen()
 
     def games_of(self, user_id: str) -> list[SandboxGame]:
         """The running games of a user."""

@@ -90,6 +90,11 @@ class Reader:
         """The id of the game for a game stream, else an empty string."""
         return "" if self.game is None else self.game.id
 
+    @property
+    def place(self) -> str:
+        """The id of what the stream shows: a user, a game or a challenge."""
+        return self.game_id or self.challenge_id or self.user_id
+
 
 class Stream:
     """One open stream: a buffer that its connection empties.
@@ -188,13 +193,13 @@ class Hub:
     def __init__(self, world: World, now_ms: Callable[[], float]) -> None:
         self._world = world
         self._now_ms = now_ms
-        self._by_user: dict[str, list[Stream]] = {}
-        self._by_game: dict[str, list[Stream]] = {}
-        self._by_challenge: dict[str, list[Stream]] = {}
+        self._open: dict[StreamKind, dict[str, list[Stream]]]
+        self._open = {"event": {}, "game": {}, "challenge": {}}
+        """The streams by kind, and then by user, game or challenge."""
 
     def __iter__(self) -> Iterator[Stream]:
-        for index in (self._by_user, self._by_game, self._by_challenge):
-            for streams in list(index.values()):
+        for places in self._open.values():
+            for streams in list(places.values()):
                 yield from list(streams)
 
     def open(self, reader: Reader, lines: Iterable[StreamLine]) -> Stream:
@@ -218,8 +223,7 @@ class Hub:
             return
         siblings.remove(stream)
         if not siblings:
-            index, key = self._place(stream.reader)
-            del index[key]
+            del self._open[stream.reader.kind][stream.reader.place]
         stream.why = stream.why or "left"
         now_ms = self._now_ms()
         self._world.ledger.ended_streams.append(stream.record(now_ms))
@@ -234,11 +238,11 @@ class Hub:
                 case GameMessage(game_id, text, ply):
                     _push(self._readers_of(game_id, item), StreamLine(text, ply), now_ms)
                 case EventMessage(user_id, text):
-                    _push(self._by_user.get(user_id, ()), StreamLine(text), now_ms)
+                    _push(self._open["event"].get(user_id, ()), StreamLine(text), now_ms)
                 case GameStreamEnd(game_id):
-                    _end(self._by_game.get(game_id, ()))
+                    _end(self._open["game"].get(game_id, ()))
                 case ChallengeOutcome(challenge_id, outcome):
-                    watching = self._by_challenge.get(challenge_id, ())
+                    watching = self._open["challenge"].get(challenge_id, ())
                     _push(watching, StreamLine(encode({"done": outcome})), now_ms)
                     _end(watching)
 
@@ -250,26 +254,16 @@ class Hub:
 
     def is_watched(self, challenge_id: str) -> bool:
         """Whether the challenger keeps a challenge alive by a stream."""
-        return bool(self._by_challenge.get(challenge_id))
+        return bool(self._open["challenge"].get(challenge_id))
 
     def _readers_of(self, game_id: str, line: GameMessage) -> Iterable[Stream]:
-        streams = self._by_game.get(game_id, ())
+        streams = self._open["game"].get(game_id, ())
         if line.reader is None:
             return streams
         return [stream for stream in streams if stream.reader.color is line.reader]
 
     def _siblings(self, reader: Reader) -> list[Stream]:
-        index, key = self._place(reader)
-        return index.setdefault(key, [])
-
-    def _place(self, reader: Reader) -> tuple[dict[str, list[Stream]], str]:
-        match reader.kind:
-            case "event":
-                return self._by_user, reader.user_id
-            case "game":
-                return self._by_game, reader.game_id
-            case "challenge":
-                return self._by_challenge, reader.challenge_id
+        return self._open[reader.kind].setdefault(reader.place, [])
 
 
 def _push(streams: Iterable[Stream], line: StreamLine, now_ms: float) -> None:

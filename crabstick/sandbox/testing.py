@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import Accounts, default_accounts
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.server import SandboxServer, create_app, listen, url_of
+from crabstick.sandbox.server import SandboxServer, listen, url_of
 
 _START_LIMIT = timedelta(seconds=10)
 _CALL_LIMIT_S = 10
@@ -76,21 +76,24 @@ class RunningSandbox:
 
 @contextmanager
 def running(
-    accounts: Accounts | None = None, options: Options | None = None, *, port: int = 0
+    accounts: Accounts | None = None,
+    options: Options | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[RunningSandbox]:
     """Serves a sandbox on this machine until the block ends.
 
     Args:
         accounts: None for the default accounts.
         options: None for Lichess's behaviour.
+        host: an address of this machine.
         port: 0 for a free port.
     """
     accounts = accounts or default_accounts()
     admin_token = secrets.token_hex(8)
-    listener = listen("127.0.0.1", port)
-    options = replace(options or Options(), site=url_of(listener))
-    app = create_app(accounts, admin_token=admin_token, options=options)
-    server = SandboxServer(app, listener)
+    listener = listen(host, port)
+    server = SandboxServer(listener, accounts, admin_token, options or Options())
     thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
     thread.start()
     try:
