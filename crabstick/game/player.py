@@ -142,9 +142,9 @@ class Player:
             case PostAgain():
                 self._sender.post_again(request, self._time_left())
             case Abort():
-                self._sender.abort(self._context.play.ply)
+                self._context.tasks.start(self._sender.abort(self._context.play.ply))
             case ClaimVictory():
-                self._sender.claim_victory()
+                self._context.tasks.start(self._sender.claim_victory())
 
     def _time_left(self) -> timedelta | None:
         """Our clock at this moment; None without one."""

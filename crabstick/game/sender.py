@@ -101,15 +101,8 @@ class Sender:
 
     # Aborts and claims.
 
-    def abort(self, ply: int) -> None:
+    async def abort(self, ply: int) -> None:
         """Aborts the game; if that fails, raises `NoShow` once more after another wait."""
-        self._context.tasks.start(self._abort(ply))
-
-    def claim_victory(self) -> None:
-        """Claims the win over an opponent who left."""
-        self._context.tasks.start(self._claim_victory())
-
-    async def _abort(self, ply: int) -> None:
         context = self._context
         if await context.lease.is_fresh() and not context.rate_limits.wait("command"):
             outcome = await self._command(context.link.abort())
@@ -118,7 +111,8 @@ class Sender:
                 return
         context.put_later(self._settings.abort_after, NoShow(ply=ply))
 
-    async def _claim_victory(self) -> None:
+    async def claim_victory(self) -> None:
+        """Claims the win over an opponent who left."""
         context = self._context
         if not await context.lease.is_fresh():
             return
