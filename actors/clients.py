@@ -82,26 +82,21 @@ class ActorClient:
     """A stub of any of our actors."""
 
     def __init__(self, handle: Handle) -> None:
-        self._handle = handle
-
-    @property
-    def handle(self) -> Handle:
-        """Ray's handle."""
-        return self._handle
+        self.handle = handle
 
     async def _call(
         self, method: str, message: Message | Packed, patience: timedelta | None
     ) -> Packed:
         packed = message.pack() if isinstance(message, Message) else message
         try:
-            remote = getattr(self._handle, method).remote
+            remote = getattr(self.handle, method).remote
         except AttributeError:
             raise ActorFailed(f"the actor runs other code, which has no {method!r}") from None
         return await ask(remote(packed), patience)
 
-    def kill(self, *, may_restart: bool = False) -> None:
+    def kill(self) -> None:
         """Kills the actor; idempotent. Blocks on Ray's GCS."""
-        kill_actor(self._handle, may_restart=may_restart)
+        kill_actor(self.handle)
 
     async def ping(self, patience: timedelta) -> None:
         """Returns when the actor answers at all."""
@@ -148,7 +143,7 @@ class WorkerSetClient(ActorClient):
     def report_unawaited(self, report: Report) -> None:
         """Sends a report without waiting; a lost report is only a gap."""
         with suppress(AttributeError):
-            self._handle.report.remote(report.pack())
+            self.handle.report.remote(report.pack())
 
     async def statistics(self, patience: timedelta) -> Statistics:
         """Returns what `/metrics`, `/games`, `status` and the live table show."""

@@ -31,18 +31,16 @@ def main() -> None:
         mask_modules(sys.argv[1].split(","))
         del sys.argv[:2]
     start_trimming()
-    run = runpy.run_path if sys.argv[0].endswith(".py") else _run_module
-    run(sys.argv[0], run_name="__main__")
+    if sys.argv[0].endswith(".py"):
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 def mask_modules(modules: list[str]) -> None:
     """Makes each later import of these modules fail with ImportError."""
     for module in modules:
         sys.modules[module] = None  # type: ignore[assignment]  # Python's documented way
-
-
-def _run_module(name: str, run_name: str) -> object:
-    return runpy.run_module(name, run_name=run_name, alter_sys=True)
 
 
 def trim_heap() -> None:

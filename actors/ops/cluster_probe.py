@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final
 
@@ -50,15 +50,6 @@ READ_ONLY: Final = "node_"
 """Ray's prefix for the type of a node in a cluster without an autoscaler."""
 
 
-def living_nodes(slot: ClusterSettings) -> tuple[NodeReport, ...]:
-    """The living nodes of the connected cluster, the head first, without facts."""
-    nodes = (
-        NodeReport(**{field.name: getattr(node, field.name) for field in fields(ClusterNode)})
-        for node in read_nodes(slot)
-    )
-    return tuple(sorted(nodes, key=lambda node: not node.is_head))
-
-
 def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingReport]:
     """Probes the nodes of the connected cluster and its autoscaler.
 
@@ -67,7 +58,7 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
     """
     try:
         autoscaler = AutoscalerProbe()
-        nodes = _probed(living_nodes(settings.cluster), settings)
+        nodes = _probed(settings)
         monitors = [node.facts.monitor for node in nodes if node.is_head and node.facts is not None]
         return nodes, autoscaler.scaling(monitors[0] if monitors else "", settings.cluster)
     except (RayError, ValueError) as error:
@@ -76,24 +67,25 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
         ) from None
 
 
-def _probed(nodes: Sequence[NodeReport], settings: Settings) -> tuple[NodeReport, ...]:
-    """Adds facts to the head and to each node with a free slot."""
+def _probed(settings: Settings) -> tuple[NodeReport, ...]:
+    """The living nodes, the head first; facts about the head and each node with a free slot."""
+    nodes = sorted(read_nodes(settings.cluster), key=lambda node: not node.is_head)
     skipped = {node.id: why_not for node in nodes if (why_not := _why_skipped(node))}
     asked = [node.id for node in nodes if node.id not in skipped]
     with _by_value():
         answers = dict(_answers(asked, settings))
     return tuple(
-        replace(node, unseen=skipped[node.id])
-        if node.id in skipped
-        else _with_answer(node, answers[node.id])
+        _report(node, skipped.get(node.id) or answers[node.id], was_asked=node.id not in skipped)
         for node in nodes
     )
 
 
-def _with_answer(node: NodeReport, answer: NodeFacts | str) -> NodeReport:
-    if isinstance(answer, str):
-        return replace(node, unseen=answer, is_lost=True)
-    return replace(node, facts=answer)
+def _report(node: ClusterNode, answer: NodeFacts | str, *, was_asked: bool) -> NodeReport:
+    """Adds the facts to a node, or the reason why there are none."""
+    known = {field.name: getattr(node, field.name) for field in fields(ClusterNode)}
+    if isinstance(answer, NodeFacts):
+        return NodeReport(**known, facts=answer)
+    return NodeReport(**known, unseen=answer, is_lost=was_asked)
 
 
 def our_code() -> tuple[str, str]:
@@ -101,7 +93,7 @@ def our_code() -> tuple[str, str]:
     return node_probe.code_of(CODE_ROOT)
 
 
-def _why_skipped(node: NodeReport) -> str:
+def _why_skipped(node: ClusterNode) -> str:
     if node.drains_in is not None:
         return "it drains"
     if node.is_head or node.free_slots:

@@ -28,7 +28,7 @@ from actors.cluster import (
     in_gcs_thread,
     read_nodes,
 )
-from actors.event_listener import EventListener
+from actors.event_listener.event_listener import EventListener
 from actors.http.ray_serve import check_http, ensure_http
 from actors.messages import (
     PROTOCOL,
@@ -45,7 +45,7 @@ from actors.ops.shutdown import (
     find_listener,
     find_worker_set,
 )
-from actors.worker_set import WorkerSet
+from actors.worker_set.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import ClusterSettings, Settings
 

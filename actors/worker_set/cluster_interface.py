@@ -5,6 +5,7 @@ from typing import Protocol
 from actors import cluster
 from actors.clients import EngineActorClient, is_engine_actor
 from actors.cluster import ActorGone, ActorSilent, Handle, find_actors, in_gcs_thread
+from actors.engine_actor.engine_actor import EngineActor
 from actors.messages import ActorConfig
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import ActorName, NodeId
@@ -47,8 +48,7 @@ class Runtime(Protocol):
 class RayRuntime:
     """The real `Runtime`: Ray, in one namespace."""
 
-    def __init__(self, engine_actor: type, namespace: str, slot: ClusterSettings) -> None:
-        self._engine_actor = engine_actor
+    def __init__(self, namespace: str, slot: ClusterSettings) -> None:
         self._namespace = namespace
         self._slot = slot
         self._worker_set = cluster.own_handle()
@@ -79,7 +79,7 @@ class RayRuntime:
 
         def create() -> Handle:
             return cluster.create_actor(
-                self._engine_actor,
+                EngineActor,
                 config.name,
                 self._namespace,
                 config.pack(),

@@ -140,16 +140,15 @@ class Gauges:
         metrics.set("crabstick_start_time_seconds", time.time())
         metrics.set("crabstick_build_info", 1, __version__)
 
-    def update(self, registry: Registry, nodes: Collection[ClusterNode]) -> None:
+    def update(
+        self, registry: Registry, nodes: Collection[ClusterNode], rate_limits: RateLimits
+    ) -> None:
         """Sets the gauges, and counts the time since the last update by what each node does now."""
         now_s = self._clock()
         self._update_games(registry, now_s)
         self._update_actors(registry, now_s)
         self._update_nodes(registry, nodes, now_s)
         self._updated_s = now_s
-
-    def update_limits(self, rate_limits: RateLimits) -> None:
-        """Sets how long Lichess makes the bot wait, by endpoint."""
         for endpoint in ENDPOINTS:
             wait_s = rate_limits.wait(endpoint).total_seconds()
             self._metrics.set("crabstick_rate_limit_wait_seconds", wait_s, endpoint)

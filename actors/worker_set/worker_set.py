@@ -16,7 +16,6 @@ from datetime import timedelta
 
 from actors.clients import EVENT_LISTENER
 from actors.cluster import freeze_gc, this_node, without_task_events
-from actors.engine_actor import EngineActor
 from actors.messages import (
     ActorConfig,
     Claim,
@@ -82,7 +81,7 @@ class WorkerSet:
         self._log = get_logger(actor=self._config.name)
         settings = Settings.from_message(self._config.settings)
         self._loop = asyncio.get_running_loop()
-        self._runtime = runtime or RayRuntime(EngineActor, self._config.namespace, settings.cluster)
+        self._runtime = runtime or RayRuntime(self._config.namespace, settings.cluster)
         self._rate_limits = RateLimits(self._loop.time)
         self._metrics = BotMetrics()
         self._gauges = Gauges(self._metrics, self._loop.time)
@@ -112,6 +111,7 @@ class WorkerSet:
             lichess_calls=self._lichess_calls,
             stall=self._stall,
             tasks=self._tasks,
+            log=self._log,
         )
         self._start_tasks(listener or RayWatchedActor(EVENT_LISTENER, self._config.namespace))
 
@@ -271,8 +271,7 @@ class WorkerSet:
     def _update_metrics(self) -> None:
         self._metrics.set("crabstick_event_stream_age_seconds", self._listener_health.age_s)
         self._metrics.set("crabstick_problem", int(bool(self._problem())))
-        self._gauges.update(self._registry, self._reconciler.nodes.views)
-        self._gauges.update_limits(self._rate_limits)
+        self._gauges.update(self._registry, self._reconciler.nodes.views, self._rate_limits)
 
     def _problem(self) -> str:
         """Why the bot cannot play as it should; empty when it can."""

@@ -12,7 +12,8 @@ from crabstick.settings import Settings
 
 IMPORTED = """
 import sys
-import actors.engine_actor, actors.event_listener, actors.http.endpoints, actors.worker_set
+import actors.engine_actor.engine_actor, actors.event_listener.event_listener
+import actors.http.endpoints, actors.worker_set.worker_set
 for name, module in sorted(sys.modules.items()):
     if name.partition(".")[0] in {"actors", "crabstick", "engine"} and module.__file__:
         print(module.__file__)

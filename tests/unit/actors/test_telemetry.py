@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from actors.messages import ListenerStatus
 from actors.worker_set.telemetry import Durations, Gauges, ListenerHealth
 from crabstick import __version__
+from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import (
     ActorPhase,
     ClusterNode,
@@ -75,7 +76,7 @@ class Scene:
     def after(self, seconds: float) -> Callable[..., float]:
         """Updates the gauges after that time; returns a function that reads a metric."""
         self.now_s += seconds
-        self.gauges.update(self.registry, self.nodes)
+        self.gauges.update(self.registry, self.nodes, RateLimits(lambda: self.now_s))
         return self.value
 
     def value(self, name: str, label: str = "") -> float:
