@@ -44,12 +44,8 @@ def run_observer(
 ) -> bool:
     """Runs the task in a child; False when it has to be repeated after a loss of the head.
 
-    Args:
-        task: what the child does.
-        address: of the cluster.
-        namespace: of the bot.
-        is_lost: polled; the child is killed when it returns True.
-        on_report: called with each value that the task reports.
+    `is_lost` is polled, and the child is killed when it returns True. `on_report` is called with
+    each value that the task reports.
     """
     with _child(_command(task, address, namespace)) as child:
         lines: Queue[str | None] = Queue()

@@ -97,12 +97,11 @@ async def wait_restored(namespace: str) -> None:
 
 async def _is_restored(manager: ActorClient | None) -> bool:
     """Whether it answers, or does not exist at all."""
-    if manager is None:
-        return True
     try:
-        await manager.ping(STATISTICS_PATIENCE)
+        if manager is not None:
+            await manager.ping(STATISTICS_PATIENCE)
     except (ActorGone, ActorSilent):
         return False
     except ActorFailed:
-        return True
+        pass  # that is an answer too
     return True
