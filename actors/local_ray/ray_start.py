@@ -66,13 +66,8 @@ class _StartedLate(EnvironmentProblem):
 def node_command(*options: str) -> list[str]:
     """Returns a `ray start` command with those options and the ones that every node has."""
     return [
-        *(
-            sys.executable,
-            "-m",
-            "actors.local_ray.ray_command",
-            "--without",
-            ",".join(UNUSED_COMMANDS),
-        ),
+        *(sys.executable, "-m", "actors.local_ray.ray_command"),
+        *("--without", ",".join(UNUSED_COMMANDS)),
         *("ray.scripts.scripts", "start", "--block"),
         *options,
         f"--node-ip-address={LOOPBACK}",

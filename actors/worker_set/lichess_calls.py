@@ -4,7 +4,10 @@ The calls heed the bot's rate limits, and add the limits that they hit.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
+
+from pydantic import SecretStr
 
 from actors.messages import ActorConfig
 from crabstick.errors import CrabstickError, RateLimited
@@ -21,10 +24,11 @@ from crabstick.telemetry.logs import get_logger
 RESIGN_TRIES = 3
 
 
+@dataclass(slots=True)
 class LichessCalls:
     """Opens its connections when they are first needed.
 
-    Args:
+    Attributes:
         config: whose bot this is.
         rate_limits: the limits to heed.
         metrics: counts each 429.
@@ -32,22 +36,11 @@ class LichessCalls:
         games: None is the same server.
     """
 
-    def __init__(
-        self,
-        config: ActorConfig,
-        rate_limits: RateLimits,
-        metrics: BotMetrics,
-        *,
-        lichess: LichessPort | None,
-        games: GamesPort | None,
-    ) -> None:
-        self._bot = config.bot
-        self._settings = Settings.from_message(config.settings)
-        self._rate_limits = rate_limits
-        self._metrics = metrics
-        self._lichess = lichess
-        self._games = games
-        self._log = get_logger(actor=config.name)
+    config: ActorConfig
+    rate_limits: RateLimits
+    metrics: BotMetrics
+    lichess: LichessPort | None
+    games: GamesPort | None
 
     async def playing(self) -> tuple[GameSummary, ...]:
         """The games that Lichess says are running; none while it limits us.
@@ -55,7 +48,7 @@ class LichessCalls:
         Raises:
             CrabstickError: it cannot be asked.
         """
-        if self._rate_limits.wait("account"):
+        if self.rate_limits.wait("account"):
             return ()
         try:
             return await self._lichess_port().playing()
@@ -65,33 +58,36 @@ class LichessCalls:
 
     async def resign(self, game: GameId) -> None:
         """Forfeits a game; Lichess aborts it instead of the resignation while that is possible."""
-        self._metrics.inc("crabstick_games_forfeited_total")
+        self.metrics.inc("crabstick_games_forfeited_total")
         try:
             for _ in range(RESIGN_TRIES):
-                await asyncio.sleep(self._rate_limits.wait("command").total_seconds())
+                await asyncio.sleep(self.rate_limits.wait("command").total_seconds())
                 outcome = await self._games_port().game(game).resign()
-                self._log.info(log_events.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
+                get_logger().info(log_events.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
                 if not isinstance(outcome, Limited):
                     return
                 self._limited("command", outcome.retry_after)
         except CrabstickError as error:
-            self._log.warning(log_events.GAME_RESIGNED, game_id=game, outcome=str(error))
+            get_logger().warning(log_events.GAME_RESIGNED, game_id=game, outcome=str(error))
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
-        self._metrics.inc("crabstick_rate_limited_total", endpoint)
-        self._rate_limits.hit(endpoint, cool_down(asked))
+        self.metrics.inc("crabstick_rate_limited_total", endpoint)
+        self.rate_limits.hit(endpoint, cool_down(asked))
 
     def _lichess_port(self) -> LichessPort:
-        if self._lichess is None:
+        if self.lichess is None:
             # A process that gets our handle imports this module: berserk would cost each 4 MB.
             from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415
 
-            token = read_token(self._settings)
-            self._lichess = open_lichess(self._settings.lichess.url, token, self._bot)
-        return self._lichess
+            self.lichess = open_lichess(*self._server())
+        return self.lichess
 
     def _games_port(self) -> GamesPort:
-        if self._games is None:
-            token = read_token(self._settings)
-            self._games = open_games(self._settings.lichess.url, token, self._bot)
-        return self._games
+        if self.games is None:
+            self.games = open_games(*self._server())
+        return self.games
+
+    def _server(self) -> tuple[str, SecretStr, str]:
+        """The server's URL, the token and the bot's name."""
+        settings = Settings.from_message(self.config.settings)
+        return settings.lichess.url, read_token(settings), self.config.bot
