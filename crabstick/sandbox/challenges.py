@@ -46,7 +46,9 @@ def create(
         raise api_error("Challenge not created")
     ended = _cancel_earlier(world, sender, target, now_ms)
     sides = (sender.id, target.id)
-    challenge = SandboxChallenge(world.new_id(), sides, terms, _draw(world, terms), now_ms)
+    challenge_id = world.new_id()
+    drawn = world.rng.choice(chess.COLORS) if terms.color == "random" else terms.color == "white"
+    challenge = SandboxChallenge(challenge_id, sides, terms, drawn, now_ms)
     world.challenges[challenge.id] = challenge
     return challenge, [*ended, *_event_messages(world, challenge, "challenge", now_ms, live=True)]
 
@@ -216,10 +218,6 @@ def _cancel_earlier(
             earlier.close("canceled", now_ms)
             ended.append(ChallengeOutcome(earlier.id, "canceled"))
     return ended
-
-
-def _draw(world: World, terms: Terms) -> chess.Color:
-    return world.rng.choice(chess.COLORS) if terms.color == "random" else terms.color == "white"
 
 
 def _settled(world: World, terms: Terms) -> Terms:

@@ -37,7 +37,7 @@ def challenge_json(world: World, challenge: SandboxChallenge, now_ms: float) -> 
     """A challenge, without `direction` and `compat`."""
     terms = challenge.terms
     key = challenge.decline_key
-    fields: dict[str, Json | None] = {
+    fields: dict[str, Json] = {
         "id": challenge.id,
         "url": f"{world.options.site}/{challenge.id}",
         "status": challenge.status,
@@ -87,7 +87,7 @@ def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str,
     player = game.players[color]
     opponent = game.players[not color].account
     left_s = game.clock.left_ms(color, now_ms) // 1000
-    fields: dict[str, Json | None] = {
+    fields: dict[str, Json] = {
         "fullId": game.id + player.player_id,
         "gameId": game.id,
         "fen": game.board.fen(),
@@ -115,7 +115,7 @@ def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str,
 def game_full(game: SandboxGame, now_ms: float) -> bytes:
     """The first line of a game stream."""
     terms = game.terms
-    full: dict[str, Json | None] = {
+    full: dict[str, Json] = {
         "id": game.id,
         "variant": _variant(terms.variant.key, short=True),
         "speed": terms.speed,
@@ -151,7 +151,7 @@ def user_json(
         speed: {"games": 0, "rating": account.rating, "rd": 45, "prog": 0}
         for speed in ("bullet", "blitz", "rapid", "classical", "correspondence")
     }
-    fields: dict[str, Json | None] = {
+    fields: dict[str, Json] = {
         "id": account.id,
         "username": account.name,
         "perfs": perfs,
@@ -250,5 +250,5 @@ def _compat(reader: SandboxAccount, speed: str) -> Json:
     }
 
 
-def _without_none(fields: Mapping[str, Json | None]) -> dict[str, Json]:
+def _without_none(fields: Mapping[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in fields.items() if value is not None}

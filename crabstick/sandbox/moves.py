@@ -40,26 +40,32 @@ def play(world: World, game: SandboxGame, request: MoveRequest) -> list[StreamMe
         ApiError: the move is malformed, out of turn, or illegal; the ledger records the attempt.
     """
     try:
-        move = _read(request.uci)
-        _check_turn(game, request.color)
+        return _play(world, game, request)
     except ApiError as error:
-        _note(world, game, request, error)
+        by = game.players[request.color].user_id
+        world.ledger.refused_moves.append(
+            RefusedMove(
+                game=game.id, uci=request.uci, by=by, why=error.reason, at_ms=request.received_ms
+            )
+        )
         raise
-    if game.clock.flagged(request.received_ms):
-        return flag(world, game, request.received_ms)
+
+
+def _play(world: World, game: SandboxGame, request: MoveRequest) -> list[StreamMessage]:
+    now_ms = request.received_ms
+    move = _read(request.uci)
+    if not game.is_running or game.board.turn is not request.color:
+        raise api_error("Not your turn, or game already over")
+    if game.clock.flagged(now_ms):
+        return flag(world, game, now_ms)
     offers: list[StreamMessage] = []
     if request.offering_draw:
         if game.draw_offer is (not request.color):
-            return answer_draw(world, game, request.color, yes=True, now_ms=request.received_ms)
-        offers = offer_draw(game, request.color, request.received_ms)
+            return answer_draw(world, game, request.color, yes=True, now_ms=now_ms)
+        offers = offer_draw(game, request.color, now_ms)
     if game.ply >= _LONGEST_GAME_PLIES:
-        return [*offers, *end(world, game, Ending(DRAW), request.received_ms)]
-    try:
-        legal = _legal(game, move)
-    except ApiError as error:
-        _note(world, game, request, error)
-        raise
-    return [*offers, *_advance(world, game, legal, request)]
+        return [*offers, *end(world, game, Ending(DRAW), now_ms)]
+    return [*offers, *_advance(world, game, _legal(game, move), request)]
 
 
 def _advance(
@@ -115,11 +121,6 @@ def _read(text: str) -> chess.Move:
     )
 
 
-def _check_turn(game: SandboxGame, color: chess.Color) -> None:
-    if not game.is_running or game.board.turn is not color:
-        raise api_error("Not your turn, or game already over")
-
-
 def _legal(game: SandboxGame, move: chess.Move) -> chess.Move:
     """The legal move that is meant: castling in both notations; promotion defaults to a queen."""
     board = game.board
@@ -151,15 +152,3 @@ def _two_steps(move: chess.Move) -> chess.Move:
     """Turns king-to-rook castling into the king's move of two squares."""
     step = 2 if move.to_square > move.from_square else -2
     return chess.Move(move.from_square, move.from_square + step)
-
-
-def _note(world: World, game: SandboxGame, request: MoveRequest, error: ApiError) -> None:
-    world.ledger.refused_moves.append(
-        RefusedMove(
-            game=game.id,
-            uci=request.uci,
-            by=game.players[request.color].user_id,
-            why=error.reason,
-            at_ms=request.received_ms,
-        )
-    )

@@ -18,11 +18,45 @@ _NO_CLOCK = {"limit_s": None, "increment_s": None}
 
 
 def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
-    return Reply.of(_ledger_json(sandbox, call.query.get("game")))
+    """The whole ledger, oldest first; with only one game if the query names a game."""
+    world, now_ms, game_id = sandbox.world, sandbox.now_ms(), call.query.get("game")
+    streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
+    return Reply.of(
+        {
+            "now_ms": round(now_ms, 3),
+            "games": [
+                _game(game, now_ms)
+                for game in world.games.values()
+                if game_id is None or game.id == game_id
+            ],
+            "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
+            "refused_moves": [asdict(refused) for refused in world.ledger.refused_moves],
+            "requests": [
+                {"endpoint": endpoint, "user": user, "status": status, "count": count}
+                for (endpoint, user, status), count in sorted(world.ledger.requests.items())
+            ],
+            "streams": [asdict(stream) for stream in streams],
+        }
+    )
 
 
 def _games(sandbox: Sandbox, _call: Call) -> AnyReply:
-    return Reply.of(_games_json(sandbox))
+    """A summary of the running games."""
+    now_ms = sandbox.now_ms()
+    return Reply.of(
+        [
+            {
+                "id": game.id,
+                "white": game.players[chess.WHITE].account.name,
+                "black": game.players[chess.BLACK].account.name,
+                "ply": game.ply,
+                "turn": color_name(game.board.turn),
+                "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
+                "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
+            }
+            for game in sandbox.world.running.values()
+        ]
+    )
 
 
 def _arm(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -33,55 +67,12 @@ def _armed(sandbox: Sandbox, call: Call) -> AnyReply:
     return Reply.of(sandbox.faults.armed(call.received_ms))
 
 
-def _heal_all(sandbox: Sandbox, _call: Call) -> AnyReply:
-    sandbox.faults.heal(list(sandbox.hub))
-    return OK
-
-
-def _heal_one(sandbox: Sandbox, call: Call) -> AnyReply:
-    number = call.params["number"]
-    if not number.isdecimal():
+def _heal(sandbox: Sandbox, call: Call) -> AnyReply:
+    number = call.params.get("number")
+    if number is not None and not number.isdecimal():
         raise not_found(f"A fault has a number, not '{number}'")
-    sandbox.faults.heal(list(sandbox.hub), int(number))
+    sandbox.faults.heal(list(sandbox.hub), None if number is None else int(number))
     return OK
-
-
-def _ledger_json(sandbox: Sandbox, game_id: str | None = None) -> dict[str, Json]:
-    """The whole ledger, oldest first; with only one game if `game_id` is given."""
-    world, now_ms = sandbox.world, sandbox.now_ms()
-    streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
-    return {
-        "now_ms": round(now_ms, 3),
-        "games": [
-            _game(game, now_ms)
-            for game in world.games.values()
-            if game_id is None or game.id == game_id
-        ],
-        "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
-        "refused_moves": [asdict(refused) for refused in world.ledger.refused_moves],
-        "requests": [
-            {"endpoint": endpoint, "user": user, "status": status, "count": count}
-            for (endpoint, user, status), count in sorted(world.ledger.requests.items())
-        ],
-        "streams": [asdict(stream) for stream in streams],
-    }
-
-
-def _games_json(sandbox: Sandbox) -> list[Json]:
-    """A summary of the running games."""
-    now_ms = sandbox.now_ms()
-    return [
-        {
-            "id": game.id,
-            "white": game.players[chess.WHITE].account.name,
-            "black": game.players[chess.BLACK].account.name,
-            "ply": game.ply,
-            "turn": color_name(game.board.turn),
-            "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
-            "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
-        }
-        for game in sandbox.world.running.values()
-    ]
 
 
 def _game(game: SandboxGame, now_ms: float) -> Json:
@@ -136,6 +127,6 @@ ENDPOINTS = (
     Endpoint("games", "GET", "/sandbox/games", _games, access="admin"),
     Endpoint("arm", "POST", "/sandbox/faults", _arm, access="admin"),
     Endpoint("armed", "GET", "/sandbox/faults", _armed, access="admin"),
-    Endpoint("heal-all", "DELETE", "/sandbox/faults", _heal_all, access="admin"),
-    Endpoint("heal-one", "DELETE", "/sandbox/faults/{number}", _heal_one, access="admin"),
+    Endpoint("heal-all", "DELETE", "/sandbox/faults", _heal, access="admin"),
+    Endpoint("heal-one", "DELETE", "/sandbox/faults/{number}", _heal, access="admin"),
 )

@@ -7,6 +7,7 @@ another process.
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -60,8 +61,10 @@ class Sparring:
 
     async def _wait_online(self, session: aiohttp.ClientSession) -> None:
         while True:
-            if await _is_online(session, self.target):
-                return
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get("/api/users/status", params={"ids": self.target}) as status:
+                    if any(user.get("online") for user in await status.json()):
+                        return
             await asyncio.sleep(self.pause.total_seconds())
 
     async def _play(self, opponent: Opponent, color: str, names: Mapping[str, str]) -> str:
@@ -121,11 +124,3 @@ def _report_changes(prefix: str, report: Callable[[str], None], last: list[str],
     if last != [line]:
         last[:] = [line]
         report(prefix + line)
-
-
-async def _is_online(session: aiohttp.ClientSession, name: str) -> bool:
-    try:
-        async with session.get("/api/users/status", params={"ids": name}) as response:
-            return any(user.get("online") for user in await response.json())
-    except (aiohttp.ClientError, TimeoutError):
-        return False
