@@ -36,7 +36,6 @@ from crabstick.lichess.http import (
     error_for,
     open_session,
 )
-from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.rules.lichess_types import (
     Account,
@@ -75,29 +74,20 @@ class CallLimits:
     """No further try begins after this."""
 
 
-def open_lichess(
-    url: str, token: SecretStr, user: str | None = None, *, silence_limit: timedelta = SILENCE_LIMIT
-) -> "BerserkLichess":
+def open_lichess(url: str, token: SecretStr, user: str | None = None) -> "BerserkLichess":
     """The port of one account; `user` is None until `account` has returned the name."""
-    return BerserkLichess(Identity(url=url, token=token, user=user), silence_limit=silence_limit)
+    return BerserkLichess(Identity(url=url, token=token, user=user))
 
 
 class BerserkLichess:
     """A `LichessPort` over berserk."""
 
-    def __init__(
-        self,
-        identity: Identity,
-        *,
-        silence_limit: timedelta = SILENCE_LIMIT,
-        limits: CallLimits | None = None,
-    ) -> None:
+    def __init__(self, identity: Identity, *, limits: CallLimits | None = None) -> None:
         self._identity = identity
         self._limits = limits or CallLimits()
         self._requests = _bounded_session(identity, self._limits)
         self._berserk = berserk.Client(self._requests, base_url=identity.url)
-        path = "/api/stream/event"
-        self._source = StreamSource(identity=identity, path=path, silence_limit=silence_limit)
+        self._source = StreamSource(identity=identity, path="/api/stream/event")
         self._session: aiohttp.ClientSession | None = None
         self._retrying = stamina.AsyncRetryingCaller(
             attempts=3,
@@ -138,12 +128,6 @@ class BerserkLichess:
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""
         await self._call("become a bot account", self._berserk.account.upgrade_to_bot)
-
-    async def export_pgn(self, game_id: GameId) -> str:
-        """See `LichessPort`."""
-        export = self._berserk.games.export
-        action = f"export the game {game_id}"
-        return str(await self._call(action, lambda: export(game_id, as_pgn=True)))
 
     async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """See `LichessPort`."""

@@ -27,7 +27,7 @@ from crabstick.lichess.http import (
     proxy_for,
     read_response,
 )
-from crabstick.lichess.interface import POST_LIMIT, SILENCE_LIMIT
+from crabstick.lichess.interface import POST_LIMIT
 from crabstick.lichess.move_connections import MoveConnections
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.rules.lichess_types import (
@@ -46,19 +46,16 @@ _WARM_UP_PATH = "/robots.txt"
 _UCI = re.compile(r"(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8]", re.ASCII)
 
 
-def open_games(
-    url: str, token: SecretStr, user: str, *, silence_limit: timedelta = SILENCE_LIMIT
-) -> "HttpGames":
+def open_games(url: str, token: SecretStr, user: str) -> "HttpGames":
     """Opens the port of an EngineActor on standby; needs a running event loop."""
-    return HttpGames(Identity(url=url, token=token, user=user), silence_limit)
+    return HttpGames(Identity(url=url, token=token, user=user))
 
 
 class HttpGames:
     """A `GamesPort`: one session, whose connections outlive the games."""
 
-    def __init__(self, identity: Identity, silence_limit: timedelta = SILENCE_LIMIT) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._silence_limit = silence_limit
         self._session = open_session(identity.url)
         self._moves = None if proxy_for(identity.url) else MoveConnections(identity.url)
         self._games: list[HttpGame] = []
@@ -87,13 +84,7 @@ class HttpGames:
 
     def game(self, game_id: GameId) -> "HttpGame":
         """See `GamesPort`."""
-        source = StreamSource(
-            identity=self._identity,
-            path=f"/api/bot/game/stream/{game_id}",
-            game_id=game_id,
-            silence_limit=self._silence_limit,
-        )
-        game = HttpGame(self._session, self._moves, source, game_id)
+        game = HttpGame(self._session, self._moves, self._identity, game_id)
         self._games.append(game)
         return game
 
@@ -116,15 +107,16 @@ class HttpGame:
         self,
         session: aiohttp.ClientSession,
         moves: MoveConnections | None,
-        source: StreamSource,
+        identity: Identity,
         game_id: GameId,
     ) -> None:
         self._session = session
         self._moves = moves
-        self._source = source
-        self._identity = source.identity
-        self._address = source.identity.address(f"/api/bot/game/{game_id}/")
-        self._headers = {**source.identity.headers(game_id), "Accept-Encoding": "identity"}
+        self._identity = identity
+        path = f"/api/bot/game/stream/{game_id}"
+        self._source = StreamSource(identity=identity, path=path, game_id=game_id)
+        self._address = identity.address(f"/api/bot/game/{game_id}/")
+        self._headers = {**identity.headers(game_id), "Accept-Encoding": "identity"}
         self._target = urlsplit(self._address).path
         self._stream = NdjsonStream(self._session, self._source)
         self._closed = False

@@ -57,9 +57,6 @@ class LichessPort(Protocol):
     async def upgrade_account(self) -> None:
         """Makes the account a BOT for ever; `Refused` when the account has played a game."""
 
-    async def export_pgn(self, game_id: GameId) -> str:
-        """The game as PGN; Lichess holds back the last three moves of an ongoing game."""
-
     def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """One connection to the event stream; ongoing games and challenges come first.
 

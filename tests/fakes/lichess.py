@@ -126,13 +126,6 @@ class FakeLichess:
             raise Refused(words, HTTPStatus.BAD_REQUEST)
         self.bearer = Account(name=self.bearer.name, title="BOT")
 
-    async def export_pgn(self, game_id: GameId) -> str:
-        """See `LichessPort`; a game without moves."""
-        self._raise_next_fault()
-        if game_id not in self._games:
-            raise Refused("Not found", HTTPStatus.NOT_FOUND)
-        return f'[Site "https://lichess.org/{game_id}"]\n\n*\n'
-
     async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """See `LichessPort`."""
         self._raise_next_fault()

@@ -30,7 +30,6 @@ CALLS: dict[str, Ask] = {
     "POST /api/challenge/abcdefgh/accept": lambda port: port.accept(GAME),
     "POST /api/challenge/abcdefgh/decline": lambda port: port.decline(GAME, "tooSlow"),
     "POST /api/bot/account/upgrade": lambda port: port.upgrade_account(),
-    "GET /game/export/abcdefgh": lambda port: port.export_pgn(GAME),
 }
 every_call = pytest.mark.parametrize("ask", CALLS.values(), ids=list(CALLS))
 

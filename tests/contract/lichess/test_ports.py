@@ -151,12 +151,9 @@ class TestTheAccount:
             await end_of(stage.lichess.events())
         assert caught.value.retry_after == timedelta(seconds=7)
 
-    async def test_exports_a_game(self, stage: Stage) -> None:
-        assert "[Site " in await stage.lichess.export_pgn(await stage.start_game())
-
-    async def test_is_refused_an_unknown_game(self, stage: Stage) -> None:
+    async def test_is_refused_an_unknown_challenge(self, stage: Stage) -> None:
         with pytest.raises(Refused) as caught:
-            await stage.lichess.export_pgn(NOWHERE)
+            await stage.lichess.accept(NOWHERE)
         assert caught.value.status == 404
 
     async def test_cannot_become_a_bot_once_it_has_played(self, stage: Stage) -> None:
