@@ -26,16 +26,14 @@ from crabstick.rules.game_events import (
     Finish,
     HandOver,
     HandOverRequested,
-    NoShow,
     Opened,
     Post,
     PostAgain,
     Request,
     Resync,
+    Schedule,
     StopSearch,
     Think,
-    WatchEcho,
-    WatchNoShow,
 )
 from crabstick.rules.game_state_machine import Phase, step
 from crabstick.rules.lichess_types import GameFull
@@ -126,10 +124,10 @@ class Player:
                 self._stop_search()
             case Resync():
                 self._stream.reopen(self._time_left())
-            case WatchEcho(ply=ply):
-                context.put_later(ECHO_LIMIT, EchoOverdue(ply=ply))
-            case WatchNoShow(ply=ply):
-                context.put_later(self._settings.abort_after, NoShow(ply=ply))
+            case Schedule(event=EchoOverdue() as overdue):
+                context.put_later(ECHO_LIMIT, overdue)
+            case Schedule(event=no_show):
+                context.put_later(self._settings.abort_after, no_show)
             case Finish() | HandOver():
                 self._end = effect
             case _:

@@ -135,17 +135,10 @@ class Resync:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchEcho:
-    """Raise `EchoOverdue` unless the stream shows the move of `ply` in time."""
+class Schedule:
+    """Raise `event` when its time is up; it changes nothing if the game has moved on by then."""
 
-    ply: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchNoShow:
-    """Raise `NoShow` when the time for the opponent's first move is up."""
-
-    ply: int
+    event: EchoOverdue | NoShow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,4 +166,4 @@ class HandOver:
 
 Request = Post | PostAgain | Abort | ClaimVictory
 """The effects that send something to Lichess."""
-Effect = Think | StopSearch | Request | Resync | WatchEcho | WatchNoShow | Finish | HandOver
+Effect = Think | StopSearch | Request | Resync | Schedule | Finish | HandOver

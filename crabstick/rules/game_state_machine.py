@@ -32,11 +32,10 @@ from crabstick.rules.game_events import (
     Post,
     PostAgain,
     Resync,
+    Schedule,
     StopSearch,
     StreamLost,
     Think,
-    WatchEcho,
-    WatchNoShow,
 )
 from crabstick.rules.lichess_types import (
     Denied,
@@ -214,7 +213,7 @@ def _our_turn(play: Play) -> Step:
 def _their_turn(play: Play) -> Step:
     if play.is_handing_over:
         return _hand_over(play)
-    watch = (WatchNoShow(ply=play.ply),) if _may_abort(play) else ()
+    watch = (Schedule(event=NoShow(ply=play.ply)),) if _may_abort(play) else ()
     return replace(play, phase=Phase.WAITING), watch
 
 
@@ -236,7 +235,7 @@ def _answered(play: Play, event: Answered) -> Step:
         return play, ()  # the stream has shown the move already, or is being reopened
     match event.outcome:
         case Posted():
-            return play, (WatchEcho(ply=event.ply),)
+            return play, (Schedule(event=EchoOverdue(ply=event.ply)),)
         case RefusedPost(why=why):
             return _refused(play, why)
         case Limited(retry_after=after):

@@ -28,11 +28,10 @@ from crabstick.rules.game_events import (
     Post,
     PostAgain,
     Resync,
+    Schedule,
     StopSearch,
     StreamLost,
     Think,
-    WatchEcho,
-    WatchNoShow,
 )
 from crabstick.rules.game_state_machine import TRANSITIONS, Phase, Play, diagram, step
 from crabstick.rules.lichess_types import (
@@ -72,7 +71,7 @@ def test_a_fresh_game_as_white_starts_with_a_search() -> None:
 
 def test_a_fresh_game_as_black_waits_and_watches_for_a_no_show() -> None:
     play, effects = after(opened(color=chess.BLACK))
-    assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=0),))
+    assert (play.phase, effects) == (Phase.WAITING, (Schedule(event=NoShow(ply=0)),))
 
 
 def test_a_running_game_is_resumed_where_it_stands() -> None:
@@ -98,7 +97,7 @@ def test_a_late_search_result_is_dropped() -> None:
 
 def test_our_move_on_the_stream_ends_posting() -> None:
     play, effects = after(*OUR_FIRST, Advanced(state=a_state("e2e4")))
-    assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=1),))
+    assert (play.phase, effects) == (Phase.WAITING, (Schedule(event=NoShow(ply=1)),))
 
 
 def test_the_opponents_move_starts_the_next_search() -> None:
@@ -130,7 +129,7 @@ def test_a_move_that_may_be_lost_is_repeated_after_a_reconnect() -> None:
 
 def test_an_accepted_move_is_not_repeated_after_a_reconnect() -> None:
     play, effects = after(*OUR_FIRST, StreamLost(), opened("e2e4"))
-    assert (play.phase, effects) == (Phase.WAITING, (WatchNoShow(ply=1),))
+    assert (play.phase, effects) == (Phase.WAITING, (Schedule(event=NoShow(ply=1)),))
 
 
 def test_the_search_is_stopped_when_the_game_has_moved_on() -> None:
@@ -141,7 +140,7 @@ def test_the_search_is_stopped_when_the_game_has_moved_on() -> None:
 @pytest.mark.parametrize(
     ("outcome", "effect"),
     [
-        (Posted(), WatchEcho(ply=0)),
+        (Posted(), Schedule(event=EchoOverdue(ply=0))),
         (Unanswered(why="reset"), PostAgain(ply=0, uci="e2e4", attempt=0)),
         (Denied(why="token"), PostAgain(ply=0, uci="e2e4", attempt=0)),
         (
