@@ -17,25 +17,11 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.clients import (
-    EVENT_LISTENER,
-    WORKER_SET,
-    ActorClient,
-    EventListenerClient,
-    WorkerSetClient,
-)
-from actors.cluster import (
-    ON_THE_HEAD,
-    ActorFailed,
-    ActorGone,
-    ActorSilent,
-    Handle,
-    find_actor,
-    this_node,
-)
+from actors.clients import WORKER_SET
+from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, this_node
 from actors.http.limits import SingleFlight, error_response, is_bearer, objection
 from actors.messages import ActorConfig, Packed, WrongProtocol
-from actors.ops.shutdown import end_manager
+from actors.ops.shutdown import end_manager, find_listener, find_worker_set
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from crabstick.errors import ConfigError
 from crabstick.game.event_loop import BackgroundTasks, StallDetector
@@ -45,7 +31,7 @@ from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 from crabstick.telemetry.metrics import CONTENT_TYPE
 
-C = TypeVar("C", bound=ActorClient)
+C = TypeVar("C")
 T = TypeVar("T")
 
 PATIENCE: Final = timedelta(seconds=1)
@@ -60,16 +46,10 @@ NO_WORKER_SET: Final = "the WorkerSet does not answer"
 
 
 class Peer(Generic[C]):
-    """A named actor, which is searched for once and then remembered; it answers soon or not at all.
+    """An actor that is searched for once and then remembered; it answers soon or not at all."""
 
-    Args:
-        client: makes the stub from the actor's handle.
-    """
-
-    def __init__(self, name: str, namespace: str, client: Callable[[Handle], C]) -> None:
-        self._name = name
-        self._namespace = namespace
-        self._client = client
+    def __init__(self, find: Callable[[], Awaitable[C | None]]) -> None:
+        self._find = find
         self._search: asyncio.Task[C] | None = None
 
     async def ask(self, call: Callable[[C], Awaitable[T]]) -> T | None:
@@ -86,23 +66,23 @@ class Peer(Generic[C]):
     async def _ask(self, call: Callable[[C], Awaitable[T]]) -> T:
         is_known = self._search is not None
         try:
-            return await call(await self._found())
+            return await call(await self._client())
         except ActorGone:
             if not is_known:
                 raise
         self._search = None  # `crabstick up` may have made a new actor of that name
-        return await call(await self._found())
+        return await call(await self._client())
 
-    async def _found(self) -> C:
+    async def _client(self) -> C:
         if self._search is None:
-            self._search = asyncio.create_task(self._find())
+            self._search = asyncio.create_task(self._find_now())
         return await asyncio.shield(self._search)  # one search at a time, even while the GCS hangs
 
-    async def _find(self) -> C:
-        handle = await find_actor(self._name, self._namespace)
-        if handle is None:
-            raise ActorGone(f"no actor is called {self._name}")
-        return self._client(handle)
+    async def _find_now(self) -> C:
+        client = await self._find()
+        if client is None:
+            raise ActorGone("no actor has that name")
+        return client
 
     def _forget_failed_search(self) -> None:
         search = self._search
@@ -160,8 +140,8 @@ class HttpEndpoints:
         self._settings = Settings.from_message(self._config.settings)
         namespace = self._config.namespace
         self._watched = worker_set or RayWatchedActor(WORKER_SET, namespace)
-        worker_set_peer = Peer(WORKER_SET, namespace, WorkerSetClient)
-        listener_peer = Peer(EVENT_LISTENER, namespace, EventListenerClient)
+        worker_set_peer = Peer(lambda: find_worker_set(namespace))
+        listener_peer = Peer(lambda: find_listener(namespace))
         self._worker_set = SingleFlight(
             lambda: worker_set_peer.ask(lambda client: client.describe(PATIENCE)), MAX_AGE
         )
