@@ -11,7 +11,7 @@ import chess
 import chess.pgn
 
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.lichess_json import color_name, light_user
+from crabstick.sandbox.lichess_json import light_user
 from crabstick.sandbox.state import SandboxGame
 from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
 
@@ -46,14 +46,17 @@ def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> di
         "status": game.status.name,
         "source": "friend",
         "players": {
-            color_name(color): {"user": light_user(player.account), "rating": player.account.rating}
+            chess.COLOR_NAMES[color]: {
+                "user": light_user(player.account),
+                "rating": player.account.rating,
+            }
             for color, player in game.players.items()
         },
     }
     if terms.initial_fen is not None:
         fields["initialFen"] = terms.initial_fen
     if game.winner is not None:
-        fields["winner"] = color_name(game.winner)
+        fields["winner"] = chess.COLOR_NAMES[game.winner]
     if query.get("moves") != "false":
         fields["moves"] = " ".join(_sans(game))
     if query.get("clocks") != "false" and terms.clock is not None:

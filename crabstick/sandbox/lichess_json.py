@@ -16,8 +16,7 @@ from crabstick.sandbox.vocabulary import (
     DECLINE_REASONS,
     SPEED_ICONS,
     VARIANTS,
-    Speed,
-    TimeControl,
+    Variant,
 )
 
 _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -28,34 +27,28 @@ def encode(value: Json) -> bytes:
     return _encode_text(value).encode()
 
 
-def color_name(color: chess.Color) -> str:
-    """The name of a colour."""
-    return "white" if color else "black"
-
-
 def challenge_json(world: World, challenge: SandboxChallenge, now_ms: float) -> dict[str, Json]:
     """A challenge, without `direction` and `compat`."""
     terms = challenge.terms
     key = challenge.decline_key
-    fields: dict[str, Json] = {
-        "id": challenge.id,
-        "url": f"{world.options.site}/{challenge.id}",
-        "status": challenge.status,
-        "challenger": _challenger(world, challenge.challenger_id, now_ms),
-        "destUser": _challenger(world, challenge.target_id, now_ms),
-        "variant": _variant(terms.variant.key, short=True),
-        "rated": terms.rated,
-        "speed": terms.speed,
-        "timeControl": _time_control(challenge),
-        "color": terms.color,
-        "finalColor": color_name(challenge.challenger_color),
-        "perf": _perf(terms.perf, terms.speed),
-        "initialFen": terms.initial_fen,
-        "declineReason": None if key is None else DECLINE_REASONS[key],
-        "declineReasonKey": None if key is None else key.lower(),
-        "rules": list(terms.rules) or None,
-    }
-    return _without_none(fields)
+    return _without_none(
+        id=challenge.id,
+        url=f"{world.options.site}/{challenge.id}",
+        status=challenge.status,
+        challenger=_challenger(world, challenge.challenger_id, now_ms),
+        destUser=_challenger(world, challenge.target_id, now_ms),
+        variant=_variant(terms.variant),
+        rated=terms.rated,
+        speed=terms.speed,
+        timeControl=_time_control(challenge),
+        color=terms.color,
+        finalColor=chess.COLOR_NAMES[challenge.challenger_color],
+        perf={"icon": SPEED_ICONS[terms.speed], "name": _perf_name(terms.perf)},
+        initialFen=terms.initial_fen,
+        declineReason=None if key is None else DECLINE_REASONS[key],
+        declineReasonKey=None if key is None else key.lower(),
+        rules=list(terms.rules) or None,
+    )
 
 
 def challenge_event(
@@ -87,50 +80,53 @@ def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str,
     player = game.players[color]
     opponent = game.players[not color].account
     left_s = game.clock.left_ms(color, now_ms) // 1000
-    fields: dict[str, Json] = {
-        "fullId": game.id + player.player_id,
-        "gameId": game.id,
-        "fen": game.board.fen(),
-        "color": color_name(color),
-        "lastMove": game.moves[-1].uci if game.moves else "",
-        "source": "position" if terms.variant.key == "fromPosition" else "friend",
-        "status": {"id": game.status.id, "name": game.status.name},
-        "variant": _variant(terms.variant.key, short=False),
-        "speed": terms.speed,
-        "perf": terms.perf,
-        "rated": terms.rated,
-        "hasMoved": game.ply > (0 if color is _first(game) else 1),
-        "opponent": {
+    return _without_none(
+        fullId=game.id + player.player_id,
+        gameId=game.id,
+        fen=game.board.fen(),
+        color=chess.COLOR_NAMES[color],
+        lastMove=game.moves[-1].uci if game.moves else "",
+        source="position" if terms.variant.key == "fromPosition" else "friend",
+        status={"id": game.status.id, "name": game.status.name},
+        variant={"key": terms.variant.key, "name": terms.variant.name},
+        speed=terms.speed,
+        perf=terms.perf,
+        rated=terms.rated,
+        hasMoved=game.ply > (0 if color is _first(game) else 1),
+        opponent={
             "id": opponent.id,
             "username": f"{opponent.title} {opponent.name}" if opponent.title else opponent.name,
             "rating": opponent.rating,
         },
-        "isMyTurn": game.is_running and game.board.turn is color,
-        "secondsLeft": None if terms.clock is None and terms.days is None else left_s,
-        "winner": None if game.winner is None else color_name(game.winner),
-    }
-    return _without_none(fields)
+        isMyTurn=game.is_running and game.board.turn is color,
+        secondsLeft=None if terms.clock is None and terms.days is None else left_s,
+        winner=None if game.winner is None else chess.COLOR_NAMES[game.winner],
+    )
 
 
 def game_full(game: SandboxGame, now_ms: float) -> bytes:
     """The first line of a game stream."""
     terms = game.terms
-    full: dict[str, Json] = {
-        "id": game.id,
-        "variant": _variant(terms.variant.key, short=True),
-        "speed": terms.speed,
-        "perf": {"name": _perf_name(terms.perf)},
-        "rated": terms.rated,
-        "createdAt": int(game.created_ms),
-        "white": _player(game.players[chess.WHITE]),
-        "black": _player(game.players[chess.BLACK]),
-        "initialFen": terms.initial_fen or "startpos",
-        "clock": _clock_ms(terms.clock),
-        "daysPerTurn": terms.days,
-        "type": "gameFull",
-        "state": _state(game, now_ms),
-    }
-    return encode(_without_none(full))
+    clock: Json = None
+    if terms.clock is not None:
+        limit_s, increment_s = terms.clock.limit_s, terms.clock.increment_s
+        clock = {"initial": limit_s * 1000, "increment": increment_s * 1000}
+    full = _without_none(
+        id=game.id,
+        variant=_variant(terms.variant),
+        speed=terms.speed,
+        perf={"name": _perf_name(terms.perf)},
+        rated=terms.rated,
+        createdAt=int(game.created_ms),
+        white=_player(game.players[chess.WHITE]),
+        black=_player(game.players[chess.BLACK]),
+        initialFen=terms.initial_fen or "startpos",
+        clock=clock,
+        daysPerTurn=terms.days,
+        type="gameFull",
+        state=_state(game, now_ms),
+    )
+    return encode(full)
 
 
 def game_state(game: SandboxGame, now_ms: float) -> bytes:
@@ -140,7 +136,7 @@ def game_state(game: SandboxGame, now_ms: float) -> bytes:
 
 def light_user(account: SandboxAccount) -> dict[str, Json]:
     """Name, title and id, as most answers show a user."""
-    return _without_none({"name": account.name, "title": account.title, "id": account.id})
+    return _without_none(name=account.name, title=account.title, id=account.id)
 
 
 def user_json(
@@ -151,17 +147,16 @@ def user_json(
         speed: {"games": 0, "rating": account.rating, "rd": 45, "prog": 0}
         for speed in ("bullet", "blitz", "rapid", "classical", "correspondence")
     }
-    fields: dict[str, Json] = {
-        "id": account.id,
-        "username": account.name,
-        "perfs": perfs,
-        "title": account.title,
-        "createdAt": int(created_ms),
-        "seenAt": int(now_ms),
-        "playTime": {"total": 0, "tv": 0},
-        "url": f"{site}/@/{account.name}",
-    }
-    return _without_none(fields)
+    return _without_none(
+        id=account.id,
+        username=account.name,
+        perfs=perfs,
+        title=account.title,
+        createdAt=int(created_ms),
+        seenAt=int(now_ms),
+        playTime={"total": 0, "tv": 0},
+        url=f"{site}/@/{account.name}",
+    )
 
 
 def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:
@@ -179,7 +174,7 @@ def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:
     if game.draw_offer is not None:
         state["wdraw" if game.draw_offer else "bdraw"] = True
     if game.winner is not None:
-        state["winner"] = color_name(game.winner)
+        state["winner"] = chess.COLOR_NAMES[game.winner]
     return state
 
 
@@ -206,20 +201,12 @@ def _challenger(world: World, user_id: str, now_ms: float) -> Json:
     return fields
 
 
-def _variant(key: str, *, short: bool) -> Json:
-    variant = VARIANTS[key]
-    fields: dict[str, Json] = {"key": key, "name": variant.name}
-    if short:
-        fields["short"] = variant.short
-    return fields
+def _variant(variant: Variant) -> Json:
+    return {"key": variant.key, "name": variant.name, "short": variant.short}
 
 
 def _perf_name(perf: str) -> str:
     return VARIANTS[perf].name if perf in VARIANTS else perf[:1].upper() + perf[1:]
-
-
-def _perf(perf: str, speed: Speed) -> Json:
-    return {"icon": SPEED_ICONS[speed], "name": _perf_name(perf)}
 
 
 def _time_control(challenge: SandboxChallenge) -> Json:
@@ -236,12 +223,6 @@ def _time_control(challenge: SandboxChallenge) -> Json:
     return {"type": "unlimited"}
 
 
-def _clock_ms(clock: TimeControl | None) -> Json:
-    if clock is None:
-        return None
-    return {"initial": clock.limit_s * 1000, "increment": clock.increment_s * 1000}
-
-
 def _compat(reader: SandboxAccount, speed: str) -> Json:
     """The APIs the reader may play by: bots by the Bot API, but not ultraBullet."""
     return {
@@ -250,5 +231,5 @@ def _compat(reader: SandboxAccount, speed: str) -> Json:
     }
 
 
-def _without_none(fields: Mapping[str, Json]) -> dict[str, Json]:
+def _without_none(**fields: Json) -> dict[str, Json]:
     return {key: value for key, value in fields.items() if value is not None}

@@ -10,7 +10,6 @@ import chess
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
 from crabstick.sandbox.errors import Json, not_found
-from crabstick.sandbox.lichess_json import color_name
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import MoveRecord, SandboxChallenge, SandboxGame
 
@@ -50,7 +49,7 @@ def _games(sandbox: Sandbox, _call: Call) -> AnyReply:
                 "white": game.players[chess.WHITE].account.name,
                 "black": game.players[chess.BLACK].account.name,
                 "ply": game.ply,
-                "turn": color_name(game.board.turn),
+                "turn": chess.COLOR_NAMES[game.board.turn],
                 "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
                 "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
             }
@@ -87,7 +86,7 @@ def _game(game: SandboxGame, now_ms: float) -> Json:
         "speed": terms.speed,
         "clock": _NO_CLOCK if terms.clock is None else asdict(terms.clock),
         "status": game.status.name,
-        "winner": None if game.winner is None else color_name(game.winner),
+        "winner": None if game.winner is None else chess.COLOR_NAMES[game.winner],
         "created_ms": round(game.created_ms, 3),
         "ended_ms": None if game.is_running else round(game.changed_ms, 3),
         "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
