@@ -1,4 +1,7 @@
-"""One endpoint as an ASGI application: authorization, faults, handler, reply."""
+"""One endpoint as an ASGI application: authorization, faults, handler, reply.
+
+Source: Lichess API, Authentication; the error texts are Lichess's own.
+"""
 
 import asyncio
 import re
@@ -8,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from crabstick.sandbox.accounts import Accounts, Bearer
@@ -51,12 +53,7 @@ class Endpoint:
     access: Access = "token"
 
 
-def route(sandbox: Sandbox, endpoint: Endpoint) -> Route:
-    """The route of an endpoint."""
-    return Route(endpoint.path, _EndpointApp(sandbox, endpoint), methods=[endpoint.method])
-
-
-class _EndpointApp:
+class EndpointApp:
     """Handles the requests of one endpoint: authorization, faults, handler, reply."""
 
     def __init__(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
@@ -65,6 +62,7 @@ class _EndpointApp:
         self._accepted = ",".join(endpoint.scopes).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
         received_ms = self._sandbox.now_ms()
         headers = dict(scope["headers"])
         bearer: Bearer | None = None

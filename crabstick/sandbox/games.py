@@ -1,4 +1,4 @@
-"""Operations on games other than moves: start, abort, resign, draw offers, chat, end.
+"""Operations on games other than moves: start, abort, resign, draw offers, chat, endings.
 
 Pure except for changes to the `SandboxGame`; operations return the messages for streams.
 Source: Lichess API, Bot; the error texts are Lichess's own.
@@ -185,7 +185,10 @@ def send_chat(
 
 
 def ending_on_board(game: SandboxGame) -> Ending | None:
-    """The ending on the board after the last move; None when the game goes on."""
+    """The ending on the board after the last move; None when the game goes on.
+
+    Source: Lichess; mate takes precedence over any draw.
+    """
     board = game.board
     if not any(board.generate_legal_moves()):
         return Ending(MATE, not board.turn) if board.is_check() else Ending(STALEMATE)

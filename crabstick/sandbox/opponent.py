@@ -84,7 +84,7 @@ def think_time(mean: timedelta, spread: float, rng: random.Random) -> Delay:
 
 
 class GameFollower:
-    """Follows a game by the lines of its stream.
+    """Follows a game by the lines of its stream, as parsed JSON.
 
     Args:
         game_id: eight characters.

@@ -18,7 +18,7 @@ def _create(sandbox: Sandbox, call: Call) -> AnyReply:
         sandbox.world, sender, call.params["user"], call.form, call.received_ms
     )
     fields = _challenge_fields(sandbox, challenge, sender, call.received_ms)
-    sandbox.deliver(messages)
+    sandbox.hub.deliver(messages)
     if not challenge.terms.keep_alive:
         return Reply.of(fields)
     reader = Reader("challenge", call.who, call.user_agent, challenge_id=challenge.id)
@@ -31,14 +31,14 @@ def _refuse_ai(_sandbox: Sandbox, _call: Call) -> AnyReply:
 
 def _accept(sandbox: Sandbox, call: Call) -> AnyReply:
     account, challenge_id = _caller(sandbox, call), call.params["challenge"]
-    sandbox.deliver(challenges.accept(sandbox.world, account, challenge_id, call.received_ms))
+    sandbox.hub.deliver(challenges.accept(sandbox.world, account, challenge_id, call.received_ms))
     return OK
 
 
 def _decline(sandbox: Sandbox, call: Call) -> AnyReply:
     account, challenge_id = _caller(sandbox, call), call.params["challenge"]
     reason = call.form.get("reason", "")
-    sandbox.deliver(
+    sandbox.hub.deliver(
         challenges.decline(sandbox.world, account, challenge_id, reason, call.received_ms)
     )
     return OK
@@ -46,7 +46,7 @@ def _decline(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _cancel(sandbox: Sandbox, call: Call) -> AnyReply:
     account, challenge_id = _caller(sandbox, call), call.params["challenge"]
-    sandbox.deliver(challenges.cancel(sandbox.world, account, challenge_id, call.received_ms))
+    sandbox.hub.deliver(challenges.cancel(sandbox.world, account, challenge_id, call.received_ms))
     return OK
 
 

@@ -29,7 +29,7 @@ def _move(sandbox: Sandbox, call: Call) -> AnyReply:
         call.user_agent,
         call.query.get("offeringDraw") == "true",
     )
-    sandbox.deliver(moves.play(sandbox.world, game, request))
+    sandbox.hub.deliver(moves.play(sandbox.world, game, request))
     return OK
 
 
@@ -48,7 +48,7 @@ def _command(operation: Command) -> Handler:
 
     def handle(sandbox: Sandbox, call: Call) -> AnyReply:
         game, color = _game(sandbox, call)
-        sandbox.deliver(operation(sandbox.world, game, color, call.received_ms))
+        sandbox.hub.deliver(operation(sandbox.world, game, color, call.received_ms))
         return OK
 
     return handle
@@ -57,7 +57,9 @@ def _command(operation: Command) -> Handler:
 def _draw(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = _game(sandbox, call)
     yes = call.params["answer"] in {"yes", "true"}
-    sandbox.deliver(games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms))
+    sandbox.hub.deliver(
+        games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms)
+    )
     return OK
 
 
@@ -71,7 +73,7 @@ def _send_chat(sandbox: Sandbox, call: Call) -> AnyReply:
     game, color = _game(sandbox, call)
     room, text = (call.form.get(field, "") for field in ("room", "text"))
     account = game.players[color].account
-    sandbox.deliver(games.send_chat(game, account, room, text))
+    sandbox.hub.deliver(games.send_chat(game, account, room, text))
     return OK
 
 

@@ -10,7 +10,7 @@ from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import World
-from crabstick.sandbox.streams import Hub, Reader, StreamLine, StreamMessage
+from crabstick.sandbox.streams import Hub, Reader, StreamLine
 
 
 class Sandbox:
@@ -37,10 +37,6 @@ class Sandbox:
         """Unix time in ms, from a clock that never goes back."""
         return self._base_ms + time.perf_counter() * 1000
 
-    def deliver(self, messages: Iterable[StreamMessage]) -> None:
-        """Puts the messages of an operation into the streams."""
-        self.hub.deliver(messages)
-
     def stream(self, reader: Reader, lines: Iterable[StreamLine]) -> StreamReply:
         """Opens a stream as the reply to a call."""
         stream = self.hub.open(reader, lines)
@@ -52,9 +48,9 @@ class Sandbox:
         now_ms = self.now_ms()
         for game in list(self.world.running.values()):
             if game.clock.flagged(now_ms):
-                self.deliver(games.flag(self.world, game, now_ms))
+                self.hub.deliver(games.flag(self.world, game, now_ms))
             else:
-                self.deliver(opponent_gone.count_down(self.world, game, now_ms))
+                self.hub.deliver(opponent_gone.count_down(self.world, game, now_ms))
         for challenge in self.world.challenges.values():
             if self.hub.is_watched(challenge.id):
                 challenge.seen_ms = now_ms
@@ -66,4 +62,4 @@ class Sandbox:
         for stream in self.hub:
             game = stream.reader.game
             if stream.tick(now_ms) and game is not None and game.clock.flagged(now_ms):
-                self.deliver(games.flag(self.world, game, now_ms))
+                self.hub.deliver(games.flag(self.world, game, now_ms))

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import cast
 
 import uvicorn
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -23,7 +23,7 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox import routes_account, routes_admin, routes_challenges, routes_games
 from crabstick.sandbox.accounts import Accounts
 from crabstick.sandbox.asgi import Reply
-from crabstick.sandbox.endpoint import route
+from crabstick.sandbox.endpoint import EndpointApp
 from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.sandbox import Sandbox
@@ -37,12 +37,15 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class SandboxApp:
-    """The ASGI application; `sandbox` holds its state."""
+    """The ASGI application: all endpoints and two periodic tasks; `sandbox` holds its state."""
 
     def __init__(self, accounts: Accounts, admin_token: str, options: Options) -> None:
         names = [endpoint.name for endpoint in _API]
         self.sandbox = Sandbox(accounts, admin_token, options, names)
-        routes = [route(self.sandbox, endpoint) for endpoint in (*_API, *routes_admin.ENDPOINTS)]
+        routes = [
+            Route(endpoint.path, EndpointApp(self.sandbox, endpoint), methods=[endpoint.method])
+            for endpoint in (*_API, *routes_admin.ENDPOINTS)
+        ]
         self._router = Router(
             routes, default=_not_found, lifespan=self._lifespan, redirect_slashes=False
         )

@@ -1,6 +1,7 @@
-"""The state of the sandbox: challenges, games and players. Other modules hold the operations.
+"""The state of the sandbox: challenges, games, presence and the ledger.
 
-No I/O here; times are Unix times in ms (floats, from one clock that never goes back).
+Other modules hold the operations. No I/O here; times are Unix times in ms (floats, from one clock
+that never goes back).
 """
 
 import random
@@ -67,7 +68,7 @@ class StreamRecord:
 
 
 class SandboxLedger:
-    """The record of one sandbox; only grows."""
+    """The record that tests check a bot against, besides games and challenges; only grows."""
 
     def __init__(self) -> None:
         self.refused_moves: list[RefusedMove] = []

@@ -1,7 +1,8 @@
-"""Open streams: their readers, buffers of at most 32 lines, keep-alives, and ends.
+"""Messages for streams, and open streams: buffers of at most 32 lines, keep-alives, and ends.
 
 Streams connect the pure world with connections: operations return `StreamMessage` values,
 `Hub.deliver` puts their lines into the buffers, and `StreamReply` (in `asgi.py`) sends the lines.
+Lines do not include the line feed.
 """
 
 import asyncio
