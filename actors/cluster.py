@@ -173,7 +173,7 @@ def create_actor(
 
 def kill_actor(handle: Handle, *, may_restart: bool = False) -> None:
     """Kills an actor, for good unless it `may_restart`; idempotent."""
-    ray.kill(cast("ActorHandle[Any]", handle), no_restart=not may_restart)
+    ray.kill(cast("ActorHandle[object]", handle), no_restart=not may_restart)
 
 
 def restart_actor(handle: Handle, name: str, namespace: str) -> None:

@@ -9,7 +9,7 @@ same for the other actors.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -227,7 +227,7 @@ class HttpEndpoints:
 
 def http_app(config: ActorConfig) -> serve.Application:
     """The Serve application; deploying one with the same fingerprint again changes nothing."""
-    deployment: Any = serve.deployment(HttpEndpoints)
+    deployment = cast("serve.Deployment", serve.deployment(HttpEndpoints))
     app: serve.Application = deployment.options(
         version=config.fingerprint,
         _internal=True,  # Serve accepts a version only so

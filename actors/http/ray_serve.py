@@ -77,7 +77,7 @@ def _start(host: str, port: int) -> None:
 
 async def _start_with_guard(host: str, port: int) -> None:
     """Starts Serve from a task, whose environment the proxy inherits; takes seconds longer."""
-    task: Any = ray.remote(_start).options(
+    task = ray.remote(_start).options(
         num_cpus=0, resources=ON_THE_HEAD, runtime_env={"env_vars": GUARD}
     )
     try:
@@ -91,7 +91,7 @@ async def _head_has_guard(namespace: str) -> bool:
 
     The WorkerSet is asked: it runs on the head, in the same environment as Serve's proxy.
     """
-    worker_set: Any = await find_actor(WORKER_SET, namespace)
+    worker_set = await find_actor(WORKER_SET, namespace)
     if worker_set is None:
         return False
     call = worker_set.__ray_call__

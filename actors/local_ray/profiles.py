@@ -7,9 +7,9 @@ the processes that feed the dashboard; the bot needs none of them.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from ray._private import ray_constants, services
+from ray._private.parameter import RayParams
 
 from actors.local_ray.ray_command import mask_modules
 
@@ -39,7 +39,7 @@ class Profile:
     variables: Mapping[str, str]
 
 
-def without_client_server(parameters: Any, _is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's signature
+def without_client_server(parameters: RayParams, _is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
     """Leaves out the server of Ray Client; `ray start` has no option for that.
 
     On a busy machine that server starts too late, and its lateness ends the whole node.
@@ -47,13 +47,13 @@ def without_client_server(parameters: Any, _is_head: bool) -> None:  # noqa: ANN
     parameters.ray_client_server_port = None
 
 
-def without_unused(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's signature
+def without_unused(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
     """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
     without_client_server(parameters, is_head)
-    parameters.include_log_monitor = False
+    parameters.update(include_log_monitor=False)
 
 
-def without_dashboard(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, FBT001 -- Ray's signature
+def without_dashboard(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
     """Leaves out the dashboard's server as well, and most of its agent.
 
     Ray behaves as if the dashboard's dependencies were not installed and its server had not come
@@ -69,7 +69,7 @@ def without_dashboard(parameters: Any, is_head: bool) -> None:  # noqa: ANN401, 
 def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
     """Runs the node's two agents by `ray_command`, the dashboard's with its modules masked."""
 
-    def lean(component: str, *args: Any, **options: Any) -> list[str]:  # noqa: ANN401 -- Ray's
+    def lean(component: str, *args: object, **options: object) -> list[str]:
         command = [*build(component, *args, **options), "-P", "-m", "actors.local_ray.ray_command"]
         if component == ray_constants.PROCESS_TYPE_DASHBOARD_AGENT:
             command += ["--without", ",".join(AGENT_DEPENDENCIES)]
