@@ -50,7 +50,7 @@ def without_client_server(parameters: RayParams, _is_head: bool) -> None:  # noq
 def without_unused(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
     """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
     without_client_server(parameters, is_head)
-    parameters.update(include_log_monitor=False)
+    parameters.include_log_monitor = False  # type: ignore[assignment]  # Ray says str
 
 
 def without_dashboard(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
