@@ -4,10 +4,12 @@ No I/O here: operations raise them, `endpoint.py` sends them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Json: TypeAlias = str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 """Values that `json.dumps` accepts."""
+JsonObject: TypeAlias = dict[str, Any]
+"""For readers of our own answers, whose keys are known."""
 
 
 class ApiError(Exception):

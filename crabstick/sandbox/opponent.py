@@ -7,16 +7,17 @@ with a think time. It never resigns by itself, and reopens a stream that ends ea
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import aiohttp
 import chess
 
 from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.move_policies import MovePolicy
 
 Delay: TypeAlias = Callable[[], timedelta]
@@ -58,7 +59,7 @@ class Result:
     winner: Literal["white", "black"] | None
 
 
-def result_of(finished: Mapping[str, Any]) -> Result:
+def result_of(finished: JsonObject) -> Result:
     """The result in the game of a `gameFinish` event."""
     return Result(
         game_id=finished["gameId"],
@@ -109,7 +110,7 @@ class GameFollower:
         """Records that our move is on its way."""
         self._answered_ply = len(self._played)
 
-    def read(self, line: Mapping[str, Any]) -> Result | None:
+    def read(self, line: JsonObject) -> Result | None:
         """Reads a line; returns the result when the game is over."""
         kind = line.get("type")
         if kind == "gameFull":
@@ -123,7 +124,7 @@ class GameFollower:
             return self._update(line["state"])
         return self._update(line) if kind == "gameState" else None
 
-    def _update(self, state: Mapping[str, Any]) -> Result | None:
+    def _update(self, state: JsonObject) -> Result | None:
         moves = state["moves"].split()
         for uci in moves[len(self._played) :]:
             self.board.push_uci(uci)
@@ -268,7 +269,7 @@ class Opponent:
                         pass
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
-    async def _consider(self, challenge: Mapping[str, Any]) -> None:
+    async def _consider(self, challenge: JsonObject) -> None:
         """Accepts a challenge to us, if the spec says so."""
         mine = challenge["destUser"]["id"] == self._spec.name.lower()
         if mine and self._spec.accepts:
@@ -276,7 +277,7 @@ class Opponent:
                 async with self._http.post(f"/api/challenge/{challenge['id']}/accept"):
                     pass
 
-    def _fail(self, challenge: Mapping[str, Any]) -> None:
+    def _fail(self, challenge: JsonObject) -> None:
         result = self._result(challenge["id"])
         if not result.done():
             reason = challenge.get("declineReason", "it was canceled")
@@ -288,7 +289,7 @@ class Opponent:
         if not result.done():
             result.set_result(over)
 
-    async def _play_game(self, start: Mapping[str, Any]) -> None:
+    async def _play_game(self, start: JsonObject) -> None:
         """Plays a game to its end, over as many streams as needed."""
         game = GameFollower(start["gameId"], mine=start["color"] == "white")
         path = f"/api/bot/game/stream/{game.id}"
@@ -318,7 +319,7 @@ class Opponent:
                         return
             await asyncio.sleep(_RETRY_DELAY.total_seconds())
 
-    async def _lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+    async def _lines(self, path: str) -> AsyncGenerator[JsonObject, None]:
         """Reads a stream until it ends or breaks."""
         with suppress(aiohttp.ClientError, TimeoutError):
             async with self._http.get(path) as response:

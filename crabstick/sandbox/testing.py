@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import Accounts, default_accounts
+from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.server import SandboxServer, listen, url_of
 
@@ -32,15 +33,15 @@ class RunningSandbox:
         """A token of an account."""
         return self.accounts.token_of(name)
 
-    def ledger(self, game_id: str | None = None) -> dict[str, Any]:
+    def ledger(self, game_id: str | None = None) -> JsonObject:
         """Reads the ledger; with only one game if `game_id` is given."""
         query = "" if game_id is None else f"?game={game_id}"
-        ledger: dict[str, Any] = self._admin("GET", f"/sandbox/ledger{query}")
+        ledger: JsonObject = self._admin("GET", f"/sandbox/ledger{query}")
         return ledger
 
-    def games(self) -> list[dict[str, Any]]:
+    def games(self) -> list[JsonObject]:
         """Reads a summary of the running games."""
-        games: list[dict[str, Any]] = self._admin("GET", "/sandbox/games")
+        games: list[JsonObject] = self._admin("GET", "/sandbox/games")
         return games
 
     def arm(self, kind: str, **fields: str | float | bool) -> dict[str, int]:

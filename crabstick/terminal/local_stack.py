@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from actors.local_ray.local_cluster import start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
@@ -42,10 +42,10 @@ class LocalLichess:
     admin_token: str
     tokens: dict[str, str]
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> JsonObject:
         """Fetches all that happened, as the server saw it."""
         text = self._fetch("/sandbox/ledger", Authorization=f"Bearer {self.admin_token}")
-        ledger: dict[str, Any] = json.loads(text)
+        ledger: JsonObject = json.loads(text)
         return ledger
 
     def pgn(self, game_id: str) -> str:
