@@ -20,7 +20,7 @@ from actors.cluster import (
     in_gcs_thread,
     restart_actor,
 )
-from crabstick.game.event_loop import StallDetector
+from crabstick.game.event_loop import StallDetector, repeat
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
@@ -62,12 +62,10 @@ class Watchdog:
 
     async def run(self) -> None:
         """Watches until cancelled."""
-        while True:
-            try:
-                await self._check()
-            except Exception:  # noqa: BLE001 -- the next step starts afresh
-                self._log.exception(log_events.TASK_FAILED)
-            await asyncio.sleep(PING_EVERY.total_seconds())
+        await repeat(self._check, PING_EVERY, self._check_failed)
+
+    def _check_failed(self, error: Exception) -> None:
+        self._log.error(log_events.TASK_FAILED, exc_info=error)
 
     async def _check(self) -> None:
         began_s = self._loop.time()

@@ -8,7 +8,7 @@ restarts the actors that ran on the head. Ray does not notice a dead head; that 
 import math
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,16 +54,20 @@ def start_fault_tolerant(
         # a head without its worker is of no use: recorded as not up, it will be ended
         files.save(ClusterRecord(address=address, head=replace(head, is_up=False)))
 
-    try:
+    with ExitStack() as undo:
+        undo.callback(_end_what_started, files)
         head = _start_head(address, files, profile, save, notify)
         cluster = LocalCluster(record=ClusterRecord(address=address, head=head), files=files)
-        return _start_worker(cluster, profile, cpus, notify)
-    except BaseException:
-        record = files.load()
-        if record is not None:
-            LocalCluster(record=record, files=files).end()
-        files.remove_store()
-        raise
+        cluster = _start_worker(cluster, profile, cpus, notify)
+        undo.pop_all()
+    return cluster
+
+
+def _end_what_started(files: ClusterFiles) -> None:
+    record = files.load()
+    if record is not None:
+        LocalCluster(record=record, files=files).end()
+    files.remove_store()
 
 
 def restart_head(cluster: LocalCluster, notify: Callable[[str], None]) -> LocalCluster:

@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -225,12 +225,14 @@ def start_local_cluster(
     def command() -> list[str]:
         return node_command(*head_options(address, cpus, profile, temp_dir))
 
-    try:
-        node = start_node(command, save, notify, profile.variables)
-    except BaseException:
+    def forget() -> None:
         if files is not None and started:
             files.forget(started[-1].pid)
-        raise
+
+    with ExitStack() as undo:
+        undo.callback(forget)
+        node = start_node(command, save, notify, profile.variables)
+        undo.pop_all()
     return LocalCluster(record=ClusterRecord(address=address, head=node), files=files)
 
 

@@ -36,7 +36,7 @@ from actors.worker_set.ray_metrics import RayMirror
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.telemetry import EventLog, Gauges, ListenerHealth, statistics
 from crabstick.errors import CrabstickError, InvariantBroken
-from crabstick.game.event_loop import BackgroundTasks, StallDetector
+from crabstick.game.event_loop import BackgroundTasks, StallDetector, repeat
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import ActorPhase
@@ -244,12 +244,10 @@ class WorkerSet:
                 return
 
     async def _every(self, pause: timedelta, read: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await read()
-            except Exception as error:  # noqa: BLE001 -- Ray and Lichess fail in many ways
-                self._log.warning(log_events.READ_FAILED, what=read.__name__, why=str(error))
-            await asyncio.sleep(pause.total_seconds())
+        def failed(error: Exception) -> None:
+            self._log.warning(log_events.READ_FAILED, what=read.__name__, why=str(error))
+
+        await repeat(read, pause, failed)
 
     async def _read_nodes(self) -> None:
         began = self._now()

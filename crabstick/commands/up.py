@@ -9,6 +9,7 @@ Otherwise Ctrl-C only stops following.
 import asyncio
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -101,14 +102,13 @@ def up(
         if found is None or found.local is not None:
             try_engine(settings)
         cluster = found or _start_local(settings, console, options)
-        try:
+        with ExitStack() as undo:
+            if cluster.is_new:
+                undo.callback(cluster.end, console.print)
+            undo.callback(disconnect)
             cluster = cluster.with_worker(game_cpus(settings), console.print)
             changed = _deploy(config, cluster, console)
-        except BaseException:
-            disconnect()
-            if cluster.is_new:
-                cluster.end(console.print)
-            raise
+            undo.pop_all()
     console.print(f"{bot} {'is up' if changed else 'was up already; nothing changed'}")
     if not detach:
         follow(settings, cluster, console)

@@ -1,7 +1,7 @@
 """Tasks and timers on the event loop, and the detection of its stalls."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 
 BEAT = timedelta(milliseconds=250)
@@ -59,6 +59,18 @@ class BackgroundTasks:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._on_error(error)
+
+
+async def repeat(
+    step: Callable[[], Awaitable[None]], pause: timedelta, on_error: Callable[[Exception], None]
+) -> None:
+    """Awaits `step` again and again until cancelled; an error ends only that one."""
+    while True:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 -- the next step starts afresh
+            on_error(error)
+        await asyncio.sleep(pause.total_seconds())
 
 
 class StallDetector:
