@@ -4,7 +4,6 @@ The calls heed the bot's rate limits, and add the limits that they hit.
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -24,11 +23,10 @@ from crabstick.telemetry.logs import get_logger
 RESIGN_TRIES = 3
 
 
-@dataclass(slots=True)
 class LichessCalls:
     """Opens its connections when they are first needed.
 
-    Attributes:
+    Args:
         config: whose bot this is.
         rate_limits: the limits to heed.
         metrics: counts each 429.
@@ -36,11 +34,20 @@ class LichessCalls:
         games: None is the same server.
     """
 
-    config: ActorConfig
-    rate_limits: RateLimits
-    metrics: BotMetrics
-    lichess: LichessPort | None
-    games: GamesPort | None
+    def __init__(
+        self,
+        config: ActorConfig,
+        rate_limits: RateLimits,
+        metrics: BotMetrics,
+        *,
+        lichess: LichessPort | None,
+        games: GamesPort | None,
+    ) -> None:
+        self._config = config
+        self._rate_limits = rate_limits
+        self._metrics = metrics
+        self._lichess = lichess
+        self._games = games
 
     async def playing(self) -> tuple[GameSummary, ...]:
         """The games that Lichess says are running; none while it limits us.
@@ -48,7 +55,7 @@ class LichessCalls:
         Raises:
             CrabstickError: it cannot be asked.
         """
-        if self.rate_limits.wait("account"):
+        if self._rate_limits.wait("account"):
             return ()
         try:
             return await self._lichess_port().playing()
@@ -58,10 +65,10 @@ class LichessCalls:
 
     async def resign(self, game: GameId) -> None:
         """Forfeits a game; Lichess aborts it instead of the resignation while that is possible."""
-        self.metrics.inc("crabstick_games_forfeited_total")
+        self._metrics.inc("crabstick_games_forfeited_total")
         try:
             for _ in range(RESIGN_TRIES):
-                await asyncio.sleep(self.rate_limits.wait("command").total_seconds())
+                await asyncio.sleep(self._rate_limits.wait("command").total_seconds())
                 outcome = await self._games_port().game(game).resign()
                 get_logger().info(log_events.GAME_RESIGNED, game_id=game, outcome=repr(outcome))
                 if not isinstance(outcome, Limited):
@@ -71,23 +78,23 @@ class LichessCalls:
             get_logger().warning(log_events.GAME_RESIGNED, game_id=game, outcome=str(error))
 
     def _limited(self, endpoint: Endpoint, asked: timedelta | None) -> None:
-        self.metrics.inc("crabstick_rate_limited_total", endpoint)
-        self.rate_limits.hit(endpoint, cool_down(asked))
+        self._metrics.inc("crabstick_rate_limited_total", endpoint)
+        self._rate_limits.hit(endpoint, cool_down(asked))
 
     def _lichess_port(self) -> LichessPort:
-        if self.lichess is None:
+        if self._lichess is None:
             # A process that gets our handle imports this module: berserk would cost each 4 MB.
             from crabstick.lichess.account_client import open_lichess  # noqa: PLC0415
 
-            self.lichess = open_lichess(*self._server())
-        return self.lichess
+            self._lichess = open_lichess(*self._server())
+        return self._lichess
 
     def _games_port(self) -> GamesPort:
-        if self.games is None:
-            self.games = open_games(*self._server())
-        return self.games
+        if self._games is None:
+            self._games = open_games(*self._server())
+        return self._games
 
     def _server(self) -> tuple[str, SecretStr, str]:
         """The server's URL, the token and the bot's name."""
-        settings = Settings.from_message(self.config.settings)
-        return settings.lichess.url, read_token(settings), self.config.bot
+        settings = Settings.from_message(self._config.settings)
+        return settings.lichess.url, read_token(settings), self._config.bot

@@ -36,7 +36,6 @@ FORGOTTEN_AFTER = timedelta(seconds=30)
 """The caller kills us within a second of closing; after 30 s we assume it died, and resume."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Shutdown:
     """How far the shutdown of a WorkerSet is; moments are monotonic.
 
@@ -46,9 +45,10 @@ class Shutdown:
         is_well: set as soon as every game has an actor that keeps it.
     """
 
-    begun_at: timedelta | None = None
-    closed_at: timedelta | None = None
-    is_well: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        self.begun_at: timedelta | None = None
+        self.closed_at: timedelta | None = None
+        self.is_well = asyncio.Event()
 
     def may_move(self, now: timedelta) -> bool:
         """Whether a hand-over that begins now can still finish."""

@@ -216,7 +216,7 @@ async def test_a_forfeit_without_a_token_is_survived(
 
     monkeypatch.setattr("actors.worker_set.lichess_calls.read_token", refuse)
     rig = WorkerSetRig(max_takeovers=0)
-    rig.worker_set._lichess_calls.games = None
+    rig.worker_set._lichess_calls._games = None
     rig.runtime.lose_actor(await rig.start_game())
     await asyncio.sleep(5)
     assert rig.runtime.players_of(GAME) == []
