@@ -87,17 +87,17 @@ def plan(
     free = free[len(assigns) :]
     stuck, spare = movers[len(free) :], free[len(movers) :]
     pressing = _pressing(stuck, observed)
-    waiting = len(orphans) - len(assigns) + pressing
+    needed = len(orphans) - len(assigns) + pressing
     lacking = max(capacity.standby - len(spare), 0)
-    calm = len(stuck) - pressing or lacking * (not waiting)
-    most = waiting + len(stuck) - pressing + lacking
+    calm = len(stuck) - pressing or lacking * (not needed)
+    most = needed + len(stuck) - pressing + lacking
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
         *_hand_overs(movers[: len(free)], observed, now),
         *_kills(observed, owners, surplus=spare[capacity.standby :]),
         *_needless_calls(observed, most),
-        *_spawns(observed, waiting=waiting, calm=calm, is_quiet=_is_quiet(observed, now)),
+        *_spawns(observed, needed=needed, calm=calm, is_quiet=_is_quiet(observed, now)),
     )
 
 
@@ -258,22 +258,22 @@ def _needless_calls(observed: Observed, most: int) -> list[Kill]:
     return [Kill(actor=name) for name in pending[: max(_coming(observed) - most, 0)]]
 
 
-def _spawns(observed: Observed, *, waiting: int, calm: int, is_quiet: bool) -> list[Spawn]:
+def _spawns(observed: Observed, *, needed: int, calm: int, is_quiet: bool) -> list[Spawn]:
     """New actors: several at once for waiting games, else one at a time and only when it is quiet.
 
     Actors that fit nowhere make Ray ask for nodes, so they are spawned at once.
     """
     starting, places = _coming(observed), _places(observed)
-    starting -= _perhaps_lost(observed, places, waiting)
-    missing = max(waiting + calm - starting, 0)
-    at_once = max(min(waiting, COLD_STARTS_AT_ONCE) - starting, int(is_quiet and not starting))
+    starting -= _perhaps_lost(observed, places, needed)
+    missing = max(needed + calm - starting, 0)
+    at_once = max(min(needed, COLD_STARTS_AT_ONCE) - starting, int(is_quiet and not starting))
     return [
         *(Spawn(node=node) for node in places[: min(missing, at_once)]),
         *[Spawn(node=None)] * (missing - len(places)),
     ]
 
 
-def _perhaps_lost(observed: Observed, places: Sequence[NodeId], waiting: int) -> int:
+def _perhaps_lost(observed: Observed, places: Sequence[NodeId], needed: int) -> int:
     """Counts actors without a known node that may be on a dead one while games could go elsewhere.
 
     Ray puts actors where it sees room, and a dead node has room until Ray knows that it is dead.
@@ -282,7 +282,7 @@ def _perhaps_lost(observed: Observed, places: Sequence[NodeId], waiting: int) ->
     if not doubtful:
         return 0
     unplaced = sum(actor.node is None for actor in _starting(observed))
-    return min(unplaced, waiting, sum(place not in doubtful for place in places))
+    return min(unplaced, needed, sum(place not in doubtful for place in places))
 
 
 def _draining(observed: Observed) -> dict[NodeId | None, timedelta]:
