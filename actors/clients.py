@@ -1,4 +1,4 @@
-"""The names of our actors, and typed stubs, whose methods take and return a Message.
+"""Our actors: their names, how to find them, and typed stubs whose methods exchange Messages.
 
 Only this module knows the names of remote methods. Those names belong to the protocol between two
 versions of crabstick, and stay. Every method has a deadline.
@@ -26,6 +26,8 @@ from actors.cluster import (
     ActorSilent,
     Handle,
     ask,
+    find_actor,
+    find_actors,
     kill_actor,
 )
 from actors.messages import (
@@ -215,3 +217,21 @@ class EngineActorClient(ActorClient):
         if method != "outcome":
             self._worker_set = None
         return answer
+
+
+async def find_worker_set(namespace: str) -> WorkerSetClient | None:
+    """The WorkerSet of a bot; None when there is none. Raises `ActorAway`, as all three do."""
+    handle = await find_actor(WORKER_SET, namespace)
+    return None if handle is None else WorkerSetClient(handle)
+
+
+async def find_listener(namespace: str) -> EventListenerClient | None:
+    """The EventListener of a bot; None when there is none."""
+    handle = await find_actor(EVENT_LISTENER, namespace)
+    return None if handle is None else EventListenerClient(handle)
+
+
+async def engine_actors(namespace: str) -> list[EngineActorClient]:
+    """All living EngineActors of a bot."""
+    found = await find_actors(namespace, is_engine_actor)
+    return [EngineActorClient(handle) for handle in found.values()]

@@ -20,7 +20,7 @@ from actors.cluster import (
     in_gcs_thread,
     restart_actor,
 )
-from crabstick.game.event_loop import StallDetector, repeat
+from crabstick.asyncio_tools import StallDetector, repeat
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 

@@ -1,8 +1,8 @@
 """`python -m benchmarks.elasticity`: a day on a cluster that follows the games, policy by policy.
 
-With `--seeds 8` it is our policy alone, on eight days. Simulated (benchmarks/daycurve.py) with the
-rules that the bot uses. The ideal has perfect foresight: it boots each node just in time, packs all
-games tightly and keeps nothing free.
+With `--seeds 8` it is our policy alone, on eight days. Simulated with the rules that the bot uses
+(benchmarks/cluster_simulation.py). The ideal has perfect foresight: it boots each node just in
+time, packs all games tightly and keeps nothing free.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.daycurve import Cluster, DayResult, ScalingPolicy, simulate
+from benchmarks.cluster_simulation import Cluster, DayResult, ScalingPolicy, simulate
 from benchmarks.demand import Demand
 from benchmarks.results import write_result
 from crabstick.rules.scaling import FITS_FOR

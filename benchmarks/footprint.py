@@ -23,8 +23,8 @@ import psutil
 from rich.table import Table
 
 from actors.local_ray.ports import free_port
-from benchmarks.bots import BOT
-from benchmarks.processes import MIB
+from benchmarks.bot_settings import BOT
+from benchmarks.process_usage import MIB
 from benchmarks.results import run_benchmark
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE

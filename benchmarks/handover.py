@@ -22,9 +22,16 @@ from rich.table import Table
 
 from actors.clients import EngineActorClient
 from actors.cluster import drain_node, find_actor, read_nodes
-from actors.ops.drain import is_alive
-from benchmarks.bots import BOT, NAMESPACE
-from benchmarks.fleet import THINK_MS, Fleet, Opponents, running_fleet, until, until_all_play
+from actors.ops.find_node import is_alive
+from benchmarks.bot_settings import BOT, NAMESPACE
+from benchmarks.elastic_rig import (
+    THINK_MS,
+    ElasticRig,
+    Opponents,
+    running_elastic_rig,
+    until,
+    until_all_play,
+)
 from benchmarks.results import run_benchmark
 from benchmarks.summaries import SPREAD_COLUMNS, Spread, spread, spread_cells
 from benchmarks.takeover_timing import plain_losses_ms, reopened_ms, takeovers_of
@@ -65,51 +72,51 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
-    with running_fleet(options.games, options.standby) as fleet:
-        return asyncio.run(_measure(fleet, options, console))
+    with running_elastic_rig(options.games, options.standby) as rig:
+        return asyncio.run(_measure(rig, options, console))
 
 
-async def _measure(fleet: Fleet, options: argparse.Namespace, console: Console) -> list[Row]:
+async def _measure(rig: ElasticRig, options: argparse.Namespace, console: Console) -> list[Row]:
     think = timedelta(milliseconds=options.think_ms)
     rng = random.Random(1)  # noqa: S311 -- times, not secrets
-    async with Opponents(fleet.lichess, options.games, think) as opponents:
-        await until_all_play(fleet, options.games)
+    async with Opponents(rig.lichess, options.games, think) as opponents:
+        await until_all_play(rig, options.games)
         for number in range(options.drains):
             console.print(f"drain {number + 1} of {options.drains} …")
-            await _drain_all(fleet, rng, options.games)
-        rows = _of_drains(fleet)
+            await _drain_all(rig, rng, options.games)
+        rows = _of_drains(rig)
         opponents.think = timedelta(milliseconds=THINK_MS)
-        killed = [await _kill_one(fleet, rng) for _ in range(options.kills)]
+        killed = [await _kill_one(rig, rng) for _ in range(options.kills)]
         await asyncio.sleep(SETTLE_S)
-    return rows + _of_kills(fleet, killed)
+    return rows + _of_kills(rig, killed)
 
 
-async def _drain_all(fleet: Fleet, rng: random.Random, games: int) -> None:
+async def _drain_all(rig: ElasticRig, rng: random.Random, games: int) -> None:
     """Starts a fresh node, and drains the one that all games are on."""
-    old = [node for node in read_nodes(fleet.settings.cluster) if not node.is_head]
-    await asyncio.to_thread(fleet.join)
-    await until_all_play(fleet, games)
+    old = [node for node in read_nodes(rig.settings.cluster) if not node.is_head]
+    await asyncio.to_thread(rig.join)
+    await until_all_play(rig, games)
     await asyncio.sleep(NODE_SETTLE_S + rng.random())
     for node in old:
         await asyncio.to_thread(drain_node, node.id, DEADLINE)
     for node in old:
-        await _until_gone(fleet, node)
-        await asyncio.to_thread(fleet.retire, node)
+        await _until_gone(rig, node)
+        await asyncio.to_thread(rig.retire, node)
     await asyncio.sleep(SETTLE_S)
 
 
-async def _until_gone(fleet: Fleet, node: ClusterNode) -> None:
+async def _until_gone(rig: ElasticRig, node: ClusterNode) -> None:
     async def is_gone() -> bool:
-        return not await asyncio.to_thread(is_alive, node, fleet.settings.cluster)
+        return not await asyncio.to_thread(is_alive, node, rig.settings.cluster)
 
     await until("the node is empty", is_gone)
 
 
-async def _kill_one(fleet: Fleet, rng: random.Random) -> tuple[str, float]:
+async def _kill_one(rig: ElasticRig, rng: random.Random) -> tuple[str, float]:
     """Kills an actor in its game; returns the game and when, in Unix ms."""
     await asyncio.sleep(SETTLE_S + rng.random())
-    await until("an actor is warm", fleet.has_standby)  # a new game may have taken the last one
-    game, actor = rng.choice(sorted((await fleet.playing()).items()))
+    await until("an actor is warm", rig.has_standby)  # a new game may have taken the last one
+    game, actor = rng.choice(sorted((await rig.playing()).items()))
     handle = await find_actor(actor, NAMESPACE)
     if handle is None:
         raise EnvironmentProblem(f"{actor} is gone")
@@ -119,8 +126,8 @@ async def _kill_one(fleet: Fleet, rng: random.Random) -> tuple[str, float]:
     return game, killed_ms
 
 
-def _of_drains(fleet: Fleet) -> list[Row]:
-    ledger = fleet.lichess.ledger()
+def _of_drains(rig: ElasticRig) -> list[Row]:
+    ledger = rig.lichess.ledger()
     takeovers = takeovers_of(ledger, BOT)
     lost = [takeover.lost_ms(THINK_MS) for takeover in takeovers]
     hit = [takeover.lost_ms(THINK_MS) for takeover in takeovers if takeover.is_hit]
@@ -132,8 +139,8 @@ def _of_drains(fleet: Fleet) -> list[Row]:
     ]
 
 
-def _of_kills(fleet: Fleet, killed: Sequence[tuple[str, float]]) -> list[Row]:
-    ledger = fleet.lichess.ledger()
+def _of_kills(rig: ElasticRig, killed: Sequence[tuple[str, float]]) -> list[Row]:
+    ledger = rig.lichess.ledger()
     opened = [(reopened_ms(ledger, game, BOT, at_ms), at_ms) for game, at_ms in killed]
     takeovers = {(one.game, one.opened_ms): one for one in takeovers_of(ledger, BOT)}
     hit = [

@@ -21,11 +21,11 @@ from ray import serve
 from rich.console import Console
 from rich.table import Table
 
+from actors.clients import find_listener, find_worker_set
 from actors.ops.deploy import actor_config
-from actors.ops.shutdown import find_listener, find_worker_set
-from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
-from benchmarks.fleet import CLOCK, Opponents, until
-from benchmarks.processes import MIB
+from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
+from benchmarks.elastic_rig import CLOCK, Opponents, until
+from benchmarks.process_usage import MIB
 from benchmarks.results import run_benchmark
 from crabstick.errors import EnvironmentProblem
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess

@@ -4,7 +4,7 @@ import time
 
 import psutil
 
-from benchmarks.processes import ActorProcesses, growth
+from benchmarks.process_usage import ActorProcesses, growth
 from benchmarks.summaries import Costs
 
 

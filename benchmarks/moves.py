@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.baseline_bot import baseline_bot
-from benchmarks.bots import BOT
+from benchmarks.bot_settings import BOT
+from benchmarks.game_round import Round, play_round
 from benchmarks.meter import Meter
-from benchmarks.processes import ActorProcesses
+from benchmarks.process_usage import ActorProcesses
 from benchmarks.results import run_benchmark
 from benchmarks.rig import Rig, actor_pids, running_rig, wait_standbys
-from benchmarks.rounds import Round, play_round
 from benchmarks.summaries import (
     COLUMNS,
     Row,

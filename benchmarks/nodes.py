@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from actors.local_ray.ports import LOOPBACK, free_port
-from actors.local_ray.ray_start import ENVIRONMENT, end_node
+from actors.local_ray.ray_node import ENVIRONMENT, end_node
 from crabstick.errors import EnvironmentProblem
 
 START_LIMIT = timedelta(minutes=2)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.processes import machine
+from benchmarks.process_usage import machine
 from crabstick.errors import CrabstickError
 
 FOLDER = Path("bench-results")

@@ -12,10 +12,10 @@ from pathlib import Path
 from ray import serve
 from rich.console import Console
 
+from actors.clients import engine_actors
 from actors.ops.deploy import actor_config
-from actors.ops.shutdown import engine_actors
-from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
-from benchmarks.rounds import CLOCK
+from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
+from benchmarks.game_round import CLOCK
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess

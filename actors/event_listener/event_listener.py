@@ -25,8 +25,8 @@ from actors.messages import (
     ListenerStatus,
     Packed,
 )
+from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
-from crabstick.game.event_loop import BackgroundTasks
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
@@ -43,7 +43,7 @@ from crabstick.rules.lichess_types import (
     Unexpected,
 )
 from crabstick.rules.retry import cool_down, next_delay
-from crabstick.rules.stream_budget import ENTRY, StreamBudget
+from crabstick.rules.stream_opening_budget import ENTRY, StreamBudget
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger

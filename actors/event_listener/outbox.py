@@ -12,7 +12,7 @@ from random import SystemRandom
 from actors.clients import CALL_ERRORS, WorkerSetClient
 from actors.cluster import ActorError
 from actors.messages import GameUpdate, ListenerStatus, LoadAnswer, Report
-from crabstick.game.event_loop import BackgroundTasks
+from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import Endpoint
 from crabstick.rules.retry import next_delay

@@ -17,19 +17,19 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.clients import WORKER_SET
+from actors.clients import WORKER_SET, find_listener, find_worker_set
 from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, this_node
 from actors.http.limits import SingleFlight, error_response, is_bearer, objection
 from actors.messages import ActorConfig, Packed, WrongProtocol
-from actors.ops.shutdown import end_manager, find_listener, find_worker_set
+from actors.ops.shutdown import end_manager
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
+from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from crabstick.errors import ConfigError
-from crabstick.game.event_loop import BackgroundTasks, StallDetector
 from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.settings import Settings, read_admin_token
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
-from crabstick.telemetry.metrics import CONTENT_TYPE
+from crabstick.telemetry.metric_definitions import CONTENT_TYPE
 
 C = TypeVar("C")
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from actors.local_ray.local_cluster import (
 )
 from actors.local_ray.ports import LOOPBACK, require_free
 from actors.local_ray.profiles import FULL, Profile
-from actors.local_ray.ray_start import LocalNode, end_node, node_command, start_node
+from actors.local_ray.ray_node import LocalNode, end_node, node_command, start_node
 from crabstick.errors import EnvironmentProblem
 
 PORTS = range(20_000, 32_768)

@@ -23,7 +23,7 @@ from ray._private.authentication.authentication_token_setup import (
 
 from actors.local_ray.ports import LOOPBACK, free_port, usual_or_free
 from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
-from actors.local_ray.ray_start import (
+from actors.local_ray.ray_node import (
     LocalNode,
     end_node,
     is_alive,

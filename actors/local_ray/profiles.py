@@ -11,7 +11,7 @@ from types import MappingProxyType
 from ray._private import ray_constants, services
 from ray._private.parameter import RayParams
 
-from actors.local_ray.ray_command import mask_modules
+from actors.local_ray.low_memory_launcher import mask_modules
 
 HOOK_VARIABLE = "RAY_START_HOOK"
 """Names a function that `ray start` calls before it starts any process."""
@@ -67,10 +67,15 @@ def without_dashboard(parameters: RayParams, is_head: bool) -> None:  # noqa: FB
 
 
 def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """Runs the node's two agents by `ray_command`, the dashboard's with its modules masked."""
+    """Runs both agents of a node by `low_memory_launcher`, the dashboard's with masked modules."""
 
     def lean(component: str, *args: object, **options: object) -> list[str]:
-        command = [*build(component, *args, **options), "-P", "-m", "actors.local_ray.ray_command"]
+        command = [
+            *build(component, *args, **options),
+            "-P",
+            "-m",
+            "actors.local_ray.low_memory_launcher",
+        ]
         if component == ray_constants.PROCESS_TYPE_DASHBOARD_AGENT:
             command += ["--without", ",".join(AGENT_DEPENDENCIES)]
         return command
@@ -79,7 +84,7 @@ def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
 
 
 ALWAYS = {
-    "RAY_preload_python_modules": "actors.local_ray.preload",
+    "RAY_preload_python_modules": "actors.local_ray.preload_trim_heap",
     # the guard of Serve's proxy: configured later it costs one more process, and seconds
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.http.proxy_guard.install_guard",
     # an idle worker costs as much as a busy one, and Ray would keep one for each slot

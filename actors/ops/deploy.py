@@ -18,6 +18,9 @@ from actors.clients import (
     EngineActorClient,
     EventListenerClient,
     WorkerSetClient,
+    engine_actors,
+    find_listener,
+    find_worker_set,
 )
 from actors.cluster import (
     ON_THE_HEAD,
@@ -29,7 +32,7 @@ from actors.cluster import (
     read_nodes,
 )
 from actors.event_listener.event_listener import EventListener
-from actors.http.ray_serve import check_http, ensure_http
+from actors.http.start_serve import check_http, ensure_http
 from actors.messages import (
     PROTOCOL,
     ActorConfig,
@@ -38,13 +41,7 @@ from actors.messages import (
     WorkerSetDescription,
 )
 from actors.ops.fingerprint import fingerprint
-from actors.ops.shutdown import (
-    PATIENCE,
-    end_manager,
-    engine_actors,
-    find_listener,
-    find_worker_set,
-)
+from actors.ops.shutdown import PATIENCE, end_manager
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import ClusterSettings, Settings

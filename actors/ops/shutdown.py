@@ -10,37 +10,17 @@ from datetime import timedelta
 
 from actors.clients import (
     CALL_ERRORS,
-    EVENT_LISTENER,
-    WORKER_SET,
     ActorClient,
     EngineActorClient,
-    EventListenerClient,
-    WorkerSetClient,
-    is_engine_actor,
+    engine_actors,
+    find_listener,
+    find_worker_set,
 )
-from actors.cluster import find_actor, find_actors, in_gcs_thread
+from actors.cluster import in_gcs_thread
 
 PATIENCE = timedelta(seconds=5)
 SHUTDOWN_PATIENCE = timedelta(seconds=20)
 """A WorkerSet that shuts down first finds actors for the games without one."""
-
-
-async def find_worker_set(namespace: str) -> WorkerSetClient | None:
-    """The WorkerSet of a bot; None when there is none."""
-    handle = await find_actor(WORKER_SET, namespace)
-    return None if handle is None else WorkerSetClient(handle)
-
-
-async def find_listener(namespace: str) -> EventListenerClient | None:
-    """The EventListener of a bot; None when there is none."""
-    handle = await find_actor(EVENT_LISTENER, namespace)
-    return None if handle is None else EventListenerClient(handle)
-
-
-async def engine_actors(namespace: str) -> list[EngineActorClient]:
-    """All living EngineActors of a bot."""
-    found = await find_actors(namespace, is_engine_actor)
-    return [EngineActorClient(handle) for handle in found.values()]
 
 
 async def end_manager(namespace: str) -> int:

@@ -16,9 +16,9 @@ from typing import TypeVar
 from actors.clients import CALL_ERRORS, SERIALS, engine_actor_name, next_serial
 from actors.cluster import ActorError, ActorFailed
 from actors.messages import ActorConfig, Assignment, HandOverRequest, Outcome, ResyncRequest
-from actors.worker_set.cluster_interface import Runtime
+from actors.worker_set.runtime import Runtime
 from actors.worker_set.telemetry import EventLog
-from crabstick.game.event_loop import BackgroundTasks
+from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId

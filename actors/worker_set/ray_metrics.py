@@ -8,7 +8,7 @@ from typing import cast
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
-from crabstick.telemetry.metrics import METRICS, Metric
+from crabstick.telemetry.metric_definitions import METRICS, Metric
 
 
 class RayMirror:

@@ -11,7 +11,7 @@ from actors.messages import ActorConfig
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
-from crabstick.game.event_loop import BackgroundTasks, StallDetector
+from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from crabstick.rules.cluster_view import Capacity
 from crabstick.rules.lichess_types import ActorName, GameId
 from crabstick.rules.observation import (

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from crabstick.check.finding import Finding, mistake, together
-from crabstick.check.flags import flaws
 from crabstick.check.kubectl import operator_variables
 from crabstick.check.manifests import Group, Manifests, amount, at
+from crabstick.check.ray_flags import flaws
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted, shown
 from crabstick.settings import TOKEN_VARIABLE

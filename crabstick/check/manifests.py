@@ -15,7 +15,7 @@ from crabstick.check.kubectl import rendered
 from crabstick.errors import ConfigError
 from crabstick.read_text import read_text
 from crabstick.settings import Settings, settings_from
-from crabstick.yaml_file import read_documents
+from crabstick.yaml_documents import read_documents
 
 Manifest = Mapping[str, Any]
 """Fields of an object, or of a part of one, as YAML has them."""

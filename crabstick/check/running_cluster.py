@@ -13,7 +13,7 @@ from actors.ops.probe_results import (
     ScalingReport,
 )
 from crabstick.check.finding import Finding, fault, together
-from crabstick.check.flags import flaws
+from crabstick.check.ray_flags import flaws
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import TOKEN_VARIABLE, Settings

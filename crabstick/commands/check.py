@@ -4,9 +4,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
 
+from crabstick.check.all_checks import CLUSTER, MACHINE, MANIFESTS, run
 from crabstick.check.manifests import STANDARD_INPUT, at, open_manifests, read_manifests
 from crabstick.check.running_cluster import RunningCluster
-from crabstick.check.table import CLUSTER, MACHINE, MANIFESTS, run
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
@@ -37,7 +37,7 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         from actors.local_ray.local_cluster import ClusterFiles
         from actors.ops.cluster_probe import our_code, probe_cluster
         from actors.ops.connect import connect, disconnect
-        from crabstick.terminal.bot_cluster import find_cluster
+        from crabstick.terminal.find_cluster import find_cluster
     cluster = find_cluster(address, settings.cluster.namespace)
     if cluster is None or cluster.is_unfinished:
         raise EnvironmentProblem(

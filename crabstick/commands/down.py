@@ -5,19 +5,14 @@ from enum import Enum
 
 from rich.console import Console
 
-from actors.http.ray_serve import end_http
+from actors.clients import engine_actors, find_listener, find_worker_set
+from actors.http.start_serve import end_http
 from actors.ops.connect import connect, disconnect
-from actors.ops.shutdown import (
-    end_games,
-    end_manager,
-    engine_actors,
-    find_listener,
-    find_worker_set,
-)
+from actors.ops.shutdown import end_games, end_manager
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import BotCluster, locked_cluster
+from crabstick.terminal.find_cluster import BotCluster, locked_cluster
 from crabstick.terminal.running_bot import LOST_BY_CTRL_C, wait_for_games
 
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from actors.cluster import drain_node, read_nodes
 from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
-from actors.ops.drain import find_node, is_alive
+from actors.ops.find_node import find_node, is_alive
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import find_cluster
+from crabstick.terminal.find_cluster import find_cluster
 from crabstick.terminal.running_bot import fetch_statistics
 
 POLL_S = 0.5

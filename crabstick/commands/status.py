@@ -5,13 +5,13 @@ import json
 
 from rich.console import Console
 
+from actors.clients import engine_actors, find_worker_set
 from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
-from actors.ops.shutdown import engine_actors, find_worker_set
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import find_cluster
+from crabstick.terminal.find_cluster import find_cluster
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.running_bot import fetch_statistics
 

@@ -22,12 +22,12 @@ from actors.local_ray.profiles import FULL, SMALL
 from actors.messages import ActorConfig, Statistics
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
-from crabstick.check.machine import identify, try_engine
+from crabstick.check.local_checks import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import BotCluster, game_cpus, locked_cluster, named_cluster
+from crabstick.terminal.find_cluster import BotCluster, game_cpus, locked_cluster, named_cluster
 from crabstick.terminal.live_table import render_table
-from crabstick.terminal.observer import ObserverTask, run_observer
+from crabstick.terminal.observer_process import ObserverTask, run_observer
 from crabstick.terminal.running_bot import deploy_bot, show, wait_for_games, wait_restored
 
 FAULT_TOLERANCE = "--gcs-fault-tolerance"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from crabstick.game.event_loop import BackgroundTasks
+from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease
 from crabstick.game.rate_limits import RateLimits

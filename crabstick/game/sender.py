@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 
+from crabstick.asyncio_tools import StallDetector
 from crabstick.game.context import GameContext
-from crabstick.game.event_loop import StallDetector
 from crabstick.game.stream import GameStream
 from crabstick.rules.game_events import Answered, EchoOverdue, NoShow, OpponentLeft, Post, PostAgain
 from crabstick.rules.game_state_machine import Phase

@@ -27,7 +27,7 @@ from requests.adapters import HTTPAdapter
 from typing_extensions import override
 
 from crabstick.errors import LichessError, Refused, Unavailable
-from crabstick.lichess.event_parser import parse_account, parse_event, parse_playing, parse_scopes
+from crabstick.lichess.account_parser import parse_account, parse_event, parse_playing, parse_scopes
 from crabstick.lichess.http import (
     BODY_LIMIT,
     Identity,

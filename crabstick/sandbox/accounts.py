@@ -15,7 +15,7 @@ from crabstick.errors import ConfigError
 from crabstick.explain import explain, nearest, shown
 from crabstick.read_text import read_text
 from crabstick.sandbox.vocabulary import KNOWN_SCOPES
-from crabstick.yaml_file import read_document
+from crabstick.yaml_documents import read_document
 
 _BOT_SCOPES = "bot:play challenge:read challenge:write"
 _LARGEST_FILE = 10_000_000

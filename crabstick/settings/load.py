@@ -70,7 +70,7 @@ def _sections(text: str, source: str) -> dict[str, object]:
     """The sections of the file; an empty section is an empty mapping."""
     if not text:
         return {}
-    from crabstick.yaml_file import read_document  # noqa: PLC0415 - slow, and only files need it
+    from crabstick.yaml_documents import read_document  # noqa: PLC0415 - slow, and only files need it
 
     values = read_document(text, source)
     if values is None:

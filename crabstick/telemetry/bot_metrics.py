@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from crabstick.errors import InvariantBroken
-from crabstick.telemetry.metrics import METRICS, Metric
+from crabstick.telemetry.metric_definitions import METRICS, Metric
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram

@@ -26,7 +26,7 @@ from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
-from crabstick.terminal.bot_cluster import game_cpus
+from crabstick.terminal.find_cluster import game_cpus
 
 START_LIMIT = timedelta(seconds=30)
 END_LIMIT = timedelta(seconds=5)

@@ -9,12 +9,19 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from actors.clients import CALL_ERRORS, ActorClient, WorkerSetClient
+from actors.clients import (
+    CALL_ERRORS,
+    ActorClient,
+    WorkerSetClient,
+    engine_actors,
+    find_listener,
+    find_worker_set,
+)
 from actors.cluster import ActorFailed, ActorGone, ActorSilent
 from actors.messages import ActorConfig, Statistics
 from actors.ops.connect import dashboard_url
 from actors.ops.deploy import deploy, wait_listening
-from actors.ops.shutdown import end_manager, engine_actors, find_listener, find_worker_set
+from actors.ops.shutdown import end_manager
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings

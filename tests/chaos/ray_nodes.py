@@ -18,7 +18,7 @@ import psutil
 
 from actors.local_ray.ports import free_port
 from actors.local_ray.profiles import HOOK_VARIABLE
-from actors.local_ray.ray_start import ENVIRONMENT
+from actors.local_ray.ray_node import ENVIRONMENT
 from crabstick.errors import EnvironmentProblem
 from tests.chaos.networks import NodeNetwork
 

@@ -19,7 +19,7 @@ from ray.core.generated.gcs_service_pb2_grpc import (
     add_NodeInfoGcsServiceServicer_to_server,
 )
 
-from actors.local_ray.ray_start import ENVIRONMENT
+from actors.local_ray.ray_node import ENVIRONMENT
 from benchmarks import nodes
 from tests.cluster.local_bot import LocalBot, statistics, until
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from actors.clients import engine_actors
 from actors.ops.deploy import actor_config, deploy
-from actors.ops.shutdown import end_manager, engine_actors
+from actors.ops.shutdown import end_manager
 from tests.cluster.local_bot import BOT, NAMESPACE, LocalBot, until, wait_no_game, wait_standbys
 
 pytestmark = pytest.mark.cluster

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from actors.cluster import read_nodes
-from benchmarks.bots import BOT, NAMESPACE
-from benchmarks.fleet import Fleet, running_fleet, until, until_all_play
+from benchmarks.bot_settings import BOT, NAMESPACE
+from benchmarks.elastic_rig import ElasticRig, running_elastic_rig, until, until_all_play
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.terminal.running_bot import fetch_statistics
 from tests.chaos.opponents import Opponents
@@ -33,20 +33,20 @@ END_LIMIT = timedelta(seconds=120)
 
 
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
+def rig() -> Iterator[ElasticRig]:
     for name in ("RAY_gcs_storage", "RAY_gcs_storage_path", "RAY_ADDRESS"):
         os.environ.pop(name, None)  # another test's cluster has its store there
-    with running_fleet(GAMES, standby=2, drain_limit=DRAIN_LIMIT) as fleet:
-        yield fleet
+    with running_elastic_rig(GAMES, standby=2, drain_limit=DRAIN_LIMIT) as rig:
+        yield rig
 
 
-def drain(fleet: Fleet, node: str) -> "subprocess.CompletedProcess[str]":
+def drain(rig: ElasticRig, node: str) -> "subprocess.CompletedProcess[str]":
     """The command as a person types it."""
-    command = [sys.executable, "-m", "crabstick", "drain", node, "--address", fleet.address]
+    command = [sys.executable, "-m", "crabstick", "drain", node, "--address", rig.address]
     more = {"PYTHONPATH": str(ROOT), "CRABSTICK__CLUSTER__NAMESPACE": NAMESPACE}
     return subprocess.run(
         command,
-        cwd=fleet.folder,
+        cwd=rig.folder,
         env={**os.environ, **more},
         capture_output=True,
         text=True,
@@ -55,8 +55,8 @@ def drain(fleet: Fleet, node: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def workers(fleet: Fleet) -> list[ClusterNode]:
-    return [node for node in read_nodes(fleet.settings.cluster) if not node.is_head]
+def workers(rig: ElasticRig) -> list[ClusterNode]:
+    return [node for node in read_nodes(rig.settings.cluster) if not node.is_head]
 
 
 async def count(name: str) -> float:
@@ -67,46 +67,46 @@ async def count(name: str) -> float:
     return float(sum(shown["ledger"]["values"].get(name, {}).values()))
 
 
-def test_games_outlive_the_drain_of_their_nodes(fleet: Fleet) -> None:
-    handovers, takeovers = asyncio.run(_drain_twice(fleet))
+def test_games_outlive_the_drain_of_their_nodes(rig: ElasticRig) -> None:
+    handovers, takeovers = asyncio.run(_drain_twice(rig))
     assert handovers >= GAMES  # one may be over before its node drains
     assert takeovers == 0
-    logs = WorkerLogs(fleet.folder / "ray")
+    logs = WorkerLogs(rig.folder / "ray")
     logs.read()
-    assert judge(fleet.lichess.ledger(), logs.intended, (), BOT).breaches == ()
+    assert judge(rig.lichess.ledger(), logs.intended, (), BOT).breaches == ()
 
 
-async def _drain_twice(fleet: Fleet) -> tuple[float, float]:
-    tokens = {name: token for name, token in fleet.lichess.tokens.items() if name != BOT}
-    async with Opponents(fleet.lichess.url, tokens, BOT, seed=1) as opponents:
-        await until_all_play(fleet, GAMES)
-        await _drain_by_command(fleet)
-        await until_all_play(fleet, GAMES)
-        await _drain_by_signal(fleet)
-        await until_all_play(fleet, GAMES)
+async def _drain_twice(rig: ElasticRig) -> tuple[float, float]:
+    tokens = {name: token for name, token in rig.lichess.tokens.items() if name != BOT}
+    async with Opponents(rig.lichess.url, tokens, BOT, seed=1) as opponents:
+        await until_all_play(rig, GAMES)
+        await _drain_by_command(rig)
+        await until_all_play(rig, GAMES)
+        await _drain_by_signal(rig)
+        await until_all_play(rig, GAMES)
         await opponents.end(END_LIMIT)
         return await count("crabstick_handovers_total"), await count("crabstick_takeovers_total")
 
 
-async def _drain_by_command(fleet: Fleet) -> None:
-    refused = await asyncio.to_thread(drain, fleet, "nowhere")
+async def _drain_by_command(rig: ElasticRig) -> None:
+    refused = await asyncio.to_thread(drain, rig, "nowhere")
     assert refused.returncode == USAGE, refused.stderr
     assert re.search(r"no node of this cluster is called 'nowhere'.*\(\d+\.\d+", refused.stderr)
-    (node,) = workers(fleet)
-    await asyncio.to_thread(fleet.join)
-    drained = await asyncio.to_thread(drain, fleet, node.id[:16])
+    (node,) = workers(rig)
+    await asyncio.to_thread(rig.join)
+    drained = await asyncio.to_thread(drain, rig, node.id[:16])
     assert drained.returncode == 0, drained.stderr
     lines = drained.stdout.splitlines()
     assert "drains within 120 s" in lines[0]
     assert lines[-1].endswith("has left the cluster")
-    assert node.id not in [each.id for each in workers(fleet)]
+    assert node.id not in [each.id for each in workers(rig)]
 
 
-async def _drain_by_signal(fleet: Fleet) -> None:
+async def _drain_by_signal(rig: ElasticRig) -> None:
     """`ray start` ends by itself as soon as its node is empty."""
-    (node,) = workers(fleet)
-    await asyncio.to_thread(fleet.join)
-    process = fleet.processes[node.id]
+    (node,) = workers(rig)
+    await asyncio.to_thread(rig.join)
+    process = rig.processes[node.id]
     process.send_signal(signal.SIGTERM)
 
     async def has_ended() -> bool:

@@ -13,7 +13,7 @@ import pytest
 from ray._private.state import actors as actor_table
 
 from actors.clients import EVENT_LISTENER, WORKER_SET
-from actors.local_ray.ray_start import ENVIRONMENT
+from actors.local_ray.ray_node import ENVIRONMENT
 from crabstick.sandbox.move_policies import random_mover
 from tests.cluster.local_bot import BOT, CLOCK, LocalBot, pid_of, statistics, until, wait_no_game
 

@@ -8,10 +8,10 @@ import psutil
 import pytest
 import requests
 
-from actors.clients import EVENT_LISTENER
+from actors.clients import EVENT_LISTENER, engine_actors
 from actors.cluster import ask, find_actor
 from actors.ops.deploy import actor_config, ensure_manager
-from actors.ops.shutdown import end_manager, engine_actors
+from actors.ops.shutdown import end_manager
 from crabstick.sandbox.testing import running
 from crabstick.settings import Settings
 from tests.cluster.local_bot import (

@@ -6,7 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from actors.local_ray.ray_start import ENVIRONMENT
+from actors.local_ray.ray_node import ENVIRONMENT
 from crabstick.settings import Settings
 
 Manifest = dict[str, Any]

@@ -18,7 +18,7 @@ for name, module in sorted(sys.modules.items()):
     if name.partition(".")[0] in {"actors", "crabstick", "engine"} and module.__file__:
         print(module.__file__)
 """
-LATE = {f"actors/http/{name}.py" for name in ("proxy_guard", "ray_serve", "uvicorn_protocol")}
+LATE = {f"actors/http/{name}.py" for name in ("proxy_guard", "start_serve", "uvicorn_protocol")}
 """Loaded by Ray Serve's proxy, and by the command that starts Serve."""
 PACKAGES = {"actors/ops/__init__.py", "crabstick/__init__.py"}
 

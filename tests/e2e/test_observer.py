@@ -7,14 +7,14 @@ import time
 import psutil
 import pytest
 
-from crabstick.terminal import observer
-from crabstick.terminal.observer import ObserverTask, run_observer
+from crabstick.terminal import observer_process
+from crabstick.terminal.observer_process import ObserverTask, run_observer
 
 pytestmark = pytest.mark.e2e
 
 
 def child(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    monkeypatch.setattr(observer, "_command", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(observer_process, "_command", lambda *_: [sys.executable, "-c", program])
 
 
 @pytest.mark.parametrize(("status", "is_done"), [(0, True), (1, False)])
@@ -45,7 +45,7 @@ def test_a_child_that_hangs_is_ended_when_the_head_is_lost(monkeypatch: pytest.M
 
 def test_a_child_ends_when_its_parent_is_killed() -> None:
     program = (
-        "from crabstick.terminal import observer; import os, sys; "
+        "from crabstick.terminal import observer_process as observer; import sys; "
         "observer._command = lambda *_: [sys.executable, '-c', 'from crabstick.signals "
         "import end_with_stdin; end_with_stdin(); import os, time; print(os.getpid(), flush=True); "
         "time.sleep(600)']; "

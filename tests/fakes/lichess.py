@@ -26,7 +26,7 @@ from crabstick.rules.lichess_types import (
     LichessPlayer,
 )
 from tests.fakes.lichess_game import FakeGame, FakeGames
-from tests.fakes.lichess_match import FakeMatch
+from tests.fakes.lichess_game_server import FakeMatch
 from tests.fakes.stream import FakeStream
 
 __all__ = ["FakeGame", "FakeGames", "FakeLichess", "FakeMatch"]

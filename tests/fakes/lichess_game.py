@@ -17,7 +17,7 @@ from crabstick.rules.lichess_types import (
     RefusedPost,
     Unanswered,
 )
-from tests.fakes.lichess_match import FakeMatch
+from tests.fakes.lichess_game_server import FakeMatch
 from tests.fakes.stream import FakeStream
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from benchmarks.daycurve import Cluster, simulate
+from benchmarks.cluster_simulation import Cluster, simulate
 from benchmarks.demand import Demand, Game
 from benchmarks.elasticity import OURS
 from tests.kube.cluster import Kube

@@ -7,10 +7,10 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
     _derive_autoscaling_config_from_ray_cr,
 )
 
-from crabstick.check import crd, secrets
+from crabstick.check import raycluster_schema, secrets
+from crabstick.check.all_checks import MANIFESTS, findings
 from crabstick.check.manifests import Manifests, open_manifests
 from crabstick.check.secrets import wanted
-from crabstick.check.table import MANIFESTS, findings
 from crabstick.settings import Settings
 from tests.contract.kuberay.crd_schema import DEFINITION, made
 from tests.contract.kuberay.rendered import CASES, OVERLAYS, ray_cluster, rendered
@@ -97,4 +97,4 @@ def test_what_a_node_has_is_read_as_ray_reads_it(path: str, value: object) -> No
 @pytest.mark.skipif(not DEFINITION.exists(), reason=f"{DEFINITION} is not there")
 def test_the_schema_is_made_of_kuberay_s_definition() -> None:
     """`python -m tests.contract.kuberay.crd_schema` writes it."""
-    assert gzip.decompress(crd.SCHEMA.read_bytes()) == made()
+    assert gzip.decompress(raycluster_schema.SCHEMA.read_bytes()) == made()

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from crabstick.check import crd
+from crabstick.check import raycluster_schema
 from tests.contract.manifests import REPOSITORY, Manifest
 
 BESIDE_THE_CHECKOUT = REPOSITORY.parent / "shared" / "kuberay-crds"
@@ -25,12 +25,12 @@ NOT_FOR_VALIDATION = frozenset({"description", "default", "nullable", "format"})
 
 def cluster_problems(cluster: Manifest) -> list[str]:
     """What the definition has against this RayCluster."""
-    return _problems(dict(crd.schema()), cluster)
+    return _problems(dict(raycluster_schema.schema()), cluster)
 
 
 def pod_template_problems(template: Manifest) -> list[str]:
     """What Kubernetes has against a Pod template; the definition holds the schema of one."""
-    head = crd.schema()["properties"]["spec"]["properties"]["headGroupSpec"]
+    head = raycluster_schema.schema()["properties"]["spec"]["properties"]["headGroupSpec"]
     return _problems(head["properties"]["template"], {**template, "metadata": {}})
 
 
@@ -73,4 +73,4 @@ def _strict(schema: Any) -> Any:
 
 
 if __name__ == "__main__":
-    Path(str(crd.SCHEMA)).write_bytes(gzip.compress(made(), 9, mtime=0))
+    Path(str(raycluster_schema.SCHEMA)).write_bytes(gzip.compress(made(), 9, mtime=0))

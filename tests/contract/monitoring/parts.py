@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from crabstick.telemetry.metrics import METRICS
+from crabstick.telemetry.metric_definitions import METRICS
 
 Part = dict[str, Any]
 

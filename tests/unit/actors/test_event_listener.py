@@ -21,7 +21,7 @@ from crabstick.rules.lichess_types import (
     GameSummary,
     LichessPlayer,
 )
-from crabstick.rules.stream_budget import ALLOWED, WINDOW
+from crabstick.rules.stream_opening_budget import ALLOWED, WINDOW
 from tests.builders import a_challenge, a_clock, seconds
 from tests.fakes.lichess import FakeLichess
 from tests.unit.actors.configs import BOT, a_config

@@ -17,7 +17,7 @@ from actors.local_ray.local_cluster import (
     start_local_cluster,
 )
 from actors.local_ray.profiles import FULL, SMALL, Profile
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""

@@ -15,7 +15,7 @@ from actors.local_ray.local_cluster import (
     find_local_cluster,
 )
 from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 from crabstick.errors import EnvironmentProblem
 
 NO_PID = 2**22 + 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.local_ray.local_cluster import ClusterFiles, ClusterRecord
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 from crabstick.errors import EnvironmentProblem
 
 FILES, OTHER_BOT = ClusterFiles("crabstick"), ClusterFiles("another.bot")

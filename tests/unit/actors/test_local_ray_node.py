@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from actors.local_ray import ray_start
+from actors.local_ray import ray_node
+from actors.local_ray.low_memory_launcher import UNUSED_COMMANDS
 from actors.local_ray.profiles import FULL, SMALL
-from actors.local_ray.ray_command import UNUSED_COMMANDS
-from actors.local_ray.ray_start import (
+from actors.local_ray.ray_node import (
     ENVIRONMENT,
     LocalNode,
     end_node,
@@ -17,7 +17,7 @@ from actors.local_ray.ray_start import (
     node_command,
     variable_of,
 )
-from crabstick.check.flags import flaws
+from crabstick.check.ray_flags import flaws
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""
@@ -26,9 +26,9 @@ NO_PID = 2**22 + 1
 def test_a_pid_that_another_process_has_now_is_reused() -> None:
     this = psutil.Process()
     ours = LocalNode(pid=this.pid, created_s=this.create_time())
-    assert not ray_start._is_pid_reused(ours)
-    assert not ray_start._is_pid_reused(LocalNode(pid=NO_PID, created_s=0))
-    assert ray_start._is_pid_reused(LocalNode(pid=this.pid, created_s=ours.created_s - 60))
+    assert not ray_node._is_pid_reused(ours)
+    assert not ray_node._is_pid_reused(LocalNode(pid=NO_PID, created_s=0))
+    assert ray_node._is_pid_reused(LocalNode(pid=this.pid, created_s=ours.created_s - 60))
     end_node(this.pid, this.create_time() - 60)
     assert this.is_running()
 
@@ -55,7 +55,7 @@ def test_a_variable_of_a_node_is_read_from_its_process(monkeypatch: pytest.Monke
     this = psutil.Process()
     ours = LocalNode(pid=this.pid, created_s=this.create_time())
     assert variable_of(ours, "PATH") is None, "this is no `ray start`"
-    monkeypatch.setattr(ray_start, "_ray_start", lambda _: this)
+    monkeypatch.setattr(ray_node, "_ray_start", lambda _: this)
     assert variable_of(ours, "PATH") == this.environ()["PATH"]
     assert variable_of(ours, f"NEVER_SET_{os.getpid()}") is None
     assert variable_of(LocalNode(pid=this.pid, created_s=ours.created_s - 60), "PATH") is None
@@ -66,5 +66,5 @@ def test_a_node_that_ends_meanwhile_has_no_variables(monkeypatch: pytest.MonkeyP
         raise psutil.NoSuchProcess(NO_PID)
 
     ended = SimpleNamespace(environ=gone, create_time=lambda: 0)
-    monkeypatch.setattr(ray_start, "_ray_start", lambda _: ended)
+    monkeypatch.setattr(ray_node, "_ray_start", lambda _: ended)
     assert variable_of(LocalNode(pid=NO_PID, created_s=0), "PATH") is None

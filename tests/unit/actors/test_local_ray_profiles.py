@@ -23,7 +23,7 @@ from actors.local_ray.profiles import (
     Profile,
     without_client_server,
 )
-from actors.local_ray.ray_start import ENVIRONMENT
+from actors.local_ray.ray_node import ENVIRONMENT
 
 PROFILES = {"full": FULL, "small": SMALL}
 BUILD = "_build_python_executable_command_memory_profileable"
@@ -80,7 +80,7 @@ def test_the_small_profile_looks_to_ray_like_an_installation_without_dashboard()
 def test_the_small_profile_masks_modules_of_the_dashboard_agent_alone() -> None:
     run_hook(SMALL)
     command = getattr(services, BUILD)(ray_constants.PROCESS_TYPE_DASHBOARD_AGENT, "session")
-    assert command[:5] == [sys.executable, "-u", "-P", "-m", "actors.local_ray.ray_command"]
+    assert command[:5] == [sys.executable, "-u", "-P", "-m", "actors.local_ray.low_memory_launcher"]
     assert command[5] == "--without"
     assert DASHBOARD_DEPENDENCIES in command[6].split(",")
     other = getattr(services, BUILD)(ray_constants.PROCESS_TYPE_RUNTIME_ENV_AGENT, "session")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError
 
-from actors.clients import EVENT_LISTENER, WORKER_SET
-from actors.ops.shutdown import end_games, end_manager, engine_actors, find_worker_set
+from actors.clients import EVENT_LISTENER, WORKER_SET, engine_actors, find_worker_set
+from actors.ops.shutdown import end_games, end_manager
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.virtual_time import virtual_loop
 

@@ -8,7 +8,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
 from actors.watchdog import RayWatchedActor, Watchdog
-from crabstick.game.event_loop import StallDetector
+from crabstick.asyncio_tools import StallDetector
 from tests.builders import seconds
 from tests.unit.actors.handles import FakeHandle
 from tests.unit.actors.watched_actors import FakeWatchedActor

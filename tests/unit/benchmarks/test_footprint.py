@@ -7,7 +7,7 @@ from benchmarks.footprint import KINDS, OTHER, Reading, kind_of, summed
 RAY = "/venv/lib/python3.11/site-packages/ray"
 COMMANDS = {
     "crabstick up": "/venv/bin/python -m crabstick up --small",
-    "ray start": "/venv/bin/python -m actors.local_ray.ray_command --without a,b "
+    "ray start": "/venv/bin/python -m actors.local_ray.low_memory_launcher --without a,b "
     "ray.scripts.scripts start --block --head --include-dashboard=false",
     "GCS": f"{RAY}/core/src/ray/gcs/gcs_server --log_dir=/tmp/ray/session/logs",
     "raylet": f"{RAY}/core/src/ray/raylet/raylet --raylet_socket_name=/tmp/ray/raylet "

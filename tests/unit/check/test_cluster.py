@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ops.probe_results import Autoscaler, ClockOffset, NodeFacts, NodeReport, ScalingReport
+from crabstick.check.all_checks import CLUSTER, findings
 from crabstick.check.running_cluster import RunningCluster, apart_s
-from crabstick.check.table import CLUSTER, findings
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.lichess_types import NodeId
 from crabstick.settings import Settings

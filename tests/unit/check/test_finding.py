@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from crabstick.check.all_checks import Check, findings, run
 from crabstick.check.finding import Finding, fault, mistake, together
-from crabstick.check.table import Check, findings, run
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem, Refused
 
 

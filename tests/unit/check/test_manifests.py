@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crabstick.check import secrets
+from crabstick.check.all_checks import MANIFESTS, findings
 from crabstick.check.manifests import (
     amount,
     open_manifests,
@@ -19,7 +20,6 @@ from crabstick.check.manifests import (
     read_objects,
 )
 from crabstick.check.secrets import wanted
-from crabstick.check.table import MANIFESTS, findings
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE as TOKEN
 from crabstick.settings import Settings

@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 from crabstick.commands import down as command
 from crabstick.commands.down import RunningGames, down
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import BotCluster
+from crabstick.terminal.find_cluster import BotCluster
 
 SETTINGS = Settings()
 RECORD = ClusterRecord(address="127.0.0.1:6379", head=LocalNode(pid=2**22 + 1, created_s=0))

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 from crabstick.commands import up as module
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import BotCluster
-from crabstick.terminal.observer import ObserverTask
+from crabstick.terminal.find_cluster import BotCluster
+from crabstick.terminal.observer_process import ObserverTask
 
 NODE = LocalNode(pid=2**22 + 1, created_s=0)
 RECORD = ClusterRecord(address="127.0.0.1:6379", head=NODE, worker=NODE)

@@ -8,12 +8,12 @@ from rich.console import Console
 from actors.local_ray import local_cluster
 from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
 from actors.local_ray.profiles import FULL, SMALL, Profile
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 from crabstick.commands import up as command
 from crabstick.commands.up import LocalOptions
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.bot_cluster import BotCluster
+from crabstick.terminal.find_cluster import BotCluster
 
 NODE = LocalNode(pid=2**22 + 1, created_s=0)
 SINGLE = ClusterRecord(address="127.0.0.1:6379", head=NODE)

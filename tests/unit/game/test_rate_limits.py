@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import ENDPOINTS
 from crabstick.rules.retry import LONGEST_COOL_DOWN
-from crabstick.rules.stream_budget import ENTRY
+from crabstick.rules.stream_opening_budget import ENTRY
 from tests.builders import seconds
 from tests.unit.virtual_time import virtual_loop
 

@@ -6,7 +6,7 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.lichess.event_parser import (
+from crabstick.lichess.account_parser import (
     parse_account,
     parse_event,
     parse_playing,

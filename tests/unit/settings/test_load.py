@@ -76,7 +76,7 @@ def test_an_engine_option_of_the_environment_replaces_the_same_one_of_the_file()
 
 
 def test_without_a_file_no_reader_of_yaml_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "crabstick.yaml_file", None)  # its import fails
+    monkeypatch.setitem(sys.modules, "crabstick.yaml_documents", None)  # its import fails
     assert load() == Settings()
 
 

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from crabstick.errors import InvariantBroken
 from crabstick.telemetry.bot_metrics import BotMetrics
-from crabstick.telemetry.metrics import METRICS
+from crabstick.telemetry.metric_definitions import METRICS
 
 HISTOGRAM = "crabstick_move_overhead_seconds"
 

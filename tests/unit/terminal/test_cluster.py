@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from actors.local_ray.local_cluster import ClusterFiles, ClusterRecord, LocalCluster
-from actors.local_ray.ray_start import LocalNode
+from actors.local_ray.ray_node import LocalNode
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal import bot_cluster as module
-from crabstick.terminal.bot_cluster import BotCluster, find_cluster, game_cpus, locked_cluster
+from crabstick.terminal import find_cluster as module
+from crabstick.terminal.find_cluster import BotCluster, find_cluster, game_cpus, locked_cluster
 
 NO_PID = 2**22 + 1
 """Larger than any pid."""

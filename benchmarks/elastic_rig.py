@@ -22,7 +22,7 @@ from actors.cluster import read_nodes
 from actors.local_ray.local_cluster import start_local_cluster
 from actors.ops.connect import connect, disconnect
 from actors.ops.deploy import actor_config
-from benchmarks.bots import BOT, NAMESPACE, bot_settings, engine_program
+from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
@@ -44,7 +44,7 @@ TRIES = 5
 
 
 @dataclass(slots=True, kw_only=True)
-class Fleet:
+class ElasticRig:
     """The cluster, whose nodes hold `slots` each, and its Lichess."""
 
     lichess: LocalLichess
@@ -92,11 +92,11 @@ class Fleet:
         )
 
 
-async def until_all_play(fleet: Fleet, games: int) -> None:
+async def until_all_play(rig: ElasticRig, games: int) -> None:
     """Returns when that many games run."""
 
     async def all_play() -> bool:
-        return len(await fleet.playing()) >= games
+        return len(await rig.playing()) >= games
 
     await until("all games run", all_play)
 
@@ -117,9 +117,9 @@ async def until(
 
 
 @contextmanager
-def running_fleet(
+def running_elastic_rig(
     games: int, standby: int, drain_limit: timedelta = timedelta(0)
-) -> Iterator[Fleet]:
+) -> Iterator[ElasticRig]:
     """Starts a head without slots, a node with room for everything, and the bot."""
     players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
     with ExitStack() as stack:
@@ -133,7 +133,7 @@ def running_fleet(
         stack.callback(head.end)
         connect(head.address, NAMESPACE)
         stack.callback(disconnect)
-        fleet = Fleet(
+        rig = ElasticRig(
             lichess=lichess,
             settings=settings,
             address=head.address,
@@ -142,9 +142,9 @@ def running_fleet(
             stack=stack,
             drain_limit=drain_limit,
         )
-        fleet.join()
+        rig.join()
         deploy_bot(actor_config(settings, BOT), Console(quiet=True))
-        yield fleet
+        yield rig
         serve.shutdown()  # type: ignore[no-untyped-call]  # otherwise this process keeps the old Serve
 
 

@@ -1,4 +1,4 @@
-"""Which files of ours run, as the counter of hops finds out."""
+"""Which files of ours run, as the benchmark counts them."""
 
 import asyncio
 import sys
@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bots import BOT
-from benchmarks.call_trace import files_in_most, files_of, read_calls, record_calls
-from benchmarks.hops import ENGINE_ACTOR, hops_of
+from benchmarks.bot_settings import BOT
+from benchmarks.file_trace import files_in_most, files_of, read_calls, record_calls
+from benchmarks.files_per_move import ENGINE_ACTOR, files_passed
 from crabstick.rules.scaling import headroom
 
 
@@ -41,6 +41,6 @@ def test_a_move_begins_with_the_opponents_and_leaves_out_the_opening() -> None:
 
     game = {"moves": [a_move(2, 100), a_move(5, 4900, by="other"), a_move(6, 5000)]}
     calls = [(95.0, "first.py"), (4980.0, "idle.py"), (4995.0, "move.py"), (9000.0, "late.py")]
-    hops = hops_of({"WorkerSet": [(1.0, "set.py")], ENGINE_ACTOR: calls}, game, {"idle.py"})
-    assert hops.move == ["move.py"]
-    assert hops.game == ["first.py", "idle.py", "late.py", "move.py", "set.py"]
+    counted = files_passed({"WorkerSet": [(1.0, "set.py")], ENGINE_ACTOR: calls}, game, {"idle.py"})
+    assert counted.move == ["move.py"]
+    assert counted.game == ["first.py", "idle.py", "late.py", "move.py", "set.py"]

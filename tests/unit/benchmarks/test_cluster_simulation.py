@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.daycurve import Cluster, DayResult, ScalingPolicy, simulate
+from benchmarks.cluster_simulation import Cluster, DayResult, ScalingPolicy, simulate
 from benchmarks.demand import DAY_S, Demand, ideal_node_s
 from benchmarks.elasticity import OURS
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.rules.retry import FIRST_DELAY, LONGEST_DELAY
-from crabstick.rules.stream_budget import ALLOWED, STABLE, WINDOW, StreamBudget
+from crabstick.rules.stream_opening_budget import ALLOWED, STABLE, WINDOW, StreamBudget
 from tests.builders import seconds
 
 Life = tuple[timedelta, float]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from actors.ops.drain import MOST_NAMED, find_node
+from actors.ops.find_node import MOST_NAMED, find_node
 from crabstick.errors import ConfigError
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import NodeId

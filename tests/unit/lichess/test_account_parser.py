@@ -4,7 +4,7 @@ from datetime import timedelta
 import chess
 import pytest
 
-from crabstick.lichess.event_parser import (
+from crabstick.lichess.account_parser import (
     parse_account,
     parse_event,
     parse_playing,

@@ -3,6 +3,6 @@
 Ray only imports the module, so the import itself does the work.
 """
 
-from actors.local_ray.ray_command import start_trimming
+from actors.local_ray.low_memory_launcher import start_trimming
 
 start_trimming()

@@ -18,8 +18,8 @@ from typing import IO
 
 import psutil
 
+from actors.local_ray.low_memory_launcher import UNUSED_COMMANDS
 from actors.local_ray.ports import LOOPBACK, free_port
-from actors.local_ray.ray_command import UNUSED_COMMANDS
 from crabstick.errors import EnvironmentProblem
 from crabstick.signals import deferred_interrupt
 
@@ -66,7 +66,7 @@ class _StartedLate(EnvironmentProblem):
 def node_command(*options: str) -> list[str]:
     """Returns a `ray start` command with those options and the ones that every node has."""
     return [
-        *(sys.executable, "-m", "actors.local_ray.ray_command"),
+        *(sys.executable, "-m", "actors.local_ray.low_memory_launcher"),
         *("--without", ",".join(UNUSED_COMMANDS)),
         *("ray.scripts.scripts", "start", "--block"),
         *options,

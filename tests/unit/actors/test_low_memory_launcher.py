@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_ray import ray_command
-from actors.local_ray.ray_command import start_trimming
+from actors.local_ray import low_memory_launcher
+from actors.local_ray.low_memory_launcher import start_trimming
 
 PROGRAM = """
 import sys
@@ -26,7 +26,7 @@ else:
 
 @pytest.fixture(autouse=True)
 def _restore_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_command, "start_trimming", lambda: None)
+    monkeypatch.setattr(low_memory_launcher, "start_trimming", lambda: None)
     monkeypatch.setitem(sys.modules, "colorsys", sys)
     monkeypatch.setitem(sys.modules, "colorsys", sys.modules.pop("colorsys"))
 
@@ -46,14 +46,14 @@ def test_a_program_gets_its_arguments_and_lacks_masked_modules(
     program = str(tmp_path / "a_program.py") if form == "file" else "a_program"
     switch = ["--without", "colorsys,not_there"] if is_masked else []
     monkeypatch.setattr(sys, "argv", ["us", *switch, program, "start", "--block"])
-    ray_command.main()
+    low_memory_launcher.main()
     said = capsys.readouterr().out.split(maxsplit=1)
     assert said[0] == ("no" if is_masked else "colorsys")
     assert f"['start', '--block'] __main__ {tmp_path / 'a_program.py'}" in said[1]
     sys.modules.pop("not_there", None)
 
 
-@pytest.mark.parametrize("module", ray_command.UNUSED_COMMANDS)
+@pytest.mark.parametrize("module", low_memory_launcher.UNUSED_COMMANDS)
 def test_canary_ray_start_tolerates_each_masked_module(module: str) -> None:
     """Reads Ray's source."""
     import ray  # noqa: PLC0415 -- only here
@@ -66,9 +66,9 @@ def test_canary_ray_start_tolerates_each_masked_module(module: str) -> None:
 
 def test_the_c_library_trims_the_heap_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ctypes.CDLL(None).malloc_trim(0) in {0, 1}
-    ray_command.trim_heap()
+    low_memory_launcher.trim_heap()
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    ray_command.trim_heap()
+    low_memory_launcher.trim_heap()
 
 
 def test_a_process_trims_its_heap_repeatedly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +81,8 @@ def test_a_process_trims_its_heap_repeatedly(monkeypatch: pytest.MonkeyPatch) ->
             is_over.set()
             threading.Event().wait()  # for ever: the thread is a daemon
 
-    monkeypatch.setattr("actors.local_ray.ray_command.time.sleep", sleep)
-    monkeypatch.setattr(ray_command, "trim_heap", lambda: steps.append("trim"))
+    monkeypatch.setattr("actors.local_ray.low_memory_launcher.time.sleep", sleep)
+    monkeypatch.setattr(low_memory_launcher, "trim_heap", lambda: steps.append("trim"))
     start_trimming()
     assert is_over.wait(5)
     assert steps == ["sleep", "trim", "sleep", "trim", "sleep"]

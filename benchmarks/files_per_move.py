@@ -1,4 +1,4 @@
-"""`python -m benchmarks.hops`: how many of our source files one game passes, and one move.
+"""`python -m benchmarks.files_per_move`: how many of our files one game passes, and a move.
 
 A local Lichess, a local Ray cluster and one game with an instant engine. From before the challenge
 until after the result, each actor records which files run in it. Starting an actor is not counted,
@@ -20,14 +20,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from actors.clients import ActorClient
+from actors.clients import ActorClient, engine_actors, find_listener, find_worker_set
 from actors.cluster import ask
-from actors.ops.shutdown import engine_actors, find_listener, find_worker_set
-from benchmarks.bots import BOT, NAMESPACE
-from benchmarks.call_trace import Call, files_in_most, files_of, read_calls, record_calls
+from benchmarks.bot_settings import BOT, NAMESPACE
+from benchmarks.file_trace import Call, files_in_most, files_of, read_calls, record_calls
+from benchmarks.game_round import Round, play_round
 from benchmarks.results import run_benchmark
 from benchmarks.rig import running_rig, wait_standbys
-from benchmarks.rounds import Round, play_round
 from crabstick.errors import EnvironmentProblem
 from crabstick.terminal.local_stack import LocalLichess
 
@@ -47,7 +46,7 @@ ENGINE_ACTOR = "EngineActor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hops:
+class FilesPassed:
     """The files of one game, by the actor that runs them, those of one move, and those of none."""
 
     actors: Mapping[str, Sequence[str]]
@@ -63,22 +62,24 @@ class Hops:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Counts; returns the exit status."""
     options = _parse(arguments)
-    return run_benchmark("hops", lambda console: _measure(options.moves, console), _table)
+    return run_benchmark("files_per_move", lambda console: _measure(options.moves, console), _table)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.hops", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.files_per_move", description=__doc__
+    )
     parser.add_argument("--moves", type=int, default=MOVES, help="of ours in the game")
     return parser.parse_args(arguments)
 
 
-def _measure(moves: int, console: Console) -> Hops:
+def _measure(moves: int, console: Console) -> FilesPassed:
     console.print("starting Ray and the bot …")
-    with running_rig(1) as rig, tempfile.TemporaryDirectory(prefix="crabstick-hops-") as folder:
+    with running_rig(1) as rig, tempfile.TemporaryDirectory(prefix="crabstick-files-") as folder:
         return asyncio.run(_play(rig.lichess, Path(folder), moves))
 
 
-async def _play(lichess: LocalLichess, folder: Path, moves: int) -> Hops:
+async def _play(lichess: LocalLichess, folder: Path, moves: int) -> FilesPassed:
     await wait_standbys(1)
     actors = await _actors()
     for name, actor in actors.items():
@@ -89,7 +90,7 @@ async def _play(lichess: LocalLichess, folder: Path, moves: int) -> Hops:
     await asyncio.sleep(SETTLE_S)
     calls = {name: read_calls(folder / name) for name in actors}
     game = next(game for game in lichess.ledger()["games"] if game["id"] == game_id)
-    return hops_of(calls, game, idle)
+    return files_passed(calls, game, idle)
 
 
 async def _actors() -> dict[str, ActorClient]:
@@ -100,33 +101,33 @@ async def _actors() -> dict[str, ActorClient]:
     return {"EventListener": listener, "WorkerSet": worker_set, ENGINE_ACTOR: engine_actor}
 
 
-def hops_of(
+def files_passed(
     calls: Mapping[str, Sequence[Call]], game: Mapping[str, Any], idle: Collection[str]
-) -> Hops:
+) -> FilesPassed:
     """Counts from the calls in each actor, the game in the sandbox's ledger, and the idle files."""
     windows = [
         (move["received_ms"] - move["overhead_ms"], move["received_ms"] + ANSWER_MS)
         for move in game["moves"]
         if move["by"] == BOT and move["ply"] > OPENING_PLIES
     ]
-    return Hops(
+    return FilesPassed(
         actors={name: sorted(files_of(some)) for name, some in calls.items()},
         move=sorted(files_in_most(calls[ENGINE_ACTOR], windows)),
         idle=sorted(idle),
     )
 
 
-def _table(hops: Hops) -> Table:
+def _table(passed: FilesPassed) -> Table:
     table = Table(title="source files that run", title_justify="left", box=None)
-    for head in ("one game", *hops.actors, "one move", "idle"):
+    for head in ("one game", *passed.actors, "one move", "idle"):
         table.add_column(head, no_wrap=True)
-    columns = [*hops.actors.values(), hops.move, hops.idle]
-    for file in hops.game:
+    columns = [*passed.actors.values(), passed.move, passed.idle]
+    for file in passed.game:
         table.add_row(file, *("x" if file in files else "" for files in columns))
     table.add_row()
-    counts = (str(len(files)) for files in hops.actors.values())
+    counts = (str(len(files)) for files in passed.actors.values())
     table.add_row(
-        _of(hops.game, GAME_LIMIT), *counts, _of(hops.move, MOVE_LIMIT), str(len(hops.idle))
+        _of(passed.game, GAME_LIMIT), *counts, _of(passed.move, MOVE_LIMIT), str(len(passed.idle))
     )
     return table
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from crabstick.check import machine
-from crabstick.check.machine import identify
+from crabstick.check import local_checks
+from crabstick.check.local_checks import identify
 from crabstick.commands.check import check
 from crabstick.errors import (
     ConfigError,
@@ -43,8 +43,8 @@ def _a_machine_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TOKEN_VARIABLE, "lip_token")
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(machine, "require_free", lambda *_: None)
-    monkeypatch.setattr(machine, "play_one_move", play)
+    monkeypatch.setattr(local_checks, "require_free", lambda *_: None)
+    monkeypatch.setattr(local_checks, "play_one_move", play)
     lichess(monkeypatch)
 
 
@@ -125,7 +125,7 @@ def test_the_first_problem_is_raised_and_the_others_are_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lichess(monkeypatch, scopes=frozenset())
-    monkeypatch.setattr(machine, "play_one_move", refuse)
+    monkeypatch.setattr(local_checks, "play_one_move", refuse)
     monkeypatch.setenv(ADMIN_VARIABLE, "two words")
     lines = said(ConfigError)
     assert lines.pop() == "there is no /opt/engine"

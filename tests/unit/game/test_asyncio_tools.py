@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from crabstick.game.event_loop import BackgroundTasks, StallDetector
+from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from tests.builders import seconds
 from tests.unit.virtual_time import stall, until, virtual_loop
 

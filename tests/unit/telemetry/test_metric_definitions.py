@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from crabstick import __version__
-from crabstick.telemetry.metrics import CONTENT_TYPE, METRICS, Metric
+from crabstick.telemetry.metric_definitions import CONTENT_TYPE, METRICS, Metric
 
 
 @pytest.mark.parametrize(("name", "metric"), METRICS.items(), ids=METRICS)

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from crabstick.check import crd, machine, manifest_checks, network, running_cluster, secrets
+from crabstick.check import (
+    local_checks,
+    manifest_checks,
+    network_policies,
+    raycluster_schema,
+    running_cluster,
+    secrets,
+)
 from crabstick.check.finding import Finding
 from crabstick.check.manifest_checks import per_group
 from crabstick.check.manifests import Manifests
@@ -29,10 +36,10 @@ class Check(Generic[Seen]):
 
 
 MACHINE: Final[tuple[Check[Settings], ...]] = (
-    Check("engine", machine.engine),
-    Check("HTTP", machine.http),
-    Check("POST /shutdown", machine.shutdown),
-    Check("Lichess", machine.account),  # last: the network may be slow
+    Check("engine", local_checks.engine),
+    Check("HTTP", local_checks.http),
+    Check("POST /shutdown", local_checks.shutdown),
+    Check("Lichess", local_checks.account),  # last: the network may be slow
 )
 CLUSTER: Final[tuple[Check[RunningCluster], ...]] = (
     Check("head", running_cluster.head),
@@ -48,7 +55,12 @@ CLUSTER: Final[tuple[Check[RunningCluster], ...]] = (
     Check("nodes", running_cluster.unseen, "all were looked at"),
 )
 MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
-    Check("fields", crd.fields, f"all are known to {crd.KUBERAY}", is_gate=True),
+    Check(
+        "fields",
+        raycluster_schema.fields,
+        f"all are known to {raycluster_schema.KUBERAY}",
+        is_gate=True,
+    ),
     Check("settings", manifest_checks.settings),
     Check("Pods", manifest_checks.pods, "a changed manifest ends none of them"),
     Check("Ray", manifest_checks.ray, f"{manifest_checks.RAY}, as here"),
@@ -56,7 +68,7 @@ MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
     Check("head", manifest_checks.head, "plays no games"),
     Check("autoscaler", manifest_checks.autoscaler, "v2, and it drains nodes"),
     Check("authentication", manifest_checks.authentication, "by token"),
-    Check("network", per_group(network.network), "lets out to Lichess, proxy and Redis"),
+    Check("network", per_group(network_policies.network), "lets out to Lichess, proxy and Redis"),
     Check("slots", per_group(manifest_checks.slots), "a game fits every worker"),
     Check("room", manifest_checks.room),
     Check("drains", per_group(manifest_checks.drains), "end before the Pods are killed"),

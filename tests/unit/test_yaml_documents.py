@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError
-from crabstick.yaml_file import read_document, read_documents
+from crabstick.yaml_documents import read_document, read_documents
 
 
 def refused(text: str) -> str:

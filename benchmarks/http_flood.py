@@ -1,4 +1,4 @@
-"""`python -m benchmarks.flood`: whether moves are slowed while the HTTP endpoints are flooded.
+"""`python -m benchmarks.http_flood`: whether moves are slowed while the HTTP endpoints are flooded.
 
 As in `handover`: a local Lichess, an engine that answers after exactly 100 ms, and opponents
 that never stop challenging. Calm and flood take turns, so that other work on the machine
@@ -21,8 +21,14 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bots import BOT
-from benchmarks.fleet import THINK_MS, Fleet, Opponents, running_fleet, until_all_play
+from benchmarks.bot_settings import BOT
+from benchmarks.elastic_rig import (
+    THINK_MS,
+    ElasticRig,
+    Opponents,
+    running_elastic_rig,
+    until_all_play,
+)
 from benchmarks.results import run_benchmark
 from benchmarks.summaries import (
     SPREAD_COLUMNS,
@@ -70,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.flood", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.http_flood", description=__doc__)
     parser.add_argument("--games", type=int, default=4, help="at once")
     parser.add_argument("--standby", type=int, default=1, help="actors that wait")
     parser.add_argument("--rounds", type=int, default=5, help="of calm and flood")
@@ -80,22 +86,22 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
-    with running_fleet(options.games, options.standby) as fleet:
-        return asyncio.run(_measure(fleet, options, console))
+    with running_elastic_rig(options.games, options.standby) as rig:
+        return asyncio.run(_measure(rig, options, console))
 
 
-async def _measure(fleet: Fleet, options: argparse.Namespace, console: Console) -> list[Row]:
+async def _measure(rig: ElasticRig, options: argparse.Namespace, console: Console) -> list[Row]:
     periods = []
-    async with Opponents(fleet.lichess, options.games, THINK):
-        await until_all_play(fleet, options.games)
+    async with Opponents(rig.lichess, options.games, THINK):
+        await until_all_play(rig, options.games)
         for number in range(options.rounds):
             console.print(f"round {number + 1} of {options.rounds} …")
             calm, flood = Period(label="calm"), Period(label="flood")
             await _measure_busy(calm, options.seconds)
-            async with _flood(fleet.settings.http.port, options.connections, flood):
+            async with _flood(rig.settings.http.port, options.connections, flood):
                 await _measure_busy(flood, options.seconds)
             periods += [calm, flood]
-    games = fleet.lichess.ledger()["games"]
+    games = rig.lichess.ledger()["games"]
     return [_row(label, periods, games) for label in ("calm", "flood")]
 
 
@@ -143,7 +149,7 @@ def _table(rows: Sequence[Row]) -> Table:
 @asynccontextmanager
 async def _flood(port: int, connections: int, period: Period) -> AsyncIterator[None]:
     """Floods the endpoints in the block; afterwards the period holds the rate of each status."""
-    command = ("-m", "benchmarks.http_load", str(port), f"--connections={connections}")
+    command = ("-m", "benchmarks.http_flood_client", str(port), f"--connections={connections}")
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdout=asyncio.subprocess.PIPE
     )

@@ -68,7 +68,14 @@ def _read(stdout: IO[str], lines: "Queue[str | None]") -> None:
 
 
 def _command(task: ObserverTask, address: str, namespace: str) -> list[str]:
-    return [sys.executable, "-m", "crabstick.terminal.observer", task.value, address, namespace]
+    return [
+        sys.executable,
+        "-m",
+        "crabstick.terminal.observer_process",
+        task.value,
+        address,
+        namespace,
+    ]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.http_load PORT`: requests to a bot as fast as possible, until SIGTERM.
+"""`python -m benchmarks.http_flood_client PORT`: requests to a bot as fast as possible.
 
-The flood of `benchmarks.flood`, in a process of its own with the lowest priority: in life it has a
-machine of its own. It imports little, so that its start disturbs no game.
+The flood of `benchmarks.http_flood`, in a process of its own with the lowest priority, until
+SIGTERM: in life it has a machine of its own. It imports little, so that its start disturbs no game.
 """
 
 import argparse
@@ -20,7 +20,9 @@ LOWEST_PRIORITY = 19
 
 def main() -> int:
     """Writes a line when it begins, and one with what was answered when it ends."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.http_load", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.http_flood_client", description=__doc__
+    )
     parser.add_argument("port", type=int)
     parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args()

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import chess
 
-from benchmarks.bots import BOT
+from benchmarks.bot_settings import BOT
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
