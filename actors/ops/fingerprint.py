@@ -17,6 +17,7 @@ BOT_CODE: Final = (
     "actors/http/*.py",
     "actors/ops/shutdown.py",
     "actors/worker_set/*.py",
+    "crabstick/asyncio_tools.py",
     "crabstick/errors.py",
     "crabstick/explain.py",
     "crabstick/read_text.py",
