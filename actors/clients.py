@@ -3,9 +3,9 @@
 Only this module knows the names of remote methods. Those names belong to the protocol between two
 versions of crabstick, and stay. Every method has a deadline.
 
-An actor keeps its name in Ray, whatever it plays. Ray keeps each name in its metrics for as long as
-the process lives that used it. So the names of EngineActors repeat after a while, when the last
-actor of that name is long dead.
+An actor keeps its name in Ray, whatever it plays. Ray's metrics keep each name until the process
+that used the name ends. So the names of EngineActors repeat after a while, when the last actor of
+that name is long dead.
 
 Unless its docstring says otherwise, every method raises what `CALL_ERRORS` lists:
     ActorGone: the actor is dead, or its node has left.
@@ -211,7 +211,7 @@ class EngineActorClient(ActorClient):
     ) -> Packed:
         """Adds the handle of the WorkerSet until the actor has answered once."""
         packed = message.pack() if isinstance(message, Message) else message
-        if self._worker_set is not None and method != "outcome":  # a handle is a third of a call
+        if self._worker_set is not None and method != "outcome":  # a handle costs a third of a call
             packed = {**packed, "manager": self._worker_set}
         answer = await super()._call(method, packed, patience)
         if method != "outcome":
@@ -220,7 +220,7 @@ class EngineActorClient(ActorClient):
 
 
 async def find_worker_set(namespace: str) -> WorkerSetClient | None:
-    """The WorkerSet of a bot; None when there is none. Raises `ActorAway`, as all three do."""
+    """The WorkerSet of a bot; None when there is none. Raises `ActorAway`, as do the two below."""
     handle = await find_actor(WORKER_SET, namespace)
     return None if handle is None else WorkerSetClient(handle)
 

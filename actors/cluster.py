@@ -51,9 +51,9 @@ GCS_PATIENCE = timedelta(seconds=5)
 GCS_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="gcs")
 """While the GCS is away all of them block, and further calls queue without a thread."""
 NO_HURRY = timedelta(hours=1)
-"""The time that a drain without a deadline leaves."""
+"""The time that we assume is left in a drain without a deadline."""
 ROUNDING = 1e-6
-"""Free CPUs are the remainder of sums of decimal fractions."""
+"""Free CPUs carry a rounding error: the remainder of sums of decimal fractions is inexact."""
 
 
 class ActorError(CrabstickError):
@@ -111,7 +111,7 @@ async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, o
 async def in_gcs_thread(work: Callable[[], T], *, is_kept: bool = False) -> T:
     """Runs a blocking call to the GCS in a thread, and waits for at most `GCS_PATIENCE`.
 
-    Work that `is_kept` is done as soon as the GCS answers, even after this call has raised.
+    With `is_kept`, the work is done once the GCS answers, even if this call has raised by then.
 
     Raises:
         ActorAway: the GCS did not answer in time.
@@ -179,7 +179,7 @@ def kill_actor(handle: Handle, *, may_restart: bool = False) -> None:
 def restart_actor(handle: Handle, name: str, namespace: str) -> None:
     """Has Ray end an actor's process and start another.
 
-    Does nothing while the GCS is away: the GCS would kill the actor when it is back.
+    Does nothing while the GCS is away: the GCS would carry out the kill on its return.
     """
     began_s = time.monotonic()
     named = ray.util.list_named_actors(all_namespaces=True)
@@ -217,10 +217,10 @@ def this_node() -> str:
 
 
 def freeze_gc() -> None:
-    """Excludes all present objects from further collections; for an actor that is warm.
+    """Excludes all present objects from further collections; call this when the actor is warm.
 
     Ray sometimes makes all its workers collect at the same moment (seen while an actor waits for a
-    slot). For the modules alone that takes 50 ms each, in which no actor moves.
+    slot). Collecting the modules alone takes each worker 50 ms, in which no actor moves.
     """
     gc.collect()
     gc.freeze()
@@ -253,7 +253,7 @@ def _demand_of(slot: ClusterSettings) -> dict[str, float]:
 
 
 def slots_of(resources: Mapping[str, float], slot: ClusterSettings) -> int:
-    """How many EngineActors such resources hold."""
+    """How many EngineActors fit into these resources."""
     shares = {what: resources.get(what, 0.0) / need for what, need in _demand_of(slot).items()}
     shares["CPU"] += ROUNDING
     return math.floor(min(shares.values()))
@@ -274,7 +274,7 @@ def autoscaling_state(timeout_s: float = GCS_PATIENCE.total_seconds()) -> Autosc
 def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -> bool:
     """Whether the autoscaler reports that no group of nodes fits an EngineActor.
 
-    Only a request for exactly our resources is ours: another program's may ask for more.
+    Counts only requests for exactly our resources: another program may ask for more.
     """
     demand = _demand_of(slot)
     return report is not None and any(
@@ -284,7 +284,7 @@ def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -
 
 
 def drain_node(node_id: str, within: timedelta) -> timedelta:
-    """Has Ray drain a node, and returns the time until its end; idempotent.
+    """Has Ray drain a node; returns the time until the node ends. Idempotent.
 
     An earlier deadline from elsewhere, such as a spot notice, holds.
 

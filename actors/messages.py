@@ -67,7 +67,7 @@ class ForeignDescription(BaseModel):
 
 
 class ActorConfig(Message):
-    """An actor's arguments; without secrets, because Ray stores them in clear in its GCS."""
+    """An actor's arguments; they hold no secrets, because Ray's GCS stores them in plain text."""
 
     name: str
     namespace: str
@@ -88,7 +88,7 @@ class Assignment(Message):
 
 
 class DashboardCall(Message):
-    """EngineActor → itself: a pending call, by whose `title` people know the actor."""
+    """EngineActor → itself: a pending call, whose `title` names the actor in the dashboard."""
 
     title: str
 
@@ -106,7 +106,7 @@ class ResyncRequest(Message):
 
 
 class Progress(Message):
-    """The state of a game for people: the live table, `/games` and the dashboard."""
+    """The state of a game as people see it: in the live table, `/games` and the dashboard."""
 
     opponent: str = ""
     color: Literal["white", "black", ""] = ""
@@ -233,7 +233,7 @@ class GameUpdate(Message):
 
     @classmethod
     def of(cls, game: GameSummary) -> Self:
-        """The update for a running game; our clock counts only while it is our turn."""
+        """The update for a running game; `left_ms` is set only while it is our turn."""
         left_ms = None
         if game.is_my_turn and game.time_left is not None:
             left_ms = round(game.time_left / timedelta(milliseconds=1))
@@ -248,7 +248,7 @@ class GameUpdate(Message):
 
 
 class LoadAnswer(Message):
-    """WorkerSet → EventListener: the games, room for more now, and whether nodes would come."""
+    """WorkerSet → EventListener: the games, the room for more now, and whether a node may come."""
 
     games: tuple[str, ...]
     room: int
@@ -277,7 +277,7 @@ class Report(Message):
 
 
 class GameRow(Progress):
-    """One game in `Statistics`; without an actor it has no progress."""
+    """One game in `Statistics`; a game without an actor has no progress."""
 
     id: str
     speed: str = ""
@@ -297,8 +297,8 @@ class ActorRow(Message):
 class Statistics(Message):
     """WorkerSet → caller: the data of `/metrics`, `/games`, `status` and the live table.
 
-    `problem` is why the bot cannot play as it should. `ledger` has the metrics as JSON, `metrics`
-    the same ones in Prometheus's text format; empty: the WorkerSet is older than this field.
+    `problem` is why the bot cannot play as it should. `ledger` has the metrics as JSON; `metrics`
+    has them in Prometheus's text format. A WorkerSet older than `metrics` leaves `metrics` empty.
     """
 
     bot: str

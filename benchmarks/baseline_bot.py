@@ -1,8 +1,8 @@
 """`python -m benchmarks.baseline_bot URL`: the leanest bot one would write, as a baseline for ours.
 
-One process and one event loop for all games, aiohttp, python-chess, an engine process a game; it
-accepts whatever comes, and survives nothing. Milliseconds of two machines cannot be compared, but
-the ratio to this bot in the same run can. The token is in LICHESS_BOT_TOKEN.
+One process and one event loop for all games, aiohttp, python-chess, one engine process per game.
+The bot accepts every challenge, and survives no failure. Milliseconds of two machines cannot be
+compared, but the ratio to this bot in the same run can. The token is in LICHESS_BOT_TOKEN.
 """
 
 import asyncio

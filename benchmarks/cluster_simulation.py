@@ -1,7 +1,7 @@
-"""Pure: a day of games on a cluster that follows them, simulated with the rules that the bot uses.
+"""Pure: simulates a day of games on a cluster that scales with them, by the bot's own rules.
 
-Time goes in steps of a second. Nodes come some seconds after the first actor that fits nowhere, as
-Ray's autoscaler makes them, and go when they had no actor for the idle time. `placement.plan` and
+Time goes in steps of a second. As with Ray's autoscaler, nodes come some seconds after the first
+actor that fits nowhere, and go after they had no actor for the idle time. `placement.plan` and
 `Consolidation` decide, as in the WorkerSet; only the cluster is simulated.
 """
 
@@ -32,7 +32,7 @@ PATIENCE_S: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What nodes there are; times in seconds."""
+    """The nodes of the cluster; times in seconds."""
 
     slots: int
     """How many games a node plays."""
@@ -76,7 +76,7 @@ class DayResult:
 
     @property
     def ratio(self) -> float:
-        """Node-hours by the ideal ones."""
+        """Node-hours divided by the ideal ones."""
         return self.node_s / self.ideal_node_s if self.ideal_node_s else 1.0
 
 
@@ -84,7 +84,7 @@ class DayResult:
 class _Actor:
     view: EngineRecord
     ready_s: int = 0
-    """When it has started; meaningless while it has no node."""
+    """When the actor has started; meaningless while it has no node."""
     leaves_s: int | None = None
 
 
@@ -95,11 +95,11 @@ class Day:
     cluster: Cluster
     policy: ScalingPolicy
     nodes: dict[NodeId, int] = field(default_factory=dict)
-    """Since when each is without actors, in seconds; -1 while it has some."""
+    """Node -> since when it has had no actors, in seconds; -1 while it has some."""
     booting: dict[NodeId, int] = field(default_factory=dict)
-    """When each will be there."""
+    """Node -> when it will be ready."""
     ending: dict[NodeId, int] = field(default_factory=dict)
-    """When each will be gone."""
+    """Node -> when it will be gone."""
     actors: dict[ActorName, _Actor] = field(default_factory=dict)
     running: dict[GameId, Game] = field(default_factory=dict)
     begun: set[GameId] = field(default_factory=set)
@@ -111,7 +111,7 @@ class Day:
     outcome: DayResult = field(default_factory=DayResult)
 
     def step(self, now_s: int) -> None:
-        """One second passes."""
+        """Simulates one second."""
         self._leave(now_s)
         if now_s % self.cluster.autoscale_s == 0:
             self._autoscale(now_s)
@@ -121,7 +121,7 @@ class Day:
         self._count()
 
     def begin(self, game: Game) -> None:
-        """A game starts."""
+        """Starts a game."""
         self.running[GameId(f"g{self._next()}")] = game
         self.starts.append(game[0])
 
@@ -253,7 +253,7 @@ class Day:
 def simulate(
     games: Sequence[Game], cluster: Cluster, policy: ScalingPolicy, length_s: int
 ) -> DayResult:
-    """What so many seconds with these games cost, with one node there at the beginning."""
+    """What `length_s` seconds with these games cost, beginning with one node."""
     day = Day(cluster, policy, nodes={NodeId("first"): 0})
     day.outcome.games = len(games)
     day.outcome.ideal_node_s = ideal_node_s(games, cluster.slots, cluster.boot_s, length_s)

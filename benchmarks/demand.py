@@ -13,7 +13,7 @@ SPREAD: Final = 0.6
 SHORTEST_S: Final = 20.0
 
 Game: TypeAlias = tuple[int, int]
-"""When it starts and when it is over."""
+"""When a game starts and when it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Demand:
     """From one quietest moment to the next."""
 
     def games(self, rng: random.Random, length_s: int) -> Iterator[Game]:
-        """The games, by their starts."""
+        """The games, in the order of their starts."""
         mu = math.log(self.game_s) - SPREAD**2 / 2
         at_s = 0.0
         while True:

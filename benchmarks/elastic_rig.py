@@ -199,7 +199,7 @@ class Opponents:
 
 
 def _spare(board: chess.Board, pick: MovePolicy) -> chess.Move:
-    """A move that takes nothing and ends nothing, if there is one: games shall last."""
+    """A move that neither captures nor ends the game, if there is one: games should last."""
     for _ in range(TRIES):
         move = pick(board)
         if not board.is_capture(move) and not board.gives_check(move):

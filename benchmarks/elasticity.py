@@ -1,6 +1,6 @@
-"""`python -m benchmarks.elasticity`: a day on a cluster that follows the games, policy by policy.
+"""`python -m benchmarks.elasticity`: a day on a cluster that scales with games, by policy.
 
-With `--seeds 8` it is our policy alone, on eight days. Simulated with the rules that the bot uses
+With `--seeds 8` only our policy runs, on eight days. The simulation uses the bot's own rules
 (benchmarks/cluster_simulation.py). The ideal has perfect foresight: it boots each node just in
 time, packs all games tightly and keeps nothing free.
 """

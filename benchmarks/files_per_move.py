@@ -1,4 +1,4 @@
-"""`python -m benchmarks.files_per_move`: how many of our files one game passes, and a move.
+"""`python -m benchmarks.files_per_move`: how many of our files run for one game, and one move.
 
 A local Lichess, a local Ray cluster and one game with an instant engine. From before the challenge
 until after the result, each actor records which files run in it. Starting an actor is not counted,
@@ -34,7 +34,7 @@ GAME_LIMIT = 40
 MOVE_LIMIT = 20
 MOVES = 12
 OPENING_PLIES = 4
-"""The clock does not run, and the first search has more to do."""
+"""These plies do not count: the clock does not run, and the first search has more to do."""
 ANSWER_MS = 300.0
 """From our move's arrival until its POST is answered and the stream has repeated the move."""
 PATIENCE = timedelta(seconds=10)
@@ -47,7 +47,7 @@ ENGINE_ACTOR = "EngineActor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesPassed:
-    """The files of one game, by the actor that runs them, those of one move, and those of none."""
+    """The files of one game by actor, those of one move, and those that run in an idle bot."""
 
     actors: Mapping[str, Sequence[str]]
     move: Sequence[str]

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.footprint`: what a bot that idles takes on one machine, whole and small.
+"""`python -m benchmarks.footprint`: what an idle bot takes on one machine, whole and small.
 
 A local Lichess, and `crabstick up` as a person starts it, once without and once with `--small`.
 When its standby is warm, the memory of each of its processes is read: USS is the memory of that
@@ -33,7 +33,7 @@ from crabstick.terminal.local_stack import LocalLichess, local_lichess
 START_LIMIT = timedelta(seconds=300)
 END_LIMIT = timedelta(seconds=60)
 SETTLE_S = 45
-"""Until processes have given back what they only started with."""
+"""Until processes have released the memory that they need only to start."""
 WINDOW_S = 10
 POLL_S = 0.25
 OTHER = "other"
@@ -57,7 +57,7 @@ KINDS: Mapping[str, str] = {
     GAMES[0]: r"^ray::EngineActor",
     GAMES[1]: r"-m engine\.embedded",
 }
-"""What a process is, by its command line; Ray rewrites those of its workers."""
+"""Kind of process -> pattern of its command line; Ray rewrites those of its workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def kind_of(command: str) -> str:
 
 
 def summed(kind: str, readings: Sequence[Reading]) -> Reading:
-    """All of them as one."""
+    """The sum of the readings, as one reading."""
     return Reading(
         kind=kind,
         processes=sum(one.processes for one in readings),
@@ -136,7 +136,7 @@ def _read(process: psutil.Process, cpu_ms: float) -> Reading:
 
 @contextmanager
 def _up(lichess: LocalLichess, switches: Sequence[str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """A bot in a home of its own, with a standby that is warm."""
+    """Runs a bot with its own home folder; yields when a standby is warm."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as home:
         output = Path(home) / "output"

@@ -35,7 +35,7 @@ class Round:
 
     @property
     def longest(self) -> timedelta:
-        """A round that lasts longer has failed."""
+        """The time after which a round has failed."""
         return self.games * self.gap + (self.moves + 1) * LONGEST_MOVE + SLACK
 
 
@@ -72,7 +72,7 @@ class _Sparring:
         enough.cancel()
         if not result.done():
             on_enough()
-            with suppress(EnvironmentProblem):  # it has just ended
+            with suppress(EnvironmentProblem):  # the game has just ended
                 await self.opponent.resign(game_id)
         await result
         return game_id

@@ -41,7 +41,7 @@ from crabstick.rules.cluster_view import ClusterNode
 DEADLINE = timedelta(seconds=120)
 SETTLE_S = 3.0
 NODE_SETTLE_S = 10.0
-"""Two agents of Ray start with a node; in life they have a machine of their own."""
+"""Two agents of Ray start with a node; in production they have a machine of their own."""
 ASK_LIMIT = timedelta(seconds=10)
 
 

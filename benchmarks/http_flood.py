@@ -155,7 +155,7 @@ async def _flood(port: int, connections: int, period: Period) -> AsyncIterator[N
     )
     try:
         if process.stdout is not None:
-            await process.stdout.readline()  # it has begun
+            await process.stdout.readline()  # the flood has begun
         yield
     finally:
         process.terminate()

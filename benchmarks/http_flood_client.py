@@ -1,7 +1,7 @@
 """`python -m benchmarks.http_flood_client PORT`: requests to a bot as fast as possible.
 
-The flood of `benchmarks.http_flood`, in a process of its own with the lowest priority, until
-SIGTERM: in life it has a machine of its own. It imports little, so that its start disturbs no game.
+The flood of `benchmarks.http_flood`, until SIGTERM, in a process with the lowest priority: in
+production a flood comes from another machine. It imports little, so its start disturbs no game.
 """
 
 import argparse
@@ -19,7 +19,7 @@ LOWEST_PRIORITY = 19
 
 
 def main() -> int:
-    """Writes a line when it begins, and one with what was answered when it ends."""
+    """Writes a line at the start, and a line with the counts of answers at the end."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.http_flood_client", description=__doc__
     )
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 async def _send_all(port: int, connections: int) -> Counter[str]:
-    """How often each status came."""
+    """Sends requests until SIGTERM; returns how often each status came."""
     answers: Counter[str] = Counter()
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)

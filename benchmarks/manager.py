@@ -1,4 +1,4 @@
-"""`python -m benchmarks.manager`: what the WorkerSet costs a second, by games at once.
+"""`python -m benchmarks.manager`: what the WorkerSet costs per second, by games at once.
 
 A local Lichess, a local Ray cluster, one bot; more and more opponents that think for some seconds.
 For each number of games: the CPU time of WorkerSet and EventListener while all of them run.
@@ -34,7 +34,7 @@ from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 GAMES = (0, 1, 10, 100)
 STANDBYS = 2
 THINK = timedelta(seconds=4)
-"""What each opponent takes over a move."""
+"""How long each opponent thinks about a move."""
 SETTLE_S = 15
 """Until no actor starts any more."""
 WINDOW_S = 30

@@ -36,13 +36,13 @@ class Meter:
         self._rest_of_ray = self._actors.rest_of_ray()
 
     def start(self) -> None:
-        """All games are under way."""
+        """Begins the measurement: all games are under way."""
         self.began_ms = time.time() * 1000
         self._began_s = self._actors.cpu_s()
         psutil.cpu_percent()
 
     def stop(self) -> None:
-        """The first game is about to end, and its actor with it."""
+        """Ends the measurement: the first game is about to end, and its actor with it."""
         self.ended_ms = time.time() * 1000
         actors_s, engines_s = self._actors.cpu_s()
         self._used_s = (growth(self._began_s[0], actors_s), growth(self._began_s[1], engines_s))

@@ -1,10 +1,10 @@
 """`python -m benchmarks.moves`: what a move costs, with an instant engine, by games at once.
 
 A local Lichess, a Ray cluster for each number of games, and opponents that think for a second.
-Every challenge finds a standby that is warm, and none starts while games run, so the figures are
-those of the way from a stream line to our POST. Times are the sandbox's own: from its writing of
-the opponent's move to the arrival of ours. The same round is played by a bare bot first: the ratio
-to that tells more than the milliseconds of one machine.
+Every challenge finds a warm standby, and no actor starts while games run, so the figures measure
+only the way from a stream line to our POST. Times are the sandbox's own: from its writing of the
+opponent's move to the arrival of ours. A bare bot plays the same round first: the ratio to its
+figures says more than the milliseconds of one machine.
 """
 
 import argparse
@@ -40,7 +40,7 @@ GAP = timedelta(milliseconds=300)
 BURST_GAMES = 8
 BURST_MOVES = 4
 SETTLE_S = 3
-"""Measured before the first challenge: what actors use while nothing happens."""
+"""How long the idle actors are measured before the first challenge."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +69,7 @@ def _measure_all(options: argparse.Namespace, console: Console) -> list[Row]:
 
 
 async def _measure(rig: Rig, games: int, moves: int) -> list[Row]:
-    """Games that begin one after the other; with eight of them, a burst as well."""
+    """Plays games that begin one after the other; eight games are played in a burst as well."""
     rows = [await _steady(rig, Round(games=games, moves=moves, gap=GAP))]
     if games == BURST_GAMES:
         rows.append(await _burst(rig, Round(games=games, moves=BURST_MOVES, gap=timedelta(0))))
@@ -82,7 +82,7 @@ async def _baseline(lichess: LocalLichess, games: int, moves: int) -> Row:
     return Row(
         label=f"{games}, baseline bot",
         overhead=spread(overheads_ms(moves_of(played, BOT))),
-        first_move=None,  # it starts an engine only then
+        first_move=None,  # this bot starts an engine only then
     )
 
 
@@ -107,7 +107,7 @@ async def _steady(rig: Rig, plan: Round) -> Row:
 
 
 async def _burst(rig: Rig, plan: Round) -> Row:
-    """All challenges at the same moment."""
+    """Plays a round in which all challenges come at the same moment."""
     await wait_standbys(plan.games)
     ids = await play_round(rig.lichess, plan)
     ledger = rig.lichess.ledger()

@@ -1,4 +1,4 @@
-"""More Ray nodes on this machine: as `ray start --address` makes of another machine."""
+"""Starts more Ray nodes on this machine, as `ray start --address` does on another one."""
 
 import os
 import subprocess
@@ -28,11 +28,11 @@ def worker_node(
     Args:
         address: of the head, on loopback.
         slots: logical CPUs.
-        name: what people may call it; by default its address.
+        name: the name of the node; by default its address.
         drains: how long games have to leave when its `ray start` gets a SIGTERM.
 
     Raises:
-        EnvironmentProblem: it did not start.
+        EnvironmentProblem: the node did not start.
     """
     child = _start(_command(address, slots, name), {**os.environ, **_variables(drains)})
     try:

@@ -38,7 +38,7 @@ class ActorProcesses:
         return _cpu_s(self.actors), _cpu_s(self.engines)
 
     def uss_mb(self) -> tuple[float, float]:
-        """Memory that is an actor's, and an engine's, alone: the mean in MiB."""
+        """The mean USS of an actor, and of an engine, in MiB."""
         return _uss_mb(self.actors), _uss_mb(self.engines)
 
     @property
@@ -55,12 +55,12 @@ class ActorProcesses:
 
 
 def growth(before: Readings, after: Readings) -> float:
-    """The sum over all that are in both readings."""
+    """The total growth of all processes that are in both readings."""
     return sum(after[pid] - before[pid] for pid in after if pid in before)
 
 
 def machine() -> dict[str, object]:
-    """The facts that figures must be read with."""
+    """The facts about this machine that a reader of the figures needs."""
     return {
         "cores": os.cpu_count(),
         "cpu": _cpu_model(),
@@ -88,7 +88,7 @@ def _cpu_s(processes: Sequence[psutil.Process]) -> Readings:
 
 
 def _threads_s(process: psutil.Process) -> float:
-    """To the nanosecond, from Linux: `cpu_times` counts in 10 ms, as long as 50 searches."""
+    """In seconds, which Linux counts in ns; `cpu_times` counts in 10 ms, as long as 50 searches."""
     used_ns = 0
     for schedstat in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
         with suppress(OSError):  # the thread ended meanwhile

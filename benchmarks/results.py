@@ -29,7 +29,7 @@ def run_benchmark(
     """Measures, shows the table and writes the JSON file; returns the exit status.
 
     Args:
-        kind: the name of the benchmark, and the beginning of the file's.
+        kind: the name of the benchmark, and the beginning of the file's name.
         measure: prints what takes time, and returns rows: dataclasses, or groups of them by name.
         table: shows those rows.
         options: written to the file as well.

@@ -28,7 +28,7 @@ POLL_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:
-    """What runs, and how long it took until it did."""
+    """What runs, and how long the start took."""
 
     lichess: LocalLichess
     ray_start_s: float
@@ -40,7 +40,7 @@ class Rig:
 def running_rig(games: int) -> Iterator[Rig]:
     """Starts a bot with a standby for each of `games`, and ends everything.
 
-    The cluster has no slot more than that: no actor can start, and disturb games, while they run.
+    The cluster has no further slots, so no actor can start and disturb games while they run.
     """
     players = [BOT, *(f"sparring{number}" for number in range(1, games + 1))]
     with local_lichess(players) as lichess, _folder() as folder:
@@ -93,6 +93,6 @@ def _folder() -> Iterator[Path]:
 
 
 def _for_ray(settings: Settings) -> Settings:
-    """`local_cluster` counts slots for games and for standbys; here they are the same ones."""
+    """`local_cluster` adds slots for standbys to those for games; here both use the same."""
     cluster = settings.cluster.model_copy(update={"standby": 0})
     return settings.model_copy(update={"cluster": cluster})

@@ -1,4 +1,4 @@
-"""Pure: what the figures of one round mean, from the sandbox's ledger to a row of the table."""
+"""Pure: turns the sandbox's ledger of one round into a row of the table."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 Game = Mapping[str, Any]
 """One game of the sandbox's ledger."""
 Move = Mapping[str, Any]
-"""One move in it."""
+"""One move of such a game."""
 
 COLUMNS = (
     ("games", "at once"),

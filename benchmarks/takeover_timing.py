@@ -57,7 +57,7 @@ def plain_losses_ms(
 
 
 def reopened_ms(ledger: Ledger, game_id: str, bot: str, after_ms: float) -> float | None:
-    """When the stream of a game was opened next; None when it was not."""
+    """When the stream of a game was next opened after `after_ms`; None if never."""
     game = next(game for game in ledger["games"] if game["id"] == game_id)
     later = (opened for opened in _openings(ledger, game, bot) if opened > after_ms)
     return next(later, None)
@@ -72,7 +72,7 @@ def _openings(ledger: Ledger, game: Game, bot: str) -> list[float]:
 
 
 def _turns(game: Game, bot: str) -> Iterator[tuple[float, float]]:
-    """When the opponent's move came, and when ours, for each of ours on a running clock."""
+    """For each of our moves on a running clock: when the opponent's move came, and when ours."""
     for theirs, ours in zip(game["moves"], game["moves"][1:], strict=False):
         if ours["by"] == bot and ours["ply"] > UNTIMED_PLIES:
             yield theirs["received_ms"], ours["received_ms"]

@@ -1,4 +1,4 @@
-"""What a bot host decides, and its doors to the world: rules, Lichess, telemetry, commands."""
+"""The decisions of a bot host, and its interfaces: rules, Lichess, telemetry, commands."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -64,7 +64,7 @@ class BackgroundTasks:
 async def repeat(
     step: Callable[[], Awaitable[None]], pause: timedelta, on_error: Callable[[Exception], None]
 ) -> None:
-    """Awaits `step` again and again until cancelled; an error ends only that one."""
+    """Awaits `step` again and again until cancelled; an error ends only that step."""
     while True:
         try:
             await step()

@@ -1,4 +1,4 @@
-"""One sentence from pydantic's errors: which key, which value, and what would be right.
+"""Turns pydantic's errors into one sentence: the key, the value, and what would be right.
 
 No sentence repeats what may be a secret.
 """
@@ -26,7 +26,7 @@ ELSEWHERE: Final = {
     "movetime": "engine.limits.move_time_ms",
     "uci_options": "engine.options",
 }
-"""The keys of lichess-bot and BotLi, whose users bring them along."""
+"""Key of lichess-bot or BotLi, which its users may write here too -> our key."""
 _TOKENS: Final = {
     "token": ("lichess.token_file", "LICHESS_BOT_TOKEN"),
     "admin_token": ("http.admin_token_file", "CRABSTICK_ADMIN_TOKEN"),
@@ -57,7 +57,8 @@ def explain(
         variables: the dotted keys that the environment set instead.
     """
     problems = error.errors(include_url=False)
-    first = min(problems, key=lambda problem: problem["type"] == "missing")  # a typo explains it
+    # A missing key comes last: a typo in another key may explain it.
+    first = min(problems, key=lambda problem: problem["type"] == "missing")
     more = len(problems) - 1
     count = f" (and {counted(more, 'more problem')})" if more else ""
     return _sentence(first, model, source, variables) + count
@@ -158,7 +159,7 @@ def _unknown(key: str, model: type[BaseModel], *, is_variable: bool) -> str:
 
 
 def nearest_key(key: str, known: Collection[str]) -> str | None:
-    """The known dotted key that the unknown `key` was meant for.
+    """The known dotted key that the user probably meant by the unknown `key`.
 
     The words of other programs come first, then neighbours of `key`, then all keys.
     """
@@ -181,13 +182,13 @@ def nearest(word: str, known: Collection[str]) -> str | None:
 
 
 def neighbours(word: str, known: Collection[str]) -> str:
-    """The advice about a word that is not among `known`: the nearest one, else all."""
+    """Advice on a word that is not in `known`: the nearest known word, else all of them."""
     near = nearest(word, known)
     return f"did you mean {near}?" if near else f"known there: {', '.join(known)}"
 
 
 def shown(value: object) -> str:
-    """`value` as a short quotation; what may be a secret, or hold one, is only described."""
+    """`value` as a short quotation; a value that may be or hold a secret is only described."""
     if value is None or isinstance(value, bool):
         return {None: "empty", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""Reading the small text files that a user names; every failure is one sentence.
+"""Reads the small text files that a user names; every failure is one sentence.
 
-The content never stands in a message: it may be a secret.
+No message shows the content of a file: the content may be a secret.
 """
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from crabstick.errors import ConfigError
 def read_text(path: Path, *, named_by: str, limit: int) -> str:
     """The whole text of the file at `path`, UTF-8, without a byte order mark.
 
-    `named_by` is what led to the file, the subject of the sentence: `lichess.token_file`. `limit`
-    is how many bytes the file may have.
+    `named_by` says what names the file, and begins the error message: `lichess.token_file`.
+    `limit` is the largest size in bytes.
 
     Raises:
         ConfigError: the file is missing, unreadable, too large, or not text.

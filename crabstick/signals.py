@@ -35,7 +35,7 @@ def deferred_interrupt() -> Iterator[None]:
 def _noted(on_interrupt: Callable[[], object]) -> Iterator[None]:
     """Calls `on_interrupt` at each interrupt, and raises KeyboardInterrupt after the block.
 
-    It replaces a CancelledError, and no other error.
+    The KeyboardInterrupt replaces a CancelledError, and no other error.
     """
     received: list[int] = []
 
@@ -60,8 +60,8 @@ def _noted(on_interrupt: Callable[[], object]) -> Iterator[None]:
 def blocked_interrupts() -> Iterator[None]:
     """Blocks the signals, so that no handler runs before the end of the block.
 
-    For code that sets handlers of its own or cannot bear an exception half-way. Threads that it
-    starts inherit the block, and never receive the signals.
+    For code that sets handlers of its own or cannot bear an exception half-way. Threads that
+    start in the block inherit the mask, and never receive the signals.
     """
     handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)

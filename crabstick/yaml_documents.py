@@ -1,7 +1,7 @@
 """The documents of a YAML text as plain values; every mistake is one sentence with its place.
 
-The rules are those of YAML 1.1, which Kubernetes follows too: `yes` is true. A key that stands
-twice is an error. Loading ruamel takes 0.3 s: import this module late.
+The rules are those of YAML 1.1, which Kubernetes follows too: `yes` is true. A repeated key is
+an error. Loading ruamel takes 0.3 s: import this module late.
 """
 
 import re
@@ -20,15 +20,15 @@ from crabstick.errors import ConfigError
 from crabstick.explain import public
 
 _TEXT: Final = re.compile(r"[ynYN=]|\d{4}-\d\d?-\d\d?.*|[+-]?([\d.]+[eE]\d+|\w{20,})")
-"""What stays text: y, n and =, a date, a number like 1e3, and one that no field can hold."""
+"""Values that stay text: y, n, =, dates, numbers like 1e3, numbers that no field can hold."""
 _LARGEST = 1_000_000
-"""Values that a text may stand for, with its aliases."""
+"""The most values that a text may stand for, aliases included."""
 _WORDS: Final = {
     "found character '\\t'": "a tab; YAML takes spaces only",
     "could not determine a constructor": "a tag (!...) of another program; write the value itself",
     "found unhashable key": "a key must be text",
 }
-"""How ruamel's words begin -> words for people who do not know tokens and constructors."""
+"""The start of ruamel's message -> a message for people who know no tokens or constructors."""
 
 
 def read_document(text: str, source: str) -> object:
@@ -43,7 +43,7 @@ def read_documents(text: str, source: str) -> list[object]:
     """The value of each document of the YAML or JSON `text`; None for an empty document.
 
     Raises:
-        ConfigError: the text is not YAML, or a key stands twice; `source` names the text.
+        ConfigError: the text is not YAML, or repeats a key; `source` names the text.
     """
     reader = YAML(typ="safe", pure=True)
     reader.Composer = _Composer
@@ -61,7 +61,7 @@ def read_documents(text: str, source: str) -> list[object]:
         one_line = " ".join((words or public(problem)).partition(" with value ")[0].split())
         raise ConfigError(f"{source}{place}: {one_line}") from None
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        # over control characters, values that do not fit their tags, and deep nests
+        # raised for control characters, values that do not fit their tags, and deep nesting
         raise ConfigError(f"{source} holds something that YAML cannot read") from None
 
 
@@ -72,7 +72,7 @@ class _Resolver(VersionedResolver):
         return (1, 1)
 
     def resolve(self, kind: type[Node], value: str | None, implicit: tuple[bool, bool]) -> Tag:
-        """The tag of a value that has none."""
+        """The implied tag of a value without an explicit tag."""
         if kind is ScalarNode and implicit[0] and _TEXT.fullmatch(value or ""):
             return self.DEFAULT_SCALAR_TAG
         tag: Tag = super().resolve(kind, value, implicit)
@@ -105,7 +105,7 @@ class _Composer(Composer):
         return node
 
     def compose_mapping_node(self, anchor: object) -> MappingNode:
-        """Refuses a key that stands twice, with both lines."""
+        """Refuses a repeated key, and names both lines."""
         node: MappingNode = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for key, _ in node.value:

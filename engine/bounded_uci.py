@@ -187,7 +187,7 @@ class SearchCommand(BaseCommand[PlayResult]):
     """Starts a search; the result is the move and the last score.
 
     A lean form of python-chess's `play`, which builds a class for each call and handles options and
-    pondering. That takes a tenth of the time from Lichess's line to our move.
+    pondering. That overhead takes a tenth of the time from Lichess's line to our move.
 
     Args:
         protocol: a conversation that has set the options and started the game.
@@ -240,7 +240,7 @@ class Deadline:
     Args:
         protocol: the conversation in which a search is about to start.
         label: the engine's name in error messages.
-        after: until `stop` is sent.
+        after: the time until `stop` is sent.
         grace: from `stop` until the process is killed.
     """
 

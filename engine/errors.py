@@ -52,12 +52,12 @@ class IllegalMove(EngineError):
 
 
 def cannot_execute(label: str, how: str) -> EngineNotExecutable:
-    """The kernel cannot run the program: built for another machine, or no interpreter."""
+    """The error for a program that the kernel cannot run: wrong machine, or no interpreter."""
     return EngineNotExecutable(f"the engine '{label}' cannot run on this machine ({how})")
 
 
 def not_started(label: str, returncode: int, output: str, *, said_uciok: bool) -> EngineError:
-    """The process ended during its start."""
+    """The error for a process that ended during its start."""
     how = _ending(returncode, output)
     if said_uciok:
         return EngineDied(f"the engine '{label}' ended while it got ready ({how})")
@@ -69,7 +69,7 @@ def not_started(label: str, returncode: int, output: str, *, said_uciok: bool) -
 
 
 def started_late(label: str, timeout: timedelta, output: str, *, said_uciok: bool) -> EngineError:
-    """The process was not ready in time."""
+    """The error for a process that was not ready in time."""
     within = f"within {timeout.total_seconds():g} s"
     if said_uciok:
         return EngineHung(
@@ -83,13 +83,13 @@ def started_late(label: str, timeout: timedelta, output: str, *, said_uciok: boo
 
 
 def ended(label: str, returncode: int, output: str) -> EngineDied:
-    """The process ended during a search or between two."""
+    """The error for a process that ended during a search or between two searches."""
     how = _ending(returncode, output)
     return EngineDied(f"the engine '{label}' ended unexpectedly ({how})")
 
 
 def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
-    """The engine sent no move, not even after `stop`."""
+    """The error for an engine that sent no move, not even after `stop`."""
     return EngineHung(
         f"the engine '{label}' gave no move within {deadline.total_seconds():.3g} s,"
         f" nor {grace.total_seconds():g} s after 'stop', and was ended"

@@ -1,4 +1,4 @@
-"""What all engines share: how they are described, asked and answered, and their interface.
+"""What all engines share: specs, search requests and results, and the interface `Engine`.
 
 No I/O here. Durations are `timedelta`, except inside python-chess's `Limit` (seconds).
 """
@@ -66,7 +66,7 @@ class SearchRequest:
     Attributes:
         board: the position with its moves; must not change during the search.
         limit: sent to the engine (clocks, nodes, depth, time).
-        deadline: from now; then the engine is sent `stop`, whatever `limit` says.
+        deadline: the time from now until the engine gets `stop`, whatever `limit` says.
     """
 
     board: chess.Board
@@ -123,4 +123,4 @@ class Engine(Protocol):
         """
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
-        """Ends the engine: `quit`, a kill after `patience`, reaped. Never raises, never hangs."""
+        """Sends `quit`, kills the engine after `patience`, and reaps it. Never raises or hangs."""

@@ -29,7 +29,7 @@ def command_line(spec: EngineSpec) -> list[str]:
 
     Raises:
         EngineNotFound: no such file, neither by path nor in PATH.
-        EngineNotExecutable: this machine cannot run the file, or has no permission to.
+        EngineNotExecutable: this machine cannot run the file, or we have no permission to.
     """
     if not spec.command:
         raise EngineNotFound("the engine command is empty: give a program and its arguments")

@@ -1,4 +1,4 @@
-"""Shows an actor's title in Ray's dashboard: the name of a call to itself that stays pending.
+"""Shows an actor's title in Ray's dashboard, as the name of a pending call to itself.
 
 Ray counts calls by name in the calling process, and never drops a count. So the actor itself makes
 these calls: its process ends with its game.

@@ -144,7 +144,7 @@ class EngineActor:
         return Assigned(taken=self._assignment.game == assignment.game).pack()
 
     async def leave(self, message: Packed) -> Packed:
-        """Hands the game over between two moves and ends, by which `outcome` returns.
+        """Hands the game over between two moves and ends; the end makes `outcome` return.
 
         Idempotent; of several requests the most urgent one holds.
         """
@@ -169,7 +169,7 @@ class EngineActor:
         return (await asyncio.shield(self._outcome)).pack()
 
     async def shown(self, message: Packed) -> Packed:
-        """Stays pending while the dashboard shows its title; this actor calls it itself."""
+        """Stays pending while the dashboard shows its title; this actor itself is the caller."""
         await self._title.hold(DashboardCall.read(message).title)
         return EMPTY
 

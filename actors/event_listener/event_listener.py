@@ -174,7 +174,7 @@ class EventListener:
         await self._pause(pause)
 
     async def _pause(self, pause: timedelta) -> None:
-        """Waits, also for the rate limit; the wait for the budget is published as a limit."""
+        """Waits for `pause` and for the rate limit; publishes the budget's wait as a limit."""
         self._rate_limits.note_wait("event_stream", self._stream_budget.wait(self._now()))
         pause = max(pause, self._rate_limits.wait("event_stream"))
         await asyncio.sleep(pause.total_seconds())
@@ -235,7 +235,7 @@ class EventListener:
         self._outbox.count("crabstick_challenges_total", "failed")
 
     async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
-        """Decides by the current load: the pause after a failed try may be long."""
+        """Decides by the current load, which may change during a long pause between tries."""
         await self._ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
         verdict = decide(challenge, self._policy, self._load())

@@ -1,4 +1,4 @@
-"""The EventListener's calls of the WorkerSet.
+"""The EventListener's calls to the WorkerSet.
 
 Updates of games are repeated until they arrive. Reports go every two seconds, and at once when a
 rate limit was hit; the counts of a lost report are in the next one.
@@ -28,7 +28,7 @@ draw = SystemRandom().random
 
 
 class Outbox:
-    """Sends to the WorkerSet, by background `tasks` where no answer is needed."""
+    """Calls the WorkerSet, in background `tasks` where no answer is needed."""
 
     def __init__(
         self,

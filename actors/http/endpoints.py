@@ -130,7 +130,7 @@ class HttpEndpoints:
 
     Args:
         config: a packed `ActorConfig`.
-        worker_set: the WorkerSet, which is watched; None is Ray's.
+        worker_set: the WorkerSet for the watchdog; None means Ray's.
     """
 
     def __init__(self, config: Packed, worker_set: WatchedActor | None = None) -> None:
@@ -155,7 +155,7 @@ class HttpEndpoints:
         self._shutdown: asyncio.Future[int] | None = None
 
     async def check_health(self) -> None:
-        """Serve calls this regularly; the first call starts the watch over the WorkerSet.
+        """Serve calls this regularly; the first call starts the WorkerSet's watchdog.
 
         A WorkerSet that hangs does not make the replica unhealthy.
         """
@@ -170,14 +170,14 @@ class HttpEndpoints:
 
     @api.api_route("/livez", methods=READ)
     async def livez(self) -> Response:
-        """This replica serves, and the WorkerSet answers."""
+        """Reports whether this replica serves and the WorkerSet answers."""
         if await self._worker_set.get() is None:
             return error_response(503, NO_WORKER_SET)
         return JSONResponse({"ok": True})
 
     @api.api_route("/readyz", methods=READ)
     async def readyz(self) -> Response:
-        """The EventListener has heard from Lichess within the silence limit."""
+        """Reports whether the EventListener has heard from Lichess within the silence limit."""
         answer = await self._listener.get()
         if answer is None:
             return error_response(503, "the EventListener does not answer")
@@ -230,7 +230,7 @@ def http_app(config: ActorConfig) -> serve.Application:
     deployment = cast("serve.Deployment", serve.deployment(HttpEndpoints))
     app: serve.Application = deployment.options(
         version=config.fingerprint,
-        _internal=True,  # Serve accepts a version only so
+        _internal=True,  # Serve accepts a version only with this
         num_replicas=1,
         max_ongoing_requests=MAX_ONGOING,
         max_queued_requests=MAX_QUEUED,

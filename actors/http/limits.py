@@ -48,7 +48,7 @@ def objection(headers: Headers) -> JSONResponse | None:
 def _announces_large_body(name: bytes, value: bytes) -> bool:
     """A body of unstated length counts as large."""
     if name == b"content-length":
-        has_few_digits = len(value) <= len(str(MAX_BODY_BYTES))  # int() raises for thousands
+        has_few_digits = len(value) <= len(str(MAX_BODY_BYTES))  # int() raises for too many
         return not (value.isdigit() and has_few_digits and int(value) <= MAX_BODY_BYTES)
     return name == b"transfer-encoding"
 

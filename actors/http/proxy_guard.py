@@ -1,8 +1,8 @@
 """The guard of the endpoints, in Ray Serve's proxy, where a refusal costs microseconds.
 
 Serve's proxy passes each request with its body to a replica, which costs both processes
-milliseconds. The guard fetches a probe or a page once for all concurrent clients, refuses floods
-until later, and refuses bodies. Requests for other applications on the same Serve pass untouched.
+milliseconds. The guard fetches a probe or a page once for all concurrent clients, answers floods
+with 503, and refuses bodies. Requests for other applications on the same Serve pass untouched.
 
 `serve.start` has no option for middleware. Serve's proxy calls the function that an environment
 variable names.
@@ -46,7 +46,7 @@ INTERVAL: Final = timedelta(milliseconds=50)
 """Forty requests at once, then twenty a second. Probes do not count. `/metrics` and `/shutdown`
 have buckets of their own, so that a flood of other pages stops neither Prometheus nor the owner."""
 NICENESS: Final = 10
-"""Lower priority than the actors that play, like their engines."""
+"""Like engines, the proxy has a lower priority than the actors that play."""
 
 SHOWN: Final = frozenset({"content-type", "allow", "retry-after", "www-authenticate"})
 """The headers of an answer that a client sees."""
@@ -134,7 +134,7 @@ class Guard:
     async def _pass(self, method: str, path: str, headers: Headers = ()) -> Response | None:
         """Serve's answer; None when Serve takes too long, or fails."""
         messages: list[Message] = []
-        body: asyncio.Queue[Message] = asyncio.Queue()  # after it the client stays connected
+        body: asyncio.Queue[Message] = asyncio.Queue()  # no `http.disconnect` follows the body
         body.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
         async def note(message: Message) -> None:

@@ -23,7 +23,7 @@ START_PATIENCE = timedelta(seconds=90)
 
 
 def check_http(config: ActorConfig, settings: Settings) -> None:
-    """Checks that a Serve which runs already has our host and port, and `/` is free or ours.
+    """Checks that a running Serve has our host and port, and that `/` is free or ours.
 
     Raises:
         EnvironmentProblem: Serve listens elsewhere, or another application has our paths.
@@ -89,7 +89,7 @@ async def _start_with_guard(host: str, port: int) -> None:
 async def _head_has_guard(namespace: str) -> bool:
     """Whether Ray on the head was started with the variables that install our guard.
 
-    The WorkerSet is asked: it runs on the head, in the same environment as Serve's proxy.
+    Asks the WorkerSet, which runs on the head in the same environment as Serve's proxy.
     """
     worker_set = await find_actor(WORKER_SET, namespace)
     if worker_set is None:

@@ -72,13 +72,13 @@ class BoundedHttp(HttpToolsProtocol):
     # Called by the parser.
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Handles the beginning of a request."""
         super().on_message_begin()
         self._is_in_head = True
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """The head of a request is complete.
+        """Handles the end of a request's head.
 
         Raises:
             ValueError: too many requests wait already; the parser reports a bad request.
@@ -95,19 +95,19 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError("too many requests at once")
 
     def on_response_complete(self) -> None:
-        """A request is answered."""
+        """Handles the end of an answer."""
         self._pending -= 1
         super().on_response_complete()
         if not self._pending:
             self._start_head_timer()
 
     def handle_websocket_upgrade(self) -> None:
-        """Another protocol, with its own limits, takes the connection over."""
+        """Hands the connection over to another protocol, which has its own limits."""
         self._stop_timers()
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
-        """The client does not speak HTTP; `msg` is uvicorn's text, which ours replaces."""
+        """Refuses a client that does not speak HTTP; our text replaces `msg`, uvicorn's text."""
         del msg
         self._refuse(error_response(400, "this is no valid HTTP request", CLOSE))
 

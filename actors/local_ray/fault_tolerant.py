@@ -41,7 +41,7 @@ def start_fault_tolerant(
         cpus: logical CPUs of the node with the games; they count slots, not cores.
         files: record the cluster there for `find_local_cluster`.
         notify: prints a sentence about a second try or an interrupted start.
-        profile: of both nodes, also when they are restarted.
+        profile: the profile of both nodes, also when they are restarted.
 
     Raises:
         EnvironmentProblem: Ray did not come up.
@@ -94,7 +94,7 @@ def restart_head(cluster: LocalCluster, notify: Callable[[str], None]) -> LocalC
 def replace_worker(
     cluster: LocalCluster, *, cpus: float, notify: Callable[[str], None]
 ) -> LocalCluster:
-    """Starts another node for the games if that of a fault-tolerant cluster is lost.
+    """Starts another worker node for a fault-tolerant cluster that has lost its own.
 
     Call this under the files' lock.
 
@@ -141,8 +141,9 @@ def _start_worker(
 def _forget_bootstrap(address: str) -> None:
     """Removes Ray's note of the head's address, if the note names this head.
 
-    With the note, and the worker still alive, Ray would refuse to start a head: it takes them for
-    another cluster at the same address. For 127.0.0.1 the note has the machine's network address.
+    While the note exists and the worker lives, Ray would refuse to start a head: Ray takes them for
+    another cluster at the same address. Only the ports are compared, because for 127.0.0.1 the note
+    has the machine's network address.
     """
     path = Path(get_ray_address_file(None))
     with suppress(OSError):

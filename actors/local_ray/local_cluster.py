@@ -126,7 +126,7 @@ class ClusterFiles:
             lock.release()
 
     def _path(self, suffix: str) -> Path:
-        """The machine's name is part of it, for several machines may share a home folder."""
+        """The path holds the machine's name, because several machines may share a home folder."""
         name = f"crabstick-{self.namespace}@{socket.gethostname()}"
         return Path.home() / ".ray" / f"{name}.{suffix}"
 
@@ -145,7 +145,7 @@ class LocalCluster:
 
     @property
     def address(self) -> str:
-        """Of its head, host:port."""
+        """The address of the head, host:port."""
         return self.record.address
 
     @property
@@ -155,7 +155,7 @@ class LocalCluster:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is still starting, or was when its `crabstick up` was killed."""
+        """Whether the cluster is still starting, or was when its `crabstick up` was killed."""
         return not self.record.head.is_up and not self.is_fault_tolerant
 
     @property

@@ -3,7 +3,7 @@
 Usage: `python -m actors.local_ray.low_memory_launcher [--without MODULE,MODULE] PROGRAM ...`.
 PROGRAM is a module or a file. A masked module looks to the program as if it were not installed, so
 the program must be able to run without the module. A Ray process frees a tenth of its memory while
-it starts; the C library alone keeps most of it.
+it starts; without trimming, the C library keeps most of that tenth.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """The two profiles of a local Ray cluster: full and small. docs/small.md has the cost of each.
 
-Neither starts what serves only other programs. The small profile also leaves out the dashboard and
-the processes that feed the dashboard; the bot needs none of them.
+Neither profile starts processes that serve only other programs. The small profile also leaves out
+the dashboard and the processes that feed the dashboard; the bot needs none of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ AGENT_DEPENDENCIES = (
     DASHBOARD_DEPENDENCIES,
     *("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client", "pydantic"),
 )
-"""A Ray without its dashboard lacks these; the agent imports some before it checks."""
+"""Ray without its dashboard lacks these modules; the agent imports some before it checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def without_dashboard(parameters: RayParams, is_head: bool) -> None:  # noqa: FB
 
 
 def _lean(build: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """Runs both agents of a node by `low_memory_launcher`, the dashboard's with masked modules."""
+    """Runs both agents of a node through the launcher, the dashboard's with masked modules."""
 
     def lean(component: str, *args: object, **options: object) -> list[str]:
         command = [

@@ -49,7 +49,7 @@ class LocalNode:
     """A Ray node that we started on this machine.
 
     Attributes:
-        pid: of its `ray start`.
+        pid: the pid of its `ray start`.
         created_s: Unix time of that process's creation; a later process may get the same pid.
         is_up: whether the node has finished its start.
     """
@@ -91,7 +91,7 @@ def start_node(
         variables: environment of the node beside `ENVIRONMENT`.
 
     Raises:
-        EnvironmentProblem: the node did not come up. No process is left, nor after an interrupt.
+        EnvironmentProblem: the node did not come up. No process is left, even after an interrupt.
     """
     try:
         return _start(command(), on_change, notify, variables)
@@ -135,7 +135,7 @@ def _spawn(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C in our terminal must reach this process alone
+        start_new_session=True,  # Ctrl-C in our terminal must not reach the node
     )
 
 
@@ -179,7 +179,7 @@ def end_node(pid: int, created_s: float | None = None) -> None:
     """Ends a node with all its processes; idempotent. Ctrl-C waits until that is done.
 
     Args:
-        pid: of its `ray start`.
+        pid: the pid of its `ray start`.
         created_s: Unix time of that process's creation, if another process may have the pid now.
     """
     with deferred_interrupt():
@@ -198,7 +198,7 @@ def end_node(pid: int, created_s: float | None = None) -> None:
 
 
 def _is_pid_reused(node: LocalNode) -> bool:
-    """Linux reuses a pid only when no process is left in the session that it led."""
+    """Whether the pid has a new owner; Linux reuses a pid only when its session is empty."""
     try:
         return not _is_same(node, psutil.Process(node.pid))
     except psutil.Error:

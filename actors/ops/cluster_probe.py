@@ -174,8 +174,8 @@ class AutoscalerProbe:
     def _newer_than(self, version: int) -> AutoscalingState | None:
         """The next state; None when the autoscaler has been silent for too long.
 
-        The version of its own state changes only with its nodes, the version of the cluster state
-        that it has seen changes each time.
+        The version of the autoscaler's own state changes only with its nodes. The version of the
+        cluster state that the autoscaler has seen changes with each of its reports.
         """
         until_s = self._since_s + SILENCE.total_seconds()
         while True:

@@ -29,7 +29,7 @@ def connect(address: str, namespace: str) -> None:
     """
     _reach(address)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    with blocked_interrupts():  # Ray has handlers of its own, and may crash in the midst of this
+    with blocked_interrupts():  # Ray has handlers of its own; an interrupt now may crash Ray
         _probe(address)
         _keep_raylets_quiet()
         _init(address, namespace)

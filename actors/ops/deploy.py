@@ -2,8 +2,8 @@
 
 `deploy` compares the fingerprint of code and settings with that of the running bot. If they differ,
 it replaces listener and WorkerSet; the games stay with their actors. A game is played to its end by
-the code that it began with, so the two have to speak the same protocol. Conditions are checked
-first; if one does not hold, nothing is changed.
+the code that it began with, so the old code and the new code have to speak the same protocol.
+Conditions are checked first; if one does not hold, nothing is changed.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ def actor_config(settings: Settings, bot: str) -> ActorConfig:
 
 
 async def deploy(config: ActorConfig) -> bool:
-    """Makes the bot run by `config`; returns False when it already did.
+    """Makes the bot run with `config`; returns False when the bot already did.
 
     Raises:
         EnvironmentProblem: the cluster cannot run it.
@@ -78,7 +78,7 @@ async def deploy(config: ActorConfig) -> bool:
 
 
 async def ensure_manager(config: ActorConfig) -> bool:
-    """Makes WorkerSet and EventListener run by `config`; returns False when they already did.
+    """Makes WorkerSet and EventListener run with `config`; returns False when they already did.
 
     Raises:
         EnvironmentProblem: one of them does not start, or must not replace the running one.
@@ -149,7 +149,7 @@ async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handl
 
 
 async def wait_listening(namespace: str, patience: timedelta) -> str:
-    """Waits for the listener's first line from Lichess; returns why none came, else nothing."""
+    """Waits for the listener's first line from Lichess; returns why none came, or an empty text."""
     until_s = time.monotonic() + patience.total_seconds()
     while True:
         listener = await find_listener(namespace)
@@ -164,10 +164,10 @@ async def wait_listening(namespace: str, patience: timedelta) -> str:
 
 
 def require_same_bot(running: str, wanted: str) -> None:
-    """Requires the account that plays already.
+    """Requires that the running bot has the wanted account.
 
     Raises:
-        EnvironmentProblem: it is another account.
+        EnvironmentProblem: the running bot has another account.
     """
     if running.lower() != wanted.lower():
         raise EnvironmentProblem(

@@ -1,4 +1,4 @@
-"""Identifies the code and settings of a bot; `up` replaces managers with another fingerprint."""
+"""Identifies the code and settings of a bot; `up` replaces managers whose fingerprint differs."""
 
 import hashlib
 from collections.abc import Iterator

@@ -48,7 +48,7 @@ def now_s() -> float:
 
 
 def code_of(root: Path | None) -> tuple[str, str]:
-    """The version of crabstick below `root` and a digest of its code; both empty for none."""
+    """The version of crabstick below `root` and a digest of its code; both empty without a root."""
     if root is None:
         return "", ""
     digest = hashlib.sha256()

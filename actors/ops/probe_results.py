@@ -70,7 +70,7 @@ class ScalingReport:
 
     Attributes:
         is_silent: whether the autoscaler has stopped reporting.
-        has_no_place: whether it knows no group of nodes that a game fits.
+        has_no_place: whether a game fits none of the groups of nodes that the autoscaler knows.
     """
 
     autoscaler: Autoscaler

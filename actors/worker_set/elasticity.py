@@ -50,7 +50,7 @@ class Elasticity:
     Attributes:
         is_elastic: whether nodes come and go.
         is_exhausted: whether Ray reports that no further node will come.
-        has_nodes: whether a node is there that a game fits.
+        has_nodes: whether a game fits any node.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -88,7 +88,7 @@ class Elasticity:
         self._room_wanted_until = now + KEEP_ROOM_FOR
 
     def capacity(self, now: timedelta) -> Capacity:
-        """Returns how many actors should stand by; headroom never exceeds the games to come."""
+        """Returns how many actors should stand by; `max_games` limits the headroom."""
         if not self.is_elastic:
             return self._wish
         wish, asked_for = self._wish.standby, int(now < self._room_wanted_until)

@@ -1,10 +1,11 @@
 """Carries out the decisions of `placement.plan` about EngineActors, and supervises the actors.
 
-The pool holds the current registry, the one value of the WorkerSet that changes.
+The pool holds the current registry: all that the WorkerSet knows about games and actors.
 
-Each actor has one supervising task (its pending `outcome` call fails within milliseconds of a
-death) and, while it plays, one that pings it. A decision changes the registry at once; its result
-wakes the WorkerSet's loop.
+Each actor has one task that supervises it: the task awaits the `outcome` call, which fails within
+milliseconds when the actor's process dies. While the actor plays, a second task pings it. A method
+that carries out a decision changes the registry at once. The task that the method starts wakes the
+WorkerSet's loop when there is something new to plan.
 """
 
 import asyncio
@@ -33,41 +34,42 @@ START_PATIENCE = timedelta(minutes=15)
 """A cloud may have to start a node first."""
 ASSIGN_PATIENCE = timedelta(seconds=3)
 ADOPT_PATIENCE = timedelta(seconds=5)
-"""The first tick waits this long for the reports of adopted actors; the others come in later."""
+"""The first tick waits this long for the reports of adopted actors; later reports still count."""
 PING_EVERY = timedelta(seconds=1)
 PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
 NO_JITTER = 0.5
-"""The draw for pauses that no other process shares."""
-EMBEDDED_FROM_DEATH = 2
-"""After this many deaths over one game the engine may be the cause."""
-EMBEDDED_FROM_SILENCE = 5
-"""This many silent actors over one game are more than a busy machine explains."""
+"""The draw for a pause that needs no jitter, because no other process shares it."""
+DEATHS_FOR_EMBEDDED = 2
+"""If this many actors died over one game, the engine may be the cause."""
+SILENCES_FOR_EMBEDDED = 5
+"""If this many actors fell silent over one game, a busy machine alone does not explain it."""
 
 
 class EnginePool:
     """The EngineActors of one bot.
 
-    `rate_limits` go to an actor with its game, and come back with its answers; `wake` makes the
-    WorkerSet plan again.
+    An actor gets the current `rate_limits` with its game, and its answers update them. `wake` makes
+    the WorkerSet plan again.
 
     Attributes:
         registry: the games and the actors as they are known now.
         problem: why actors cannot play; empty when they can.
-        paused_until: no actor is made before this moment, because the last ones did not start.
+        paused_until: no actor is made before this moment, because the last one did not start, or
+            started but cannot play.
     """
 
     def __init__(
         self,
         runtime: Runtime,
-        narrator: EventLog,
+        event_log: EventLog,
         rate_limits: RateLimits,
         *,
         now: Callable[[], timedelta],
         wake: Callable[[], None],
     ) -> None:
         self._runtime = runtime
-        self._narrator = narrator
+        self._event_log = event_log
         self._rate_limits = rate_limits
         self._now = now
         self._wake = wake
@@ -103,7 +105,7 @@ class EnginePool:
         self._settle_soon(self._assign(self.registry.engines[name]))
 
     def hand_over(self, name: ActorName, within: timedelta) -> None:
-        """Asks an actor to leave its game between two moves, and within `within`."""
+        """Asks an actor to leave its game between two moves, or in mid-thought after `within`."""
         engine = self.registry.engines[name]
         self.registry = self.registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
@@ -111,7 +113,7 @@ class EnginePool:
         self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
 
     def resync(self, game: GameId, *, is_our_turn: bool) -> None:
-        """Lichess lists a game: an actor that has missed a line of it reopens its stream."""
+        """Has the owner of a game that Lichess lists reopen its stream if a line was missed."""
         ply = self.take(self.registry.listed(game, is_our_turn=is_our_turn))
         owner = self.registry.owner_of(game)
         if ply is not None and owner is not None:
@@ -155,46 +157,46 @@ class EnginePool:
     async def _adopt(self, engine: EngineRecord) -> None:
         self._tasks.start(self._supervise(engine))
         await self._introduce(engine, PING_PATIENCE)
-        now = self.registry.current(engine)
-        if now is not None and now.phase is ActorPhase.PLAYING:
-            self._log.info(log_events.ACTOR_ADOPTED, actor=now.name, game_id=now.game)
-            self._tasks.start(self._ping_while_playing(now))
+        current = self.registry.current(engine)
+        if current is not None and current.phase is ActorPhase.PLAYING:
+            self._log.info(log_events.ACTOR_ADOPTED, actor=current.name, game_id=current.game)
+            self._tasks.start(self._ping_while_playing(current))
 
     async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
         """Gets an actor's first report."""
-        is_there = await self._describe(engine, patience)
-        now = self.registry.current(engine)
-        if now is None:
+        has_answered = await self._describe(engine, patience)
+        current = self.registry.current(engine)
+        if current is None:
             return
-        if not is_there:
-            self._never_started(now, patience)
+        if not has_answered:
+            self._never_started(current, patience)
             return
         self._failed_starts, self.paused_until = 0, None
-        if now.phase is ActorPhase.ENDING:
-            self.kill(now.name)
-        elif now.problem:
-            self._cannot_play(now)
+        if current.phase is ActorPhase.ENDING:
+            self.kill(current.name)
+        elif current.problem:
+            self._cannot_play(current)
         else:
             self.problem = ""
         self._wake()
 
     def _never_started(self, engine: EngineRecord, patience: timedelta) -> None:
         if engine.node is None and self._now() - engine.since >= patience:
-            self.kill(engine.name)  # no node came; the plan spawns another one if needed
+            self.kill(engine.name)  # no node came; the plan spawns another actor if needed
             self._wake()
         else:
-            self._lost(engine, "it never said who it is")
+            self._lost(engine, "it never reported")
 
     def _cannot_play(self, engine: EngineRecord) -> None:
         self.problem = engine.problem
         self.paused_until = self._now() + PAUSE_AFTER_PROBLEM
         is_needed = engine.lacks_engine and self.registry.is_any_abandoned()
-        self._narrator.useless(engine, is_kept=is_needed)
+        self._event_log.useless(engine, is_kept=is_needed)
         if not is_needed:
             self.kill(engine.name)
 
     async def _describe(self, engine: EngineRecord, patience: timedelta) -> bool:
-        """Pings an actor; returns whether it answered. `suspects` judges the silence."""
+        """Pings an actor; returns whether it answered. `observation.suspects` judges silence."""
         try:
             description = await self._runtime.engine(engine.name).describe(patience)
         except CALL_ERRORS as error:
@@ -222,17 +224,17 @@ class EnginePool:
             )
             self._tasks.start(self._ping_while_playing(engine))
             return
-        now = self.registry.current(engine)
-        if now is not None:
-            self._narrator.engine_lost(now, why)
-            self.kill(now.name)
+        current = self.registry.current(engine)
+        if current is not None:
+            self._event_log.engine_lost(current, why)
+            self.kill(current.name)
         self._wake()
 
     def _assignment(self, engine: EngineRecord, game: GameRecord) -> Assignment:
         is_embedded = (
             engine.lacks_engine
-            or game.deaths >= EMBEDDED_FROM_DEATH
-            or game.takeovers - game.deaths >= EMBEDDED_FROM_SILENCE
+            or game.deaths >= DEATHS_FOR_EMBEDDED
+            or game.takeovers - game.deaths >= SILENCES_FOR_EMBEDDED
         )
         return Assignment(
             game=game.id,
@@ -244,7 +246,7 @@ class EnginePool:
         )
 
     async def _hand_over(self, engine: EngineRecord, request: HandOverRequest) -> None:
-        """The plan repeats a lost request; an actor whose code knows none is replaced."""
+        """The plan repeats a lost request, and replaces an actor whose code has no hand-over."""
         try:
             await self._runtime.engine(engine.name).hand_over(request, ASSIGN_PATIENCE)
         except ActorError as error:
@@ -262,8 +264,8 @@ class EnginePool:
             self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
 
     async def _ping_while_playing(self, engine: EngineRecord) -> None:
-        while (now := self.registry.current(engine)) is not None:
-            if now.phase is not ActorPhase.PLAYING:
+        while (current := self.registry.current(engine)) is not None:
+            if current.phase is not ActorPhase.PLAYING:
                 return
             await self._describe(engine, PING_PATIENCE)
             await asyncio.sleep(PING_EVERY.total_seconds())
@@ -278,27 +280,27 @@ class EnginePool:
 
     def _done(self, engine: EngineRecord, outcome: Outcome) -> None:
         """Acts on an actor's own word that its work is done."""
-        now = self.registry.current(engine)
-        if now is None:
+        current = self.registry.current(engine)
+        if current is None:
             return
-        game = self.registry.game_of(now)
+        game = self.registry.game_of(current)
         if game is not None and outcome.reason in {"finished", "unplayable"}:
             self.take(self.registry.ended(game.id))
-            self._narrator.game_ended(now, game, outcome)
+            self._event_log.game_ended(current, game, outcome)
         if outcome.reason == "handed_over":
-            self._narrator.handed_over(now)
-        self.kill(now.name)
+            self._event_log.handed_over(current)
+        self.kill(current.name)
         self._wake()
 
     def _lost(self, engine: EngineRecord, why: str) -> None:
-        now = self.registry.current(engine)
-        if now is None:
+        current = self.registry.current(engine)
+        if current is None:
             return
-        self._record(self.registry.lost(now, why, self._now()))
-        if now.phase is ActorPhase.STARTING and not self.is_paused:
+        self._record(self.registry.lost(current, why, self._now()))
+        if current.phase is ActorPhase.STARTING and not self.is_paused:
             self.paused_until = self._now() + next_delay(self._failed_starts, NO_JITTER)
             self._failed_starts += 1
-        self._settle_soon(self._kill(now.name))
+        self._settle_soon(self._kill(current.name))
         self._wake()
 
     async def _kill(self, name: ActorName) -> None:
@@ -314,7 +316,7 @@ class EnginePool:
 
     def _record(self, result: tuple[Registry, tuple[Event, ...]]) -> None:
         for event in self.take(result):
-            self._narrator.event(event)
+            self._event_log.event(event)
 
     def _failed(self, error: Exception) -> None:
         self._log.error(log_events.TASK_FAILED, exc_info=error)

@@ -27,7 +27,7 @@ class LichessCalls:
     """Opens its connections when they are first needed.
 
     Args:
-        config: whose bot this is.
+        config: names the bot and its settings.
         rate_limits: the limits to heed.
         metrics: counts each 429.
         lichess: None is the server in the settings.
@@ -53,7 +53,7 @@ class LichessCalls:
         """The games that Lichess says are running; none while it limits us.
 
         Raises:
-            CrabstickError: it cannot be asked.
+            CrabstickError: Lichess cannot be asked.
         """
         if self._rate_limits.wait("account"):
             return ()
@@ -64,7 +64,7 @@ class LichessCalls:
             raise
 
     async def resign(self, game: GameId) -> None:
-        """Forfeits a game; Lichess aborts it instead of the resignation while that is possible."""
+        """Forfeits a game by resigning; Lichess aborts the game instead while that is possible."""
         self._metrics.inc("crabstick_games_forfeited_total")
         try:
             for _ in range(RESIGN_TRIES):

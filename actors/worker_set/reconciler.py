@@ -29,7 +29,7 @@ FINISHED_GRACE = timedelta(seconds=30)
 LEAVES_WHILE_CLOSING = timedelta(seconds=5)
 """A hand-over during a shutdown has to end while we can still assign the game."""
 SHUTDOWN_PATIENCE = timedelta(seconds=15)
-"""For an actor that has to start; the caller of the shutdown waits longer."""
+"""Enough for an actor to start; the caller of the shutdown waits longer."""
 HAND_OVERS_WITHIN = timedelta(seconds=9)
 """A hand-over ordered later than this cannot finish before we are killed."""
 FORGOTTEN_AFTER = timedelta(seconds=30)
@@ -37,11 +37,11 @@ FORGOTTEN_AFTER = timedelta(seconds=30)
 
 
 class Shutdown:
-    """How far the shutdown of a WorkerSet is; moments are monotonic.
+    """The progress of a WorkerSet's shutdown; moments are monotonic.
 
     Attributes:
-        begun_at: when a caller asked for the shutdown; since then every game gets an actor first.
-        closed_at: since when nothing is done any more.
+        begun_at: when a caller asked for the shutdown; every game gets an actor before `closed_at`.
+        closed_at: when the WorkerSet stopped acting.
         is_well: set as soon as every game has an actor that keeps it.
     """
 
@@ -55,7 +55,7 @@ class Shutdown:
         return self.begun_at is None or now - self.begun_at < HAND_OVERS_WITHIN
 
     async def wait_well(self) -> None:
-        """Returns when all is well, or `SHUTDOWN_PATIENCE` is over."""
+        """Returns when `is_well` is set, or after `SHUTDOWN_PATIENCE`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_PATIENCE.total_seconds()):
                 await self.is_well.wait()
@@ -85,7 +85,7 @@ class Reconciler:
     shutdown: Shutdown = field(default_factory=Shutdown)
 
     def tick(self, now: timedelta) -> None:
-        """Compares what is wanted with what is there, and starts the actions of the plan."""
+        """Compares the wanted games with the cluster, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
             self.log.warning(log_events.LEFT_ALONE)
             self.shutdown = Shutdown()
@@ -107,7 +107,7 @@ class Reconciler:
         return self.elasticity.may_grow and not has_waited_too_long(self.pool.registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
-        """Whether a game has no actor or must change it, or an adopted actor has not reported."""
+        """Whether a game has no actor or must move, or an adopted actor has not reported."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
         registry = self.pool.registry
         return bool(

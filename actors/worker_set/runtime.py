@@ -93,7 +93,7 @@ class RayRuntime:
         try:
             self._enter(ActorName(config.name), await in_gcs_thread(create))
         except ActorSilent:
-            # the actor may still come to life, unknown to any WorkerSet
+            # Ray may still make the actor, unknown to any WorkerSet: get its handle and kill it
             cluster.GCS_THREADS.submit(lambda: cluster.kill_actor(create()))
             raise
 

@@ -39,7 +39,7 @@ class EventLog:
         self._metrics = metrics
 
     def event(self, event: Event) -> None:
-        """The registry reports an event."""
+        """Records an event of the registry."""
         match event:
             case GameTakenOver(game=game, why=why):
                 self._metrics.inc("crabstick_takeovers_total")
@@ -50,19 +50,19 @@ class EventLog:
                 self.engine_lost(engine, why)
 
     def engine_lost(self, engine: EngineRecord, why: str) -> None:
-        """An actor has gone, or can no longer be used."""
+        """Records that an actor has gone, or can no longer be used."""
         self._log.warning(log_events.ACTOR_LOST, actor=engine.name, game_id=engine.game, why=why)
         if engine.phase in ACTOR_STATES:
             self._metrics.inc("crabstick_actors_lost_total", ACTOR_STATES[engine.phase])
 
     def useless(self, engine: EngineRecord, *, is_kept: bool) -> None:
-        """An actor started, but cannot play."""
+        """Records that an actor started, but cannot play."""
         self._log.error(log_events.ACTOR_USELESS, actor=engine.name, why=engine.problem)
         if not is_kept:
             self._metrics.inc("crabstick_actors_lost_total", "useless")
 
     def game_ended(self, engine: EngineRecord, game: GameRecord, outcome: Outcome) -> None:
-        """An actor played its game to the end."""
+        """Records that an actor played its game to the end."""
         self._metrics.inc("crabstick_games_finished_total", outcome.result or "aborted")
         if outcome.result == "lost" and outcome.status in LOST_ON_TIME:
             self._metrics.inc("crabstick_games_lost_on_time_total")
@@ -76,13 +76,13 @@ class EventLog:
         )
 
     def handed_over(self, engine: EngineRecord) -> None:
-        """An actor left its game, so that another actor gets it."""
+        """Records that an actor left its game, so that another actor gets the game."""
         self._metrics.inc("crabstick_handovers_total")
         self._log.info(log_events.GAME_HANDED_OVER, game_id=engine.game, actor=engine.name)
 
 
 class ListenerHealth:
-    """The last report and when it came; `clock` gives monotonic seconds."""
+    """The listener's last report, and its time; `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -90,7 +90,7 @@ class ListenerHealth:
         self._reported_s = clock()
 
     def report(self, status: ListenerStatus) -> None:
-        """The listener reports."""
+        """Records a report of the listener."""
         self._status, self._reported_s = status, self._clock()
 
     @property
@@ -100,7 +100,7 @@ class ListenerHealth:
 
     @property
     def problem(self) -> str:
-        """Why the bot does not hear well; empty when it does."""
+        """Why events from Lichess may not arrive; empty when all is well."""
         if self._clock() - self._reported_s > REPORTS_WITHIN.total_seconds():
             return "the EventListener says nothing: it restarts or hangs; games go on meanwhile"
         return self._status.problem
@@ -118,7 +118,7 @@ class Durations(Generic[T]):
         return {thing: now_s - since_s for thing, since_s in self._since_s.items()}
 
     def longest_s(self, things: Iterable[T], now_s: float) -> float:
-        """The greatest of these ages; 0 without things."""
+        """The greatest of `ages_s`; 0 without things."""
         return max(self.ages_s(things, now_s).values(), default=0.0)
 
 
@@ -143,7 +143,7 @@ class Gauges:
     def update(
         self, registry: Registry, nodes: Collection[ClusterNode], rate_limits: RateLimits
     ) -> None:
-        """Sets the gauges, and counts the time since the last update by what each node does now."""
+        """Sets the gauges, and adds the time since the last update to each node's present state."""
         now_s = self._clock()
         self._update_games(registry, now_s)
         self._update_actors(registry, now_s)

@@ -261,7 +261,7 @@ class WorkerSet:
         self._mirror.show(self._metrics.snapshot())
 
     async def _ask_lichess(self) -> None:
-        """Finds games without an event and lost lines; a game that is not listed goes on."""
+        """Finds games that no event reported, and lost lines; a game that is not listed goes on."""
         for game in await self._lichess_calls.playing():
             self._game_runs(GameUpdate.of(game))
             self._pool.resync(game.id, is_our_turn=game.is_my_turn)

@@ -1,4 +1,4 @@
-"""What `crabstick check` judges: settings, engine, account, a running cluster, manifests.
+"""The checks of `crabstick check`: settings, engine, account, a running cluster, manifests.
 
-Every check is a function from what was seen to findings; `table` lists them all.
+A check is a function that takes what it judges and returns findings; `all_checks` lists all.
 """

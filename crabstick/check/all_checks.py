@@ -1,4 +1,4 @@
-"""Every check of `crabstick check` in the order of its findings, and the one report of them."""
+"""Lists the checks of `crabstick check` in the order of the report, and makes the report."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -95,11 +95,11 @@ def findings(checks: Iterable[Check[Seen]], seen: Seen) -> Iterator[tuple[str, F
 
 
 def run(checks: Iterable[Check[Seen]], seen: Seen, say: Callable[[str], None]) -> None:
-    """Says each finding in a line, and raises the first problem at the end instead.
+    """Says each finding in a line, except the first problem, which it raises at the end.
 
     Raises:
         ConfigError: the first problem is a mistake in what the user wrote.
-        EnvironmentProblem: the first problem lies outside of that.
+        EnvironmentProblem: the first problem is anything else.
     """
     first: CrabstickError | None = None
     for subject, finding in findings(checks, seen):

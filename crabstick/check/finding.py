@@ -19,17 +19,17 @@ class Finding:
 
 
 def mistake(words: str) -> Finding:
-    """Something that the user wrote is wrong."""
+    """A finding that something the user wrote is wrong."""
     return Finding(words, ConfigError)
 
 
 def fault(words: str) -> Finding:
-    """The cluster, the network or the account is wrong."""
+    """A finding that the cluster, the network or the account is wrong."""
     return Finding(words, EnvironmentProblem)
 
 
 def together(found: Iterable[tuple[object, str]], problem: Problem | None) -> Iterator[Finding]:
-    """`A, B have no token: ...` from A and B, both with the words `no token: ...`."""
+    """Joins equal words: A and B, both with `no token: ...`, become `A, B have no token: ...`."""
     owners: dict[str, list[object]] = {}
     for owner, words in found:
         owners.setdefault(words, []).append(owner)

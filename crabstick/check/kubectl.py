@@ -1,4 +1,4 @@
-"""What kubectl renders, and which Secrets it finds; never a value of a Secret."""
+"""Asks kubectl to render manifests and to find Secrets; never reads the value of a Secret."""
 
 import subprocess
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from crabstick.explain import public
 Place = tuple[str, str]
 """Namespace and name of an object; an empty namespace is that of kubectl's context."""
 _RENDER_WITHIN_S: Final = 60
-"""A kustomization may fetch what it names."""
+"""A kustomization may download the resources that it names."""
 _ASK_WITHIN_S: Final = 10
 _PATIENCE: Final = "--request-timeout=3s"
 _LONGEST_REASON: Final = 300
@@ -24,10 +24,10 @@ _VARIABLES: Final = (
 
 
 def ask(secrets: Iterable[Place]) -> frozenset[Place]:
-    """Those of the Secrets that exist.
+    """The Secrets, among these, that exist.
 
     Raises:
-        EnvironmentProblem: kubectl does not say, and why.
+        EnvironmentProblem: kubectl does not say which; the message has the reason.
     """
     return frozenset(each for each in secrets if _get(*each))
 
@@ -55,7 +55,7 @@ def operator_variables() -> frozenset[str]:
 
 
 def rendered(folder: Path) -> str:
-    """What kustomize makes of the folder.
+    """The manifests that kustomize renders from the folder.
 
     Raises:
         ConfigError: kustomize refuses the folder.
@@ -69,7 +69,7 @@ def rendered(folder: Path) -> str:
             "`crabstick check --cluster -`"
         ) from None
     if done.returncode:
-        said = " ".join(done.stderr.split()).partition('err="')  # before that: about kubectl
+        said = " ".join(done.stderr.split()).partition('err="')  # the text before: about kubectl
         reason = public((said[2] or said[0]).replace('\\"', '"'))[:_LONGEST_REASON]
         raise ConfigError(f"{folder} cannot be rendered: {reason or 'no reason given'}")
     return done.stdout

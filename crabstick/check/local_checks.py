@@ -1,4 +1,4 @@
-"""This machine: the engine plays, the HTTP port is free, and Lichess knows the bot's token."""
+"""Checks this machine: the engine plays, the port is free, Lichess knows the bot's token."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ SCOPE: Final = "bot:play"
 
 
 def engine(settings: Settings) -> Iterator[Finding]:
-    """The engine plays."""
+    """Checks that the engine plays."""
     yield Finding(f"{try_engine(settings)} plays")
 
 
@@ -39,7 +39,7 @@ def try_engine(settings: Settings) -> str:
 
 
 def http(settings: Settings) -> Iterator[Finding]:
-    """The port is free, or a bot of ours serves it; raises `PortTaken` for another program."""
+    """Checks that the port is free or serves a bot; raises `PortTaken` for another program."""
     host, port = settings.http.host, settings.http.port
     if os.environ.get(VARIABLE):
         yield Finding(f"on the head of the cluster that {VARIABLE} names; not looked at")
@@ -67,13 +67,13 @@ def _is_served(host: str, port: int) -> bool:
 
 
 def shutdown(settings: Settings) -> Iterator[Finding]:
-    """Whether `POST /shutdown` is open."""
+    """Reports whether `POST /shutdown` is open."""
     guarded = read_admin_token(settings) is not None
     yield Finding("needs the admin token" if guarded else "closed, no admin token is set")
 
 
 def account(settings: Settings) -> Iterator[Finding]:
-    """Lichess knows the bot."""
+    """Checks that Lichess knows the bot."""
     name = identify(settings).name
     yield Finding(f"{settings.lichess.url} knows {name} as a bot with {SCOPE}")
 

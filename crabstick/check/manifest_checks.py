@@ -1,4 +1,4 @@
-"""What crabstick needs of the RayCluster of its bot, and no other tool checks."""
+"""Checks what crabstick needs of its bot's RayCluster and no other tool checks."""
 
 import math
 import re
@@ -65,7 +65,7 @@ lasting: Final = fixed(
 
 
 def pods(manifests: Manifests) -> Iterator[Finding]:
-    """A changed manifest ends no game."""
+    """Checks that a changed manifest ends no game."""
     yield from lasting(manifests)
     for group in manifests.workers:
         if group.body.get("suspend"):
@@ -84,7 +84,7 @@ def pods(manifests: Manifests) -> Iterator[Finding]:
 
 
 def settings(manifests: Manifests) -> Iterator[Finding]:
-    """The Services of the head lead to the port of the bot's settings."""
+    """Checks that the Services of the head lead to the port in the bot's settings."""
     yield Finding(manifests.source or "those of this command; --config names the bot's")
     names = {at(each, "name"): each for each in at(manifests.head.container, "ports", [])}
     aims = [
@@ -105,16 +105,16 @@ def settings(manifests: Manifests) -> Iterator[Finding]:
 
 
 def images(manifests: Manifests, group: Group) -> Iterator[str]:
-    """All nodes have the same image, with crabstick in it."""
+    """Checks that all nodes have the same image, and that it contains crabstick."""
     image, of_head = (each.container.get("image") for each in (group, manifests.head))
-    if _PLAIN.fullmatch(image or "") and "PYTHONPATH" not in group.env:  # that of a volume
+    if _PLAIN.fullmatch(image or "") and "PYTHONPATH" not in group.env:  # crabstick on a volume
         yield f"the image {image}, with Ray and no crabstick: build one with kuberay/Dockerfile"
     elif image != of_head:
         yield f"the image {image}, and the head has {of_head}: give all nodes the same"
 
 
 def head(manifests: Manifests) -> Iterator[Finding]:
-    """The head plays no games, and has memory for itself."""
+    """Checks that the head plays no games, and has enough memory for itself."""
     cpus, memory = manifests.head.cpus, at(manifests.head.container, "resources.limits.memory")
     if (amount(memory) or math.inf) < 1024 * _MIB:
         yield mistake(
@@ -130,7 +130,7 @@ def head(manifests: Manifests) -> Iterator[Finding]:
 
 
 def slots(manifests: Manifests, group: Group) -> Iterator[str]:
-    """A game fits each worker."""
+    """Checks that a game fits on each worker."""
     wanted = manifests.settings.cluster
     if group is not manifests.head and not _slots(manifests, group):
         yield (
@@ -141,14 +141,14 @@ def slots(manifests: Manifests, group: Group) -> Iterator[str]:
 
 
 def _slots(manifests: Manifests, group: Group) -> int:
-    """How many games a node of the group holds; none when nothing says what the node has."""
+    """How many games a node of the group holds; 0 when no field says what the node has."""
     wanted, memory = manifests.settings.cluster, group.memory
     by_cpu = int((group.cpus or 0) / wanted.slot_cpus)
     return by_cpu if memory is None else min(by_cpu, memory // (wanted.slot_memory_mb * _MIB))
 
 
 def room(manifests: Manifests) -> Iterator[Finding]:
-    """The largest cluster has slots for all games and standbys."""
+    """Checks that the cluster at its largest has slots for all games and standbys."""
     most = sum(
         _slots(manifests, group)
         * group.body.get("maxReplicas", _UNLIMITED)
@@ -168,7 +168,7 @@ def room(manifests: Manifests) -> Iterator[Finding]:
 
 
 def drains(manifests: Manifests, group: Group) -> Iterator[str]:
-    """Ray has left a node before Kubernetes kills it."""
+    """Checks that Ray has time to leave a node before Kubernetes kills the Pod."""
     drain = group.env.get(_DRAIN, {"value": 30}).get("value", 0)  # 30 is Ray's default
     grace_s = at(group.body, f"template.spec.{_GRACE}", 30)  # Kubernetes has the same default
     if (amount(drain) or 0) >= grace_s:
@@ -180,7 +180,7 @@ def drains(manifests: Manifests, group: Group) -> Iterator[str]:
 
 
 def variables(manifests: Manifests) -> Iterator[Finding]:
-    """Ray's flags are alike on head and workers, and those that games need are right."""
+    """Checks that Ray's flags are alike on head and workers, and fit where games need them."""
     if any("envFrom" in group.container for group in (manifests.head, *manifests.workers)):
         return iter([Finding("not looked at: some come from elsewhere (envFrom)")])
     return per_group(lambda _, group: flaws(_flags(group), _flags(manifests.head)))(manifests)
@@ -191,7 +191,7 @@ def _flags(group: Group) -> Mapping[str, str]:
 
 
 def token(manifests: Manifests, group: Group) -> Iterator[str]:
-    """The head listens with the Lichess token and each worker moves with it, from a Secret."""
+    """Checks that the head and each worker have the Lichess token, and from a Secret."""
     file, variable = manifests.settings.lichess.token_file, group.env.get(TOKEN_VARIABLE, {})
     source = at(variable, "valueFrom.secretKeyRef")
     mounts = [each["mountPath"] for each in at(group.container, "volumeMounts", [])]

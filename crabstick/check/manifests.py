@@ -33,9 +33,9 @@ _POWERS: Final = {"m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5
 
 
 def at(value: Any, route: str, default: Any = None) -> Any:  # noqa: ANN401 -- a value of YAML
-    """What stands at the dotted route, such as `spec.containers.0.image`.
+    """The value at the dotted route, such as `spec.containers.0.image`.
 
-    The default stands for what is not there, and for what is of another type than the default.
+    Returns the default when there is no value, or a value of another type than the default.
     """
     try:
         for step in route.split("."):
@@ -49,8 +49,8 @@ def read_manifests(place: str) -> list[Manifest]:
     """The objects at `place`: a path, or `-` for standard input.
 
     Raises:
-        ConfigError: nothing of that kind is there, or it cannot be read or rendered.
-        EnvironmentProblem: it is a folder, and there is no program to render it.
+        ConfigError: there are no manifests at `place`, or they cannot be read or rendered.
+        EnvironmentProblem: `place` is a folder, and there is no program to render it.
     """
     path = Path("/dev/stdin" if place == STANDARD_INPUT else place)
     if path.name in KUSTOMIZATIONS:
@@ -65,10 +65,10 @@ def read_manifests(place: str) -> list[Manifest]:
 
 
 def read_objects(text: str, source: str) -> list[Manifest]:
-    """The objects of YAML or JSON, those of a List one by one; `source` names it in sentences.
+    """The objects in a YAML or JSON text, those of a List one by one; `source` names the text.
 
     Raises:
-        ConfigError: the text holds no YAML, or something else than objects.
+        ConfigError: the text is not YAML, or holds something other than objects.
     """
     values = [_bare(value) for value in read_documents(text, source) if value is not None]
     lists = [at(value, "items", []) if at(value, "kind") == "List" else [value] for value in values]
@@ -79,7 +79,7 @@ def read_objects(text: str, source: str) -> list[Manifest]:
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 -- a value of YAML
-    """As Kubernetes reads it: a field that is null is not there."""
+    """The value as Kubernetes reads it: without the fields that are null."""
     if isinstance(value, dict):
         return {str(key): _bare(each) for key, each in value.items() if each is not None}
     return [_bare(each) for each in value] if isinstance(value, list) else value
@@ -98,7 +98,7 @@ class Group:
     """The head or a group of workers.
 
     `container` is the one that Ray runs in (KubeRay takes the first), and `env` its variables.
-    `cpus` and `memory` (bytes) are what Ray counts on each node; None when nothing says.
+    `cpus` and `memory` (bytes) are what Ray counts on each node; None when no field says.
     """
 
     body: Manifest
@@ -116,8 +116,8 @@ class Group:
 class Manifests:
     """The objects of one bot: among them its RayCluster, of a head and groups of workers.
 
-    `source` says where the bot's settings come from; when it is empty, nothing named them, and
-    `settings` are those of this command.
+    `source` says where the bot's settings come from. It is empty when no manifest has settings and
+    the user named none; then `settings` are those of this command.
     """
 
     objects: Sequence[Manifest]
@@ -137,7 +137,7 @@ def open_manifests(
 ) -> Manifests:
     """The manifests at `place`, with the settings that their bot will have.
 
-    The `settings` of this command hold when the user named them, or when no manifest brings any.
+    The `settings` of this command apply when the user named them, or when no manifest has any.
 
     Raises:
         ConfigError: there is not exactly one RayCluster, or the bot's settings are wrong.

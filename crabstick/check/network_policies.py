@@ -1,7 +1,7 @@
-"""NetworkPolicies that do not let the Pods of Ray out to Lichess, a proxy or Redis.
+"""Finds NetworkPolicies that do not let the Pods of Ray out to Lichess, a proxy or Redis.
 
-A policy binds the Pods that it selects: what none of their policies lets out is forbidden to them.
-Which addresses a name has is not known here, so any block of addresses counts as the right one.
+A policy applies to the Pods that it selects. They may connect only where one of their policies
+allows it. The addresses of a name are not known here, so any block of addresses counts as right.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ Labels = Mapping[str, object]
 
 
 def network(manifests: Manifests, group: Group) -> Iterator[str]:
-    """The Pods of the group get out to everything that they ask."""
+    """Checks that the Pods of the group may connect to everything that they need."""
     labels = _labels(group, at(manifests.cluster, "metadata.name", ""))
     namespace = at(manifests.cluster, "metadata.namespace")
     binding = [
@@ -92,6 +92,6 @@ def _opens(wish: object, port: int) -> bool:
 
 
 def _is_outside(peer: object, labels: Labels) -> bool:
-    """Whether the peer may be something else than the Pods of Ray."""
+    """Whether the peer may be something other than the Pods of Ray."""
     pods = at(peer, "podSelector")
     return not pods or at(peer, "namespaceSelector") is not None or not _selects(pods, labels)

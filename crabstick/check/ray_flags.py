@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 _SHARED: Final = re.compile(r"RAY_(?!gcs_storage|enable_autoscaler_v2|maximum_gcs_)[a-z]\w*")
-"""RAY_ and small letters, without the flags that only the head reads."""
+"""RAY_ and a lower-case name, except the flags that only the head reads."""
 _NEEDED: Final = {
     "RAY_worker_niceness": ("0", "0 (at Ray's own 15 each move takes 20 ms longer)"),
     "RAY_gcs_rpc_server_reconnect_timeout_s": (

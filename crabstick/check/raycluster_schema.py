@@ -1,4 +1,4 @@
-"""The RayCluster held against KubeRay's definition of one, whose schema ships with this package.
+"""Checks the RayCluster against KubeRay's definition, whose schema ships with this package.
 
 The API server drops a field that it does not know. Such a field is a typo, and a mistake here.
 `tests/contract/kuberay/crd_schema.py` makes the schema.
@@ -37,14 +37,14 @@ def schema() -> Manifest:
 
 
 def fields(manifests: Manifests) -> Iterator[Finding]:
-    """KubeRay knows each field of the RayCluster, and each value fits."""
+    """Checks that KubeRay knows each field of the RayCluster, and that each value fits."""
     errors = Draft7Validator(schema()).iter_errors(manifests.cluster)
     found = dict(each for error in errors for each in _problems(error))  # one for each place
     yield from (mistake(public(f"{place} {words}")) for place, words in found.items())
 
 
 def _problems(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Place and words of each."""
+    """The place and the words of each problem."""
     value: Any = error.instance
     rules: Manifest = dict(error.schema)  # type: ignore[arg-type]  # none is a bare flag
     match error.validator:

@@ -1,4 +1,4 @@
-"""Judges a running cluster by what a probe saw of it; nothing is asked here."""
+"""Judges a running cluster by the results of a probe; connects to nothing itself."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def per_node(flaws_of: NodeCheck) -> Callable[[RunningCluster], Iterator[Finding
 
 
 def head(cluster: RunningCluster) -> Iterator[Finding]:
-    """The head plays no games."""
+    """Checks that the head plays no games."""
     node = cluster.head
     if node is None:
         yield fault("no living node is the head of the cluster: does Ray run there?")
@@ -72,7 +72,7 @@ def head(cluster: RunningCluster) -> Iterator[Finding]:
 
 
 def autoscaler(cluster: RunningCluster) -> Iterator[Finding]:
-    """The autoscaler is v2, answers, and can make nodes that a game fits on."""
+    """Checks that the autoscaler is v2, answers, and can make nodes that a game fits on."""
     scaling, wanted = cluster.scaling, cluster.settings.cluster
     if scaling.autoscaler is Autoscaler.NONE:
         yield _no_autoscaler(cluster)
@@ -110,7 +110,7 @@ def _no_autoscaler(cluster: RunningCluster) -> Finding:
 
 
 def room(cluster: RunningCluster) -> Iterator[Finding]:
-    """The nodes that stay have slots for all games and standbys, or more nodes come."""
+    """Checks that staying nodes have slots for all games and standbys, or that more come."""
     games, standby = cluster.settings.challenges.max_games, cluster.settings.cluster.standby
     count = sum(node.slots for node in cluster.nodes if node.drains_in is None)
     has = f"{counted(count, 'slot')} for {counted(games, 'game')} and a standby of {standby}"
@@ -127,7 +127,7 @@ def room(cluster: RunningCluster) -> Iterator[Finding]:
 
 
 def drains(cluster: RunningCluster) -> Iterator[Finding]:
-    """Which nodes are leaving."""
+    """Reports the nodes that are leaving."""
     for node in cluster.nodes:
         if node.drains_in is not None:
             left_s = node.drains_in.total_seconds()
@@ -135,7 +135,7 @@ def drains(cluster: RunningCluster) -> Iterator[Finding]:
 
 
 def code(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
-    """All nodes run the crabstick that asks."""
+    """Checks that the node runs the same crabstick as this command."""
     if facts.code != cluster.code:
         other = f"crabstick {facts.version} with other code than this crabstick {cluster.version}"
         yield (
@@ -145,7 +145,7 @@ def code(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterat
 
 
 def token(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
-    """Every node has the Lichess token, to listen or to move."""
+    """Checks that the node has the Lichess token, to listen or to move."""
     if not facts.has_token:
         file = cluster.settings.lichess.token_file
         also = f" or the file {file}" if file else ""
@@ -156,14 +156,14 @@ def token(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Itera
 
 
 def engine(cluster: RunningCluster, node: NodeReport, facts: NodeFacts) -> Iterator[str]:
-    """Every node that plays has the engine's program."""
+    """Checks that the node has the engine's program, if games run there."""
     if node.slots and not facts.has_engine:
         path = cluster.settings.engine.path
         yield f"no program {path}, which engine.path names: put it there on every node"
 
 
 def python(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
-    """All nodes have the Python that asks."""
+    """Checks that the node has the same Python as this command."""
     if facts.python != cluster.python:
         yield (
             f"Python {facts.python}, and this is {cluster.python}: one may not be able to read "
@@ -172,13 +172,13 @@ def python(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iter
 
 
 def variables(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
-    """Ray's own flags are alike everywhere, and those that games need are right."""
+    """Checks that Ray's own flags equal the head's, and fit where games need them."""
     if cluster.head and cluster.head.facts:
         yield from flaws(facts.flags, cluster.head.facts.flags)
 
 
 def clocks(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:
-    """No clock is far from the head's."""
+    """Checks that the node's clock is close to the head's."""
     if cluster.head and cluster.head.facts:
         ahead_s = apart_s(cluster.head.facts.clock, facts.clock)
         if abs(ahead_s) > _FARTHEST_S:
@@ -193,7 +193,7 @@ def apart_s(one: ClockOffset, other: ClockOffset) -> float:
 
 
 def unseen(cluster: RunningCluster) -> Iterator[Finding]:
-    """Every node was asked and answered, or was left alone for a good reason."""
+    """Reports the nodes that were not asked, and why, and those that did not answer."""
     for is_lost, problem in ((False, None), (True, EnvironmentProblem)):
         nodes = [node for node in cluster.nodes if node.unseen and node.is_lost is is_lost]
         found = ((node, f"not been looked at: {node.unseen}") for node in nodes)

@@ -16,13 +16,13 @@ _SOURCES: Final = {
     "imagePullSecrets": _LOGIN,
     "authOptions": "auth_token",
 }
-"""Field that names a Secret -> the key that it means when it names none; empty for any key."""
+"""Field that names a Secret -> the key that is meant when the field names none; empty: any."""
 _MAKERS: Final = ("Secret", "SealedSecret", "ExternalSecret", "RayCluster")
-"""Kinds of objects that are Secrets or make one; KubeRay's operator makes that of Ray's token."""
+"""Kinds that are or make a Secret: for a RayCluster KubeRay's operator makes one with a token."""
 
 
 def secrets(manifests: Manifests) -> Iterator[Finding]:
-    """Each Secret is there; only those that were seen are said to be."""
+    """Checks that each Secret exists, and reports those that kubectl found."""
     asked = wanted(manifests)
     creations = {place: _creation(place, keys) for place, keys in asked.items()}
     try:
@@ -58,7 +58,7 @@ def wanted(manifests: Manifests) -> dict[Place, set[str]]:
 
 
 def _named(value: object, field: str) -> Iterator[tuple[str, str]]:
-    """Name and key of each Secret that is named there and must exist."""
+    """The name and the key of each Secret that `value` names and that must exist."""
     if isinstance(value, list):
         for each in value:
             yield from _named(each, field)

@@ -1,4 +1,4 @@
-"""`crabstick check`: whether settings, token, account, engine, cluster or manifests are fit."""
+"""`crabstick check`: checks settings, token, account and engine, a cluster, or manifests."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -20,8 +20,8 @@ def check(settings: Settings, say: Say) -> None:
 
     Raises:
         ConfigError: a setting, the engine or a token is wrong.
-        EnvironmentProblem: Lichess does not do what is needed, or another program has
-            the HTTP port.
+        EnvironmentProblem: Lichess cannot be reached, the account is not a BOT account, or
+            another program has the HTTP port.
     """
     say("settings: in order")
     run(MACHINE, settings, say)
@@ -66,17 +66,17 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
 
 
 def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say) -> None:
-    """Checks the manifests at `place` before anybody applies them.
+    """Checks the manifests at `place` before they are applied.
 
     Args:
         settings: the bot's, unless the manifests hold its settings themselves.
         place: a file, a kustomize folder, or `-` for standard input.
-        is_named: whether the user named the settings, so that they hold in any case.
-        say: is given each line.
+        is_named: whether the user named the settings, so that they apply in any case.
+        say: gets each line.
 
     Raises:
         ConfigError: something in the manifests is wrong.
-        EnvironmentProblem: a Secret or the like is missing where they are going, or there is no
+        EnvironmentProblem: the target cluster lacks something, such as a Secret, or there is no
             program to render the folder.
     """
     objects = read_manifests(place)

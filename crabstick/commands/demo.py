@@ -54,7 +54,7 @@ class DemoPlan:
 
     @property
     def longest(self) -> timedelta:
-        """No game should last longer."""
+        """The longest time that a game should last."""
         return 2 * self.clock.initial + MOST_MOVES * self.clock.increment + SLACK
 
 
@@ -150,7 +150,7 @@ async def _play(
             for task in (watch, chaos):
                 if task is not None:
                     task.cancel()
-        problem = "the bot did not report how its games ended"  # a moment after Lichess does
+        problem = "the bot did not report how its games ended"  # it reports a moment after Lichess
         return results, await _wait_until(is_reported, namespace, problem)
 
 
@@ -170,7 +170,7 @@ def _is_ready(statistics: Statistics) -> bool:
 async def _wait_until(
     is_so: Callable[[Statistics], bool], namespace: str, problem: str
 ) -> Statistics:
-    """Waits until it is so of the bot; raises EnvironmentProblem when that takes too long."""
+    """Waits until `is_so` holds for the bot; raises EnvironmentProblem when it takes too long."""
     try:
         async with asyncio.timeout(READY_LIMIT.total_seconds()):
             while True:

@@ -28,7 +28,7 @@ def down(settings: Settings, address: str | None, games: RunningGames, console: 
     """Ends the bot, and its local cluster with it.
 
     With `LEAVE` the games on a named cluster go on after this returns. A local cluster is ended
-    after its last game, or on KeyboardInterrupt. Lichess aborts a resigned game while it may.
+    after its last game, or on KeyboardInterrupt. Lichess aborts a resigned game if it still can.
 
     Raises:
         EnvironmentProblem: no bot runs there.

@@ -77,7 +77,7 @@ class DrainProgress:
     def __init__(self, node: ClusterNode, ends_s: float) -> None:
         self.node = node
         self.is_done = False
-        """The node has been empty for a while, and yet has not left."""
+        """Whether the node has been empty for a while, and still has not left the cluster."""
         self._ends_s = ends_s
         self._games: int | None = None
         self._is_late = False

@@ -25,7 +25,7 @@ def sandbox(
 ) -> None:
     """Serves at host and port (0 takes a free one) until Ctrl-C.
 
-    `opponents` are how many challenge the first bot, and their clock.
+    `opponents` says how many accounts challenge the first bot, and with which clock.
 
     Raises:
         ConfigError: the accounts file is wrong, or has too few opponents.

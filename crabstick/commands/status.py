@@ -1,4 +1,4 @@
-"""`crabstick status`: how the running bot stands, for a person or as JSON."""
+"""`crabstick status`: prints the state of the running bot, for a person or as JSON."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ NO_BOT = "no bot runs here: `crabstick up` starts it"
 
 
 def status(settings: Settings, address: str | None, *, as_json: bool, console: Console) -> None:
-    """Prints it once.
+    """Prints the state of the bot once.
 
     Raises:
         EnvironmentProblem: no bot runs there, or its WorkerSet does not answer.

@@ -37,7 +37,7 @@ ELSEWHERE = {
     SMALL_PROFILE: "that cluster keeps what it was started with",
 }
 NICENESS = 10
-"""That of the engines: behind the actors that play."""
+"""The niceness of the engines: this process comes after the actors that play."""
 RETRY_S = 10
 
 
@@ -46,8 +46,8 @@ class LocalOptions:
     """The switches of `up` for a local cluster that it starts; a running one does not change.
 
     Attributes:
-        gcs_fault_tolerance: the head may die.
-        small: without dashboard and the processes that feed it.
+        gcs_fault_tolerance: whether the cluster survives the loss of its head.
+        small: whether the cluster has no dashboard and no processes that feed it.
     """
 
     gcs_fault_tolerance: bool = False
@@ -92,7 +92,7 @@ def up(
 
     Raises:
         ConfigError: a setting, the token or a switch is wrong.
-        EnvironmentProblem: Lichess, the engine or the cluster is in the way.
+        EnvironmentProblem: Lichess, the engine or the cluster prevents the start.
     """
     options.check_address(address)
     bot = identify(settings).name
@@ -166,7 +166,7 @@ def _show_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
         if not cluster.is_fault_tolerant:
             asyncio.run(show(namespace, draw))
             return True
-        disconnect()  # see `observer`
+        disconnect()  # see `observer_process`
         address = cluster.address
         return run_observer(
             ObserverTask.SHOW,

@@ -76,7 +76,7 @@ class GameTelemetry:
         return progress
 
     def opened(self, full: GameFull, color: chess.Color) -> None:
-        """The stream is open; its first line names the players."""
+        """Records the players, from the first line of the stream, and shows the title."""
         self._opening = opening = GameProgress(
             opponent=str(full.black if color == chess.WHITE else full.white),
             color="white" if color == chess.WHITE else "black",
@@ -87,17 +87,17 @@ class GameTelemetry:
         self.advanced(full.state)
 
     def advanced(self, state: GameState) -> None:
-        """A line with moves and clocks came."""
+        """Records a line with moves and clocks."""
         self._state = state
 
     def thought(self, result: SearchResult, received_s: float) -> None:
-        """The engine chose a move for the line that was received at `received_s` (loop time)."""
+        """Records the engine's choice for the line that came at `received_s` (loop time)."""
         self._received_s, self._think = received_s, result.think_time
         self._samples.append(("crabstick_think_seconds", result.think_time.total_seconds()))
         self._result = result
 
     def posting(self, now_s: float) -> None:
-        """The move is sent; the time since its line came, less the search, is our overhead."""
+        """Records our overhead when a move is sent: the time since its line, less the search."""
         if self._received_s is not None:
             overhead_s = now_s - self._received_s - self._think.total_seconds()
             self._samples.append(("crabstick_move_overhead_seconds", max(overhead_s, 0.0)))

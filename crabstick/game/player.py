@@ -207,7 +207,7 @@ class Position:
             InvariantBroken: Lichess sent a move that python-chess calls illegal.
         """
         known = len(self._moves)
-        if moves[:known] != self._moves:  # a takeback, or another line than ours
+        if moves[:known] != self._moves:  # a takeback, or other moves than those we know
             self._board, known = self._start.copy(), 0
         try:
             for uci in moves[known:]:

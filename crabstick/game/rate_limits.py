@@ -1,9 +1,10 @@
 """The rate limits of the bot's account, as far as this process knows them.
 
-Lichess limits the account, not the process that met the 429. So the WorkerSet has a table, and so
-has each other actor; their messages carry it, and the receiver merges it. Of two entries for one
-endpoint the later moment wins, so messages may be lost, repeated or reordered: processes that have
-merged the same entries have the same table. Callers decide what a limit means for them.
+Lichess limits the account, not the process that met the 429. So the WorkerSet has a table, and
+each other actor has one. Messages carry the sender's table, and the receiver merges it. Of two
+entries for one endpoint the later moment wins, so messages may be lost, repeated or reordered:
+processes that have merged the same entries have the same table. Callers decide what a limit means
+for them.
 """
 
 import math
@@ -21,7 +22,7 @@ class RateLimits:
     """One process's table of rate limits.
 
     Args:
-        clock: monotonic seconds; the wall clock is read once, so setting it changes no wait.
+        clock: monotonic seconds; the wall clock is read once, so its later changes affect no wait.
         on_hit: called after each limit that this process hits, to share it at once.
     """
 
@@ -36,12 +37,12 @@ class RateLimits:
         self._until_ms: dict[str, int] = {}  # in Unix time, which the processes share
 
     def hit(self, endpoint: Endpoint, wait: timedelta) -> None:
-        """Lichess answered 429: no process uses this endpoint again within `wait`."""
+        """Records and shares a 429: no process uses this endpoint again within `wait`."""
         self.note_wait(endpoint, wait)
         self._on_hit()
 
     def note_wait(self, what: str, wait: timedelta) -> None:
-        """Records that `what` waits; the others learn of it with the next message."""
+        """Records that `what` waits; other processes learn of the wait with the next message."""
         self.merge({what: math.ceil(self._now_ms() + wait / _MS)})
 
     def merge(self, exported: Mapping[str, int]) -> None:

@@ -4,7 +4,7 @@ A move is sent only while our own stream is open, every line read from it has be
 event loop has not stalled; after a stall the stream is reopened first. An abort or a claim does not
 depend on a position, so it needs a recent confirmation by the WorkerSet instead.
 
-A move waits for a 429 that it met itself, and not for one that another request met.
+A move waits after a 429 of its own, but not after a 429 of another request.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from crabstick.telemetry import log_events
 
 UNREAD_PAUSE = timedelta(milliseconds=1)
 ECHO_LIMIT = timedelta(seconds=5)
-"""After that the stream is reopened: its first line has the moves and the clocks."""
+"""After this time the stream is reopened: its first line has the moves and the clocks."""
 CLAIM_AGAIN_AFTER = timedelta(seconds=2)
 
 

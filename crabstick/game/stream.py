@@ -23,8 +23,9 @@ from crabstick.rules.retry import LONGEST_GAME_DELAY, limited_game_delay, next_g
 from crabstick.telemetry import log_events
 
 GAP_PAUSE = timedelta(seconds=5)
+"""Unreadable lines reopen the stream at most once in this time."""
 GAME_MISSING_TRIES = 6
-"""Lichess may not know a game for a moment after its start."""
+"""Refusals in a row until the game is unplayable: Lichess may not know a new game at once."""
 
 
 class Unplayable(LichessError):
@@ -54,10 +55,10 @@ class GameStream:
         self._reader = self._context.tasks.start(self._open())
 
     def reopen(self, left: timedelta | None) -> None:
-        """Drops the connection and opens another one soon; `left` is our clock."""
+        """Drops the connection and opens another one soon; `left` is the time on our clock."""
         if self._reader is not None:
             self._reader.cancel()
-        self._connection += 1  # what the old one has put into the inbox is stale
+        self._connection += 1  # events of the old connection in the inbox are stale
         self._reader = self._context.tasks.start(self._reopen(left))
 
     def presume_lost(self) -> None:
@@ -69,7 +70,7 @@ class GameStream:
         return item.connection != self._connection
 
     async def _open(self) -> None:
-        """Waits for a rate limit, but only a moment: our clock may run, and we do not know it."""
+        """Waits out a rate limit, but briefly: our clock may run, and we do not know its time."""
         if limit := self._context.rate_limits.wait("game_stream"):
             await asyncio.sleep(min(limit, LONGEST_GAME_DELAY).total_seconds())
         await self._read()
@@ -81,7 +82,7 @@ class GameStream:
         await self._read()
 
     def _pause(self, left: timedelta | None) -> timedelta:
-        """Heeds a rate limit as far as our clock allows, with jitter."""
+        """The pause before a reconnect; it covers a rate limit as far as our clock allows."""
         draw = self._settings.draw()
         limit = self._context.rate_limits.wait("game_stream")
         if not limit:
@@ -89,7 +90,7 @@ class GameStream:
         return limited_game_delay(limit + next_game_delay(0, draw, left=left), 0, draw, left=left)
 
     async def _read(self) -> None:
-        """Reads one connection: its lines go to the inbox, its end as `StreamLost`."""
+        """Reads one connection: puts its events into the inbox, and `StreamLost` when it ends."""
         context = self._context
         self._connection += 1
         connection = self._connection
@@ -124,7 +125,7 @@ class GameStream:
                 return None if is_harmless else self._gap()
 
     def _gap(self) -> Event | None:
-        """We cannot read a line that we need: a fresh stream begins with the whole game."""
+        """Returns `StreamLost` for an unreadable line: a new stream begins with the whole game."""
         now_s = self._clock()
         if now_s < self._gap_allowed_s:
             return None

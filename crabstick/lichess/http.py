@@ -32,7 +32,7 @@ BODY_LIMIT = 64 * 1024
 IDLE_LIMIT_S: Final = 60.0
 """We assume that Lichess's front end closes idle connections after 75 s."""
 DENIALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""Lichess does not accept the token."""
+"""The statuses with which Lichess refuses the token."""
 TRANSPORT_ERRORS: Final = (
     aiohttp.ClientError,
     HttpProcessingError,  # the other side does not speak HTTP

@@ -131,7 +131,7 @@ class GamesPort(Protocol):
     """Connections that an EngineActor opens before it has a game."""
 
     async def warm(self) -> bool:
-        """Opens connections with a cheap request; whether Lichess responded. Raises nothing."""
+        """Opens connections by a cheap request; returns whether Lichess responded; never raises."""
 
     def game(self, game_id: GameId) -> GamePort:
         """The port of one game; sends nothing."""

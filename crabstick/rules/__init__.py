@@ -1,1 +1,1 @@
-"""Pure decisions: values in, values out; no I/O, no clock, no chance (they come as arguments)."""
+"""Pure decisions: values in, values out; no I/O; time and random numbers are arguments."""

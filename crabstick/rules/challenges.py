@@ -36,7 +36,7 @@ class Load:
     Attributes:
         games: running games and accepted challenges together.
         has_room: whether the cluster has a free slot.
-        may_grow: whether a node would come for another game.
+        may_grow: whether the cluster would add a node for another game.
         may_play_bots: whether Lichess allows more games against bots for now.
     """
 

@@ -84,7 +84,7 @@ class GameRecord:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether no actor had it yet: it can wait, since clocks start with the second move."""
+        """Whether no actor has had the game yet. It can wait: clocks start with the second move."""
         return not self.epoch
 
 

@@ -36,7 +36,7 @@ Endpoint = Literal[
 """Lichess's endpoints in classes: a 429 makes the whole class wait.
 
 `command` ends a game (abort, resign, claim victory). `bot_game` accepts another bot's challenge, a
-hundred times a day; challenges of people can still be accepted then, and any challenge declined.
+hundred times a day; after that, challenges of people can still be accepted, and all declined.
 """
 ENDPOINTS: Final[tuple[Endpoint, ...]] = get_args(Endpoint)
 BOT_GAMES_KEY: Final = "bot.vsBot.day"

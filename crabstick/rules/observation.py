@@ -1,10 +1,10 @@
 """What runs where, and which silent actors count as lost before Ray is sure.
 
 Pure. `observe` turns registry and nodes into the `Observed` of `placement` and `scaling`.
-`suspects` is slow, and never takes all actors at once. A suspect loses its game to a standby. The
-game stream is the lease, so a suspect that was only slow finds that out by itself and leaves. A
-wrong suspicion costs one reconnect, a missing one costs the clock. Moments are `timedelta` on one
-monotonic clock.
+`suspects` is slow to suspect, and never suspects all actors at once. A suspect loses its game to a
+standby. The game stream is the lease, so a suspect that was only slow notices the loss by itself,
+and leaves. A wrong suspicion costs one reconnect, a missing one costs the clock. Moments are
+`timedelta` on one monotonic clock.
 """
 
 from collections import Counter
@@ -18,9 +18,9 @@ from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry import Registry
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
-"""An actor takes two seconds; a machine with seven times its load took thirteen."""
+"""An actor starts in two seconds, and on a machine with seven times its load in thirteen."""
 NODE_COMES_WITHIN: Final = timedelta(minutes=3)
-"""A node that takes longer will not come: a quota holds, or no machines are left."""
+"""A node that takes longer will not come: a quota is used up, or no machines are left."""
 RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)
 """A raylet reports the free resources of its node every 100 ms."""
 SILENCE_LIMIT = timedelta(seconds=3)
@@ -28,7 +28,7 @@ GRACE_AFTER_START = timedelta(seconds=10)
 GRACE_AFTER_OWN_STALL = timedelta(seconds=5)
 MOST_AT_ONCE = 2
 MASS_SILENCE = 2
-"""From this many on, silence of the majority is more likely our own fault than the actors'."""
+"""When so many actors are silent, and they are the majority, the fault is more likely ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,13 @@ from crabstick.rules.cluster_view import ActorPhase, Capacity, EngineRecord, Gam
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
 QUIET_AFTER_GAME_START = timedelta(seconds=2)
-"""A process that starts takes a second of CPU: not while a game makes its first moves."""
+"""A starting process takes a second of CPU: no standby starts during a game's first moves."""
 COLD_STARTS_AT_ONCE = 4
-"""More at once start no sooner, since they share the cores. Only waiting games need them."""
+"""More would not be ready sooner: they share the cores. Used only for games that cannot wait."""
 CALM_PACE = timedelta(seconds=5)
-"""One hand-over in this time disturbs no other game: an actor starts, then the node is quiet."""
+"""Enough for one hand-over that disturbs no other game: an actor starts, then a quiet time."""
 LEAVE_BEFORE_END = timedelta(seconds=2)
-"""An actor that leaves its game in mid-thought needs this much of its node's last seconds."""
+"""An actor leaves its game at least this long before its node ends, even in mid-thought."""
 ENDS_SOON = timedelta(minutes=1)
 """Games on nodes that end within this time move first."""
 JITTER = timedelta(seconds=1)
@@ -45,7 +45,7 @@ class Assign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """End an actor that plays no game of ours: surplus, doubled or replaced."""
+    """End an actor that is not needed: its game has another owner, or it has no game."""
 
     actor: ActorName
 
@@ -89,14 +89,15 @@ def plan(
     pressing = _pressing(stuck, observed)
     needed = len(orphans) - len(assigns) + pressing
     lacking = max(capacity.standby - len(spare), 0)
-    calm = len(stuck) - pressing or lacking * (not needed)
-    most = needed + len(stuck) - pressing + lacking
+    unhurried = len(stuck) - pressing
+    calm = unhurried or (0 if needed else lacking)
+    most_starting = needed + unhurried + lacking
     return (
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
         *_hand_overs(movers[: len(free)], observed, now),
         *_kills(observed, owners, surplus=spare[capacity.standby :]),
-        *_needless_calls(observed, most),
+        *_needless_starts(observed, most_starting),
         *_spawns(observed, needed=needed, calm=calm, is_quiet=_is_quiet(observed, now)),
     )
 
@@ -132,7 +133,7 @@ def owners_of(actors: Collection[EngineRecord]) -> dict[GameId, EngineRecord]:
 def _assigns(
     orphans: Sequence[GameRecord], free: Sequence[EngineRecord], *, reserved: int
 ) -> list[Assign]:
-    """Gives standbys to orphans; fresh games, the last, take no standby that is reserved."""
+    """Gives standbys to orphans in order; fresh games come last and take no reserved standby."""
     begun = sum(not game.is_fresh for game in orphans)
     room_for_fresh = max(len(free) - begun - reserved, 0)
     return [
@@ -148,7 +149,9 @@ def _by_urgency(game: GameRecord) -> tuple[bool, timedelta, GameId]:
 def _movers(
     games: Collection[GameRecord], owners: Mapping[GameId, EngineRecord], observed: Observed
 ) -> list[EngineRecord]:
-    """Actors that leave their games: first those already asked, then those whose node ends soon.
+    """Actors that have to leave their games, most urgent first.
+
+    First come those already asked, then those whose node ends soon, then the others.
 
     Among equals, the one with the least time on its clock comes first.
     """
@@ -173,7 +176,7 @@ def _movers(
 def _hand_overs(
     movers: Collection[EngineRecord], observed: Observed, now: timedelta
 ) -> Iterator[RequestHandOver]:
-    """Asks each mover that has a standby to leave, and again if its node ends sooner."""
+    """Asks each of `movers` to leave, and asks again if its node ends sooner than expected."""
     draining = _draining(observed)
     for mover in movers:
         if mover.node in draining:
@@ -183,7 +186,7 @@ def _hand_overs(
 
 
 def _pressing(stuck: Sequence[EngineRecord], observed: Observed) -> int:
-    """Counts the movers without a standby that need one now: all, when the time is short."""
+    """Counts the stuck movers that need a standby now: all if time is short, else those asked."""
     draining = _draining(observed)
     ends = (draining[mover.node] for mover in stuck if mover.node in draining)
     if len(stuck) * CALM_PACE > min(ends, default=timedelta.max):
@@ -192,7 +195,10 @@ def _pressing(stuck: Sequence[EngineRecord], observed: Observed) -> int:
 
 
 def _standbys(observed: Observed) -> list[EngineRecord]:
-    """Standbys that can take a game, the busiest node first, so that quiet nodes empty."""
+    """Standbys that can take a game, those on nodes in doubt last.
+
+    Otherwise those on the busiest nodes come first, so that the other nodes become empty.
+    """
     draining, doubtful = _draining(observed), _doubtful(observed)
     playing = [actor.node for actor in observed.actors if actor.phase is ActorPhase.PLAYING]
     return sorted(
@@ -213,7 +219,7 @@ def _starting(observed: Observed) -> list[EngineRecord]:
 
 
 def _coming(observed: Observed) -> int:
-    """Counts starting actors outside of nodes in doubt; if all nodes are in doubt, all of them."""
+    """Counts starting actors; those on nodes in doubt count only if all nodes are in doubt."""
     doubtful, starting = _doubtful(observed), _starting(observed)
     if all(node.id in doubtful for node in observed.nodes if not node.is_draining):
         return len(starting)
@@ -251,17 +257,17 @@ def _kills(
     return [Kill(actor=actor.name) for actor in ending]
 
 
-def _needless_calls(observed: Observed, most: int) -> list[Kill]:
-    """Ends actors that wait for a node beyond `most`: each of them makes Ray ask for one."""
+def _needless_starts(observed: Observed, most_starting: int) -> list[Kill]:
+    """Ends actors without a node beyond `most_starting`: each makes Ray ask for a node."""
     starting = (actor for actor in _starting(observed) if not actor.is_unreported)
     pending = sorted(actor.name for actor in starting if actor.node is None)
-    return [Kill(actor=name) for name in pending[: max(_coming(observed) - most, 0)]]
+    return [Kill(actor=name) for name in pending[: max(_coming(observed) - most_starting, 0)]]
 
 
 def _spawns(observed: Observed, *, needed: int, calm: int, is_quiet: bool) -> list[Spawn]:
-    """New actors: several at once for waiting games, else one at a time and only when it is quiet.
+    """New actors: several at once if `needed`, else one at a time and only when it is quiet.
 
-    Actors that fit nowhere make Ray ask for nodes, so they are spawned at once.
+    Actors that fit nowhere make Ray ask for nodes, so all of them are spawned now.
     """
     starting, places = _coming(observed), _places(observed)
     starting -= _perhaps_lost(observed, places, needed)
@@ -274,9 +280,10 @@ def _spawns(observed: Observed, *, needed: int, calm: int, is_quiet: bool) -> li
 
 
 def _perhaps_lost(observed: Observed, places: Sequence[NodeId], needed: int) -> int:
-    """Counts actors without a known node that may be on a dead one while games could go elsewhere.
+    """Counts starting actors that may be on a dead node, so that `needed` ones start elsewhere.
 
     Ray puts actors where it sees room, and a dead node has room until Ray knows that it is dead.
+    Only actors whose node is unknown count, and no more of them than other nodes have room for.
     """
     doubtful = _doubtful(observed)
     if not doubtful:
@@ -302,7 +309,7 @@ def _is_quiet(observed: Observed, now: timedelta) -> bool:
 def _places(observed: Observed) -> list[NodeId]:
     """The node of each free slot, the busiest node first, nodes in doubt last.
 
-    A node in doubt offers one slot: if the node is dead, an actor there is lost.
+    A node in doubt offers one slot at a time: if the node is dead, an actor there is lost.
     """
     load = [actor.node for actor in observed.actors]
     nodes = sorted(

@@ -18,7 +18,7 @@ from crabstick.rules.cluster_view import ActorPhase, EngineRecord, EngineReport,
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
 REMEMBERED: Final = 1000
-"""Ids of finished games that are kept: an update is seconds old at most."""
+"""How many ids of finished games are kept; an update is at most seconds old."""
 RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 """Ray calls a silent node dead after 64 s by default (five failures of a check of 10 s each)."""
 
@@ -47,7 +47,7 @@ class Registry:
     """All games and EngineActors of one bot.
 
     Attributes:
-        doubts: the nodes where an actor was lost, and when; the next answer from there clears it.
+        doubts: the nodes where an actor was lost, and when; an answer from there removes the node.
         last_game_start: when an actor last got a game.
         over: the ids of the latest finished games.
     """
@@ -211,7 +211,7 @@ class Registry:
         return self if before is None else _put_engine(self, replace(before, leave_by=by))
 
     def cannot_leave(self, engine: EngineRecord) -> "Registry":
-        """Marks an actor whose code knows no hand-over: another actor takes its game over."""
+        """Marks an actor whose code has no hand-over: another actor takes its game over."""
         before = self.current(engine)
         if before is None:
             return self

@@ -11,7 +11,7 @@ from crabstick.errors import InvariantBroken
 
 FIRST_DELAY = timedelta(milliseconds=250)
 LONGEST_DELAY = timedelta(seconds=30)
-"""At least half of it is waited: Lichess lets a stream be opened 30 times in 10 minutes."""
+"""The longest pause is at least half of this: Lichess allows 30 openings in 10 minutes."""
 USUAL_COOL_DOWN = timedelta(minutes=1)
 """Source: Lichess API, "Rate limiting": after a 429 wait a full minute."""
 LONGEST_COOL_DOWN = timedelta(days=1)

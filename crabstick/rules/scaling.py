@@ -1,18 +1,18 @@
 """Fits the cluster to the games: how many actors stand by, and which node to empty.
 
-Pure. `headroom` grows with the traffic, since a node that is requested when the last slot is taken
-comes too late for the next game: recent starts less recent ends, and the chance variation of both
+Pure. A node that is requested when the last slot is taken comes too late for the next game. So
+`headroom` grows with the traffic: recent starts less recent ends, and the random variation of both
 (Poisson). An owner who wants no standby pays for no node without a game.
 
 Ray ends only nodes without actors, and games that ended leave free slots on many nodes.
 `Consolidation` finds the node with the fewest games when those fit into the free slots of the other
-nodes; `plan` moves them as it does when a node drains, but without hurry. Moments are `timedelta`
-on one monotonic clock.
+nodes; `plan` moves these games as when a node drains, but without hurry. Moments are `timedelta` on
+one monotonic clock.
 
 The laws (tests/unit/rules/test_scaling.py): never fewer standbys than the owner wants; more
-games never mean fewer standbys; without traffic, and for an owner who wants none, just what was
-wanted. Consolidation asks for no node, fills no empty node, and gives way to games that come
-meanwhile.
+games never mean fewer standbys; without traffic, exactly as many as the owner wants; none if the
+owner wants none. Consolidation asks for no node, fills no empty node, and gives way to games that
+come meanwhile.
 """
 
 import math
@@ -27,11 +27,11 @@ from crabstick.rules.lichess_types import NodeId
 from crabstick.rules.placement import owners_of
 
 LATELY = timedelta(minutes=10)
-"""Traffic within this time predicts what comes."""
+"""The traffic within this time predicts the traffic to come."""
 NODE_TAKES = timedelta(seconds=30)
 """From the request for a node until an actor plays there; on Kubernetes with a cached image."""
 SPREAD = 3.1
-"""This many standard deviations more games than expected find a place."""
+"""The headroom covers this many standard deviations more games than expected."""
 FITS_FOR = timedelta(seconds=15)
 """A shorter-lived free slot does not count: a rematch may fill it. See benchmarks/elasticity.py."""
 NO_HURRY = timedelta(hours=1)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from crabstick.rules.retry import next_delay
 
 ENTRY = "openings"
-"""The budget among the bot's rate limits: when all openings are forgiven."""
+"""The budget's key in the table of rate limits, which holds when all openings are forgiven."""
 ALLOWED = 30
 WINDOW = timedelta(minutes=10)
 """Source: lila, rate limit of `/api/stream/event`, counted by token."""
@@ -31,8 +31,8 @@ class StreamBudget:
     """The openings of one stream so far.
 
     Attributes:
-        hasty: the latest openings in a row that followed soon after one another.
-        cut: those of them whose stream Lichess itself ended.
+        hasty: how many of the latest openings followed one another quickly.
+        cut: how many of their streams Lichess itself ended.
         last: when the stream was last opened.
         forgiven_at: when no opening counts any more.
     """
@@ -47,7 +47,7 @@ class StreamBudget:
         return max(self.forgiven_at - now, timedelta(0))
 
     def owing(self, debt: timedelta, now: timedelta) -> "StreamBudget":
-        """Adds the debt of the process before; a wrong clock there costs half a minute at most."""
+        """Adds the previous process's debt; a wrong clock there costs half a minute at most."""
         return replace(self, forgiven_at=max(self.forgiven_at, now + min(debt, MOST_DEBT)))
 
     def wait(self, now: timedelta) -> timedelta:

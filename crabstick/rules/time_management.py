@@ -2,7 +2,7 @@
 
 Pure, and the only place where durations become python-chess's float seconds. The overhead is what
 Lichess's clock charges for a move beyond the time that passed here. Bots get no lag compensation
-(lila: `Clock.step`), so the way there and back is our time.
+(lila: `Clock.step`), so our clock pays for the round trip.
 """
 
 from dataclasses import dataclass
@@ -109,11 +109,11 @@ class Overheads:
     spent: timedelta = timedelta(0)
 
     def sent(self, after: GameState | None, spent: timedelta) -> "Overheads":
-        """A move was sent, `spent` after the line `after` arrived."""
+        """Records that a move was sent, `spent` after the line `after` arrived."""
         return Overheads(self.recent, after, spent)
 
     def shown(self, state: GameState, color: chess.Color) -> "Overheads":
-        """A line came; the first one with our move shows what the clock charged `color` for it.
+        """Records a line; the first line with our move shows what the clock charged `color` for it.
 
         A line that has the opponent's answer as well shows nothing: our clock runs again by then.
         """

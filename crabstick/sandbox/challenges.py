@@ -100,7 +100,7 @@ def decline(
 def cancel(
     world: World, account: SandboxAccount, challenge_id: str, now_ms: float
 ) -> list[StreamMessage]:
-    """Cancels an own challenge, declines one received, or aborts the game it became.
+    """Cancels a sent challenge, declines a received one, or aborts the game that it became.
 
     Raises:
         ApiError: there is no such challenge or game.

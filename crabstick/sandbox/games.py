@@ -46,7 +46,7 @@ _NOT_A_BOT = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of a game; without a winner a draw, or aborted."""
+    """The end of a game; no winner means a draw or an abort."""
 
     status: Status
     winner: chess.Color | None = None

@@ -1,6 +1,6 @@
 """Plays a move: parse, check, charge the clock, write the line for both players.
 
-Pure except for changes to the `SandboxGame`. This is the hot path: one board per game is moved on,
+Pure except for changes to the `SandboxGame`. This is the hot path: each game advances one board,
 the line is encoded once for both players, and nothing is replayed.
 """
 

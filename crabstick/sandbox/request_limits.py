@@ -1,7 +1,7 @@
 """Lichess's request limits: one counter per key, in a window that its first charge opens.
 
-No I/O here. Source: Lichess. Below the allowance a call passes and adds its cost, which may exceed
-the allowance; at or above it calls fail until the window ends.
+No I/O here. Source: Lichess. Below the allowance a call passes and adds its cost, even beyond the
+allowance. At or above the allowance calls fail until the window ends.
 """
 
 from dataclasses import dataclass

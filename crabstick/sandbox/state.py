@@ -164,7 +164,7 @@ class SandboxChallenge:
 
 
 class SandboxGame:
-    """A game; its one board is moved on and never replayed."""
+    """A game; its one board advances with each move, and is never replayed."""
 
     def __init__(
         self, game_id: str, terms: Terms, players: dict[chess.Color, GamePlayer], now_ms: float

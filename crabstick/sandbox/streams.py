@@ -134,7 +134,7 @@ class Stream:
         self._wake.set()
 
     def silence(self, until_ms: float) -> None:
-        """Sends nothing until then, as if the network were dead; drops buffered lines."""
+        """Sends nothing until `until_ms`, as if the network were dead; drops buffered lines."""
         self.silent_until_ms = until_ms
         self._lines.clear()
         self._wake.set()

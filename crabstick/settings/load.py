@@ -23,7 +23,7 @@ _DEFAULT_FILE = Path("crabstick.yaml")
 _LARGEST_FILE = 1_000_000
 _PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
-"""Kubernetes sets CRABSTICK_HTTP_PORT=tcp://... in each pod when a service is crabstick-http."""
+"""With a service crabstick-http, Kubernetes sets CRABSTICK_HTTP_PORT=tcp://... in each pod."""
 
 
 def load_settings(path: Path | None) -> Settings:
@@ -32,7 +32,7 @@ def load_settings(path: Path | None) -> Settings:
     Raises:
         ConfigError: one sentence about the first problem.
     """
-    if path is None and os.path.exists(_DEFAULT_FILE):  # noqa: PTH110 - that of Path may raise
+    if path is None and os.path.exists(_DEFAULT_FILE):  # noqa: PTH110 - Path.exists may raise
         path = _DEFAULT_FILE
     if path is None:
         return settings_from("", os.environ, source="the settings")
@@ -43,7 +43,7 @@ def load_settings(path: Path | None) -> Settings:
 def settings_from(
     text: str, environment: Mapping[str, str], *, source: str, folder: Path = Path()
 ) -> Settings:
-    """The settings that a process with `environment` makes of the YAML `text`.
+    """The settings of a process with this `environment` and the YAML `text`.
 
     `source` names the text in sentences, and relative paths in it begin at `folder`.
 
@@ -111,12 +111,12 @@ def _over(upper: Mapping[str, object], lower: Mapping[str, object]) -> dict[str,
 
 
 def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """The values with absolute paths; the bare name of an engine stays one, for PATH."""
+    """The values with absolute paths; an engine's bare name stays bare, to be found in PATH."""
     anchored = dict(values)
     for section, key in _PATHS:
         below = anchored.get(section)
         path = below.get(key) if isinstance(below, Mapping) else None
         if isinstance(below, Mapping) and is_file_path(path) and (key != "path" or "/" in path):
-            path = os.path.expanduser(path)  # noqa: PTH111 -- that of Path may raise
+            path = os.path.expanduser(path)  # noqa: PTH111 -- Path.expanduser may raise
             anchored[section] = {**below, key: str(folder.absolute() / path)}
     return anchored

@@ -40,7 +40,7 @@ _URL = re.compile(r"https?://[^\s/?#@\\]+", re.IGNORECASE)
 
 
 def _number(value: object) -> object:
-    """A number that the environment brought as text; pydantic's own reading also takes "1_0"."""
+    """Converts a number that the environment gives as text; pydantic itself also takes "1_0"."""
     for kind in (int, float):
         if isinstance(value, str) and "_" not in value:
             with suppress(ValueError):
@@ -124,7 +124,7 @@ class EngineSettings(_Section):
 
     @property
     def move_overhead(self) -> timedelta:
-        """What a move costs between the engine and Lichess, kept out of the engine's hands."""
+        """The time that a move costs between the engine and Lichess; the engine does not get it."""
         return timedelta(milliseconds=self.move_overhead_ms)
 
     @model_validator(mode="after")
@@ -139,7 +139,7 @@ class EngineSettings(_Section):
         return self
 
     def bounds(self) -> EngineLimits:
-        """The owner's bounds on every search, as the clock's rule wants them."""
+        """The owner's bounds on every search, as `rules.time_management` needs them."""
         limits, milliseconds = self.limits, self.limits.move_time_ms
         move_time = None if milliseconds is None else timedelta(milliseconds=milliseconds)
         return EngineLimits(nodes=limits.nodes, depth=limits.depth, move_time=move_time)
@@ -169,7 +169,7 @@ class ChallengeSettings(_Section):
     @field_validator("variants", "time_controls", "modes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """A list that the environment brought as words with commas between them."""
+        """Splits a list that the environment gives as words with commas between them."""
         if isinstance(value, str):
             return [word.strip() for word in value.split(",") if word.strip()]
         return value
@@ -190,7 +190,7 @@ class ChallengeSettings(_Section):
         return self
 
     def policy(self) -> ChallengePolicy:
-        """The rule's view of this section."""
+        """This section, as `rules.challenges` needs it."""
         return ChallengePolicy(
             variants=self.variants,
             time_controls=self.time_controls,
@@ -269,7 +269,7 @@ class Settings(_Section):
         """Reads what `to_message` wrote.
 
         Raises:
-            ConfigError: another version wrote it, or it is no settings message at all.
+            ConfigError: another version wrote the message, or it is not a settings message.
         """
         if message.get("v") != _MESSAGE_VERSION:
             raise ConfigError(

@@ -26,7 +26,7 @@ def read_token(settings: Settings) -> SecretStr:
     """The Lichess token: LICHESS_BOT_TOKEN, else the file that lichess.token_file names.
 
     Raises:
-        ConfigError: neither is there, or what is there cannot be a token.
+        ConfigError: neither gives a token, or the text cannot be a token.
     """
     file = settings.lichess.token_file
     token = _read(TOKEN_VARIABLE, file, "lichess.token_file", _LICHESS)
@@ -42,7 +42,7 @@ def read_admin_token(settings: Settings) -> SecretStr | None:
     """The token for POST /shutdown: CRABSTICK_ADMIN_TOKEN, else http.admin_token_file, else None.
 
     Raises:
-        ConfigError: what is there cannot be a bearer token.
+        ConfigError: the text cannot be a bearer token.
     """
     return _read(ADMIN_VARIABLE, settings.http.admin_token_file, "http.admin_token_file", _BEARER)
 

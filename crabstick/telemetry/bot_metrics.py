@@ -22,7 +22,7 @@ SNAPSHOT_VERSION: Final = 1
 
 
 class BotMetrics:
-    """All metrics of the table, at zero for every value of their labels.
+    """All metrics of the table; each value of a label begins at zero.
 
     A method that changes a metric raises InvariantBroken, and changes nothing, for a name, kind,
     label or number that the table excludes.
@@ -79,10 +79,11 @@ class BotMetrics:
         return self._print(self._registry).decode()
 
     def snapshot(self) -> dict[str, object]:
-        """The metrics as plain JSON values, which later changes do not reach.
+        """The metrics as plain JSON values: a copy that later changes do not affect.
 
         `values` is name -> label value (`""` without a label) -> number; `histograms` is
-        name -> `counts` (one a bucket, not cumulated, the last beyond all bounds) and `sum`.
+        name -> `counts` (one per bucket, not cumulative; the last counts the samples beyond all
+        bounds) and `sum`.
         """
         values: dict[str, Mapping[str, float]] = {}
         histograms: dict[str, Mapping[str, object]] = {}
@@ -132,7 +133,7 @@ def _no_such(name: str, kind: str, label: str | None) -> InvariantBroken:
     """Why the table has no such series."""
     metric = METRICS.get(name)
     if metric is None:
-        return InvariantBroken(f"{name} is no metric; telemetry/metrics.py lists them all")
+        return InvariantBroken(f"{name} is not a metric; see telemetry/metric_definitions.py")
     if metric.kind != kind:
         return InvariantBroken(f"{name} is a {metric.kind}, not a {kind}")
     known = ", ".join(metric.label_values) if metric.label else "no label"

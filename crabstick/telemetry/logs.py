@@ -41,7 +41,7 @@ _everywhere: dict[str, object] = {}
 def bind_process(**context: object) -> None:
     """Adds `context` (node, actor, game_id) to every later line of this process.
 
-    Lines of libraries get the context too. A line keeps its own values.
+    Lines of libraries get the context too. A value that a line sets itself wins.
     """
     _everywhere.update(context)
 
@@ -117,7 +117,7 @@ def _without_secrets(_logger: object, _method: str, line: object) -> str:
 
 
 class _Lines:
-    """Writes structlog's finished lines; the stream may break, and no lost line costs a move."""
+    """Writes structlog's finished lines; a broken stream loses lines, but costs no move."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream

@@ -34,7 +34,7 @@ class Metric:
 
 
 def _gauge(text: str, **labels: tuple[str, ...]) -> Metric:
-    """A gauge with at most one label, whose values the keyword has."""
+    """A gauge with at most one label: the keyword is its name, the argument its values."""
     label, values = next(iter(labels.items()), (None, ("",)))
     return Metric("gauge", text, label, values)
 

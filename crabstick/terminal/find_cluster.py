@@ -18,8 +18,8 @@ class BotCluster:
     Attributes:
         address: host:port.
         local: set when crabstick started the cluster on this machine.
-        is_new: this command started it.
-        has_new_head: this command restarted its head a moment ago.
+        is_new: whether this command started the cluster.
+        has_new_head: whether this command restarted the head a moment ago.
     """
 
     address: str
@@ -34,7 +34,7 @@ class BotCluster:
 
     @property
     def is_fault_tolerant(self) -> bool:
-        """Whether it is a local cluster whose head may die."""
+        """Whether this is a local cluster that survives the loss of its head."""
         return self.local is not None and self.local.is_fault_tolerant
 
     @property
@@ -54,7 +54,7 @@ class BotCluster:
         return replace(self, local=local) if local and local.address == self.address else None
 
     def with_head(self, notify: Callable[[str], None]) -> "BotCluster":
-        """Restarts a lost head; returns the cluster as it is then.
+        """Restarts a lost head; returns the updated cluster.
 
         Raises:
             EnvironmentProblem: the head did not come up.
@@ -68,7 +68,7 @@ class BotCluster:
         return replace(self, local=restart_head(self.local, notify), has_new_head=True)
 
     def with_worker(self, cpus: float, notify: Callable[[str], None]) -> "BotCluster":
-        """Replaces a lost node with the games; returns the cluster as it is then.
+        """Replaces the lost node that ran the games; returns the updated cluster.
 
         Raises:
             EnvironmentProblem: the node did not come up.
@@ -124,8 +124,7 @@ def locked_cluster(
 ) -> Iterator[BotCluster | None]:
     """Finds the cluster and keeps other commands from starting or ending a local one meanwhile.
 
-    An unfinished local cluster is what a killed command left: it is ended. A lost head is
-    restarted.
+    Ends an unfinished local cluster, which a killed command left behind. Restarts a lost head.
 
     Raises:
         EnvironmentProblem: the head did not come up.

@@ -14,7 +14,7 @@ from actors.messages import GameRow, Statistics
 from crabstick.explain import counted
 
 SPARE_COLUMNS: Final = ("depth", "clock", "game", "eval", "node", "actor")
-"""What a narrow terminal does without, the least first."""
+"""The columns that a narrow terminal leaves out, the least important first."""
 LIMITED: Final = {
     "event_stream": "event stream",
     "game_stream": "game streams",
@@ -24,7 +24,7 @@ LIMITED: Final = {
     "bot_game": "games against bots",
     "account": "list of games",
 }
-"""How people call what has to wait."""
+"""Endpoint -> its name for people, shown while the endpoint waits."""
 
 
 def render_table(bot: Statistics) -> RenderableType:
@@ -53,7 +53,7 @@ def _headline(bot: Statistics) -> str:
 
 
 def _limits(until_ms: Mapping[str, int]) -> str:
-    """What Lichess makes us wait for: a day at most, so the time of day says it all."""
+    """Each limit and its end; a wait lasts a day at most, so the time of day is enough."""
     waits = (f"{LIMITED.get(what, what)} until {_time(ms)}" for what, ms in until_ms.items())
     return f"Lichess limits: {', '.join(waits)}"
 
@@ -101,7 +101,7 @@ class _Rows:
         for column in columns:
             table.add_column(column, no_wrap=True)
         for row in self.rows:
-            table.add_row(*(Text(row[column]) for column in columns))  # names are no markup
+            table.add_row(*(Text(row[column]) for column in columns))  # a name is not markup
         return table
 
 

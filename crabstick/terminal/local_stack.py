@@ -129,7 +129,7 @@ def local_cluster(
 ) -> Iterator[None]:
     """Starts a Ray cluster whose processes have the bot's token, and connects to it.
 
-    `notify` prints a sentence about what takes time.
+    `notify` prints a sentence about each slow step.
 
     Raises:
         EnvironmentProblem: Ray did not start.

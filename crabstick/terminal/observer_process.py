@@ -1,4 +1,4 @@
-"""Watches a Ray cluster whose head may die, from a child process.
+"""Watches, from a child process, a Ray cluster that survives the loss of its head.
 
 A process that is connected when the head dies is lost: its calls hang, disconnecting may hang too,
 and after a minute Ray ends the process. So `up` itself is not connected while it follows a

@@ -1,4 +1,4 @@
-"""The bot on the connected cluster: deploys it, asks it, and waits for what it does."""
+"""Deploys the bot on the connected cluster, queries the bot, and waits for its games."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
 
 
 def deploy_bot(config: ActorConfig, console: Console) -> bool:
-    """Deploys the bot; False when it ran already as `config` says.
+    """Deploys the bot; returns False when the bot already ran with this `config`.
 
     Raises:
         EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
@@ -54,7 +54,7 @@ def deploy_bot(config: ActorConfig, console: Console) -> bool:
 
 
 async def fetch_statistics(namespace: str) -> Statistics | None:
-    """What the WorkerSet says of the bot; None when it does not run or does not answer."""
+    """The WorkerSet's statistics; None when the WorkerSet does not run or does not answer."""
     with suppress(ActorSilent):
         worker_set = await find_worker_set(namespace)
         if worker_set is not None:
@@ -69,7 +69,7 @@ async def _statistics_of(worker_set: WorkerSetClient) -> Statistics | None:
 
 
 async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
-    """Draws the bot now and then until it is gone."""
+    """Draws the state of the bot periodically until the bot is gone."""
     while True:
         with suppress(ActorSilent):  # the head is away: the games go on
             worker_set = await find_worker_set(namespace)
@@ -84,11 +84,11 @@ async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
 async def wait_for_games(
     namespace: str, say: Callable[[str], None], ctrl_c: str = LOST_BY_CTRL_C
 ) -> None:
-    """Ends the manager and returns when the last game is over; `ctrl_c` says what that would do."""
+    """Ends the manager and returns after the last game; `ctrl_c` says what Ctrl-C would do."""
     games = await end_manager(namespace)
     if games:
         say(f"no more challenges; waiting for {counted(games, 'game')} ({ctrl_c})")
-    while await engine_actors(namespace):  # noqa: ASYNC110 -- other processes tell no event
+    while await engine_actors(namespace):  # noqa: ASYNC110 -- other processes send us no event
         await asyncio.sleep(REFRESH_S)
 
 
@@ -103,7 +103,7 @@ async def wait_restored(namespace: str) -> None:
 
 
 async def _is_restored(manager: ActorClient | None) -> bool:
-    """Whether it answers, or does not exist at all."""
+    """Whether the manager answers, or does not exist at all."""
     try:
         if manager is not None:
             await manager.ping(STATISTICS_PATIENCE)
