@@ -1,4 +1,4 @@
-"""Which source files of ours run in a process, and when.
+"""Which functions of ours run in a process, and when.
 
 `record_calls` is sent into an actor by Ray's own `__ray_call__`: the product has no tracing code.
 """
@@ -10,14 +10,21 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Protocol
+from types import CodeType, FrameType
+from typing import NamedTuple, Protocol
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("actors", "crabstick", "engine")
 
-Call = tuple[float, str]
-"""When in Unix ms, and which file, relative to the checkout."""
+
+class Call(NamedTuple):
+    """One of our functions begins to run."""
+
+    at_ms: float
+    """Unix time."""
+    file: str
+    """Relative to the checkout."""
+    function: str
 
 
 class Actor(Protocol):
@@ -27,20 +34,20 @@ class Actor(Protocol):
 
 
 def record_calls(actor: Actor, path: str) -> None:
-    """From now on appends a line to `path` whenever a call enters another file of ours.
+    """From now on appends a line to `path` whenever a call enters another function of ours.
 
     Covers the event loop of the actor, and all threads that it starts later.
     """
     output = Path(path).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 -- lines survive a kill; the process owns the file
     ours = tuple(f"{ROOT / package}/" for package in PACKAGES)
-    last = ""
+    last: CodeType | None = None
 
     def note(frame: FrameType, event: str, _: object) -> None:
         nonlocal last
-        file = frame.f_code.co_filename
-        if event == "call" and file != last and file.startswith(ours):
-            last = file
-            output.write(f"{time.time() * 1000:.1f} {file}\n")
+        code = frame.f_code
+        if event == "call" and code is not last and code.co_filename.startswith(ours):
+            last = code
+            output.write(f"{time.time() * 1000:.1f} {code.co_filename} {code.co_qualname}\n")
 
     threading.setprofile(note)
     actor._loop.call_soon_threadsafe(sys.setprofile, note)  # noqa: SLF001 -- this code runs in the actor
@@ -48,13 +55,21 @@ def record_calls(actor: Actor, path: str) -> None:
 
 def read_calls(path: Path) -> list[Call]:
     """What `record_calls` wrote."""
-    lines = [line.split(" ", 1) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [(float(at_ms), str(Path(file).relative_to(ROOT))) for at_ms, file in lines]
+    lines = [line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        Call(float(at_ms), str(Path(file).relative_to(ROOT)), function)
+        for at_ms, file, function in lines
+    ]
 
 
 def files_of(calls: Iterable[Call]) -> set[str]:
     """The files that these calls enter."""
-    return {file for _, file in calls}
+    return {call.file for call in calls}
+
+
+def functions_of(calls: Iterable[Call]) -> set[tuple[str, str]]:
+    """The functions that these calls enter, each with its file."""
+    return {(call.file, call.function) for call in calls}
 
 
 def files_in_most(calls: Sequence[Call], windows: Sequence[tuple[float, float]]) -> set[str]:
@@ -62,6 +77,6 @@ def files_in_most(calls: Sequence[Call], windows: Sequence[tuple[float, float]])
     windows_of = Counter(
         file
         for from_ms, until_ms in windows
-        for file in files_of(call for call in calls if from_ms <= call[0] <= until_ms)
+        for file in files_of(call for call in calls if from_ms <= call.at_ms <= until_ms)
     )
     return {file for file, count in windows_of.items() if 2 * count > len(windows)}

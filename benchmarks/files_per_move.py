@@ -1,10 +1,10 @@
 """`python -m benchmarks.files_per_move`: how many of our files run for one game, and one move.
 
 A local Lichess, a local Ray cluster and one game with an instant engine. From before the challenge
-until after the result, each actor records which files run in it. Starting an actor is not counted,
-nor is an engine, which is a program of its own. A move is what the EngineActor does from a stream
-line to the answered POST; its files are those of most moves. Before the game the bot idles for a
-while: files that run even then are marked.
+until after the result, each actor records which functions run in it. Not counted: the start of an
+actor, an engine, which is a program of its own, and functions that run in an idle bot too. A move
+is what the EngineActor does from a stream line to the answered POST; its files are those of most
+moves.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from rich.table import Table
 from actors.clients import ActorClient, engine_actors, find_listener, find_worker_set
 from actors.cluster import ask
 from benchmarks.bot_settings import BOT, NAMESPACE
-from benchmarks.file_trace import Call, files_in_most, files_of, read_calls, record_calls
+from benchmarks.file_trace import Call, files_in_most, functions_of, read_calls, record_calls
 from benchmarks.game_round import Round, play_round
 from benchmarks.results import run_benchmark
 from benchmarks.rig import running_rig, wait_standbys
@@ -38,7 +38,7 @@ OPENING_PLIES = 4
 ANSWER_MS = 300.0
 """From our move's arrival until its POST is answered and the stream has repeated the move."""
 PATIENCE = timedelta(seconds=10)
-IDLE_S = 15.0
+IDLE_S = 25.0
 """Longer than any period of the background work."""
 SETTLE_S = 3.0
 """From the result until the actor has left and the WorkerSet has recorded that."""
@@ -47,11 +47,10 @@ ENGINE_ACTOR = "EngineActor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesPassed:
-    """The files of one game by actor, those of one move, and those that run in an idle bot."""
+    """The files of one game by actor, and those of one move."""
 
     actors: Mapping[str, Sequence[str]]
     move: Sequence[str]
-    idle: Sequence[str]
 
     @property
     def game(self) -> list[str]:
@@ -81,11 +80,14 @@ def _measure(moves: int, console: Console) -> FilesPassed:
 
 async def _play(lichess: LocalLichess, folder: Path, moves: int) -> FilesPassed:
     await wait_standbys(1)
+    await play_round(lichess, Round(games=1, moves=1, gap=timedelta(0)))  # a bot's first is special
+    await asyncio.sleep(SETTLE_S)
+    await wait_standbys(1)
     actors = await _actors()
     for name, actor in actors.items():
         await ask(actor.handle.__ray_call__.remote(record_calls, str(folder / name)), PATIENCE)
     await asyncio.sleep(IDLE_S)
-    idle = {file for name in actors for file in files_of(read_calls(folder / name))}
+    idle = {name: functions_of(read_calls(folder / name)) for name in actors}
     (game_id,) = await play_round(lichess, Round(games=1, moves=moves, gap=timedelta(0)))
     await asyncio.sleep(SETTLE_S)
     calls = {name: read_calls(folder / name) for name in actors}
@@ -102,33 +104,35 @@ async def _actors() -> dict[str, ActorClient]:
 
 
 def files_passed(
-    calls: Mapping[str, Sequence[Call]], game: Mapping[str, Any], idle: Collection[str]
+    calls: Mapping[str, Sequence[Call]],
+    game: Mapping[str, Any],
+    idle: Mapping[str, Collection[tuple[str, str]]],
 ) -> FilesPassed:
-    """Counts from the calls in each actor, the game in the sandbox's ledger, and the idle files."""
+    """Counts from the calls in each actor, the game in the ledger, and the idle functions."""
     windows = [
         (move["received_ms"] - move["overhead_ms"], move["received_ms"] + ANSWER_MS)
         for move in game["moves"]
         if move["by"] == BOT and move["ply"] > OPENING_PLIES
     ]
     return FilesPassed(
-        actors={name: sorted(files_of(some)) for name, some in calls.items()},
+        actors={
+            name: sorted({file for file, _ in functions_of(some) - set(idle[name])})
+            for name, some in calls.items()
+        },
         move=sorted(files_in_most(calls[ENGINE_ACTOR], windows)),
-        idle=sorted(idle),
     )
 
 
 def _table(passed: FilesPassed) -> Table:
     table = Table(title="source files that run", title_justify="left", box=None)
-    for head in ("one game", *passed.actors, "one move", "idle"):
+    for head in ("one game", *passed.actors, "one move"):
         table.add_column(head, no_wrap=True)
-    columns = [*passed.actors.values(), passed.move, passed.idle]
+    columns = [*passed.actors.values(), passed.move]
     for file in passed.game:
         table.add_row(file, *("x" if file in files else "" for files in columns))
     table.add_row()
     counts = (str(len(files)) for files in passed.actors.values())
-    table.add_row(
-        _of(passed.game, GAME_LIMIT), *counts, _of(passed.move, MOVE_LIMIT), str(len(passed.idle))
-    )
+    table.add_row(_of(passed.game, GAME_LIMIT), *counts, _of(passed.move, MOVE_LIMIT))
     return table
 
 

@@ -9,18 +9,13 @@ from datetime import timedelta
 class CrabstickError(Exception):
     """The base of all errors that crabstick raises itself.
 
-    Args:
-        message: what is wrong, where, and how to correct it.
+    The first argument is the message: what is wrong, where, and how to correct it.
     """
 
     exit_status = 1
 
-    def __init__(self, message: str, *details: object) -> None:
-        super().__init__(message, *details)
-        self.message = message
-
     def __str__(self) -> str:
-        return self.message
+        return str(self.args[0])
 
 
 class ConfigError(CrabstickError):

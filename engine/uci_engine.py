@@ -19,10 +19,10 @@ import chess.engine
 
 from engine import errors
 from engine.bounded_uci import BoundedUci, Deadline, SearchCommand
+from engine.command_line import command_line, limit_memory
 from engine.errors import EngineDied, EngineError, IllegalMove, NotAnEngine, UnsupportedGame
 from engine.interface import QUIT_PATIENCE, EngineSpec, SearchRequest, SearchResult
 from engine.options import accepted_options
-from engine.process import command_line, limit_memory
 
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take to move after `stop`."""

@@ -87,6 +87,13 @@ class EngineActor:
         self._config = ActorConfig.read(config)
         bind_process(actor=self._config.name, node=this_node())
         self._settings = Settings.from_message(self._config.settings)
+        self._play_settings = PlaySettings(
+            bot=self._config.bot,
+            limits=self._settings.engine.bounds(),
+            overhead=self._settings.engine.move_overhead,
+            abort_after=self._settings.game.abort_after,
+            draw=SystemRandom().random,
+        )
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(actor=self._config.name)
         self._phase = ActorPhase.STARTING
@@ -228,7 +235,7 @@ class EngineActor:
         context = GameContext(
             self._games.game(GameId(assignment.game)),
             Lease(lambda: self._ask_owner(assignment), self._loop.time),
-            self._play_settings(),
+            self._play_settings,
             self._rate_limits,
             self._telemetry,
         )
@@ -252,16 +259,6 @@ class EngineActor:
 
     def _resilient(self, primary: EngineSpec) -> ResilientEngine:
         return ResilientEngine(primary, fallback=embedded_spec(), build=self._build)
-
-    def _play_settings(self) -> PlaySettings:
-        settings = self._settings
-        return PlaySettings(
-            bot=self._config.bot,
-            limits=settings.engine.bounds(),
-            overhead=settings.engine.move_overhead,
-            abort_after=settings.game.abort_after,
-            draw=SystemRandom().random,
-        )
 
     def _outcome_of(
         self,

@@ -69,11 +69,6 @@ class Elasticity:
         self.has_nodes = True
 
     @property
-    def may_grow(self) -> bool:
-        """Whether a node would come for another game."""
-        return self.is_elastic and not self.is_exhausted
-
-    @property
     def problem(self) -> str:
         """Why no game fits a node; empty when one does, or when a node may come."""
         if self.has_nodes or self.is_elastic:

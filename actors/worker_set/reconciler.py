@@ -104,7 +104,9 @@ class Reconciler:
 
     def may_grow(self, now: timedelta) -> bool:
         """Whether a node would come for another game."""
-        return self.elasticity.may_grow and not has_waited_too_long(self.pool.registry, now)
+        elasticity, registry = self.elasticity, self.pool.registry
+        can_grow = elasticity.is_elastic and not elasticity.is_exhausted
+        return can_grow and not has_waited_too_long(registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
         """Whether a game has no actor or must move, or an adopted actor has not reported."""

@@ -1,11 +1,12 @@
-"""What the WorkerSet reports: log lines and counts of events, gauges, and the statistics."""
+"""What the WorkerSet reports: log lines and counts of events, gauges, Ray's metrics, statistics."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
+from ray.util import metrics as ray_metrics
 from structlog.typing import FilteringBoundLogger
 
 from actors.messages import ActorConfig, ActorRow, GameRow, ListenerStatus, Outcome, Statistics
@@ -16,6 +17,7 @@ from crabstick.rules.lichess_types import ENDPOINTS, GameId, NodeId
 from crabstick.rules.registry import ActorLost, Event, GameTakenOver, Registry
 from crabstick.telemetry import log_events
 from crabstick.telemetry.bot_metrics import BotMetrics
+from crabstick.telemetry.metric_definitions import METRICS, Metric
 
 T = TypeVar("T")
 
@@ -234,3 +236,52 @@ def _row(registry: Registry, game: GameRecord) -> GameRow:
             "node": owner.node if owner else None,
         }
     )
+
+
+class RayMirror:
+    """The same metrics in `ray.util.metrics`; Ray prefixes their names with `ray_`.
+
+    Ray exports them with those of the cluster. Only the WorkerSet has a mirror, because Ray goes on
+    exporting the series of a process after its death.
+    """
+
+    def __init__(self) -> None:
+        self._metrics = {name: _ray_metric(name, metric) for name, metric in METRICS.items()}
+        self._shown: dict[tuple[str, str], float] = {}
+
+    def show(self, snapshot: Mapping[str, object]) -> None:
+        """Brings gauges and counters to the values of a snapshot of `BotMetrics`."""
+        values = cast("Mapping[str, Mapping[str, float]]", snapshot["values"])
+        for name, cells in values.items():
+            for label, value in cells.items():
+                self._show_value(name, label, value)
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Adds a sample to a histogram."""
+        histogram = self._metrics[name]
+        if isinstance(histogram, ray_metrics.Histogram) and seconds > 0:  # Ray refuses zero
+            histogram.observe(seconds)
+
+    def _show_value(self, name: str, label: str, value: float) -> None:
+        tag, shown = METRICS[name].label, self._metrics[name]
+        tags = {tag: label} if tag else {}
+        if isinstance(shown, ray_metrics.Gauge):
+            shown.set(value, tags=tags)
+        elif isinstance(shown, ray_metrics.Counter):
+            increase = value - self._shown.get((name, label), 0)
+            self._shown[name, label] = value
+            if increase > 0:  # Ray refuses zero
+                shown.inc(increase, tags=tags)
+
+
+def _ray_metric(
+    name: str, metric: Metric
+) -> ray_metrics.Counter | ray_metrics.Gauge | ray_metrics.Histogram:
+    tag_keys = (metric.label,) if metric.label else ()
+    match metric.kind:
+        case "counter":
+            return ray_metrics.Counter(name, metric.help, tag_keys)
+        case "gauge":
+            return ray_metrics.Gauge(name, metric.help, tag_keys)
+        case "histogram":
+            return ray_metrics.Histogram(name, metric.help, list(metric.buckets), tag_keys)

@@ -31,10 +31,9 @@ from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
-from actors.worker_set.ray_metrics import RayMirror
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.runtime import RayRuntime, Runtime
-from actors.worker_set.telemetry import EventLog, Gauges, ListenerHealth, statistics
+from actors.worker_set.telemetry import EventLog, Gauges, ListenerHealth, RayMirror, statistics
 from crabstick.asyncio_tools import BackgroundTasks, StallDetector, repeat
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.rate_limits import RateLimits

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bot_settings import BOT
-from benchmarks.file_trace import files_in_most, files_of, read_calls, record_calls
+from benchmarks.file_trace import Call, files_in_most, files_of, read_calls, record_calls
 from benchmarks.files_per_move import ENGINE_ACTOR, files_passed
 from crabstick.rules.scaling import headroom
 
@@ -17,7 +17,11 @@ class AnActor:
         self._loop = asyncio.get_running_loop()
 
 
-async def test_a_file_is_recorded_when_one_of_its_functions_runs(tmp_path: Path) -> None:
+def some_calls(*calls: tuple[float, str]) -> list[Call]:
+    return [Call(at_ms, file, "run") for at_ms, file in calls]
+
+
+async def test_a_function_is_recorded_when_it_runs(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     record_calls(AnActor(), str(path))
     await asyncio.sleep(0)
@@ -25,11 +29,11 @@ async def test_a_file_is_recorded_when_one_of_its_functions_runs(tmp_path: Path)
     sys.setprofile(None)
     threading.setprofile(None)
     headroom(1, 0, 0)
-    assert [file for _, file in read_calls(path)] == ["crabstick/rules/scaling.py"]
+    assert [call[1:] for call in read_calls(path)] == [("crabstick/rules/scaling.py", "headroom")]
 
 
 def test_the_files_of_a_move_are_those_of_most_moves() -> None:
-    calls = [(1.0, "a.py"), (2.0, "b.py"), (11.0, "a.py"), (12.0, "c.py"), (21.0, "b.py")]
+    calls = some_calls((1, "a.py"), (2, "b.py"), (11, "a.py"), (12, "c.py"), (21, "b.py"))
     assert files_in_most(calls, [(0, 9), (10, 19), (20, 29)]) == {"a.py", "b.py"}
     assert files_in_most(calls, []) == set()
     assert files_of(calls) == {"a.py", "b.py", "c.py"}
@@ -40,7 +44,7 @@ def test_a_move_begins_with_the_opponents_and_leaves_out_the_opening() -> None:
         return {"by": by, "ply": ply, "received_ms": received_ms, "overhead_ms": 10.0}
 
     game = {"moves": [a_move(2, 100), a_move(5, 4900, by="other"), a_move(6, 5000)]}
-    calls = [(95.0, "first.py"), (4980.0, "idle.py"), (4995.0, "move.py"), (9000.0, "late.py")]
-    counted = files_passed({"WorkerSet": [(1.0, "set.py")], ENGINE_ACTOR: calls}, game, {"idle.py"})
+    calls = some_calls((95, "first.py"), (4980, "idle.py"), (4995, "move.py"), (9000, "late.py"))
+    counted = files_passed({ENGINE_ACTOR: calls}, game, {ENGINE_ACTOR: {("idle.py", "run")}})
     assert counted.move == ["move.py"]
-    assert counted.game == ["first.py", "idle.py", "late.py", "move.py", "set.py"]
+    assert counted.game == ["first.py", "late.py", "move.py"]

@@ -174,6 +174,15 @@ async def test_a_stream_that_ends_during_a_stall_is_reopened_once() -> None:
     await game.kill()
 
 
+async def test_the_end_of_a_finished_game_s_stream_is_no_lost_stream() -> None:
+    game = a_game(E4)
+    await game.until_sent()
+    game.match.finish("resign", chess.WHITE)
+    await game.finish()
+    names = [metric for metric, _, _ in game.telemetry.drain().counts]
+    assert "crabstick_stream_reconnects_total" not in names
+
+
 # Rate limits hold for the whole account.
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.command_line import command_line
 from engine.errors import EngineNotExecutable, EngineNotFound
 from engine.interface import EngineSpec
-from engine.process import command_line
 
 NO_SUCH_PID = 2**22 + 1
 """Linux gives no pid above 2**22."""
