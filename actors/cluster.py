@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
+from inspect import Parameter
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import ray
@@ -149,8 +150,21 @@ async def find_actors(
 
 def _find_actor(name: str, namespace: str) -> Handle | None:
     with suppress(ValueError):  # no living actor has that name
-        return cast("Handle", ray.get_actor(name, namespace=namespace))
+        handle = ray.get_actor(name, namespace=namespace)
+        _let_methods_take_a_message(handle._ray_method_signatures)  # noqa: SLF001
+        return cast("Handle", handle)
     return None
+
+
+def _let_methods_take_a_message(signatures: dict[str, list[Parameter]]) -> None:
+    """Corrects the signatures of a handle, by which Ray checks the arguments of a call.
+
+    Ray reads the signatures from the actor's class. Another version of crabstick may have the class
+    in a module that this version lacks. Then Ray makes a class up, whose methods take nothing.
+    """
+    for name in signatures:
+        if not name.startswith("__"):
+            signatures[name] = [Parameter("message", Parameter.POSITIONAL_OR_KEYWORD)]
 
 
 @cache
