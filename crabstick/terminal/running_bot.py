@@ -30,6 +30,8 @@ LISTENER_PATIENCE = timedelta(seconds=20)
 STATISTICS_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)
 REFRESH_S = 0.5
+GONE_AFTER_S = 10
+"""While new code or settings replace the WorkerSet, there is none for a second or two."""
 LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
 
 
@@ -69,15 +71,19 @@ async def _statistics_of(worker_set: WorkerSetClient) -> Statistics | None:
 
 
 async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
-    """Draws the state of the bot periodically until the bot is gone."""
-    while True:
+    """Draws the state of the bot periodically; returns when the bot has been gone for a while."""
+    clock = asyncio.get_running_loop().time
+    gone_since_s: float | None = None
+    while gone_since_s is None or clock() - gone_since_s < GONE_AFTER_S:
         with suppress(ActorSilent):  # the head is away: the games go on
             worker_set = await find_worker_set(namespace)
             if worker_set is None:
-                return
-            statistics = await _statistics_of(worker_set)
-            if statistics is not None:
-                draw(statistics)
+                gone_since_s = gone_since_s or clock()
+            else:
+                gone_since_s = None
+                statistics = await _statistics_of(worker_set)
+                if statistics is not None:
+                    draw(statistics)
         await asyncio.sleep(REFRESH_S)
 
 
