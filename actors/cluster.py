@@ -10,7 +10,6 @@ import gc
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
@@ -32,6 +31,7 @@ from ray.exceptions import (
 from ray.experimental.internal_kv import internal_kv_get_gcs_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from crabstick.asyncio_tools import DaemonThreads
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import NodeId
@@ -49,7 +49,7 @@ GROUP = "ray.io/node-group"
 NODE_NAMES = ("NodeManagerAddress", "NodeManagerHostname", "NodeName")
 """Ray's keys for a node's address, host name, and the name given to `ray start`."""
 GCS_PATIENCE = timedelta(seconds=5)
-GCS_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="gcs")
+GCS_THREADS = DaemonThreads(4, "gcs")
 """While the GCS is away all of them block, and further calls queue without a thread."""
 NO_HURRY = timedelta(hours=1)
 """The time that we assume is left in a drain without a deadline."""

@@ -1,11 +1,19 @@
-"""Tasks and timers on the event loop, and the detection of its stalls."""
+"""Tasks, timers and threads beside an event loop, and the detection of its stalls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor, Future
 from datetime import timedelta
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import ParamSpec, TypeVar
 
 BEAT = timedelta(milliseconds=250)
 LIMIT = timedelta(seconds=1)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class BackgroundTasks:
@@ -59,6 +67,34 @@ class BackgroundTasks:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._on_error(error)
+
+
+class DaemonThreads(Executor):
+    """Runs calls in a few threads that do not delay the end of the process.
+
+    A process waits at its end for the threads of a `ThreadPoolExecutor`, also for those that hang.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._calls: SimpleQueue[tuple[Future[object], Callable[[], object]]] = SimpleQueue()
+        self._new = [Thread(target=self._run, name=name, daemon=True) for _ in range(threads)]
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queues a call without waiting."""
+        if self._new:
+            self._new.pop().start()
+        future: Future[T] = Future()
+        self._calls.put((future, partial(fn, *args, **kwargs)))  # type: ignore[arg-type]  # invariant
+        return future
+
+    def _run(self) -> None:
+        while True:
+            future, call = self._calls.get()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except Exception as error:  # noqa: BLE001 -- the caller gets every error
+                    future.set_exception(error)
 
 
 async def repeat(

@@ -1,10 +1,11 @@
 """Tasks and timers on the event loop, and its stalls."""
 
 import asyncio
+from threading import Event, current_thread
 
 import pytest
 
-from crabstick.asyncio_tools import BackgroundTasks, StallDetector
+from crabstick.asyncio_tools import BackgroundTasks, DaemonThreads, StallDetector
 from tests.builders import seconds
 from tests.unit.virtual_time import stall, until, virtual_loop
 
@@ -68,3 +69,13 @@ async def test_a_stall_that_a_beat_noticed_is_known_at_the_next_check() -> None:
     await asyncio.sleep(3)
     assert (detector.check(), detector.last_stall_s) == (True, noticed_s)
     beating.cancel()
+
+
+def test_a_thread_that_hangs_does_not_delay_the_end_of_the_process() -> None:
+    threads, is_over = DaemonThreads(2, "test"), Event()
+    hanging = threads.submit(is_over.wait)
+    assert threads.submit(lambda: current_thread().daemon).result(10)
+    assert isinstance(threads.submit(int, "seven").exception(10), ValueError)
+    assert not hanging.done()
+    is_over.set()
+    assert hanging.result(10)
