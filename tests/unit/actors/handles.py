@@ -26,6 +26,7 @@ class FakeHandle:
         self.is_silent = False
         self.errors: deque[Exception] = deque()
         """Raised by the next calls, one each: what Ray raises."""
+        self._ray_method_signatures: dict[str, object] = {}
 
     def __getattr__(self, method: str) -> _Method:
         return _Method(self, method)

@@ -49,7 +49,7 @@ async def test_a_repeated_report_of_a_game_changes_nothing() -> None:
     assert actor.assignments == [Assignment(game=GAME, epoch=1)]
 
 
-async def test_games_without_a_standby_get_actors_of_tsuccessor_own() -> None:
+async def test_games_without_a_standby_get_actors_of_their_own() -> None:
     rig = WorkerSetRig(standby=0)
     for game in ("first123", "second12", "third123"):
         await rig.report_game(game)
