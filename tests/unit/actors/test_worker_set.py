@@ -379,7 +379,7 @@ async def test_a_gcs_that_is_away_costs_no_game() -> None:
 # Restarts and dead nodes.
 
 
-async def test_after_a_restart_games_stay_with_tsuccessor_actors_and_are_supervised() -> None:
+async def test_after_a_restart_games_stay_with_their_actors_and_are_supervised() -> None:
     rig, actor = await playing_rig()
     rig.crash()
     await asyncio.sleep(2)
@@ -565,7 +565,7 @@ async def test_a_node_that_has_not_come_for_minutes_is_not_promised() -> None:
     assert (await rig.load()).may_grow
 
 
-async def test_reports_add_up_without_tsuccessor_unknown_metrics() -> None:
+async def test_reports_add_up_without_their_unknown_metrics() -> None:
     rig = WorkerSetRig()
     report = Report(
         sender="engine:a",
