@@ -1,17 +1,15 @@
 """One tick of the reconcile loop: compares wanted games with the cluster, and acts."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-
-from structlog.typing import FilteringBoundLogger
 
 from actors.messages import ActorConfig
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
-from actors.worker_set.lichess_calls import LichessCalls
-from crabstick.asyncio_tools import BackgroundTasks, StallDetector
+from crabstick.asyncio_tools import StallDetector
 from crabstick.rules.cluster_view import Capacity
 from crabstick.rules.lichess_types import ActorName, GameId
 from crabstick.rules.observation import (
@@ -23,6 +21,7 @@ from crabstick.rules.observation import (
 )
 from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
 from crabstick.telemetry import log_events
+from crabstick.telemetry.logs import get_logger
 
 FINISHED_GRACE = timedelta(seconds=30)
 """An actor reads the end of its game from its own stream; after this time it is killed instead."""
@@ -65,38 +64,46 @@ class Shutdown:
         return self.closed_at is not None and now - self.closed_at >= FORGOTTEN_AFTER
 
 
-@dataclass(slots=True, kw_only=True)
 class Reconciler:
     """Runs the ticks; moments are monotonic.
+
+    `resign` begins to resign a game on Lichess.
 
     Attributes:
         nodes: the Ray nodes as they were read last.
         shutdown: how far a shutdown has come.
     """
 
-    config: ActorConfig
-    pool: EnginePool
-    elasticity: Elasticity
-    lichess_calls: LichessCalls
-    stall: StallDetector
-    tasks: BackgroundTasks
-    log: FilteringBoundLogger
-    nodes: Nodes = field(default_factory=Nodes)
-    shutdown: Shutdown = field(default_factory=Shutdown)
+    def __init__(
+        self,
+        config: ActorConfig,
+        pool: EnginePool,
+        elasticity: Elasticity,
+        stall: StallDetector,
+        resign: Callable[[GameId], object],
+    ) -> None:
+        self._config = config
+        self._pool = pool
+        self._elasticity = elasticity
+        self._stall = stall
+        self._resign = resign
+        self._log = get_logger(actor=config.name)
+        self.nodes = Nodes()
+        self.shutdown = Shutdown()
 
     def tick(self, now: timedelta) -> None:
         """Compares the wanted games with the cluster, and starts the actions of the plan."""
         if self.shutdown.is_forgotten(now):
-            self.log.warning(log_events.LEFT_ALONE)
+            self._log.warning(log_events.LEFT_ALONE)
             self.shutdown = Shutdown()
         if self.shutdown.closed_at is not None:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = self.pool.registry.running()
-        observed = observe(self.pool.registry, self.nodes, now)
+        wanted = self._pool.registry.running()
+        observed = observe(self._pool.registry, self.nodes, now)
         if self.shutdown.begun_at is None:  # a shutdown empties no node
-            observed = self.elasticity.adjust(wanted, observed, now)
+            observed = self._elasticity.adjust(wanted, observed, now)
         for action in plan(wanted, observed, self._capacity(now), now):
             self._carry_out(action, now)
         if self.shutdown.begun_at is not None and not self._is_anything_open(now):
@@ -104,70 +111,70 @@ class Reconciler:
 
     def may_grow(self, now: timedelta) -> bool:
         """Whether a node would come for another game."""
-        elasticity, registry = self.elasticity, self.pool.registry
+        elasticity, registry = self._elasticity, self._pool.registry
         can_grow = elasticity.is_elastic and not elasticity.is_exhausted
         return can_grow and not has_waited_too_long(registry, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
         """Whether a game has no actor or must move, or an adopted actor has not reported."""
         draining = self.nodes.draining if self.shutdown.may_move(now) else ()
-        registry = self.pool.registry
+        registry = self._pool.registry
         return bool(
             registry.waiting() or moving(registry, draining) or registry.is_any_unreported()
         )
 
     def _capacity(self, now: timedelta) -> Capacity:
         """While actors cannot start, one standby is wanted: its start shows that they can again."""
-        capacity = self.elasticity.capacity(now)
+        capacity = self._elasticity.capacity(now)
         if self.shutdown.begun_at is not None:
             return replace(capacity, standby=0)
-        return replace(capacity, standby=max(capacity.standby, int(bool(self.pool.problem))))
+        return replace(capacity, standby=max(capacity.standby, int(bool(self._pool.problem))))
 
     def _carry_out(self, action: Action, now: timedelta) -> None:
         match action:
             case Spawn(node=node):
-                if not self.pool.is_paused:
-                    self.pool.spawn(self.config, node)
+                if not self._pool.is_paused:
+                    self._pool.spawn(self._config, node)
             case Assign(game=game, actor=actor):
-                self.pool.assign(game, actor)
+                self._pool.assign(game, actor)
             case RequestHandOver(actor=actor, within=within):
                 self._hand_over(actor, within, now)
             case Kill(actor=actor):
-                self.pool.kill(actor)
+                self._pool.kill(actor)
             case Forfeit(game=game):
                 self._forfeit(game)
 
     def _hand_over(self, actor: ActorName, within: timedelta, now: timedelta) -> None:
         if self.shutdown.begun_at is None:
-            self.pool.hand_over(actor, within)
+            self._pool.hand_over(actor, within)
         elif self.shutdown.may_move(now):
-            self.pool.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
+            self._pool.hand_over(actor, min(within, LEAVES_WHILE_CLOSING))
 
     def _suspect(self, now: timedelta) -> None:
-        self.stall.check()
-        stalled_s = self.stall.last_stall_s
+        self._stall.check()
+        stalled_s = self._stall.last_stall_s
         own_stall = None if stalled_s is None else timedelta(seconds=stalled_s)
-        engines = self.pool.registry.engines
+        engines = self._pool.registry.engines
         for name in suspects(engines.values(), self.nodes.staying, now=now, own_stall=own_stall):
             engine = engines[name]
             if not engine.is_suspect:
-                self.pool.registry = self.pool.registry.suspected(engine, now)
-                self.log.warning(log_events.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
+                self._pool.registry = self._pool.registry.suspected(engine, now)
+                self._log.warning(log_events.ACTOR_SUSPECTED, actor=name, game_id=engine.game)
 
     def _drop_finished(self, now: timedelta) -> None:
-        for game in self.pool.registry.games.values():
+        for game in self._pool.registry.games.values():
             if game.finished_at is None:
                 continue
-            owner = self.pool.registry.owner_of(game.id)
+            owner = self._pool.registry.owner_of(game.id)
             if owner is not None and now - game.finished_at > FINISHED_GRACE:
-                self.pool.kill(owner.name)
+                self._pool.kill(owner.name)
                 owner = None
             if owner is None:
-                self.pool.take(self.pool.registry.ended(game.id))
+                self._pool.take(self._pool.registry.ended(game.id))
 
     def _forfeit(self, game_id: GameId) -> None:
         """Resigns a game that has killed too many actors."""
-        game = self.pool.take(self.pool.registry.ended(game_id))
+        game = self._pool.take(self._pool.registry.ended(game_id))
         if game is not None:
-            self.log.error(log_events.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
-            self.tasks.start(self.lichess_calls.resign(game_id))
+            self._log.error(log_events.GAME_FORFEITED, game_id=game_id, takeovers=game.takeovers)
+            self._resign(game_id)

@@ -104,13 +104,11 @@ class WorkerSet:
             lambda error: self._log.error(log_events.TASK_FAILED, exc_info=error)
         )
         self._reconciler = Reconciler(
-            config=self._config,
-            pool=self._pool,
-            elasticity=self._elasticity,
-            lichess_calls=self._lichess_calls,
-            stall=self._stall,
-            tasks=self._tasks,
-            log=self._log,
+            self._config,
+            self._pool,
+            self._elasticity,
+            self._stall,
+            resign=lambda game: self._tasks.start(self._lichess_calls.resign(game)),
         )
         self._start_tasks(listener or RayWatchedActor(EVENT_LISTENER, self._config.namespace))
 
