@@ -88,11 +88,12 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
             games = {number: await begin(stack, bot, number) for number in (0, 1)}
             ids = list(games.values())
             who, pids = [await owners(*ids)], [await manager_pids()]
+            old = repr(await listener())
             late = await stack.enter_async_context(bot.opponent(2, think_ms=THINK_MS))
             for wanted in (settings, bot.settings):
                 deployed = asyncio.ensure_future(deploy(actor_config(wanted, BOT)))
-                if len(games) < 3:  # a challenge comes while no listener runs
-                    await until(listener, lambda found: found is None)
+                if len(games) < 3:  # a challenge comes before the new listener hears
+                    await until(listener, lambda found: repr(found) != old)
                     games[2] = await late.challenge(BOT, LONG, "random")
                 assert await deployed
                 who.append(await owners(*ids))
