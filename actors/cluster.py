@@ -85,7 +85,7 @@ class Handle(Protocol):
 
 
 async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, object]:
-    """Awaits a Ray call and turns Ray's errors into ours; `patience` None sets no deadline.
+    """Awaits a Ray call and translates Ray's errors; without `patience` there is no deadline.
 
     Raises:
         ActorGone: the actor is dead, or its node has left.

@@ -109,7 +109,7 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuses a client that does not speak HTTP; our text replaces `msg`, uvicorn's text."""
         del msg
-        self._refuse(error_response(400, "this is no valid HTTP request", CLOSE))
+        self._refuse(error_response(400, "this is not a valid HTTP request", CLOSE))
 
     # Our own.
 

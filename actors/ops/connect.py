@@ -1,4 +1,4 @@
-"""Connects this process to a Ray cluster; a failure is explained in one sentence."""
+"""Connects this process to a Ray cluster; explains a failure in one sentence."""
 
 import logging
 import platform

@@ -1,4 +1,4 @@
-"""Starts a bot on a Ray cluster, unless it is already running there.
+"""Starts a bot on a Ray cluster, unless the bot already runs there.
 
 `deploy` compares the fingerprint of code and settings with that of the running bot. If they differ,
 it replaces listener and WorkerSet; the games stay with their actors. A game is played to its end by

@@ -28,7 +28,7 @@ ACTOR_STATES: Final = {
 }
 """The label values of the metrics on actors."""
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
-"""Source: Lichess's status names; `timeout` is a player who was away for too long."""
+"""Source: Lichess's status names; `timeout` means that a player was away for too long."""
 REPORTS_WITHIN = timedelta(seconds=10)
 """A listener reports every two seconds."""
 

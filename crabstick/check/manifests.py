@@ -35,7 +35,7 @@ _POWERS: Final = {"m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5
 def at(value: Any, route: str, default: Any = None) -> Any:  # noqa: ANN401 -- a value of YAML
     """The value at the dotted route, such as `spec.containers.0.image`.
 
-    Returns the default when there is no value, or a value of another type than the default.
+    Returns the default if the value is missing, or if its type differs from the default's.
     """
     try:
         for step in route.split("."):
@@ -50,7 +50,7 @@ def read_manifests(place: str) -> list[Manifest]:
 
     Raises:
         ConfigError: there are no manifests at `place`, or they cannot be read or rendered.
-        EnvironmentProblem: `place` is a folder, and there is no program to render it.
+        EnvironmentProblem: `place` is a folder, and no program that renders it is installed.
     """
     path = Path("/dev/stdin" if place == STANDARD_INPUT else place)
     if path.name in KUSTOMIZATIONS:

@@ -243,7 +243,7 @@ class _BoundedAdapter(HTTPAdapter):
 
         Raises:
             requests.TooManyRedirects: the response is a redirect.
-            requests.ConnectionError: there is no response.
+            requests.ConnectionError: no response arrived.
             requests.RequestException: the response breaks off or exceeds a limit.
         """
         del stream, timeout

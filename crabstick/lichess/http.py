@@ -109,7 +109,7 @@ class LichessResponse:
         return key if isinstance(key, str) else ""
 
     def message(self, identity: Identity) -> str:
-        """Lichess's error text on one line, shortened; the status when there is no text.
+        """Lichess's error text on one line, shortened; the HTTP status if Lichess sent no text.
 
         Lichess's errors are `{"error": "text"}` or `{"error": {"field": ["text"]}}`.
         """

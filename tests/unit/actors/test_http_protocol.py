@@ -183,7 +183,7 @@ async def test_what_is_not_http_is_refused_in_json(server: Server, noise: bytes)
     protocol.data_received(noise)
     await asyncio.sleep(0.1)
     assert wire.written.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert wire.written.endswith(b'\r\n\r\n{"error":"this is no valid HTTP request"}')
+    assert wire.written.endswith(b'\r\n\r\n{"error":"this is not a valid HTTP request"}')
     assert (wire.is_closed, server.paths) == (True, [])
 
 
