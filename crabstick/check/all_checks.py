@@ -1,20 +1,14 @@
-"""Lists the checks of `crabstick check` in the order of the report, and makes the report."""
+"""Lists the checks of `crabstick check` in the order of the report, and makes the report.
+
+Those of manifests are in `all_manifest_checks`, since what they import is slow to load.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from crabstick.check import (
-    local_checks,
-    manifest_checks,
-    network_policies,
-    raycluster_schema,
-    running_cluster,
-    secrets,
-)
+from crabstick.check import local_checks, running_cluster
 from crabstick.check.finding import Finding
-from crabstick.check.manifest_checks import per_group
-from crabstick.check.manifests import Manifests
 from crabstick.check.running_cluster import RunningCluster, per_node
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings
@@ -53,28 +47,6 @@ CLUSTER: Final[tuple[Check[RunningCluster], ...]] = (
     Check("variables", per_node(running_cluster.variables), "Ray's own are alike on every node"),
     Check("clocks", per_node(running_cluster.clocks), "together within a second"),
     Check("nodes", running_cluster.unseen, "all were looked at"),
-)
-MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
-    Check(
-        "fields",
-        raycluster_schema.fields,
-        f"all are known to {raycluster_schema.KUBERAY}",
-        is_gate=True,
-    ),
-    Check("settings", manifest_checks.settings),
-    Check("Pods", manifest_checks.pods, "a changed manifest ends none of them"),
-    Check("Ray", manifest_checks.ray, f"{manifest_checks.RAY}, as here"),
-    Check("images", per_group(manifest_checks.images), "the same on all nodes"),
-    Check("head", manifest_checks.head, "plays no games"),
-    Check("autoscaler", manifest_checks.autoscaler, "v2, and it drains nodes"),
-    Check("authentication", manifest_checks.authentication, "by token"),
-    Check("network", per_group(network_policies.network), "lets out to Lichess, proxy and Redis"),
-    Check("slots", per_group(manifest_checks.slots), "a game fits every worker"),
-    Check("room", manifest_checks.room),
-    Check("drains", per_group(manifest_checks.drains), "end before the Pods are killed"),
-    Check("variables", manifest_checks.variables, "Ray's own are alike on head and workers"),
-    Check("Lichess token", per_group(manifest_checks.token), "on the head and on every worker"),
-    Check("Secrets", secrets.secrets, "none is wanted"),
 )
 
 

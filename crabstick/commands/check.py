@@ -4,8 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
 
-from crabstick.check.all_checks import CLUSTER, MACHINE, MANIFESTS, run
-from crabstick.check.manifests import STANDARD_INPUT, at, open_manifests, read_manifests
+from crabstick.check.all_checks import CLUSTER, MACHINE, run
 from crabstick.check.running_cluster import RunningCluster
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
@@ -79,6 +78,9 @@ def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say)
         EnvironmentProblem: the target cluster lacks something, such as a Secret, or there is no
             program to render the folder.
     """
+    from crabstick.check.all_manifest_checks import MANIFESTS
+    from crabstick.check.manifests import STANDARD_INPUT, at, open_manifests, read_manifests
+
     objects = read_manifests(place)
     source = "standard input" if place == STANDARD_INPUT else place
     manifests = open_manifests(objects, source, settings, is_named=is_named)

@@ -8,7 +8,8 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 
 from crabstick.check import raycluster_schema, secrets
-from crabstick.check.all_checks import MANIFESTS, findings
+from crabstick.check.all_checks import findings
+from crabstick.check.all_manifest_checks import MANIFESTS
 from crabstick.check.manifests import Manifests, open_manifests
 from crabstick.check.secrets import wanted
 from crabstick.settings import Settings

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from crabstick.check import secrets
-from crabstick.check.all_checks import MANIFESTS, findings
+from crabstick.check.all_checks import findings
+from crabstick.check.all_manifest_checks import MANIFESTS
 from crabstick.check.manifests import (
     amount,
     open_manifests,
