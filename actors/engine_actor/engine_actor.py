@@ -192,7 +192,11 @@ class EngineActor:
         before, self._phase = self._phase, next_phase(self._phase, event)
         if self._phase is ActorPhase.STANDBY:
             self._title.set("standby")
-        elif before is not self._phase and self._assignment is not None:
+        elif (
+            self._phase is ActorPhase.PLAYING
+            and before is not self._phase
+            and self._assignment is not None
+        ):
             self._title.set(f"game {self._assignment.game}")
 
     async def _live(self) -> None:

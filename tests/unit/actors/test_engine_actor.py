@@ -166,19 +166,39 @@ async def test_it_takes_a_game_and_plays_it() -> None:
     assert (description.phase, description.game, description.epoch) == ("playing", GAME, 3)
 
 
-async def test_the_dashboard_shows_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+TITLES = [("shown", "standby"), ("shown", f"game {GAME} · white against zeekat · 5+3")]
+
+
+@pytest.fixture
+def titles(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The actor's calls to itself, whose names the dashboard shows."""
     calls: list[tuple[str, str]] = []
     monkeypatch.setattr(
         "actors.engine_actor.engine_actor.call_own_actor",
         lambda method, title, _message: calls.append((method, title)),
     )
+    return calls
+
+
+async def test_the_dashboard_shows_what_it_does(titles: list[tuple[str, str]]) -> None:
     rig = ActorRig()
     await asyncio.sleep(2)
     await rig.play()
     await asyncio.sleep(2)
-    assert calls == [("shown", "standby"), ("shown", f"game {GAME} · white against zeekat · 5+3")]
+    assert titles == TITLES
     async with asyncio.timeout(1):
         await rig.actor.shown({"v": 1, "title": "standby"})
+
+
+async def test_an_ending_actor_keeps_its_title(titles: list[tuple[str, str]]) -> None:
+    rig = ActorRig()
+    await asyncio.sleep(2)
+    await rig.play()
+    await asyncio.sleep(2)
+    await rig.win()
+    await asyncio.sleep(2)
+    assert (await rig.describe()).phase == "ending"
+    assert titles == TITLES
 
 
 async def test_an_assignment_may_be_repeated_but_not_replaced() -> None:
