@@ -100,7 +100,8 @@ class GameStream:
                     event = None if line is None else self._event_of(line)
                     if event is not None:
                         context.put(FromStream(connection, event))
-                    if isinstance(event, Advanced) and event.state.is_over:
+                    state = line.state if isinstance(line, GameFull) else line
+                    if isinstance(state, GameState) and state.is_over:
                         return  # only the end of the stream follows
         except LichessError as error:
             self._lost(connection, error)

@@ -174,11 +174,14 @@ async def test_a_stream_that_ends_during_a_stall_is_reopened_once() -> None:
     await game.kill()
 
 
-async def test_the_end_of_a_finished_game_s_stream_is_no_lost_stream() -> None:
+@pytest.mark.parametrize("moves", [0, 1], ids=["over at the opening", "over after a move"])
+async def test_the_end_of_a_finished_game_s_stream_is_no_lost_stream(moves: int) -> None:
     game = a_game(E4)
-    await game.until_sent()
+    if moves:
+        await game.until_sent()
     game.match.finish("resign", chess.WHITE)
     await game.finish()
+    assert len(game.link.sent) == moves
     names = [metric for metric, _, _ in game.telemetry.drain().counts]
     assert "crabstick_stream_reconnects_total" not in names
 
