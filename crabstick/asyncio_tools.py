@@ -29,11 +29,6 @@ class BackgroundTasks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
 
-    @property
-    def are_done(self) -> bool:
-        """Whether no task runs."""
-        return not self._tasks
-
     def start(self, work: Coroutine[object, None, None]) -> asyncio.Task[None]:
         """Runs `work` as a task; the caller need not keep or await it."""
         task = self._loop.create_task(work)
@@ -93,7 +88,7 @@ class DaemonThreads(Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
-                except Exception as error:  # noqa: BLE001 -- the caller gets every error
+                except BaseException as error:  # noqa: BLE001 -- the caller gets every error
                     future.set_exception(error)
 
 

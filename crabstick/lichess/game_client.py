@@ -121,11 +121,6 @@ class HttpGame:
         self._stream = NdjsonStream(self._session, self._source)
         self._closed = False
 
-    @property
-    def is_open(self) -> bool:
-        """See `GamePort`."""
-        return self._stream.is_open
-
     def is_current(self) -> bool:
         """See `GamePort`."""
         return self._stream.is_current()

@@ -77,10 +77,6 @@ class GamePort(Protocol):
     The User-Agent makes the stream a lease: a new stream ends the earlier one.
     """
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the stream is up, with neither an end nor an error received."""
-
     def is_current(self) -> bool:
         """Whether the stream is open and has yielded every line received so far.
 

@@ -56,11 +56,6 @@ class FakeGame:
         self.posts: list[str] = []
         """The posts so far, as the last part of their paths."""
 
-    @property
-    def is_open(self) -> bool:
-        """See `GamePort`."""
-        return self._stream.is_open
-
     def is_current(self) -> bool:
         """See `GamePort`."""
         return self._stream.is_current

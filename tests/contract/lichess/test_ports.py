@@ -301,7 +301,7 @@ class TestTheLease:
             await following(news)
             with pytest.raises(StreamEnded):
                 await end_of(olds)
-            assert (old.is_open, new.is_open) == (False, True)
+            assert (old.is_current(), new.is_current()) == (False, True)
 
     async def test_is_lost_as_soon_as_the_end_came_though_unread(self, stage: Stage) -> None:
         game_id = await stage.start_game()
@@ -309,18 +309,16 @@ class TestTheLease:
         async with aclosing(old.lines()) as olds, aclosing(new.lines()) as news:
             await following(olds)
             await following(news)
-            await until(lambda: not old.is_open)
-            assert not old.is_current()
+            await until(lambda: not old.is_current())
 
     async def test_is_not_current_while_a_line_is_unread(self, stage: Stage) -> None:
         game = stage.games.game(await stage.start_game())
         assert not game.is_current()
         async with aclosing(game.lines()) as lines:
             await following(lines)
-            assert (game.is_open, game.is_current()) == (True, True)
+            assert game.is_current()
             await game.move("e2e4")
             await until(lambda: not game.is_current())
-            assert game.is_open
 
     @pytest.mark.parametrize(("cleanly", "error"), [(True, StreamEnded), (False, Unavailable)])
     async def test_is_taken_anew_after_a_cut(
@@ -334,10 +332,10 @@ class TestTheLease:
             await stage.cut(cleanly=cleanly)
             with pytest.raises(error):
                 await end_of(lines)
-        between = game.is_open
+        between = game.is_current()
         async with aclosing(game.lines()) as lines:
             full = await following(lines)
-            assert (between, game.is_open) == (False, True)
+            assert (between, game.is_current()) == (False, True)
         assert isinstance(full, GameFull)
         assert full.state.moves == ("e2e4",)
 

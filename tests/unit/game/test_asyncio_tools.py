@@ -1,6 +1,7 @@
 """Tasks and timers on the event loop, and its stalls."""
 
 import asyncio
+import sys
 from threading import Event, current_thread
 
 import pytest
@@ -25,7 +26,7 @@ async def test_the_errors_of_tasks_and_timers_are_reported_once() -> None:
     tasks.call_later(seconds(30), fail_on_time)
     await asyncio.sleep(31)
     assert [str(error) for error in errors] == ["broken task", "broken timer"]
-    assert tasks.are_done
+    assert not tasks._tasks
 
 
 async def test_nothing_runs_after_the_close() -> None:
@@ -36,7 +37,7 @@ async def test_nothing_runs_after_the_close() -> None:
     tasks.call_later(seconds(1), fired.set)
     await tasks.close()
     await asyncio.sleep(2)
-    assert (task.cancelled(), fired.is_set(), errors, tasks.are_done) == (True, False, [], True)
+    assert (task.cancelled(), fired.is_set(), errors, tasks._tasks) == (True, False, [], set())
 
 
 def a_detector() -> StallDetector:
@@ -79,3 +80,9 @@ def test_a_thread_that_hangs_does_not_delay_the_end_of_the_process() -> None:
     assert not hanging.done()
     is_over.set()
     assert hanging.result(10)
+
+
+def test_a_call_that_exits_ends_neither_its_thread_nor_the_process() -> None:
+    threads = DaemonThreads(1, "test")
+    assert isinstance(threads.submit(sys.exit, 3).exception(10), SystemExit)
+    assert threads.submit(int, "7").result(10) == 7

@@ -51,7 +51,7 @@ async def test_nothing_runs_after_the_game() -> None:
     game.match.finish("aborted")
     await game.finish()
     assert game.link.is_closed
-    assert game.player._context.tasks.are_done
+    assert not game.player._context.tasks._tasks
 
 
 # The engine.
@@ -105,7 +105,7 @@ async def test_a_search_that_takes_too_long_is_cancelled_at_the_deadline() -> No
     assert await game.end() == HandOver()
     assert virtual_loop().time() - began_s == pytest.approx(10, abs=0.1)
     assert game.link.sent == []
-    assert game.player._context.tasks.are_done
+    assert not game.player._context.tasks._tasks
 
 
 async def test_the_successor_goes_on_from_the_stream() -> None:
