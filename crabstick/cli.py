@@ -162,7 +162,9 @@ def check(
         run(load_settings(config), say)
     elif manifest is not None:
         if address is not None:
-            raise typer.BadParameter("a manifest runs nowhere yet: leave --address or it out")
+            raise typer.BadParameter(
+                "a manifest runs nowhere yet: leave out --address or the manifest"
+            )
         from crabstick.commands.check import check_manifests
 
         check_manifests(load_settings(config), manifest, is_named=config is not None, say=say)

@@ -73,7 +73,7 @@ class Unavailable(LichessError):
 
 
 class StreamEnded(LichessError):
-    """The server closed a stream after a whole line."""
+    """A stream ended after a whole line, was closed on our side, or sent too long a line."""
 
 
 class StreamSilent(LichessError):

@@ -100,8 +100,8 @@ def _expectation(problem: ErrorDetails, field: FieldInfo) -> str:
     if kind == "literal_error":
         known = re.findall("'(.*?)'", problem["ctx"]["expected"])
         near = nearest(str(problem["input"]), known)
-        reason = f", for {field.description}" if field.description else ""
-        return f"be {_listed(known)}{f' (did you mean {near}?)' if near else reason}"
+        note = f"did you mean {near}?" if near else field.description
+        return f"be {_listed(known)}{f' ({note})' if note else ''}"
     if kind in _LISTS:
         known = [word for inner in get_args(field.annotation) for word in get_args(inner)]
         return f"be a list of {_listed(known)}" if known else "be a list, and not empty"
@@ -148,7 +148,7 @@ def _unknown(key: str, model: type[BaseModel], *, is_variable: bool) -> str:
     file, variable = _TOKENS.get(leaf, ("", ""))
     if file in known:
         return (
-            ": a token does not belong into the configuration; put it into the environment "
+            ": a token does not belong in the configuration; put it into the environment "
             f"variable {variable}, or into a file of its own that {file} names"
         )
     near = nearest_key(key, known)

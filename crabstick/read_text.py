@@ -11,7 +11,7 @@ from crabstick.errors import ConfigError
 def read_text(path: Path, *, named_by: str, limit: int) -> str:
     """The whole text of the file at `path`, UTF-8, without a byte order mark.
 
-    `named_by` says what names the file, and begins the error message: `lichess.token_file`.
+    `named_by` is what names the file, such as `lichess.token_file`; error messages begin with it.
     `limit` is the largest size in bytes.
 
     Raises:

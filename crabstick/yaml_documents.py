@@ -92,10 +92,11 @@ class _Composer(Composer):
         size = sizes.get(anchor, 0) if is_alias else 1
         self._size += size or 0
         if size is None or self._size > _LARGEST:
-            where = (
-                "within their own anchor (&name) are not read" if size is None else "are too many"
+            problem = (
+                "aliases (*name) within their own anchor (&name) are not read"
+                if size is None
+                else "there are too many aliases (*name)"
             )
-            problem = f"aliases (*name) {where}"
             raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         if anchor is not None and not is_alias:
             sizes[anchor] = None
@@ -111,7 +112,8 @@ class _Composer(Composer):
         for key, _ in node.value:
             name = str(key.value)
             if name in lines:
-                problem = f"{name} stands a second time, after line {lines[name]}; keep one of them"
+                before = f"it is already in line {lines[name]}"
+                problem = f"{name} is repeated; {before}; keep one of them"
                 raise MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             lines[name] = key.start_mark.line + 1
         return node

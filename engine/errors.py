@@ -40,11 +40,11 @@ class UnsupportedGame(EngineError):
 
 
 class EngineDied(EngineError):
-    """The process ended by itself, or was killed for flooding."""
+    """The process ended by itself, was killed for flooding, or was closed."""
 
 
 class EngineHung(EngineError):
-    """The engine sent no move at the deadline, nor after `stop`; the process was killed."""
+    """The engine was not ready in time, or sent no move, even after `stop`; it was killed."""
 
 
 class IllegalMove(EngineError):

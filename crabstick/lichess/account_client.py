@@ -100,9 +100,10 @@ class BerserkLichess:
 
     async def account(self) -> Account:
         """See `LichessPort`."""
-        account = parse_account(await self._call("read the account", self._berserk.account.get))
+        action = "read the account"
+        account = parse_account(await self._call(action, self._berserk.account.get))
         if isinstance(account, Unexpected):
-            raise Unavailable(f"Lichess's answer is not what it should be: {account.why}")
+            raise _undocumented(action, account.why)
         return account
 
     async def token_scopes(self) -> frozenset[str]:
@@ -113,7 +114,7 @@ class BerserkLichess:
     async def playing(self) -> tuple[GameSummary, ...]:
         """See `LichessPort`."""
         ongoing = self._berserk.games.get_ongoing
-        return parse_playing(await self._call("list its games", lambda: ongoing(_MOST_GAMES)))
+        return parse_playing(await self._call("list the bot's games", lambda: ongoing(_MOST_GAMES)))
 
     async def accept(self, challenge_id: GameId) -> None:
         """See `LichessPort`."""
@@ -162,7 +163,7 @@ class BerserkLichess:
                 return await asyncio.to_thread(self._call_berserk, action, call)
         except TimeoutError:
             pass
-        raise Unavailable(f"Lichess did not {action} within {limit_s:g} s.")
+        raise Unavailable(f"Lichess did not answer the request to {action} within {limit_s:g} s.")
 
     def _call_berserk(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
         """Calls berserk and raises our own errors, outside of `except`: see `describe_error`."""
@@ -176,20 +177,19 @@ class BerserkLichess:
         except requests.RequestException as error:
             problem = self._unanswered(action, error)
         except _PARSE_ERRORS as error:
-            what = describe_error(error, self._identity)
-            problem = Unavailable(f"Lichess did not {action} as its documents say: {what}")
+            problem = _undocumented(action, describe_error(error, self._identity))
         raise problem
 
     def _unanswered(self, action: str, error: Exception) -> LichessError:
         why = describe_error(error, self._identity)
         if isinstance(error, requests.TooManyRedirects):
-            return Refused(f"Lichess did not {action}: {why}", HTTPStatus.FOUND)
+            return Refused(f"Lichess refused the request to {action}: {why}", HTTPStatus.FOUND)
         if isinstance(error, requests.ConnectionError):
             way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
             return Unavailable(f"{self._identity.url} cannot be reached{way} to {action}: {why}")
         if isinstance(error, requests.Timeout):
-            return Unavailable(f"Lichess did not {action}: no answer in time")
-        return Unavailable(f"Lichess did not {action}: {why}")
+            return Unavailable(f"Lichess did not answer the request to {action} in time")
+        return Unavailable(f"Lichess failed at the request to {action}: {why}")
 
     def _test_token(self) -> object:
         token = self._identity.token.get_secret_value()
@@ -197,6 +197,10 @@ class BerserkLichess:
         if not response.ok:
             raise berserk.exceptions.ResponseError(response)
         return response.json()
+
+
+def _undocumented(action: str, why: str) -> Unavailable:
+    return Unavailable(f"Lichess's answer to the request to {action} is not as documented: {why}")
 
 
 def _response(response: requests.Response) -> LichessResponse:

@@ -1,7 +1,7 @@
 """HTTP as all clients of Lichess share it: identity, session, responses, and errors in our words.
 
-Streams and game posts use an aiohttp session: redirects are not followed (the token would travel
-along), the proxy is looked up once, cookies are not kept.
+Streams, and all posts of a game except moves, use an aiohttp session: redirects are not followed
+(the token would travel along), the proxy is looked up once, cookies are not kept.
 """
 
 import errno
@@ -28,7 +28,7 @@ from crabstick.rules.lichess_types import GameId
 from crabstick.rules.retry import Verdict, asked_wait, classify
 
 BODY_LIMIT = 64 * 1024
-"""In bytes; the rest of the body is not read."""
+"""In bytes; the rest of the body is ignored."""
 IDLE_LIMIT_S: Final = 60.0
 """We assume that Lichess's front end closes idle connections after 75 s."""
 DENIALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -137,7 +137,7 @@ def error_for(action: str, response: LichessResponse, identity: Identity) -> Lic
     """The error that a call raises for a response with status 300 or more.
 
     Args:
-        action: the call in words, as in "Lichess refused to <action>".
+        action: the call in words, as in "Lichess refused the request to <action>".
         response: the response.
         identity: its token must not appear in the message.
     """
@@ -149,8 +149,8 @@ def error_for(action: str, response: LichessResponse, identity: Identity) -> Lic
         limited = f"Lichess limits how often we may {action}: {message}"
         return RateLimited(limited, response.wait, response.limit_key)
     if verdict is Verdict.RETRY:
-        return Unavailable(f"Lichess could not {action}: {message}")
-    return Refused(f"Lichess refused to {action}: {message}", response.status)
+        return Unavailable(f"Lichess failed at the request to {action}: {message}")
+    return Refused(f"Lichess refused the request to {action}: {message}", response.status)
 
 
 def open_session(url: str) -> aiohttp.ClientSession:

@@ -166,8 +166,9 @@ class ClusterNode:
         slots: how many EngineActors the empty node holds.
         free_slots: how many more EngineActors Ray would start there now.
         drains_in: the time until everything on the node is ended; None for a node that stays.
-        is_doubtful: whether an actor there was lost and none there has answered since. Ray takes up
-            to a minute to call a node dead; meanwhile actors go to other nodes if they can.
+        is_doubtful: whether an actor there was lost or fell silent, and none there has answered
+            since. Ray takes up to a minute to call a node dead; meanwhile actors go to other nodes
+            if they can.
     """
 
     id: NodeId

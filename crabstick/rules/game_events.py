@@ -53,7 +53,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoOverdue:
-    """The stream has not shown the move of `ply`, long after Lichess took it."""
+    """The stream has not shown the move of `ply` in time."""
 
     ply: int
 

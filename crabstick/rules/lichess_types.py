@@ -263,7 +263,7 @@ class Limited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
-    """401 or 403: the token is invalid, or was revoked."""
+    """401 or 403: the token is unknown, revoked, or lacks a scope."""
 
     why: str
 

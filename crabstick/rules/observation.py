@@ -18,7 +18,7 @@ from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry import Registry
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
-"""An actor starts in two seconds, and on a machine with seven times its load in thirteen."""
+"""An actor starts in 2 s; on a machine with seven times the load it can carry, in 13 s."""
 NODE_COMES_WITHIN: Final = timedelta(minutes=3)
 """A node that takes longer will not come: a quota is used up, or no machines are left."""
 RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)

@@ -25,7 +25,7 @@ RAY_KNOWS_AFTER: Final = timedelta(seconds=70)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameTakenOver:
-    """A game lost its actor and needs another one."""
+    """A game goes to another actor because its actor failed."""
 
     game: GameRecord
     why: str
@@ -47,7 +47,8 @@ class Registry:
     """All games and EngineActors of one bot.
 
     Attributes:
-        doubts: the nodes where an actor was lost, and when; an answer from there removes the node.
+        doubts: the nodes where an actor was lost or fell silent, and when; an answer from there
+            removes the node.
         last_game_start: when an actor last got a game.
         over: the ids of the latest finished games.
     """

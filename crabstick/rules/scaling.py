@@ -31,9 +31,10 @@ LATELY = timedelta(minutes=10)
 NODE_TAKES = timedelta(seconds=30)
 """From the request for a node until an actor plays there; on Kubernetes with a cached image."""
 SPREAD = 3.1
-"""The headroom covers this many standard deviations more games than expected."""
+"""The headroom covers the expected number of games plus this many standard deviations."""
 FITS_FOR = timedelta(seconds=15)
-"""A shorter-lived free slot does not count: a rematch may fill it. See benchmarks/elasticity.py."""
+"""A slot counts only after being free this long: a rematch may fill it. See
+benchmarks/elasticity.py."""
 NO_HURRY = timedelta(hours=1)
 
 

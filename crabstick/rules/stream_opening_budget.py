@@ -13,7 +13,8 @@ from datetime import timedelta
 from crabstick.rules.retry import next_delay
 
 ENTRY = "openings"
-"""The budget's key in the table of rate limits, which holds when all openings are forgiven."""
+"""The budget's key in the table of rate limits; its value is the moment when all openings are
+forgiven."""
 ALLOWED = 30
 WINDOW = timedelta(minutes=10)
 """Source: lila, rate limit of `/api/stream/event`, counted by token."""

@@ -1,8 +1,8 @@
 """How long a move may take: Lichess's clocks, the engine's limit, our deadline, and the overhead.
 
-Pure, and the only place where durations become python-chess's float seconds. The overhead is what
-Lichess's clock charges for a move beyond the time that passed here. Bots get no lag compensation
-(lila: `Clock.step`), so our clock pays for the round trip.
+Pure, and the only place in `crabstick/` where durations become python-chess's float seconds. The
+overhead is what Lichess's clock charges for a move beyond the time that passed here. Bots get no
+lag compensation (lila: `Clock.step`), so our clock pays for the round trip.
 """
 
 from dataclasses import dataclass

@@ -57,14 +57,14 @@ _TABLE = {
         state=("playing", "waiting"),
     ),
     "crabstick_game_wait_seconds": _gauge(
-        "The longest wait of a running game for an actor: its first one, or another.",
+        "The longest wait of a running game for its first actor (new) or its next one (begun).",
         state=("new", "begun"),
     ),
     "crabstick_games_finished_total": _counter(
         "Finished games by their result for us.", result=("won", "lost", "drawn", "aborted")
     ),
     "crabstick_games_lost_on_time_total": _counter(
-        "Games that the bot lost by its clock, or because Lichess missed it."
+        "Games that the bot lost on time, or because it was away too long."
     ),
     "crabstick_games_forfeited_total": _counter(
         "Games that were resigned because they had cost too many actors."
@@ -82,25 +82,26 @@ _TABLE = {
         "How long the engine thought about a move.", _THINK_BUCKETS
     ),
     "crabstick_takeovers_total": _counter("Games that another actor took over."),
-    "crabstick_handovers_total": _counter("Games that left a draining node between two moves."),
+    "crabstick_handovers_total": _counter("Games that an actor handed over on request."),
     "crabstick_stream_reconnects_total": _counter(
-        "Streams of Lichess that ended early and were opened anew.", stream=("event", "game")
+        "Streams of Lichess that ended early and were reopened.", stream=("event", "game")
     ),
     "crabstick_rate_limited_total": _counter(
-        "Answers 429 of Lichess by what we had asked for.", endpoint=ENDPOINTS
+        "Lichess's 429 responses, by kind of request.", endpoint=ENDPOINTS
     ),
     "crabstick_rate_limit_wait_seconds": _gauge(
-        "Time until Lichess lets the bot ask again, by what for; zero while it may.",
+        "Time until the bot may send this kind of request again; zero when it may now.",
         endpoint=ENDPOINTS,
     ),
     "crabstick_actors": _gauge(
         "Engine actors by what they do.", state=("starting", "standby", "busy")
     ),
     "crabstick_actor_start_seconds": _gauge(
-        "How long the engine actor that has been starting longest has been at it."
+        "The longest time that an engine actor has been starting."
     ),
     "crabstick_actors_lost_total": _counter(
-        "Engine actors that nobody had ended, by what they did; useless ones cannot play.",
+        "Engine actors that ended unexpectedly, by what they were doing; useless ones could not "
+        "play.",
         state=("starting", "standby", "busy", "useless"),
     ),
     "crabstick_nodes": _gauge(
@@ -113,7 +114,7 @@ _TABLE = {
     ),
     "crabstick_games_on_draining_nodes": _gauge("Games that still have to leave a draining node."),
     "crabstick_drain_age_seconds": _gauge(
-        "How long the node that has been draining longest has been so: with games, without.",
+        "The longest time that a node has been draining: nodes with games, nodes without.",
         state=("busy", "empty"),
     ),
     "crabstick_event_stream_age_seconds": _gauge(
@@ -123,11 +124,9 @@ _TABLE = {
         "Engine processes that had to be started again within a game."
     ),
     "crabstick_engine_fallbacks_total": _counter(
-        "Games that the embedded engine went on with, because the engine was given up."
+        "Games that the embedded engine finished because the configured engine was given up."
     ),
-    "crabstick_problem": _gauge(
-        "1 while the bot has a problem, which its status tells in a sentence."
-    ),
+    "crabstick_problem": _gauge("1 while the bot has a problem; `crabstick status` describes it."),
     "crabstick_start_time_seconds": _gauge("When the WorkerSet began, in Unix time."),
     "crabstick_build_info": _gauge(
         "Always 1; the label is the version of crabstick that runs.", version=(__version__,)
@@ -135,4 +134,5 @@ _TABLE = {
 }
 
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType(_TABLE)
-"""Every metric by name, in the order of the output; a name ends in the base unit."""
+"""Every metric by name, in the order of the output; a name that has a unit ends in it, before
+`_total`."""

@@ -80,7 +80,7 @@ def test_named_settings_are_distinguished_from_those_that_were_found(
     [
         (["kuberay"], "kuberay is for `crabstick check --cluster` only"),
         (["--address", "h:1"], "--address is for `crabstick check --cluster` only"),
-        (["--cluster", "kuberay", "--address", "h:1"], "a manifest runs nowhere yet: leave"),
+        (["--cluster", "kuberay", "--address", "h:1"], "a manifest runs nowhere yet: leave out"),
         (["--cluster", "--address", "h"], "--address is 'h', which is no address"),
         (["--cluster", "a", "b"], "got unexpected extra argument"),
     ],

@@ -73,7 +73,7 @@ LICHESS = [
     ),
     silent(
         "CrabstickEventStreamSilent",
-        "it was opened anew",
+        "it was reopened",
         {"event_stream_age_seconds": "0 15 30 45 0x100"},
         "1m",
     ),

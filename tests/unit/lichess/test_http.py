@@ -35,7 +35,7 @@ def saying(status: int, body: object, retry_after: str | None = None) -> Lichess
 
 def test_an_error_names_the_call_and_the_text_of_lichess() -> None:
     error = error_for("accept it", saying(400, {"error": "It was canceled."}), IDENTITY)
-    assert str(error) == "Lichess refused to accept it: It was canceled."
+    assert str(error) == "Lichess refused the request to accept it: It was canceled."
     assert isinstance(error, Refused)
 
 
@@ -46,7 +46,7 @@ def test_a_form_error_names_the_fields() -> None:
 
 def test_a_body_that_is_not_json_leaves_the_status() -> None:
     error = error_for("ask", LichessResponse(status=502, body=b"<html>"), IDENTITY)
-    assert str(error) == "Lichess could not ask: HTTP status 502"
+    assert str(error) == "Lichess failed at the request to ask: HTTP status 502"
 
 
 def test_a_denied_token_comes_with_the_address_where_to_make_another() -> None:

@@ -181,7 +181,7 @@ WRONG_VALUES = [
     ("engine: {options: 3}", "engine.options is 3; it must be a mapping of the engine's option"),
     ("engine: {options: {Hash: 1.5}}", "engine.options is a mapping; it must hold text, whole"),
     ('engine: {options: {A: "b\\nquit"}}', "engine.options is a mapping; it must hold text, whole"),
-    ("challenges: {variants: [chess960]}", "standard, for nothing else is played so far"),
+    ("challenges: {variants: [chess960]}", "standard (nothing else is played so far)"),
     ("challenges: {time_controls: [blits]}", "time_controls[0] is 'blits'; it must be bullet, bli"),
     ("challenges: {time_controls: bliz}", "rapid or classical (did you mean blitz?)"),
     ("challenges: {modes: []}", "challenges.modes is []; it must be a list of casual or rated"),
@@ -214,7 +214,7 @@ def test_what_is_not_the_address_of_a_server_is_refused(url: str) -> None:
     ("text", "problem"),
     [
         ("http:\n  port: [1", "crabstick.yaml, line 2, column 11: expected ',' or ']'"),
-        ("http: {port: 1}\nhttp: {}", "crabstick.yaml, line 2, column 1: http stands a second"),
+        ("http: {port: 1}\nhttp: {}", "crabstick.yaml, line 2, column 1: http is repeated; it is"),
         ("a: 1\n--- \nb: 2", "crabstick.yaml holds 2 YAML documents; keep one of them"),
         ("- a", "crabstick.yaml must be a mapping of sections such as lichess: and engine:"),
         ("http: &x {port: *x}", "crabstick.yaml, line 1, column 17: aliases (*name) within their"),
@@ -237,14 +237,14 @@ def test_a_file_that_is_not_a_configuration_is_refused(text: str, problem: str) 
 )
 def test_a_token_in_the_file_is_answered_with_its_place(text: str, variable: str) -> None:
     problem = problem_with(text)
-    assert "a token does not belong into the configuration" in problem
+    assert "a token does not belong in the configuration" in problem
     assert f"the environment variable {variable}, or into a file of its own" in problem
 
 
 @pytest.mark.parametrize("name", ["CRABSTICK__LICHESS__TOKEN", "CRABSTICK__TOKEN"])
 def test_a_token_in_a_setting_variable_is_answered_with_its_place(name: str) -> None:
     problem = problem_with(environment={name: SECRET})
-    assert problem.startswith(f"{name}: a token does not belong into the configuration")
+    assert problem.startswith(f"{name}: a token does not belong in the configuration")
 
 
 def test_a_token_in_the_place_of_its_file_is_not_repeated() -> None:
