@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -26,9 +27,13 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
 
+T = TypeVar("T")
+
 LISTENER_PATIENCE = timedelta(seconds=20)
 STATISTICS_PATIENCE = timedelta(seconds=5)
 RESTORE_PATIENCE = timedelta(seconds=60)
+RAY_PATIENCE = timedelta(seconds=60)
+"""How long Ray may be silent before we give up games that go on without its head."""
 REFRESH_S = 0.5
 GONE_AFTER_S = 10
 """While new code or settings replace the WorkerSet, there is none for a second or two."""
@@ -90,11 +95,28 @@ async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
 async def wait_for_games(
     namespace: str, say: Callable[[str], None], ctrl_c: str = LOST_BY_CTRL_C
 ) -> None:
-    """Ends the manager and returns after the last game; `ctrl_c` says what Ctrl-C would do."""
-    games = await end_manager(namespace)
+    """Ends the manager and returns after the last game; `ctrl_c` says what Ctrl-C would do.
+
+    Raises:
+        ActorSilent: Ray has not answered for a minute.
+    """
+    games = await _answer(lambda: end_manager(namespace))
     if games:
         say(f"no more challenges; waiting for {counted(games, 'game')} ({ctrl_c})")
-    while await engine_actors(namespace):  # noqa: ASYNC110 -- other processes send us no event
+    while await _answer(lambda: engine_actors(namespace)):  # noqa: ASYNC110 -- we get no event
+        await asyncio.sleep(REFRESH_S)
+
+
+async def _answer(ask: Callable[[], Awaitable[T]]) -> T:
+    """What Ray answers, asked again and again while its head is away: the games go on."""
+    clock = asyncio.get_running_loop().time
+    until_s = clock() + RAY_PATIENCE.total_seconds()
+    while True:
+        try:
+            return await ask()
+        except ActorSilent:
+            if clock() >= until_s:
+                raise
         await asyncio.sleep(REFRESH_S)
 
 
@@ -103,14 +125,17 @@ async def wait_restored(namespace: str) -> None:
     until_s = time.monotonic() + RESTORE_PATIENCE.total_seconds()
     for find in (find_worker_set, find_listener):
         while time.monotonic() < until_s:
-            if await _is_restored(await find(namespace)):
+            if await _is_restored(find, namespace):
                 break
             await asyncio.sleep(REFRESH_S)
 
 
-async def _is_restored(manager: ActorClient | None) -> bool:
+async def _is_restored(
+    find: Callable[[str], Awaitable[ActorClient | None]], namespace: str
+) -> bool:
     """Whether the manager answers, or does not exist at all."""
     try:
+        manager = await find(namespace)
         if manager is not None:
             await manager.ping(STATISTICS_PATIENCE)
     except (ActorGone, ActorSilent):

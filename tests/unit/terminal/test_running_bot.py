@@ -1,5 +1,7 @@
 """Following a bot while another command replaces or ends it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from actors.cluster import ActorAway
@@ -11,7 +13,7 @@ STATISTICS = Statistics(bot="crabby", fingerprint="f")
 
 
 class Managers:
-    """The WorkerSets of a bot, second by second: + is there, - is not, ? the GCS is away."""
+    """A bot's actors, second by second: + are there, - are not, ? the GCS is away."""
 
     def __init__(self, story: str) -> None:
         self._story = story
@@ -23,6 +25,15 @@ class Managers:
         if now == "?":
             raise ActorAway("Ray's GCS does not answer")
         return self if now == "+" else None
+
+    async def games(self, namespace: str) -> list[object]:
+        return [game for game in [await self.find(namespace)] if game]
+
+    async def end(self, namespace: str) -> int:
+        return len(await self.games(namespace))
+
+    async def ping(self, _patience: object) -> None:
+        """It answers."""
 
     async def statistics(self, _patience: object) -> Statistics:
         return STATISTICS
@@ -46,3 +57,38 @@ async def test_a_bot_is_followed_until_it_has_been_gone_for_a_while(
     await running_bot.show("crabstick", drawn.append)
     assert drawn
     assert virtual_loop().time() - began_s == pytest.approx(until_s, abs=1)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, story: str) -> Callable[[], float]:
+    """The story begins now; returns how many seconds ago that was."""
+    bot, began_s = Managers(story), virtual_loop().time()
+    for name in ("find_worker_set", "find_listener"):
+        monkeypatch.setattr(running_bot, name, bot.find)
+    monkeypatch.setattr(running_bot, "engine_actors", bot.games)
+    monkeypatch.setattr(running_bot, "end_manager", bot.end)
+    return lambda: virtual_loop().time() - began_s
+
+
+async def test_games_are_awaited_while_the_head_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    age_s = use(monkeypatch, f"??+{'?' * 50}+-")
+    said: list[str] = []
+    await running_bot.wait_for_games("crabstick", said.append)
+    assert age_s() == pytest.approx(54, abs=1)
+    assert "waiting for 1 game" in said[0]
+
+
+async def test_games_are_given_up_after_a_minute_without_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    age_s = use(monkeypatch, "+?")
+    with pytest.raises(ActorAway):
+        await running_bot.wait_for_games("crabstick", lambda _: None)
+    assert age_s() == pytest.approx(1 + 60, abs=1)
+
+
+async def test_managers_are_waited_for_until_the_head_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    age_s = use(monkeypatch, "??+")
+    await running_bot.wait_restored("crabstick")
+    assert age_s() == pytest.approx(2, abs=0.6)
