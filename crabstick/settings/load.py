@@ -6,6 +6,7 @@ Relative paths in the file are relative to the file's folder, those in variables
 directory; both become absolute here, because other machines play the games.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ from crabstick.settings.model import Settings, is_file_path
 _DEFAULT_FILE = Path("crabstick.yaml")
 _LARGEST_FILE = 1_000_000
 _PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
+_OPTIONS: Final = "engine.options"
+"""The engine knows which keys there are below this one."""
+_OPTION: Final = re.compile(r"CRABSTICK_+ENGINE_+OPTIONS_+(.+)")
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 """With a service crabstick-http, Kubernetes sets CRABSTICK_HTTP_PORT=tcp://... in each pod."""
 
@@ -59,7 +63,7 @@ def settings_from(
     }
     values: dict[str, object] = {}
     for key in sorted(variables):  # a section comes before its keys
-        values = _over(_below(key, variables[key]), values)
+        values = _over(_below(key, _decoded(key, variables[key])), values)
     try:
         return Settings.model_validate(_over(_anchored(values, Path()), written))
     except ValidationError as error:
@@ -86,8 +90,24 @@ def _refuse_slips(environment: Mapping[str, str]) -> None:
     single = {variable.replace("__", "_"): variable for variable in known}
     for name, value in environment.items():
         meant = single.get(re.sub("_+", "_", name.upper()), name.upper())
+        option = _OPTION.fullmatch(name.upper())
+        if option:
+            meant = f"{variable_of(_OPTIONS)}__{option[1]}"
         if meant != name.upper() and not _SERVICE_LINK.match(value):
             raise ConfigError(f"{name} is not a setting; did you mean {meant}?")
+
+
+def _decoded(key: str, value: str) -> object:
+    """A list or a mapping where a variable holds JSON, and otherwise the text itself."""
+    if not value.startswith(("[", "{")) or key.startswith(f"{_OPTIONS}."):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            f"{variable_of(key)} begins with {value[0]} but is not JSON: write a list as "
+            '["a", "b"], a mapping as {"a": "b"}'
+        ) from None
 
 
 def _below(key: str, value: object) -> dict[str, object]:

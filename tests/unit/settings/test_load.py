@@ -56,8 +56,8 @@ def test_the_file_of_this_folder_is_read_unless_another_is_named(
         load_settings(Path("a.yaml"))
 
 
-@pytest.mark.parametrize("value", ["casual", "casual,", " casual "])
-def test_a_list_in_the_environment_is_words_with_commas(value: str) -> None:
+@pytest.mark.parametrize("value", ["casual", "casual,", " casual ", '["casual"]'])
+def test_a_list_in_the_environment_is_json_or_words_with_commas(value: str) -> None:
     assert load(CHALLENGES__MODES=value).challenges.modes == frozenset({"casual"})
 
 
@@ -73,6 +73,11 @@ def test_the_environment_reaches_every_depth() -> None:
 def test_an_engine_option_of_the_environment_replaces_the_same_one_of_the_file() -> None:
     settings = load("engine: {options: {Hash: 3, Move Overhead: 2}}", ENGINE__OPTIONS__HASH="5")
     assert settings.engine.options == {"Hash": "5", "Move Overhead": 2}
+
+
+def test_a_mapping_in_the_environment_is_json_and_an_engine_option_is_text() -> None:
+    settings = load(ENGINE__OPTIONS='{"Hash": 64, "Book": ""}', ENGINE__OPTIONS__BOOK="[1]")
+    assert settings.engine.options == {"Hash": 64, "Book": "[1]"}
 
 
 def test_without_a_file_no_reader_of_yaml_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +135,7 @@ def test_an_unknown_key_is_answered_with_those_that_exist(text: str, advice: str
         ("CRABSTICK_HTTP_PORT", "is not a setting; did you mean CRABSTICK__HTTP__PORT?"),
         ("crabstick__http_port", "is not a setting; did you mean CRABSTICK__HTTP__PORT?"),
         ("CRABSTICK_CHALLENGES__MAX__GAMES", "did you mean CRABSTICK__CHALLENGES__MAX_GAMES?"),
+        ("CRABSTICK_ENGINE_OPTIONS_CLEAR_HASH", "mean CRABSTICK__ENGINE__OPTIONS__CLEAR_HASH?"),
     ],
 )
 def test_a_misspelt_variable_is_an_error_too(name: str, problem: str) -> None:
@@ -158,6 +164,9 @@ def test_a_variable_that_means_no_setting_is_left_alone(name: str, value: str) -
     [
         ("HTTP__PORT", "99999", "CRABSTICK__HTTP__PORT is 99999; it must be a whole"),
         ("HTTP", "8000", "CRABSTICK__HTTP must be a mapping of keys to values"),
+        ("HTTP", '{"prot": 1}', "CRABSTICK__HTTP__PROT is not a known key; did you mean"),
+        ("HTTP", f"{{{SECRET}", "CRABSTICK__HTTP begins with { but is not JSON: write a list as"),
+        ("CHALLENGES__MODES", "[" * 100_000, "CRABSTICK__CHALLENGES__MODES begins with [ but is"),
         ("CHALLENGES__MAX_INITIAL_S", "9", "crabstick.yaml and the environment: challe"),
     ],
 )
