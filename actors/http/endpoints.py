@@ -220,7 +220,7 @@ class HttpEndpoints:
         try:
             async with asyncio.timeout(SHUTDOWN_PATIENCE.total_seconds()):
                 games = await asyncio.shield(self._shutdown)  # goes on without the client
-        except TimeoutError:
+        except (TimeoutError, ActorSilent):
             return error_response(503, "Ray does not answer; try again")
         return JSONResponse({"ok": True, "games": games})
 

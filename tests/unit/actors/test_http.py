@@ -9,6 +9,7 @@ import pytest
 from ray.exceptions import RayActorError, RayError
 
 from actors.clients import EVENT_LISTENER, WORKER_SET
+from actors.cluster import ActorAway
 from actors.http.endpoints import HttpEndpoints, api
 from crabstick.settings import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask
@@ -271,6 +272,20 @@ async def test_a_shutdown_that_hangs_is_a_503(bot: Bot, monkeypatch: pytest.Monk
     bot.shut_down_takes_s = 3600
     answer = await shut_down(f"Bearer {TOKEN}")
     assert (answer.status, bot.shut_down) == (503, [])
+
+
+async def test_a_shutdown_that_ray_does_not_answer_is_a_503_and_may_be_tried_again(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_namespace: str) -> int:
+        raise ActorAway("Ray's GCS does not answer")
+
+    monkeypatch.setenv(ADMIN_VARIABLE, TOKEN)
+    with monkeypatch.context() as away:
+        away.setattr("actors.http.endpoints.end_manager", silent)
+        assert (await shut_down(f"Bearer {TOKEN}")).status == 503
+    assert (await shut_down(f"Bearer {TOKEN}")).status == 200
+    assert bot.shut_down == ["tests"]
 
 
 async def test_a_shutdown_goes_on_after_its_client_hangs_up(
