@@ -10,7 +10,7 @@ from typing import Final
 from crabstick.check.finding import Finding, mistake, together
 from crabstick.check.kubectl import operator_variables
 from crabstick.check.manifests import Group, Manifests, amount, at
-from crabstick.check.ray_flags import flaws
+from crabstick.check.ray_flags import RECONNECT, flaws
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted, shown
 from crabstick.settings import TOKEN_VARIABLE
@@ -94,7 +94,8 @@ def settings(manifests: Manifests) -> Iterator[Finding]:
         for port in at(service, "spec.ports", [])
     ]
     known = [aim for aim in aims if isinstance(aim, int | str)]
-    ports = {at(names.get(aim), "containerPort", aim) for aim in known} - _RAY_PORTS
+    found = {at(names[aim], "containerPort") if aim in names else aim for aim in known}
+    ports = {port for port in found if isinstance(port, int)} - _RAY_PORTS
     http = manifests.settings.http
     if manifests.source and ports and (http.port not in ports or http.host in _LOOPBACK):
         wanted = " or ".join(map(str, ports))
@@ -183,11 +184,19 @@ def variables(manifests: Manifests) -> Iterator[Finding]:
     """Checks that Ray's flags are alike on head and workers, and fit where games need them."""
     if any("envFrom" in group.container for group in (manifests.head, *manifests.workers)):
         return iter([Finding("not looked at: some come from elsewhere (envFrom)")])
-    return per_group(lambda _, group: flaws(_flags(group), _flags(manifests.head)))(manifests)
+    of_head = _flags(manifests, manifests.head)
+    return per_group(lambda _, group: flaws(_flags(manifests, group), of_head))(manifests)
 
 
-def _flags(group: Group) -> Mapping[str, str]:
-    return {name: each["value"] for name, each in group.env.items() if "value" in each}
+def _flags(manifests: Manifests, group: Group) -> Mapping[str, str]:
+    """The variables of the group, with the one that KubeRay itself gives to workers.
+
+    Source: KubeRay 1.7, `ray-operator/controllers/ray/common/pod.go`, `configureGCSFaultTolerance`.
+    """
+    is_tolerant = at(manifests.cluster, "spec.gcsFaultToleranceOptions") is not None
+    is_given = is_tolerant and group is not manifests.head
+    written = {name: each["value"] for name, each in group.env.items() if "value" in each}
+    return {RECONNECT: "600", **written} if is_given else written
 
 
 def token(manifests: Manifests, group: Group) -> Iterator[str]:
@@ -201,7 +210,9 @@ def token(manifests: Manifests, group: Group) -> Iterator[str]:
             f"{TOKEN_VARIABLE} in the manifest, where anyone can read it: put it into a Secret and "
             "name that in valueFrom.secretKeyRef"
         )
-    elif at(source, "optional") or not (source or is_mounted or "envFrom" in group.container):
+    elif not (
+        (source and not at(source, "optional")) or is_mounted or "envFrom" in group.container
+    ):
         yield (
             f"no Lichess token: add {TOKEN_VARIABLE} with valueFrom.secretKeyRef (name "
             "crabstick-tokens, key lichess), and not optional"

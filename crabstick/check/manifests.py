@@ -5,7 +5,8 @@ The value has the RayCluster with its head and workers, and the settings of the 
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from crabstick.check.kubectl import rendered
 from crabstick.errors import ConfigError
+from crabstick.explain import PREFIX
 from crabstick.read_text import read_text
 from crabstick.settings import Settings, settings_from
 from crabstick.yaml_documents import read_documents
@@ -52,7 +54,9 @@ def read_manifests(place: str) -> list[Manifest]:
         ConfigError: there are no manifests at `place`, or they cannot be read or rendered.
         EnvironmentProblem: `place` is a folder, and no program that renders it is installed.
     """
-    path = Path("/dev/stdin" if place == STANDARD_INPUT else place)
+    if place == STANDARD_INPUT:
+        return read_objects(_standard_input(), "standard input")
+    path = Path(place)
     if path.name in KUSTOMIZATIONS:
         path = path.parent
     if not path.is_dir():
@@ -62,6 +66,16 @@ def read_manifests(place: str) -> list[Manifest]:
             f"{path} is a folder without {KUSTOMIZATIONS[0]}: name a file or a kustomize folder"
         )
     return read_objects(rendered(path), place)
+
+
+def _standard_input() -> str:
+    content = sys.stdin.buffer.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ConfigError(f"standard input is larger than {_LARGEST} bytes; is it a manifest?")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError("standard input is not UTF-8 text; is it a manifest?") from None
 
 
 def read_objects(text: str, source: str) -> list[Manifest]:
@@ -145,14 +159,27 @@ def open_manifests(
     cluster = _only_cluster(objects, place)
     head = _group(at(cluster, "spec.headGroupSpec", {}))
     workers = [_group(each) for each in at(cluster, "spec.workerGroupSpecs", [])]
+    variables = {
+        name: str(entry["value"])
+        for name, entry in head.env.items()
+        if at(entry, "value") is not None
+    }
     source = "those of this command" if is_named else ""
-    for each in () if is_named else objects:
-        text = at(each, "data", {}).get(_FILE)
-        if text is not None:
-            source = f"{_FILE} of the {each.get('kind')} {at(each, 'metadata.name')}"
-            variables = {name: str(at(entry, "value", "")) for name, entry in head.env.items()}
-            settings = settings_from(str(text), variables, source=source)
+    for where, text in () if is_named else _settings_texts(objects, variables):
+        source, settings = where, settings_from(text, variables, source=where)
     return Manifests(objects, cluster, head, workers, settings, source)
+
+
+def _settings_texts(objects: Sequence[Manifest], variables: Iterable[str]) -> list[tuple[str, str]]:
+    """Where the bot's settings are, and the YAML there, over which the head's variables go."""
+    files = [
+        (f"{_FILE} of the {each.get('kind')} {at(each, 'metadata.name')}", str(text))
+        for each in objects
+        if (text := at(each, "data", {}).get(_FILE)) is not None
+    ]
+    if files or not any(name.upper().startswith(PREFIX) for name in variables):
+        return files
+    return [("the variables of the head", "")]
 
 
 def _only_cluster(objects: Sequence[Manifest], place: str) -> Manifest:

@@ -6,9 +6,10 @@ from typing import Final
 
 _SHARED: Final = re.compile(r"RAY_(?!gcs_storage|enable_autoscaler_v2|maximum_gcs_)[a-z]\w*")
 """RAY_ and a lower-case name, except the flags that only the head reads."""
+RECONNECT: Final = "RAY_gcs_rpc_server_reconnect_timeout_s"
 _NEEDED: Final = {
     "RAY_worker_niceness": ("0", "0 (at Ray's own 15 each move takes 20 ms longer)"),
-    "RAY_gcs_rpc_server_reconnect_timeout_s": (
+    RECONNECT: (
         r"0*(6[1-9]|[7-9]\d|[1-9]\d\d+)",
         "600 (at Ray's own 60 the games end a minute after the head)",
     ),

@@ -17,8 +17,18 @@ _SOURCES: Final = {
     "authOptions": "auth_token",
 }
 """Field that names a Secret -> the key that is meant when the field names none; empty: any."""
-_MAKERS: Final = ("Secret", "SealedSecret", "ExternalSecret", "RayCluster")
-"""Kinds that are or make a Secret: for a RayCluster KubeRay's operator makes one with a token."""
+_NAME: Final = "metadata.name"
+_MAKERS: Final = {
+    "Secret": _NAME,
+    "SealedSecret": _NAME,
+    "ExternalSecret": "spec.target.name",
+    "Certificate": "spec.secretName",
+    "RayCluster": _NAME,
+}
+"""Kind that is or makes a Secret -> the Secret's name, else that of the object.
+
+For a RayCluster KubeRay's operator makes one with a token, for a Certificate cert-manager.
+"""
 
 
 def secrets(manifests: Manifests) -> Iterator[Finding]:
@@ -51,9 +61,9 @@ def wanted(manifests: Manifests) -> dict[Place, set[str]]:
         namespace = at(thing, "metadata.namespace", "")
         for name, key in _named(thing, ""):
             found.setdefault((namespace, name), set()).add(key)
-        if thing.get("kind") in _MAKERS:
-            name = at(thing, "spec.target.name", "") or at(thing, "metadata.name", "")
-            made.add((namespace, name))
+        route = _MAKERS.get(str(thing.get("kind")))
+        if route:
+            made.add((namespace, at(thing, route, "") or at(thing, _NAME, "")))
     return {place: keys - {""} for place, keys in sorted(found.items()) if place not in made}
 
 

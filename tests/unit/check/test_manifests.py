@@ -6,6 +6,7 @@ Manifests are read as Kubernetes reads them.
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ GAME = "spec.workerGroupSpecs.0"
 POD = "template.spec"
 CONTAINER = f"{POD}.containers.0"
 DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
+RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 
 
 @cache
@@ -178,13 +180,20 @@ def test_a_flag_that_is_alike_and_wrong_is_named_once() -> None:
     assert "=60: set 600" in said(read_objects(text, "x"))[1][0]
 
 
+def test_beside_a_store_kuberay_gives_the_workers_their_reconnect_time() -> None:
+    cluster = with_variable(GAME, RECONNECT, None)[0]
+    assert f"game has no {RECONNECT}" in problem([cluster])
+    cluster["spec"]["gcsFaultToleranceOptions"] = {"redisAddress": "redis.example:6379"}
+    assert said([cluster])[1] == []
+
+
 def test_a_token_that_is_optional_or_in_a_file() -> None:
     source = {"name": "crabstick-tokens", "key": "lichess", "optional": True}
     optional = with_variable(GAME, TOKEN, {"valueFrom": {"secretKeyRef": source}})
     assert "no Lichess token" in problem(optional)
     settings = Settings.model_validate({"lichess": {"token_file": "/home/crabstick/t"}})
-    cluster, *_ = with_variable(GAME, TOKEN, None)
-    assert said([cluster], settings=settings)[1] == []
+    for cluster, *_ in (optional, with_variable(GAME, TOKEN, None)):
+        assert said([cluster], settings=settings)[1] == []
 
 
 def test_what_is_not_a_problem_is_said_as_such() -> None:
@@ -204,6 +213,32 @@ def test_settings_that_the_service_does_not_lead_to_are_named(text: str) -> None
     line = problem(base(text))
     assert line.startswith("settings: the bot's settings have http.host ")
     assert "the Service leads to port 8000 of the Pod: write 0.0.0.0 and 8000" in line
+
+
+@pytest.mark.parametrize(
+    ("aim", "port", "words"),
+    [("serve", 8000, ""), ("serve", 9000, "leads to port 8000"), ("unknown", 9000, "")],
+)
+def test_a_service_may_lead_to_a_port_by_its_name(aim: str, port: int, words: str) -> None:
+    things = base(f"http: {{host: 0.0.0.0, port: {port}}}")
+    service = next(each for each in things if each["kind"] == "Service")
+    service["spec"]["ports"][0]["targetPort"] = aim
+    wrong = said(things)[1]
+    assert len(wrong) == bool(words)
+    assert words in "".join(wrong)
+
+
+def test_the_variables_of_the_head_are_settings_too() -> None:
+    things = with_variable(HEAD, "CRABSTICK__CHALLENGES__MAX_GAMES", {"value": "99"})
+    assert "challenges.max_games (99)" in problem(things)
+    well, wrong = said(things[:-1])  # without a ConfigMap
+    assert "settings: the variables of the head" in well
+    assert [line.partition(":")[0] for line in wrong] == ["settings", "room"]
+
+
+def test_a_variable_of_the_head_with_a_value_from_elsewhere_is_not_read() -> None:
+    source = {"valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}
+    assert said(with_variable(HEAD, "CRABSTICK__HTTP__PORT", source))[1] == []
 
 
 def test_the_settings_in_the_config_map_hold_unless_others_are_named() -> None:
@@ -320,10 +355,21 @@ def test_a_secret_that_could_not_be_looked_for_is_no_problem(
     assert any("was not looked at (kubectl reaches no cluster)" in line for line in well)
 
 
-@pytest.mark.parametrize("kind", ["Secret", "SealedSecret", "ExternalSecret"])
-def test_a_secret_that_the_manifests_bring_is_not_asked_for(kind: str) -> None:
-    metadata = {"name": "crabstick-tokens", "namespace": "crabstick"}
-    things = [*base(), {"kind": kind, "metadata": metadata}]
+@pytest.mark.parametrize(
+    ("kind", "name", "spec"),
+    [
+        ("Secret", "crabstick-tokens", {}),
+        ("SealedSecret", "crabstick-tokens", {}),
+        ("ExternalSecret", "crabstick-tokens", {}),
+        ("ExternalSecret", "other", {"target": {"name": "crabstick-tokens"}}),
+        ("Certificate", "other", {"secretName": "crabstick-tokens"}),
+    ],
+)
+def test_a_secret_that_the_manifests_bring_is_not_asked_for(
+    kind: str, name: str, spec: Manifest
+) -> None:
+    metadata = {"name": name, "namespace": "crabstick"}
+    things = [*base(), {"kind": kind, "metadata": metadata, "spec": spec}]
     assert "Secrets: none is wanted" in said(things)[0]
 
 
@@ -403,6 +449,23 @@ def test_what_is_no_manifest_is_refused_in_one_sentence(text: str, words: str) -
     with pytest.raises(ConfigError) as caught:
         read_objects(text, "x.yaml")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a: [1", "standard input, line 1, column 6: "),
+        (b"\xff", "standard input is not UTF-8 text"),
+        (b"a: 34567", "standard input is larger than 7 bytes"),
+    ],
+)
+def test_what_is_no_manifest_on_standard_input_is_refused(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, words: str
+) -> None:
+    monkeypatch.setattr("crabstick.check.manifests._LARGEST", 7)
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(content)))
+    with pytest.raises(ConfigError, match=words):
+        read_manifests("-")
 
 
 def test_a_place_where_nothing_is_is_refused(tmp_path: Path) -> None:
