@@ -33,7 +33,7 @@ from crabstick.terminal.running_bot import deploy_bot, show, wait_for_games, wai
 FAULT_TOLERANCE = "--gcs-fault-tolerance"
 SMALL_PROFILE = "--small"
 ELSEWHERE = {
-    FAULT_TOLERANCE: "the head of that cluster needs it",
+    FAULT_TOLERANCE: "fault tolerance is set on the head of that cluster",
     SMALL_PROFILE: "that cluster keeps what it was started with",
 }
 NICENESS = 10
@@ -59,7 +59,7 @@ class LocalOptions:
         for switch in self._given() if named else ():
             raise ConfigError(
                 f"{switch} is for a Ray cluster that crabstick starts itself, and {named} is "
-                f"another: leave the switch out, {ELSEWHERE[switch]} (docs/deploying.md)"
+                f"another: leave the switch out; {ELSEWHERE[switch]} (docs/deploying.md)"
             )
 
     def check_running(self, cluster: BotCluster | None) -> None:
@@ -104,7 +104,7 @@ def up(
         cluster = found or _start_local(settings, console, options)
         with ExitStack() as undo:
             if cluster.is_new:
-                undo.callback(cluster.end, console.print)
+                undo.callback(lambda: cluster.end(console.print))
             undo.callback(disconnect)
             cluster = cluster.with_worker(game_cpus(settings), console.print)
             changed = _deploy(config, cluster, console)

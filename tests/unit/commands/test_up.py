@@ -1,5 +1,7 @@
 """What the switches of `up` refuse before anything is done."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from actors.local_ray.ray_node import LocalNode
 from crabstick.commands import up as command
 from crabstick.commands.up import LocalOptions
 from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.rules.lichess_types import Account
 from crabstick.settings import Settings
 from crabstick.terminal.find_cluster import BotCluster
 
@@ -79,3 +82,33 @@ def test_a_cluster_that_has_what_the_switches_ask_for_is_accepted(
 def test_where_the_switches_have_nothing_to_refuse_they_are_accepted() -> None:
     NO_SWITCH.check_address("a:1")
     BOTH.check_running(None)
+
+
+@contextmanager
+def _none(*_: object) -> Iterator[None]:
+    yield None
+
+
+def test_a_failed_start_ends_the_cluster_with_the_worker_that_it_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise EnvironmentProblem("the bot does not hear Lichess")
+
+    new = replace(cluster(SINGLE), is_new=True)
+    repaired = replace(new, local=LocalCluster(record=FAULT_TOLERANT))
+    ended: list[ClusterRecord] = []
+    monkeypatch.setattr(LocalCluster, "end", lambda cluster: ended.append(cluster.record))
+    monkeypatch.setattr(BotCluster, "with_worker", lambda *_: repaired)
+    for name, instead in {
+        "identify": lambda _: Account(name="crabby", title="BOT"),
+        "locked_cluster": _none,
+        "try_engine": lambda _: "Pinch 1",
+        "_start_local": lambda *_: new,
+        "disconnect": lambda: None,
+        "_deploy": fail,
+    }.items():
+        monkeypatch.setattr(command, name, instead)
+    with pytest.raises(EnvironmentProblem):
+        command.up(Settings(), None, detach=True, console=Console(), options=NO_SWITCH)
+    assert ended == [FAULT_TOLERANT]
