@@ -104,8 +104,8 @@ def _why_no_answer(address: str, code: grpc.StatusCode) -> str:
             "and put the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
         )
     return (
-        f"what listens at {address} does not answer as a Ray head's GCS does: name the port that "
-        "`ray start --head --port` was given, 6379 unless it was (not the dashboard's)"
+        f"what listens at {address} does not answer as a Ray head's GCS does: give the port of "
+        "`ray start --head --port` (6379 by default), not the dashboard's"
     )
 
 

@@ -36,7 +36,9 @@ def find_node(wish: str, nodes: Sequence[ClusterNode]) -> ClusterNode:
             f"`crabstick down` ends the bot; {_choice(nodes)}"
         )
     if not node.slots:
-        raise ConfigError(f"node {node} has no room for games, so it has none: {_choice(nodes)}")
+        raise ConfigError(
+            f"node {node} has no room for games, so there is nothing to drain; {_choice(nodes)}"
+        )
     return node
 
 

@@ -45,7 +45,7 @@ CLUSTER: Final[tuple[Check[RunningCluster], ...]] = (
     Check("engine", per_node(running_cluster.engine), "on every node that plays"),
     Check("Python", per_node(running_cluster.python), "the same on every node"),
     Check("variables", per_node(running_cluster.variables), "Ray's own are alike on every node"),
-    Check("clocks", per_node(running_cluster.clocks), "together within a second"),
+    Check("clocks", per_node(running_cluster.clocks), "within a second of each other"),
     Check("nodes", running_cluster.unseen, "all were looked at"),
 )
 
@@ -62,7 +62,7 @@ def findings(checks: Iterable[Check[Seen]], seen: Seen) -> Iterator[tuple[str, F
             found = [Finding(check.well)]
         yield from ((check.subject, each) for each in found)
         if check.is_gate and any(each.problem for each in found):
-            yield "all else", Finding(f"to be judged when the {check.subject} are right")
+            yield "everything else", Finding(f"not checked until the {check.subject} are right")
             return
 
 

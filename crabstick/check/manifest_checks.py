@@ -125,8 +125,8 @@ def head(manifests: Manifests) -> Iterator[Finding]:
     if cpus != 0:
         count = "the CPUs of the machine" if cpus is None else counted(cpus, "CPU")
         yield mistake(
-            f"rayStartParams of the head offer {count} for games, which would disturb each other "
-            'and the bot: write num-cpus: "0", and no CPU in its resources'
+            f"the head offers {count} for games, which would disturb each other and the bot: write "
+            'rayStartParams.num-cpus: "0", and remove CPU from headGroupSpec.resources'
         )
 
 

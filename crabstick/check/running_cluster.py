@@ -93,7 +93,7 @@ def autoscaler(cluster: RunningCluster) -> Iterator[Finding]:
             "cluster.slot_memory_mb smaller"
         )
     else:
-        more = "; the bot makes more of it with cluster.autoscaling: true"
+        more = "; the bot uses it fully only with cluster.autoscaling: true"
         yield Finding("v2, and it answers" + more * (not wanted.autoscaling))
 
 

@@ -39,8 +39,8 @@ def secrets(manifests: Manifests) -> Iterator[Finding]:
         there = ask(asked)
     except EnvironmentProblem as reason:
         yield Finding(
-            f"{', '.join(name for _, name in asked)}: whether they exist was not looked at "
-            f"({reason}); {' and '.join(creations.values())} make what is missing"
+            f"{', '.join(name for _, name in asked)}: not checked ({reason}); create what is "
+            f"missing with {' and '.join(creations.values())}"
         )
         return
     for place in asked.keys() - there:
@@ -50,7 +50,7 @@ def secrets(manifests: Manifests) -> Iterator[Finding]:
             f"{creations[place]} makes it"
         )
     if there:
-        yield Finding(f"{', '.join(sorted(name for _, name in there))}: there")
+        yield Finding(f"{', '.join(sorted(name for _, name in there))}: found")
 
 
 def wanted(manifests: Manifests) -> dict[Place, set[str]]:

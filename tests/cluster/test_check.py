@@ -118,7 +118,7 @@ def test_the_one_problem_of_a_single_machine_is_games_on_the_head(
     assert findings["code"] == "the same on every node, and here\n"
     assert findings["Lichess token"] == "on every node\n"
     assert findings["variables"] == "Ray's own are alike on every node\n"
-    assert findings["clocks"] == "together within a second\n"
+    assert findings["clocks"] == "within a second of each other\n"
     assert findings["nodes"] == "all were looked at\n"
     assert bot.token not in f"{findings}{problem}"
 

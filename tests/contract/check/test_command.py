@@ -66,7 +66,7 @@ def test_an_overlay_is_rendered_and_each_check_has_a_line(tmp_path: Path) -> Non
     assert said["manifests"].startswith("the RayCluster crabstick, with ")
     assert said["settings"] == "bot.yaml of the ConfigMap crabstick-config"
     assert said["head"] == "plays no games"
-    assert "was not looked at (kubectl" in said["Secrets"]
+    assert "not checked (kubectl" in said["Secrets"]
 
 
 @needs_kubectl
@@ -87,7 +87,7 @@ def test_all_mistakes_are_said_and_the_first_decides(tmp_path: Path) -> None:
     file = a_file(tmp_path, "spec.enableInTreeAutoscaling", value=False)
     text = file.read_text(encoding="utf-8").replace("num-cpus: '0'", "num-cpus: '2'")
     done = check("--cluster", "-", folder=tmp_path, text=text)
-    refused(done, USAGE, "head offer 2 CPUs for games")
+    refused(done, USAGE, "head offers 2 CPUs for games")
     assert "autoscaler: spec.enableInTreeAutoscaling is false" in done.stdout
     assert "authentication: by token" in done.stdout
 

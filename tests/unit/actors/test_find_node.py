@@ -29,7 +29,7 @@ def test_a_node_is_found_by_id_its_beginning_or_a_name(wish: str) -> None:
         ("10.0.0", "no node"),
         ("ab", r"'ab' means 2 nodes: .* first digits .*: .* ab11.*, ab22"),
         ("head", r"aa00aa00aa00 \(10\.0\.0\.1, head\) is the head, .*`crabstick down`"),
-        ("proxy", "has no room for games"),
+        ("proxy", "has no room for games, so there is nothing to drain; those that"),
     ],
 )
 def test_a_wish_that_names_no_node_to_drain_is_explained(wish: str, words: str) -> None:

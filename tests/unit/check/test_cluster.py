@@ -120,7 +120,7 @@ def test_an_autoscaler_that_will_not_do_is_named(scaling: ScalingReport, words: 
 
 def test_an_autoscaler_that_answers_is_well() -> None:
     assert said(a_cluster(scaling=V2, settings=GROWING))["autoscaler"] == "v2, and it answers"
-    assert "makes more of it with cluster.aut" in said(a_cluster(scaling=V2))["autoscaler"]
+    assert "fully only with cluster.aut" in said(a_cluster(scaling=V2))["autoscaler"]
 
 
 def test_settings_that_count_on_an_autoscaler_need_one() -> None:

@@ -126,7 +126,7 @@ def test_a_field_that_kuberay_does_not_know_hides_the_rest(
     well, wrong = said(with_cluster(path, value))
     assert all(line.startswith("fields: ") for line in wrong)
     assert words in wrong[0]
-    assert well == ["all else: to be judged when the fields are right"]
+    assert well == ["everything else: not checked until the fields are right"]
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_a_field_that_kuberay_does_not_know_hides_the_rest(
         ("spec.rayVersion", "2.59.1", "is '2.59.1': write '2.60.0'"),
         (f"{GAME}.{CONTAINER}.image", "rayproject/ray:2.60.0", "with Ray and no crabstick"),
         (f"{GAME}.{CONTAINER}.image", "a.example/ray:1", "a.example/ray:1, and the head has c"),
-        (f"{HEAD}.rayStartParams.num-cpus", "1", "head offer 1 CPU for games"),
-        (f"{HEAD}.rayStartParams", None, "head offer 1 CPU for games"),
+        (f"{HEAD}.rayStartParams.num-cpus", "1", "head offers 1 CPU for games"),
+        (f"{HEAD}.rayStartParams", None, "head offers 1 CPU for games"),
         (f"{HEAD}.{CONTAINER}.resources.limits.memory", "512Mi", "the head is 512Mi, and Ray's"),
         ("spec.enableInTreeAutoscaling", None, "autoscaler: spec.enableInTreeAutoscaling is"),
         ("spec.autoscalerOptions.version", None, "autoscalerOptions.version is missing: write v2"),
@@ -334,7 +334,7 @@ def test_variables_from_elsewhere_are_not_judged() -> None:
 def test_a_secret_that_is_nowhere_is_named_with_what_makes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert "Secrets: crabstick-tokens: there" in said(base())[0]
+    assert "Secrets: crabstick-tokens: found" in said(base())[0]
     monkeypatch.setattr(secrets, "ask", lambda _: frozenset())
     line = problem(base())
     assert "the Secret crabstick-tokens is neither in these" in line
@@ -352,7 +352,7 @@ def test_a_secret_that_could_not_be_looked_for_is_no_problem(
     monkeypatch.setattr(secrets, "ask", silent)
     well, wrong = said(base())
     assert wrong == []
-    assert any("was not looked at (kubectl reaches no cluster)" in line for line in well)
+    assert any("not checked (kubectl reaches no cluster); create what is" in line for line in well)
 
 
 @pytest.mark.parametrize(
