@@ -21,7 +21,11 @@ MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
     Check("head", manifest_checks.head, "plays no games"),
     Check("autoscaler", manifest_checks.autoscaler, "v2, and it drains nodes"),
     Check("authentication", manifest_checks.authentication, "by token"),
-    Check("network", per_group(network_policies.network), "allows connections to Lichess, the proxy and Redis"),
+    Check(
+        "network",
+        per_group(network_policies.network),
+        "allows connections to Lichess, the proxy and Redis",
+    ),
     Check("slots", per_group(manifest_checks.slots), "a game fits every worker"),
     Check("room", manifest_checks.room),
     Check("drains", per_group(manifest_checks.drains), "end before the Pods are killed"),
