@@ -80,8 +80,7 @@ def _try_connect(
 async def _end_bot(
     namespace: str, games: RunningGames, *, is_local: bool, console: Console
 ) -> None:
-    managers = [await find_worker_set(namespace), await find_listener(namespace)]
-    if not any(managers) and not await engine_actors(namespace) and not is_local:
+    if not is_local and not await _is_any_actor_there(namespace):
         raise EnvironmentProblem(f"no bot runs in the namespace {namespace} of this cluster")
     try:
         if games is RunningGames.RESIGN:
@@ -98,3 +97,8 @@ async def _end_bot(
             )
     finally:
         await end_http(namespace)
+
+
+async def _is_any_actor_there(namespace: str) -> bool:
+    managers = [await find_worker_set(namespace), await find_listener(namespace)]
+    return any(managers) or bool(await engine_actors(namespace))
