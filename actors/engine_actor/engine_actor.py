@@ -77,6 +77,8 @@ class EngineActor:
         build: makes an engine without starting it.
     """
 
+    __module__ = "actors.engine_actor"  # the class's path for other versions: see the package
+
     def __init__(
         self,
         config: Packed,

@@ -74,6 +74,8 @@ class EventListener:
         lichess: None means the server in the settings.
     """
 
+    __module__ = "actors.event_listener"  # the class's path for other versions: see the package
+
     def __init__(self, config: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
         configure_logging()
         self._config = ActorConfig.read(config)

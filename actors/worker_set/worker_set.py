@@ -66,6 +66,8 @@ class WorkerSet:
         listener: the EventListener for the watchdog; None means Ray's.
     """
 
+    __module__ = "actors.worker_set"  # the class's path for other versions: see the package
+
     def __init__(
         self,
         config: Packed,
@@ -150,7 +152,7 @@ class WorkerSet:
         self._wake.set()
 
     async def load(self, _message: Packed) -> Packed:
-        """Returns whether another challenge may be accepted. Waits for the adoption."""
+        """Returns the games, the room for more and the limits. Waits for the adoption."""
         await self._adopted.wait()
         wanted = self._registry.running()
         can_start = not self._pool.problem

@@ -25,7 +25,6 @@ from actors.clients import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
 from actors.http.limits import MAX_HEAD_BYTES
 from actors.http.uvicorn_protocol import MAX_CONNECTIONS
-from actors.worker_set.worker_set import WorkerSet
 from tests.cluster.local_bot import ADMIN_TOKEN, NAMESPACE, LocalBot, frozen, pid_of, until
 
 pytestmark = pytest.mark.cluster
@@ -118,7 +117,7 @@ async def in_worker_set(work: Callable[[object], int]) -> int:
 
 def begin_counting(_worker_set: object) -> int:
     """In the WorkerSet: from now on counts the calls of `statistics`."""
-    module: Any = sys.modules[WorkerSet.__module__]
+    module: Any = sys.modules["actors.worker_set.worker_set"]
     if not hasattr(module, "asked"):
         real, asked = module.statistics, []
 
@@ -134,7 +133,7 @@ def begin_counting(_worker_set: object) -> int:
 
 def counted(_worker_set: object) -> int:
     """In the WorkerSet: the number of calls since."""
-    return len(sys.modules[WorkerSet.__module__].asked)
+    return len(sys.modules["actors.worker_set.worker_set"].asked)
 
 
 def serve_processes() -> list[psutil.Process]:

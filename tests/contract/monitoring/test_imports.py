@@ -1,7 +1,9 @@
 import subprocess
 import sys
 
-ACTORS = "actors.engine_actor, actors.event_listener, actors.worker_set"
+ACTORS = ", ".join(
+    f"actors.{name}.{name}" for name in ("engine_actor", "event_listener", "worker_set")
+)
 """The WorkerSet too: an EngineActor imports its modules with the handle that it gets."""
 
 
