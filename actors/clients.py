@@ -10,7 +10,7 @@ that name is long dead.
 Unless its docstring says otherwise, every method raises what `CALL_ERRORS` lists:
     ActorGone: the actor is dead, or its node has left.
     ActorSilent: no answer within `patience`, or the actor is being restarted (`ActorAway`).
-    ActorFailed: the actor's code raised, or has no such method.
+    ActorFailed: the actor's code raised, or has no such method, or Ray refused the call.
     WrongProtocol: this version does not understand the answer.
 """
 
@@ -29,6 +29,7 @@ from actors.cluster import (
     find_actor,
     find_actors,
     kill_actor,
+    let_methods_take_a_message,
 )
 from actors.messages import (
     EMPTY,
@@ -84,6 +85,7 @@ class ActorClient:
     """A stub of any of our actors."""
 
     def __init__(self, handle: Handle) -> None:
+        let_methods_take_a_message(handle)
         self.handle = handle
 
     async def _call(
@@ -94,7 +96,11 @@ class ActorClient:
             remote = getattr(self.handle, method).remote
         except AttributeError:
             raise ActorFailed(f"the actor runs other code, which has no {method!r}") from None
-        return await ask(remote(packed), patience)
+        try:
+            answer = remote(packed)
+        except TypeError as error:  # the message does not fit what Ray knows of the method
+            raise ActorFailed(f"Ray refuses to call {method!r}: {error}") from None
+        return await ask(answer, patience)
 
     def kill(self) -> None:
         """Kills the actor; idempotent. Blocks on Ray's GCS."""
@@ -144,7 +150,7 @@ class WorkerSetClient(ActorClient):
 
     def report_unawaited(self, report: Report) -> None:
         """Sends a report without waiting; a lost report is only a gap."""
-        with suppress(AttributeError):
+        with suppress(AttributeError, TypeError):
             self.handle.report.remote(report.pack())
 
     async def statistics(self, patience: timedelta) -> Statistics:
@@ -181,7 +187,7 @@ class EngineActorClient(ActorClient):
 
     async def describe_any(self, patience: timedelta) -> ForeignDescription:
         """Returns the part of a description that every version has."""
-        return ForeignDescription.model_validate(await self._call("describe", EMPTY, patience))
+        return ForeignDescription.read(await self._call("describe", EMPTY, patience))
 
     async def assign(self, assignment: Assignment, patience: timedelta) -> Assigned:
         """Gives the actor a game. Idempotent."""

@@ -150,21 +150,18 @@ async def find_actors(
 
 def _find_actor(name: str, namespace: str) -> Handle | None:
     with suppress(ValueError):  # no living actor has that name
-        handle = ray.get_actor(name, namespace=namespace)
-        _let_methods_take_a_message(handle._ray_method_signatures)  # noqa: SLF001
-        return cast("Handle", handle)
+        return cast("Handle", ray.get_actor(name, namespace=namespace))
     return None
 
 
-def _let_methods_take_a_message(signatures: dict[str, list[Parameter]]) -> None:
+def let_methods_take_a_message(handle: Handle) -> None:
     """Corrects the signatures of a handle, by which Ray checks the arguments of a call.
 
-    Ray reads the signatures from the actor's class. Another version of crabstick may have the class
-    in a module that this version lacks. Then Ray makes a class up, whose methods take nothing.
+    Where this version of crabstick lacks the class, Ray makes one up, whose methods take nothing.
     """
-    for name in signatures:
-        if not name.startswith("__"):
-            signatures[name] = [Parameter("message", Parameter.POSITIONAL_OR_KEYWORD)]
+    signatures: dict[str, list[Parameter]] = handle._ray_method_signatures  # noqa: SLF001 -- Ray's own
+    message = [Parameter("message", Parameter.POSITIONAL_OR_KEYWORD)]
+    signatures.update({name: message for name in signatures if not name.startswith("__")})
 
 
 @cache

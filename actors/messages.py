@@ -8,7 +8,7 @@ that an older peer would misread; unknown keys are ignored.
 """
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +17,7 @@ from crabstick.rules.cluster_view import ActorPhase, EngineReport, GameRecord
 from crabstick.rules.lichess_types import GameId, GameSummary, NodeId
 
 PROTOCOL = 1
+Model = TypeVar("Model", bound=BaseModel)
 
 Packed = dict[str, object]
 """A message on the wire."""
@@ -46,14 +47,7 @@ class Message(BaseModel):
         Raises:
             WrongProtocol: this version does not understand it.
         """
-        try:
-            return cls.model_validate(message)
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            raise WrongProtocol(
-                f"{cls.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
-                f"this process speaks protocol {PROTOCOL}"
-            ) from None
+        return _read(cls, message)
 
 
 class ForeignDescription(BaseModel):
@@ -64,6 +58,22 @@ class ForeignDescription(BaseModel):
     v: int = PROTOCOL
     phase: str = ""
     game: str | None = None
+
+    @classmethod
+    def read(cls, message: object) -> Self:
+        """See `Message.read`."""
+        return _read(cls, message)
+
+
+def _read(model: type[Model], message: object) -> Model:
+    try:
+        return model.model_validate(message)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise WrongProtocol(
+            f"{model.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
+            f"this process speaks protocol {PROTOCOL}"
+        ) from None
 
 
 class ActorConfig(Message):

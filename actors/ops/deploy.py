@@ -215,5 +215,5 @@ async def require_compatible(namespace: str) -> None:
 async def _protocol(actor: EngineActorClient) -> ForeignDescription:
     try:
         return await actor.describe_any(PATIENCE)
-    except ActorError:
+    except CALL_ERRORS:
         return ForeignDescription()

@@ -171,6 +171,7 @@ class _Handle:
     def __init__(self, actor: FakeActor, supervised: list[ActorName]) -> None:
         self._actor = actor
         self._supervised = supervised
+        self._ray_method_signatures: dict[str, object] = {}
 
     def __getattr__(self, method: str) -> "_Method":
         if method not in self._actor.methods:

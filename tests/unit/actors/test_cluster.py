@@ -1,15 +1,11 @@
 """The seam to Ray: one call of an actor, and the slots of a node."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ray._common.signature import validate_args
-from ray._private.function_manager import FunctionActorManager
-from ray.actor import _ActorClassMethodMetadata
 from ray.exceptions import (
     ActorUnavailableError,
     ActorUnschedulableError,
@@ -18,7 +14,7 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, _find_actor, ask, slots_of
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask, slots_of
 from crabstick.settings import ClusterSettings
 from tests.builders import seconds
 
@@ -96,18 +92,3 @@ def test_the_scarcest_resource_counts(cpus: float, memory: float, slots: int) ->
 
 def test_a_node_without_memory_holds_no_actor() -> None:
     assert slots_of({"CPU": 4}, a_slot(1)) == 0
-
-
-def test_an_actor_whose_class_is_unknown_here_takes_a_message(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """So does an actor of another version, where the class is in another module."""
-    make: Any = FunctionActorManager._create_fake_actor_class
-    describe: Any = _ActorClassMethodMetadata.create
-    signatures = describe(make(None, "Old", ["describe"], ""), None).signatures
-    handle = SimpleNamespace(_ray_method_signatures=signatures)
-    monkeypatch.setattr("ray.get_actor", lambda *_, **__: handle)
-    with pytest.raises(TypeError):
-        validate_args(signatures["describe"], ({"v": 1},), {})
-    _find_actor("old", "crabstick")
-    validate_args(signatures["describe"], ({"v": 1},), {})
