@@ -20,6 +20,7 @@ from datetime import timedelta
 from typing import Final
 
 from actors.cluster import (
+    GCS_PATIENCE,
     ActorError,
     ActorFailed,
     ActorGone,
@@ -237,7 +238,9 @@ async def find_listener(namespace: str) -> EventListenerClient | None:
     return None if handle is None else EventListenerClient(handle)
 
 
-async def engine_actors(namespace: str) -> list[EngineActorClient]:
+async def engine_actors(
+    namespace: str, patience: timedelta = GCS_PATIENCE
+) -> list[EngineActorClient]:
     """All living EngineActors of a bot."""
-    found = await find_actors(namespace, is_engine_actor)
+    found = await find_actors(namespace, is_engine_actor, patience=patience)
     return [EngineActorClient(handle) for handle in found.values()]

@@ -22,6 +22,7 @@ from ray.actor import ActorHandle
 from ray.core.generated import autoscaler_pb2
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason, GetClusterStatusReply
 from ray.exceptions import (
+    ActorAlreadyExistsError,
     ActorUnavailableError,
     ActorUnschedulableError,
     RayActorError,
@@ -77,8 +78,12 @@ class ActorFailed(ActorError):
     """The actor's code raised an error or has no such method, or Ray refused a call."""
 
 
+class NameTaken(ActorFailed):
+    """Ray did not make an actor: another one has the name."""
+
+
 class Handle(Protocol):
-    """A Ray actor handle; only `actors.clients` calls its methods."""
+    """A Ray actor handle; elsewhere only `actors.clients` and `start_serve` call its methods."""
 
     def __getattr__(self, method: str) -> Any:  # noqa: ANN401 -- Ray makes them at run time
         """A method to call with `.remote(message)`."""
@@ -109,23 +114,27 @@ async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, o
     return reply if isinstance(reply, dict) else {}
 
 
-async def in_gcs_thread(work: Callable[[], T], *, is_kept: bool = False) -> T:
-    """Runs a blocking call to the GCS in a thread, and waits for at most `GCS_PATIENCE`.
+async def in_gcs_thread(
+    work: Callable[[], T], *, patience: timedelta = GCS_PATIENCE, is_kept: bool = False
+) -> T:
+    """Runs a blocking call to the GCS in a thread, and waits for at most `patience`.
 
-    With `is_kept`, the work is done once the GCS answers, even if this call has raised by then.
+    Work that has begun is completed even after this call has raised; with `is_kept`, so is work
+    that still waits for a thread.
 
     Raises:
         ActorAway: the GCS did not answer in time.
-        ActorFailed: Ray refused.
+        ActorFailed: Ray refused (`NameTaken`: a name that another actor has).
     """
     future = asyncio.get_running_loop().run_in_executor(GCS_THREADS, work)
     try:
         awaited = asyncio.shield(future) if is_kept else future
-        return await asyncio.wait_for(awaited, GCS_PATIENCE.total_seconds())
+        return await asyncio.wait_for(awaited, patience.total_seconds())
     except TimeoutError:
         raise ActorAway("Ray's GCS does not answer") from None
     except (RayError, ValueError) as error:
-        raise ActorFailed(_first_line(error)) from None
+        refusal = NameTaken if isinstance(error, ActorAlreadyExistsError) else ActorFailed
+        raise refusal(_first_line(error)) from None
 
 
 async def find_actor(name: str, namespace: str) -> Handle | None:
@@ -134,9 +143,12 @@ async def find_actor(name: str, namespace: str) -> Handle | None:
 
 
 async def find_actors(
-    namespace: str, is_wanted: Callable[[str], bool], known: Collection[str] = ()
+    namespace: str,
+    is_wanted: Callable[[str], bool],
+    known: Collection[str] = (),
+    patience: timedelta = GCS_PATIENCE,
 ) -> dict[str, Handle]:
-    """The living actors of a namespace with a wanted name, without those that are `known`."""
+    """The living actors of a namespace whose names are wanted and not in `known`."""
 
     def find() -> dict[str, Handle]:
         entries = ray.util.list_named_actors(all_namespaces=True)
@@ -145,7 +157,7 @@ async def find_actors(
         handles = {name: _find_actor(name, namespace) for name in wanted}
         return {name: handle for name, handle in handles.items() if handle is not None}
 
-    return await in_gcs_thread(find)
+    return await in_gcs_thread(find, patience=patience)
 
 
 def _find_actor(name: str, namespace: str) -> Handle | None:
@@ -173,10 +185,10 @@ def _remote(actor: type) -> Any:  # noqa: ANN401 -- Ray's own type has no stub
 def create_actor(
     actor: type, name: str, namespace: str, *arguments: object, **options: object
 ) -> Handle:
-    """Makes a detached actor with that name, before it runs.
+    """Makes a detached actor with that name; returns before the actor runs.
 
     Raises:
-        ValueError: another actor has the name.
+        ActorAlreadyExistsError: another actor has the name; `in_gcs_thread` makes it `NameTaken`.
     """
     remote = _remote(actor).options(name=name, namespace=namespace, lifetime="detached", **options)
     return cast("Handle", remote.remote(*arguments))

@@ -25,8 +25,8 @@ from actors.clients import (
 from actors.cluster import (
     ON_THE_HEAD,
     ActorError,
-    ActorFailed,
     Handle,
+    NameTaken,
     create_actor,
     in_gcs_thread,
     read_nodes,
@@ -41,7 +41,7 @@ from actors.messages import (
     WorkerSetDescription,
 )
 from actors.ops.fingerprint import fingerprint
-from actors.ops.shutdown import PATIENCE, end_manager
+from actors.ops.shutdown import HALFWAY_PATIENCE, PATIENCE, end_manager
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import ClusterSettings, Settings
@@ -139,8 +139,8 @@ async def _create(actor: type, name: str, config: ActorConfig, *arguments: Handl
     until_s = time.monotonic() + NAME_PATIENCE_S
     while True:
         try:
-            return await in_gcs_thread(create)
-        except ActorFailed:  # the name is still taken
+            return await in_gcs_thread(create, patience=HALFWAY_PATIENCE)
+        except NameTaken:
             if time.monotonic() > until_s:
                 raise EnvironmentProblem(
                     f"another {name} holds its name in the namespace {config.namespace}"

@@ -1,7 +1,8 @@
 """Shuts a bot down: the listener first, then the WorkerSet; running games continue.
 
 `/shutdown`, `crabstick down` and an upgrade all use this order. Every function raises `ActorAway`
-when the GCS does not answer in time.
+when the GCS does not answer in time, and `ActorFailed` when Ray refuses. After the first change
+they wait longer for the GCS: a shutdown that stops half-way leaves a bot neither up nor down.
 """
 
 import asyncio
@@ -19,18 +20,19 @@ from actors.clients import (
 from actors.cluster import in_gcs_thread
 
 PATIENCE = timedelta(seconds=5)
+HALFWAY_PATIENCE = timedelta(minutes=1)
+"""The patience with the GCS once something has changed: as long as Ray itself would wait."""
 SHUTDOWN_PATIENCE = timedelta(seconds=20)
 """A WorkerSet that shuts down first finds actors for the games without one."""
 
 
 async def end_manager(namespace: str) -> int:
     """Ends EventListener and WorkerSet; returns how many games continue without them."""
-    listener = await find_listener(namespace)
+    listener, worker_set = await find_listener(namespace), await find_worker_set(namespace)
     if listener is not None:
         with suppress(*CALL_ERRORS):  # an accepted challenge becomes a game first
             await listener.shut_down(PATIENCE)
         await _kill(listener)
-    worker_set = await find_worker_set(namespace)
     if worker_set is None:
         return 0
     try:
@@ -46,7 +48,7 @@ async def end_manager(namespace: str) -> int:
 
 async def _end_standbys(namespace: str) -> int:
     """Ends the actors without a game; returns how many have a game."""
-    actors = await engine_actors(namespace)
+    actors = await engine_actors(namespace, HALFWAY_PATIENCE)
     idle = await asyncio.gather(*(_is_idle(actor) for actor in actors))
     for actor, is_idle in zip(actors, idle, strict=True):
         if is_idle:
@@ -62,9 +64,17 @@ async def _is_idle(actor: EngineActorClient) -> bool:
 
 
 async def end_games(namespace: str) -> int:
-    """Resigns (or aborts) every running game and ends its actor; returns the number of games."""
+    """Resigns (or aborts) every running game and ends all EngineActors.
+
+    Returns how many games Lichess ended. An actor that cannot be ended does not keep the others
+    from resigning; the error is raised when all have tried.
+    """
     actors = await engine_actors(namespace)
-    return sum(await asyncio.gather(*(_give_up(actor) for actor in actors)))
+    results = await asyncio.gather(*(_give_up(actor) for actor in actors), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results.count(True)
 
 
 async def _give_up(actor: EngineActorClient) -> bool:
@@ -76,4 +86,4 @@ async def _give_up(actor: EngineActorClient) -> bool:
 
 
 async def _kill(actor: ActorClient) -> None:
-    await in_gcs_thread(actor.kill)
+    await in_gcs_thread(actor.kill, patience=HALFWAY_PATIENCE)

@@ -1,12 +1,26 @@
 """The config of a bot, and the reasons why a bot does not start or is not replaced."""
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ray.exceptions import ActorAlreadyExistsError, RayError
 
-from actors.ops.deploy import _why_not, actor_config, require_same_bot, require_slots
+from actors.clients import WORKER_SET, EngineActorClient
+from actors.cluster import ActorFailed
+from actors.ops.deploy import (
+    _create,
+    _why_not,
+    actor_config,
+    require_compatible,
+    require_same_bot,
+    require_slots,
+)
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from tests.unit.actors.handles import FakeHandle
+from tests.unit.virtual_time import VirtualLoop, virtual_loop
 
 PLAIN = Settings()
 OTHER = Settings.model_validate({"challenges": {"max_games": 9}})
@@ -88,3 +102,64 @@ def test_the_refusal_of_a_slot_names_the_largest_node(cluster: dict[str, object]
 def test_a_cluster_whose_workers_have_not_come_yet_is_fine(nodes: list[dict[str, float]]) -> None:
     nodes.remove(WORKER)
     require_slots(a_slot(slot_cpus=64))
+
+
+TAKEN = ActorAlreadyExistsError("The name worker-set is already taken")
+
+
+async def created(monkeypatch: pytest.MonkeyPatch, answers: Iterator[Any]) -> object:
+    """What becomes of a new WorkerSet when Ray answers so."""
+
+    def create(*_: object, **__: object) -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("actors.ops.deploy.create_actor", create)
+    monkeypatch.setattr("actors.ops.deploy.time.monotonic", virtual_loop().time)
+    return await _create(object, WORKER_SET, actor_config(PLAIN, "crabby"))
+
+
+async def test_a_name_that_becomes_free_soon_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await created(monkeypatch, iter([TAKEN, TAKEN, "handle"])) == "handle"
+
+
+async def test_a_name_that_stays_taken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EnvironmentProblem, match="another worker-set holds its name"):
+        await created(monkeypatch, iter([TAKEN] * 1000))
+
+
+async def test_another_refusal_keeps_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ActorFailed, match="the GCS is confused"):
+        await created(monkeypatch, iter([RayError("the GCS is confused")]))
+
+
+async def test_a_gcs_that_is_away_for_half_a_minute_stops_no_deploy_half_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_place: Any = VirtualLoop.run_in_executor
+
+    async def answer(loop: VirtualLoop, *call: object) -> object:
+        await asyncio.sleep(30)
+        return await in_place(loop, *call)
+
+    monkeypatch.setattr(
+        VirtualLoop, "run_in_executor", lambda loop, *call: loop.create_task(answer(loop, *call))
+    )
+    assert await created(monkeypatch, iter(["handle"])) == "handle"
+
+
+class UnreadableActor:
+    async def describe(self, _message: object) -> dict[str, object]:
+        return {"v": "two"}
+
+
+async def test_an_actor_with_an_unreadable_description_counts_as_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def found(_namespace: str) -> list[EngineActorClient]:
+        return [EngineActorClient(FakeHandle(UnreadableActor()))]
+
+    monkeypatch.setattr("actors.ops.deploy.engine_actors", found)
+    await require_compatible("tests")

@@ -4,12 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayError
 
 from actors.clients import EVENT_LISTENER, WORKER_SET, engine_actors, find_worker_set
+from actors.cluster import ActorFailed
 from actors.ops.shutdown import end_games, end_manager
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.virtual_time import virtual_loop
+from tests.unit.virtual_time import VirtualLoop, virtual_loop
 
 
 class FakeListener:
@@ -102,6 +103,23 @@ async def test_the_standbys_of_a_worker_set_that_hangs_are_killed_and_its_games_
     assert cluster.ended == [EVENT_LISTENER, WORKER_SET, "engine:a"]
 
 
+async def test_a_gcs_that_is_away_for_half_a_minute_stops_no_shutdown_half_way(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = cluster.actors["tests", EVENT_LISTENER]
+    in_place: Any = VirtualLoop.run_in_executor
+
+    async def answer(loop: VirtualLoop, *call: object) -> object:
+        await asyncio.sleep(30 if listener.sent("shut_down") else 0)
+        return await in_place(loop, *call)
+
+    monkeypatch.setattr(
+        VirtualLoop, "run_in_executor", lambda loop, *call: loop.create_task(answer(loop, *call))
+    )
+    assert await end_manager("tests") == 3
+    assert cluster.ended == [EVENT_LISTENER, WORKER_SET]
+
+
 async def test_an_actor_is_found_in_its_own_namespace_only(cluster: FakeCluster) -> None:
     found = await find_worker_set("tests")
     assert found is not None
@@ -135,3 +153,29 @@ async def test_an_actor_that_hangs_delays_the_others_by_five_seconds_only(
     cluster.add("engine:b", FakeHandle(FakeEngineActor(gave_up=True)))
     async with asyncio.timeout(6):
         assert await end_games("tests") == 1
+
+
+class SlowEngineActor(FakeEngineActor):
+    """Lichess takes a second for the resignation."""
+
+    async def give_up(self, message: object) -> dict[str, object]:
+        await asyncio.sleep(1)
+        return await super().give_up(message)
+
+
+async def test_an_actor_that_cannot_be_killed_keeps_no_other_from_resigning(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn = FakeHandle(FakeEngineActor(gave_up=True))
+    cluster.add("engine:a", stubborn)
+    cluster.add("engine:b", FakeHandle(SlowEngineActor(gave_up=True)))
+
+    def kill(handle: object, *, no_restart: bool) -> None:
+        if handle is stubborn:
+            raise RayError("refused")
+        cluster.kill(handle, no_restart=no_restart)
+
+    monkeypatch.setattr("ray.kill", kill)
+    with pytest.raises(ActorFailed, match="refused"):
+        await end_games("tests")
+    assert cluster.ended == ["engine:b"]
