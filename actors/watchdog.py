@@ -109,7 +109,10 @@ class RayWatchedActor:
     async def ping(self, patience: timedelta) -> None:
         """See `WatchedActor`."""
         if self._client is None:
-            handle = await find_actor(self._name, self._namespace)
+            try:
+                handle = await find_actor(self._name, self._namespace)
+            except ActorFailed as error:  # Ray's refusal is no answer of the actor
+                raise ActorAway(str(error)) from None
             if handle is None:
                 raise ActorGone(f"no actor is called {self._name}")
             self._client = ActorClient(handle)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
 from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
 from actors.watchdog import RayWatchedActor, Watchdog
@@ -126,6 +126,8 @@ class FakeRay:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.handle: FakeHandle | None = FakeHandle(self)
         self.gcs_takes_s = 0.0
+        self.refusal: Exception | None = None
+        """Raised by a search for the actor."""
         self.killed: list[dict[str, object]] = []
         monkeypatch.setattr("ray.get_actor", self.get_actor)
         monkeypatch.setattr("ray.util.list_named_actors", self.list_named_actors)
@@ -137,6 +139,8 @@ class FakeRay:
 
     def get_actor(self, name: str, namespace: str) -> FakeHandle:
         assert namespace == "tests"
+        if self.refusal is not None:
+            raise self.refusal
         if self.handle is None:
             raise ValueError(f"Failed to look up actor with name '{name}'")
         return self.handle
@@ -182,6 +186,10 @@ def _nameless(ray: FakeRay) -> None:
     ray.handle = None
 
 
+def _refusing(ray: FakeRay) -> None:
+    ray.refusal = RayError("the GCS is away")
+
+
 @pytest.mark.parametrize(
     ("arrange", "result"),
     [
@@ -191,6 +199,7 @@ def _nameless(ray: FakeRay) -> None:
         (_raising(RayActorError()), ActorGone),
         (_raising(A_BUG), ActorFailed),
         (_nameless, ActorGone),
+        (_refusing, ActorAway),
     ],
 )
 async def test_each_error_of_ray_has_its_meaning(
