@@ -1,7 +1,8 @@
 """Our actors: their names, how to find them, and typed stubs whose methods exchange Messages.
 
-Only this module knows the names of remote methods. Those names belong to the protocol between two
-versions of crabstick, and stay. Every method has a deadline.
+Only this module knows the names of remote methods, except for `shown`, which an EngineActor calls
+on itself. Those names belong to the protocol between two versions of crabstick, and stay. Every
+method that awaits an answer has a deadline, except `outcome`.
 
 An actor keeps its name in Ray, whatever it plays. Ray's metrics keep each name until the process
 that used the name ends. So the names of EngineActors repeat after a while, when the last actor of

@@ -1,8 +1,8 @@
 """The one seam to Ray: finds, calls and ends actors, reads nodes and drains them.
 
-Ray's calls to its GCS are synchronous, and block for a minute while the head is away. Here they run
-in threads, and all of them then raise `ActorAway` after `GCS_PATIENCE`. Functions that are not
-`async` block: on an event loop, call them through `in_gcs_thread`.
+Ray's calls to its GCS are synchronous, and block for a minute while the head is away. The `async`
+functions here run them in threads, and raise `ActorAway` after `GCS_PATIENCE`. The others block: on
+an event loop, call them through `in_gcs_thread`.
 """
 
 import asyncio
@@ -289,15 +289,14 @@ def gcs_client() -> Any:  # noqa: ANN401 -- Ray's own type has no stub
 
 def autoscaling_state(timeout_s: float = GCS_PATIENCE.total_seconds()) -> AutoscalingState | None:
     """The latest report of Ray's autoscaler v2 to the GCS; None before the first."""
-    answer = gcs_client().get_cluster_status(timeout_s=timeout_s)
-    reply = GetClusterStatusReply.FromString(answer)
+    reply = GetClusterStatusReply.FromString(gcs_client().get_cluster_status(timeout_s=timeout_s))
     return reply.autoscaling_state if reply.HasField("autoscaling_state") else None
 
 
 def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -> bool:
     """Whether the autoscaler reports that no group of nodes fits an EngineActor.
 
-    Counts only requests for exactly our resources: another program may ask for more.
+    Counts only requests for exactly our resources: the others are another program's.
     """
     demand = _demand_of(slot)
     return report is not None and any(

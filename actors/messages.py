@@ -4,7 +4,8 @@ Frozen dataclasses would unpickle by position and mix up fields between versions
 as dicts (`pack`) and are checked on arrival (`Message.read`). `PROTOCOL` grows with every change
 that an older peer would misread; unknown keys are ignored.
 
-`limits` in a message are the sender's exported `RateLimits`: Unix ms by endpoint.
+`limits` in a message are the sender's exported `RateLimits`: Unix ms by endpoint, and for the
+stream budget.
 """
 
 from datetime import timedelta

@@ -1,9 +1,9 @@
 """The HTTP endpoints on Ray Serve. All answers come from the WorkerSet and the EventListener.
 
-Every answer comes in bounded time, whatever hangs behind it, and each actor is asked at most once
-a second. Every refusal is JSON and reveals nothing internal. `/shutdown` needs the bearer token
-that the owner configured. The replica also restarts a WorkerSet that hangs; the WorkerSet does the
-same for the other actors.
+Every answer comes in bounded time, whatever hangs behind it, and each question is put to an actor
+at most once a second. Every refusal is JSON and reveals nothing internal. `/shutdown` needs the
+bearer token that the owner configured. The replica also restarts a WorkerSet that hangs; the
+WorkerSet restarts an EventListener that hangs, and replaces EngineActors.
 """
 
 import asyncio
@@ -76,7 +76,8 @@ class Peer(Generic[C]):
     async def _client(self) -> C:
         if self._search is None:
             self._search = asyncio.create_task(self._find_now())
-        return await asyncio.shield(self._search)  # one search at a time, even while the GCS hangs
+        # One search at a time. It gives up after 5 s, while its thread may still hang.
+        return await asyncio.shield(self._search)
 
     async def _find_now(self) -> C:
         client = await self._find()
@@ -204,7 +205,10 @@ class HttpEndpoints:
 
     @api.post("/shutdown")
     async def shutdown(self, request: Request) -> Response:
-        """Ends EventListener and WorkerSet; their actors play the running games to the end."""
+        """Ends EventListener and WorkerSet.
+
+        The actors of the running games play them to the end.
+        """
         try:
             token = read_admin_token(self._settings)
         except ConfigError as error:

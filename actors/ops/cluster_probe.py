@@ -1,7 +1,8 @@
 """Probes the nodes and the autoscaler of a running cluster, without changing anything there.
 
 A short task without resources runs on each node and returns what only the node knows. The task
-keeps no node alive. Nodes that drain or have no free slot are not probed.
+keeps no node alive. Nodes that drain, and nodes other than the head that have no free slot, are not
+probed.
 """
 
 import json

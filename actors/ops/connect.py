@@ -82,7 +82,10 @@ def _reach(address: str) -> None:
 
 
 def _probe(address: str) -> None:
-    """Ray itself says for many seconds, line by line, that it cannot get in, but not why."""
+    """Asks the GCS first.
+
+    Ray itself would print for many seconds that it cannot connect, but not why.
+    """
     headers = get_auth_headers_if_auth_enabled({})
     with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
         try:

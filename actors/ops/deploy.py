@@ -69,6 +69,7 @@ async def deploy(config: ActorConfig) -> bool:
 
     Raises:
         EnvironmentProblem: the cluster cannot run it.
+        ActorAway, ActorFailed: Ray's GCS does not answer in time, or Ray refuses.
     """
     settings = Settings.from_message(config.settings)
     await asyncio.to_thread(check_http, config, settings)
@@ -82,6 +83,7 @@ async def ensure_manager(config: ActorConfig) -> bool:
 
     Raises:
         EnvironmentProblem: one of them does not start, or must not replace the running one.
+        ActorAway, ActorFailed: Ray's GCS does not answer in time, or Ray refuses.
     """
     worker_set, listener = await _running(config.namespace)
     if worker_set.fingerprint == listener.fingerprint == config.fingerprint:

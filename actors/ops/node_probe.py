@@ -84,7 +84,10 @@ def _flags(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _monitor() -> str:
-    """Whether Ray's monitor here `watches` only, or `scales` by a file; empty without one."""
+    """`watches`, or `scales` when Ray's monitor here was started with a config file.
+
+    Empty without a monitor.
+    """
     for entry in PROCESSES.glob("[0-9]*/cmdline"):
         try:
             words = entry.read_bytes()

@@ -39,7 +39,8 @@ class Shutdown:
     """The progress of a WorkerSet's shutdown; moments are monotonic.
 
     Attributes:
-        begun_at: when a caller asked for the shutdown; every game gets an actor before `closed_at`.
+        begun_at: when a caller asked for the shutdown; until `closed_at`, games without an actor
+            still get one.
         closed_at: when the WorkerSet stopped acting.
         is_well: set as soon as every game has an actor that keeps it.
     """

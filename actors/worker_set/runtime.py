@@ -15,7 +15,8 @@ from crabstick.settings import ClusterSettings
 class Runtime(Protocol):
     """The cluster as the WorkerSet uses it; tests use a fake.
 
-    Every method but `engine` raises ActorSilent when the GCS does not answer in time.
+    Every method but `engine` raises ActorSilent when the GCS does not answer in time, and
+    ActorFailed when Ray refuses.
     """
 
     async def nodes(self) -> tuple[ClusterNode, ...]:
@@ -25,11 +26,7 @@ class Runtime(Protocol):
         """Whether Ray's autoscaler reports that no node will come for an EngineActor."""
 
     async def living(self) -> tuple[ActorName, ...]:
-        """The EngineActors that exist, also those of earlier WorkerSets.
-
-        Raises:
-            ActorFailed: they cannot be listed.
-        """
+        """The EngineActors that exist, also those of earlier WorkerSets."""
 
     async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """Starts the EngineActor that `config` names; returns before it runs."""
