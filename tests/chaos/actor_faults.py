@@ -11,6 +11,7 @@ import psutil
 
 from tests.chaos.faulty_engine import order_fault
 from tests.chaos.target import (
+    ENGINE_ACTORS,
     PHASE_LIMIT_S,
     NotNow,
     Phase,
@@ -85,7 +86,7 @@ def _idle_actors(target: Target, busy: Mapping[str, str]) -> list[int]:
         process.pid
         for node in target.cluster.workers
         for process in node.processes()
-        if process.title.startswith("ray::EngineActor") and process.pid not in playing
+        if process.title.startswith(ENGINE_ACTORS) and process.pid not in playing
     ]
 
 

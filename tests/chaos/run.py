@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -26,6 +27,8 @@ LAST_LIMIT: Final = timedelta(seconds=120)
 END_LIMIT: Final = timedelta(seconds=180)
 TRIES: Final = 5
 TRY_AGAIN_S: Final = 1.0
+TURNS_UNTIL_AGAIN: Final = 3
+"""A fault that cannot be injected in its turn gets one more turn."""
 
 
 @dataclass(slots=True)
@@ -95,13 +98,12 @@ class Run:
 
     async def _inject_all(self, health: HealthProbe, story: Story) -> None:
         began_s = time.monotonic()
-        for injection in self.injections:
-            if len(story.faults) == self.max_faults:
-                return
+        left = deque(self.injections)
+        while left and len(story.faults) < self.max_faults:
             if time.monotonic() - began_s > self.limit.total_seconds():
-                left = len(self.injections) - injection.number + 1
-                self.print_line(f"the time is up: {left} faults are left out")
+                self.print_line(f"the time is up: {len(left)} faults are left out")
                 return
+            injection = left.popleft()
             kind = injection.kind.name
             if kind in story.impossible:
                 continue
@@ -110,6 +112,8 @@ class Run:
             try:
                 fault = await self._inject(health, injection)
             except NotNow as why:
+                if kind not in story.missed:
+                    left.insert(TURNS_UNTIL_AGAIN, injection)
                 story.missed[kind] = str(why)
                 self.print_line(f"{injection.number}: {kind}: not injected: {why}")
             except NotPossible as why:

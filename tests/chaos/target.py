@@ -17,6 +17,8 @@ from tests.chaos.chaos_cluster import ChaosCluster
 from tests.chaos.health_probe import GameNow, HealthProbe
 from tests.chaos.schedule import Injection, chosen
 
+ENGINE_ACTORS: Final = ("ray::EngineActor", "ray::standby", "ray::game ")
+"""Titles of their processes: Ray shows the class, or a call that is pending there."""
 PHASE_LIMIT_S: Final = 20.0
 """How long to wait for the right phase."""
 POLL_S: Final = 0.005
@@ -93,7 +95,7 @@ async def wait_phase(target: Target, phase: Phase) -> Actor:
 def is_engine_actor(pid: int) -> bool:
     """Whether that process lives and is an EngineActor."""
     with suppress(psutil.Error):
-        return " ".join(psutil.Process(pid).cmdline()).startswith("ray::EngineActor")
+        return " ".join(psutil.Process(pid).cmdline()).startswith(ENGINE_ACTORS)
     return False
 
 
