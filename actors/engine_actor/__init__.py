@@ -1,8 +1,8 @@
 """The EngineActor: plays one game on a Ray worker.
 
-Each handle names its class: `actors.engine_actor.EngineActor`. Processes of other versions of
-crabstick import the class by that path, so the path stays. The class loads on demand, because other
-modules of this package are imported without it.
+With a handle, a process of another version of crabstick imports the class by the path
+`actors.engine_actor.EngineActor` (see `actors.class_path`), so that path stays. The class
+loads on demand, because other modules of this package are imported without it.
 """
 
 

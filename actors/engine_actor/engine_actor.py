@@ -16,6 +16,7 @@ from datetime import timedelta
 from random import SystemRandom
 from typing import Literal
 
+from actors.class_path import sent_by_path
 from actors.clients import CALL_ERRORS, WorkerSetClient
 from actors.cluster import (
     ActorGone,
@@ -68,6 +69,7 @@ KILL_GRACE = timedelta(seconds=3)
 """After its game an actor waits this long for the WorkerSet to kill it, then ends itself."""
 
 
+@sent_by_path("actors.engine_actor")
 class EngineActor:
     """One game, one stream, one engine process.
 
@@ -76,8 +78,6 @@ class EngineActor:
         games: None means the server in the settings.
         build: makes an engine without starting it.
     """
-
-    __module__ = "actors.engine_actor"  # the class's path for other versions: see the package
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """The EventListener: holds the account's only event stream and answers challenges.
 
-Each handle names its class: `actors.event_listener.EventListener`. Processes of other versions of
-crabstick import the class by that path, so the path stays. The class loads on demand, because other
-modules of this package are imported without it.
+With a handle, a process of another version of crabstick imports the class by the path
+`actors.event_listener.EventListener` (see `actors.class_path`), so that path stays. The class
+loads on demand, because other modules of this package are imported without it.
 """
 
 

@@ -14,6 +14,7 @@ from itertools import count
 from random import SystemRandom
 from typing import Final
 
+from actors.class_path import sent_by_path
 from actors.clients import WorkerSetClient
 from actors.cluster import Handle, freeze_gc, this_node, without_task_events
 from actors.event_listener.outbox import Outbox
@@ -65,6 +66,7 @@ REMEMBERED: Final = 500
 draw = SystemRandom().random
 
 
+@sent_by_path("actors.event_listener")
 class EventListener:
     """The only reader of the account's event stream.
 
@@ -73,8 +75,6 @@ class EventListener:
         manager: the WorkerSet's handle, which stays valid when Ray restarts the WorkerSet.
         lichess: None means the server in the settings.
     """
-
-    __module__ = "actors.event_listener"  # the class's path for other versions: see the package
 
     def __init__(self, config: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
         configure_logging()

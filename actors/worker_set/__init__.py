@@ -1,8 +1,8 @@
 """The WorkerSet: knows all games and all EngineActors, and gives every game exactly one actor.
 
-Each handle names its class: `actors.worker_set.WorkerSet`. Processes of other versions of
-crabstick import the class by that path, so the path stays. The class loads on demand, because other
-modules of this package are imported without it.
+With a handle, a process of another version of crabstick imports the class by the path
+`actors.worker_set.WorkerSet` (see `actors.class_path`), so that path stays. The class
+loads on demand, because other modules of this package are imported without it.
 """
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from actors.class_path import sent_by_path
 from actors.clients import EVENT_LISTENER
 from actors.cluster import freeze_gc, this_node, without_task_events
 from actors.messages import (
@@ -55,6 +56,7 @@ MIRROR_EVERY = timedelta(seconds=5)
 ASK_LICHESS_EVERY = timedelta(seconds=20)
 
 
+@sent_by_path("actors.worker_set")
 class WorkerSet:
     """The authority on which actor plays which game.
 
@@ -65,8 +67,6 @@ class WorkerSet:
         games: for resignations; None means the same server.
         listener: the EventListener for the watchdog; None means Ray's.
     """
-
-    __module__ = "actors.worker_set"  # the class's path for other versions: see the package
 
     def __init__(
         self,

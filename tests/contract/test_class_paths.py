@@ -25,6 +25,7 @@ def test_the_path_of_a_class_stays(actor: type, module: str) -> None:
     assert protocol_0.startswith(f"c{module}\n{actor.__name__}\n".encode())
     assert pickle.loads(protocol_0) is actor  # noqa: S301 -- our own
     assert cloudpickle.loads(cloudpickle.dumps(actor)) is actor  # type: ignore[no-untyped-call]  # Ray's
+    assert _remote(actor).__ray_metadata__.modified_class is actor  # what Ray sends
     described = _remote(actor).__ray_metadata__.actor_creation_function_descriptor
     assert (described.module_name, described.class_name) == (module, actor.__name__)
 
