@@ -218,8 +218,8 @@ class Hub:
         return stream
 
     def close(self, stream: Stream) -> None:
-        """Removes a stream whose connection is closed."""
-        siblings = self._siblings(stream.reader)
+        """Removes a stream whose connection is closed; idempotent."""
+        siblings = self._open[stream.reader.kind].get(stream.reader.place, [])
         if stream not in siblings:
             return
         siblings.remove(stream)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import chess
+import pytest
 
 from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.streams import (
@@ -150,6 +151,17 @@ def test_presence_and_ledger_follow_the_streams() -> None:
     assert world.presence.away_ms("crabstick", game.id, NOON_MS, NOON_MS + 5_000) == 4_000
     (record,) = world.ledger.ended_streams
     assert (record.why, record.game, record.ended_ms) == ("left", game.id, NOON_MS + 1_000)
+
+
+@pytest.mark.parametrize("kind", ["event", "game", "challenge"])
+def test_a_closed_stream_leaves_nothing_behind(kind: StreamKind) -> None:
+    world = a_world()
+    hub = a_hub(world)
+    reader = a_reader(kind, game=a_game(world) if kind == "game" else None)
+    stream = hub.open(reader, [])
+    for _ in range(2):  # a lost answer closes twice
+        hub.close(stream)
+        assert hub._open == {"event": {}, "game": {}, "challenge": {}}
 
 
 def test_a_user_stays_online_for_ten_seconds_after_the_last_stream() -> None:
