@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -38,6 +39,9 @@ def sandbox(
     admin_token = given or secrets.token_hex(16)
     partners: set[asyncio.Task[None]] = set()
 
+    def print_line(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def on_ready(url: str) -> None:
         console.print(f"Lichess sandbox: {url}", soft_wrap=True)
         if accounts_file is None:
@@ -45,7 +49,7 @@ def sandbox(
         if not given:
             console.print(f"admin token (for {url}/sandbox/…): {admin_token}", soft_wrap=True)
         if sparring is not None:
-            partners.add(_start_sparring(sparring, clock, url, console))
+            partners.add(_start_sparring(sparring, clock, url, print_line))
 
     host, port = address
     run(
@@ -53,7 +57,11 @@ def sandbox(
         port=port,
         accounts=accounts,
         admin_token=admin_token,
-        options=Options(rate_limits=rate_limits, on_ready=on_ready),
+        options=Options(
+            rate_limits=rate_limits,
+            on_ready=on_ready,
+            on_unserved=lambda asked: print_line(f"the sandbox does not serve {asked}"),
+        ),
     )
 
 
@@ -65,14 +73,9 @@ def _print_accounts(accounts: Accounts, console: Console) -> None:
 
 
 def _start_sparring(
-    sparring: Sparring, clock: Clock, url: str, console: Console
+    sparring: Sparring, clock: Clock, url: str, report: Callable[[str], None]
 ) -> "asyncio.Task[None]":
     """Starts the opponents on the server's event loop, which cancels them at its end."""
     names = ", ".join(player.name for player in sparring.specs)
-    line = f"{sparring.target} will be challenged by {names} ({in_seconds(clock)})"
-    console.print(line, soft_wrap=True)
-
-    def print_line(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    return asyncio.get_running_loop().create_task(sparring.run(url, print_line))
+    report(f"{sparring.target} will be challenged by {names} ({in_seconds(clock)})")
+    return asyncio.get_running_loop().create_task(sparring.run(url, report))

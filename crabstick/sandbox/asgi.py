@@ -39,6 +39,7 @@ class Call:
     """A request that passed authorization."""
 
     received_ms: float
+    method: str
     headers: Mapping[bytes, bytes]
     params: Mapping[str, str]
     """Path parameters: `game`, `move`, `user`, `challenge`, ..."""

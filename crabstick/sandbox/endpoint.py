@@ -45,7 +45,8 @@ class Endpoint:
 
     name: str
     """The endpoint's name in the ledger and in faults."""
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "DELETE"] | None
+    """None for any."""
     path: str
     handler: Handler
     scopes: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class EndpointApp:
             body = await read_body(headers, receive)
             call = Call(
                 received_ms=received_ms,
+                method=scope["method"],
                 headers=headers,
                 params=scope["path_params"],
                 query_text=scope["query_string"],

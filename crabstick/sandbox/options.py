@@ -28,3 +28,5 @@ class Options:
     """The base URL of games, challenges and users; a server sets its own URL."""
     on_ready: Callable[[str], None] | None = None
     """Called with the URL once the server answers requests."""
+    on_unserved: Callable[[str], None] = lambda _: None
+    """Called with the method and path of the first request for each path that is not served."""

@@ -1,9 +1,11 @@
 """The sandbox's own endpoints, under `/sandbox/`: the ledger, running games, faults.
 
-They require the admin token. Tests check a bot against the ledger.
+They require the admin token. Tests check a bot against the ledger. The last two endpoints are
+`/robots.txt`, and everything that the sandbox does not serve.
 """
 
 from dataclasses import asdict
+from urllib.parse import quote
 
 import chess
 
@@ -35,6 +37,7 @@ def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
                 for (endpoint, user, status), count in sorted(world.ledger.requests.items())
             ],
             "streams": [asdict(stream) for stream in streams],
+            "unserved_paths": world.ledger.unserved_paths,
         }
     )
 
@@ -72,6 +75,19 @@ def _heal(sandbox: Sandbox, call: Call) -> AnyReply:
         raise not_found(f"A fault has a number, not '{number}'")
     sandbox.faults.heal(list(sandbox.hub), None if number is None else int(number))
     return OK
+
+
+def _robots(_sandbox: Sandbox, _call: Call) -> AnyReply:
+    return Reply(body=b"User-agent: *\nDisallow: /\n", content_type=b"text/plain")
+
+
+def _unknown(sandbox: Sandbox, call: Call) -> AnyReply:
+    """Answers 404, and reports each new path once."""
+    path = "/" + quote(call.params["path"])
+    if path not in sandbox.world.ledger.unserved_paths:
+        sandbox.world.ledger.unserved_paths.append(path)
+        sandbox.world.options.on_unserved(f"{call.method} {path}")
+    raise not_found()
 
 
 def _game(game: SandboxGame, now_ms: float) -> Json:
@@ -128,4 +144,6 @@ ENDPOINTS = (
     Endpoint("armed", "GET", "/sandbox/faults", _armed, access="admin"),
     Endpoint("heal-all", "DELETE", "/sandbox/faults", _heal, access="admin"),
     Endpoint("heal-one", "DELETE", "/sandbox/faults/{number}", _heal, access="admin"),
+    Endpoint("robots", "GET", "/robots.txt", _robots, access="public"),
+    Endpoint("unknown", None, "/{path:path}", _unknown, access="public"),
 )

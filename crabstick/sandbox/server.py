@@ -22,9 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox import routes_account, routes_admin, routes_challenges, routes_games
 from crabstick.sandbox.accounts import Accounts
-from crabstick.sandbox.asgi import Reply
 from crabstick.sandbox.endpoint import EndpointApp
-from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.sandbox import Sandbox
 
@@ -40,15 +38,14 @@ class SandboxApp:
     """The ASGI application: all endpoints and two periodic tasks; `sandbox` holds its state."""
 
     def __init__(self, accounts: Accounts, admin_token: str, options: Options) -> None:
-        names = [endpoint.name for endpoint in _API]
+        rows = (*_API, *routes_admin.ENDPOINTS)
+        names = [row.name for row in rows if row.access != "admin"]
         self.sandbox = Sandbox(accounts, admin_token, options, names)
         routes = [
-            Route(endpoint.path, EndpointApp(self.sandbox, endpoint), methods=[endpoint.method])
-            for endpoint in (*_API, *routes_admin.ENDPOINTS)
+            Route(row.path, EndpointApp(self.sandbox, row), methods=row.method and [row.method])
+            for row in rows
         ]
-        self._router = Router(
-            routes, default=_not_found, lifespan=self._lifespan, redirect_slashes=False
-        )
+        self._router = Router(routes, lifespan=self._lifespan, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, or the lifespan of the server."""
@@ -174,7 +171,3 @@ async def _repeat(step: Callable[[], None], every: timedelta) -> None:
     while True:
         await asyncio.sleep(every.total_seconds())
         step()
-
-
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    await Reply.from_error(not_found()).send(scope, receive, send, ())

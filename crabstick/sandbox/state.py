@@ -75,6 +75,7 @@ class SandboxLedger:
         self.ended_streams: list[StreamRecord] = []
         self.requests: Counter[tuple[str, str, str]] = Counter()
         """(endpoint, user or "", status or "lost") -> count"""
+        self.unserved_paths: list[str] = []
 
 
 class Presence:

@@ -1,6 +1,11 @@
 """The ledger over HTTP."""
 
-from crabstick.sandbox.testing import RunningSandbox
+import aiohttp
+from pydantic import SecretStr
+
+from crabstick.lichess.game_client import open_games
+from crabstick.sandbox.options import Options
+from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import two_players
 
 
@@ -64,3 +69,41 @@ async def test_the_ledger_can_be_read_for_one_game(sandbox: RunningSandbox) -> N
     async with two_players(sandbox) as (_, _, game_id):
         assert [game["id"] for game in sandbox.ledger(game_id)["games"]] == [game_id]
         assert sandbox.ledger("abcdefgh")["games"] == []
+
+
+async def test_what_is_not_served_is_counted_and_reported_once_for_each_path() -> None:
+    asked = [
+        ("GET", "/api/tournament?nb=3"),
+        ("POST", "/api/tournament/abcdefgh/join"),
+        ("GET", "/api/team/%1b[31m/users"),
+        ("POST", "/api/account"),
+        ("DELETE", "/api/account"),
+        ("GET", "/"),
+    ]
+    reports: list[str] = []
+    with running(options=Options(on_unserved=reports.append)) as sandbox:
+        async with aiohttp.ClientSession(sandbox.url) as session:
+            for method, path in asked * 2:
+                async with session.request(method, path) as response:
+                    assert (response.status, await response.json()) == (404, {"error": "Not found"})
+        ledger = sandbox.ledger()
+    row = {"endpoint": "unknown", "user": "", "status": "404", "count": 2 * len(asked)}
+    assert row in ledger["requests"]
+    assert reports == [
+        "GET /api/tournament",
+        "POST /api/tournament/abcdefgh/join",
+        "GET /api/team/%1B%5B31m/users",
+        "POST /api/account",
+        "GET /",
+    ]
+    assert ledger["unserved_paths"] == [line.split()[1] for line in reports]
+
+
+async def test_what_crabstick_asks_to_warm_its_connections_is_served(
+    sandbox: RunningSandbox,
+) -> None:
+    games = open_games(sandbox.url, SecretStr(sandbox.token("crabstick")), "crabstick")
+    assert await games.warm()
+    await games.close()
+    (row,) = sandbox.ledger()["requests"]
+    assert (row["endpoint"], row["status"]) == ("robots", "200")
