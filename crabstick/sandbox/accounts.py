@@ -29,6 +29,8 @@ class SandboxAccount:
     name: str
     title: str | None = None
     rating: int = 1500
+    games: int = 100
+    """In each rating category, before the sandbox began; without games a rating is provisional."""
     tokens: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -96,7 +98,7 @@ class Accounts:
 
     def upgrade(self, user_id: str) -> None:
         """Turns an account into a BOT with the initial rating of 2000."""
-        self._by_id[user_id] = replace(self._by_id[user_id], title="BOT", rating=2000)
+        self._by_id[user_id] = replace(self._by_id[user_id], title="BOT", rating=2000, games=0)
 
     def revoke(self, token: str) -> None:
         """Makes a token invalid."""
@@ -123,19 +125,17 @@ class Accounts:
 def default_accounts() -> Accounts:
     """The default accounts: the bot `crabstick`, eight opponents and a human.
 
-    Each token is the name with `_token`: `crabstick_token`, `sparring1_token`, ...
+    Each token is the name with `_token`: `crabstick_token`, `sparring1_token`, ... The ratings are
+    close: bots look for opponents within a few hundred points.
     """
-    bot = _bot("crabstick", rating=2000)
-    opponents = [_bot(f"sparring{number}", rating=1500) for number in range(1, 9)]
-    human = SandboxAccount(
-        name="visitor", tokens={"visitor_token": frozenset(_BOT_SCOPES.split()[1:])}
-    )
-    return Accounts([bot, *opponents, human])
+    bot = _default("crabstick", rating=2000)
+    opponents = [_default(f"sparring{number}", rating=1900) for number in range(1, 9)]
+    return Accounts([bot, *opponents, _default("visitor", title=None, rating=1900)])
 
 
-def _bot(name: str, *, rating: int) -> SandboxAccount:
-    tokens = {f"{name}_token": frozenset(_BOT_SCOPES.split())}
-    return SandboxAccount(name=name, title="BOT", rating=rating, tokens=tokens)
+def _default(name: str, *, title: str | None = "BOT", rating: int) -> SandboxAccount:
+    scopes = frozenset(_BOT_SCOPES.split()) - (frozenset() if title else {"bot:play"})
+    return SandboxAccount(name=name, title=title, rating=rating, tokens={f"{name}_token": scopes})
 
 
 class _Entry(BaseModel):
@@ -151,6 +151,7 @@ class _Entry(BaseModel):
         Literal["BOT", "GM", "WGM", "IM", "WIM", "FM", "WFM", "NM", "WNM", "CM", "WCM", "LM"] | None
     ) = None
     rating: int = Field(default=1500, ge=400, le=4000)
+    games: int = Field(default=100, ge=0)
     tokens: dict[str, str] = Field(default={}, repr=False)
 
     @field_validator("tokens", mode="before")
@@ -164,7 +165,7 @@ class _Entry(BaseModel):
     def account(self) -> SandboxAccount:
         """Converts the entry."""
         tokens = {token: frozenset(scopes.split()) for token, scopes in self.tokens.items()}
-        return SandboxAccount(name=self.name, title=self.title, rating=self.rating, tokens=tokens)
+        return SandboxAccount(**{**dict(self), "tokens": tokens})
 
 
 class _File(BaseModel):

@@ -95,6 +95,8 @@ def end(world: World, game: SandboxGame, ending: Ending, now_ms: float) -> list[
     game.draw_offer = None
     game.changed_ms = now_ms
     world.running.pop(game.id, None)
+    if ending.status is not ABORTED:
+        world.finished.update((user.user_id, game.terms.perf) for user in game.players.values())
     return [
         GameMessage(game.id, game_state(game, now_ms), game.ply),
         GameStreamEnd(game.id),

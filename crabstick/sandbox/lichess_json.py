@@ -19,6 +19,9 @@ from crabstick.sandbox.vocabulary import (
     Variant,
 )
 
+_PERFS = ("bullet", "blitz", "rapid", "classical", "correspondence", "chess960")
+_PROVISIONAL_FROM = 110
+
 _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -140,12 +143,12 @@ def light_user(account: SandboxAccount) -> dict[str, Json]:
 
 
 def user_json(
-    account: SandboxAccount, now_ms: float, created_ms: float, *, site: str
+    world: World, account: SandboxAccount, now_ms: float, created_ms: float
 ) -> dict[str, Json]:
     """A user as in `/api/account` and `/api/user/{name}`."""
-    perfs: dict[str, Json] = {
-        speed: {"games": 0, "rating": account.rating, "rd": 45, "prog": 0}
-        for speed in ("bullet", "blitz", "rapid", "classical", "correspondence")
+    perfs = {
+        perf: _perf(account.rating, account.games + world.finished[account.id, perf])
+        for perf in _PERFS
     }
     return _without_none(
         id=account.id,
@@ -155,8 +158,15 @@ def user_json(
         createdAt=int(created_ms),
         seenAt=int(now_ms),
         playTime={"total": 0, "tv": 0},
-        url=f"{site}/@/{account.name}",
+        url=f"{world.options.site}/@/{account.name}",
     )
+
+
+def _perf(rating: int, games: int) -> Json:
+    """A rating; its deviation shrinks with the games, and a large one makes it provisional."""
+    rd = max(45, 500 // (games + 1))
+    is_provisional = rd >= _PROVISIONAL_FROM or None
+    return _without_none(games=games, rating=rating, rd=rd, prog=0, prov=is_provisional)
 
 
 def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:

@@ -127,7 +127,7 @@ def _online_bots(sandbox: Sandbox, call: Call) -> AnyReply:
 
 
 def _user(sandbox: Sandbox, account: SandboxAccount, now_ms: float) -> dict[str, Json]:
-    return user_json(account, now_ms, sandbox.started_ms, site=sandbox.world.options.site)
+    return user_json(sandbox.world, account, now_ms, sandbox.started_ms)
 
 
 def _status(sandbox: Sandbox, account: SandboxAccount, now_ms: float, *, with_ids: bool) -> Json:

@@ -248,6 +248,8 @@ class World:
         self.challenges: dict[str, SandboxChallenge] = {}
         self.games: dict[str, SandboxGame] = {}
         self.running: dict[str, SandboxGame] = {}
+        self.finished: Counter[tuple[str, str]] = Counter()
+        """How many games each (user, rating category) has finished; aborted games do not count."""
         self.presence = Presence()
         self.ledger = SandboxLedger()
         self.rng = rng

@@ -9,7 +9,7 @@ from crabstick.sandbox.accounts import Accounts, SandboxAccount, default_account
 
 GOOD = """
 accounts:
-  - {name: Crabby, title: BOT, rating: 2100, tokens: {secret1: "bot:play challenge:read"}}
+  - {name: Crabby, title: BOT, rating: 2100, games: 7, tokens: {secret1: "bot:play challenge:read"}}
   - name: someone
 """
 
@@ -25,7 +25,7 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
     bearer = accounts.bearer("secret1")
     assert bearer is not None
     assert (bearer.user_id, bearer.scope_text) == ("crabby", "bot:play,challenge:read")
-    assert accounts["crabby"].rating == 2100
+    assert (accounts["crabby"].rating, accounts["crabby"].games) == (2100, 7)
     assert accounts.get("SOMEONE") == SandboxAccount(name="someone")
     assert accounts.bearer("secret2") is None
 
@@ -112,3 +112,8 @@ def test_an_upgrade_makes_a_bot_and_a_revoked_token_is_forgotten() -> None:
     accounts.revoke("visitor_token")
     assert (accounts["visitor"].title, accounts["visitor"].rating) == ("BOT", 2000)
     assert accounts.bearer("visitor_token") is None
+
+
+def test_the_default_accounts_are_rated_within_each_others_reach() -> None:
+    ratings = [account.rating for account in default_accounts()]
+    assert max(ratings) - min(ratings) <= 300

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import chess
+import pytest
 
 from crabstick.sandbox import challenges, games
 from crabstick.sandbox.game_export import export_json, export_pgn
@@ -13,6 +14,7 @@ from crabstick.sandbox.lichess_json import (
     game_event,
     game_full,
     game_state,
+    user_json,
 )
 from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.vocabulary import SPEED_ICONS
@@ -69,7 +71,7 @@ def test_a_game_event_has_lichess_keys_in_lichess_order() -> None:
         "fullId gameId fen color lastMove source status variant speed perf rated hasMoved "
         "opponent isMyTurn secondsLeft rating compat id"
     )
-    assert live["opponent"] == {"id": "sparring1", "username": "BOT sparring1", "rating": 1500}
+    assert live["opponent"] == {"id": "sparring1", "username": "BOT sparring1", "rating": 1900}
     opening = json.loads(game_event("gameStart", game, chess.WHITE, NOON_MS, live=False))["game"]
     assert "compat" not in opening
 
@@ -99,6 +101,39 @@ def test_a_challenge_has_lichess_keys_in_lichess_order() -> None:
     assert shown["timeControl"] == {"type": "clock", "limit": 300, "increment": 3, "show": "5+3"}
     assert shown["perf"] == {"icon": SPEED_ICONS["blitz"], "name": "Blitz"}
     assert shown["finalColor"] in {"white", "black"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "limit_s", "perf"),
+    [
+        ("standard", 60, "bullet"),
+        ("fromPosition", 600, "rapid"),
+        ("chess960", 60, "chess960"),
+        ("standard", None, "correspondence"),
+    ],
+)
+def test_each_finished_game_counts_for_both_players(
+    variant: str, limit_s: int | None, perf: str
+) -> None:
+    world = a_world()
+    for plies in (1, 2):  # an abort, then a resignation
+        game = a_game(world, terms(limit_s=limit_s, variant=variant))
+        for _ in range(plies):
+            move(world, game, next(game.board.generate_legal_moves()).uci())
+        games.resign(world, game, game.board.turn, NOON_MS)
+    for account in world.accounts:
+        perfs: Any = user_json(world, account, NOON_MS, NOON_MS)["perfs"]
+        grown = [name for name in perfs if perfs[name]["games"] > 100]
+        assert grown == ([perf] if account.id in {"crabstick", "sparring1"} else [])
+        assert {row["games"] for row in perfs.values()} <= {100, 101}
+        assert not any("prov" in row for row in perfs.values())
+
+
+def test_an_upgraded_account_starts_again_with_provisional_ratings() -> None:
+    world = a_world()
+    world.accounts.upgrade("visitor")
+    perfs: Any = user_json(world, world.accounts["visitor"], NOON_MS, NOON_MS)["perfs"]
+    assert perfs["blitz"] == {"games": 0, "rating": 2000, "rd": 500, "prog": 0, "prov": True}
 
 
 def test_an_online_player_is_shown_online() -> None:
