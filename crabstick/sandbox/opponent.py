@@ -165,8 +165,10 @@ class Opponent:
         try:
             async with asyncio.timeout(_START_LIMIT.total_seconds()):
                 await self._listening.wait()
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as error:
             await self.__aexit__()
+            if isinstance(error, asyncio.CancelledError):
+                raise
             raise EnvironmentProblem(
                 f"{self._spec.name} gets no event stream from {self._url}: "
                 "is the sandbox up, and the token right?"
@@ -176,8 +178,10 @@ class Opponent:
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.close()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:  # also if a task group cancels us once more
+            await self._http.close()
 
     async def challenge(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> str:
         """Challenges a player; returns the id of the challenge, which becomes the game's.

@@ -1,5 +1,6 @@
 """`crabstick sandbox` as a process: what it prints, and how it ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,7 +8,13 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
+
+import pytest
+
+from crabstick.sandbox.move_policies import first_legal
+from crabstick.sandbox.opponent import Opponent, OpponentSpec, no_delay
+from tests.contract.sandbox.clients import wait_until
 
 
 @contextmanager
@@ -25,6 +32,32 @@ def a_sandbox(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             yield process, process.stdout.readline().split()[-1]
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("plays", [True, False])
+async def test_a_sandbox_with_opponents_ends_quietly_at_a_signal(
+    number: signal.Signals, *, plays: bool
+) -> None:
+    async with AsyncExitStack() as stack:
+        process, url = stack.enter_context(a_sandbox("--opponents", "2"))
+        assert process.stdout is not None
+        while "will be challenged by" not in process.stdout.readline():
+            assert process.poll() is None
+        if plays:
+            spec = OpponentSpec(
+                name="crabstick",
+                token="crabstick_token",
+                policy=first_legal,
+                delay=no_delay,
+                accepts=True,
+            )
+            bot = await stack.enter_async_context(Opponent(url, spec))
+            await wait_until(lambda: bot._begun)
+        await asyncio.sleep(0.3)
+        process.send_signal(number)
+        output, _ = await asyncio.to_thread(process.communicate, timeout=5)
+    assert (process.returncode, output) == (0, "")
 
 
 def test_a_path_that_is_not_served_is_printed_once() -> None:

@@ -94,3 +94,24 @@ async def test_a_refused_challenge_raises(sandbox: RunningSandbox) -> None:
     async with Opponent(sandbox.url, a_player(sandbox, "sparring1")) as guest:
         with pytest.raises(EnvironmentProblem, match="No such user: nobody"):
             await guest.challenge("nobody", MINUTE, "random")
+
+
+@pytest.mark.parametrize("is_listening", [True, False])
+async def test_a_cancelled_opponent_closes_its_connections(
+    sandbox: RunningSandbox, *, is_listening: bool
+) -> None:
+    if not is_listening:
+        sandbox.arm("server-error", endpoint="event-stream", times=1000)
+    guest = Opponent(sandbox.url, a_player(sandbox, "sparring1"))
+
+    async def stay() -> None:
+        async with guest:
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(stay())
+    await wait_until(lambda: sandbox.ledger()["requests"] or sandbox.ledger()["streams"])
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # as the end of an event loop and a task group do
+    await asyncio.wait({task})
+    assert guest._http.closed
