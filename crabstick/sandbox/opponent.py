@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Literal, Self, TypeAlias
 
 import aiohttp
@@ -23,11 +24,9 @@ from crabstick.sandbox.move_policies import MovePolicy
 Delay: TypeAlias = Callable[[], timedelta]
 """Draws the next think time."""
 
-_RETRY_DELAY = timedelta(milliseconds=300)
+RETRY_DELAY = timedelta(milliseconds=300)
 _SILENCE_LIMIT = timedelta(seconds=15)
-_MOVE_TRIES = 20
 _START_LIMIT = timedelta(seconds=10)
-_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +145,9 @@ class Opponent:
         self._url = url
         self._spec = spec
         self._session: aiohttp.ClientSession | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._results: dict[str, asyncio.Future[Result]] = {}
+        """Of our challenges and games."""
         self._listening = asyncio.Event()
         self._begun: set[str] = set()
 
@@ -210,6 +210,7 @@ class Opponent:
             raise EnvironmentProblem(f"the challenge to {target} failed: {error}") from None
         if not response.ok:
             raise EnvironmentProblem(f"the challenge to {target} failed: {answer['error']}")
+        self._result(answer["id"])
         return str(answer["id"])
 
     async def wait_result(self, game_id: str) -> Result:
@@ -234,9 +235,9 @@ class Opponent:
         Raises:
             EnvironmentProblem: the server refused, because the game is over.
         """
-        async with self._http.post(f"/api/bot/game/{game_id}/resign") as response:
-            if not response.ok:
-                raise EnvironmentProblem(f"the game {game_id} was not resigned: {response.status}")
+        status = await self._insist(f"/api/bot/game/{game_id}/resign")
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise EnvironmentProblem(f"the game {game_id} was not resigned: {status}")
 
     @property
     def _http(self) -> aiohttp.ClientSession:
@@ -249,8 +250,8 @@ class Opponent:
             self._results[game_id] = asyncio.get_running_loop().create_future()
         return self._results[game_id]
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, work: Coroutine[None, None, object]) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -259,27 +260,32 @@ class Opponent:
         while True:
             async for event in self._lines("/api/stream/event"):
                 match event:
-                    case {"type": "gameStart", "game": {"gameId": str(game_id)} as start}:
-                        if game_id not in self._begun:
-                            self._begun.add(game_id)
-                            self._spawn(self._play_game(start))
+                    case {"type": "gameStart", "game": start}:
+                        self._begin(start)
                     case {"type": "challenge", "challenge": challenge}:
-                        self._spawn(self._consider(challenge))
+                        if challenge["destUser"]["id"] == self._spec.name.lower():
+                            self._spawn(self._consider(challenge["id"]))
+                        else:
+                            self._result(challenge["id"])
                     case {"type": "challengeDeclined" | "challengeCanceled", "challenge": ended}:
                         self._fail(ended)
                     case {"type": "gameFinish", "game": finished}:
                         self._finish(result_of(finished))
                     case _:
                         pass
-            await asyncio.sleep(_RETRY_DELAY.total_seconds())
+            await asyncio.sleep(RETRY_DELAY.total_seconds())
 
-    async def _consider(self, challenge: JsonObject) -> None:
+    async def _consider(self, challenge_id: str) -> None:
         """Accepts a challenge to us, if the spec says so."""
-        mine = challenge["destUser"]["id"] == self._spec.name.lower()
-        if mine and self._spec.accepts:
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._http.post(f"/api/challenge/{challenge['id']}/accept"):
-                    pass
+        if self._spec.accepts:
+            await self._insist(f"/api/challenge/{challenge_id}/accept", until=500)
+
+    def _begin(self, start: JsonObject) -> None:
+        game_id = start["gameId"]
+        if game_id not in self._begun:
+            self._begun.add(game_id)
+            self._result(game_id)
+            self._spawn(self._play_game(start))
 
     def _fail(self, challenge: JsonObject) -> None:
         result = self._result(challenge["id"])
@@ -293,7 +299,7 @@ class Opponent:
         if not result.done():
             result.set_result(over)
 
-    async def _play_game(self, start: JsonObject) -> None:
+    async def _play_game(self, start: JsonObject) -> Result:
         """Plays a game to its end, over as many streams as needed."""
         game = GameFollower(start["gameId"], mine=start["color"] == "white")
         path = f"/api/bot/game/stream/{game.id}"
@@ -303,10 +309,10 @@ class Opponent:
                     over = game.read(line)
                     if over is not None:
                         self._finish(over)
-                        return
+                        return over
                     if game.is_my_turn:
                         await self._move(game)
-            await asyncio.sleep(_RETRY_DELAY.total_seconds())
+            await asyncio.sleep(RETRY_DELAY.total_seconds())
 
     async def _move(self, game: GameFollower) -> None:
         """Thinks, then sends the move until the server has answered."""
@@ -315,13 +321,16 @@ class Opponent:
         delay = self._spec.delay()
         if delay > timedelta():
             await asyncio.sleep(delay.total_seconds())
-        path = f"/api/bot/game/{game.id}/move/{move.uci()}"
-        for _ in range(_MOVE_TRIES):
+        await self._insist(f"/api/bot/game/{game.id}/move/{move.uci()}")
+
+    async def _insist(self, path: str, until: int = 429, **form: str) -> int:
+        """Posts again and again until the status is below `until`; returns the status."""
+        while True:
             with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._http.post(path) as response:
-                    if response.status < _TOO_MANY:  # played, or refused for good
-                        return
-            await asyncio.sleep(_RETRY_DELAY.total_seconds())
+                async with self._http.post(path, data=form or None) as response:
+                    if response.status < until:
+                        return response.status
+            await asyncio.sleep(RETRY_DELAY.total_seconds())
 
     async def _lines(self, path: str) -> AsyncGenerator[JsonObject, None]:
         """Reads a stream until it ends or breaks."""

@@ -1,4 +1,4 @@
-"""Sparring partners that challenge one player again and again.
+"""Sparring partners that challenge one player again and again, and accept challenges meanwhile.
 
 They run on the sandbox's own event loop and are weak on purpose; benchmarks should run them in
 another process.
@@ -6,22 +6,99 @@ another process.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from itertools import cycle
 
 import aiohttp
 
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.move_policies import greedy, random_mover
-from crabstick.sandbox.opponent import ChallengeDeclined, Opponent, OpponentSpec, think_time
+from crabstick.sandbox.opponent import (
+    RETRY_DELAY,
+    ChallengeDeclined,
+    Opponent,
+    OpponentSpec,
+    Result,
+    think_time,
+)
 
 _THINK = timedelta(milliseconds=500)
+_FIRST_MOVES_LIMIT = timedelta(minutes=1)
 _NEEDED_SCOPES = frozenset({"bot:play", "challenge:write"})
+
+
+class Partner(Opponent):
+    """Plays one game at a time, and declines challenges meanwhile.
+
+    Args:
+        url: the server.
+        spec: the account, and how to play.
+        report: gets a line for each game that ends.
+    """
+
+    def __init__(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
+        super().__init__(url, spec)
+        self._report = report
+        self.seat = asyncio.Lock()
+        """Held from a challenge, or from accepting one, to the end of the game."""
+
+    async def sees(self, name: str) -> bool:
+        """Whether a player is online."""
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with self._http.get("/api/users/status", params={"ids": name}) as response:
+                return any(user.get("online") for user in await response.json())
+        return False
+
+    async def settle(self) -> None:
+        """Cancels our open challenges, and waits for the end of our games.
+
+        A game without two moves after a minute is aborted: its clock might never start. On Lichess
+        the cancellation of a challenge also aborts the game that the challenge has become.
+        """
+        while game_id := self._unsettled():
+            if self.has_begun(game_id) and await self._is_over_soon(game_id):
+                continue
+            status = await self._insist(f"/api/challenge/{game_id}/cancel", until=600)
+            if status == HTTPStatus.BAD_REQUEST or status >= HTTPStatus.TOO_MANY_REQUESTS:
+                await asyncio.sleep(RETRY_DELAY.total_seconds())  # in play, or not processed
+            else:
+                self._fail({"id": game_id})
+
+    async def _consider(self, challenge_id: str) -> None:
+        path = f"/api/challenge/{challenge_id}"
+        if self.seat.locked() or self._unsettled():
+            await self._insist(f"{path}/decline", reason="later")
+            return
+        async with self.seat:
+            if await self._insist(f"{path}/accept", until=500) == HTTPStatus.OK:
+                await self._is_over_soon(challenge_id)
+                await self.settle()
+            else:
+                await self._insist(f"{path}/decline", reason="later")
+
+    async def _play_game(self, start: JsonObject) -> Result:
+        result = await super()._play_game(start)
+        players = {None: "nobody", start["color"]: self._spec.name}
+        rival = start["opponent"]["username"].split()[-1]  # without the title
+        winner = players.get(result.winner, rival)
+        self._report(f"game {result.game_id} is over: {result.status}, {winner} won")
+        return result
+
+    def _unsettled(self) -> str | None:
+        """A challenge of ours that may still be accepted, or a running game."""
+        return next((key for key, result in self._results.items() if not result.done()), None)
+
+    async def _is_over_soon(self, game_id: str) -> bool:
+        limit_s = _FIRST_MOVES_LIMIT.total_seconds()
+        done, _ = await asyncio.wait({self._result(game_id)}, timeout=limit_s)
+        return bool(done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +112,7 @@ class Sparring:
     pause: timedelta = timedelta(seconds=3)
     """Between two games, and between two checks whether the target is online."""
     answer_limit: timedelta = timedelta(seconds=20)
-    """How long to wait for an answer: as long as a challenge stays open."""
+    """How long to wait for an answer before cancelling: Lichess lists a challenge for as long."""
     patience: timedelta = timedelta(seconds=15)
     """The pause after a challenge that led to no game; Lichess allows 200 challenges a day."""
 
@@ -48,44 +125,37 @@ class Sparring:
 
     async def _spar(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
         """Plays White and Black in turn."""
-        async with aiohttp.ClientSession(url) as session, Opponent(url, spec) as opponent:
-            for color, rival in cycle((("white", "black"), ("black", "white"))):
-                await self._wait_online(session)
-                names = {color: spec.name, rival: self.target}
+        colors = cycle(("white", "black"))
+        async with Partner(url, spec, report) as partner:
+            while True:
                 try:
-                    report(await self._play(opponent, color, names))
+                    if await partner.sees(self.target) and not partner.seat.locked():
+                        await self._challenge(partner, next(colors))
                 except EnvironmentProblem as problem:
                     report(str(problem))
                     await asyncio.sleep(self.patience.total_seconds())
                 await asyncio.sleep(self.pause.total_seconds())
 
-    async def _wait_online(self, session: aiohttp.ClientSession) -> None:
-        while True:
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with session.get("/api/users/status", params={"ids": self.target}) as status:
-                    if any(user.get("online") for user in await status.json()):
-                        return
-            await asyncio.sleep(self.pause.total_seconds())
-
-    async def _play(self, opponent: Opponent, color: str, names: Mapping[str, str]) -> str:
-        """Plays one game; returns a line about its end.
+    async def _challenge(self, partner: Partner, color: str) -> None:
+        """Plays one game.
 
         Raises:
             EnvironmentProblem: the challenge led to no game.
         """
-        game_id = await opponent.challenge(self.target, self.clock, color)
-        ending = asyncio.ensure_future(opponent.wait_result(game_id))
-        await asyncio.wait({ending}, timeout=self.answer_limit.total_seconds())
-        if not ending.done() and not opponent.has_begun(game_id):
-            ending.cancel()
-            raise EnvironmentProblem(f"{self.target} does not answer a challenge")
-        try:
-            result = await ending
-        except ChallengeDeclined as declined:
-            reason = str(declined).partition(": ")[2]
-            raise EnvironmentProblem(f"{self.target} declines: {reason}") from None
-        winner = names[result.winner] if result.winner else "nobody"
-        return f"game {game_id} is over: {result.status}, {winner} won"
+        async with partner.seat:
+            await partner.settle()
+            game_id = await partner.challenge(self.target, self.clock, color)
+            try:
+                async with asyncio.timeout(self.answer_limit.total_seconds()):
+                    await partner.wait_result(game_id)
+            except ChallengeDeclined as declined:
+                reason = str(declined).partition(": ")[2]
+                raise EnvironmentProblem(f"{self.target} declines: {reason}") from None
+            except TimeoutError:
+                await partner.settle()
+                if not partner.has_begun(game_id):
+                    problem = f"{self.target} does not answer a challenge"
+                    raise EnvironmentProblem(problem) from None
 
 
 def sparring_for(accounts: Accounts, count: int, clock: tuple[timedelta, timedelta]) -> Sparring:

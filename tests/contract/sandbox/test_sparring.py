@@ -70,7 +70,7 @@ async def test_each_partner_plays_game_after_game() -> None:
 async def test_a_target_that_is_offline_is_not_challenged(sandbox: RunningSandbox) -> None:
     sparring = quick_partners(1)
     async with sparring_at(sandbox, sparring) as reports:
-        await wait_until(lambda: _status_checks(sandbox) >= 3)
+        await wait_until(lambda: _requests(sandbox, "users-status") >= 3)
         assert sandbox.ledger()["challenges"] == []
     assert reports == []
 
@@ -89,15 +89,113 @@ async def test_the_same_refusal_is_reported_once(sandbox: RunningSandbox) -> Non
     assert reports[0].startswith("sparring1: crabstick declines: This is not the right time for me")
 
 
-async def test_an_unanswered_challenge_is_repeated(sandbox: RunningSandbox) -> None:
+async def test_an_unanswered_challenge_is_cancelled_and_repeated(sandbox: RunningSandbox) -> None:
     sparring = replace(quick_partners(1), answer_limit=MOMENT)
     async with Client(sandbox, "crabstick") as mine:
         events = await mine.open_events()
         async with sparring_at(sandbox, sparring) as reports:
             for _ in range(2):
-                await events.next_of("challenge")
+                challenge = (await events.next_of("challengeCanceled"))["challenge"]
+                accepted = await mine.post(f"/api/challenge/{challenge['id']}/accept")
+                assert accepted == (400, {"error": "The challenge has been canceled."})
         events.close()
     assert reports == ["sparring1: crabstick does not answer a challenge"]
+
+
+@pytest.mark.parametrize("kind", ["server-error", "rate-limit"])
+async def test_a_challenge_that_is_accepted_late_is_played(
+    sandbox: RunningSandbox, kind: str
+) -> None:
+    sandbox.arm(kind, endpoint="challenge-cancel", times=3)
+    sparring = replace(quick_partners(1), answer_limit=MOMENT)
+    async with Client(sandbox, "crabstick") as mine:
+        events = await mine.open_events()
+        async with sparring_at(sandbox, sparring) as reports:
+            game_id = (await events.next_of("challenge"))["challenge"]["id"]
+            await wait_until(lambda: _requests(sandbox, "challenge-cancel"))
+            await mine.post(f"/api/challenge/{game_id}/accept")
+            await wait_until(lambda: sandbox.games()[0]["ply"] == 1)
+            await asyncio.sleep(1.2)  # longer than the cancellations fail
+            assert [game["id"] for game in sandbox.games()] == [game_id]
+            await mine.command(game_id, "abort")
+            await wait_until(lambda: reports)
+        events.close()
+    assert reports[0] == f"sparring1: game {game_id} is over: aborted, nobody won"
+
+
+@pytest.mark.parametrize("lost", [None, "challenge-create", "challenge-cancel", "challenge-accept"])
+async def test_no_partner_plays_two_games_at_once(lost: str | None) -> None:
+    sparring = replace(quick_partners(1), answer_limit=3 * MOMENT)
+    with running(options=Options(challenge_life=MOMENT, sweep=MOMENT)) as sandbox:
+        if lost is not None:
+            sandbox.arm("lose-answer", endpoint=lost, user="sparring1", times=3)
+        async with Client(sandbox, "crabstick") as mine, Client(sandbox, "sparring2") as other:
+            events = await mine.open_events()
+            async with sparring_at(sandbox, sparring):
+                for _ in range(4):
+                    await events.next_of("challenge")
+                    await other.challenge("sparring1")
+                    await asyncio.sleep(0.2)  # enough for two challenges
+                    for challenge in sandbox.ledger()["challenges"]:
+                        await mine.post(f"/api/challenge/{challenge['id']}/accept")
+                        assert len(sandbox.games()) <= 1
+                    for game in sandbox.games():
+                        player = mine if "crabstick" in game.values() else other
+                        await player.command(game["id"], "resign")
+            events.close()
+
+
+async def test_a_partner_accepts_one_challenge_and_declines_the_next(
+    sandbox: RunningSandbox,
+) -> None:
+    async with (
+        Client(sandbox, "sparring2") as rival,
+        Client(sandbox, "visitor") as visitor,
+        sparring_at(sandbox, quick_partners(1)) as reports,
+    ):
+        await wait_until(lambda: _requests(sandbox, "event-stream"))
+        _, found = await rival.get("/api/bot/online")
+        _, own = await rival.get("/api/account")
+        events = await rival.open_events()
+        game_id = await rival.challenge("sparring1", color="white")
+        assert (await events.next_of("gameStart"))["game"]["gameId"] == game_id
+        refusals = await visitor.open_events()
+        await visitor.challenge("sparring1")
+        refusal = (await refusals.next_of("challengeDeclined"))["challenge"]
+        await rival.command(game_id, "abort")
+        await wait_until(lambda: reports)
+        events.close()
+        refusals.close()
+    assert found["id"] == "sparring1"
+    assert found["perfs"]["bullet"]["games"] > 0
+    assert abs(found["perfs"]["bullet"]["rating"] - own["perfs"]["bullet"]["rating"]) <= 300
+    assert refusal["declineReasonKey"] == "later"
+    assert reports == [f"sparring1: game {game_id} is over: aborted, nobody won"]
+
+
+async def test_a_partner_that_waits_for_an_answer_declines(sandbox: RunningSandbox) -> None:
+    async with Client(sandbox, "crabstick") as mine:
+        events = await mine.open_events()
+        async with sparring_at(sandbox, quick_partners(1)):
+            await events.next_of("challenge")
+            declined = await mine.challenge("sparring1")
+            refusal = (await events.next_of("challengeDeclined"))["challenge"]
+        events.close()
+    assert (refusal["id"], refusal["declineReasonKey"]) == (declined, "later")
+
+
+async def test_a_game_without_first_moves_is_aborted(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crabstick.sandbox.sparring._FIRST_MOVES_LIMIT", 5 * MOMENT)
+    async with (
+        Client(sandbox, "visitor") as visitor,
+        sparring_at(sandbox, quick_partners(1)) as reports,
+    ):
+        await wait_until(lambda: _requests(sandbox, "event-stream"))
+        game_id = await visitor.challenge("sparring1", color="white")
+        await wait_until(lambda: reports)
+    assert reports == [f"sparring1: game {game_id} is over: aborted, nobody won"]
 
 
 def an_account(
@@ -137,7 +235,7 @@ def _ending(game: dict[str, Any]) -> str:
     return f"{game['id']} is over: {game['status']}, {winner} won"
 
 
-def _status_checks(sandbox: RunningSandbox) -> int:
-    """How often the online status was requested."""
+def _requests(sandbox: RunningSandbox, endpoint: str) -> int:
+    """How many requests an endpoint had."""
     rows = sandbox.ledger()["requests"]
-    return sum(row["count"] for row in rows if row["endpoint"] == "users-status")
+    return sum(row["count"] for row in rows if row["endpoint"] == endpoint)
