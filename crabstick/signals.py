@@ -14,11 +14,17 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def listen_for_interrupts() -> None:
     """Makes each of these signals raise KeyboardInterrupt in the main thread.
 
-    By default SIGTERM would end the process without clean-up, and a shell's `&` makes it ignore
-    SIGINT.
+    By default SIGTERM and SIGHUP would end the process without clean-up. A signal that was ignored
+    at our start stays ignored: SIGHUP after `nohup`, SIGINT after a shell's `&`.
     """
-    for number in INTERRUPTS:
+    for number in set(INTERRUPTS) - ignored_interrupts():
         signal.signal(number, _interrupt)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel drops exit statuses
+
+
+def ignored_interrupts() -> set[signal.Signals]:
+    """The signals that this process ignores."""
+    return {number for number in INTERRUPTS if signal.getsignal(number) is signal.SIG_IGN}
 
 
 @contextmanager
@@ -43,7 +49,8 @@ def _noted(on_interrupt: Callable[[], object]) -> Iterator[None]:
         received.append(number)
         on_interrupt()
 
-    before = {number: signal.signal(number, note) for number in INTERRUPTS}
+    heeded = set(INTERRUPTS) - ignored_interrupts()
+    before = {number: signal.signal(number, note) for number in heeded}
     try:
         yield
     except asyncio.CancelledError:
@@ -87,7 +94,12 @@ def cancelling_interrupts() -> Iterator[None]:
 
 
 def end_with_stdin() -> None:
-    """Ends this process when its standard input ends, as it does when its parent has died."""
+    """Ends this process when its standard input ends, as it does when its parent has died.
+
+    The process then heeds SIGTERM even if it was started to ignore it.
+    """
+    if signal.SIGTERM in ignored_interrupts():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def wait() -> None:
         while os.read(0, 4096):

@@ -1,10 +1,18 @@
 """What holds for all tests."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
+
+from crabstick.signals import INTERRUPTS
+
+# A script that starts pytest by `&` makes it ignore SIGINT; its commands would inherit that.
+for number in INTERRUPTS:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler)
 
 # What tests/tools.sh has unpacked.
 os.environ["PATH"] += os.pathsep + str(Path(sys.prefix, "tools/usr/bin"))

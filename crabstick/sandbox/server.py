@@ -25,6 +25,7 @@ from crabstick.sandbox.accounts import Accounts
 from crabstick.sandbox.endpoint import EndpointApp
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.sandbox import Sandbox
+from crabstick.signals import ignored_interrupts
 
 _API = (*routes_games.ENDPOINTS, *routes_account.ENDPOINTS, *routes_challenges.ENDPOINTS)
 _TICK = timedelta(milliseconds=250)
@@ -127,6 +128,7 @@ class SandboxServer(uvicorn.Server):
     ) -> None:
         self._app = SandboxApp(accounts, admin_token, replace(options, site=url_of(listener)))
         self._listener = listener
+        self._ignored = ignored_interrupts()
         config = uvicorn.Config(
             self._app,
             http=_Connection,
@@ -163,8 +165,9 @@ class SandboxServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  (uvicorn's)
         """Stops at the first signal; the process does not die of the signal afterwards."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        if sig not in self._ignored:  # uvicorn handles a signal even if it was ignored
+            self.force_exit = self.should_exit
+            self.should_exit = True
 
 
 async def _repeat(step: Callable[[], None], every: timedelta) -> None:

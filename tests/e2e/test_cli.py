@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.testing import RunningSandbox, running
@@ -242,6 +243,28 @@ def test_the_sandbox_ends_with_its_parent_or_by_ctrl_c(tmp_path: Path, *, by_sig
             child.send_signal(signal.SIGINT)
         else:
             child.stdin.close()
+        assert child.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize(
+    ("ignored", "heeded"), [("HUP", "SIGTERM"), ("INT", "SIGTERM"), ("TERM", "SIGINT")]
+)
+def test_a_signal_that_is_ignored_at_the_start_ends_nothing(
+    tmp_path: Path, ignored: str, heeded: str
+) -> None:
+    script = f"trap '' {ignored}; exec \"$0\" -m crabstick sandbox --port 0"
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script, sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        url = child.stdout.readline().split()[-1]
+        child.send_signal(signal.Signals[f"SIG{ignored}"])
+        assert requests.get(f"{url}/api/users/status?ids=crabstick", timeout=10).ok
+        child.send_signal(signal.Signals[heeded])
         assert child.wait(timeout=10) == 0
 
 

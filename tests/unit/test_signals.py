@@ -2,15 +2,25 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from crabstick.signals import (
+    INTERRUPTS,
     blocked_interrupts,
     cancelling_interrupts,
     deferred_interrupt,
     listen_for_interrupts,
 )
+
+
+@pytest.fixture(autouse=True)
+def _handlers_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (*INTERRUPTS, signal.SIGCHLD)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 async def test_a_thread_may_defer_interrupts_too() -> None:
@@ -49,8 +59,6 @@ def test_an_error_in_the_block_goes_before_the_interrupt() -> None:
 
 def test_a_blocked_interrupt_comes_after_the_block_with_the_handler_from_before() -> None:
     done: list[str] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
     listen_for_interrupts()
 
     def connect() -> None:
@@ -59,12 +67,8 @@ def test_a_blocked_interrupt_comes_after_the_block_with_the_handler_from_before(
             signal.raise_signal(signal.SIGTERM)
             done.append("connected")
 
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            connect()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with pytest.raises(KeyboardInterrupt):
+        connect()
     assert done == ["connected"]
 
 
@@ -115,3 +119,32 @@ def test_another_cancellation_stays_a_cancellation() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel())
+
+
+@pytest.mark.parametrize("number", INTERRUPTS)
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    listen_for_interrupts()
+
+    async def play() -> None:
+        with cancelling_interrupts():
+            signal.raise_signal(number)
+            await asyncio.sleep(0)
+
+    signal.raise_signal(number)
+    with deferred_interrupt():
+        signal.raise_signal(number)
+    with blocked_interrupts():
+        signal.signal(number, lambda *_: pytest.fail("a handler of Ray's ran"))
+        signal.raise_signal(number)
+    asyncio.run(play())
+    assert signal.getsignal(number) is signal.SIG_IGN
+    for other in set(INTERRUPTS) - {number}:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(other)
+
+
+def test_exit_statuses_of_children_are_kept_even_if_our_parent_ignored_its_own() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listen_for_interrupts()
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
