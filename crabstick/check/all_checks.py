@@ -11,6 +11,7 @@ from crabstick.check import local_checks, running_cluster
 from crabstick.check.finding import Finding
 from crabstick.check.running_cluster import RunningCluster, per_node
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
+from crabstick.explain import counted
 from crabstick.settings import Settings
 
 Seen = TypeVar("Seen")
@@ -67,17 +68,19 @@ def findings(checks: Iterable[Check[Seen]], seen: Seen) -> Iterator[tuple[str, F
 
 
 def run(checks: Iterable[Check[Seen]], seen: Seen, say: Callable[[str], None]) -> None:
-    """Says each finding in a line, except the first problem, which it raises at the end.
+    """Says each finding in a line, marks the problems, and raises the first one at the end.
 
     Raises:
         ConfigError: the first problem is a mistake in what the user wrote.
         EnvironmentProblem: the first problem is anything else.
     """
-    first: CrabstickError | None = None
+    first: Finding | None = None
+    others = -1
     for subject, finding in findings(checks, seen):
-        if finding.problem is not None and first is None:
-            first = finding.problem(finding.words)
-        else:
-            say(f"{subject}: {finding.words}")
-    if first is not None:
-        raise first
+        say(f"{subject}: {'PROBLEM: ' if finding.problem else ''}{finding.words}")
+        if finding.problem:
+            first = first or finding
+            others += 1
+    if first and first.problem:
+        more = f" (and {counted(others, 'more problem')}, marked above)" if others else ""
+        raise first.problem(first.words + more)

@@ -83,12 +83,12 @@ def test_a_pipe_without_manifests_is_refused(tmp_path: Path) -> None:
     refused(done, USAGE, "standard input holds no RayCluster, only Deployment")
 
 
-def test_all_mistakes_are_said_and_the_first_decides(tmp_path: Path) -> None:
+def test_all_mistakes_are_marked_and_the_first_decides(tmp_path: Path) -> None:
     file = a_file(tmp_path, "spec.enableInTreeAutoscaling", value=False)
     text = file.read_text(encoding="utf-8").replace("num-cpus: '0'", "num-cpus: '2'")
     done = check("--cluster", "-", folder=tmp_path, text=text)
     refused(done, USAGE, "head offers 2 CPUs for games")
-    assert "autoscaler: spec.enableInTreeAutoscaling is false" in done.stdout
+    assert "autoscaler: PROBLEM: spec.enableInTreeAutoscaling is false" in done.stdout
     assert "authentication: by token" in done.stdout
 
 

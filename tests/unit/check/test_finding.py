@@ -1,4 +1,4 @@
-"""All findings are reported, and the first problem is what counts."""
+"""All findings are reported, and the first problem decides the status."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,18 @@ from crabstick.check.finding import Finding, fault, mistake, together
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem, Refused
 
 
-def test_the_first_problem_is_raised_and_all_else_is_said() -> None:
+def test_each_problem_is_marked_and_the_first_is_raised_with_the_number_of_the_others() -> None:
     checks: list[Check[str]] = [
         Check("a", lambda _: [fault("no"), Finding("too")]),
         Check("b", lambda _: [], "well"),
-        Check("c", lambda _: [mistake("wrong")]),
+        Check("c", lambda _: [mistake("wrong"), fault("none")]),
     ]
     said: list[str] = []
-    with pytest.raises(EnvironmentProblem, match=r"^no$"):
+    with pytest.raises(EnvironmentProblem, match=r"^no \(and 2 more problems, marked above\)$"):
         run(checks, "seen", said.append)
-    assert said == ["a: too", "b: well", "c: wrong"]
+    assert said == ["a: PROBLEM: no", "a: too", "b: well", "c: PROBLEM: wrong", "c: PROBLEM: none"]
+    with pytest.raises(EnvironmentProblem, match=r"^no$"):
+        run(checks[:2], "seen", said.append)
 
 
 @pytest.mark.parametrize(

@@ -121,21 +121,15 @@ def test_an_account_that_may_not_play_is_named_with_the_way_out(
     assert "\n" not in last
 
 
-def test_the_first_problem_is_raised_and_the_others_are_said(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_each_problem_is_marked_and_the_first_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     lichess(monkeypatch, scopes=frozenset())
     monkeypatch.setattr(local_checks, "play_one_move", refuse)
     monkeypatch.setenv(ADMIN_VARIABLE, "two words")
     lines = said(ConfigError)
-    assert lines.pop() == "there is no /opt/engine"
-    assert [line.partition(":")[0] for line in lines] == [
-        "settings",
-        "HTTP",
-        "POST /shutdown",
-        "Lichess",
-    ]
-    assert "does not hold a token" in lines[2]
+    assert lines.pop() == "there is no /opt/engine (and 2 more problems, marked above)"
+    marked = [line.partition(": ")[0] for line in lines if ": PROBLEM: " in line]
+    assert marked == ["engine", "POST /shutdown", "Lichess"]
+    assert "does not hold a token" in lines[3]
 
 
 def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
