@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from actors.ops.address import check_named
 from crabstick import __version__
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.settings import Settings, load_settings
+from crabstick.settings import Settings, load_settings, settings_source
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
 from crabstick.terminal.parse_clock import parse_clock
 
@@ -72,6 +72,7 @@ def up(
 ) -> None:
     """Start the bot on a cluster, or on a local Ray cluster. Idempotent."""
     settings = _settings(config, address)
+    console.print(f"settings: {settings_source(config)}", soft_wrap=True)
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.up import LocalOptions
         from crabstick.commands.up import up as run
@@ -159,6 +160,7 @@ def check(
             raise typer.BadParameter(f"{word} is for `crabstick check --cluster` only")
         from crabstick.commands.check import check as run
 
+        say(f"settings: {settings_source(config)}")
         run(load_settings(config), say)
     elif manifest is not None:
         if address is not None:
@@ -170,6 +172,7 @@ def check(
         check_manifests(load_settings(config), manifest, is_named=config is not None, say=say)
     else:
         settings = _settings(config, address)
+        say(f"settings: {settings_source(config)}")
         from crabstick.commands.check import check_cluster
 
         check_cluster(settings, address, say)

@@ -22,7 +22,8 @@ def read_text(path: Path, *, named_by: str, limit: int) -> str:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{subject}: there is no such file") from None
+        what = "a link to a file that does not exist" if path.is_symlink() else "no such file"
+        raise ConfigError(f"{subject}: there is {what}") from None
     except OSError as error:
         raise ConfigError(f"{subject} cannot be read: {error.strerror}") from None
     if len(content) > limit:

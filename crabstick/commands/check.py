@@ -22,7 +22,6 @@ def check(settings: Settings, say: Say) -> None:
         EnvironmentProblem: Lichess cannot be reached, the account is not a BOT account, or
             another program has the HTTP port.
     """
-    say("settings: in order")
     run(MACHINE, settings, say)
 
 

@@ -1,6 +1,6 @@
 """What the owner of a bot decides: the settings, where they come from, and the two tokens."""
 
-from crabstick.settings.load import load_settings, settings_from
+from crabstick.settings.load import load_settings, settings_from, settings_source
 from crabstick.settings.model import ChallengeSettings, ClusterSettings, Settings
 from crabstick.settings.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE, read_admin_token, read_token
 
@@ -14,4 +14,5 @@ __all__ = [
     "read_admin_token",
     "read_token",
     "settings_from",
+    "settings_source",
 ]

@@ -10,6 +10,8 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,8 @@ from crabstick.read_text import read_text
 from crabstick.settings.model import Settings, is_file_path
 
 _DEFAULT_FILE = Path("crabstick.yaml")
+_NEAR: Final = 0.9
+"""How similar a slip is: crabsticks.yaml has 0.97, crabstick.example.yaml 0.78."""
 _LARGEST_FILE = 1_000_000
 _PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
 _OPTIONS: Final = "engine.options"
@@ -36,12 +40,52 @@ def load_settings(path: Path | None) -> Settings:
     Raises:
         ConfigError: one sentence about the first problem.
     """
-    if path is None and os.path.exists(_DEFAULT_FILE):  # noqa: PTH110 - Path.exists may raise
-        path = _DEFAULT_FILE
+    path, _ = _find(path)
     if path is None:
         return settings_from("", os.environ, source="the settings")
     text = read_text(path, named_by="the configuration file", limit=_LARGEST_FILE)
     return settings_from(text, os.environ, source=str(path), folder=path.absolute().parent)
+
+
+def settings_source(path: Path | None) -> str:
+    """Which file `load_settings` reads, in words."""
+    file, slips = _find(path)
+    folder = "this folder"
+    with suppress(OSError):  # it may have been removed
+        folder = str(Path.cwd())
+    source = str(Path(folder, file)) if file else f"no {_DEFAULT_FILE} in {folder}"
+    return ", ".join([source, *(f"{name} is not read" for name in slips)])
+
+
+def _find(path: Path | None) -> tuple[Path | None, list[str]]:
+    """The file to read, and those in the working directory with a similar name.
+
+    Raises:
+        ConfigError: there are only files with a similar name.
+    """
+    if path is not None:
+        return path, []
+    slips: list[str] = []
+    with suppress(OSError):  # a folder that we may not list
+        slips += sorted(each.name for each in Path().iterdir() if _is_slip(each))
+    try:
+        _DEFAULT_FILE.lstat()
+    except FileNotFoundError:
+        for name in slips:
+            advice = f"rename it to {_DEFAULT_FILE}, or give --config '{name}'"
+            raise ConfigError(f"{name} is not read: {advice}") from None
+        return None, []
+    except OSError:
+        pass  # reading the file will say why
+    return _DEFAULT_FILE, slips
+
+
+def _is_slip(path: Path) -> bool:
+    """Whether the file was meant as crabstick.yaml; crabstick-2.yaml has its name on purpose."""
+    usual, name = _DEFAULT_FILE.name, path.name
+    like = re.sub(r"\.ya?ml(\.(txt|ya?ml))*$", ".yaml", name.strip().casefold())
+    is_near = SequenceMatcher(None, like, usual).ratio() > _NEAR
+    return is_near and name != usual and not re.search(r"\d|~$", name) and not path.is_dir()
 
 
 def settings_from(

@@ -77,6 +77,12 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, words: str) -> None
     refused(run("check", folder=tmp_path), USAGE, words)
 
 
+def test_settings_in_a_file_with_a_similar_name_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "crabstick.yml").touch()
+    words = r"crabstick\.yml is not read: rename it to crabstick\.yaml"
+    refused(run("status", folder=tmp_path), USAGE, words)
+
+
 def test_without_a_token_its_variable_is_named(tmp_path: Path) -> None:
     refused(run("up", folder=tmp_path), USAGE, "LICHESS_BOT_TOKEN")
 

@@ -70,7 +70,6 @@ def said(problem: type[CrabstickError] | None = None) -> list[str]:
 
 def test_everything_that_is_in_order_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said() == [
-        "settings: in order",
         "engine: Pinch 1 plays",
         "HTTP: port 8000 on 127.0.0.1 is free",
         "POST /shutdown: closed, no admin token is set",
@@ -129,9 +128,9 @@ def test_each_problem_is_marked_and_the_first_is_raised(monkeypatch: pytest.Monk
     assert lines.pop() == "there is no /opt/engine (and 2 more problems, marked above)"
     marked = [line.partition(": ")[0] for line in lines if ": PROBLEM: " in line]
     assert marked == ["engine", "POST /shutdown", "Lichess"]
-    assert "does not hold a token" in lines[3]
+    assert "does not hold a token" in lines[2]
 
 
 def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert "not checked: the endpoints run on the head of the cluster that RAY_A" in said()[2]
+    assert "not checked: the endpoints run on the head of the cluster that RAY_A" in said()[1]

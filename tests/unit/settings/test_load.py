@@ -1,6 +1,7 @@
 """Settings come from environment, file and defaults, and every mistake is one clear sentence."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError
-from crabstick.settings import Settings, load_settings, settings_from
+from crabstick.settings import Settings, load_settings, settings_from, settings_source
 
 SECRET = "Q7secretQ7secret"  # noqa: S105 - nobody's
 
@@ -54,6 +55,80 @@ def test_the_file_of_this_folder_is_read_unless_another_is_named(
     assert load_settings(Path("other.yaml")).http.port == 9
     with pytest.raises(ConfigError, match=r"the configuration file a\.yaml: there is no such file"):
         load_settings(Path("a.yaml"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "crabstick.yml",
+        "Crabstick.yaml",
+        "CRABSTICK.YML",
+        ".crabstick.yaml",
+        "crabstick.yaml.txt",
+        "crabstick.yml.yaml",
+        "crabsticks.yaml",
+        "crabstick.yaml ",
+        "crabstick.ymal",
+    ],
+)
+def test_a_file_with_a_similar_name_is_never_passed_over_in_silence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).symlink_to("nowhere")  # a link to nothing is a slip as well
+    Path("here.yaml").touch()
+    with pytest.raises(ConfigError, match=f"^{name} is not read: rename it to crabstick.yaml, or "):
+        load_settings(None)
+    load_settings(Path("here.yaml"))
+    Path("crabstick.yaml").touch()
+    load_settings(None)
+    assert settings_source(None) == f"{tmp_path}/crabstick.yaml, {name} is not read"
+
+
+@pytest.mark.parametrize(
+    "name", ["crabstick.example.yaml", "crabstick-2.yaml", "crabstick.yaml~", "crabstick.py"]
+)
+def test_a_file_with_a_name_of_its_own_is_no_slip(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    Path("crabstick.yml").mkdir()
+    load_settings(None)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda path: path.symlink_to("nowhere"),
+            ": there is a link to a file that does not exist",
+        ),
+        (lambda path: path.symlink_to(path.name), " cannot be read: Too many levels of symbolic"),
+        (lambda path: path.mkdir(), " cannot be read: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(
+    make: Callable[[Path], None],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(Path("crabstick.yaml"))
+    with pytest.raises(ConfigError, match=f"the configuration file crabstick.yaml{words}"):
+        load_settings(None)
+
+
+def test_the_source_of_the_settings_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings_source(None) == f"no crabstick.yaml in {tmp_path}"
+    assert settings_source(Path("b.yaml")) == f"{tmp_path}/b.yaml"
+    assert settings_source(Path("/etc/b.yaml")) == "/etc/b.yaml"
+    tmp_path.rmdir()
+    assert settings_source(None) == "no crabstick.yaml in this folder"
 
 
 @pytest.mark.parametrize("value", ["casual", "casual,", " casual ", '["casual"]'])
