@@ -2,20 +2,21 @@
 
 berserk is synchronous, so each call runs in a thread, within `CallLimits`: berserk itself sets
 neither timeouts nor a size limit. Its `TokenSession` also follows redirects, and lets `~/.netrc`
-replace the token. Two things bypass berserk. The event stream: berserk drops keep-alives, so a dead
-stream looks like a quiet one. The token test: berserk writes the body, which is the token, to its
-debug log.
+replace the token. `route` decides on proxy and certificates, as for the other clients. Two things
+bypass berserk. The event stream: berserk drops keep-alives, so a dead stream looks like a quiet
+one. The token test: berserk writes the body, which is the token, to its debug log.
 """
 
 import asyncio
 import io
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import berserk
@@ -37,6 +38,7 @@ from crabstick.lichess.http import (
     open_session,
 )
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
+from crabstick.lichess.route import proxy_for, tls_for
 from crabstick.rules.lichess_types import (
     Account,
     DeclineReason,
@@ -219,19 +221,32 @@ def _bounded_session(identity: Identity, limits: CallLimits) -> requests.Session
         return request
 
     session = requests.Session()
-    session.auth = authorize  # comes last, so that `~/.netrc` cannot replace the token
+    session.trust_env = False  # `~/.netrc`, proxies and certificates: see `route`
+    session.auth = authorize
     session.headers["User-Agent"] = identity.user_agent()
+    if proxy := proxy_for(identity.url):
+        session.proxies["all"] = proxy
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _BoundedAdapter(limits))
+        session.mount(scheme, _BoundedAdapter(limits, tls_for(identity.url)))
     return session
 
 
 class _BoundedAdapter(HTTPAdapter):
     """Reads the whole response within the limits; follows no redirects."""
 
-    def __init__(self, limits: CallLimits) -> None:
+    def __init__(self, limits: CallLimits, tls: ssl.SSLContext | None) -> None:
         super().__init__()
         self._limits = limits
+        self._tls = tls
+
+    @override
+    def build_connection_pool_key_attributes(self, *args: Any) -> Any:
+        host, pool = super().build_connection_pool_key_attributes(*args)
+        return host, {**pool, "ssl_context": self._tls}
+
+    @override
+    def cert_verify(self, *_: object) -> None:
+        """Adds none of requests' own certificates."""
 
     @override
     def send(

@@ -24,12 +24,12 @@ from crabstick.lichess.http import (
     LichessResponse,
     describe_error,
     open_session,
-    proxy_for,
     read_response,
 )
 from crabstick.lichess.interface import POST_LIMIT
 from crabstick.lichess.move_connections import MoveConnections
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
+from crabstick.lichess.route import proxy_for
 from crabstick.rules.lichess_types import (
     Denied,
     GameId,

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import h11
@@ -24,6 +22,7 @@ from pydantic import SecretStr
 
 from crabstick import __version__
 from crabstick.errors import LichessError, RateLimited, Refused, Unauthorized, Unavailable
+from crabstick.lichess.route import proxy_for, tls_for
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.retry import Verdict, asked_wait, classify
 
@@ -156,19 +155,13 @@ def error_for(action: str, response: LichessResponse, identity: Identity) -> Lic
 def open_session(url: str) -> aiohttp.ClientSession:
     """Opens a session for one server; needs a running event loop."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=16, ttl_dns_cache=300, keepalive_timeout=IDLE_LIMIT_S),
+        connector=aiohttp.TCPConnector(
+            limit=16, ttl_dns_cache=300, keepalive_timeout=IDLE_LIMIT_S, ssl=tls_for(url) or True
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=proxy_for(url),
         skip_auto_headers=("Content-Type",),
     )
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy from the environment; aiohttp would look it up, in a thread, for each request."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc):
-        return None
-    return getproxies().get(parts.scheme)
 
 
 async def read_response(response: aiohttp.ClientResponse) -> LichessResponse:

@@ -8,7 +8,6 @@ import asyncio
 import errno
 import os
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +19,7 @@ import h11
 from aiohappyeyeballs import start_connection
 
 from crabstick.lichess.http import BODY_LIMIT, IDLE_LIMIT_S, LichessResponse
+from crabstick.lichess.route import tls_for
 
 NEXT_ADDRESS_S: Final = 0.25
 """Delay before the next IP address is tried in parallel (RFC 8305)."""
@@ -34,9 +34,9 @@ class MoveConnections:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._is_tls = parts.scheme == "https"
+        self._tls = tls_for(url)
         self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._is_tls else 80)
+        self._port = parts.port or (443 if self._tls else 80)
         self._authority = parts.netloc.rpartition("@")[2]
         self._idle: list[_Connection] = []
         self._closed = False
@@ -97,10 +97,9 @@ class MoveConnections:
         addresses = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         sock = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        tls = _tls() if self._is_tls else None
-        name = self._host if self._is_tls else None
+        name = self._host if self._tls else None
         _, connection = await loop.create_connection(
-            _Connection, sock=sock, ssl=tls, server_hostname=name
+            _Connection, sock=sock, ssl=self._tls, server_hostname=name
         )
         return connection
 
@@ -224,8 +223,3 @@ class _Connection(asyncio.Protocol):
 def _sent_events(method: str) -> tuple[h11.Request, h11.EndOfMessage]:
     headers = [("Host", ""), ("Content-Length", "0")]
     return h11.Request(method=method, target="/", headers=headers), h11.EndOfMessage()
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -101,7 +102,9 @@ async def _read_request(
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncGenerator[TinyServer, None]:
+async def serving(
+    script: Script, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[TinyServer, None]:
     """Runs the script for each request on a free port of this machine."""
     tiny = TinyServer(script=script)
     tasks: set[asyncio.Task[None]] = set()
@@ -113,8 +116,9 @@ async def serving(script: Script) -> AsyncGenerator[TinyServer, None]:
         with suppress(asyncio.CancelledError):
             await tiny.serve(reader, writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    tiny.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "https" if tls else "http"
+    tiny.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield tiny
     finally:
