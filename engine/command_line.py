@@ -37,7 +37,7 @@ def command_line(spec: EngineSpec) -> list[str]:
 
 
 def _program_path(program: str) -> str:
-    path = Path(program).expanduser()
+    path = Path(os.path.expanduser(program))  # noqa: PTH111 -- Path.expanduser may raise
     found = shutil.which(str(path))
     if found:
         _check_binary(program, Path(found))

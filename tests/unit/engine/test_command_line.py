@@ -44,7 +44,7 @@ def test_an_empty_command_is_rejected() -> None:
         command_line(EngineSpec(command=()))
 
 
-@pytest.mark.parametrize("program", ["no-such-fish", "/nowhere/fish"])
+@pytest.mark.parametrize("program", ["no-such-fish", "/nowhere/fish", "~nobody.at.all/fish"])
 def test_a_missing_program_is_named(program: str) -> None:
     with pytest.raises(EngineNotFound, match=f"there is no engine '{program}'"):
         command_line(EngineSpec(command=(program,)))
