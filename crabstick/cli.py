@@ -13,8 +13,9 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from actors.ops.address import check_named
+from actors.ops.address import VARIABLE, check_named
 from crabstick import __version__
+from crabstick.environment import home_folder, secure_streams, spare_loopback
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings, load_settings, settings_source
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
+console = Console(markup=False, emoji=False)  # names and paths may hold [brackets] and :colons:
 if not console.is_terminal:
     console.width = 1000  # in a pipe rich assumes 80 columns, and would cut tables
 
@@ -223,6 +224,7 @@ def demo(
 ) -> None:
     """Play real games against sparring partners on a local Lichess, and show them."""
     wanted = parse_clock(clock)
+    os.environ["HOME"] = str(home_folder())  # where Ray looks for its token
     with blocked_interrupts():  # for the threads that Ray starts
         from crabstick.commands.demo import demo as run
 
@@ -236,13 +238,18 @@ def version() -> None:
 
 
 def _settings(config: Path | None, address: str | None) -> Settings:
-    """Checks address and settings before Ray is imported, which takes seconds."""
+    """Checks address, settings and home before Ray is imported, which takes seconds."""
     check_named(address, os.environ)
-    return load_settings(config)
+    settings = load_settings(config)
+    if not (address or os.environ.get(VARIABLE)):
+        os.environ["HOME"] = str(home_folder())  # where Ray looks for its token
+    return settings
 
 
 def main() -> None:
     """Runs the program and exits: 0, 2 for wrong input, 1 for other problems, 130 on Ctrl-C."""
+    secure_streams()
+    spare_loopback(os.environ)
     listen_for_interrupts()
     try:
         sys.exit(app(standalone_mode=False))
@@ -268,5 +275,5 @@ def _usage(error: TyperException) -> str:
 
 def _fail(sentence: str, status: int) -> NoReturn:
     if sentence:
-        typer.echo(f"crabstick: {sentence}", err=True)
+        sys.stderr.write(f"crabstick: {sentence}\n")
     sys.exit(status)

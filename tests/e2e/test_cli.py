@@ -83,6 +83,10 @@ def test_settings_in_a_file_with_a_similar_name_are_not_passed_over(tmp_path: Pa
     refused(run("status", folder=tmp_path), USAGE, words)
 
 
+def test_a_user_without_a_home_is_told_to_set_one(tmp_path: Path) -> None:
+    refused(run("status", folder=tmp_path, HOME="relative"), ENVIRONMENT, "set HOME")
+
+
 def test_without_a_token_its_variable_is_named(tmp_path: Path) -> None:
     refused(run("up", folder=tmp_path), USAGE, "LICHESS_BOT_TOKEN")
 
@@ -272,6 +276,39 @@ def test_a_signal_that_is_ignored_at_the_start_ends_nothing(
         assert requests.get(f"{url}/api/users/status?ids=crabstick", timeout=10).ok
         child.send_signal(signal.Signals[heeded])
         assert child.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize("stream", ["> /dev/full", ">&-", "2>&- >&-", "| true"])
+def test_output_that_nobody_gets_changes_no_status(tmp_path: Path, stream: str) -> None:
+    for words, status in (("version", 0), ("status --json", ENVIRONMENT), ("upp", USAGE)):
+        script = f'set -o pipefail; "$0" -m crabstick {words} {stream}'
+        done = subprocess.run(
+            ["/bin/bash", "-c", script, sys.executable],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == status
+        assert done.stderr.count("\n") <= 1, done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
+def test_what_cannot_be_encoded_is_replaced(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "…\udcff.yaml"
+    file.write_text("a: 1", encoding="utf-8")
+    done = run("check", "--config", str(file), folder=tmp_path, PYTHONIOENCODING=encoding)
+    refused(done, USAGE, r"\?\?\.yaml: a is not a known key")
+
+
+def test_words_that_look_like_markup_are_printed_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "a[/b]:crab:"
+    folder.mkdir(parents=True)
+    (folder / "crabstick.yaml").touch()
+    done = run("up", folder=folder)
+    assert done.stdout == f"settings: {folder}/crabstick.yaml\n"
 
 
 def test_a_table_that_goes_through_a_pipe_is_not_cut(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ Run = Callable[..., Ran]
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the program in this process; returns exit status, stdout and stderr."""
     monkeypatch.setattr(cli, "listen_for_interrupts", lambda: None)
+    monkeypatch.setattr(cli, "secure_streams", lambda: None)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     def main(*arguments: str) -> Ran:

@@ -19,6 +19,7 @@ Run = Callable[..., tuple[object, str]]
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the program here; gives its exit status and what it wrote to standard error."""
     monkeypatch.setattr(cli, "listen_for_interrupts", lambda: None)
+    monkeypatch.setattr(cli, "secure_streams", lambda: None)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     def main(*arguments: str) -> tuple[object, str]:
