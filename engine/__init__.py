@@ -1,6 +1,6 @@
 """Runs UCI engines as bounded processes; knows chess programs, but neither Lichess nor Ray.
 
-This file imports nothing: `python -m engine.fake` and `python -m engine.embedded` load it, and
+This file imports nothing: `python -m engine.fake` and `python -m engine.fairy` load it, and
 their start is part of a game's cold start. Import from the modules:
 
 - `engine.interface`: engine specs, search requests and results (values)

@@ -10,6 +10,7 @@ from datetime import timedelta
 _CANNOT_EXECUTE = (126, 127)
 """Source: POSIX, `nice`: the utility was found but could not be invoked, or was not found."""
 _USUAL_REASON: dict[int, str] = {
+    signal.SIGABRT: ", perhaps out of memory",  # C++ aborts when it gets no memory
     signal.SIGKILL: ", perhaps out of memory",
     signal.SIGILL: ", perhaps built for a newer processor",
 }
@@ -80,6 +81,12 @@ def started_late(label: str, timeout: timedelta, output: str, *, said_uciok: boo
     return NotAnEngine(
         f"'{label}' does not speak UCI: it answered 'uci' with {answer} and no 'uciok' {within}"
     )
+
+
+def late_for_game(label: str, timeout: timedelta) -> EngineHung:
+    """The error for an engine that was not ready for another game in time."""
+    within = f"within {timeout.total_seconds():g} s"
+    return EngineHung(f"the engine '{label}' was not ready for another game {within}")
 
 
 def ended(label: str, returncode: int, output: str) -> EngineDied:

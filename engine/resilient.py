@@ -28,12 +28,12 @@ _RESTARTABLE = (EngineDied, EngineHung, IllegalMove)
 
 
 class ResilientEngine:
-    """The engine of one game: first the primary, then the fallback.
+    """The engine of an actor: first the primary, then the fallback.
 
     Args:
         primary: the configured engine.
         fallback: plays on after the primary is given up; its failures are raised.
-        restarts: how often the primary is restarted in this game.
+        restarts: how often the primary is restarted.
         build: makes an engine that is not started yet.
 
     Attributes:
@@ -75,6 +75,19 @@ class ResilientEngine:
         """
         await self._engine.open()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the primary has never failed."""
+        return not self.restart_count and not self.is_fallback
+
+    async def new_game(self) -> None:
+        """Gets the engine that plays now ready for another game.
+
+        Raises:
+            EngineError: it does not get ready.
+        """
+        await self._engine.new_game()
+
     async def search(self, request: SearchRequest) -> SearchResult:
         """Finds a move despite failures; after a failure the move may miss the deadline.
 
@@ -96,7 +109,7 @@ class ResilientEngine:
                 error = err
 
     def _with_source(self, result: SearchResult) -> SearchResult:
-        return replace(result, source="embedded") if self.is_fallback else result
+        return replace(result, source="bundled") if self.is_fallback else result
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
         """Ends the engine that plays now, and reaps its process."""

@@ -98,11 +98,25 @@ class UciEngine:
             options = accepted_options(self._label, spec.options, protocol.options)
             await protocol.configure(options)
             # python-chess would do this before the first search; now no clock is running.
-            protocol.send_line("ucinewgame")
             protocol.first_game = False
-            await protocol.ping()
+            await _begin_game(protocol)
             protocol.process_tree.refresh()  # find a wrapper's child while the wrapper lives
         return protocol
+
+    async def new_game(self) -> None:
+        """Tells the engine that another game begins; see `Engine`."""
+        protocol = self._open
+        if protocol is None:
+            await self._open_process()
+            return
+        try:
+            async with asyncio.timeout(self._spec.start_timeout.total_seconds()):
+                await _begin_game(protocol)
+        except TimeoutError:
+            await self.close(timedelta(0))
+            raise errors.late_for_game(self._label, self._spec.start_timeout) from None
+        except chess.engine.EngineError as err:
+            raise await self._process_failure(protocol) from err
 
     def _start_error(self, err: Exception) -> EngineError:
         label, protocol = self._label, self._latest
@@ -188,6 +202,11 @@ class UciEngine:
         finally:
             protocol.terminate(EngineDied(f"the engine '{self._label}' was closed"))
         await _wait_for_exit(protocol, QUIT_PATIENCE)
+
+
+async def _begin_game(protocol: BoundedUci) -> None:
+    protocol.send_line("ucinewgame")
+    await protocol.ping()
 
 
 async def _wait_for_exit(protocol: BoundedUci, at_most: timedelta) -> None:

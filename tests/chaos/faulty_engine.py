@@ -1,10 +1,13 @@
-"""`python -m tests.chaos.faulty_engine FOLDER`: the embedded engine, which fails on demand.
+"""`python -m tests.chaos.faulty_engine FOLDER`: the bundled engine, which fails on demand.
 
 The engine pretends to think, and plays any move at the beginning of a game: faults should meet
 searches, games should last, and chess should not load the machine.
 
 A file in FOLDER whose name is the pid of our parent, the EngineActor, names a mode of
 `engine.fake`; the next search follows that mode and deletes the file.
+
+All is one process, as faults need it: the bundled engine runs in a thread, and reads a pipe instead
+of the real stdin.
 """
 
 import os
@@ -12,14 +15,13 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Thread
 
-from engine.embedded.commands import parse_position
-from engine.embedded.fen import START, parse_fen
-from engine.embedded.generate import find_move, legal_moves
-from engine.embedded.lines import LineReader
-from engine.embedded.moves import move_text
-from engine.embedded.uci import Conversation
+import chess
+
+from engine import fairy
 
 MEMORY_BYTES = 1 << 30
 STDIN = 0
@@ -30,45 +32,42 @@ CHUNK_BYTES = 1 << 24
 FLOOD = b"blah\n" * 2000
 
 
-class FaultyLines(LineReader):
-    """Passes commands on, except a search that is ordered to fail.
+def commands(lines: Iterable[str], order: Path) -> Iterator[str]:
+    """The lines that the engine gets: all but the searches that are answered here.
 
     Args:
+        lines: what the host sends.
         order: the file that may name a mode.
     """
-
-    def __init__(self, order: Path) -> None:
-        super().__init__(STDIN)
-        self._order = order
-        self._position = ""
-
-    def wait(self) -> str | None:
-        """The next line for the engine."""
-        line = super().wait()
-        if line is not None and line.startswith("position "):
-            self._position = line
-        if line is None or not line.startswith("go"):
-            return line
+    position = ""
+    for line in lines:
+        if line.startswith("position "):
+            position = line
+        if not line.startswith("go"):
+            yield line
+            continue
         time.sleep(THINK_S)
-        if not self._order.exists():
-            return _idle(self._position)
-        mode = self._order.read_text(encoding="utf-8")
-        self._order.unlink()
-        return _run_fault(mode)
+        search = _fault(order) if order.exists() else _idle(position)
+        if search:
+            yield search
+
+
+def _fault(order: Path) -> str:
+    mode = order.read_text(encoding="utf-8")
+    order.unlink()
+    return _run_fault(mode)
 
 
 def _idle(position: str) -> str:
     """Plays any move at once, unless the game is old enough to be won."""
-    setup, played = parse_position(position.split()[1:])
-    if len(played) >= IDLE_PLIES:
+    setup, _, played = position.removeprefix("position ").partition(" moves ")
+    moves = played.split()
+    if len(moves) >= IDLE_PLIES:
         return EASY
-    board = parse_fen(setup or START)
-    for text in played:
-        move = find_move(board, text)
-        if move is not None:
-            board.make(move)
-    move = random.choice(legal_moves(board))
-    os.write(1, f"bestmove {move_text(move, chess960=False)}\n".encode())
+    board = chess.Board() if setup == "startpos" else chess.Board(setup.removeprefix("fen "))
+    for text in moves:
+        board.push_uci(text)
+    os.write(1, f"bestmove {random.choice(list(board.legal_moves))}\n".encode())
     return ""
 
 
@@ -114,15 +113,26 @@ def program(folder: Path) -> Path:
     return path
 
 
+def _run(order: Path) -> None:
+    host = os.fdopen(os.dup(STDIN), encoding="utf-8", errors="replace")
+    reader, writer = os.pipe()
+    os.dup2(reader, STDIN)
+    engine = Thread(target=lambda: os._exit(fairy.main()), daemon=True)
+    engine.start()
+    for line in commands((line.strip() for line in iter(host.readline, "")), order):
+        os.write(writer, f"{line}\n".encode())
+    os.write(writer, b"quit\n")
+    engine.join()
+
+
 def main() -> None:
     """Talks on standard input and output until the other side leaves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    order = Path(sys.argv[1]) / str(os.getppid())
-
-    def write(line: str) -> None:
-        os.write(1, f"{line}\n".encode())
-
-    Conversation(FaultyLines(order), write, lambda: time.monotonic() * 1000).run()
+    try:
+        _run(Path(sys.argv[1]) / str(os.getppid()))
+    except Exception as error:  # noqa: BLE001 -- no cleanup: the engine's thread may be at work
+        os.write(2, f"{error!r}\n".encode())
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def test_a_move_comes_back_from_the_fallback(mode: str) -> None:
     async with resilient(primary, a_fake()) as engine:
         result = await engine.search(a_request(deadline_s=0.2))
         assert result.move in chess.Board().legal_moves
-        assert (result.source, engine.is_fallback) == ("embedded", True)
+        assert (result.source, engine.is_fallback) == ("bundled", True)
 
 
 async def test_an_engine_that_lacks_memory_plays_on_with_a_smaller_table() -> None:

@@ -1,14 +1,13 @@
-"""The contract of every engine: script, fake process, resilient, embedded and Stockfish."""
+"""The contract of every engine: script, fake process, resilient, bundled and Stockfish."""
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator, Callable
 
 import chess
 import pytest
 from chess.engine import Limit
 
-from engine.interface import Engine, EngineSpec, embedded_spec
+from engine.interface import Engine, EngineSpec, bundled_spec
 from engine.resilient import ResilientEngine
 from engine.uci_engine import UciEngine
 from tests.engine.builders import a_fake, a_request, seconds, stockfish_path
@@ -20,24 +19,18 @@ PATIENCE = seconds(5)
 """On a busy machine a niced engine reacts slowly to `stop`."""
 
 
-def the_embedded_engine() -> Engine:
-    if importlib.util.find_spec("engine.embedded.__main__") is None:
-        pytest.skip("the embedded engine is not there yet")
-    return UciEngine(embedded_spec(), stop_grace=PATIENCE)
-
-
 ENGINES: dict[str, Callable[[], Engine]] = {
     "scripted": ScriptedEngine,
     "fake": lambda: UciEngine(a_fake()),
     "resilient": lambda: ResilientEngine(a_fake(), a_fake()),
-    "embedded": the_embedded_engine,
+    "bundled": lambda: UciEngine(bundled_spec(), stop_grace=PATIENCE),
     "stockfish": lambda: UciEngine(
         EngineSpec(command=(stockfish_path(),), options={"Hash": 4}), stop_grace=PATIENCE
     ),
 }
 
 
-THINKERS = pytest.mark.parametrize("engine", ["embedded", "stockfish"], indirect=True)
+THINKERS = pytest.mark.parametrize("engine", ["bundled", "stockfish"], indirect=True)
 """Scripts and fakes do not evaluate positions."""
 
 
@@ -116,6 +109,12 @@ async def test_a_mate_is_counted_in_moves(engine: Engine) -> None:
         a_request(chess.Board("6k1/5ppp/8/8/8/8/8/R6K w - - 0 1"), limit=Limit(depth=4))
     )
     assert (result.move.uci(), result.mate_in, result.centipawns) == ("a1a8", 1, None)
+
+
+async def test_it_plays_one_game_after_another(engine: Engine) -> None:
+    for _ in range(3):
+        await engine.new_game()
+        assert (await engine.search(a_request())).move in chess.Board().legal_moves
 
 
 async def test_closed_it_can_be_opened_again(engine: Engine) -> None:

@@ -85,13 +85,13 @@ async def test_a_table_is_never_smaller_than_one_megabyte() -> None:
 
 
 async def test_after_the_last_restart_the_fallback_plays_on() -> None:
-    stable = Stable(dies(), dies(), dies(), plays(E4, D4, name="embedded"))
+    stable = Stable(dies(), dies(), dies(), plays(E4, D4, name="bundled"))
     engine = stable.resilient(restarts=2)
     first = await engine.search(a_request())
     second = await engine.search(a_request())
     assert [first.move, second.move] == [E4, D4]
-    assert [first.source, second.source] == ["embedded", "embedded"]
-    assert (engine.restart_count, engine.is_fallback, engine.name) == (2, True, "embedded")
+    assert [first.source, second.source] == ["bundled", "bundled"]
+    assert (engine.restart_count, engine.is_fallback, engine.name) == (2, True, "bundled")
     assert stable.specs[3] == FALLBACK
 
 
@@ -99,21 +99,21 @@ async def test_the_restarts_are_counted_over_the_whole_game() -> None:
     stable = Stable(dies(), plays(E4, EngineDied("x")), plays(E4, EngineDied("x")), plays(D4))
     engine = stable.resilient(restarts=2)
     moves = [(await engine.search(a_request())).source for _ in range(3)]
-    assert moves == ["engine", "engine", "embedded"]
+    assert moves == ["engine", "engine", "bundled"]
 
 
 async def test_an_error_that_no_restart_can_mend_goes_straight_to_the_fallback() -> None:
     stable = Stable(cannot_open(BadOption("x"), BadOption("x")), plays(E4))
     engine = stable.resilient()
     result = await engine.search(a_request())
-    assert (result.source, engine.restart_count) == ("embedded", 0)
+    assert (result.source, engine.restart_count) == ("bundled", 0)
 
 
 async def test_a_restart_that_does_not_start_goes_to_the_fallback() -> None:
     stable = Stable(dies(), cannot_open(NotAnEngine("x")), plays(E4))
     engine = stable.resilient()
     result = await engine.search(a_request())
-    assert (result.source, engine.restart_count) == ("embedded", 1)
+    assert (result.source, engine.restart_count) == ("bundled", 1)
 
 
 async def test_the_failure_of_the_fallback_is_the_caller_s() -> None:
@@ -121,7 +121,7 @@ async def test_the_failure_of_the_fallback_is_the_caller_s() -> None:
     engine = stable.resilient(restarts=0)
     with pytest.raises(EngineHung, match="even the fallback"):
         await engine.search(a_request())
-    assert (await engine.search(a_request())).source == "embedded"
+    assert (await engine.search(a_request())).source == "bundled"
 
 
 async def test_opening_hides_no_failure_but_a_search_survives_it() -> None:
