@@ -4,9 +4,7 @@ Only this module knows the names of remote methods, except for `shown`, which an
 on itself. Those names belong to the protocol between two versions of crabstick, and stay. Every
 method that awaits an answer has a deadline, except `outcome`.
 
-An actor keeps its name in Ray, whatever it plays. Ray's metrics keep each name until the process
-that used the name ends. So the names of EngineActors repeat after a while, when the last actor of
-that name is long dead.
+An actor keeps its name in Ray, whatever it plays.
 
 Unless its docstring says otherwise, every method raises what `CALL_ERRORS` lists:
     ActorGone: the actor is dead, or its node has left.
@@ -15,10 +13,8 @@ Unless its docstring says otherwise, every method raises what `CALL_ERRORS` list
     WrongProtocol: this version does not understand the answer.
 """
 
-from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
 
 from actors.cluster import (
     GCS_PATIENCE,
@@ -60,22 +56,19 @@ from crabstick.rules.lichess_types import ActorName
 
 WORKER_SET = "worker-set"
 EVENT_LISTENER = "event-listener"
-SERIALS: Final = 200
-"""The number of serials, while fewer than half of them are taken."""
 _ENGINE_PREFIX = "engine:"
 CALL_ERRORS = (ActorError, WrongProtocol)
 
 
-def engine_actor_name(serial: str) -> ActorName:
-    """`engine:<serial>`."""
-    return ActorName(f"{_ENGINE_PREFIX}{serial}")
+def engine_actor_name(number: int) -> ActorName:
+    """`engine:<number>`."""
+    return ActorName(f"{_ENGINE_PREFIX}{number}")
 
 
-def next_serial(last: int, taken: Collection[ActorName]) -> int:
-    """The first free serial after `last`, starting over at 0."""
-    count = max(SERIALS, 2 * len(taken))
-    serials = ((last + step) % count for step in range(1, count + 1))
-    return next(one for one in serials if engine_actor_name(str(one)) not in taken)
+def number_of(name: ActorName) -> int:
+    """The number in the name of an EngineActor; 0 for a name that we do not give."""
+    number = name.removeprefix(_ENGINE_PREFIX)
+    return int(number) if number.isdecimal() else 0
 
 
 def is_engine_actor(name: str) -> bool:
@@ -208,7 +201,7 @@ class EngineActorClient(ActorClient):
         return GaveUp.read(await self._call("give_up", EMPTY, patience))
 
     async def outcome(self) -> Outcome:
-        """Returns when the actor's work is done, without a deadline: the supervising call."""
+        """Returns when the next game ends for the actor, without a deadline: supervises it."""
         try:
             return Outcome.read(await self._call("outcome", EMPTY, None))
         except ActorSilent as error:  # the node left before the actor was there

@@ -8,6 +8,7 @@ an event loop, call them through `in_gcs_thread`.
 import asyncio
 import gc
 import math
+import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
@@ -41,7 +42,6 @@ from crabstick.settings import ClusterSettings
 AutoscalingState: TypeAlias = autoscaler_pb2.AutoscalingState
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., object])
-
 HEAD = "node:__internal_head__"
 ON_THE_HEAD = {HEAD: 0.001}
 """A zero-CPU actor on any other node would keep that node alive for ever."""
@@ -253,6 +253,7 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
     """The living nodes of the connected cluster, and how many such slots each has."""
     free = available_resources_per_node()  # type: ignore[no-untyped-call]  # Ray's
     draining = state.get_draining_nodes()
+    here, own_cores = this_node(), len(os.sched_getaffinity(0))
     return tuple(
         ClusterNode(
             id=NodeId(node["NodeID"]),
@@ -260,6 +261,7 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
             group=node.get("Labels", {}).get(GROUP, ""),
             is_head=HEAD in node["Resources"],
             cpus=node["Resources"].get("CPU", 0.0),
+            cores=own_cores if node["NodeID"] == here else node["Resources"].get("CPU", 0.0),
             memory_mb=node["Resources"].get("memory", 0.0) / 2**20,
             slots=slots_of(node["Resources"], slot),
             free_slots=slots_of(free.get(node["NodeID"], {}), slot),

@@ -95,6 +95,7 @@ class Assignment(Message):
     takeovers: int = 0
     deaths: int = 0
     engine: Literal["own", "embedded"] = "own"
+    """`embedded`, the word of 0.1.0, means the bundled engine."""
     limits: dict[str, int] = {}
 
 
@@ -105,15 +106,20 @@ class DashboardCall(Message):
 
 
 class HandOverRequest(Message):
-    """WorkerSet → EngineActor: leave your game between two moves, or after `within_s`."""
+    """WorkerSet → EngineActor: leave this game between two moves, or after `within_s`.
+
+    `game` is None in a message from 0.1.0, whose actors play one game; so is it in the next one.
+    """
 
     within_s: float
+    game: str | None = None
 
 
 class ResyncRequest(Message):
     """WorkerSet → EngineActor: if you still wait at this ply, you have missed a line."""
 
     ply: int
+    game: str | None = None
 
 
 class Progress(Message):
@@ -168,7 +174,7 @@ class ListenerDescription(Message):
 class Description(Message):
     """EngineActor → WorkerSet: who I am and what I do.
 
-    `problem` is why I cannot play; with `lacks_engine` I could play with the embedded engine.
+    `problem` is why I cannot play; with `lacks_engine` I could play with the bundled engine.
     """
 
     name: str
@@ -196,6 +202,7 @@ class Description(Message):
             epoch=self.epoch,
             takeovers=self.takeovers,
             deaths=self.deaths,
+            fingerprint=self.fingerprint,
             problem=self.problem,
             lacks_engine=self.lacks_engine,
             ply=progress.ply,
@@ -208,7 +215,7 @@ class Outcome(Message):
     """EngineActor → WorkerSet: how my game ended for me.
 
     `replaced`: another actor has the game; `handed_over`: another actor gets it; `unplayable`:
-    Lichess does not let us play it.
+    Lichess does not let us play it. An actor that does not stay ends; none stayed in 0.1.0.
     """
 
     name: str
@@ -217,6 +224,7 @@ class Outcome(Message):
     reason: Literal["finished", "replaced", "handed_over", "unplayable"]
     status: str = ""
     result: Literal["won", "lost", "drawn", "aborted", ""] = ""
+    stays: bool = False
 
 
 class Claim(Message):

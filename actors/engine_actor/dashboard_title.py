@@ -1,7 +1,7 @@
 """Shows an actor's title in Ray's dashboard, as the name of a pending call to itself.
 
 Ray counts calls by name in the calling process, and never drops a count. So the actor itself makes
-these calls: its process ends with its game.
+these calls: its process ends after some games.
 """
 
 import asyncio

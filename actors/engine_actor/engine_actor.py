@@ -1,4 +1,7 @@
-"""An EngineActor plays one game: it stands by, warm, gets a game, and ends with that game.
+"""An EngineActor plays one game after another; between games it stands by, warm.
+
+It ends when it has played `cluster.games_per_actor` games, when its engine failed, when its process
+has grown, or when the WorkerSet kills it because its slot or its code are no longer wanted.
 
 The actor is detached and keeps its name. Ray never restarts it: the WorkerSet gives its game to a
 standby sooner than Ray could. While the actor plays it does not call Ray's GCS, and between a
@@ -11,15 +14,14 @@ hold in memory.
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from random import SystemRandom
 from typing import Literal
 
 from actors.class_path import sent_by_path
-from actors.clients import CALL_ERRORS, WorkerSetClient
 from actors.cluster import (
-    ActorGone,
     call_own_actor,
     freeze_gc,
     kill_own_actor,
@@ -27,12 +29,13 @@ from actors.cluster import (
     without_task_events,
 )
 from actors.engine_actor.dashboard_title import DashboardTitle
+from actors.engine_actor.manager_link import ManagerLink
+from actors.engine_actor.process_size import ProcessSize
 from actors.messages import (
     EMPTY,
     ActorConfig,
     Assigned,
     Assignment,
-    Claim,
     DashboardCall,
     Description,
     GaveUp,
@@ -40,7 +43,6 @@ from actors.messages import (
     Outcome,
     Packed,
     Progress,
-    Report,
     ResyncRequest,
 )
 from crabstick.errors import CrabstickError
@@ -48,7 +50,6 @@ from crabstick.game.context import GameContext, PlaySettings
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
-from crabstick.game.rate_limits import RateLimits
 from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort
@@ -57,21 +58,26 @@ from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.lichess_types import GameId, Posted
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events
-from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
+from crabstick.telemetry.logs import (
+    bind_process,
+    configure_logging,
+    get_logger,
+    unbind_process,
+)
 from engine.errors import EngineError
-from engine.interface import Engine, EngineSpec, embedded_spec
+from engine.interface import Engine, EngineSpec, bundled_spec
 from engine.resilient import ResilientEngine
 from engine.uci_engine import UciEngine
 
-LEASE_PATIENCE = timedelta(seconds=1)
-REPORT_EVERY = timedelta(seconds=10)
+ALONE_FOR = timedelta(seconds=10)
+"""After its game an actor ends unless a WorkerSet supervises it again within this time."""
 KILL_GRACE = timedelta(seconds=3)
 """After its game an actor waits this long for the WorkerSet to kill it, then ends itself."""
 
 
 @sent_by_path("actors.engine_actor")
 class EngineActor:
-    """One game, one stream, one engine process.
+    """One game at a time, one stream, one engine process.
 
     Args:
         config: a packed `ActorConfig`.
@@ -102,18 +108,19 @@ class EngineActor:
         self._problem = ""
         self._lacks_engine = False
         self._assignment: Assignment | None = None
-        self._rate_limits = RateLimits(self._loop.time, on_hit=self._report)
-        self._telemetry = GameTelemetry()
         self._title = DashboardTitle(_show_title)
         self._player: Player | None = None
         self._leave_within: timedelta | None = None
-        self._worker_set: WorkerSetClient | None = None
+        self._played: set[tuple[str, int]] = set()
         self._games = games
         self._build = build
-        self._engine = self._resilient(self._settings.engine_spec())
+        engine = self._resilient(self._settings.engine_spec())
+        self._link = ManagerLink(self._config.name, self._loop.time, engine)
         self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._assigned: asyncio.Future[Assignment] = self._loop.create_future()
+        self._size = ProcessSize.now()
         self._warm: asyncio.Future[None] = self._loop.create_future()
+        self._supervised = asyncio.Event()
         self._main = self._loop.create_task(self._live())
 
     # Remote methods; see `actors.clients`.
@@ -121,7 +128,7 @@ class EngineActor:
     @without_task_events
     async def describe(self, message: Packed) -> Packed:
         """Returns what this actor does, as soon as it is warm. Also the ping."""
-        self._remember_sender(message)
+        self._link.remember_sender(message)
         await asyncio.shield(self._warm)
         mine = self._assignment
         return Description(
@@ -136,20 +143,23 @@ class EngineActor:
             deaths=mine.deaths if mine else 0,
             problem=self._problem,
             lacks_engine=self._lacks_engine,
-            progress=Progress(**asdict(self._telemetry.progress)),
-            limits=self._rate_limits.export(),
+            progress=Progress(**asdict(self._link.telemetry.progress)),
+            limits=self._link.rate_limits.export(),
         ).pack()
 
     async def assign(self, message: Packed) -> Packed:
-        """Takes a game and returns at once. Idempotent; refuses a second game."""
-        self._remember_sender(message)
+        """Takes a game and returns at once. Idempotent; refuses a second game, and an old one."""
+        self._link.remember_sender(message)
         assignment = Assignment.read(message)
-        self._rate_limits.merge(assignment.limits)
+        self._link.rate_limits.merge(assignment.limits)
+        if (assignment.game, assignment.epoch) in self._played:
+            return Assigned(taken=False).pack()
         if self._assignment is None:
             self._assignment = assignment
             self._enter(LifeEvent.ASSIGNED)
             bind_process(game_id=assignment.game, epoch=assignment.epoch)
             self._assigned.set_result(assignment)
+            self._supervised.set()
         return Assigned(taken=self._assignment.game == assignment.game).pack()
 
     async def leave(self, message: Packed) -> Packed:
@@ -157,8 +167,11 @@ class EngineActor:
 
         Idempotent; of several requests the most urgent one holds.
         """
-        self._remember_sender(message)
-        within = timedelta(seconds=HandOverRequest.read(message).within_s)
+        self._link.remember_sender(message)
+        request = HandOverRequest.read(message)
+        within = timedelta(seconds=request.within_s)
+        if not self._is_about_my_game(request.game):
+            return EMPTY
         if self._player is None:
             before = self._leave_within  # `_play` has not begun yet
             self._leave_within = within if before is None else min(before, within)
@@ -168,13 +181,15 @@ class EngineActor:
 
     async def look(self, message: Packed) -> Packed:
         """Reopens the game stream if this actor still waits at the given ply."""
-        self._remember_sender(message)
-        if self._player is not None:
-            self._player.resync(ResyncRequest.read(message).ply)
+        self._link.remember_sender(message)
+        request = ResyncRequest.read(message)
+        if self._player is not None and self._is_about_my_game(request.game):
+            self._player.resync(request.ply)
         return EMPTY
 
     async def outcome(self, _message: Packed) -> Packed:
-        """Returns when the actor's work is done: the supervising call."""
+        """Returns when the next game ends for this actor: the supervising call."""
+        self._supervised.set()
         return (await asyncio.shield(self._outcome)).pack()
 
     async def shown(self, message: Packed) -> Packed:
@@ -205,14 +220,22 @@ class EngineActor:
         try:
             await self._get_ready()
             outcome = await self._play(await self._assigned)
-            if outcome.reason == "finished":  # no successor waits; the kill may come at once
-                await self._engine.close()
-            self._outcome.set_result(outcome)
+            while self._may_stay(outcome):
+                self._release(outcome)
+                await self._link.engine.new_game()
+                if not await self._is_supervised():
+                    self._log.info(log_events.ACTOR_ALONE)
+                    break
+                outcome = await self._play(await self._assigned)
+            else:
+                if outcome.reason == "finished":  # no successor waits; the kill may come at once
+                    await self._link.engine.close()
+                self._outcome.set_result(outcome)
         except Exception as error:  # noqa: BLE001 -- the supervisor gets every error
             self._log.exception(log_events.ACTOR_FAILED)
             self._outcome.set_exception(CrabstickError(f"{type(error).__name__}: {error}"))
         self._enter(LifeEvent.DONE)
-        await self._engine.close()
+        await self._link.engine.close()
         await asyncio.sleep(KILL_GRACE.total_seconds())
         await asyncio.to_thread(kill_own_actor)
 
@@ -222,33 +245,64 @@ class EngineActor:
             if self._games is None:
                 token = read_token(self._settings)
                 self._games = open_games(self._settings.lichess.url, token, self._config.bot)
-            await self._engine.open()
+            await self._link.engine.open()
             await self._games.warm()
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
             self._lacks_engine = isinstance(error, EngineError)
         self._enter(LifeEvent.WARM)
         freeze_gc()
+        self._size = ProcessSize.now()
         self._warm.set_result(None)
+
+    async def _is_supervised(self) -> bool:
+        """Whether a WorkerSet asks for the next outcome or gives a game, within `ALONE_FOR`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ALONE_FOR.total_seconds()):
+                return await self._supervised.wait()
+        return False
+
+    def _may_stay(self, outcome: Outcome) -> bool:
+        """Whether this actor plays another game, as far as it can tell itself."""
+        return (
+            outcome.reason in {"finished", "unplayable"}
+            and self._assignment is not None
+            and self._assignment.engine == "own"
+            and self._link.engine.is_well
+            and len(self._played) + 1 < self._settings.cluster.games_per_actor
+            and not ProcessSize.now().has_outgrown(self._size)
+        )
+
+    def _release(self, outcome: Outcome) -> None:
+        """Makes this actor a standby again, and tells the outcome of its game."""
+        told, self._outcome = self._outcome, self._loop.create_future()
+        self._supervised.clear()
+        self._assigned = self._loop.create_future()
+        self._assignment = self._player = self._leave_within = None
+        self._played.add((outcome.game or "", outcome.epoch))
+        self._link.telemetry = GameTelemetry()
+        unbind_process("game_id", "epoch")
+        self._enter(LifeEvent.RELEASED)
+        told.set_result(outcome.model_copy(update={"stays": True}))
 
     async def _play(self, assignment: Assignment) -> Outcome:
         if self._games is None:
             raise CrabstickError(self._problem)
-        self._telemetry = GameTelemetry(game=assignment.game, show_title=self._title.set)
+        self._link.telemetry = GameTelemetry(game=assignment.game, show_title=self._title.set)
         if assignment.engine == "embedded":
-            await self._engine.close()
-            self._engine = self._resilient(embedded_spec())
+            await self._link.engine.close()
+            self._link.engine = self._resilient(bundled_spec())
         context = GameContext(
             self._games.game(GameId(assignment.game)),
-            Lease(lambda: self._ask_owner(assignment), self._loop.time),
+            Lease(lambda: self._link.ask_owner(assignment), self._loop.time),
             self._play_settings,
-            self._rate_limits,
-            self._telemetry,
+            self._link.rate_limits,
+            self._link.telemetry,
         )
-        self._player = Player(context, self._engine)
+        self._player = Player(context, self._link.engine)
         if self._leave_within is not None:
             self._player.hand_over(self._leave_within)
-        reports = self._loop.create_task(self._report_now_and_then())
+        reports = self._loop.create_task(self._link.report_now_and_then())
         try:
             end = await self._player.play()
         except Replaced:
@@ -258,13 +312,13 @@ class EngineActor:
             return self._outcome_of(assignment, "unplayable")
         finally:
             reports.cancel()
-            self._report()
+            self._link.report()
         if isinstance(end, HandOver):
             return self._outcome_of(assignment, "handed_over")
         return self._outcome_of(assignment, "finished", end)
 
     def _resilient(self, primary: EngineSpec) -> ResilientEngine:
-        return ResilientEngine(primary, fallback=embedded_spec(), build=self._build)
+        return ResilientEngine(primary, fallback=bundled_spec(), build=self._build)
 
     def _outcome_of(
         self,
@@ -278,51 +332,12 @@ class EngineActor:
             epoch=assignment.epoch,
             reason=reason,
             status=finish.status if finish else "",
-            result=self._telemetry.result_of(finish) if finish else "",
+            result=self._link.telemetry.result_of(finish) if finish else "",
         )
 
-    def _remember_sender(self, message: Packed) -> None:
-        """Keeps the handle of the WorkerSet; a new WorkerSet sends its own until we answer."""
-        self._worker_set = WorkerSetClient.of_sender(message) or self._worker_set
-
-    async def _ask_owner(self, assignment: Assignment) -> bool | None:
-        """Whether the game is still ours; None when the WorkerSet does not answer.
-
-        Without a WorkerSet no other actor gets the game, so it stays ours. Ray has to report twice
-        that the WorkerSet is gone, because Ray restarts one that has just died.
-        """
-        if self._worker_set is None:
-            return None
-        claim = Claim(game=assignment.game, actor=self._config.name, epoch=assignment.epoch)
-        for _ in range(2):
-            try:
-                answer = await self._worker_set.owns(claim, LEASE_PATIENCE)
-            except ActorGone:
-                continue
-            except CALL_ERRORS:
-                return None
-            self._rate_limits.merge(answer.limits)
-            return answer.owner
-        return True
-
-    async def _report_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_EVERY.total_seconds())
-            self._report()
-
-    def _report(self) -> None:
-        """Sends the counts since the last report, without waiting for an answer."""
-        if self._worker_set is not None:
-            engine, telemetry = self._engine, self._telemetry
-            telemetry.count_engine(engine.restart_count, is_fallback=engine.is_fallback)
-            drained = telemetry.drain()
-            report = Report(
-                sender=self._config.name,
-                counts=drained.counts,
-                samples=drained.samples,
-                limits=self._rate_limits.export(),
-            )
-            self._worker_set.report_unawaited(report)
+    def _is_about_my_game(self, game: str | None) -> bool:
+        """Whether a message is about the present game; one without a game always is."""
+        return game is None or (self._assignment is not None and self._assignment.game == game)
 
 
 def _show_title(title: str) -> None:

@@ -9,6 +9,6 @@ loads on demand, because other modules of this package are imported without it.
 def __getattr__(name: str) -> type:
     if name != "WorkerSet":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from actors.worker_set.worker_set import WorkerSet  # noqa: PLC0415 -- on demand
+    from actors.worker_set.worker_set import WorkerSet
 
     return WorkerSet

@@ -57,7 +57,9 @@ class Elasticity:
         self._cluster = settings.cluster
         self._max_games = settings.challenges.max_games
         self._wish = Capacity(
-            standby=self._cluster.standby, max_takeovers=self._cluster.max_takeovers
+            standby=self._cluster.standby,
+            max_takeovers=self._cluster.max_takeovers,
+            keep_idle=timedelta(0) if self._cluster.autoscaling else self._cluster.idle_actor,
         )
         self._traffic = Traffic()
         self._games = 0

@@ -9,12 +9,11 @@ WorkerSet's loop when there is something new to plan.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import TypeVar
 
-from actors.clients import CALL_ERRORS, SERIALS, engine_actor_name, next_serial
+from actors.clients import CALL_ERRORS, engine_actor_name, number_of
 from actors.cluster import ActorError, ActorFailed
 from actors.messages import ActorConfig, Assignment, HandOverRequest, Outcome, ResyncRequest
 from actors.worker_set.runtime import Runtime
@@ -40,9 +39,9 @@ PING_PATIENCE = timedelta(seconds=10)
 PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
 NO_JITTER = 0.5
 """The draw for a pause that needs no jitter, because no other process shares it."""
-DEATHS_FOR_EMBEDDED = 2
+DEATHS_FOR_BUNDLED = 2
 """If this many actors died over one game, the engine may be the cause."""
-SILENCES_FOR_EMBEDDED = 5
+SILENCES_FOR_BUNDLED = 5
 """If this many actors fell silent over one game, a busy machine alone does not explain it."""
 
 
@@ -61,22 +60,22 @@ class EnginePool:
 
     def __init__(
         self,
+        config: ActorConfig,
         runtime: Runtime,
         event_log: EventLog,
         rate_limits: RateLimits,
-        *,
-        now: Callable[[], timedelta],
         wake: Callable[[], None],
     ) -> None:
+        self._config = config
         self._runtime = runtime
         self._event_log = event_log
         self._rate_limits = rate_limits
-        self._now = now
+        self._loop = asyncio.get_running_loop()
         self._wake = wake
         self._tasks = BackgroundTasks(self._failed)
         self._unsettled: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
-        self._serial = secrets.randbelow(SERIALS)  # avoids the names of actors that just died
+        self._last_number = 0
         self._log = get_logger()
         self.registry = Registry()
         self.problem = ""
@@ -92,12 +91,13 @@ class EnginePool:
         self.registry, other = result
         return other
 
-    def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
+    def spawn(self, node: NodeId | None) -> None:
         """Starts an actor, which becomes a standby with its first report."""
-        self._serial = next_serial(self._serial, self.registry.engines)
-        name = engine_actor_name(str(self._serial))
+        self._last_number = 1 + max([self._last_number, *map(number_of, self.registry.engines)])
+        name = engine_actor_name(self._last_number)
         engine = self.take(self.registry.entered(name, self._now(), node))
-        self._settle_soon(self._spawn(engine, config.model_copy(update={"name": name}), node))
+        config = self._config.model_copy(update={"name": name})
+        self._settle_soon(self._spawn(engine, config, node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
         """Gives the game to a standby."""
@@ -110,14 +110,15 @@ class EnginePool:
         self.registry = self.registry.leaving(engine, self._now() + within)
         within_s = within.total_seconds()
         self._log.info(log_events.GAME_LEAVING, actor=name, game_id=engine.game, within_s=within_s)
-        self._tasks.start(self._hand_over(engine, HandOverRequest(within_s=within_s)))
+        request = HandOverRequest(within_s=within_s, game=engine.game)
+        self._tasks.start(self._hand_over(engine, request))
 
     def resync(self, game: GameId, *, is_our_turn: bool) -> None:
         """Has the owner of a game that Lichess lists reopen its stream if a line was missed."""
         ply = self.take(self.registry.listed(game, is_our_turn=is_our_turn))
         owner = self.registry.owner_of(game)
         if ply is not None and owner is not None:
-            self._tasks.start(self._resync(owner, ResyncRequest(ply=ply)))
+            self._tasks.start(self._resync(owner, ResyncRequest(ply=ply, game=game)))
 
     def kill(self, name: ActorName) -> None:
         """Ends an actor and forgets it; idempotent."""
@@ -140,6 +141,9 @@ class EnginePool:
         """Returns when no actor is being made, killed or given a game."""
         while self._unsettled:
             await asyncio.gather(*self._unsettled, return_exceptions=True)
+
+    def _now(self) -> timedelta:
+        return timedelta(seconds=self._loop.time())
 
     async def _spawn(self, engine: EngineRecord, config: ActorConfig, node: NodeId | None) -> None:
         try:
@@ -172,13 +176,17 @@ class EnginePool:
             self._never_started(current, patience)
             return
         self._failed_starts, self.paused_until = 0, None
-        if current.phase is ActorPhase.ENDING:
+        if current.phase is ActorPhase.ENDING or self._is_outdated_standby(current):
             self.kill(current.name)
         elif current.problem:
             self._cannot_play(current)
         else:
             self.problem = ""
         self._wake()
+
+    def _is_outdated_standby(self, engine: EngineRecord) -> bool:
+        is_ours = engine.fingerprint == self._config.fingerprint
+        return engine.phase is ActorPhase.STANDBY and not is_ours
 
     def _never_started(self, engine: EngineRecord, patience: timedelta) -> None:
         if engine.node is None and self._now() - engine.since >= patience:
@@ -231,17 +239,17 @@ class EnginePool:
         self._wake()
 
     def _assignment(self, engine: EngineRecord, game: GameRecord) -> Assignment:
-        is_embedded = (
+        is_bundled = (
             engine.lacks_engine
-            or game.deaths >= DEATHS_FOR_EMBEDDED
-            or game.takeovers - game.deaths >= SILENCES_FOR_EMBEDDED
+            or game.deaths >= DEATHS_FOR_BUNDLED
+            or game.takeovers - game.deaths >= SILENCES_FOR_BUNDLED
         )
         return Assignment(
             game=game.id,
             epoch=engine.epoch,
             takeovers=game.takeovers,
             deaths=game.deaths,
-            engine="embedded" if is_embedded else "own",
+            engine="embedded" if is_bundled else "own",
             limits=self._rate_limits.export(),
         )
 
@@ -271,26 +279,35 @@ class EnginePool:
             await asyncio.sleep(PING_EVERY.total_seconds())
 
     async def _supervise(self, engine: EngineRecord) -> None:
-        try:
-            outcome = await self._runtime.engine(engine.name).outcome()
-        except CALL_ERRORS as error:
-            self._lost(engine, str(error))
-        else:
-            self._done(engine, outcome)
+        """Awaits the end of each game of an actor, until the actor has gone or is to go."""
+        supervised: EngineRecord | None = engine
+        while supervised is not None:
+            try:
+                outcome = await self._runtime.engine(engine.name).outcome()
+            except CALL_ERRORS as error:
+                self._lost(supervised, str(error))
+                return
+            supervised = self._done(supervised, outcome)
 
-    def _done(self, engine: EngineRecord, outcome: Outcome) -> None:
-        """Acts on an actor's own word that its work is done."""
+    def _done(self, engine: EngineRecord, outcome: Outcome) -> EngineRecord | None:
+        """Acts on an actor's own word that its game is over for it.
+
+        Returns the actor on standby, or None when the actor is not to play another game.
+        """
         current = self.registry.current(engine)
         if current is None:
-            return
+            return None
         game = self.registry.game_of(current)
         if game is not None and outcome.reason in {"finished", "unplayable"}:
             self.take(self.registry.ended(game.id))
             self._event_log.game_ended(current, game, outcome)
         if outcome.reason == "handed_over":
             self._event_log.handed_over(current)
-        self.kill(current.name)
         self._wake()
+        if outcome.stays and current.fingerprint == self._config.fingerprint:
+            return self.take(self.registry.released(current, self._now()))
+        self.kill(current.name)
+        return None
 
     def _lost(self, engine: EngineRecord, why: str) -> None:
         current = self.registry.current(engine)

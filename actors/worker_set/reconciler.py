@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from actors.messages import ActorConfig
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from crabstick.asyncio_tools import StallDetector
@@ -77,18 +76,16 @@ class Reconciler:
 
     def __init__(
         self,
-        config: ActorConfig,
         pool: EnginePool,
         elasticity: Elasticity,
         stall: StallDetector,
         resign: Callable[[GameId], object],
     ) -> None:
-        self._config = config
         self._pool = pool
         self._elasticity = elasticity
         self._stall = stall
         self._resign = resign
-        self._log = get_logger(actor=config.name)
+        self._log = get_logger()
         self.nodes = Nodes()
         self.shutdown = Shutdown()
 
@@ -135,7 +132,7 @@ class Reconciler:
         match action:
             case Spawn(node=node):
                 if not self._pool.is_paused:
-                    self._pool.spawn(self._config, node)
+                    self._pool.spawn(node)
             case Assign(game=game, actor=actor):
                 self._pool.assign(game, actor)
             case RequestHandOver(actor=actor, within=within):

@@ -96,17 +96,16 @@ class WorkerSet:
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
         self._pool = EnginePool(
+            self._config,
             self._runtime,
             EventLog(get_logger(), self._metrics),
             self._rate_limits,
-            now=self._now,
-            wake=self._wake.set,
+            self._wake.set,
         )
         self._tasks = BackgroundTasks(
             lambda error: self._log.error(log_events.TASK_FAILED, exc_info=error)
         )
         self._reconciler = Reconciler(
-            self._config,
             self._pool,
             self._elasticity,
             self._stall,

@@ -104,7 +104,7 @@ class GameTelemetry:
             self._received_s = None
 
     def count_engine(self, restarts: int, *, is_fallback: bool) -> None:
-        """Counts engine restarts and the fallback to the embedded engine, from totals so far."""
+        """Counts engine restarts and the fallback to the bundled engine, from totals so far."""
         self.count("crabstick_engine_restarts_total", by=restarts - self._restarts)
         self.count("crabstick_engine_fallbacks_total", by=is_fallback - self._has_fallen_back)
         self._restarts, self._has_fallen_back = restarts, is_fallback

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
 from pydantic import SecretStr
@@ -58,7 +59,7 @@ class HttpGames:
         self._identity = identity
         self._session = open_session(identity.url)
         self._moves = None if proxy_for(identity.url) else MoveConnections(identity.url)
-        self._games: list[HttpGame] = []
+        self._games: WeakSet[HttpGame] = WeakSet()
 
     async def warm(self) -> bool:
         """Resolves the name, loads TLS and opens a connection of each kind; see `GamesPort`.
@@ -85,12 +86,12 @@ class HttpGames:
     def game(self, game_id: GameId) -> "HttpGame":
         """See `GamesPort`."""
         game = HttpGame(self._session, self._moves, self._identity, game_id)
-        self._games.append(game)
+        self._games.add(game)
         return game
 
     async def close(self) -> None:
         """See `GamesPort`."""
-        for game in self._games:
+        for game in tuple(self._games):
             await game.close()
         await self._session.close()
         if self._moves is not None:

@@ -19,7 +19,7 @@ ID_DIGITS: Final = 12
 
 
 class ActorPhase(Enum):
-    """An EngineActor starts, stands by, plays one game, and ends."""
+    """An EngineActor starts, stands by and plays, one game after another, and ends."""
 
     STARTING = "starting"
     STANDBY = "standby"
@@ -32,6 +32,7 @@ class LifeEvent(Enum):
 
     WARM = "warm"  # engine and connection are ready, or have failed for good
     ASSIGNED = "assigned"  # the WorkerSet gave it a game, perhaps before it was warm
+    RELEASED = "released"  # its game is over, and it waits for another one
     DONE = "done"  # its work is over, however it ended
 
 
@@ -42,6 +43,8 @@ TRANSITIONS: Final[Mapping[tuple[ActorPhase, LifeEvent], ActorPhase]] = MappingP
         (ActorPhase.STARTING, LifeEvent.DONE): ActorPhase.ENDING,
         (ActorPhase.STANDBY, LifeEvent.ASSIGNED): ActorPhase.PLAYING,
         (ActorPhase.PLAYING, LifeEvent.WARM): ActorPhase.PLAYING,
+        (ActorPhase.PLAYING, LifeEvent.RELEASED): ActorPhase.STANDBY,
+        (ActorPhase.STANDBY, LifeEvent.DONE): ActorPhase.ENDING,
         (ActorPhase.PLAYING, LifeEvent.DONE): ActorPhase.ENDING,
     }
 )
@@ -93,6 +96,7 @@ class EngineReport:
     """An EngineActor's report about itself.
 
     Attributes:
+        fingerprint: of its code and settings.
         ply: the ply of its game.
         time_left: our clock in its game; None without one.
         progress: further figures for people, which the registry only keeps.
@@ -104,6 +108,7 @@ class EngineReport:
     epoch: int = 0
     takeovers: int = 0
     deaths: int = 0
+    fingerprint: str = ""
     problem: str = ""
     lacks_engine: bool = False
     ply: int = 0
@@ -116,7 +121,8 @@ class EngineRecord:
     """One EngineActor.
 
     Attributes:
-        serial: counts the actors; names are reused, serials are not.
+        serial: counts the turns of all actors: an actor gets another one after each game, so that
+            late news of an earlier game is told from news of this one.
         since: when the actor entered its phase.
         last_seen: when the actor last answered.
         epoch: orders the actors that a game has had.
@@ -125,6 +131,7 @@ class EngineRecord:
         was_assigned: whether this WorkerSet, not an earlier one, gave the actor its game.
         time_left: our clock in its game, by its last report; None without a clock.
         leave_by: when the actor hands its game over at the latest; None unless it was asked to.
+        fingerprint: of its code and settings; empty before its first report.
     """
 
     name: ActorName
@@ -139,6 +146,7 @@ class EngineRecord:
     was_assigned: bool = False
     is_suspect: bool = False
     leave_by: timedelta | None = None
+    fingerprint: str = ""
     problem: str = ""
     lacks_engine: bool = False
     ply: int = 0
@@ -162,6 +170,8 @@ class ClusterNode:
 
     Attributes:
         names: its address, host name and the name given to `ray start`, without repetition.
+        cpus: what Ray may give to actors there; on one machine they count slots, not cores.
+        cores: how many processes run there at the same time.
         memory_mb: what Ray may give to actors there, in MiB.
         slots: how many EngineActors the empty node holds.
         free_slots: how many more EngineActors Ray would start there now.
@@ -176,6 +186,7 @@ class ClusterNode:
     group: str = ""
     is_head: bool = False
     cpus: float = 0
+    cores: float = 0
     memory_mb: float = 0
     slots: int = 0
     free_slots: int = 0
@@ -203,7 +214,12 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """How many actors stand by, and how many takeovers a game may cost."""
+    """How many actors stand by, and how many takeovers a game may cost.
+
+    Attributes:
+        keep_idle: how long an actor beyond `standby` may be idle before it ends.
+    """
 
     standby: int
     max_takeovers: int
+    keep_idle: timedelta = timedelta(0)

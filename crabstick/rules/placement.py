@@ -16,8 +16,6 @@ from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
 QUIET_AFTER_GAME_START = timedelta(seconds=2)
 """A starting process takes a second of CPU: no standby starts during a game's first moves."""
-COLD_STARTS_AT_ONCE = 4
-"""More would not be ready sooner: they share the cores. Used only for games that cannot wait."""
 CALM_PACE = timedelta(seconds=5)
 """Enough for one hand-over that disturbs no other game: an actor starts, then a quiet time."""
 LEAVE_BEFORE_END = timedelta(seconds=2)
@@ -96,7 +94,7 @@ def plan(
         *(Forfeit(game=game.id) for game in forfeits),
         *assigns,
         *_hand_overs(movers[: len(free)], observed, now),
-        *_kills(observed, owners, surplus=spare[capacity.standby :]),
+        *_kills(observed, owners, surplus=_idle(spare[capacity.standby :], capacity, now)),
         *_needless_starts(observed, most_starting),
         *_spawns(observed, needed=needed, calm=calm, is_quiet=_is_quiet(observed, now)),
     )
@@ -207,6 +205,11 @@ def _standbys(observed: Observed) -> list[EngineRecord]:
     )
 
 
+def _idle(spare: Sequence[EngineRecord], capacity: Capacity, now: timedelta) -> list[EngineRecord]:
+    """The standbys that have waited in vain for longer than `keep_idle`."""
+    return [actor for actor in spare if now - actor.since >= capacity.keep_idle]
+
+
 def _starting(observed: Observed) -> list[EngineRecord]:
     """Starting actors, without the late ones and those on draining nodes."""
     draining = _draining(observed)
@@ -265,14 +268,16 @@ def _needless_starts(observed: Observed, most_starting: int) -> list[Kill]:
 
 
 def _spawns(observed: Observed, *, needed: int, calm: int, is_quiet: bool) -> list[Spawn]:
-    """New actors: several at once if `needed`, else one at a time and only when it is quiet.
+    """New actors: as many at once as there are cores if `needed`, else one, when it is quiet.
 
-    Actors that fit nowhere make Ray ask for nodes, so all of them are spawned now.
+    More at once would not be ready sooner. Actors that fit nowhere make Ray ask for nodes, so all
+    of them are spawned now.
     """
     starting, places = _coming(observed), _places(observed)
     starting -= _perhaps_lost(observed, places, needed)
     missing = max(needed + calm - starting, 0)
-    at_once = max(min(needed, COLD_STARTS_AT_ONCE) - starting, int(is_quiet and not starting))
+    cores = max(int(sum(node.cores for node in observed.nodes if not node.is_draining)), 1)
+    at_once = max(min(needed, cores) - starting, int(is_quiet and not starting))
     return [
         *(Spawn(node=node) for node in places[: min(missing, at_once)]),
         *[Spawn(node=None)] * (missing - len(places)),

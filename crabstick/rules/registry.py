@@ -174,6 +174,7 @@ class Registry:
             last_seen=now,
             is_suspect=False,
             node=report.node,
+            fingerprint=report.fingerprint,
             problem=report.problem,
             lacks_engine=report.lacks_engine,
             ply=report.ply,
@@ -205,6 +206,24 @@ class Registry:
         registry = replace(_put_engine(_put_game(self, game), engine), last_game_start=now)
         why = "the actor before is silent or cannot leave"
         return registry, (GameTakenOver(game=game, why=why),) if is_takeover else ()
+
+    def released(
+        self, engine: EngineRecord, now: timedelta
+    ) -> tuple["Registry", EngineRecord | None]:
+        """Records that an actor has ended its game and stands by again; None if it was removed."""
+        before = self.current(engine)
+        if before is None:
+            return self, None
+        idle = EngineRecord(
+            name=before.name,
+            serial=self.last_serial + 1,
+            phase=ActorPhase.STANDBY,
+            since=now,
+            last_seen=now,
+            node=before.node,
+            fingerprint=before.fingerprint,
+        )
+        return replace(_put_engine(self, idle), last_serial=idle.serial), idle
 
     def leaving(self, engine: EngineRecord, by: timedelta | None) -> "Registry":
         """Records that the actor was asked to hand its game over; None takes that back."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 ACTOR_ADOPTED: Final = "actor.adopted"
+ACTOR_ALONE: Final = "actor.left_alone"
 ACTOR_FAILED: Final = "actor.failed"
 ACTOR_HUNG: Final = "actor.found_hung"
 ACTOR_LOST: Final = "actor.lost"

@@ -46,6 +46,12 @@ def bind_process(**context: object) -> None:
     _everywhere.update(context)
 
 
+def unbind_process(*keys: str) -> None:
+    """Removes context that `bind_process` added."""
+    for key in keys:
+        _everywhere.pop(key, None)
+
+
 def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
     """A logger with `context` (game_id, actor, node) bound. Event names are in `log_events`."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**context)

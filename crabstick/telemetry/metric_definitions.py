@@ -124,7 +124,7 @@ _TABLE = {
         "Engine processes that had to be started again within a game."
     ),
     "crabstick_engine_fallbacks_total": _counter(
-        "Games that the embedded engine finished because the configured engine was given up."
+        "Games that the bundled engine finished because the configured engine was given up."
     ),
     "crabstick_problem": _gauge("1 while the bot has a problem; `crabstick status` describes it."),
     "crabstick_start_time_seconds": _gauge("When the WorkerSet began, in Unix time."),

@@ -33,13 +33,14 @@ class ScriptedEngine:
 
     Args:
         steps: the results of the next searches.
-        opening: errors of the next calls of `open`, in order.
+        opening: errors of the next calls of `open` and `new_game`, in order.
         name: the name of the engine.
         hash_mb: the size of its hash table.
 
     Attributes:
         requests: all search requests so far.
         is_open: whether a real engine would have a process.
+        games: how many games it was made ready for.
     """
 
     def __init__(
@@ -56,12 +57,22 @@ class ScriptedEngine:
         self.hash_mb = hash_mb
         self.requests: list[SearchRequest] = []
         self.is_open = False
+        self.games = 0
 
     async def open(self) -> None:
         """Opens, or raises the next error of `opening`."""
         if self._opening:
             raise self._opening.popleft()
         self.is_open = True
+
+    def fail_to_open(self, error: EngineError) -> None:
+        """Lets the next `open` or `new_game` raise this."""
+        self._opening.append(error)
+
+    async def new_game(self) -> None:
+        """As `open`; counts the games."""
+        await self.open()
+        self.games += 1
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Does the next step.

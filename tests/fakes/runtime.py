@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal
 
-from actors.clients import EngineActorClient, engine_actor_name
+from actors.clients import EngineActorClient
 from actors.cluster import GCS_PATIENCE, ActorAway, ActorFailed, ActorGone
 from actors.messages import (
     EMPTY,
@@ -73,8 +73,10 @@ class FakeActor:
         reason: Literal["finished", "replaced", "handed_over", "unplayable"] = "finished",
         result: Literal["won", "lost", "drawn", "aborted", ""] = "won",
         status: str = "mate",
+        *,
+        stays: bool = False,
     ) -> None:
-        """The actor ends its game and reports how."""
+        """The actor ends its game and reports how; if it stays, it is a standby again."""
         mine = self.assignment
         outcome = Outcome(
             name=self.name,
@@ -83,8 +85,13 @@ class FakeActor:
             reason=reason,
             status=status,
             result=result,
+            stays=stays,
         )
-        self._outcome.set_result(outcome.pack())
+        told = self._outcome
+        if stays:
+            self._outcome = asyncio.get_running_loop().create_future()
+            self.assignments.clear()
+        told.set_result(outcome.pack())
 
     @property
     def has_ended(self) -> bool:
@@ -204,6 +211,8 @@ class FakeRuntime:
         self.killed: list[ActorName] = []
         self.supervised: list[ActorName] = []
         """The actors with an `outcome` call, in order."""
+        self.fingerprint = "0123456789ab"
+        """That of the actors of an earlier WorkerSet."""
         self.start_time = START_TIME
         self.next_problem = ""
         """The problem of actors that start from now on."""
@@ -218,8 +227,10 @@ class FakeRuntime:
 
     def add(self, serial: str, node: str, assignment: Assignment | None = None) -> FakeActor:
         """Adds a warm actor of an earlier WorkerSet."""
-        name = engine_actor_name(serial)
-        config = ActorConfig(name=name, namespace="", bot="", fingerprint="", settings={})
+        name = ActorName(f"engine:{serial}")
+        config = ActorConfig(
+            name=name, namespace="", bot="", fingerprint=self.fingerprint, settings={}
+        )
         actor = self.actors[name] = FakeActor(config, NodeId(node), timedelta(0))
         actor.assignments += [assignment] if assignment else []
         return actor

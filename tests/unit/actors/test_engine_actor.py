@@ -5,6 +5,8 @@ import dataclasses
 import io
 import json
 import logging
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import chess
@@ -12,6 +14,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
 from actors.engine_actor.engine_actor import EngineActor
+from actors.engine_actor.process_size import ProcessSize
 from actors.messages import (
     Assignment,
     Claim,
@@ -22,8 +25,9 @@ from actors.messages import (
     Packed,
     Progress,
     Report,
+    ResyncRequest,
 )
-from crabstick.errors import ConfigError
+from crabstick.errors import ConfigError, CrabstickError
 from crabstick.game.game_telemetry import GameProgress
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import GameId, Limited
@@ -64,14 +68,14 @@ class FakeWorkerSet:
 class ActorRig:
     """An EngineActor with a scripted engine, before a fake Lichess."""
 
-    def __init__(self, engine: ScriptedEngine | None = None) -> None:
+    def __init__(self, engine: ScriptedEngine | None = None, **sections: Mapping[str, Any]) -> None:
         self.match = FakeMatch(GAME)
         self.games = FakeGames(self.match)
         self.engine = engine or ScriptedEngine()
         self.specs: list[EngineSpec] = []
         self.worker_set = FakeWorkerSet()
         self.handle = FakeHandle(self.worker_set)
-        self.actor = EngineActor(a_config(NAME).pack(), self.games, self._build)
+        self.actor = EngineActor(a_config(NAME, **sections).pack(), self.games, self._build)
 
     def _build(self, spec: EngineSpec) -> ScriptedEngine:
         self.specs.append(spec)
@@ -80,8 +84,8 @@ class ActorRig:
     async def describe(self) -> Description:
         return Description.read(await self.actor.describe({"v": 1}))
 
-    async def assign(self, game: str = GAME, **changes: Any) -> Packed:
-        message = Assignment(game=game, epoch=3, **changes).pack()
+    async def assign(self, game: str = GAME, epoch: int = 3, **changes: Any) -> Packed:
+        message = Assignment(game=game, epoch=epoch, **changes).pack()
         return await self.actor.assign({**message, "manager": self.handle})
 
     async def play(self, **changes: Any) -> None:
@@ -191,7 +195,7 @@ async def test_the_dashboard_shows_what_it_does(titles: list[tuple[str, str]]) -
 
 
 async def test_an_ending_actor_keeps_its_title(titles: list[tuple[str, str]]) -> None:
-    rig = ActorRig()
+    rig = ActorRig(cluster={"games_per_actor": 1})
     await asyncio.sleep(2)
     await rig.play()
     await asyncio.sleep(2)
@@ -346,10 +350,10 @@ async def test_every_log_line_of_its_process_has_actor_game_and_node() -> None:
     assert (line["actor"], line["game_id"], line["node"]) == (NAME, GAME, "n1" * 8)
 
 
-async def test_a_game_that_cost_too_many_actors_is_played_by_the_embedded_engine() -> None:
+async def test_a_game_that_cost_too_many_actors_is_played_by_the_bundled_engine() -> None:
     rig = ActorRig()
     await rig.play(engine="embedded")
-    assert rig.specs[-1].command[-2:] == ("-m", "engine.embedded")
+    assert rig.specs[-1].command[-2:] == ("-m", "engine.fairy")
     assert len(rig.specs) == 2
 
 
@@ -364,8 +368,103 @@ async def test_it_reports_every_ten_seconds_and_at_the_end() -> None:
     await until(lambda: rig.worker_set.count("crabstick_moves_total") == 2)
 
 
-async def test_it_ends_itself_a_moment_after_its_game(ended: list[str]) -> None:
+def _has_begun(engine: ScriptedEngine, games: int) -> bool:
+    return engine.games == games
+
+
+async def test_it_plays_one_game_after_another(ended: list[str]) -> None:
     rig = ActorRig()
+    await rig.play()
+    for number in range(1, 4):
+        rig.match.finish("resign", chess.WHITE)
+        outcome = await rig.outcome()
+        assert (outcome.stays, outcome.result) == (True, "won")
+        await until(partial(_has_begun, rig.engine, number))
+        description = await rig.describe()
+        assert (description.phase, description.game, description.epoch) == ("standby", None, 0)
+        assert description.progress == Progress()
+        rig.match = rig.games.matches[GAME] = FakeMatch(GAME)
+        await rig.play(epoch=3 + number)
+    assert ended == []
+
+
+async def test_late_orders_about_an_earlier_game_change_nothing() -> None:
+    rig = ActorRig(ScriptedEngine([seconds(0), seconds(50)]))
+    await rig.play()
+    await rig.win()
+    assert await rig.assign() == {"v": 1, "taken": False}
+    assert (await rig.describe()).phase == "standby"
+    rig.games.matches[GameId("another1")] = FakeMatch(GameId("another1"))
+    await rig.assign("another1", epoch=1)
+    await rig.actor.leave(HandOverRequest(within_s=0, game=GAME).pack())
+    await rig.actor.look(ResyncRequest(ply=0, game=GAME).pack())
+    await asyncio.sleep(20)
+    description = await rig.describe()
+    assert (description.phase, description.game) == ("playing", "another1")
+    assert await rig.assign() == {"v": 1, "taken": False}
+
+
+async def test_an_outcome_may_be_asked_for_when_the_next_game_has_begun() -> None:
+    rig = ActorRig()
+    await rig.play()
+    await rig.win()
+    supervising = asyncio.create_task(rig.outcome())
+    rig.match = rig.games.matches[GAME] = FakeMatch(GAME)
+    await rig.play(epoch=4)
+    rig.match.finish("resign", chess.BLACK)
+    outcome = await supervising
+    assert (outcome.epoch, outcome.result) == (4, "lost")
+
+
+async def test_an_actor_that_nobody_supervises_after_its_game_ends(ended: list[str]) -> None:
+    rig = ActorRig()
+    await rig.play()
+    await rig.win()
+    await asyncio.sleep(9)
+    assert (await rig.describe()).phase == "standby"
+    await asyncio.sleep(5)
+    assert ended == ["ended"]
+
+
+async def test_an_actor_whose_engine_failed_ends_after_its_game(ended: list[str]) -> None:
+    rig = ActorRig(ScriptedEngine([EngineDied("it died")]))
+    await rig.play()
+    rig.match.finish("resign", chess.WHITE)
+    assert not (await rig.outcome()).stays
+    await asyncio.sleep(4)
+    assert ended == ["ended"]
+
+
+async def test_an_actor_whose_engine_does_not_get_ready_again_ends() -> None:
+    rig = ActorRig()
+    await rig.play()
+    rig.engine.fail_to_open(EngineDied("it died"))
+    rig.match.finish("resign", chess.WHITE)
+    assert (await rig.outcome()).stays
+    with pytest.raises(CrabstickError, match="it died"):
+        await rig.outcome()
+
+
+@pytest.mark.parametrize("grown", [(64, 0, 0), (0, 65, 0), (0, 0, 33)])
+async def test_an_actor_that_has_grown_ends_after_its_game(
+    grown: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    megabytes, files, threads = grown
+    rig = ActorRig()
+    await rig.play()
+    before = rig.actor._size
+    after = ProcessSize(
+        before.memory + (megabytes * 2**20 + 1) * bool(megabytes),
+        before.files + files,
+        before.threads + threads,
+    )
+    monkeypatch.setattr(ProcessSize, "now", lambda: after)
+    rig.match.finish("resign", chess.WHITE)
+    assert not (await rig.outcome()).stays
+
+
+async def test_it_ends_after_its_last_game(ended: list[str]) -> None:
+    rig = ActorRig(cluster={"games_per_actor": 1})
     await rig.play()
     await rig.win()
     assert (await rig.describe()).phase == "ending"

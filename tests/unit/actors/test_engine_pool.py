@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from actors.messages import Assignment
+from actors.messages import Assignment, Progress
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.telemetry import EventLog
 from crabstick.game.rate_limits import RateLimits
@@ -33,7 +33,7 @@ class PoolRig:
         narrator = EventLog(get_logger(), self.metrics)
         self.wakes = 0
         limits = RateLimits(virtual_loop().time)
-        self.pool = EnginePool(self.runtime, narrator, limits, now=self.now, wake=self._wake)
+        self.pool = EnginePool(a_config(), self.runtime, narrator, limits, self._wake)
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -71,7 +71,7 @@ class PoolRig:
 
     async def add_standby(self) -> FakeActor:
         """Adds a standby."""
-        self.pool.spawn(a_config(), None)
+        self.pool.spawn(None)
         await until(lambda: self.phases()[-1:] == [ActorPhase.STANDBY])
         return self.runtime.actors[self.runtime.spawned[-1]]
 
@@ -89,7 +89,7 @@ class PoolRig:
 
 async def test_a_spawned_actor_is_a_standby_after_its_first_report() -> None:
     rig = PoolRig()
-    rig.pool.spawn(a_config(), NodeId("n1"))
+    rig.pool.spawn(NodeId("n1"))
     assert rig.phases() == [ActorPhase.STARTING]
     await until(lambda: rig.phases() == [ActorPhase.STANDBY])
     assert rig.wakes == 1
@@ -99,7 +99,7 @@ async def test_an_actor_without_a_node_is_given_up_after_a_quarter_of_an_hour_an
     None
 ):
     rig = PoolRig(n1=0)
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     await asyncio.sleep(899)
     assert rig.phases() == [ActorPhase.STARTING]
     await asyncio.sleep(2)
@@ -110,14 +110,14 @@ async def test_an_actor_without_a_node_is_given_up_after_a_quarter_of_an_hour_an
 async def test_a_silent_gcs_leaves_no_record_behind() -> None:
     rig = PoolRig()
     rig.runtime.is_away = True
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     await rig.wait_empty()
     assert rig.runtime.spawned == []
 
 
 async def test_an_actor_that_is_killed_before_ray_made_it_does_not_stay() -> None:
     rig = PoolRig()
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     rig.pool.kill(next(iter(rig.registry.engines)))
     await rig.pool.settle()
     assert (rig.runtime.actors, len(rig.runtime.spawned)) == ({}, 1)
@@ -127,7 +127,7 @@ async def test_after_actors_that_died_early_the_next_ones_start_ever_later() -> 
     rig = PoolRig()
     pauses = []
     for _ in range(3):
-        rig.pool.spawn(a_config(), None)
+        rig.pool.spawn(None)
         await until(lambda: rig.runtime.actors)
         rig.runtime.lose_actor(next(iter(rig.runtime.actors.values())))
         await rig.wait_empty()
@@ -141,7 +141,7 @@ async def test_after_actors_that_died_early_the_next_ones_start_ever_later() -> 
 async def test_many_early_deaths_at_once_delay_the_next_start_like_one() -> None:
     rig = PoolRig()
     for _ in range(8):
-        rig.pool.spawn(a_config(), None)
+        rig.pool.spawn(None)
     await until(lambda: len(rig.runtime.actors) == 8)
     for actor in [*rig.runtime.actors.values()]:
         rig.runtime.lose_actor(actor)
@@ -153,7 +153,7 @@ async def test_many_early_deaths_at_once_delay_the_next_start_like_one() -> None
 async def test_a_successful_start_ends_the_pause() -> None:
     rig = PoolRig()
     rig.pool.paused_until = rig.now() + timedelta(seconds=100)
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     assert rig.pool.is_paused
     await until(lambda: not rig.pool.is_paused, within_s=5)
 
@@ -212,11 +212,11 @@ async def test_lost_actors_are_counted_by_phase() -> None:
     rig = PoolRig()
     rig.runtime.lose_actor(await rig.add_player())
     rig.runtime.lose_actor(await rig.add_standby())
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     await until(lambda: rig.runtime.actors)
     rig.runtime.lose_actor(next(iter(rig.runtime.actors.values())))
     rig.runtime.next_problem = "no token"
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     await until(lambda: rig.pool.problem)
     await rig.wait_empty()
     assert rig.lost() == [1, 1, 1, 1]
@@ -248,7 +248,7 @@ async def test_an_actor_that_was_replaced_ends_without_its_game() -> None:
     assert rig.registry.games[GAME].takeovers == 0
 
 
-async def test_a_game_that_cost_two_actors_is_played_by_the_embedded_engine() -> None:
+async def test_a_game_that_cost_two_actors_is_played_by_the_bundled_engine() -> None:
     rig = PoolRig()
     actor = await rig.add_standby()
     rig.set_game(takeovers=2, deaths=2)
@@ -277,6 +277,63 @@ async def test_a_busy_actor_is_pinged_until_its_game_is_over() -> None:
     before = rig.engines[0].last_seen
     await until(lambda: rig.engines[0].last_seen > before + timedelta(seconds=3))
     actor.end_game()
+    await rig.wait_empty()
+
+
+async def test_an_actor_plays_one_game_after_another() -> None:
+    rig = PoolRig()
+    actor = await rig.add_player()
+    for game in (GameId("another1"), GameId("another2"), GameId("another3")):
+        actor.end_game(stays=True)
+        await until(lambda: rig.phases() == [ActorPhase.STANDBY])
+        rig.pool.take(rig.registry.with_game(GameRecord(id=game)))
+        rig.pool.assign(game, actor.name)
+        await until(lambda: actor.assignment)
+        assert actor.assignment == Assignment(game=game, epoch=1)
+    assert rig.value("crabstick_games_finished_total", "won") == 3
+    assert [len(rig.runtime.spawned), rig.runtime.killed, rig.lost()] == [1, [], [0, 0, 0, 0]]
+    rig.runtime.lose_actor(actor)
+    await rig.wait_empty()
+    assert rig.registry.games[GameId("another3")].takeovers == 1
+
+
+async def test_late_news_of_a_game_changes_nothing_in_the_next_one() -> None:
+    rig = PoolRig()
+    actor = await rig.add_player()
+    earlier = rig.engines[0]
+    actor.delay = timedelta(seconds=2)
+    actor.progress = Progress(ply=90, color="white", white_ms=1)
+    rig.pool.hand_over(actor.name, timedelta(seconds=9))
+    await until(
+        lambda: rig.registry.engines[actor.name].last_seen < rig.now() - timedelta(seconds=1)
+    )
+    actor.end_game(stays=True)
+    await until(lambda: rig.phases() == [ActorPhase.STANDBY])
+    actor.progress, actor.delay = Progress(), timedelta(0)
+    rig.pool.take(rig.registry.with_game(GameRecord(id=GameId("another1"))))
+    rig.pool.assign(GameId("another1"), actor.name)
+    await asyncio.sleep(5)
+    now = rig.engines[0]
+    assert (now.ply, now.time_left, now.leave_by, now.game) == (0, None, None, "another1")
+    assert rig.registry.suspected(earlier, rig.now()) == rig.registry
+    assert [request.game for request in actor.requests] == [GAME]
+
+
+async def test_an_actor_of_other_code_ends_after_its_game() -> None:
+    rig = PoolRig()
+    rig.runtime.fingerprint = "of-old-code!"
+    actor = rig.runtime.add("1", "n1", Assignment(game=GAME, epoch=4))
+    await rig.pool.adopt()
+    actor.end_game(stays=True)
+    await rig.wait_empty()
+    assert rig.runtime.killed == [actor.name]
+
+
+async def test_a_standby_of_other_code_is_not_adopted() -> None:
+    rig = PoolRig()
+    rig.runtime.fingerprint = "of-old-code!"
+    rig.runtime.add("1", "n1")
+    await rig.pool.adopt()
     await rig.wait_empty()
 
 
@@ -329,7 +386,7 @@ async def test_adopting_twice_adopts_once() -> None:
 async def test_an_actor_that_cannot_play_is_killed_and_its_problem_is_kept() -> None:
     rig = PoolRig()
     rig.runtime.next_problem = "node n1: there is no Lichess token"
-    rig.pool.spawn(a_config(), None)
+    rig.pool.spawn(None)
     await until(lambda: rig.pool.problem)
     assert rig.pool.problem == "node n1: there is no Lichess token"
     assert rig.pool.paused_until == rig.now() + timedelta(seconds=5)

@@ -260,7 +260,7 @@ async def test_while_actors_cannot_play_there_is_no_room_for_challenges() -> Non
     assert (await rig.load()).room > 0
 
 
-async def test_a_begun_game_continues_with_the_embedded_engine_when_its_own_is_missing() -> None:
+async def test_a_begun_game_continues_with_the_bundled_engine_when_its_own_is_missing() -> None:
     rig, actor = await playing_rig(standby=0)
     rig.runtime.next_problem, rig.runtime.lacks_engine = "there is no engine", True
     rig.runtime.lose_actor(actor)
@@ -313,7 +313,10 @@ async def test_a_hand_over_is_requested_again_when_the_node_ends_sooner() -> Non
     rig.drain(actor, within_s=30)
     await until(lambda: len(actor.requests) > 1, within_s=2)
     await asyncio.sleep(5)
-    assert actor.requests == [HandOverRequest(within_s=598), HandOverRequest(within_s=28)]
+    assert actor.requests == [
+        HandOverRequest(within_s=598, game=GAME),
+        HandOverRequest(within_s=28, game=GAME),
+    ]
 
 
 async def test_a_lost_hand_over_request_is_repeated() -> None:

@@ -54,7 +54,10 @@ async def test_a_hand_over_that_has_begun_finishes_before_the_worker_set_ends() 
     await until(lambda: actor.requests)
     closing = asyncio.ensure_future(rig.worker_set.shut_down({"v": 1}))
     await until(lambda: len(actor.requests) > 1)
-    assert actor.requests == [HandOverRequest(within_s=98), HandOverRequest(within_s=5)]
+    assert actor.requests == [
+        HandOverRequest(within_s=98, game=GAME),
+        HandOverRequest(within_s=5, game=GAME),
+    ]
     await asyncio.sleep(3)
     assert not closing.done()
     actor.end_game("handed_over")

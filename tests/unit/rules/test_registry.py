@@ -124,6 +124,24 @@ def test_an_actor_of_a_finished_game_is_ending() -> None:
     assert (registry.engines[A].phase, registry.games) == (ActorPhase.ENDING, {})
 
 
+def test_a_released_actor_is_a_standby_and_late_news_of_its_game_changes_nothing() -> None:
+    registry = with_player(a_registry(GAME))
+    earlier = registry.engines[A]
+    registry, idle = registry.released(earlier, NOW + seconds(9))
+    assert idle == registry.engines[A]
+    assert (idle.phase, idle.game, idle.node) == (ActorPhase.STANDBY, None, earlier.node)
+    assert registry.owner_of(GAME) is None
+    late = playing(1, ply=30, problem="late", fingerprint="late")
+    later = NOW + seconds(10)
+    assert registry.described(earlier, late, later) == registry
+    assert registry.suspected(earlier, later) == registry
+    assert registry.leaving(earlier, later) == registry
+    assert registry.cannot_leave(earlier) == registry
+    assert registry.lost(earlier, "late", later) == (registry, ())
+    assert registry.released(earlier, later) == (registry, None)
+    assert registry.removed(earlier) == registry
+
+
 def test_a_later_report_never_changes_the_owner() -> None:
     registry = with_player(a_registry(GAME))
     registry = registry.suspected(registry.engines[A], NOW)
@@ -196,6 +214,7 @@ STEPS: list[Step] = [
     *(lambda r, name=name: _assigned(r, name) for name in (A, B, C)),
     *(lambda r, name=name: _changed(r, name, Registry.removed) for name in (A, B, C)),
     *(lambda r, name=name: _changed(r, name, _lost) for name in (A, B, C)),
+    *(lambda r, name=name: _changed(r, name, _released) for name in (A, B, C)),
     *(lambda r, name=name: _changed(r, name, _suspected) for name in (A, B, C)),
     *(lambda r, name=name: _changed(r, name, _standby) for name in (A, B, C)),
     *(lambda r, name=name: _changed(r, name, _adopted) for name in (A, B, C)),
@@ -209,6 +228,13 @@ def _changed(registry: Registry, name: ActorName, change: Callable[..., Registry
 
 def _lost(registry: Registry, engine: Any) -> Registry:
     return registry.lost(engine, "dead", NOW)[0]
+
+
+def _released(registry: Registry, engine: Any) -> Registry:
+    """An actor is released when its game is over."""
+    if engine.phase is not ActorPhase.PLAYING:
+        return registry
+    return registry.ended(engine.game)[0].released(engine, NOW)[0]
 
 
 def _suspected(registry: Registry, engine: Any) -> Registry:
