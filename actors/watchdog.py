@@ -1,8 +1,8 @@
 """Has Ray restart an actor that lives and does not answer: Ray itself has no such check.
 
-The WorkerSet watches the EventListener, and the Serve replica watches the WorkerSet. Ray restarts
-dead actors by itself. An actor that has not answered yet gets time to start. A missing answer
-proves nothing when the watcher's own loop stood still meanwhile.
+The WorkerSet and the EventListener watch each other. Ray restarts dead actors by itself. An actor
+that has not answered yet gets time to start. A missing answer proves nothing when the watcher's own
+loop stood still meanwhile.
 """
 
 import asyncio

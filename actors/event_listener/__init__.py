@@ -9,6 +9,6 @@ loads on demand, because other modules of this package are imported without it.
 def __getattr__(name: str) -> type:
     if name != "EventListener":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from actors.event_listener.event_listener import EventListener  # noqa: PLC0415 -- on demand
+    from actors.event_listener.event_listener import EventListener
 
     return EventListener

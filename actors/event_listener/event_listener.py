@@ -2,7 +2,8 @@
 
 A detached actor beside the WorkerSet. It passes games on, and decides on challenges by
 `crabstick.rules.challenges`. It stores nothing: each new stream repeats all ongoing games and open
-challenges, and the WorkerSet knows the rate limits and the stream budget.
+challenges, and the WorkerSet knows the rate limits and the stream budget. Listener and WorkerSet
+watch each other.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from random import SystemRandom
 from typing import Final
 
 from actors.class_path import sent_by_path
-from actors.clients import WorkerSetClient
+from actors.clients import WORKER_SET, WorkerSetClient
 from actors.cluster import Handle, freeze_gc, this_node, without_task_events
 from actors.event_listener.outbox import Outbox
 from actors.messages import (
@@ -26,7 +27,8 @@ from actors.messages import (
     ListenerStatus,
     Packed,
 )
-from crabstick.asyncio_tools import BackgroundTasks
+from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
+from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
@@ -74,9 +76,16 @@ class EventListener:
         config: a packed `ActorConfig`.
         manager: the WorkerSet's handle, which stays valid when Ray restarts the WorkerSet.
         lichess: None means the server in the settings.
+        worker_set: the WorkerSet for the watchdog; None means Ray's.
     """
 
-    def __init__(self, config: Packed, manager: Handle, lichess: LichessPort | None = None) -> None:
+    def __init__(
+        self,
+        config: Packed,
+        manager: Handle,
+        lichess: LichessPort | None = None,
+        worker_set: WatchedActor | None = None,
+    ) -> None:
         configure_logging()
         self._config = ActorConfig.read(config)
         bind_process(actor=self._config.name, node=this_node())
@@ -101,6 +110,10 @@ class EventListener:
             self._config.name, WorkerSetClient(manager), self._tasks, self._status
         )
         self._rate_limits = self._outbox.rate_limits
+        stall = StallDetector(self._loop.time)
+        watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
+        self._tasks.start(stall.run())
+        self._tasks.start(Watchdog(WORKER_SET, watched, stall).run())
         self._tasks.start(self._listen())
         self._tasks.start(self._outbox.run())
 

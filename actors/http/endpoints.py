@@ -2,8 +2,7 @@
 
 Every answer comes in bounded time, whatever hangs behind it, and each question is put to an actor
 at most once a second. Every refusal is JSON and reveals nothing internal. `/shutdown` needs the
-bearer token that the owner configured. The replica also restarts a WorkerSet that hangs; the
-WorkerSet restarts an EventListener that hangs, and replaces EngineActors.
+bearer token that the owner configured.
 """
 
 import asyncio
@@ -17,13 +16,11 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.clients import WORKER_SET, find_listener, find_worker_set
+from actors.clients import find_listener, find_worker_set
 from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, this_node
 from actors.http.limits import SingleFlight, error_response, is_bearer, objection
 from actors.messages import ActorConfig, Packed, WrongProtocol
 from actors.ops.shutdown import end_manager
-from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
-from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from crabstick.errors import ConfigError
 from crabstick.lichess.interface import SILENCE_LIMIT
 from crabstick.settings import Settings, read_admin_token
@@ -131,16 +128,14 @@ class HttpEndpoints:
 
     Args:
         config: a packed `ActorConfig`.
-        worker_set: the WorkerSet for the watchdog; None means Ray's.
     """
 
-    def __init__(self, config: Packed, worker_set: WatchedActor | None = None) -> None:
+    def __init__(self, config: Packed) -> None:
         configure_logging()
         bind_process(actor="http", node=this_node())
         self._config = ActorConfig.read(config)
         self._settings = Settings.from_message(self._config.settings)
         namespace = self._config.namespace
-        self._watched = worker_set or RayWatchedActor(WORKER_SET, namespace)
         worker_set_peer = Peer(lambda: find_worker_set(namespace))
         listener_peer = Peer(lambda: find_listener(namespace))
         self._worker_set = SingleFlight(
@@ -152,22 +147,7 @@ class HttpEndpoints:
         self._statistics = SingleFlight(
             lambda: worker_set_peer.ask(lambda client: client.statistics(PATIENCE)), MAX_AGE
         )
-        self._tasks: BackgroundTasks | None = None
         self._shutdown: asyncio.Future[int] | None = None
-
-    async def check_health(self) -> None:
-        """Serve calls this regularly; the first call starts the WorkerSet's watchdog.
-
-        A WorkerSet that hangs does not make the replica unhealthy.
-        """
-        if self._tasks is None:
-            log = get_logger()
-            self._tasks = BackgroundTasks(
-                lambda error: log.error(log_events.TASK_FAILED, exc_info=error)
-            )
-            stall = StallDetector(asyncio.get_running_loop().time)
-            self._tasks.start(stall.run())
-            self._tasks.start(Watchdog(WORKER_SET, self._watched, stall).run())
 
     @api.api_route("/livez", methods=READ)
     async def livez(self) -> Response:

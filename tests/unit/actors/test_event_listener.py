@@ -26,6 +26,7 @@ from tests.builders import a_challenge, a_clock, seconds
 from tests.fakes.lichess import FakeLichess
 from tests.unit.actors.configs import BOT, a_config
 from tests.unit.actors.handles import FakeHandle
+from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import until, virtual_loop
 
 GAME = GameId("abcdefgh")
@@ -79,12 +80,13 @@ class ListenerRig:
         self.lichess = FakeLichess()
         self.worker_set = FakeWorkerSet(room)
         self.handle = FakeHandle(self.worker_set)
+        self.watched = FakeWatchedActor()
         self.config = a_config("event-listener", challenges=challenges or {}).pack()
         self.start()
 
     def start(self) -> None:
         """Starts the listener's process."""
-        self.listener = EventListener(self.config, self.handle, self.lichess)
+        self.listener = EventListener(self.config, self.handle, self.lichess, self.watched)
 
     def crash(self) -> None:
         """Ends the listener's process with all its tasks."""
@@ -616,7 +618,9 @@ async def test_another_user_of_our_token_is_reported_until_a_stream_lasts() -> N
 async def test_two_bots_with_one_token_both_report_it_and_stay_within_the_budget() -> None:
     """Each opening ends the other's stream, as on Lichess."""
     rig = ListenerRig()
-    other = EventListener(rig.config, FakeHandle(FakeWorkerSet(100)), rig.lichess)
+    other = EventListener(
+        rig.config, FakeHandle(FakeWorkerSet(100)), rig.lichess, FakeWatchedActor()
+    )
     openings_s: list[float] = []
     opening = rig.lichess.events
 
@@ -642,3 +646,12 @@ async def test_a_human_waits_for_a_node_and_a_bot_is_declined() -> None:
     await until(lambda: rig.worker_set.room_requests == 1)
     assert rig.lichess.accepted == ["game0001"]
     assert rig.lichess.declined == [("game0002", "later")]
+
+
+async def test_a_worker_set_that_hangs_is_restarted_and_one_that_is_slow_is_not() -> None:
+    rig = ListenerRig()
+    rig.watched.takes_s = 5
+    await asyncio.sleep(600)
+    assert rig.watched.restarted_s == []
+    rig.watched.takes_s = float("inf")
+    await until(lambda: rig.watched.restarted_s, within_s=20)

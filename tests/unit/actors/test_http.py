@@ -15,7 +15,6 @@ from crabstick.settings import ADMIN_VARIABLE
 from tests.unit.actors.asgi import Answer, ask
 from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle
-from tests.unit.actors.watched_actors import FakeWatchedActor
 from tests.unit.virtual_time import stall, virtual_loop
 
 PAGES = ["/livez", "/readyz", "/metrics", "/games"]
@@ -34,7 +33,6 @@ class Bot:
         self.worker_set = FakeHandle(self)
         self.listener = FakeHandle(self)
         self.handles = {WORKER_SET: self.worker_set, EVENT_LISTENER: self.listener}
-        self.watched = FakeWatchedActor()
         self.endpoints: Any = None
         self.shut_down: list[str] = []
         self.shut_down_takes_s = 0.0
@@ -64,7 +62,7 @@ def bot(monkeypatch: pytest.MonkeyPatch) -> Bot:
     bot = Bot()
     monkeypatch.setattr("actors.http.endpoints.this_node", lambda: "this-node")
     plain_class: Any = HttpEndpoints.__mro__[1]  # what Serve wraps
-    context = SimpleNamespace(servable_object=plain_class(a_config().pack(), bot.watched))
+    context = SimpleNamespace(servable_object=plain_class(a_config().pack()))
     bot.endpoints = context.servable_object
     monkeypatch.setattr("ray.serve.get_replica_context", lambda: context)
     monkeypatch.setattr("ray.get_actor", bot.get_actor)
@@ -372,26 +370,3 @@ async def test_a_bug_of_ours_reveals_nothing(bot: Bot, monkeypatch: pytest.Monke
     answer = await ask(app, "/shutdown", "POST")
     assert (answer.status, "secret" in answer.body) == (500, False)
     assert set(answer.json) == {"error"}
-
-
-# Watching the WorkerSet.
-
-
-async def test_a_worker_set_that_hangs_is_restarted_while_the_replica_stays_healthy(
-    bot: Bot,
-) -> None:
-    for _ in range(3):  # as Serve does
-        await bot.endpoints.check_health()
-        await asyncio.sleep(1)
-    bot.watched.takes_s = float("inf")
-    for _ in range(7):
-        await bot.endpoints.check_health()
-        await asyncio.sleep(2)
-    assert len(bot.watched.restarted_s) == 1
-
-
-async def test_a_worker_set_that_answers_late_is_not_restarted(bot: Bot) -> None:
-    await bot.endpoints.check_health()
-    bot.watched.takes_s = 5
-    await asyncio.sleep(600)
-    assert bot.watched.restarted_s == []
