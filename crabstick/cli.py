@@ -42,12 +42,6 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", help="A running Ray cluster, host:port; default: RAY_ADDRESS."),
 ]
-ToleranceOption = Annotated[
-    bool,
-    typer.Option(
-        "--gcs-fault-tolerance", help="Start a local Ray cluster whose head may die in mid-game."
-    ),
-]
 SmallOption = Annotated[
     bool, typer.Option("--small", help="Start a local Ray cluster without dashboard: less memory.")
 ]
@@ -68,18 +62,14 @@ def up(
     config: ConfigOption = None,
     address: AddressOption = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the bot is up.")] = False,
-    gcs_fault_tolerance: ToleranceOption = False,
     small: SmallOption = False,
 ) -> None:
     """Start the bot on a cluster, or on a local Ray cluster. Idempotent."""
     settings = _settings(config, address)
     console.print(f"settings: {settings_source(config)}", soft_wrap=True)
-    with blocked_interrupts():  # for the threads that Ray starts
-        from crabstick.commands.up import LocalOptions
-        from crabstick.commands.up import up as run
+    from crabstick.commands.up import up as run
 
-    options = LocalOptions(gcs_fault_tolerance=gcs_fault_tolerance, small=small)
-    run(settings, address, detach=detach, console=console, options=options)
+    run(settings, address, detach=detach, small=small, console=console)
 
 
 @app.command()
@@ -118,6 +108,14 @@ def down(
 
     games = RunningGames.RESIGN if now else RunningGames.AWAIT if wait else RunningGames.LEAVE
     run(settings, address, games, console)
+
+
+@app.command()
+def dashboard(config: ConfigOption = None) -> None:
+    """Print the address of Ray's dashboard, and the token that it asks for."""
+    from crabstick.commands.dashboard import dashboard as run
+
+    run(load_settings(config), console)
 
 
 @app.command()

@@ -1,103 +1,181 @@
-"""A local Ray cluster: one head, started by `ray start --head`, that runs the games as well.
+"""A Ray cluster of one node on this machine, and the record by which other commands find it.
 
-A fault-tolerant cluster has a second node for the games, see `fault_tolerant`. A bot is a namespace
-of Ray; each bot has files of its own, and so a local cluster of its own.
+This module does not import Ray: the commands and the supervisor that use it start at once and stay
+small. A bot is a namespace of Ray and an account of Lichess; each bot has a record of its own.
 """
 
-import logging
+import hashlib
+import json
 import math
 import os
-import shutil
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Final, Self
 
+import psutil
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter
-from ray._private.authentication.authentication_token_setup import (
-    enable_token_auth_by_default,
-    ensure_token_if_auth_enabled,
-)
 
+from actors.local_ray.low_memory_launcher import STAYS
 from actors.local_ray.ports import LOOPBACK, free_port, usual_or_free
-from actors.local_ray.profiles import FULL, HOOK_VARIABLE, SMALL, Profile
-from actors.local_ray.ray_node import (
-    LocalNode,
-    end_node,
-    is_alive,
-    node_command,
-    start_node,
-    variable_of,
-)
+from actors.local_ray.process_ref import ProcessRef
+from actors.local_ray.profiles import PROFILES
+from actors.local_ray.ray_node import end_node, node_command, start_node
+from crabstick.environment import home_folder
 from crabstick.errors import EnvironmentProblem
-from crabstick.signals import deferred_interrupt
 
-USUAL_DASHBOARD = 8265
+USUAL_DASHBOARD: Final = 8265
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterRecord:
-    """A local Ray cluster: its head, and with fault tolerance the worker node with the games."""
+class LocalCluster:
+    """A Ray cluster on this machine that crabstick started.
+
+    Attributes:
+        address: of the head, host:port.
+        node: its `ray start`.
+        dashboard: the URL of Ray's dashboard; empty without one.
+        profile: `full` or `small`.
+        is_up: whether Ray is up, and after a restart the bot as well.
+        supervisor: the process that restarts what dies; None for a cluster of one command alone.
+    """
 
     address: str
-    head: LocalNode
-    worker: LocalNode | None = None
+    node: ProcessRef
+    dashboard: str = ""
+    profile: str = "full"
+    is_up: bool = True
+    supervisor: ProcessRef | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its `ray start` lives."""
+        return self.node.is_alive
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it lives and is not being started."""
+        return self.is_up and self.is_alive
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether its supervisor lives."""
+        return self.supervisor is not None and self.supervisor.is_alive
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it lives, or is being started anew."""
+        return self.is_alive or self.is_supervised
+
+    def end(self) -> None:
+        """Ends the cluster and all that runs on it; idempotent. Ctrl-C waits until it is done."""
+        end_node(self.node)
 
 
-_RECORD = TypeAdapter(ClusterRecord)
+def start_local_cluster(
+    *,
+    cpus: float,
+    bot: str = "crabstick",
+    temp_dir: str | None = None,
+    profile: str = "full",
+    on_change: Callable[[LocalCluster], None] = lambda _: None,
+) -> LocalCluster:
+    """Starts a head on this machine, with token authentication unless that is switched off.
+
+    Args:
+        cpus: logical CPUs; they count slots for games, not cores.
+        bot: the name by which `living_pids` finds it.
+        temp_dir: where Ray keeps its session; None is Ray's default.
+        profile: `full` or `small`.
+        on_change: called with the cluster as soon as there is a process, and when it is up.
+
+    Raises:
+        EnvironmentProblem: Ray did not come up.
+    """
+    address, kind = f"{LOOPBACK}:{free_port()}", PROFILES[profile]
+    dashboard_port = usual_or_free(USUAL_DASHBOARD)
+    dashboard = f"http://{LOOPBACK}:{dashboard_port}" if kind.has_dashboard else ""
+    command = node_command(
+        bot,
+        "--head",
+        f"--port={address.rpartition(':')[2]}",
+        f"--num-cpus={math.ceil(cpus)}",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={dashboard_port}",
+        *kind.options,
+        *([f"--temp-dir={temp_dir}"] if temp_dir else []),
+    )
+
+    def cluster(node: ProcessRef, *, is_up: bool) -> LocalCluster:
+        return LocalCluster(
+            address=address, node=node, dashboard=dashboard, profile=profile, is_up=is_up
+        )
+
+    node = start_node(command, kind.variables, lambda child: on_change(cluster(child, is_up=False)))
+    started = cluster(node, is_up=True)
+    on_change(started)
+    return started
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterFiles:
-    """The record of the local Ray cluster of one bot, its store, and the lock to change it.
+    """The files of a bot's local cluster: its record, the bot's config, a log, and a lock.
 
     They lie beside Ray's own token in ~/.ray, which only the user can write.
+
+    Attributes:
+        name: of the bot on this machine; see `of`.
     """
 
-    namespace: str
+    name: str
 
-    def save(self, record: ClusterRecord) -> None:
-        """Writes the record, atomically."""
-        path = self._path("json")
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(_RECORD.dump_json(record, indent=2))
-        draft.replace(path)
+    @classmethod
+    def of(cls, namespace: str, token: str) -> Self:
+        """The files of the bot with that Lichess token, in that namespace of Ray.
 
-    def load(self) -> ClusterRecord | None:
-        """Returns the last record; None when there is none or it cannot be read."""
-        try:
-            return _RECORD.validate_json(self._path("json").read_bytes())
-        except (OSError, ValueError):
-            return None
-
-    def forget(self, head_pid: int) -> None:
-        """Deletes the record if it is of the cluster whose head has that pid."""
-        record = self.load()
-        if record is not None and record.head.pid == head_pid:
-            self._path("json").unlink(missing_ok=True)
-
-    @property
-    def store(self) -> Path:
-        """The folder in which a fault-tolerant head keeps the state that outlives it."""
-        return self._path("gcs")
-
-    def make_store(self) -> None:
-        """Makes an empty store that only this user can read.
-
-        Raises:
-            EnvironmentProblem: the folder cannot be made.
+        The name is no secret. It differs between machines, which may share a home folder.
         """
-        self.remove_store()
-        try:
-            self.store.mkdir(mode=0o700)
-        except OSError as error:
-            raise EnvironmentProblem(f"{self.store} cannot be made ({error.strerror})") from None
+        digest = hashlib.sha256(f"{token} {_machine_id()}".encode()).hexdigest()[:10]
+        return cls(f"{namespace}@{digest}")
 
-    def remove_store(self) -> None:
-        """Removes the store; idempotent."""
-        shutil.rmtree(self.store, ignore_errors=True)
+    @classmethod
+    def of_living(cls, namespace: str) -> list[Self]:
+        """The files of all bots in that namespace that run on this machine or are restarted."""
+        found = sorted(_folder().glob(f"crabstick-{namespace}@*.json"))
+        every = [cls(path.stem.removeprefix("crabstick-")) for path in found]
+        return [files for files in every if (record := files.load()) and record.is_there]
+
+    def save(self, cluster: LocalCluster) -> None:
+        """Writes the record."""
+        self._write("json", asdict(cluster))
+
+    def load(self) -> LocalCluster | None:
+        """Returns the last record; None when there is none or it cannot be read."""
+        record = self._read("json")
+        with suppress(TypeError, KeyError, AttributeError):
+            supervisor = record["supervisor"]
+            fields = {
+                **record,
+                "node": ProcessRef(**record["node"]),
+                "supervisor": ProcessRef(**supervisor) if supervisor else None,
+            }
+            return LocalCluster(**fields)
+        return None
+
+    def save_config(self, config: Mapping[str, object]) -> None:
+        """Writes the packed config of the bot, for a restart."""
+        self._write("config.json", config)
+
+    def load_config(self) -> dict[str, Any]:
+        """Returns the packed config of the bot; empty before the first deployment."""
+        return self._read("config.json")
+
+    def forget(self) -> None:
+        """Deletes record and config; idempotent."""
+        for suffix in ("json", "config.json"):
+            self.path(suffix).unlink(missing_ok=True)
 
     @contextmanager
     def locked(self, notify: Callable[[str], None]) -> Iterator[None]:
@@ -106,14 +184,14 @@ class ClusterFiles:
         Raises:
             EnvironmentProblem: the folder cannot be written.
         """
-        path = self._path("lock")
+        path = self.path("lock")
         lock = FileLock(path)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                notify("another crabstick command is at work on this machine; waiting for it …")
+                notify("another crabstick command is at work on this bot; waiting for it …")
                 lock.acquire()
         except OSError as error:
             raise EnvironmentProblem(
@@ -125,157 +203,44 @@ class ClusterFiles:
         finally:
             lock.release()
 
-    def _path(self, suffix: str) -> Path:
-        """The path holds the machine's name, because several machines may share a home folder."""
-        name = f"crabstick-{self.namespace}@{socket.gethostname()}"
-        return Path.home() / ".ray" / f"{name}.{suffix}"
+    def path(self, suffix: str) -> Path:
+        """The file of that kind."""
+        return _folder() / f"crabstick-{self.name}.{suffix}"
+
+    def _write(self, suffix: str, content: Mapping[str, object]) -> None:
+        """Writes a file atomically, or raises EnvironmentProblem and leaves it as it was."""
+        path = self.path(suffix)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            draft.write_text(json.dumps(content, indent=2), encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise EnvironmentProblem(f"{path} cannot be written ({error.strerror})") from None
+
+    def _read(self, suffix: str) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            found = json.loads(self.path(suffix).read_text(encoding="utf-8"))
+            return found if isinstance(found, dict) else {}
+        return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCluster:
-    """A Ray cluster on this machine that crabstick started.
-
-    Attributes:
-        record: its address and its nodes.
-        files: keep the record for other commands; None for a cluster of this command alone.
-    """
-
-    record: ClusterRecord
-    files: ClusterFiles | None = None
-
-    @property
-    def address(self) -> str:
-        """The address of the head, host:port."""
-        return self.record.address
-
-    @property
-    def is_fault_tolerant(self) -> bool:
-        """Whether the games run on a node of their own, so that the head may die."""
-        return self.record.worker is not None
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether the cluster is still starting, or was when its `crabstick up` was killed."""
-        return not self.record.head.is_up and not self.is_fault_tolerant
-
-    @property
-    def has_lost_head(self) -> bool:
-        """Whether its head is dead or not up again yet, and can be restarted."""
-        return self.is_fault_tolerant and not _runs(self.record.head)
-
-    @property
-    def has_lost_worker(self) -> bool:
-        """Whether the node with the games is dead, or was never up."""
-        return self.record.worker is not None and not _runs(self.record.worker)
-
-    @property
-    def profile(self) -> Profile:
-        """The profile it was started with, read from its living nodes."""
-        hooks = {variable_of(node, HOOK_VARIABLE) for node in self.nodes}
-        return SMALL if SMALL.variables[HOOK_VARIABLE] in hooks else FULL
-
-    @property
-    def nodes(self) -> list[LocalNode]:
-        """Its nodes, the head last."""
-        return [node for node in (self.record.worker, self.record.head) if node is not None]
-
-    def end(self) -> None:
-        """Ends the cluster and all that runs on it; idempotent. Ctrl-C waits until it is done."""
-        with deferred_interrupt():
-            for node in self.nodes:
-                end_node(node.pid, node.created_s)
-            if self.files is not None:
-                self.files.remove_store()
-                self.files.forget(self.record.head.pid)
+def _folder() -> Path:
+    return home_folder() / ".ray"
 
 
-def _runs(node: LocalNode) -> bool:
-    return node.is_up and is_alive(node)
+def _machine_id() -> str:
+    """What tells this machine from others; unlike the host name it does not change."""
+    with suppress(OSError):
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    return socket.gethostname()
 
 
-def start_local_cluster(
-    *,
-    cpus: float,
-    files: ClusterFiles | None = None,
-    temp_dir: str | None = None,
-    profile: Profile = FULL,
-    notify: Callable[[str], None] = lambda _: None,
-) -> LocalCluster:
-    """Starts a head on this machine, with token authentication unless that is switched off.
-
-    Args:
-        cpus: logical CPUs; they count slots for games, not cores.
-        files: record the cluster there for `find_local_cluster`; call this under their lock.
-        temp_dir: where Ray keeps its session; None is Ray's default.
-        profile: with or without dashboard.
-        notify: prints a sentence about a second try or an interrupted start.
-
-    Raises:
-        EnvironmentProblem: Ray did not come up.
-    """
-    authenticate()
-    address = f"{LOOPBACK}:{free_port()}"
-    started: list[LocalNode] = []
-
-    def save(node: LocalNode) -> None:
-        started.append(node)
-        if files is not None:
-            files.save(ClusterRecord(address=address, head=node))
-
-    def command() -> list[str]:
-        return node_command(*head_options(address, cpus, profile, temp_dir))
-
-    def forget() -> None:
-        if files is not None and started:
-            files.forget(started[-1].pid)
-
-    with ExitStack() as undo:
-        undo.callback(forget)
-        node = start_node(command, save, notify, profile.variables)
-        undo.pop_all()
-    return LocalCluster(record=ClusterRecord(address=address, head=node), files=files)
-
-
-def head_options(
-    address: str, cpus: float, profile: Profile, temp_dir: str | None = None
-) -> list[str]:
-    """Returns the options with which `ray start` starts the head of a cluster at `address`."""
-    return [
-        "--head",
-        f"--port={address.rpartition(':')[2]}",
-        f"--num-cpus={math.ceil(cpus)}",
-        "--dashboard-host=127.0.0.1",
-        f"--dashboard-port={usual_or_free(USUAL_DASHBOARD)}",
-        *profile.options,
-        *profile.head_options,
-        *([f"--temp-dir={temp_dir}"] if temp_dir else []),
-    ]
-
-
-def authenticate() -> None:
-    """Switches token authentication on, as `ray.init()` does for a cluster that it starts.
-
-    The token is in ~/.ray/auth_token; a missing one is made. RAY_AUTH_MODE, if set, decides.
-    """
-    logging.getLogger("ray").setLevel(logging.ERROR)  # Ray would warn that it is on
-    enable_token_auth_by_default()
-    before = os.umask(0o077)  # the token gives full control of the cluster
-    try:
-        ensure_token_if_auth_enabled(create_token_if_missing=True)
-    finally:
-        os.umask(before)
-
-
-def find_local_cluster(files: ClusterFiles) -> LocalCluster | None:
-    """Finds the bot's local cluster that an earlier `crabstick up` started, if any node lives.
-
-    Afterwards this process can authenticate with the cluster.
-    """
-    record = files.load()
-    if record is None:
-        return None
-    cluster = LocalCluster(record=record, files=files)
-    if not any(is_alive(node) for node in cluster.nodes):
-        return None
-    authenticate()
-    return cluster
+def living_pids(name: str) -> list[int]:
+    """The `ray start`s of this bot on this machine, whoever started them from whatever home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[-2:] == [STAYS, name] or words[4:6] == ["--stay", name]:
+            found.append(process.pid)
+    return found

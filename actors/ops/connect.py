@@ -9,6 +9,9 @@ from datetime import timedelta
 import grpc
 import ray
 from ray._private import auto_init_hook, worker
+from ray._private.authentication.authentication_token_setup import (
+    maybe_enable_token_auth_if_token_available,
+)
 from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
@@ -28,6 +31,9 @@ def connect(address: str, namespace: str) -> None:
         EnvironmentProblem: nothing answers there, or another version of Ray does.
     """
     _reach(address)
+    if address.startswith(f"{LOOPBACK}:"):
+        logging.getLogger("ray").setLevel(logging.ERROR)  # Ray would warn that it is on
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     with blocked_interrupts():  # Ray has handlers of its own; an interrupt now may crash Ray
         _probe(address)

@@ -8,6 +8,7 @@ Conditions are checked first; if one does not hold, nothing is changed.
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -28,11 +29,11 @@ from actors.cluster import (
     Handle,
     NameTaken,
     create_actor,
+    find_actors,
     in_gcs_thread,
     read_nodes,
 )
 from actors.event_listener.event_listener import EventListener
-from actors.http.start_serve import check_http, ensure_http
 from actors.messages import (
     PROTOCOL,
     ActorConfig,
@@ -40,7 +41,6 @@ from actors.messages import (
     ListenerDescription,
     WorkerSetDescription,
 )
-from actors.ops.fingerprint import fingerprint
 from actors.ops.shutdown import HALFWAY_PATIENCE, PATIENCE, end_manager
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
@@ -48,34 +48,70 @@ from crabstick.settings import ClusterSettings, Settings
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
+LISTENER_PATIENCE = timedelta(seconds=20)
+STANDBY_PATIENCE = timedelta(seconds=10)
+SERVE = "serve"
+"""The namespace of Ray Serve's actors. Source: ray.serve._private.constants."""
 NAME_PATIENCE_S = 15
 """Ray frees the name of a killed actor a moment after the kill."""
 POLL_S = 0.1
 
 
-def actor_config(settings: Settings, bot: str) -> ActorConfig:
-    """The config of every actor of this bot; each gets its own `name`."""
-    return ActorConfig(
-        name="",
-        namespace=settings.cluster.namespace,
-        bot=bot,
-        fingerprint=fingerprint(settings, bot),
-        settings=settings.to_message(),
-    )
-
-
-async def deploy(config: ActorConfig) -> bool:
+async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None) -> bool:
     """Makes the bot run with `config`; returns False when the bot already did.
 
+    `on_play` is called when a changed bot plays; Ray Serve with its endpoints follows.
+
     Raises:
-        EnvironmentProblem: the cluster cannot run it.
+        EnvironmentProblem: the cluster cannot run it, or its listener does not hear Lichess.
         ActorAway, ActorFailed: Ray's GCS does not answer in time, or Ray refuses.
     """
     settings = Settings.from_message(config.settings)
-    await asyncio.to_thread(check_http, config, settings)
+    serve = await find_actors(SERVE, lambda _: True)
+    is_served = any(name.startswith(f"SERVE_REPLICA::{config.namespace}#") for name in serve)
+    if serve and settings.http.enabled:
+        await _check_http(config, settings)
     changed = await ensure_manager(config)
-    await ensure_http(config, settings)
+    problem = await wait_listening(config.namespace, LISTENER_PATIENCE)
+    if problem:
+        raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
+    if changed:
+        on_play()
+        await _wait_for_standby(config.namespace)  # Serve's start would take the core from it
+    if settings.http.enabled and (changed or not is_served):
+        await _ensure_http(config, settings)
+    if is_served and not settings.http.enabled:
+        await _end_http(config.namespace)
     return changed
+
+
+async def _wait_for_standby(namespace: str) -> None:
+    """Returns when an actor is ready to play or plays, or after `STANDBY_PATIENCE`."""
+    with suppress(TimeoutError, *CALL_ERRORS):
+        async with asyncio.timeout(STANDBY_PATIENCE.total_seconds()):
+            while (worker_set := await find_worker_set(namespace)) is not None:
+                actors = (await worker_set.statistics(ANSWER_PATIENCE)).actors
+                if all(actor.phase != "starting" for actor in actors) and actors:
+                    return
+                await asyncio.sleep(POLL_S)
+
+
+async def _check_http(config: ActorConfig, settings: Settings) -> None:
+    from actors.http.start_serve import check_http
+
+    await asyncio.to_thread(check_http, config, settings)
+
+
+async def _ensure_http(config: ActorConfig, settings: Settings) -> None:
+    from actors.http.start_serve import ensure_http
+
+    await ensure_http(config, settings)
+
+
+async def _end_http(namespace: str) -> None:
+    from actors.http.start_serve import end_http
+
+    await end_http(namespace)
 
 
 async def ensure_manager(config: ActorConfig) -> bool:

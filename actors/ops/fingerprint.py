@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from actors.messages import ActorConfig
 from crabstick import __version__
 from crabstick.settings import Settings
 
@@ -26,7 +27,7 @@ BOT_CODE: Final = (
     "crabstick/rules/*.py",
     "crabstick/settings/*.py",
     "crabstick/telemetry/*.py",
-    "engine/**/*.py",
+    "engine/*.py",
 )
 """The code of a bot's actors, without commands, sandbox, checks and the local Ray cluster."""
 TOOLS: Final = frozenset({"engine/fake.py"})
@@ -45,3 +46,14 @@ def fingerprint(settings: Settings, bot: str, root: Path = CODE_ROOT) -> str:
         code.update(path.as_posix().encode() + (root / path).read_bytes())
     whole = hashlib.sha256(f"{code.hexdigest()} {bot} {settings.fingerprint()}".encode())
     return whole.hexdigest()[:12]
+
+
+def actor_config(settings: Settings, bot: str) -> ActorConfig:
+    """The config of every actor of this bot; each gets its own `name`."""
+    return ActorConfig(
+        name="",
+        namespace=settings.cluster.namespace,
+        bot=bot,
+        fingerprint=fingerprint(settings, bot),
+        settings=settings.to_message(),
+    )

@@ -28,7 +28,7 @@ def probe(variable: str, file: str, engine: str) -> dict[str, object]:
     Args:
         variable: the environment variable for the Lichess token.
         file: the file for the token; empty for none.
-        engine: the chess engine; empty for our own.
+        engine: the chess engine; empty for the bundled one.
     """
     version, code = code_of(_root())
     return {
@@ -36,7 +36,7 @@ def probe(variable: str, file: str, engine: str) -> dict[str, object]:
         "version": version,
         "code": code,
         "has_token": bool(os.environ.get(variable, "").strip()) or _has_text(file),
-        "has_engine": not engine or shutil.which(engine) is not None,
+        "has_engine": bool(shutil.which(engine) if engine else importlib.util.find_spec("pyffish")),
         "flags": _flags(os.environ),
         "monitor": _monitor(),
     }

@@ -77,7 +77,7 @@ def rendered(folder: Path) -> str:
 
 def _kubectl(words: list[str], within_s: float) -> "subprocess.CompletedProcess[str]":
     try:
-        return subprocess.run(  # noqa: S603 -- the user's own kubectl, and never a shell
+        return subprocess.run(
             ["kubectl", *words],  # noqa: S607 -- wherever it is in the PATH
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -41,6 +41,9 @@ def try_engine(settings: Settings) -> str:
 def http(settings: Settings) -> Iterator[Finding]:
     """Checks that the port is free or serves a bot; raises `PortTaken` for another program."""
     host, port = settings.http.host, settings.http.port
+    if not settings.http.enabled:
+        yield Finding("switched off (http.enabled)")
+        return
     if os.environ.get(VARIABLE):
         yield Finding(
             f"not checked: the endpoints run on the head of the cluster that {VARIABLE} names"

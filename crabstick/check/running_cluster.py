@@ -159,7 +159,12 @@ def engine(cluster: RunningCluster, node: NodeReport, facts: NodeFacts) -> Itera
     """Checks that the node has the engine's program, if games run there."""
     if node.slots and not facts.has_engine:
         path = cluster.settings.engine.path
-        yield f"no program {path}, which engine.path names: put it there on every node"
+        yield (
+            f"no program {path}, which engine.path names: put it there on every node"
+            if path
+            else "no Python package pyffish, the bundled engine: install requirements.lock there, "
+            "or set engine.kind: uci and engine.path"
+        )
 
 
 def python(cluster: RunningCluster, _node: NodeReport, facts: NodeFacts) -> Iterator[str]:

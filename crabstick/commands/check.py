@@ -32,12 +32,11 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         EnvironmentProblem: there is no cluster, it runs another Ray, or something in it is wrong.
     """
     with blocked_interrupts():  # for the threads that Ray starts
-        from actors.local_ray.local_cluster import ClusterFiles
         from actors.ops.cluster_probe import our_code, probe_cluster
         from actors.ops.connect import connect, disconnect
         from crabstick.terminal.find_cluster import find_cluster
-    cluster = find_cluster(address, settings.cluster.namespace)
-    if cluster is None or cluster.is_unfinished:
+    cluster = find_cluster(settings, address)
+    if cluster is None:
         raise EnvironmentProblem(
             "no bot runs here: name its cluster by --address or RAY_ADDRESS, or manifests by "
             "`crabstick check --cluster PATH`"
@@ -47,7 +46,6 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         nodes, scaling = probe_cluster(settings)
     finally:
         disconnect()
-    local = ClusterFiles(settings.cluster.namespace).load()
     crabstick, code = our_code()
     seen = RunningCluster(
         settings=settings,
@@ -56,7 +54,7 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         code=code,
         nodes=nodes,
         scaling=scaling,
-        is_own=local is not None and local.address == cluster.address,
+        is_own=cluster.files is not None,
     )
     here, count = f"Python {seen.python} at {cluster.address}", counted(len(nodes), "node")
     say(f"cluster: Ray {version('ray')} with {here}, {count}")

@@ -19,7 +19,7 @@ from actors.clients import EngineActorClient
 from actors.cluster import find_actor
 from actors.local_ray.ports import usual_or_free
 from actors.messages import Statistics
-from actors.ops.deploy import actor_config
+from actors.ops.fingerprint import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.lichess_types import Clock

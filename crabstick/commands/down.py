@@ -1,18 +1,26 @@
 """`crabstick down`: the bot takes no more challenges; its games finish, or are resigned."""
 
 import asyncio
+from contextlib import nullcontext
 from enum import Enum
 
 from rich.console import Console
 
 from actors.clients import engine_actors, find_listener, find_worker_set
-from actors.http.start_serve import end_http
+from actors.local_ray.local_cluster import ClusterFiles
 from actors.ops.connect import connect, disconnect
 from actors.ops.shutdown import end_games, end_manager
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
-from crabstick.terminal.find_cluster import BotCluster, locked_cluster
+from crabstick.terminal.find_cluster import (
+    BotCluster,
+    files_of,
+    find_cluster,
+    named_cluster,
+    others_here,
+    wait_restarted,
+)
 from crabstick.terminal.running_bot import LOST_BY_CTRL_C, wait_for_games
 
 
@@ -34,14 +42,15 @@ def down(settings: Settings, address: str | None, games: RunningGames, console: 
         EnvironmentProblem: no bot runs there.
     """
     namespace = settings.cluster.namespace
-    with locked_cluster(address, namespace, console.print) as cluster:
-        if cluster is None:
-            raise EnvironmentProblem(
-                "no bot of yours runs on this machine; name its cluster by --address or RAY_ADDRESS"
-            )
-        is_local = cluster.local is not None
+    files = None if named_cluster(address) else files_of(settings)
+    with files.locked(console.print) if files else nullcontext():
+        cluster = _local(files, namespace, console) if files else find_cluster(settings, address)
+        assert cluster is not None  # noqa: S101 -- it is local or named
+        is_local = files is not None
         is_connected = _try_connect(cluster, namespace, games, console)
         try:
+            if files is not None:
+                files.save_config({})  # on a Ray that dies now the bot is not started anew
             if is_connected:
                 asyncio.run(_end_bot(namespace, games, is_local=is_local, console=console))
         except KeyboardInterrupt:
@@ -52,6 +61,24 @@ def down(settings: Settings, address: str | None, games: RunningGames, console: 
             disconnect()
             cluster.end(console.print)
     console.print("the bot is down")
+
+
+def _local(files: ClusterFiles, namespace: str, console: Console) -> BotCluster:
+    """The bot's local cluster; one that is being started is waited for.
+
+    Raises:
+        EnvironmentProblem: there is none.
+    """
+    local = files.load()
+    if local is None or not local.is_there:
+        raise EnvironmentProblem(
+            "no bot of yours runs on this machine; name its cluster by --address or RAY_ADDRESS"
+            f"{others_here(files, namespace)}"
+        )
+    if not local.is_ready:
+        console.print("the bot's Ray is being started; waiting for it …")
+        local = wait_restarted(files) or local
+    return BotCluster(address=local.address, files=files)
 
 
 def _try_connect(
@@ -65,7 +92,7 @@ def _try_connect(
     try:
         connect(cluster.address, namespace)
     except EnvironmentProblem:
-        if cluster.local is None:
+        if cluster.files is None:
             raise
         if games is not RunningGames.RESIGN:
             raise EnvironmentProblem(
@@ -96,7 +123,10 @@ async def _end_bot(
                 f"{counted(left, 'game')} {verb} played on to the end" if left else "no game runs"
             )
     finally:
-        await end_http(namespace)
+        if not is_local:  # Ray ends with all that runs on it
+            from actors.http.start_serve import end_http
+
+            await end_http(namespace)
 
 
 async def _is_any_actor_there(namespace: str) -> bool:

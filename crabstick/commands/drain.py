@@ -35,8 +35,8 @@ def drain(
         EnvironmentProblem: no WorkerSet runs that could hand the games over.
     """
     namespace = settings.cluster.namespace
-    cluster = find_cluster(address, namespace)
-    if cluster is None or cluster.is_unfinished:
+    cluster = find_cluster(settings, address)
+    if cluster is None:
         raise EnvironmentProblem("no bot runs here: name its cluster by --address or RAY_ADDRESS")
     connect(cluster.address, namespace)
     try:

@@ -11,7 +11,7 @@ from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
-from crabstick.terminal.find_cluster import find_cluster
+from crabstick.terminal.find_cluster import files_of, find_cluster, others_here
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.running_bot import fetch_statistics
 
@@ -24,11 +24,11 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     Raises:
         EnvironmentProblem: no bot runs there, or its WorkerSet does not answer.
     """
-    cluster = find_cluster(address, settings.cluster.namespace)
+    cluster = find_cluster(settings, address)
     if cluster is None:
-        raise EnvironmentProblem(NO_BOT)
-    if cluster.is_unfinished:
-        raise EnvironmentProblem("the bot is being started: ask again in a moment")
+        raise EnvironmentProblem(
+            NO_BOT + others_here(files_of(settings), settings.cluster.namespace)
+        )
     connect(cluster.address, settings.cluster.namespace)
     try:
         seen = asyncio.run(_ask(settings.cluster.namespace))

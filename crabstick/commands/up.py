@@ -1,140 +1,183 @@
-"""`crabstick up`: starts the bot, on the named cluster or on a local Ray cluster, and follows it.
+"""`crabstick up`: starts the bot, on the named cluster or on a Ray of its own, and follows it.
 
-Idempotent; a second `up` also replaces what a fault-tolerant local cluster has lost. Following
-shows the games, and repairs such a cluster. Ctrl-C ends what this `up` began: if it started the
-cluster, the first Ctrl-C stops challenges and waits for the games, and the second ends the cluster.
-Otherwise Ctrl-C only stops following.
+Idempotent. A Ray of its own has a supervisor, which starts it and the bot anew when it dies. This
+process imports no Ray: children of it deploy the bot and follow it. Ctrl-C ends what this `up`
+began: the first one stops challenges and waits for the games, the second ends Ray. An `up` that
+began nothing only stops following.
 """
 
-import asyncio
-import os
-import time
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.console import Console
 from rich.live import Live
 
-from actors.local_ray.fault_tolerant import start_fault_tolerant
-from actors.local_ray.local_cluster import ClusterFiles, start_local_cluster
+from actors.local_ray.local_cluster import ClusterFiles, LocalCluster
 from actors.local_ray.ports import require_free
-from actors.local_ray.profiles import FULL, SMALL
+from actors.local_ray.supervisor import STOP_LIMIT, Plan, supervise
 from actors.messages import ActorConfig, Statistics
-from actors.ops.connect import connect, disconnect
-from actors.ops.deploy import actor_config
+from actors.ops.fingerprint import actor_config
 from crabstick.check.local_checks import identify, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
-from crabstick.settings import Settings
-from crabstick.terminal.find_cluster import BotCluster, game_cpus, locked_cluster, named_cluster
+from crabstick.settings import Settings, given_token, read_token
+from crabstick.signals import deferred_interrupt
+from crabstick.terminal.bot_deployer import COMMAND, BotDeployer, Deployed, print_addresses
+from crabstick.terminal.find_cluster import (
+    BotCluster,
+    end_local,
+    find_cluster,
+    game_cpus,
+    named_cluster,
+    require_one_token,
+    require_only_one,
+    wait_restarted,
+)
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.observer_process import ObserverTask, run_observer
-from crabstick.terminal.running_bot import deploy_bot, show, wait_for_games, wait_restored
-
-FAULT_TOLERANCE = "--gcs-fault-tolerance"
-SMALL_PROFILE = "--small"
-ELSEWHERE = {
-    FAULT_TOLERANCE: "fault tolerance is set on the head of that cluster",
-    SMALL_PROFILE: "that cluster keeps what it was started with",
-}
-NICENESS = 10
-"""The niceness of the engines: this process comes after the actors that play."""
-RETRY_S = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalOptions:
-    """The switches of `up` for a local cluster that it starts; a running one does not change.
-
-    Attributes:
-        gcs_fault_tolerance: whether the cluster survives the loss of its head.
-        small: whether the cluster has no dashboard and no processes that feed it.
-    """
-
-    gcs_fault_tolerance: bool = False
-    small: bool = False
-
-    def check_address(self, address: str | None) -> None:
-        """Raises ConfigError when a switch is given and a cluster is named."""
-        named = named_cluster(address)
-        for switch in self._given() if named else ():
-            raise ConfigError(
-                f"{switch} is for a Ray cluster that crabstick starts itself, and {named} is "
-                f"another: leave the switch out; {ELSEWHERE[switch]} (docs/deploying.md)"
-            )
-
-    def check_running(self, cluster: BotCluster | None) -> None:
-        """Raises EnvironmentProblem when a running local cluster lacks what a switch asks for."""
-        local = cluster.local if cluster else None
-        if local is None:
-            return
-        has = {FAULT_TOLERANCE: local.is_fault_tolerant, SMALL_PROFILE: local.profile is SMALL}
-        for switch in self._given():
-            if not has[switch]:
-                raise EnvironmentProblem(
-                    f"the Ray cluster that runs here was started without {switch}: end it first "
-                    "(`crabstick down`)"
-                )
-
-    def _given(self) -> list[str]:
-        given = {FAULT_TOLERANCE: self.gcs_fault_tolerance, SMALL_PROFILE: self.small}
-        return [switch for switch, is_given in given.items() if is_given]
 
 
 def up(
-    settings: Settings,
-    address: str | None,
-    *,
-    detach: bool,
-    console: Console,
-    options: LocalOptions,
+    settings: Settings, address: str | None, *, detach: bool, small: bool, console: Console
 ) -> None:
-    """Starts the bot and follows it unless `detach`; starts a local cluster if there is none.
+    """Starts the bot and follows it unless `detach`; starts a local Ray if there is none.
 
     Raises:
         ConfigError: a setting, the token or a switch is wrong.
         EnvironmentProblem: Lichess, the engine or the cluster prevents the start.
     """
-    options.check_address(address)
-    bot = identify(settings).name
-    config = actor_config(settings, bot)  # before Ray starts: a job's files may be unpacked anew
-    with locked_cluster(address, config.namespace, console.print) as found:
-        options.check_running(found)
-        if found is None or found.local is not None:
-            try_engine(settings)
-        cluster = found or _start_local(settings, console, options)
-        with ExitStack() as undo:
-            if cluster.is_new:
-                undo.callback(lambda: cluster.end(console.print))
-            undo.callback(disconnect)
-            cluster = cluster.with_worker(game_cpus(settings), console.print)
-            changed = _deploy(config, cluster, console)
-            undo.pop_all()
-    console.print(f"{bot} {'is up' if changed else 'was up already; nothing changed'}")
+    named = named_cluster(address)
+    if named and small:
+        raise ConfigError(
+            f"--small is for a Ray cluster that crabstick starts itself, and {named} is another: "
+            "leave the switch out; that cluster keeps what it was started with"
+        )
+    if named:
+        cluster = _deploy_on(named, settings, console)
+    elif not detach and (running := _running_without_token(settings, console)):
+        cluster = running
+    else:
+        cluster = _deploy_locally(settings, _plan(settings, small=small), console)
     if not detach:
         follow(settings, cluster, console)
-    disconnect()
 
 
-def _deploy(config: ActorConfig, cluster: BotCluster, console: Console) -> bool:
-    if cluster.local is None:
-        os.nice(NICENESS)  # games on this machine go first, and this process starts no Ray
-    connect(cluster.address, config.namespace)
-    if cluster.has_new_head:
-        asyncio.run(wait_restored(config.namespace))
-    return deploy_bot(config, console)
+def _running_without_token(settings: Settings, console: Console) -> BotCluster | None:
+    """The only bot that runs here, if this terminal has no token of it or of another bot."""
+    if given_token(settings) or not ClusterFiles.of_living(settings.cluster.namespace):
+        return None
+    cluster = find_cluster(settings, None)
+    if cluster is not None and cluster.files is not None:
+        bot = cluster.files.load_config().get("bot")
+        console.print(f"no token here: only following {bot}, which runs already")
+    return cluster
 
 
-def _start_local(settings: Settings, console: Console, options: LocalOptions) -> BotCluster:
-    require_free(settings.http.host, settings.http.port)
-    console.print("starting Ray on this machine …")
-    start = start_fault_tolerant if options.gcs_fault_tolerance else start_local_cluster
-    local = start(
-        cpus=game_cpus(settings),
-        files=ClusterFiles(settings.cluster.namespace),
-        profile=SMALL if options.small else FULL,
-        notify=console.print,
-    )
-    return BotCluster(address=local.address, local=local, is_new=True)
+def _plan(settings: Settings, *, small: bool) -> Plan:
+    profile = "small" if small else "full"
+    return Plan(cpus=game_cpus(settings), profile=profile, deployer=COMMAND)
+
+
+def _deploy_on(address: str, settings: Settings, console: Console) -> BotCluster:
+    """Deploys the bot on a cluster that somebody else has started."""
+    with BotDeployer(is_local=False) as deployer:
+        config = actor_config(settings, identify(settings).name)
+        done = _deploy(deployer, address, config, console)
+    _report(settings, config, done, console)
+    return BotCluster(address=address)
+
+
+def _deploy_locally(settings: Settings, plan: Plan, console: Console) -> BotCluster:
+    """Deploys the bot on a Ray of its own; Ray starts while token and engine are tried."""
+    token = read_token(settings).get_secret_value()
+    files = ClusterFiles.of(settings.cluster.namespace, token)
+    with files.locked(console.print), ExitStack() as undo:
+        found, supervisor = _find_running(files, plan, console), None
+        if found is None:
+            if settings.http.enabled:
+                require_free(settings.http.host, settings.http.port)
+            require_only_one(files)
+            console.print("starting Ray on this machine …")
+            with deferred_interrupt():
+                supervisor = supervise(files, plan)
+                undo.callback(_end_start, files, supervisor)
+        with BotDeployer(is_local=True) as deployer:
+            config = _tried(settings, files)
+            local = found or _wait_up(files, supervisor)
+            done = _deploy(deployer, local.address, config, console)
+        files.save_config(config.pack())
+        undo.pop_all()
+    _report(settings, config, done, console)
+    return BotCluster(address=local.address, files=files, is_new=found is None)
+
+
+def _find_running(files: ClusterFiles, plan: Plan, console: Console) -> LocalCluster | None:
+    """The bot's Ray, if it runs; gives it a supervisor, and ends what a killed command has left.
+
+    Raises:
+        EnvironmentProblem: it was started with another profile than the one that is wanted.
+    """
+    local = files.load()
+    if local is not None and local.is_supervised and not local.is_ready:
+        console.print("Ray is being started here already; waiting for it …")
+        local = wait_restarted(files)
+    if local is None or not local.is_ready:
+        end_local(files)
+        return None
+    if plan.profile == "small" != local.profile:
+        raise EnvironmentProblem(
+            "the Ray cluster that runs here was started without --small: end it first "
+            "(`crabstick down`)"
+        )
+    if local.is_supervised:
+        return local
+    return _wait_up(files, supervise(files, replace(plan, profile=local.profile)))
+
+
+def _tried(settings: Settings, files: ClusterFiles) -> ActorConfig:
+    """The bot's config, when its token and its engine have been tried."""
+    with ThreadPoolExecutor() as threads:
+        engine = threads.submit(try_engine, settings)
+        bot = identify(settings).name
+        require_one_token(files, bot)
+        engine.result()
+    return actor_config(settings, bot)
+
+
+def _wait_up(files: ClusterFiles, supervisor: "subprocess.Popen[str] | None") -> LocalCluster:
+    """Returns the cluster that a supervisor has started.
+
+    Raises:
+        EnvironmentProblem: Ray does not come up.
+    """
+    stdout = supervisor.stdout if supervisor is not None else None
+    line = stdout.readline() if stdout is not None else ""
+    news = json.loads(line) if line else {}
+    local = files.load()
+    if local is None or "error" in news or not news:
+        raise EnvironmentProblem(news.get("error") or f"Ray did not start: see {files.path('log')}")
+    return local
+
+
+def _end_start(files: ClusterFiles, supervisor: "subprocess.Popen[str]") -> None:
+    with deferred_interrupt():
+        supervisor.terminate()
+        try:
+            supervisor.wait(STOP_LIMIT.total_seconds())
+        except subprocess.TimeoutExpired:
+            supervisor.kill()
+        end_local(files)
+
+
+def _deploy(deployer: BotDeployer, address: str, config: ActorConfig, console: Console) -> Deployed:
+    return deployer.deploy(address, config, lambda: console.print(f"{config.bot} plays"))
+
+
+def _report(settings: Settings, config: ActorConfig, done: Deployed, console: Console) -> None:
+    print_addresses(settings, done.dashboard, console)
+    console.print(f"{config.bot} {'is up' if done.changed else 'was up already; nothing changed'}")
 
 
 def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:
@@ -142,92 +185,85 @@ def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:
     namespace = settings.cluster.namespace
     try:
         while not _show_games(namespace, cluster, console):
-            repaired = _repair_until_done(settings, cluster, console)
-            if repaired is None:
+            restarted = _wait_for_restart(settings, cluster, console)
+            if restarted is None:
                 break
-            cluster = repaired
+            cluster = restarted
     except KeyboardInterrupt:
         if not cluster.is_new:
             console.print("no longer following; the bot goes on (`crabstick down` ends it)")
     else:
         console.print("the bot was shut down")
-    if cluster.is_new:
-        with ClusterFiles(namespace).locked(console.print):
-            _wait_and_end(namespace, cluster, console)
+    if cluster.is_new and cluster.files is not None:
+        with cluster.files.locked(console.print):
+            _wait_and_end(namespace, cluster, cluster.files, console)
 
 
 def _show_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
-    """Returns True when the bot is gone, and False when the cluster is damaged."""
+    """Returns True when the bot is gone, and False when its Ray is."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
-
-        def draw(statistics: Statistics) -> None:
-            live.update(render_table(statistics), refresh=True)
-
-        if not cluster.is_fault_tolerant:
-            asyncio.run(show(namespace, draw))
-            return True
-        disconnect()  # see `observer_process`
-        address = cluster.address
         return run_observer(
             ObserverTask.SHOW,
-            address,
+            cluster.address,
             namespace,
-            is_lost=lambda: cluster.is_damaged,
-            on_report=lambda message: draw(Statistics.read(message)),
+            is_lost=lambda: cluster.is_lost,
+            on_report=lambda message: live.update(
+                render_table(Statistics.read(message)), refresh=True
+            ),
         )
 
 
-def _repair_until_done(
+def _wait_for_restart(
     settings: Settings, cluster: BotCluster, console: Console
 ) -> BotCluster | None:
-    """Tries until the cluster is complete again; None when another command has ended it."""
-    while True:
-        try:
-            return _repair(settings, cluster, console)
-        except EnvironmentProblem as error:
-            console.print(f"{error}; trying again in {RETRY_S} s", soft_wrap=True)
-            time.sleep(RETRY_S)
+    """Waits for the supervisor's work; None when another command has ended the bot."""
+    files, local = cluster.files, cluster.local
+    if files is None or local is None:
+        return None
+    has_died = cluster.is_lost
+    if has_died:
+        console.print("the bot's Ray died; starting it anew, then the games are played on …")
+    if not local.is_supervised:
+        _supervise_again(files, _plan(settings, small=local.profile == "small"), console)
+    again = wait_restarted(files)
+    if again is None:
+        return None
+    if has_died:
+        console.print("the bot plays on")
+    return replace(cluster, address=again.address)
 
 
-def _repair(settings: Settings, cluster: BotCluster, console: Console) -> BotCluster | None:
-    namespace = settings.cluster.namespace
-    with locked_cluster(None, namespace, console.print) as found:
-        if found is None or found.address != cluster.address:
-            return None
-        repaired = found.with_worker(game_cpus(settings), console.print)
-    is_restored = run_observer(
-        ObserverTask.WAIT_RESTORED, repaired.address, namespace, is_lost=lambda: repaired.is_damaged
-    )
-    if is_restored and repaired.local != cluster.local:
-        console.print("the bot's Ray cluster is whole again")
-    return replace(repaired, is_new=cluster.is_new)
+def _supervise_again(files: ClusterFiles, plan: Plan, console: Console) -> None:
+    """Starts a supervisor instead of one that died, unless another command has done so."""
+    with files.locked(console.print):
+        local = files.load()
+        if local is not None and not local.is_supervised:
+            _wait_up(files, supervise(files, plan))
 
 
-def _wait_and_end(namespace: str, cluster: BotCluster, console: Console) -> None:
+def _wait_and_end(
+    namespace: str, cluster: BotCluster, files: ClusterFiles, console: Console
+) -> None:
     """Stops challenges; ends the cluster after the last game or at the next Ctrl-C."""
-    is_over = False
     try:
-        disconnect()  # the command that shut the bot down may have ended the cluster as well
-        while not is_over and (current := cluster.refreshed()) is not None:
-            is_over = _wait_for_games(namespace, current.with_head(console.print), console)
+        local = wait_restarted(files)  # Ray may have died a moment before the Ctrl-C
+        if local is not None:
+            files.save_config({})  # on a Ray that dies now the bot is not started anew
+            _wait_for_games(namespace, replace(cluster, address=local.address), console)
     except KeyboardInterrupt:
         console.print("the games that still run are given up: they run out of time")
     finally:
-        disconnect()
-        if (current := cluster.refreshed()) is not None:
-            current.end(console.print)
+        cluster.end(console.print)
 
 
-def _wait_for_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
-    """Returns True after the last game, and False when the head is lost."""
-    if cluster.is_fault_tolerant:
-        return run_observer(
+def _wait_for_games(namespace: str, cluster: BotCluster, console: Console) -> None:
+    while not cluster.is_lost:
+        if run_observer(
             ObserverTask.WAIT_FOR_GAMES,
             cluster.address,
             namespace,
-            is_lost=lambda: cluster.has_lost_head,
+            is_lost=lambda: cluster.is_lost,
             on_report=console.print,
-        )
-    connect(cluster.address, namespace)
-    asyncio.run(wait_for_games(namespace, console.print))
-    return True
+        ):
+            return
+    console.print("the bot's Ray died: the games that still run run out of time")

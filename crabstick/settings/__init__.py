@@ -2,7 +2,13 @@
 
 from crabstick.settings.load import load_settings, settings_from, settings_source
 from crabstick.settings.model import ChallengeSettings, ClusterSettings, Settings
-from crabstick.settings.tokens import ADMIN_VARIABLE, TOKEN_VARIABLE, read_admin_token, read_token
+from crabstick.settings.tokens import (
+    ADMIN_VARIABLE,
+    TOKEN_VARIABLE,
+    given_token,
+    read_admin_token,
+    read_token,
+)
 
 __all__ = [
     "ADMIN_VARIABLE",
@@ -10,6 +16,7 @@ __all__ = [
     "ChallengeSettings",
     "ClusterSettings",
     "Settings",
+    "given_token",
     "load_settings",
     "read_admin_token",
     "read_token",

@@ -31,7 +31,7 @@ from crabstick.errors import ConfigError
 from crabstick.explain import explain
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
-from engine.interface import EngineSpec, OptionValue, embedded_spec
+from engine.interface import EngineSpec, OptionValue, bundled_spec
 
 _MESSAGE_VERSION = 1
 _DAY_S = 86_400
@@ -113,10 +113,16 @@ class LimitSettings(_Section):
     move_time_ms: Whole | None = Field(default=None, ge=1, le=_HOUR_MS)
 
 
+def _engine_kind(value: object) -> object:
+    if value == "embedded":
+        raise ValueError("must be bundled; a Fairy-Stockfish took the place of the embedded engine")
+    return value
+
+
 class EngineSettings(_Section):
     """Which engine plays, and how."""
 
-    kind: Literal["embedded", "uci"] = "embedded"
+    kind: Annotated[Literal["bundled", "uci"], BeforeValidator(_engine_kind)] = "bundled"
     path: FilePath | None = None
     options: Options = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
@@ -131,9 +137,9 @@ class EngineSettings(_Section):
     def _path_fits_kind(self) -> Self:
         if self.kind == "uci" and self.path is None:
             raise ValueError("engine.kind is uci, so engine.path must name the engine's program")
-        if self.kind == "embedded" and self.path is not None:
+        if self.kind == "bundled" and self.path is not None:
             raise ValueError(
-                f"engine.path is {self.path} but engine.kind is embedded; write engine.kind: uci, "
+                f"engine.path is {self.path} but engine.kind is bundled; write engine.kind: uci, "
                 "or remove engine.path"
             )
         return self
@@ -229,11 +235,19 @@ class ClusterSettings(_Section):
     slot_cpus: Number = Field(default=1.0, ge=0.01, le=1024)
     slot_memory_mb: Whole = Field(default=256, ge=1, le=1_048_576)
     max_takeovers: Whole = Field(default=5, ge=0, le=1000)
+    games_per_actor: Whole = Field(default=100, ge=1, le=1_000_000)
+    idle_actor_s: Whole = Field(default=600, ge=0, le=_DAY_S)
+
+    @property
+    def idle_actor(self) -> timedelta:
+        """How long an actor beyond `standby` may be idle where nodes stay."""
+        return timedelta(seconds=self.idle_actor_s)
 
 
 class HttpSettings(_Section):
     """The endpoints of the manager."""
 
+    enabled: bool = True
     host: str = Field(
         default="127.0.0.1",
         pattern=r"^[A-Za-z0-9.:_-]+$",
@@ -257,7 +271,7 @@ class Settings(_Section):
     def engine_spec(self) -> EngineSpec:
         """The engine to start; the slot's memory bounds it."""
         options, path = dict(self.engine.options), self.engine.path
-        spec = EngineSpec(command=(str(path),), options=options) if path else embedded_spec(options)
+        spec = EngineSpec(command=(str(path),), options=options) if path else bundled_spec(options)
         return replace(spec, memory_limit_mb=self.cluster.slot_memory_mb)
 
     def to_message(self) -> dict[str, object]:

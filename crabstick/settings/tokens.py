@@ -28,14 +28,19 @@ def read_token(settings: Settings) -> SecretStr:
     Raises:
         ConfigError: neither gives a token, or the text cannot be a token.
     """
-    file = settings.lichess.token_file
-    token = _read(TOKEN_VARIABLE, file, "lichess.token_file", _LICHESS)
+    token = given_token(settings)
     if token is None:
         raise ConfigError(
             f"there is no Lichess token: set {TOKEN_VARIABLE} in the environment, or write the "
             "token to a file and name it in lichess.token_file"
         )
     return token
+
+
+def given_token(settings: Settings) -> SecretStr | None:
+    """The Lichess token as `read_token` reads it; None when neither place gives one."""
+    file = settings.lichess.token_file
+    return _read(TOKEN_VARIABLE, file, "lichess.token_file", _LICHESS)
 
 
 def read_admin_token(settings: Settings) -> SecretStr | None:

@@ -1,14 +1,20 @@
 """Finds the Ray cluster that a command is about: the named one, else the bot's local cluster."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
-from actors.local_ray.fault_tolerant import replace_worker, restart_head
-from actors.local_ray.local_cluster import ClusterFiles, LocalCluster, find_local_cluster
+from actors.local_ray.local_cluster import ClusterFiles, LocalCluster, living_pids
+from actors.local_ray.supervisor import stop_supervisor
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
+from crabstick.settings import TOKEN_VARIABLE, Settings, given_token
+
+RESTART_LIMIT: Final = timedelta(minutes=3)
+POLL_S: Final = 0.1
+STARTING: Final = "the bot's Ray is being started: ask again in a moment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,87 +23,41 @@ class BotCluster:
 
     Attributes:
         address: host:port.
-        local: set when crabstick started the cluster on this machine.
+        files: of the bot, if its cluster is one that crabstick started on this machine.
         is_new: whether this command started the cluster.
-        has_new_head: whether this command restarted the head a moment ago.
     """
 
     address: str
-    local: LocalCluster | None = None
+    files: ClusterFiles | None = None
     is_new: bool = False
-    has_new_head: bool = False
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether a local cluster is still starting."""
-        return self.local is not None and self.local.is_unfinished
+    def local(self) -> LocalCluster | None:
+        """The local cluster as it is recorded now; None when it was ended, or is not local."""
+        return self.files.load() if self.files is not None else None
 
     @property
-    def is_fault_tolerant(self) -> bool:
-        """Whether this is a local cluster that survives the loss of its head."""
-        return self.local is not None and self.local.is_fault_tolerant
-
-    @property
-    def has_lost_head(self) -> bool:
-        """Whether the head of a local cluster is lost while the games go on."""
-        return self.local is not None and self.local.has_lost_head
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether a local cluster has lost a node that can be started again."""
-        return self.local is not None and (self.local.has_lost_head or self.local.has_lost_worker)
-
-    def refreshed(self) -> "BotCluster | None":
-        """Reads the record again: another command may have repaired or ended a local cluster."""
-        files = self.local.files if self.local is not None else None
-        local = find_local_cluster(files) if files is not None else None
-        return replace(self, local=local) if local and local.address == self.address else None
-
-    def with_head(self, notify: Callable[[str], None]) -> "BotCluster":
-        """Restarts a lost head; returns the updated cluster.
-
-        Raises:
-            EnvironmentProblem: the head did not come up.
-        """
-        if self.local is None or not self.local.has_lost_head:
-            return self
-        notify(
-            "the head of the bot's Ray cluster is gone; starting it anew, the games go on "
-            "meanwhile …"
-        )
-        return replace(self, local=restart_head(self.local, notify), has_new_head=True)
-
-    def with_worker(self, cpus: float, notify: Callable[[str], None]) -> "BotCluster":
-        """Replaces the lost node that ran the games; returns the updated cluster.
-
-        Raises:
-            EnvironmentProblem: the node did not come up.
-        """
-        if self.local is None or not self.local.has_lost_worker:
-            return self
-        notify("the node with the games is gone; starting another …")
-        return replace(self, local=replace_worker(self.local, cpus=cpus, notify=notify))
+    def is_lost(self) -> bool:
+        """Whether a local Ray has died, or was started anew since this was made."""
+        if self.files is None:
+            return False
+        local = self.local
+        return local is None or local.address != self.address or not local.is_alive
 
     def end(self, notify: Callable[[str], None]) -> None:
-        """Ends a local cluster; any other cluster stays."""
-        if self.local is not None:
+        """Ends a local cluster with its supervisor; any other cluster stays. Idempotent."""
+        if self.files is not None:
             notify("ending Ray …")
-            self.local.end()
+            end_local(self.files)
 
 
-def find_cluster(address: str | None, namespace: str) -> BotCluster | None:
-    """Returns the cluster of `--address` or RAY_ADDRESS, else the bot's local one, if any.
-
-    Raises:
-        EnvironmentProblem: the head of the local cluster is lost, so it cannot answer.
-    """
-    cluster = _find_any(address, ClusterFiles(namespace))
-    if cluster is not None and cluster.has_lost_head:
-        raise EnvironmentProblem(
-            "the head of the bot's Ray cluster is away: `crabstick up` starts it anew unless "
-            "another command does so already, and the games go on meanwhile"
-        )
-    return cluster
+def end_local(files: ClusterFiles) -> None:
+    """Ends a bot's local cluster, first the supervisor; idempotent."""
+    local = files.load()
+    if local is not None:
+        stop_supervisor(local)
+        local.end()
+        files.forget()
 
 
 def named_cluster(address: str | None) -> str | None:
@@ -110,37 +70,89 @@ def game_cpus(settings: Settings) -> float:
     return (settings.challenges.max_games + settings.cluster.standby) * settings.cluster.slot_cpus
 
 
-def _find_any(address: str | None, files: ClusterFiles) -> BotCluster | None:
+def find_cluster(settings: Settings, address: str | None) -> BotCluster | None:
+    """Returns the cluster of `--address` or RAY_ADDRESS, else the bot's local one, if any.
+
+    Raises:
+        EnvironmentProblem: the local cluster is being started, or several could be meant.
+    """
     named = named_cluster(address)
     if named:
         return BotCluster(address=named)
-    local = find_local_cluster(files)
-    return BotCluster(address=local.address, local=local) if local else None
+    files = files_of(settings)
+    local = files.load()
+    if local is None or not local.is_there:
+        return None
+    if not local.is_ready:
+        raise EnvironmentProblem(STARTING)
+    return BotCluster(address=local.address, files=files)
 
 
-@contextmanager
-def locked_cluster(
-    address: str | None, namespace: str, notify: Callable[[str], None]
-) -> Iterator[BotCluster | None]:
-    """Finds the cluster and keeps other commands from starting or ending a local one meanwhile.
-
-    Ends an unfinished local cluster, which a killed command left behind. Restarts a lost head.
+def files_of(settings: Settings) -> ClusterFiles:
+    """The files of the bot whose token this command has; without a token, of the only bot here.
 
     Raises:
-        EnvironmentProblem: the head did not come up.
+        EnvironmentProblem: there is no token, and no bot runs here, or several do.
+        ConfigError: what is given is no token.
     """
-    files = ClusterFiles(namespace)
-    cluster = _find_any(address, files)
-    if cluster is not None and cluster.local is None:
-        yield cluster  # commands neither start nor end a named cluster
-        return
-    with files.locked(notify):
-        cluster = _find_any(address, files)
-        if cluster is None:
-            files.remove_store()  # both nodes of a fault-tolerant cluster died at once
-        elif cluster.is_unfinished:
-            cluster.end(notify)
-            cluster = None
-        else:
-            cluster = cluster.with_head(notify)
-        yield cluster
+    namespace, token = settings.cluster.namespace, given_token(settings)
+    if token is not None:
+        return ClusterFiles.of(namespace, token.get_secret_value())
+    living = ClusterFiles.of_living(namespace)
+    if not living:
+        raise EnvironmentProblem(f"no bot runs here, and {TOKEN_VARIABLE} is not set")
+    if len(living) > 1:
+        bots = ", ".join(sorted(str(files.load_config().get("bot")) for files in living))
+        raise EnvironmentProblem(
+            f"several bots of yours run here ({bots}): set the token of the one that you mean"
+        )
+    return living[0]
+
+
+def others_here(files: ClusterFiles, namespace: str) -> str:
+    """The bots with other tokens that run here, as the end of a sentence; empty without any."""
+    others = [one for one in ClusterFiles.of_living(namespace) if one != files]
+    bots = sorted(str(one.load_config().get("bot")) for one in others)
+    return f"; with another token {', '.join(bots)} runs here" if bots else ""
+
+
+def wait_restarted(files: ClusterFiles) -> LocalCluster | None:
+    """Waits while a supervisor starts Ray; returns the cluster, or None when it has gone."""
+    until_s = time.monotonic() + RESTART_LIMIT.total_seconds()
+    while time.monotonic() < until_s:
+        local = files.load()
+        if local is None or not local.is_there:
+            return None
+        if local.is_ready:
+            return local
+        time.sleep(POLL_S)
+    return None
+
+
+def require_only_one(files: ClusterFiles) -> None:
+    """Requires that no other Ray of this bot runs here, started with another home folder.
+
+    Raises:
+        EnvironmentProblem: one does.
+    """
+    for pid in living_pids(files.name):
+        if (local := files.load()) is None or local.node.pid != pid:
+            raise EnvironmentProblem(
+                f"a bot with this token runs on this machine already (process {pid}), started with "
+                "another home folder: end it there first, by `crabstick down`"
+            )
+
+
+def require_one_token(files: ClusterFiles, bot: str) -> None:
+    """Requires that this account does not play here with another token.
+
+    Raises:
+        EnvironmentProblem: it does.
+    """
+    namespace = files.name.rpartition("@")[0]
+    for other in ClusterFiles.of_living(namespace):
+        if other != files and other.load_config().get("bot") == bot:
+            raise EnvironmentProblem(
+                f"{bot} plays on this machine already, started with another token of that account: "
+                "end it first, by `crabstick down` with that token"
+            )

@@ -98,7 +98,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 
 def _start_sandbox(lichess: LocalLichess, accounts: Path) -> "subprocess.Popen[bytes]":
     port = lichess.url.rpartition(":")[2]
-    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+    return subprocess.Popen(
         [
             *(sys.executable, "-m", "crabstick", "sandbox", "--no-rate-limits"),
             "--until-stdin-ends",  # the sandbox ends with this process, however this one ends
@@ -139,7 +139,7 @@ def local_cluster(
     os.environ[TOKEN_VARIABLE] = token
     temp_dir = tempfile.mkdtemp(prefix="crabstick-")
     try:
-        cluster = start_local_cluster(cpus=game_cpus(settings), temp_dir=temp_dir, notify=notify)
+        cluster = start_local_cluster(cpus=game_cpus(settings), temp_dir=temp_dir)
         try:
             connect(cluster.address, settings.cluster.namespace)
             yield

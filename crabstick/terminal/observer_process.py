@@ -1,9 +1,8 @@
-"""Watches, from a child process, a Ray cluster that survives the loss of its head.
+"""Watches a bot from a child process, which is connected to Ray so that this process is not.
 
-A process that is connected when the head dies is lost: its calls hang, disconnecting may hang too,
-and after a minute Ray ends the process. So `up` itself is not connected while it follows a
-fault-tolerant cluster. When the head dies `up` kills its child, and starts another one once the
-head is back.
+A process that is connected when its Ray dies is lost: its calls hang, disconnecting may hang too,
+and after a minute Ray ends the process, with raw lines on the terminal. When a local Ray dies, the
+parent kills its child, and starts another one once Ray is back.
 """
 
 import asyncio
@@ -15,15 +14,15 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
 
-from actors.ops.connect import connect, disconnect
+from actors.local_ray.ray_node import our_environment
 from crabstick.signals import deferred_interrupt, end_with_stdin
-from crabstick.terminal.running_bot import show, wait_for_games, wait_restored
 
 POLL_S = 0.5
+NICENESS = 10
+"""The niceness of the engines: a follower comes after the actors that play."""
 
 
 class ObserverTask(Enum):
@@ -31,7 +30,6 @@ class ObserverTask(Enum):
 
     SHOW = "show"
     WAIT_FOR_GAMES = "wait_for_games"
-    WAIT_RESTORED = "wait_restored"
 
 
 def run_observer(
@@ -42,12 +40,12 @@ def run_observer(
     is_lost: Callable[[], bool],
     on_report: Callable[[Any], None] = lambda _: None,
 ) -> bool:
-    """Runs the task in a child; False when it has to be repeated after a loss of the head.
+    """Runs the task in a child; False when it has to be repeated after the loss of Ray.
 
     `is_lost` is polled, and the child is killed when it returns True. `on_report` is called with
     each value that the task reports.
     """
-    with _child(_command(task, address, namespace)) as child:
+    with _child(task, address, namespace) as child:
         lines: Queue[str | None] = Queue()
         threading.Thread(target=_read, args=(child.stdout, lines), daemon=True).start()
         while not is_lost():
@@ -67,25 +65,15 @@ def _read(stdout: IO[str], lines: "Queue[str | None]") -> None:
     lines.put(None)
 
 
-def _command(task: ObserverTask, address: str, namespace: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "crabstick.terminal.observer_process",
-        task.value,
-        address,
-        namespace,
-    ]
-
-
 @contextmanager
-def _child(command: list[str]) -> "Iterator[subprocess.Popen[str]]":
-    root = str(Path(__file__).parents[2])
-    search_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+def _child(task: ObserverTask, address: str, namespace: str) -> "Iterator[subprocess.Popen[str]]":
     with deferred_interrupt():
-        child = subprocess.Popen(  # noqa: S603 -- our own interpreter
-            command,
-            env={**os.environ, "PYTHONPATH": search_path},
+        child = subprocess.Popen(
+            [
+                *(sys.executable, "-P", "-m", "crabstick.terminal.observer_process"),
+                *(task.value, address, namespace),
+            ],
+            env=our_environment(is_local=False),
             stdin=subprocess.PIPE,  # its end tells the child that we died
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # Ray's complaints about a lost head
@@ -101,22 +89,26 @@ def _child(command: list[str]) -> "Iterator[subprocess.Popen[str]]":
 
 
 def _report(value: object) -> None:
-    print(json.dumps(value), flush=True)  # noqa: T201 -- the parent reads it
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def _run(task: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
+    from crabstick.terminal.running_bot import show, wait_for_games
+
     match task:
         case ObserverTask.SHOW:
             return show(namespace, lambda statistics: _report(statistics.pack()))
         case ObserverTask.WAIT_FOR_GAMES:
             return wait_for_games(namespace, _report)
-        case ObserverTask.WAIT_RESTORED:
-            return wait_restored(namespace)
 
 
 def main() -> None:
     """Runs the task that the command line names."""
+    from actors.ops.connect import connect, disconnect
+
     end_with_stdin()
+    os.nice(NICENESS)
     task, address, namespace = sys.argv[1:]
     connect(address, namespace)
     asyncio.run(_run(ObserverTask(task), namespace))

@@ -1,8 +1,6 @@
-"""Deploys the bot on the connected cluster, queries the bot, and waits for its games."""
+"""Deploys and queries the bot on the connected cluster, and waits for its games."""
 
 import asyncio
-import os
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -12,26 +10,23 @@ from rich.console import Console
 
 from actors.clients import (
     CALL_ERRORS,
-    ActorClient,
+    EngineActorClient,
     WorkerSetClient,
     engine_actors,
-    find_listener,
     find_worker_set,
 )
-from actors.cluster import ActorFailed, ActorGone, ActorSilent
+from actors.cluster import ActorSilent
 from actors.messages import ActorConfig, Statistics
 from actors.ops.connect import dashboard_url
-from actors.ops.deploy import deploy, wait_listening
+from actors.ops.deploy import deploy
 from actors.ops.shutdown import end_manager
-from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
+from crabstick.terminal.bot_deployer import print_addresses
 
 T = TypeVar("T")
 
-LISTENER_PATIENCE = timedelta(seconds=20)
 STATISTICS_PATIENCE = timedelta(seconds=5)
-RESTORE_PATIENCE = timedelta(seconds=60)
 RAY_PATIENCE = timedelta(seconds=60)
 """How long Ray may be silent before we give up games that go on without its head."""
 REFRESH_S = 0.5
@@ -41,22 +36,13 @@ LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
 
 
 def deploy_bot(config: ActorConfig, console: Console) -> bool:
-    """Deploys the bot; returns False when the bot already ran with this `config`.
+    """Deploys the bot on the connected cluster; returns False when it ran there already.
 
     Raises:
         EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
     """
-    settings = Settings.from_message(config.settings)
     changed = asyncio.run(deploy(config))
-    problem = asyncio.run(wait_listening(config.namespace, LISTENER_PATIENCE))
-    if problem:
-        raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
-    address = dashboard_url()
-    console.print(f"Ray dashboard: {address or 'none'}", soft_wrap=True)
-    if address and os.environ.get("RAY_AUTH_MODE") == "token":
-        console.print("  (it asks for the token that `ray get-auth-token` prints)")
-    host = "127.0.0.1" if settings.http.host == "0.0.0.0" else settings.http.host  # noqa: S104
-    console.print(f"Metrics: http://{host}:{settings.http.port}/metrics", soft_wrap=True)
+    print_addresses(Settings.from_message(config.settings), dashboard_url(), console)
     return changed
 
 
@@ -103,8 +89,21 @@ async def wait_for_games(
     games = await _answer(lambda: end_manager(namespace))
     if games:
         say(f"no more challenges; waiting for {counted(games, 'game')} ({ctrl_c})")
-    while await _answer(lambda: engine_actors(namespace)):  # noqa: ASYNC110 -- we get no event
+    while await _answer(lambda: _is_any_game_left(namespace)):  # noqa: ASYNC110 -- we get no event
         await asyncio.sleep(REFRESH_S)
+
+
+async def _is_any_game_left(namespace: str) -> bool:
+    """Whether any actor may still play: after its game an actor stands by."""
+    actors = await engine_actors(namespace)
+    return not all(await asyncio.gather(*(_stands_by(actor) for actor in actors)))
+
+
+async def _stands_by(actor: EngineActorClient) -> bool:
+    try:
+        return (await actor.describe_any(STATISTICS_PATIENCE)).phase == "standby"
+    except CALL_ERRORS:
+        return False
 
 
 async def _answer(ask: Callable[[], Awaitable[T]]) -> T:
@@ -118,28 +117,3 @@ async def _answer(ask: Callable[[], Awaitable[T]]) -> T:
             if clock() >= until_s:
                 raise
         await asyncio.sleep(REFRESH_S)
-
-
-async def wait_restored(namespace: str) -> None:
-    """Waits until Ray has restarted the managers on the head; gives up after a minute."""
-    until_s = time.monotonic() + RESTORE_PATIENCE.total_seconds()
-    for find in (find_worker_set, find_listener):
-        while time.monotonic() < until_s:
-            if await _is_restored(find, namespace):
-                break
-            await asyncio.sleep(REFRESH_S)
-
-
-async def _is_restored(
-    find: Callable[[str], Awaitable[ActorClient | None]], namespace: str
-) -> bool:
-    """Whether the manager answers, or does not exist at all."""
-    try:
-        manager = await find(namespace)
-        if manager is not None:
-            await manager.ping(STATISTICS_PATIENCE)
-    except (ActorGone, ActorSilent):
-        return False
-    except ActorFailed:
-        pass  # that is an answer too
-    return True

@@ -28,10 +28,7 @@ POLL_S: Final = 0.005
 def _engine_of(pid: int) -> psutil.Process:
     with suppress(psutil.Error):
         for child in psutil.Process(pid).children(recursive=True):
-            if (
-                "tests.chaos.faulty_engine" in child.cmdline()
-                or "engine.embedded" in child.cmdline()
-            ):
+            if "tests.chaos.faulty_engine" in child.cmdline() or "engine.fairy" in child.cmdline():
                 return child
     raise NotNow("the actor has no engine")
 
@@ -52,7 +49,7 @@ async def freeze_engine(target: Target) -> str:
 async def make_engine_fail(target: Target, mode: str) -> str:
     actor = await find_actor(target)
     if "tests.chaos.faulty_engine" not in _engine_of(actor.pid).cmdline():
-        raise NotNow("its engine is the embedded one by now")
+        raise NotNow("its engine is the bundled one by now")
     order = order_fault(target.cluster.orders, actor.pid, mode)
     until_s = time.monotonic() + PHASE_LIMIT_S
     while order.exists():

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from actors.local_ray.local_cluster import authenticate
 from actors.local_ray.ports import free_port
+from actors.local_ray.start_hooks import authenticate
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE
 from tests.chaos.faulty_engine import program

@@ -175,5 +175,5 @@ def _ray_start(*arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    hook = "actors.local_ray.profiles.without_client_server"  # as on Kubernetes
+    hook = "actors.local_ray.start_hooks.without_client_server"  # as on Kubernetes
     return {**ENVIRONMENT, HOOK_VARIABLE: hook, "PYTHONPATH": search_path}

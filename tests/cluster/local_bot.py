@@ -23,7 +23,8 @@ from actors.cluster import ask, find_actor
 from actors.local_ray.local_cluster import LocalCluster, start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
-from actors.ops.deploy import actor_config, deploy, wait_listening
+from actors.ops.deploy import deploy, wait_listening
+from actors.ops.fingerprint import actor_config
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
@@ -189,7 +190,7 @@ async def pid_of(name: str) -> int:
 def engine_pid_of(actor_pid: int) -> int:
     """The engine process of an EngineActor."""
     children = psutil.Process(actor_pid).children(recursive=True)
-    return next(c.pid for c in children if "engine.embedded" in " ".join(c.cmdline()))
+    return next(c.pid for c in children if "engine.fairy" in " ".join(c.cmdline()))
 
 
 def dashboard(page: str) -> requests.Response:

@@ -11,7 +11,8 @@ import requests
 
 from actors.clients import EVENT_LISTENER, WORKER_SET
 from actors.cluster import find_actor
-from actors.ops.deploy import actor_config, deploy
+from actors.ops.deploy import deploy
+from actors.ops.fingerprint import actor_config
 from crabstick.errors import EnvironmentProblem
 from tests.cluster.local_bot import (
     BOT,

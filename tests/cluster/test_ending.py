@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from actors.clients import engine_actors
-from actors.ops.deploy import actor_config, deploy
+from actors.ops.deploy import deploy
+from actors.ops.fingerprint import actor_config
 from actors.ops.shutdown import end_manager
 from tests.cluster.local_bot import BOT, NAMESPACE, LocalBot, until, wait_no_game, wait_standbys
 

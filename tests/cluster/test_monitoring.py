@@ -157,10 +157,10 @@ def test_rays_dashboard_names_game_opponent_and_clock_of_an_actor(bot: LocalBot)
             return game_id, titles
 
     game_id, titles = asyncio.run(story())
-    assert sorted(titles) == [
+    assert {*titles} == {
         "EngineActor.outcome",
         f"game {game_id} · black against BOT {OPPONENTS[4]} · 1+1",
-    ]
+    }
 
 
 @pytest.mark.usefixtures("bot")
@@ -173,7 +173,7 @@ def test_a_standby_says_that_it_is_one() -> None:
         )
         return titles
 
-    assert sorted(asyncio.run(story())) == ["EngineActor.outcome", "standby"]
+    assert {*asyncio.run(story())} == {"EngineActor.outcome", "standby"}
 
 
 @pytest.mark.usefixtures("bot")

@@ -10,7 +10,8 @@ import requests
 
 from actors.clients import EVENT_LISTENER, engine_actors
 from actors.cluster import ask, find_actor
-from actors.ops.deploy import actor_config, ensure_manager
+from actors.ops.deploy import ensure_manager
+from actors.ops.fingerprint import actor_config
 from actors.ops.shutdown import end_manager
 from crabstick.sandbox.testing import running
 from crabstick.settings import Settings
@@ -36,7 +37,6 @@ PAGES = (
     "/nodes?view=summary",
     "/api/jobs/",
     "/api/serve/applications/",
-    "/events",
 )
 STRANGER = "crabstick-stranger"
 

@@ -1,8 +1,11 @@
 """Commands that run in a home of their own, and a bot that was started by one."""
 
+import asyncio
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import psutil
 
@@ -61,9 +65,11 @@ def started(
         try:
             yield process
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(PATIENCE_S)
+            for patience_s in (10, PATIENCE_S):  # at the second signal it waits for no game
+                if process.poll() is None:
+                    process.terminate()
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(patience_s)
 
 
 def output(folder: Path, out: str = "out") -> str:
@@ -87,11 +93,21 @@ def left_behind(folder: Path) -> list[str]:
     return found
 
 
+def record(folder: Path) -> dict[str, Any]:
+    """What is recorded of the local cluster; empty without a record."""
+    for path in folder.glob(".ray/crabstick-*@??????????.json"):
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    return {}
+
+
 def environment(sandbox: RunningSandbox) -> dict[str, str]:
+    port = free_port()
     return {
         "LICHESS_BOT_TOKEN": sandbox.token("crabstick"),
         "CRABSTICK__LICHESS__URL": sandbox.url,
-        "CRABSTICK__HTTP__PORT": str(free_port()),
+        "CRABSTICK__CLUSTER__NAMESPACE": f"bot{port}",  # no bot of another test is in the way
+        "CRABSTICK__HTTP__PORT": str(port),
         "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "50",
     }
 
@@ -122,6 +138,29 @@ class HomeBot:
             delay=lambda: timedelta() if self.hurry.is_set() else slow(),
         )
         return Opponent(self.sandbox.url, player)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Waits for it beside the opponents."""
+        await asyncio.to_thread(wait, condition, self.folder)
+
+    async def wait_moves(self, game_id: str, more: int) -> None:
+        """Waits for that many more moves of the bot, in a game that lasts for as long."""
+
+        def moves() -> int:
+            games = self.sandbox.ledger(game_id)["games"]  # none before it is accepted
+            assert [game["status"] for game in games if game["ended_ms"] is not None] == []
+            return sum(move["by"] == "crabstick" for game in games for move in game["moves"])
+
+        until = moves() + more
+        await self.until(lambda: moves() >= until)
+
+    def kill(self, name: str) -> None:
+        """Kills the processes of its Ray with that name, or with an empty name all of them."""
+        leader = record(self.folder)["node"]["pid"]
+        for process in psutil.process_iter(["name"]):
+            with suppress(OSError):
+                if os.getsid(process.pid) == leader and name in {"", process.info["name"]}:
+                    os.kill(process.pid, signal.SIGKILL)
 
     def logs(self) -> WorkerLogs:
         """Everything that the bot's processes have logged."""

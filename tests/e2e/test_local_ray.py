@@ -1,28 +1,65 @@
-"""A `ray start` that does not get through."""
+"""A node that does not get through, or whose `ray start` is killed, leaves nothing behind."""
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from actors.local_ray import local_cluster
-from actors.local_ray.local_cluster import ClusterFiles, find_local_cluster, start_local_cluster
+from actors.local_ray import ray_node
+from actors.local_ray.process_ref import ProcessRef
+from actors.local_ray.ray_node import end_node, processes_of, start_node
 from crabstick.errors import EnvironmentProblem
+from tests.e2e.commands import wait
 
 pytestmark = pytest.mark.e2e
 
+FOR_EVER = "import time; time.sleep(600)"
+BEGIN = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{FOR_EVER}']); "
+"""Every node starts a process, as `ray start` does."""
 
-def test_a_node_that_gives_up_its_start_is_started_once_more(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+
+@pytest.fixture
+def nodes() -> Iterator[list[ProcessRef]]:
+    """Collects the nodes that were started; none of their processes may be left."""
+    nodes: list[ProcessRef] = []
+    yield nodes
+    assert len(nodes) == 1
+    assert living(nodes[0]) == []
+
+
+def living(node: ProcessRef) -> list[ProcessRef]:
+    return processes_of(node.pid, [Path(sys.executable).name])
+
+
+def start(nodes: list[ProcessRef], program: str) -> None:
+    start_node([sys.executable, "-c", BEGIN + program], {}, nodes.append)
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "program", "why"), [(60, "print('it timed out')", ": it timed"), (0, "", " within")]
+)
+def test_a_node_that_does_not_come_up_says_why(
+    nodes: list[ProcessRef], monkeypatch: pytest.MonkeyPatch, limit_s: int, program: str, why: str
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".ray").mkdir()
-    files = ClusterFiles("crabstick")
-    lines: list[str] = []
-    monkeypatch.setattr(local_cluster, "authenticate", lambda: None)
-    program = [sys.executable, "-c", "print('the node timed out')"]
-    monkeypatch.setattr(local_cluster, "node_command", lambda *_: program)
-    with pytest.raises(EnvironmentProblem, match=r"Ray did not start .*: the node timed out"):
-        start_local_cluster(cpus=1, files=files, notify=lines.append)
-    assert lines == ["Ray gave up its start, as it does on a busy machine; starting it once more …"]
-    assert find_local_cluster(files) is None
+    monkeypatch.setattr(ray_node, "START_LIMIT", timedelta(seconds=limit_s))
+    with pytest.raises(EnvironmentProblem, match=f"^Ray did not start{why}"):
+        start(nodes, program or FOR_EVER)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_a_node_is_ended_even_when_its_ray_start_has_died(
+    nodes: list[ProcessRef], tmp_path: Path, *, is_killed: bool
+) -> None:
+    start(nodes, f"print('Ray runtime started', flush=True); {FOR_EVER}")
+    (node,) = nodes
+    assert len(living(node)) == 2
+    if is_killed:
+        os.kill(node.pid, signal.SIGKILL)
+        wait(lambda: not node.is_alive, tmp_path)
+        assert len(living(node)) == 1
+    end_node(node)
+    end_node(node)

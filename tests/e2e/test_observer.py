@@ -2,26 +2,31 @@
 
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from crabstick.terminal import observer_process
 from crabstick.terminal.observer_process import ObserverTask, run_observer
+from tests.e2e.commands import wait
 
 pytestmark = pytest.mark.e2e
 
 
-def child(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    monkeypatch.setattr(observer_process, "_command", lambda *_: [sys.executable, "-c", program])
+def child(folder: Path, program: str) -> str:
+    """An interpreter that runs this program, whatever it is told to run."""
+    file = folder / "child"
+    file.write_text(f"#!{sys.executable}\n{program}", encoding="utf-8")
+    file.chmod(0o755)
+    return str(file)
 
 
 @pytest.mark.parametrize(("status", "is_done"), [(0, True), (1, False)])
 def test_reports_arrive_and_the_status_of_the_child_is_the_outcome(
-    monkeypatch: pytest.MonkeyPatch, status: int, *, is_done: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, *, is_done: bool
 ) -> None:
-    child(monkeypatch, f"print('{{\"a\": 1}}'); print('[2]'); raise SystemExit({status})")
+    program = f"print('{{\"a\": 1}}'); print('[2]'); raise SystemExit({status})"
+    monkeypatch.setattr(sys, "executable", child(tmp_path, program))
     reports: list[object] = []
     outcome = run_observer(
         ObserverTask.SHOW, "a:1", "ns", is_lost=lambda: False, on_report=reports.append
@@ -30,12 +35,14 @@ def test_reports_arrive_and_the_status_of_the_child_is_the_outcome(
     assert reports == [{"a": 1}, [2]]
 
 
-def test_a_child_that_hangs_is_ended_when_the_head_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    child(
-        monkeypatch,
+def test_a_child_that_hangs_is_ended_when_ray_is_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = (
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        "print(os.getpid(), flush=True); time.sleep(600)",
+        "print(os.getpid(), flush=True); time.sleep(600)"
     )
+    monkeypatch.setattr(sys, "executable", child(tmp_path, program))
     reports: list[int] = []
     assert not run_observer(
         ObserverTask.SHOW, "a:1", "ns", is_lost=lambda: bool(reports), on_report=reports.append
@@ -43,22 +50,26 @@ def test_a_child_that_hangs_is_ended_when_the_head_is_lost(monkeypatch: pytest.M
     assert not psutil.pid_exists(reports[0])
 
 
-def test_a_child_ends_when_its_parent_is_killed() -> None:
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    own = (
+        "from crabstick.signals import end_with_stdin; end_with_stdin(); "
+        "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    )
     program = (
-        "from crabstick.terminal import observer_process as observer; import sys; "
-        "observer._command = lambda *_: [sys.executable, '-c', 'from crabstick.signals "
-        "import end_with_stdin; end_with_stdin(); import os, time; print(os.getpid(), flush=True); "
-        "time.sleep(600)']; "
-        "observer.run_observer(observer.ObserverTask.SHOW, 'a:1', 'ns', is_lost=lambda: False, "
+        f"import sys; sys.executable = {child(tmp_path, own)!r}; "
+        "from crabstick.terminal.observer_process import ObserverTask, run_observer; "
+        "run_observer(ObserverTask.SHOW, 'a:1', 'ns', is_lost=lambda: False, "
         "on_report=lambda pid: print(pid, flush=True))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        grandchild = psutil.Process(int(parent.stdout.readline()))
+    with (
+        (tmp_path / "out").open("w") as out,
+        subprocess.Popen([sys.executable, "-c", program], stdout=out) as parent,
+    ):
+        wait((tmp_path / "out").read_text, tmp_path)
+        grandchild = psutil.Process(int((tmp_path / "out").read_text(encoding="utf-8")))
         parent.kill()
-    until_s = time.monotonic() + 30
-    while grandchild.is_running() and grandchild.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < until_s
-        time.sleep(0.1)
+    wait(lambda: has_ended(grandchild), tmp_path)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from ray.util import get_node_ip_address
 from crabstick.sandbox.opponent import Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
-from tests.e2e.commands import HomeBot, environment, left_behind, output, started, wait
+from tests.e2e.commands import HomeBot, environment, left_behind, output, record, started
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -35,10 +34,6 @@ class Bot(HomeBot):
     async def run_here(self, out: str, *arguments: str) -> int:
         """Runs one command beside the opponents."""
         return await asyncio.to_thread(self.run, out, *arguments)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Waits for it."""
-        await asyncio.to_thread(wait, condition, self.folder)
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
         """Status and text of an answer; 0 when there is none."""
@@ -66,9 +61,9 @@ def a_bot(folder: Path, sandbox: RunningSandbox) -> Bot:
     return Bot(folder=folder, sandbox=sandbox, environment=more)
 
 
-def worker(above: int, title: str) -> psutil.Process | None:
-    """The Ray worker of that title below a process."""
-    for process in psutil.Process(above).children(recursive=True):
+def worker(folder: Path, title: str) -> psutil.Process | None:
+    """The Ray worker of that title."""
+    for process in psutil.Process(record(folder)["node"]["pid"]).children(recursive=True):
         with suppress(psutil.Error):  # it has ended
             if " ".join(process.cmdline()).startswith(title):
                 return process
@@ -87,8 +82,8 @@ def test_a_small_ray_lacks_nothing_that_a_game_needs(folder: Path) -> None:
         assert "was up already; nothing changed" in output(folder, out)
     assert story["game"] in output(folder, "status")
     assert "is the head, where the bot itself lives" in output(folder, "drain")
-    assert "was started without --gcs-fault-tolerance" in output(folder, "tolerant")
-    assert "Ray dashboard: none" in output(folder)
+    assert "was started with --small, without Ray's dashboard" in output(folder, "dashboard")
+    assert "Ray dashboard" not in output(folder)
     assert "the bot was shut down" in output(folder)
     assert "Traceback" not in output(folder)
     assert left_behind(folder) == []
@@ -105,11 +100,11 @@ async def _story(bot: Bot) -> dict[str, Any]:
             os.kill(bot.players(game)[-1], signal.SIGKILL)
             await bot.until(lambda: len(set(bot.players(game))) > 1)
             takeovers = bot.metric("takeovers_total")
-            await _hang(bot, up.pid)
+            await _hang(bot)
             answers = {path: (await asyncio.to_thread(bot.ask, path))[0] for path in PATHS}
             await bot.run_here("again", "up", "--small", "--detach")
             await bot.run_here("plain", "up", "--detach")
-            await bot.run_here("tolerant", "up", "--gcs-fault-tolerance", "--detach")
+            await bot.run_here("dashboard", "dashboard")
             await bot.run_here("status", "status")
             head = get_node_ip_address()  # type: ignore[no-untyped-call]  # as Ray calls 127.0.0.1
             await bot.run_here("drain", "drain", head)
@@ -132,12 +127,12 @@ async def _story(bot: Bot) -> dict[str, Any]:
     }
 
 
-async def _hang(bot: Bot, up: int) -> None:
+async def _hang(bot: Bot) -> None:
     """Freezes the WorkerSet until its watchdog has restarted it."""
-    hung = worker(up, "ray::WorkerSet")
+    hung = worker(bot.folder, "ray::WorkerSet")
     assert hung is not None
     hung.suspend()
-    await bot.until(lambda: not hung.is_running() and worker(up, "ray::WorkerSet"))
+    await bot.until(lambda: not hung.is_running() and worker(bot.folder, "ray::WorkerSet"))
     await bot.until(lambda: bot.ask("/livez")[0] == 200)
 
 

@@ -1,8 +1,12 @@
-"""`make demo` and `crabstick up` as a person meets them: they play, and leave nothing behind."""
+"""`make demo` and `crabstick up` as a person meets them: they play, and leave nothing behind.
+
+Whatever part of Ray dies, its games are played on.
+"""
 
 import asyncio
 import os
 import random
+import re
 import signal
 from datetime import timedelta
 from functools import partial
@@ -14,9 +18,20 @@ from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
-from tests.e2e.commands import PATIENCE_S, environment, left_behind, output, started, wait
+from tests.e2e.commands import (
+    PATIENCE_S,
+    HomeBot,
+    environment,
+    left_behind,
+    output,
+    record,
+    started,
+    wait,
+)
 
 pytestmark = pytest.mark.e2e
+
+CLOCK = (timedelta(seconds=300), timedelta(seconds=3))
 
 
 def test_the_demo_plays_real_games_even_when_an_actor_is_killed(folder: Path) -> None:
@@ -83,30 +98,97 @@ def _run(folder: Path, out: str, *arguments: str, **more: str) -> None:
         command.wait(PATIENCE_S)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "raylet",
+        pytest.param("gcs_server", marks=pytest.mark.long),
+        pytest.param("", marks=pytest.mark.long, id="all of Ray"),
+    ],
+)
+def test_games_are_played_on_when_ray_is_killed(folder: Path, name: str) -> None:
+    with running(options=Options(rate_limits=False)) as sandbox:
+        bot = HomeBot(folder=folder, sandbox=sandbox, environment=environment(sandbox))
+        results = asyncio.run(_killed_ray(bot, name))
+    assert [(result.status, result.winner) for result in results] == [
+        ("mate", "white"),
+        ("mate", "black"),
+    ]
+    metrics = f"http://127.0.0.1:{bot.environment['CRABSTICK__HTTP__PORT']}/metrics"
+    assert re.sub(r"http://127.0.0.1:\d+ \(", "http://RAY (", output(folder)).splitlines() == [
+        f"settings: no crabstick.yaml in {folder}",
+        "starting Ray on this machine …",
+        "crabstick plays",
+        "Ray dashboard: http://RAY (`crabstick dashboard` gives its token)",
+        f"Metrics: {metrics}",
+        "crabstick is up",
+        "the bot's Ray died; starting it anew, then the games are played on …",
+        "the bot plays on",
+        "ending Ray …",
+    ]
+    assert left_behind(folder) == []
+
+
+async def _killed_ray(bot: HomeBot, name: str) -> list[Result]:
+    with started(bot.folder, "up", **bot.environment) as up:
+        await bot.until(lambda: "is up" in output(bot.folder))
+        async with bot.opponent(1, think_s=4) as first, bot.opponent(2, think_s=4) as second:
+            games = [
+                await first.challenge("crabstick", CLOCK, "black"),
+                await second.challenge("crabstick", CLOCK, "white"),
+            ]
+            for game in games:
+                await bot.wait_moves(game, 1)
+            bot.kill(name)
+            await bot.until(lambda: "the bot plays on" in output(bot.folder))
+            for game in games:
+                await bot.wait_moves(game, 1)
+            bot.hurry.set()
+            results = [await first.wait_result(games[0]), await second.wait_result(games[1])]
+        os.killpg(up.pid, signal.SIGTERM)
+        assert await asyncio.to_thread(up.wait, PATIENCE_S) == 0, output(bot.folder)
+    return results
+
+
+@pytest.mark.long
+def test_up_adopts_a_ray_whose_supervisor_was_killed_and_it_is_kept_running(folder: Path) -> None:
+    with running(options=Options(rate_limits=False)) as sandbox:
+        bot = HomeBot(folder=folder, sandbox=sandbox, environment=environment(sandbox))
+        assert bot.run("out", "up", "--detach") == 0, output(folder)
+        before = record(folder)
+        os.kill(before["supervisor"]["pid"], signal.SIGKILL)
+        assert bot.run("again", "up", "--detach") == 0, output(folder, "again")
+        adopted = record(folder)
+        bot.kill("raylet")
+        wait(lambda: record(folder)["node"] != before["node"] and record(folder)["is_up"], folder)
+        assert bot.run("third", "up", "--detach") == 0, output(folder, "third")
+        assert bot.run("down", "down") == 0, output(folder, "down")
+    for out in ("again", "third"):
+        assert "was up already; nothing changed" in output(folder, out)
+    assert {**adopted, "supervisor": None} == {**before, "supervisor": None}
+    assert adopted["supervisor"] != before["supervisor"]
+    assert left_behind(folder) == []
+
+
 @pytest.mark.long
 def test_a_signal_while_up_connects_ends_all_of_it(folder: Path) -> None:
     with (
         running(options=Options(rate_limits=False)) as sandbox,
         started(folder, "up", **environment(sandbox)) as up,
     ):
-        wait(lambda: _ray_has_started(folder), folder)
+        wait(lambda: record(folder).get("is_up"), folder)
         os.killpg(up.pid, signal.SIGTERM)
         assert up.wait(PATIENCE_S) == 130, output(folder)
     assert "Traceback" not in output(folder)
     assert left_behind(folder) == []
 
 
-def _ray_has_started(folder: Path) -> bool:
-    records = folder.glob(".ray/crabstick-*.json")
-    return any('"is_up": true' in record.read_text(encoding="utf-8") for record in records)
-
-
 @pytest.mark.long
-def test_two_ups_at_once_share_one_ray_and_end_what_a_killed_one_left(folder: Path) -> None:
+def test_two_ups_at_once_share_the_ray_that_a_killed_one_began_to_start(folder: Path) -> None:
     with running(options=Options(rate_limits=False)) as sandbox:
         more = environment(sandbox)
         with started(folder, "up", **more) as killed:
-            wait(lambda: list(folder.glob(".ray/crabstick-*.json")), folder)
+            wait(lambda: record(folder), folder)
             killed.kill()
         with (
             started(folder, "up", out="first", **more) as first,
@@ -118,12 +200,13 @@ def test_two_ups_at_once_share_one_ray_and_end_what_a_killed_one_left(folder: Pa
             for up in (first, second):
                 os.killpg(up.pid, signal.SIGINT)
             assert [up.wait(PATIENCE_S) for up in (first, second)] == [0, 0]
+        _run(folder, "down", "down", **more)
     assert len(heads) == 1
-    assert both(folder).count("starting Ray on this machine") == 1
-    assert both(folder).count("another crabstick command is at work") >= 1
-    assert both(folder).count("no longer following; the bot goes on") == 1
-    assert both(folder).count("ending Ray …") >= 1
+    assert both(folder).count("Ray is being started here already; waiting for it …") == 1
+    assert both(folder).count("another crabstick command is at work") == 1
+    assert both(folder).count("no longer following; the bot goes on") == 2
     assert (folder / ".ray" / "auth_token").stat().st_mode & 0o077 == 0
+    assert "the bot is down" in output(folder, "down")
     assert left_behind(folder) == []
 
 

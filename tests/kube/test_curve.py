@@ -35,7 +35,7 @@ WORKER: Final = "-worker-"
 @in_namespaces
 def test_ten_minutes_on_the_real_autoscaler_cost_what_the_model_says() -> None:
     games = [*DEMAND.games(random.Random(1), LENGTH_S)]
-    options: dict[str, Any] = {"slot_cpus": 0.5, "slot_memory_mb": 64}
+    options: dict[str, Any] = {"slot_cpus": 0.5, "slot_memory_mb": 128}
     with running_bot(most=8, standby=OURS.standby, max_games=16, **options) as bot:
         began_s = asyncio.run(_play(bot, games))
         bought_s = _node_seconds(bot.kube, began_s)

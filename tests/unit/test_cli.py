@@ -105,6 +105,7 @@ def test_the_help_names_commands_and_options(run: Run) -> None:
     status, shown, errors = run()
     assert (status, errors) == (USAGE, "")
     assert "upgrade-account" in shown
+    assert "dashboard" in shown
     status, shown, errors = run("up", "--help")
     assert (status, errors) == (0, "")
     assert "--detach" in shown

@@ -12,11 +12,12 @@ from actors.cluster import ActorFailed
 from actors.ops.deploy import (
     _create,
     _why_not,
-    actor_config,
+    deploy,
     require_compatible,
     require_same_bot,
     require_slots,
 )
+from actors.ops.fingerprint import actor_config
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from tests.unit.actors.handles import FakeHandle
@@ -148,6 +149,44 @@ async def test_a_gcs_that_is_away_for_half_a_minute_stops_no_deploy_half_way(
         VirtualLoop, "run_in_executor", lambda loop, *call: loop.create_task(answer(loop, *call))
     )
     assert await created(monkeypatch, iter(["handle"])) == "handle"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "is_served", "changed", "steps"),
+    [
+        (True, False, True, "change play serve"),
+        (True, False, False, "change serve"),
+        (True, True, True, "check change play serve"),
+        (True, True, False, "check change"),
+        (False, False, True, "change play"),
+        (False, True, True, "change play end"),
+    ],
+)
+async def test_the_bot_plays_before_its_endpoints_are_served_if_they_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, steps: str, *, enabled: bool, is_served: bool, changed: bool
+) -> None:
+    done: list[str] = []
+
+    def step(function: str, name: str, answer: object = None) -> None:
+        async def take(*_: object) -> object:
+            done.extend(name.split())
+            return answer
+
+        monkeypatch.setattr(f"actors.ops.deploy.{function}", take)
+
+    step("find_actors", "", ["SERVE_REPLICA::crabstick#endpoints#a"] * is_served)
+    step("ensure_manager", "change", changed)
+    step("wait_listening", "", "")
+    step("_wait_for_standby", "", None)
+    for name, function in (
+        ("check", "_check_http"),
+        ("serve", "_ensure_http"),
+        ("end", "_end_http"),
+    ):
+        step(function, name)
+    config = actor_config(Settings.model_validate({"http": {"enabled": enabled}}), "crabby")
+    assert await deploy(config, lambda: done.append("play")) is changed
+    assert done == steps.split()
 
 
 class UnreadableActor:

@@ -1,9 +1,9 @@
-"""Which local cluster is found, and how one is started; tests/e2e start and end a real one."""
+"""How a local cluster is started and named; tests/e2e start and end a real one."""
 
-import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -11,148 +11,98 @@ import pytest
 from actors.local_ray import local_cluster
 from actors.local_ray.local_cluster import (
     ClusterFiles,
-    ClusterRecord,
     LocalCluster,
-    find_local_cluster,
+    living_pids,
     start_local_cluster,
 )
-from actors.local_ray.profiles import FULL, SMALL, Profile
-from actors.local_ray.ray_node import LocalNode
-
-NO_PID = 2**22 + 1
-"""Larger than any pid."""
-FILES = ClusterFiles("crabstick")
-HEAD, WORKER = LocalNode(pid=NO_PID + 2, created_s=0), LocalNode(pid=NO_PID + 3, created_s=0)
-SINGLE = ClusterRecord(address="127.0.0.1:1", head=HEAD)
-FAULT_TOLERANT = replace(SINGLE, worker=WORKER)
+from actors.local_ray.low_memory_launcher import STAYS
+from actors.local_ray.process_ref import ProcessRef
+from actors.local_ray.profiles import PROFILES
+from tests.unit.local_rays import GONE, THIS
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".ray").mkdir()
-    monkeypatch.setattr(local_cluster, "authenticate", lambda: None)
-
-
-@pytest.fixture
-def living(monkeypatch: pytest.MonkeyPatch) -> list[LocalNode]:
-    """The nodes that are alive."""
-    living: list[LocalNode] = []
-    monkeypatch.setattr(local_cluster, "is_alive", lambda node: node in living)
-    return living
-
-
-@pytest.mark.parametrize("pid", [NO_PID, os.getpid()], ids=["no process", "another process"])
-def test_a_record_without_its_process_is_no_cluster(pid: int) -> None:
-    assert find_local_cluster(FILES) is None
-    node = LocalNode(pid=pid, created_s=psutil.Process().create_time())
-    FILES.save(replace(SINGLE, head=node))
-    assert find_local_cluster(FILES) is None
-
-
-def test_the_cluster_of_another_bot_is_not_found(living: list[LocalNode]) -> None:
-    living.append(HEAD)
-    FILES.save(SINGLE)
-    assert find_local_cluster(FILES) == LocalCluster(record=SINGLE, files=FILES)
-    assert find_local_cluster(ClusterFiles("another")) is None
-
-
-@pytest.mark.parametrize(
-    ("alive", "is_found", "has_lost_head", "has_lost_worker"),
-    [
-        ([HEAD, WORKER], True, False, False),
-        ([WORKER], True, True, False),
-        ([HEAD], True, False, True),
-        ([], False, True, True),
-    ],
-)
-def test_a_fault_tolerant_cluster_is_found_while_one_node_lives(
-    living: list[LocalNode],
-    alive: list[LocalNode],
-    *,
-    is_found: bool,
-    has_lost_head: bool,
-    has_lost_worker: bool,
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_cluster_is_told_of_when_it_has_a_process_and_when_it_is_up(
+    monkeypatch: pytest.MonkeyPatch, profile: str
 ) -> None:
-    living += alive
-    FILES.save(FAULT_TOLERANT)
-    cluster = find_local_cluster(FILES)
-    assert (cluster is not None) == is_found
-    if cluster is not None:
-        assert cluster.has_lost_head == has_lost_head
-        assert cluster.has_lost_worker == has_lost_worker
-        assert not cluster.is_unfinished
-
-
-def test_a_node_that_never_came_up_is_lost_though_its_process_lives(
-    living: list[LocalNode],
-) -> None:
-    head, worker = replace(HEAD, is_up=False), replace(WORKER, is_up=False)
-    living += [head, worker]
-    cluster = LocalCluster(record=replace(FAULT_TOLERANT, head=head, worker=worker))
-    assert cluster.has_lost_head
-    assert cluster.has_lost_worker
-    assert not cluster.is_unfinished
-
-
-def test_a_single_node_cannot_be_restarted() -> None:
-    cluster = LocalCluster(record=replace(SINGLE, head=replace(HEAD, is_up=False)))
-    assert not cluster.has_lost_head
-    assert not cluster.has_lost_worker
-    assert cluster.is_unfinished
-
-
-def test_ending_a_cluster_removes_its_record_and_store_but_no_other_record() -> None:
-    FILES.save(SINGLE)
-    FILES.make_store()
-    other = replace(SINGLE, head=replace(HEAD, pid=NO_PID))
-    LocalCluster(record=other, files=FILES).end()
-    assert FILES.load() == SINGLE
-    assert not FILES.store.exists()
-    LocalCluster(record=SINGLE, files=FILES).end()
-    assert FILES.load() is None
-
-
-@pytest.mark.parametrize("profile", [FULL, SMALL])
-@pytest.mark.parametrize("files", [FILES, None])
-def test_a_cluster_is_started_in_its_profile_and_recorded_if_wanted(
-    monkeypatch: pytest.MonkeyPatch, profile: Profile, files: ClusterFiles | None
-) -> None:
+    seen: list[LocalCluster] = []
     started: list[tuple[list[str], Mapping[str, str]]] = []
 
     def start(
-        command: Callable[[], list[str]],
-        on_change: Callable[[LocalNode], None],
-        _notify: Callable[[str], None],
-        variables: Mapping[str, str],
-    ) -> LocalNode:
-        started.append((command(), variables))
-        on_change(HEAD)
-        return HEAD
+        command: list[str], variables: Mapping[str, str], on_child: Callable[[ProcessRef], None]
+    ) -> ProcessRef:
+        started.append((command, variables))
+        on_child(THIS)
+        assert not seen[-1].is_ready
+        return THIS
 
     monkeypatch.setattr(local_cluster, "start_node", start)
-    cluster = start_local_cluster(cpus=2.5, profile=profile, files=files)
-    ((command, variables),) = started
-    assert variables == profile.variables
-    assert {"--head", "--num-cpus=3", *profile.options, *profile.head_options} <= set(command)
-    assert FILES.load() == (cluster.record if files else None)
-    assert cluster == LocalCluster(record=replace(SINGLE, address=cluster.address), files=files)
+    cluster = start_local_cluster(cpus=2.5, bot="b@1", profile=profile, on_change=seen.append)
+    kind, ((command, variables),) = PROFILES[profile], started
+    port = cluster.address.removeprefix("127.0.0.1:")
+    assert {"b@1", "--head", f"--port={port}", "--num-cpus=3", *kind.options} <= set(command)
+    assert variables == kind.variables
+    assert bool(cluster.dashboard) is kind.has_dashboard
+    assert seen == [replace(cluster, is_up=False), cluster]
+    assert cluster.is_ready
+    assert (cluster.node, cluster.profile) == (THIS, profile)
 
 
 @pytest.mark.parametrize(
-    ("profiles", "profile"),
+    ("node", "supervisor", "is_up", "is_ready", "is_there"),
     [
-        ({WORKER: SMALL}, SMALL),
-        ({HEAD: SMALL}, SMALL),
-        ({HEAD: FULL, WORKER: FULL}, FULL),
-        ({}, FULL),
+        (THIS, None, True, True, True),
+        (THIS, THIS, False, False, True),
+        (GONE, THIS, True, False, True),
+        (GONE, GONE, True, False, False),
+        (GONE, None, True, False, False),
     ],
 )
-def test_a_living_node_tells_the_profile(
-    monkeypatch: pytest.MonkeyPatch, profiles: Mapping[LocalNode, Profile], profile: Profile
+def test_a_dead_cluster_is_still_there_while_its_supervisor_lives(
+    node: ProcessRef,
+    supervisor: ProcessRef | None,
+    *,
+    is_up: bool,
+    is_ready: bool,
+    is_there: bool,
 ) -> None:
-    def variable_of(node: LocalNode, name: str) -> str | None:
-        return profiles[node].variables[name] if node in profiles else None
+    cluster = LocalCluster(address="a:1", node=node, supervisor=supervisor, is_up=is_up)
+    assert (cluster.is_ready, cluster.is_there) == (is_ready, is_there)
+    assert cluster.is_supervised is (supervisor is THIS)
 
-    monkeypatch.setattr(local_cluster, "variable_of", variable_of)
-    assert LocalCluster(record=FAULT_TOLERANT).profile is profile
+
+def test_a_bot_is_its_namespace_and_its_token_and_no_secret() -> None:
+    bots = [ClusterFiles.of(*bot) for bot in (("a", "lip_1"), ("a", "lip_2"), ("b", "lip_1"))]
+    assert len({files.name for files in bots}) == 3
+    assert ClusterFiles.of("a", "lip_1") == bots[0]
+    assert bots[0].name.startswith("a@")
+    assert "lip" not in bots[0].name
+
+
+def test_another_host_name_changes_nothing_and_another_machine_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pathlib.Path.read_text", lambda _, encoding: f"{encoding}-id\n")
+    before = ClusterFiles.of("a", "lip_1")
+    monkeypatch.setattr(socket, "gethostname", lambda: "renamed")
+    assert ClusterFiles.of("a", "lip_1") == before
+    monkeypatch.setattr("pathlib.Path.read_text", lambda _, encoding: f"another {encoding}-id\n")
+    assert ClusterFiles.of("a", "lip_1") != before
+
+
+def test_the_ray_of_a_bot_is_found_among_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting = ["python", "-P", "-m", "launcher", "--stay", "b@1", "ray.scripts.scripts", "start"]
+    commands = [
+        starting,
+        ["sh", "-c", "wait", STAYS, "b@1"],
+        ["sh", STAYS, "b@2"],
+        [STAYS],
+        [],
+        None,
+    ]
+    processes = [
+        SimpleNamespace(pid=pid, info={"cmdline": words}) for pid, words in enumerate(commands, 1)
+    ]
+    monkeypatch.setattr(psutil, "process_iter", lambda _: processes)
+    assert living_pids("b@1") == [1, 2]
+    assert living_pids("b@3") == []

@@ -1,9 +1,9 @@
-"""Which process is a node of ours; tests/e2e start and end a real one."""
+"""How a node is started and told from other processes; tests/e2e start and end a real one."""
 
 import os
-from types import SimpleNamespace
+from dataclasses import replace
+from pathlib import Path
 
-import psutil
 import pytest
 
 from actors.local_ray import ray_node
@@ -11,38 +11,33 @@ from actors.local_ray.low_memory_launcher import UNUSED_COMMANDS
 from actors.local_ray.profiles import FULL, SMALL
 from actors.local_ray.ray_node import (
     ENVIRONMENT,
-    LocalNode,
+    FOREIGN,
+    PINNED,
     end_node,
-    is_alive,
     node_command,
-    variable_of,
+    our_environment,
+    start_node,
 )
 from crabstick.check.ray_flags import flaws
-
-NO_PID = 2**22 + 1
-"""Larger than any pid."""
-
-
-def test_a_pid_that_another_process_has_now_is_reused() -> None:
-    this = psutil.Process()
-    ours = LocalNode(pid=this.pid, created_s=this.create_time())
-    assert not ray_node._is_pid_reused(ours)
-    assert not ray_node._is_pid_reused(LocalNode(pid=NO_PID, created_s=0))
-    assert ray_node._is_pid_reused(LocalNode(pid=this.pid, created_s=ours.created_s - 60))
-    end_node(this.pid, this.create_time() - 60)
-    assert this.is_running()
+from crabstick.errors import EnvironmentProblem
+from tests.unit.local_rays import GONE, THIS
 
 
-def test_only_a_ray_start_is_a_node() -> None:
-    this = psutil.Process()
-    assert not is_alive(LocalNode(pid=this.pid, created_s=this.create_time()))
-    assert not is_alive(LocalNode(pid=NO_PID, created_s=0))
+def test_only_a_session_that_may_be_the_node_s_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(ray_node, "end_session", lambda leader, _: ended.append(leader))
+    end_node(GONE)
+    assert ended == [GONE.pid]
+    end_node(replace(THIS, started=THIS.started - 1))  # another process has its pid
+    end_node(replace(GONE, boot="earlier"))  # another session may have it
+    assert ended == [GONE.pid]
 
 
-def test_a_node_is_on_loopback_and_runs_without_the_unused_commands() -> None:
-    command = node_command("--head")
+def test_a_node_is_on_loopback_and_found_by_the_name_of_its_bot() -> None:
+    command = node_command("crabstick@0123456789", "--head")
     assert "--node-ip-address=127.0.0.1" in command
-    program = command.index("ray.scripts.scripts")
+    launcher, program = command.index("--stay"), command.index("ray.scripts.scripts")
+    assert command[launcher + 1] == "crabstick@0123456789"
     assert command[program - 2 : program] == ["--without", ",".join(UNUSED_COMMANDS)]
 
 
@@ -51,20 +46,23 @@ def test_every_variable_of_every_node_takes_effect_in_each_profile() -> None:
     assert [*flaws(ENVIRONMENT, ENVIRONMENT)] == []
 
 
-def test_a_variable_of_a_node_is_read_from_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    this = psutil.Process()
-    ours = LocalNode(pid=this.pid, created_s=this.create_time())
-    assert variable_of(ours, "PATH") is None, "this is no `ray start`"
-    monkeypatch.setattr(ray_node, "_ray_start", lambda _: this)
-    assert variable_of(ours, "PATH") == this.environ()["PATH"]
-    assert variable_of(ours, f"NEVER_SET_{os.getpid()}") is None
-    assert variable_of(LocalNode(pid=this.pid, created_s=ours.created_s - 60), "PATH") is None
+def test_our_children_find_this_code_and_nothing_of_the_user_s_ray(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in (*FOREIGN, *PINNED, "KEPT", "PYTHONPATH"):
+        monkeypatch.setenv(name, "the-user's")
+    child = our_environment(is_local=True)
+    assert {name: child.get(name) for name in PINNED} == PINNED
+    assert child.keys() & {*FOREIGN} == set()
+    assert child["KEPT"] == "the-user's"
+    assert child["PYTHONPATH"].split(os.pathsep) == [str(Path(__file__).parents[3]), "the-user's"]
 
 
-def test_a_node_that_ends_meanwhile_has_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone() -> None:
-        raise psutil.NoSuchProcess(NO_PID)
+def test_a_folder_too_long_for_sockets_is_named() -> None:
+    with pytest.raises(EnvironmentProblem, match="set TMPDIR to a shorter one"):
+        start_node(node_command("b@1", f"--temp-dir=/{'ö' * 19}"), {})
 
-    ended = SimpleNamespace(environ=gone, create_time=lambda: 0)
-    monkeypatch.setattr(ray_node, "_ray_start", lambda _: ended)
-    assert variable_of(LocalNode(pid=NO_PID, created_s=0), "PATH") is None
+
+def test_the_cause_of_a_failed_start_is_its_last_error() -> None:
+    outputs = ("", "begin\nthe end\n\n", "ValueError: no port\nusage: error: x\nbye")
+    assert [ray_node._cause(one) for one in outputs] == ["no output", "the end", "usage: error: x"]

@@ -6,6 +6,7 @@ tests/e2e run `ray start` itself; benchmarks/footprint.py measures how much memo
 import ctypes
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,24 @@ def test_a_program_gets_its_arguments_and_lacks_masked_modules(
     assert said[0] == ("no" if is_masked else "colorsys")
     assert f"['start', '--block'] __main__ {tmp_path / 'a_program.py'}" in said[1]
     sys.modules.pop("not_there", None)
+
+
+@pytest.mark.parametrize(("status", "stays"), [(0, True), (3, False)])
+def test_only_a_program_that_succeeds_leaves_a_process_that_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, *, stays: bool
+) -> None:
+    program = tmp_path / "a_program.py"
+    program.write_text(f"import sys\nsys.exit({status})", encoding="utf-8")
+    became: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, words: became.append(words))
+    monkeypatch.setattr(
+        sys, "argv", ["us", "--stay", "b@1", "--nice", "0", "--add", "x", str(program)]
+    )
+    with suppress(SystemExit):
+        low_memory_launcher.main()
+    assert bool(became) == stays
+    assert all(words[-2:] == ["stays-for", "b@1"] for words in became)
+    assert sys.argv[1:] == ["x"]
 
 
 @pytest.mark.parametrize("module", low_memory_launcher.UNUSED_COMMANDS)

@@ -7,23 +7,20 @@ from benchmarks.footprint import KINDS, OTHER, Reading, kind_of, summed
 RAY = "/venv/lib/python3.11/site-packages/ray"
 COMMANDS = {
     "crabstick up": "/venv/bin/python -m crabstick up --small",
-    "ray start": "/venv/bin/python -m actors.local_ray.low_memory_launcher --without a,b "
-    "ray.scripts.scripts start --block --head --include-dashboard=false",
+    "supervisor": "/venv/bin/python -P -m actors.local_ray.supervisor crabstick@ab {}",
+    "leader of Ray": "/bin/sh -c while sleep 86400; do :; done stays-for crabstick@ab",
     "GCS": f"{RAY}/core/src/ray/gcs/gcs_server --log_dir=/tmp/ray/session/logs",
     "raylet": f"{RAY}/core/src/ray/raylet/raylet --raylet_socket_name=/tmp/ray/raylet "
     f"--python_worker_command=python {RAY}/_private/workers/default_worker.py",
     "dashboard": f"/venv/bin/python {RAY}/dashboard/dashboard.py --host=127.0.0.1",
     "its agent": "ray::DashboardAgent",
     "runtime environments": "ray::RuntimeEnvAgent",
-    "autoscaler": f"/venv/bin/python -u {RAY}/autoscaler/_private/monitor.py --logs-dir=/tmp",
-    "logs to drivers": f"/venv/bin/python -u {RAY}/_private/log_monitor.py --session-dir=/tmp",
-    "Ray Client": "/venv/bin/python -m ray.util.client.server --address=127.0.0.1:1",
     "idle workers": "ray::IDLE",
     "Serve": "ray::ServeReplica:crabstick:HttpEndpoints",
     "WorkerSet": "ray::WorkerSet.statistics",
     "EventListener": "ray::EventListener",
-    "engine actor": "ray::EngineActor",
-    "its engine": "/venv/bin/python -m engine.embedded",
+    "engine actor": "ray::standby",
+    "its engine": "/venv/bin/python -P -m engine.fairy",
 }
 
 

@@ -151,7 +151,7 @@ def test_a_node_that_drains_is_named_and_does_not_count_as_room() -> None:
         ({"code": "", "version": ""}, "code: bbbbbbbbbbbb (10.0.0.2) has no code of crabstick"),
         ({"code": "0ld", "version": "0.0.9"}, "has crabstick 0.0.9 with other code than this"),
         ({"has_token": False}, "Lichess token: bbbbbbbbbbbb (10.0.0.2) has no Lichess token"),
-        ({"has_engine": False}, "has no program"),
+        ({"has_engine": False}, "has no Python package pyffish, the bundled engine: install"),
         ({"python": "3.11.9"}, "Python: bbbbbbbbbbbb (10.0.0.2) has Python 3.11.9, and this is"),
         (
             {"flags": {**FLAGS, "RAY_worker_niceness": "15"}},

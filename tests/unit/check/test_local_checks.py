@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from actors.local_ray.ports import PortTaken
 from crabstick.check import local_checks
 from crabstick.check.local_checks import identify
 from crabstick.commands.check import check
@@ -134,3 +135,12 @@ def test_each_problem_is_marked_and_the_first_is_raised(monkeypatch: pytest.Monk
 def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert "not checked: the endpoints run on the head of the cluster that RAY_A" in said()[1]
+
+
+def test_without_endpoints_their_port_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: object) -> None:
+        raise PortTaken("port 8000 is in use")
+
+    monkeypatch.setattr(local_checks, "require_free", taken)
+    settings = Settings.model_validate({"http": {"enabled": False}})
+    assert [one.words for one in local_checks.http(settings)] == ["switched off (http.enabled)"]

@@ -1,119 +1,165 @@
-"""How `up` follows, and repairs a cluster that has lost a node."""
+"""How `up` follows the bot, also over a death of its Ray, and what Ctrl-C does."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import io
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
-from actors.local_ray.ray_node import LocalNode
+from actors.local_ray.local_cluster import ClusterFiles, LocalCluster
+from actors.local_ray.process_ref import ProcessRef
+from actors.local_ray.supervisor import Plan
 from crabstick.commands import up as module
-from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.find_cluster import BotCluster
 from crabstick.terminal.observer_process import ObserverTask
-
-NODE = LocalNode(pid=2**22 + 1, created_s=0)
-RECORD = ClusterRecord(address="127.0.0.1:6379", head=NODE, worker=NODE)
-LOCAL = LocalCluster(record=RECORD)
-CLUSTER = BotCluster(address=LOCAL.address, local=LOCAL, is_new=True)
-REPAIRED = replace(
-    CLUSTER,
-    local=replace(LOCAL, record=replace(RECORD, head=replace(NODE, pid=1))),
-    is_new=False,
-    has_new_head=True,
+from tests.unit.local_rays import (
+    CONFIG,
+    FILES,
+    GONE,
+    LOCAL,
+    STARTED,
+    STARTING,
+    THIS,
+    runs,
+    use_home,
 )
-SETTINGS = Settings()
+
+CLUSTER = BotCluster(address=LOCAL.address, files=FILES)
+NEW = replace(CLUSTER, is_new=True)
+SHOW, WAIT = ObserverTask.SHOW, ObserverTask.WAIT_FOR_GAMES
+DOWN = "the bot was shut down\n"
+Event = Callable[[], bool]
+Follow = Callable[..., str]
 
 
-class FakeCluster:
-    """Finds each of `found` in turn; observers return `outcomes` in turn, then True."""
+def becomes(local: LocalCluster | None) -> Event:
+    return lambda: bool(runs(local=local))  # type: ignore[func-returns-value]  # False
 
-    def __init__(self, *found: BotCluster | EnvironmentProblem | None) -> None:
-        self.found = list(found)
-        self.outcomes: list[bool] = []
-        self.tasks: list[ObserverTask] = []
 
-    def run_observer(self, task: ObserverTask, address: str, _namespace: str, **_: Any) -> bool:
-        assert address == LOCAL.address
-        self.tasks.append(task)
-        return self.outcomes.pop(0) if self.outcomes else True
+def ctrl_c(local: LocalCluster = LOCAL) -> bool:
+    runs(local=local)
+    raise KeyboardInterrupt
 
-    @contextmanager
-    def locked(self, _address: None, namespace: str, _notify: Any) -> Iterator[BotCluster | None]:
-        assert namespace == SETTINGS.cluster.namespace
-        found = self.found.pop(0)
-        if isinstance(found, EnvironmentProblem):
-            raise found
-        yield found
+
+def fails() -> bool:
+    return False
+
+
+def is_over() -> bool:
+    return True
 
 
 @pytest.fixture
-def console() -> Console:
-    return Console(record=True, width=200)
+def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
+    """What was done."""
+    log: list[object] = []
+
+    def supervise(files: ClusterFiles, plan: Plan) -> SimpleNamespace:
+        log.append(("supervise", plan.profile))
+        files.save(STARTED)
+        return SimpleNamespace(stdout=io.StringIO('{"is_up": true}\n'))
+
+    use_home(monkeypatch, tmp_path, log)
+    monkeypatch.setattr(module, "supervise", supervise)
+    monkeypatch.setattr("time.sleep", lambda _: FILES.save(STARTED))
+    runs()
+    return log
 
 
-def use(monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster) -> FakeCluster:
-    monkeypatch.setattr(module, "RETRY_S", 0)
-    monkeypatch.setattr(module, "disconnect", lambda: None)
-    monkeypatch.setattr(LocalCluster, "has_lost_worker", False)
-    monkeypatch.setattr(module, "locked_cluster", cluster.locked)
-    monkeypatch.setattr(module, "run_observer", cluster.run_observer)
-    return cluster
+@pytest.fixture
+def follow(monkeypatch: pytest.MonkeyPatch, log: list[object]) -> Follow:
+    """Follows; each event ends an observer and tells whether its task is done."""
+
+    def run(cluster: BotCluster, *events: Event) -> str:
+        left, console = list(events), Console(record=True, width=200)
+
+        def observe(
+            task: ObserverTask, address: str, _: str, *, is_lost: Event, **__: object
+        ) -> bool:
+            assert not is_lost()
+            log.append((task, address))
+            return left.pop(0)()
+
+        monkeypatch.setattr(module, "run_observer", observe)
+        module.follow(Settings(), cluster, console)
+        assert left == []
+        return console.export_text()
+
+    return run
 
 
-def test_a_repair_is_tried_until_it_succeeds(
-    monkeypatch: pytest.MonkeyPatch, console: Console
+@pytest.mark.parametrize(
+    "seen", [replace(LOCAL, node=GONE), STARTING, STARTED], ids=["dead", "starting", "started"]
+)
+def test_the_games_are_shown_again_when_ray_is_back(
+    follow: Follow, log: list[object], seen: LocalCluster
 ) -> None:
-    fake = use(monkeypatch, FakeCluster(EnvironmentProblem("Ray did not start"), REPAIRED))
-    repaired = module._repair_until_done(SETTINGS, CLUSTER, console)
-    assert repaired == replace(REPAIRED, is_new=True)
-    assert fake.tasks == [ObserverTask.WAIT_RESTORED]
-    said = console.export_text()
-    assert "Ray did not start; trying again in 0 s" in said
-    assert "is whole again" in said
+    died, back, *last = follow(CLUSTER, becomes(seen), is_over).splitlines(keepends=True)
+    assert died.startswith("the bot's Ray died; starting it anew")
+    assert (back, last) == ("the bot plays on\n", [DOWN])
+    assert log == [(SHOW, LOCAL.address), (SHOW, STARTED.address)]
 
 
-def test_a_cluster_that_was_whole_is_not_said_to_be_repaired(
-    monkeypatch: pytest.MonkeyPatch, console: Console
+def test_an_observer_that_fails_is_replaced_without_a_word(
+    follow: Follow, log: list[object]
 ) -> None:
-    use(monkeypatch, FakeCluster(CLUSTER))
-    assert module._repair_until_done(SETTINGS, CLUSTER, console) == CLUSTER
-    assert console.export_text() == ""
+    assert follow(CLUSTER, fails, is_over) == DOWN
+    assert log == [(SHOW, LOCAL.address)] * 2
 
 
-@pytest.mark.parametrize("found", [None, replace(CLUSTER, address="127.0.0.1:1")])
-def test_a_cluster_that_another_command_ended_is_not_repaired(
-    monkeypatch: pytest.MonkeyPatch, console: Console, found: BotCluster | None
+@pytest.mark.parametrize(
+    ("cluster", "event", "said"),
+    [
+        (CLUSTER, becomes(None), DOWN),
+        (NEW, becomes(None), f"{DOWN}ending Ray …\n"),
+        (BotCluster(address="a:1"), fails, DOWN),
+    ],
+)
+def test_a_bot_that_another_command_ended_is_not_started_anew_nor_ended_twice(
+    follow: Follow, log: list[object], cluster: BotCluster, event: Event, said: str
 ) -> None:
-    fake = use(monkeypatch, FakeCluster(found))
-    assert module._repair_until_done(SETTINGS, CLUSTER, console) is None
-    assert fake.tasks == []
+    assert follow(cluster, event) == said
+    assert log == [(SHOW, cluster.address)]
 
 
-def test_the_games_are_shown_again_when_the_head_is_back(
-    monkeypatch: pytest.MonkeyPatch, console: Console
+@pytest.mark.parametrize("node", [THIS, GONE], ids=["Ray lives", "Ray died, too"])
+def test_a_dead_supervisor_is_replaced(follow: Follow, log: list[object], node: ProcessRef) -> None:
+    left = replace(STARTED, node=node, supervisor=GONE, profile="small")
+    assert "the bot plays on" in follow(CLUSTER, becomes(left), is_over)
+    assert log == [(SHOW, LOCAL.address), ("supervise", "small"), (SHOW, STARTED.address)]
+
+
+def test_ctrl_c_does_not_end_what_another_command_began(follow: Follow, log: list[object]) -> None:
+    assert "the bot goes on (`crabstick down` ends it)" in follow(CLUSTER, ctrl_c)
+    assert log == [(SHOW, LOCAL.address)]
+    assert (FILES.load(), FILES.load_config()) == (LOCAL, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("events", "waits", "said"),
+    [
+        ([is_over], 1, ""),
+        ([fails, is_over], 2, ""),
+        ([becomes(replace(LOCAL, node=GONE))], 1, "the bot's Ray died: the games that still run "),
+        ([ctrl_c], 1, "the games that still run are given up: they "),
+    ],
+    ids=["the games end", "the observer fails", "Ray dies", "Ctrl-C again"],
+)
+def test_after_ctrl_c_the_games_are_awaited_and_ray_is_ended(
+    follow: Follow, log: list[object], events: list[Event], waits: int, said: str
 ) -> None:
-    fake = use(monkeypatch, FakeCluster(REPAIRED))
-    fake.outcomes = [False, True, True]
-    module.follow(SETTINGS, replace(CLUSTER, is_new=False), console)
-    assert fake.tasks == [ObserverTask.SHOW, ObserverTask.WAIT_RESTORED, ObserverTask.SHOW]
-    said = console.export_text()
-    assert said.index("is whole again") < said.index("the bot was shut down")
+    result = "run out of time\n" if said else ""
+    assert follow(NEW, ctrl_c, *events) == f"{said}{result}ending Ray …\n"
+    assert log == [(SHOW, LOCAL.address), *[(WAIT, LOCAL.address)] * waits, LOCAL.address]
+    assert FILES.load() is None
 
 
-def test_the_games_are_awaited_to_their_end_though_the_head_dies(
-    monkeypatch: pytest.MonkeyPatch, console: Console
+def test_a_ray_that_is_being_started_anew_at_ctrl_c_is_waited_for(
+    follow: Follow, log: list[object]
 ) -> None:
-    fake = use(monkeypatch, FakeCluster())
-    fake.outcomes = [False, True]
-    ended: list[str] = []
-    monkeypatch.setattr(BotCluster, "refreshed", lambda cluster: cluster)
-    monkeypatch.setattr(BotCluster, "with_head", lambda cluster, _: cluster)
-    monkeypatch.setattr(LocalCluster, "end", lambda cluster: ended.append(cluster.address))
-    module._wait_and_end("ns", CLUSTER, console)
-    assert fake.tasks == [ObserverTask.WAIT_FOR_GAMES] * 2
-    assert ended == [LOCAL.address]
+    follow(NEW, lambda: ctrl_c(STARTING), is_over)
+    assert log == [(SHOW, LOCAL.address), (WAIT, STARTED.address), STARTED.address]

@@ -1,114 +1,182 @@
-"""What the switches of `up` refuse before anything is done."""
+"""What `up` finds, starts, refuses, and ends when the bot does not come up."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from rich.console import Console
 
-from actors.local_ray import local_cluster
-from actors.local_ray.local_cluster import ClusterRecord, LocalCluster
-from actors.local_ray.profiles import FULL, SMALL, Profile
-from actors.local_ray.ray_node import LocalNode
+from actors.local_ray.local_cluster import ClusterFiles
+from actors.local_ray.supervisor import Plan
+from actors.messages import ActorConfig
+from actors.ops.fingerprint import actor_config
 from crabstick.commands import up as command
-from crabstick.commands.up import LocalOptions
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.rules.lichess_types import Account
 from crabstick.settings import Settings
+from crabstick.terminal import find_cluster
+from crabstick.terminal.bot_deployer import Deployed
 from crabstick.terminal.find_cluster import BotCluster
+from tests.unit.local_rays import CONFIG, FILES, GONE, LOCAL, STARTED, runs, use_home
 
-NODE = LocalNode(pid=2**22 + 1, created_s=0)
-SINGLE = ClusterRecord(address="127.0.0.1:6379", head=NODE)
-FAULT_TOLERANT = replace(SINGLE, worker=NODE)
-NO_SWITCH = LocalOptions()
-TOLERANT, SMALL_ONE = LocalOptions(gcs_fault_tolerance=True), LocalOptions(small=True)
-BOTH = LocalOptions(small=True, gcs_fault_tolerance=True)
-SWITCHES = [(TOLERANT, "--gcs-fault-tolerance"), (SMALL_ONE, "--small")]
+DEAF = EnvironmentProblem("crabby is up but does not hear Lichess")
+NEW = BotCluster(address=STARTED.address, files=FILES, is_new=True)
+FOUND = BotCluster(address=LOCAL.address, files=FILES)
 
 
-def cluster(record: ClusterRecord) -> BotCluster:
-    return BotCluster(address=record.address, local=LocalCluster(record=record))
+class Machine:
+    """Is supervisor and deployer at once; `news` is what the supervisor says."""
+
+    def __init__(self) -> None:
+        self.news = '{"is_up": true}\n'
+        self.deployment: Deployed | EnvironmentProblem = Deployed(changed=True, dashboard="")
+        self.steps: list[object] = []
+        self.stdout = io.StringIO()
+
+    def supervise(self, files: ClusterFiles, plan: Plan) -> Self:
+        self.steps.append(plan.profile)
+        files.save(files.load() or STARTED)
+        self.stdout = io.StringIO(self.news)
+        return self
+
+    def terminate(self) -> None:
+        self.steps.append("terminate")
+
+    def wait(self, _limit_s: float) -> None:
+        """It ends at once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The deployer is ended."""
+
+    def deploy(self, address: str, config: ActorConfig, on_play: Callable[[], None]) -> Deployed:
+        assert config == actor_config(Settings.from_message(config.settings), "crabby")
+        self.steps.append(("deploy", address))
+        on_play()
+        if isinstance(self.deployment, EnvironmentProblem):
+            raise self.deployment
+        return self.deployment
 
 
-@pytest.fixture
-def profile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The profile of the cluster that runs."""
-    profile: Profile = request.param
-    monkeypatch.setattr(local_cluster, "variable_of", lambda _, name: profile.variables[name])
-
-
-@pytest.mark.parametrize(("options", "switch"), SWITCHES)
-@pytest.mark.parametrize(("address", "variable"), [("a:1", ""), (None, "a:1")])
-def test_a_switch_is_for_a_local_cluster(
-    monkeypatch: pytest.MonkeyPatch,
-    options: LocalOptions,
-    switch: str,
-    address: str | None,
-    variable: str,
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", variable)
-    with pytest.raises(ConfigError, match=f"^{switch} is for .* and a:1 is another"):
-        command.up(Settings(), address, detach=True, console=Console(), options=options)
-
-
-@pytest.mark.usefixtures("profile")
-@pytest.mark.parametrize("profile", [FULL], indirect=True)
-@pytest.mark.parametrize(("options", "switch"), SWITCHES)
-def test_a_cluster_that_was_started_without_a_switch_cannot_change(
-    options: LocalOptions, switch: str
-) -> None:
-    with pytest.raises(EnvironmentProblem, match=f"was started without {switch}: end it first"):
-        options.check_running(cluster(SINGLE))
-
-
-@pytest.mark.usefixtures("profile")
-@pytest.mark.parametrize(
-    ("profile", "record", "options"),
-    [
-        (FULL, FAULT_TOLERANT, TOLERANT),
-        (SMALL, SINGLE, NO_SWITCH),
-        (SMALL, SINGLE, SMALL_ONE),
-        (SMALL, FAULT_TOLERANT, BOTH),
-    ],
-    indirect=["profile"],
-)
-def test_a_cluster_that_has_what_the_switches_ask_for_is_accepted(
-    record: ClusterRecord, options: LocalOptions
-) -> None:
-    options.check_running(cluster(record))
-
-
-def test_where_the_switches_have_nothing_to_refuse_they_are_accepted() -> None:
-    NO_SWITCH.check_address("a:1")
-    BOTH.check_running(None)
-
-
-@contextmanager
-def _none(*_: object) -> Iterator[None]:
-    yield None
-
-
-def test_a_failed_start_ends_the_cluster_with_the_worker_that_it_was_given(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*_: object) -> None:
-        raise EnvironmentProblem("the bot does not hear Lichess")
-
-    new = replace(cluster(SINGLE), is_new=True)
-    repaired = replace(new, local=LocalCluster(record=FAULT_TOLERANT))
-    ended: list[ClusterRecord] = []
-    monkeypatch.setattr(LocalCluster, "end", lambda cluster: ended.append(cluster.record))
-    monkeypatch.setattr(BotCluster, "with_worker", lambda *_: repaired)
-    for name, instead in {
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    machine = Machine()
+    use_home(monkeypatch, tmp_path, machine.steps)
+    for name, fake in {
         "identify": lambda _: Account(name="crabby", title="BOT"),
-        "locked_cluster": _none,
         "try_engine": lambda _: "Pinch 1",
-        "_start_local": lambda *_: new,
-        "disconnect": lambda: None,
-        "_deploy": fail,
+        "require_free": lambda *_: machine.steps.append("port"),
+        "supervise": machine.supervise,
+        "BotDeployer": lambda **_: machine,
+        "follow": lambda _settings, cluster, _console: machine.steps.append(cluster),
     }.items():
-        monkeypatch.setattr(command, name, instead)
+        monkeypatch.setattr(command, name, fake)
+    monkeypatch.setattr(find_cluster, "living_pids", lambda _: [])
+    return machine
+
+
+def up(address: str | None = None, *, small: bool = False, **http: object) -> str:
+    """Runs the command; returns what it printed."""
+    console = Console(record=True, width=200)
+    settings = Settings.model_validate({"http": http})
+    command.up(settings, address, detach=False, small=small, console=console)
+    return console.export_text()
+
+
+def test_a_named_cluster_gets_the_bot_and_no_supervisor(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
+    assert up("a:1").endswith(
+        "crabby plays\nMetrics: http://127.0.0.1:8000/metrics\ncrabby is up\n"
+    )
+    assert machine.steps == [("deploy", "a:1"), BotCluster(address="a:1")]
+    monkeypatch.setenv("RAY_ADDRESS", "b:2")
+    for address, named in (("a:1", "a:1"), (None, "b:2")):
+        with pytest.raises(ConfigError, match=f"^--small is for .* and {named} is another"):
+            up(address, small=True)
+
+
+@pytest.mark.parametrize(("small", "profile"), [(True, "small"), (False, "full")])
+def test_a_ray_of_its_own_is_started_and_the_config_saved_for_a_restart(
+    machine: Machine, profile: str, *, small: bool
+) -> None:
+    assert up(small=small).startswith("starting Ray on this machine …\ncrabby plays\n")
+    assert machine.steps == ["port", profile, ("deploy", STARTED.address), NEW]
+    assert ActorConfig.read(FILES.load_config()) == actor_config(Settings(), "crabby")
+
+
+def test_without_endpoints_the_port_does_not_matter(machine: Machine) -> None:
+    assert "Metrics" not in up(enabled=False)
+    assert "port" not in machine.steps
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_a_bot_that_runs_stays_as_it_is(machine: Machine, *, small: bool) -> None:
+    runs(local=replace(LOCAL, profile="small"))
+    machine.deployment = Deployed(changed=False, dashboard="")
+    assert up(small=small).endswith("crabby was up already; nothing changed\n")
+    assert machine.steps == [("deploy", LOCAL.address), FOUND]
+
+
+def test_a_ray_with_a_dashboard_does_not_become_a_small_one(machine: Machine) -> None:
+    runs()
+    with pytest.raises(EnvironmentProblem, match="was started without --small: end it first"):
+        up(small=True)
+    assert machine.steps == []
+
+
+def test_a_ray_that_is_being_started_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
+    runs(local=replace(LOCAL, is_up=False))
+    monkeypatch.setattr("time.sleep", lambda _: runs())
+    assert up().startswith("Ray is being started here already; waiting for it …\n")
+    assert machine.steps == [("deploy", LOCAL.address), FOUND]
+
+
+@pytest.mark.parametrize(
+    ("left", "steps"),
+    [
+        ({"profile": "small"}, ["small", ("deploy", LOCAL.address), FOUND]),
+        ({"node": GONE}, [LOCAL.address, "port", "full", ("deploy", STARTED.address), NEW]),
+        ({"is_up": False}, [LOCAL.address, "port", "full", ("deploy", STARTED.address), NEW]),
+    ],
+    ids=["it is adopted", "it died, too", "it was being started"],
+)
+def test_a_ray_whose_supervisor_died_gets_another_one_or_is_ended(
+    machine: Machine, left: Mapping[str, Any], steps: list[object]
+) -> None:
+    runs(local=replace(LOCAL, supervisor=GONE, **left))
+    up()
+    assert machine.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("news", "deployment", "sentence"),
+    [
+        ('{"error": "Ray did not start: no port"}', None, "^Ray did not start: no port"),
+        ("", None, r"^Ray did not start: see .*crabstick@.*\.log$"),
+        ('{"is_up": true}', DEAF, "does not hear Lichess"),
+    ],
+)
+def test_a_failed_start_leaves_nothing(
+    machine: Machine, news: str, deployment: Any, sentence: str
+) -> None:
+    machine.news, machine.deployment = news, deployment
+    with pytest.raises(EnvironmentProblem, match=sentence):
+        up()
+    assert machine.steps[-2:] == ["terminate", STARTED.address]
+    assert (FILES.load(), FILES.load_config()) == (None, {})
+
+
+def test_a_bot_that_runs_outlives_settings_that_cannot_be_deployed(machine: Machine) -> None:
+    runs()
+    machine.deployment = DEAF
     with pytest.raises(EnvironmentProblem):
-        command.up(Settings(), None, detach=True, console=Console(), options=NO_SWITCH)
-    assert ended == [FAULT_TOLERANT]
+        up()
+    assert (FILES.load(), FILES.load_config()) == (LOCAL, CONFIG)

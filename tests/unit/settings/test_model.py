@@ -12,7 +12,7 @@ from crabstick.errors import ConfigError
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
-from engine.interface import EngineSpec, embedded_spec
+from engine.interface import EngineSpec, bundled_spec
 
 
 def settings(**sections: object) -> Settings:
@@ -33,8 +33,8 @@ def test_the_default_policy_takes_timed_standard_games_of_anyone() -> None:
     )
 
 
-def test_the_engine_is_the_embedded_one_or_that_of_the_path() -> None:
-    mine = embedded_spec({"Hash": 1})
+def test_the_engine_is_the_bundled_one_or_that_of_the_path() -> None:
+    mine = bundled_spec({"Hash": 1})
     assert settings(engine={"options": {"Hash": 1}}).engine_spec() == replace(
         mine, memory_limit_mb=256
     )

@@ -1,125 +1,130 @@
-"""Which cluster a command means, and what is repaired under the lock."""
+"""Which cluster a command means."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from actors.local_ray.local_cluster import ClusterFiles, ClusterRecord, LocalCluster
-from actors.local_ray.ray_node import LocalNode
+from actors.local_ray.local_cluster import LocalCluster
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import Settings
+from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.terminal import find_cluster as module
-from crabstick.terminal.find_cluster import BotCluster, find_cluster, game_cpus, locked_cluster
+from crabstick.terminal.find_cluster import (
+    BotCluster,
+    find_cluster,
+    game_cpus,
+    others_here,
+    require_one_token,
+    require_only_one,
+    wait_restarted,
+)
+from tests.unit.local_rays import (
+    CONFIG,
+    DEAD,
+    FILES,
+    GONE,
+    LOCAL,
+    OTHER,
+    STARTING,
+    THIS,
+    runs,
+    use_home,
+)
 
-NO_PID = 2**22 + 1
-"""Larger than any pid."""
-NAMESPACE = "a-bot"
-FILES = ClusterFiles(NAMESPACE)
-NODE = LocalNode(pid=NO_PID, created_s=0)
-RECORD = ClusterRecord(address="127.0.0.1:6379", head=NODE)
-LOCAL = LocalCluster(record=RECORD, files=FILES)
-UNFINISHED = replace(LOCAL, record=replace(RECORD, head=replace(NODE, is_up=False)))
-HEADLESS = replace(LOCAL, record=replace(RECORD, worker=NODE))
+SETTINGS = Settings()
+FOUND = BotCluster(address=LOCAL.address, files=FILES)
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    return tmp_path
+def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
+    """Collects what is ended."""
+    steps: list[object] = []
+    use_home(monkeypatch, tmp_path, steps)
+    return steps
 
 
-def found(monkeypatch: pytest.MonkeyPatch, local: LocalCluster | None) -> None:
-    def find(files: ClusterFiles) -> LocalCluster | None:
-        assert files == FILES
-        return local
+def test_a_named_cluster_goes_before_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs()
+    assert find_cluster(SETTINGS, None) == FOUND
+    monkeypatch.setenv("RAY_ADDRESS", "b:2")
+    assert find_cluster(SETTINGS, None) == BotCluster(address="b:2")
+    assert find_cluster(SETTINGS, "a:1") == BotCluster(address="a:1")
 
-    monkeypatch.setattr(module, "find_local_cluster", find)
+
+def test_only_the_living_bot_of_this_token_is_found() -> None:
+    runs(OTHER, bot="lobster")
+    for local in (None, DEAD):
+        runs(FILES, local)
+        assert find_cluster(SETTINGS, None) is None
+    assert others_here(FILES, "crabstick") == "; with another token lobster runs here"
+    assert others_here(OTHER, "crabstick") == ""
+
+
+@pytest.mark.parametrize("local", [STARTING, replace(LOCAL, node=GONE)])
+def test_a_bot_that_is_being_started_is_no_missing_one(local: LocalCluster) -> None:
+    runs(FILES, local)
+    with pytest.raises(EnvironmentProblem, match="being started: ask again"):
+        find_cluster(SETTINGS, None)
+
+
+def test_without_a_token_the_only_bot_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TOKEN_VARIABLE)
+    with pytest.raises(EnvironmentProblem, match=f"^no bot runs here, and {TOKEN_VARIABLE}"):
+        find_cluster(SETTINGS, None)
+    runs(FILES)
+    assert find_cluster(SETTINGS, None) == FOUND
+    runs(OTHER, bot="lobster")
+    with pytest.raises(EnvironmentProblem, match=r"several bots .*\(crabby, lobster\)"):
+        find_cluster(SETTINGS, None)
 
 
 @pytest.mark.parametrize(
-    ("address", "variable", "local", "cluster"),
-    [
-        ("a:1", "b:2", LOCAL, BotCluster(address="a:1")),
-        (None, "b:2", LOCAL, BotCluster(address="b:2")),
-        (None, "", LOCAL, BotCluster(address="127.0.0.1:6379", local=LOCAL)),
-        (None, "", None, None),
-    ],
+    ("last", "found"), [(LOCAL, LOCAL), (STARTING, None), (DEAD, None), (None, None)]
 )
-def test_a_named_cluster_goes_before_the_local_one(
-    monkeypatch: pytest.MonkeyPatch,
-    address: str | None,
-    variable: str,
-    local: LocalCluster | None,
-    cluster: BotCluster | None,
+def test_a_restart_is_waited_for_unless_it_takes_too_long_or_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, last: LocalCluster | None, found: LocalCluster | None
 ) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", variable)
-    found(monkeypatch, local)
-    assert find_cluster(address, NAMESPACE) == cluster
+    minutes = iter(range(10))
+    monkeypatch.setattr("time.monotonic", lambda: 60 * next(minutes))
+    monkeypatch.setattr("time.sleep", lambda _: runs(local=last))
+    runs(local=STARTING)
+    assert wait_restarted(FILES) == found
 
 
-def test_a_named_cluster_needs_no_lock(home: Path) -> None:
-    with (
-        locked_cluster("a:1", NAMESPACE, print) as first,
-        locked_cluster("a:1", NAMESPACE, print) as second,
-    ):
-        assert first == second == BotCluster(address="a:1")
-    assert list(home.iterdir()) == []
+def test_a_cluster_is_lost_when_its_ray_died_or_another_took_its_place() -> None:
+    lost = [BotCluster(address="a:1").is_lost]
+    for local in (LOCAL, DEAD, replace(LOCAL, address="127.0.0.1:2"), None):
+        runs(local=local)
+        lost.append(FOUND.is_lost)
+    assert lost == [False, False, True, True, True]
 
 
-def test_a_cluster_that_a_killed_command_left_unfinished_is_ended(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_supervisor_is_ended_before_its_ray_and_no_other_cluster(
+    monkeypatch: pytest.MonkeyPatch, steps: list[object]
 ) -> None:
-    found(monkeypatch, UNFINISHED)
-    said: list[str] = []
-    with locked_cluster(None, NAMESPACE, said.append) as cluster:
-        assert cluster is None
-    assert said == ["ending Ray …"]
+    monkeypatch.setattr(module, "stop_supervisor", lambda _: steps.append("supervisor"))
+    runs()
+    for cluster in (FOUND, FOUND, BotCluster(address="a:1")):
+        cluster.end(steps.append)
+    assert steps == ["ending Ray …", "supervisor", LOCAL.address, "ending Ray …"]
+    assert (FILES.load(), FILES.load_config()) == (None, {})
 
 
-def test_a_store_without_its_cluster_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    found(monkeypatch, None)
-    FILES.store.parent.mkdir()
-    FILES.make_store()
-    with locked_cluster(None, NAMESPACE, print) as cluster:
-        assert cluster is None
-    assert not FILES.store.exists()
-
-
-def test_a_lost_head_is_reported_and_restarted_only_under_the_lock(
+def test_a_bot_from_another_home_or_with_another_token_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found(monkeypatch, HEADLESS)
-    with pytest.raises(EnvironmentProblem, match="head of the bot's Ray cluster is away"):
-        find_cluster(None, NAMESPACE)
-    monkeypatch.setattr(module, "restart_head", lambda *_: LOCAL)
-    said: list[str] = []
-    with locked_cluster(None, NAMESPACE, said.append) as cluster:
-        assert cluster == BotCluster(address=LOCAL.address, local=LOCAL, has_new_head=True)
-    assert "starting it anew" in said[0]
-
-
-def test_a_lost_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "replace_worker", lambda *_, **__: LOCAL)
-    said: list[str] = []
-    damaged = BotCluster(address=HEADLESS.address, local=HEADLESS)
-    assert damaged.with_worker(3, said.append).local == LOCAL
-    whole = BotCluster(address=LOCAL.address, local=LOCAL)
-    assert whole.with_worker(3, said.append) == whole.with_head(said.append) == whole
-    assert said == ["the node with the games is gone; starting another …"]
-
-
-def test_a_cluster_is_refreshed_unless_another_one_took_its_place(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cluster = BotCluster(address=LOCAL.address, local=LOCAL, is_new=True)
-    found(monkeypatch, HEADLESS)
-    assert cluster.refreshed() == replace(cluster, local=HEADLESS)
-    found(monkeypatch, replace(LOCAL, record=replace(RECORD, address="127.0.0.1:1")))
-    assert cluster.refreshed() is None
-    found(monkeypatch, None)
-    assert cluster.refreshed() is None
+    monkeypatch.setattr(module, "living_pids", {FILES.name: [THIS.pid], OTHER.name: []}.__getitem__)
+    require_only_one(OTHER)
+    with pytest.raises(EnvironmentProblem, match=f"already .process {THIS.pid}., .*another home"):
+        require_only_one(FILES)
+    runs(FILES)
+    require_only_one(FILES)
+    runs(OTHER)
+    require_one_token(FILES, "lobster")
+    with pytest.raises(EnvironmentProblem, match="crabby plays on this machine already"):
+        require_one_token(FILES, CONFIG["bot"])
+    runs(OTHER, DEAD)
+    require_one_token(FILES, CONFIG["bot"])
 
 
 def test_a_local_cluster_has_a_slot_for_each_game_and_standby() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.cluster import ActorAway
-from actors.messages import Statistics
+from actors.messages import ForeignDescription, Statistics
 from crabstick.terminal import running_bot
 from tests.unit.virtual_time import virtual_loop
 
@@ -13,7 +13,7 @@ STATISTICS = Statistics(bot="crabby", fingerprint="f")
 
 
 class Managers:
-    """A bot's actors, second by second: + are there, - are not, ? the GCS is away."""
+    """A bot's actors, second by second: + play, = stand by, - are gone, ? the GCS is away."""
 
     def __init__(self, story: str) -> None:
         self._story = story
@@ -24,16 +24,17 @@ class Managers:
         now = self._story[min(second, len(self._story) - 1)]
         if now == "?":
             raise ActorAway("Ray's GCS does not answer")
-        return self if now == "+" else None
+        self._phase = "playing" if now == "+" else "standby"
+        return self if now in "+=" else None
+
+    async def describe_any(self, _patience: object) -> ForeignDescription:
+        return ForeignDescription(phase=self._phase)
 
     async def games(self, namespace: str) -> list[object]:
         return [game for game in [await self.find(namespace)] if game]
 
     async def end(self, namespace: str) -> int:
         return len(await self.games(namespace))
-
-    async def ping(self, _patience: object) -> None:
-        """It answers."""
 
     async def statistics(self, _patience: object) -> Statistics:
         return STATISTICS
@@ -62,8 +63,7 @@ async def test_a_bot_is_followed_until_it_has_been_gone_for_a_while(
 def use(monkeypatch: pytest.MonkeyPatch, story: str) -> Callable[[], float]:
     """The story begins now; returns how many seconds ago that was."""
     bot, began_s = Managers(story), virtual_loop().time()
-    for name in ("find_worker_set", "find_listener"):
-        monkeypatch.setattr(running_bot, name, bot.find)
+    monkeypatch.setattr(running_bot, "find_worker_set", bot.find)
     monkeypatch.setattr(running_bot, "engine_actors", bot.games)
     monkeypatch.setattr(running_bot, "end_manager", bot.end)
     return lambda: virtual_loop().time() - began_s
@@ -77,6 +77,14 @@ async def test_games_are_awaited_while_the_head_is_away(monkeypatch: pytest.Monk
     assert "waiting for 1 game" in said[0]
 
 
+async def test_an_actor_that_stands_by_after_its_game_is_no_game(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    age_s = use(monkeypatch, "+++=")
+    await running_bot.wait_for_games("crabstick", lambda _: None)
+    assert age_s() == pytest.approx(3, abs=1)
+
+
 async def test_games_are_given_up_after_a_minute_without_an_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -84,11 +92,3 @@ async def test_games_are_given_up_after_a_minute_without_an_answer(
     with pytest.raises(ActorAway):
         await running_bot.wait_for_games("crabstick", lambda _: None)
     assert age_s() == pytest.approx(1 + 60, abs=1)
-
-
-async def test_managers_are_waited_for_until_the_head_answers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    age_s = use(monkeypatch, "??+")
-    await running_bot.wait_restored("crabstick")
-    assert age_s() == pytest.approx(2, abs=0.6)
