@@ -30,7 +30,7 @@ def baseline_bot(bot: str, opponents: int) -> Iterator[LocalLichess]:
     """A local Lichess on which the bare bot plays under the name `bot`."""
     names = [bot, *(f"sparring{number}" for number in range(1, opponents + 1))]
     with local_lichess(names) as lichess:
-        child = subprocess.Popen(  # noqa: S603 -- our own interpreter
+        child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.baseline_bot", lichess.url],
             env={**os.environ, TOKEN_VARIABLE: lichess.tokens[bot]},
             stdin=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ from rich.console import Console
 from actors.cluster import read_nodes
 from actors.local_ray.local_cluster import start_local_cluster
 from actors.ops.connect import connect, disconnect
-from actors.ops.deploy import actor_config
+from actors.ops.fingerprint import actor_config
 from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.nodes import worker_node
 from crabstick.errors import EnvironmentProblem
@@ -149,7 +149,7 @@ def running_elastic_rig(
 
 
 def _bounded(settings: Settings) -> Settings:
-    """Bounds the think time of our own engine, which plays on after two deaths in a game."""
+    """Bounds the think time of the bundled engine, which plays on after two deaths in a game."""
     limits = settings.engine.limits.model_copy(update={"move_time_ms": 2 * THINK_MS})
     engine = settings.engine.model_copy(update={"limits": limits})
     return settings.model_copy(update={"engine": engine})

@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
+from actors.local_ray.low_memory_launcher import STAYS
 from actors.local_ray.ports import free_port
 from benchmarks.bot_settings import BOT
 from benchmarks.process_usage import MIB
@@ -41,21 +42,19 @@ FOLLOWER = "crabstick up"
 GAMES = ("engine actor", "its engine")
 KINDS: Mapping[str, str] = {
     FOLLOWER: r"-m crabstick up",
-    "ray start": r"ray\.scripts\.scripts start",
+    "supervisor": r"actors\.local_ray\.supervisor",
+    "leader of Ray": rf"{STAYS}|sleep 86400",
     "GCS": r"gcs/gcs_server ",
     "raylet": r"raylet/raylet ",
     "dashboard": r"dashboard/dashboard\.py|^ray-dashboard-|multiprocessing\.(fork|resource)",
     "its agent": r"^ray::DashboardAgent|dashboard/agent\.py",
     "runtime environments": r"^ray::RuntimeEnvAgent|runtime_env/agent/main\.py",
-    "autoscaler": r"autoscaler/\S*monitor\.py",
-    "logs to drivers": r"log_monitor\.py",
-    "Ray Client": r"ray\.util\.client\.server",
     "idle workers": r"^ray::IDLE|workers/default_worker\.py",
     "Serve": r"^ray::(ServeController|ProxyActor|ServeReplica)",
     "WorkerSet": r"^ray::WorkerSet",
     "EventListener": r"^ray::EventListener",
-    GAMES[0]: r"^ray::EngineActor",
-    GAMES[1]: r"-m engine\.embedded",
+    GAMES[0]: r"^ray::(EngineActor|standby|game )",
+    GAMES[1]: r"-m engine\.fairy",
 }
 """Kind of process -> pattern of its command line; Ray rewrites those of its workers."""
 
@@ -108,9 +107,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measure(lichess: LocalLichess, switches: Sequence[str], settle_s: float) -> list[Reading]:
-    with _up(lichess, switches) as child:
+    with up(lichess, switches) as bot:
+        _wait_warm(bot)
         time.sleep(settle_s)
-        processes = _processes(child)
+        processes = _processes(bot.child)
         before_s, began_s = [_cpu_s(one) for one in processes], time.monotonic()
         time.sleep(WINDOW_S)
         passed_s = time.monotonic() - began_s
@@ -134,14 +134,23 @@ def _read(process: psutil.Process, cpu_ms: float) -> Reading:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RunningUp:
+    """A `crabstick up`, the file with what it prints, and the port of its endpoints."""
+
+    child: "subprocess.Popen[bytes]"
+    output: Path
+    port: int
+
+
 @contextmanager
-def _up(lichess: LocalLichess, switches: Sequence[str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """Runs a bot with its own home folder; yields when a standby is warm."""
+def up(lichess: LocalLichess, switches: Sequence[str]) -> Iterator[RunningUp]:
+    """Runs `crabstick up` with its own home folder."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as home:
         output = Path(home) / "output"
         with output.open("wb") as file:
-            child = subprocess.Popen(  # noqa: S603 -- our own interpreter
+            child = subprocess.Popen(
                 [sys.executable, "-m", "crabstick", "up", *switches],
                 cwd=home,
                 env=_environment(lichess, home, port),
@@ -150,8 +159,7 @@ def _up(lichess: LocalLichess, switches: Sequence[str]) -> "Iterator[subprocess.
                 start_new_session=True,  # Ctrl-C is ours to act on
             )
         try:
-            _wait_warm(child, port, output)
-            yield child
+            yield RunningUp(child, output, port)
         finally:
             child.terminate()
             child.wait(END_LIMIT.total_seconds())
@@ -169,14 +177,15 @@ def _environment(lichess: LocalLichess, home: str, port: int) -> dict[str, str]:
         TOKEN_VARIABLE: lichess.tokens[BOT],
         "CRABSTICK__LICHESS__URL": lichess.url,
         "CRABSTICK__HTTP__PORT": str(port),
+        "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "20",  # a first move is not to be a long thought
     }
 
 
-def _wait_warm(child: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
+def _wait_warm(bot: RunningUp) -> None:
     until_s = time.monotonic() + START_LIMIT.total_seconds()
-    while 'crabstick_actors{state="standby"} 1.0' not in _metrics(port):
-        if child.poll() is not None or time.monotonic() > until_s:
-            last = output.read_text("utf-8", errors="replace")[-300:]
+    while 'crabstick_actors{state="standby"} 1.0' not in _metrics(bot.port):
+        if bot.child.poll() is not None or time.monotonic() > until_s:
+            last = bot.output.read_text("utf-8", errors="replace")[-300:]
             raise EnvironmentProblem(f"`crabstick up` did not get a standby warm: {last}")
         time.sleep(POLL_S)
 
@@ -190,8 +199,11 @@ def _metrics(port: int) -> str:
 
 
 def _processes(child: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """`crabstick up`, its children, and all of the session that its Ray's leader leads."""
     this = psutil.Process(child.pid)
-    return [this, *this.children(recursive=True)]
+    ours = [this, *this.children(recursive=True)]
+    leaders = {one.pid for one in ours if os.getsid(one.pid) == one.pid}
+    return [one for one in psutil.process_iter() if os.getsid(one.pid) in leaders]
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.clients import find_listener, find_worker_set
-from actors.ops.deploy import actor_config
+from actors.ops.fingerprint import actor_config
 from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.elastic_rig import CLOCK, Opponents, until
 from benchmarks.process_usage import MIB

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from actors.local_ray.ports import LOOPBACK, free_port
-from actors.local_ray.ray_node import ENVIRONMENT, end_node
+from actors.local_ray.ray_node import ENVIRONMENT, GRACE, end_session
 from crabstick.errors import EnvironmentProblem
 
 START_LIMIT = timedelta(minutes=2)
@@ -51,7 +51,7 @@ def _start(command: list[str], environment: dict[str, str]) -> "subprocess.Popen
 
 def _try_to_start(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     with tempfile.NamedTemporaryFile(prefix="crabstick-node-") as log:
-        child = subprocess.Popen(  # noqa: S603 -- our own interpreter
+        child = subprocess.Popen(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     """Kills the node and its processes: a SIGTERM would wait for the games."""
     if child.poll() is None:
         child.kill()
-    end_node(child.pid)
+    end_session(child.pid, GRACE)
     child.wait()
 
 

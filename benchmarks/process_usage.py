@@ -11,8 +11,6 @@ from statistics import fmean
 
 import psutil
 
-from crabstick.errors import EnvironmentProblem
-
 MIB = 2**20
 Readings = dict[int, float]
 """By pid."""
@@ -49,8 +47,9 @@ class ActorProcesses:
     def rest_of_ray(self) -> tuple[float, int]:
         """USS in MiB and number of Ray's processes, without these actors and engines."""
         ours = {process.pid for process in (*self.actors, *self.engines)}
-        head = _ray_head()
-        others = [one for one in (head, *head.children(recursive=True)) if one.pid not in ours]
+        session = os.getsid(self.actors[0].pid)
+        everything = [one for one in psutil.process_iter() if os.getsid(one.pid) == session]
+        others = [one for one in everything if one.pid not in ours]
         return _uss_mb(others) * len(others), len(others)
 
 
@@ -70,13 +69,6 @@ def machine() -> dict[str, object]:
         "ray": version("ray"),
         "load_before": os.getloadavg()[0],
     }
-
-
-def _ray_head() -> psutil.Process:
-    for child in psutil.Process().children():
-        if child.status() != psutil.STATUS_ZOMBIE and "ray.scripts.scripts" in child.cmdline():
-            return child
-    raise EnvironmentProblem("the local Ray cluster is gone")
 
 
 def _cpu_s(processes: Sequence[psutil.Process]) -> Readings:

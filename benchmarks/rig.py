@@ -13,7 +13,7 @@ from ray import serve
 from rich.console import Console
 
 from actors.clients import engine_actors
-from actors.ops.deploy import actor_config
+from actors.ops.fingerprint import actor_config
 from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.game_round import CLOCK
 from crabstick.errors import EnvironmentProblem
