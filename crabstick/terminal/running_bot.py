@@ -16,7 +16,7 @@ from actors.clients import (
     find_worker_set,
 )
 from actors.cluster import ActorSilent
-from actors.messages import ActorConfig, Statistics
+from actors.messages import ActorConfig, Description, GameRow, Statistics
 from actors.ops.connect import dashboard_url
 from actors.ops.deploy import deploy
 from actors.ops.shutdown import end_manager
@@ -32,6 +32,7 @@ RAY_PATIENCE = timedelta(seconds=60)
 REFRESH_S = 0.5
 GONE_AFTER_S = 10
 """While new code or settings replace the WorkerSet, there is none for a second or two."""
+GOING_DOWN = "the bot is going down: no more challenges"
 LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
 
 
@@ -62,20 +63,45 @@ async def _statistics_of(worker_set: WorkerSetClient) -> Statistics | None:
 
 
 async def show(namespace: str, draw: Callable[[Statistics], None]) -> None:
-    """Draws the state of the bot periodically; returns when the bot has been gone for a while."""
+    """Draws the state of the bot periodically; returns when the bot has been gone for a while.
+
+    After another command has shut the bot down, the games that are played to their ends are drawn.
+    """
     clock = asyncio.get_running_loop().time
     gone_since_s: float | None = None
+    bot = ""
     while gone_since_s is None or clock() - gone_since_s < GONE_AFTER_S:
         with suppress(ActorSilent):  # the head is away: the games go on
             worker_set = await find_worker_set(namespace)
             if worker_set is None:
-                gone_since_s = gone_since_s or clock()
+                left = await _games_left(namespace)
+                gone_since_s = None if left else gone_since_s or clock()
+                if left:
+                    draw(Statistics(bot=bot, problem=GOING_DOWN, games=left))
             else:
                 gone_since_s = None
                 statistics = await _statistics_of(worker_set)
                 if statistics is not None:
+                    bot = statistics.bot
                     draw(statistics)
         await asyncio.sleep(REFRESH_S)
+
+
+async def _games_left(namespace: str) -> tuple[GameRow, ...]:
+    """The games that actors still play, as they tell it themselves."""
+    actors = await engine_actors(namespace)
+    told = await asyncio.gather(*(_description_of(actor) for actor in actors))
+    return tuple(
+        GameRow(**dict(one.progress), id=one.game, actor=one.name, node=one.node)
+        for one in told
+        if one is not None and one.game is not None
+    )
+
+
+async def _description_of(actor: EngineActorClient) -> Description | None:
+    with suppress(*CALL_ERRORS):
+        return await actor.describe(STATISTICS_PATIENCE)
+    return None
 
 
 async def wait_for_games(

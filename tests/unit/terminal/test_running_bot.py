@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.cluster import ActorAway
-from actors.messages import ForeignDescription, Statistics
+from actors.messages import Description, ForeignDescription, Progress, Statistics
 from crabstick.terminal import running_bot
 from tests.unit.virtual_time import virtual_loop
 
@@ -53,11 +53,47 @@ async def test_a_bot_is_followed_until_it_has_been_gone_for_a_while(
     monkeypatch: pytest.MonkeyPatch, story: str, until_s: float
 ) -> None:
     monkeypatch.setattr(running_bot, "find_worker_set", Managers(story).find)
+    monkeypatch.setattr(running_bot, "engine_actors", Managers("-").games)
     began_s = virtual_loop().time()
     drawn: list[Statistics] = []
     await running_bot.show("crabstick", drawn.append)
     assert drawn
     assert virtual_loop().time() - began_s == pytest.approx(until_s, abs=1)
+
+
+class Player:
+    """An actor that plays on until a moment of the virtual clock."""
+
+    def __init__(self, until_s: float) -> None:
+        self._until_s = virtual_loop().time() + until_s
+
+    async def describe(self, _patience: object) -> Description:
+        is_over = virtual_loop().time() >= self._until_s
+        return Description(
+            name="engine:1",
+            node="n1",
+            pid=1,
+            fingerprint="f",
+            phase="standby" if is_over else "playing",
+            game=None if is_over else "abcdefgh",
+            progress=Progress(opponent="zeekat", ply=7),
+        )
+
+
+async def test_games_are_shown_to_their_ends_after_the_bot_was_shut_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def actors(_namespace: str) -> list[Player]:
+        return [player]
+
+    player, began_s = Player(60), virtual_loop().time()
+    monkeypatch.setattr(running_bot, "find_worker_set", Managers("++-").find)
+    monkeypatch.setattr(running_bot, "engine_actors", actors)
+    drawn: list[Statistics] = []
+    await running_bot.show("crabstick", drawn.append)
+    assert virtual_loop().time() - began_s == pytest.approx(70, abs=1)
+    (game,) = drawn[-1].games
+    assert (drawn[-1].bot, game.id, game.opponent, game.ply) == ("crabby", "abcdefgh", "zeekat", 7)
 
 
 def use(monkeypatch: pytest.MonkeyPatch, story: str) -> Callable[[], float]:
