@@ -161,6 +161,7 @@ class Supervisor:
             return  # the command that started us had not deployed it yet
         done = subprocess.run(
             self._plan.deployer,
+            cwd="/",  # see `BotDeployer`
             input=json.dumps(order),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

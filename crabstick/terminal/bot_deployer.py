@@ -41,6 +41,8 @@ class BotDeployer:
         with deferred_interrupt():
             self._child = subprocess.Popen(
                 COMMAND,
+                # Ray lets workers import from a driver's folder first, where the user has data
+                cwd="/" if is_local else None,
                 env=our_environment(is_local=is_local),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -87,6 +87,15 @@ def test_a_user_without_a_home_is_told_to_set_one(tmp_path: Path) -> None:
     refused(run("status", folder=tmp_path, HOME="relative"), ENVIRONMENT, "set HOME")
 
 
+def test_files_in_the_folder_one_stands_in_are_not_taken_for_modules(
+    lichess: RunningSandbox, tmp_path: Path
+) -> None:
+    for name in ("actors", "chess", "engine", "pydantic", "rich"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('run')", encoding="utf-8")
+    done = run("check", folder=tmp_path, **environment(lichess))
+    assert (done.returncode, "plays" in done.stdout) == (0, True), done.stderr
+
+
 def test_without_a_token_its_variable_is_named(tmp_path: Path) -> None:
     refused(run("up", folder=tmp_path), USAGE, "LICHESS_BOT_TOKEN")
 
