@@ -275,8 +275,12 @@ class Settings(_Section):
         return replace(spec, memory_limit_mb=self.cluster.slot_memory_mb)
 
     def to_message(self) -> dict[str, object]:
-        """Plain JSON values with a version, for another process; `from_message` reads it."""
-        return {"v": _MESSAGE_VERSION, "settings": self.model_dump(mode="json")}
+        """Plain JSON values with a version, for another process; `from_message` reads it.
+
+        Without defaults, so that a process of another version, which lacks a key, can read it.
+        """
+        settings = self.model_dump(mode="json", exclude_defaults=True)
+        return {"v": _MESSAGE_VERSION, "settings": settings}
 
     @classmethod
     def from_message(cls, message: Mapping[str, object]) -> Self:
@@ -290,8 +294,11 @@ class Settings(_Section):
                 f"the settings message has version {message.get('v')!r}; this crabstick reads "
                 f"version {_MESSAGE_VERSION}: run the same version on every node"
             )
+        settings = message.get("settings")
+        if isinstance(settings, dict) and settings.get("engine", {}).get("kind") == "embedded":
+            settings = {**settings, "engine": {**settings["engine"], "kind": "bundled"}}  # of 0.1.0
         try:
-            return cls.model_validate(message.get("settings"))
+            return cls.model_validate(settings)
         except ValidationError as error:
             raise ConfigError(explain(error, cls, source="the settings message")) from None
 

@@ -107,6 +107,13 @@ def test_a_message_of_another_version_is_refused_by_name() -> None:
         Settings.from_message({**Settings().to_message(), "v": 2})
 
 
+def test_a_message_has_no_defaults_and_one_of_the_first_version_is_read() -> None:
+    assert Settings().to_message() == {"v": 1, "settings": {}}
+    old = {"engine": {"kind": "embedded", "options": {"Hash": 8}}}
+    read = Settings.from_message({"v": 1, "settings": old}).engine
+    assert (read.kind, dict(read.options)) == ("bundled", {"Hash": 8})
+
+
 @pytest.mark.parametrize("broken", [None, [], "x", {"http": {"port": 0}}, {"new": {}}])
 def test_a_broken_message_is_refused(broken: object) -> None:
     with pytest.raises(ConfigError, match="the settings message"):
