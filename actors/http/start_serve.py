@@ -1,6 +1,7 @@
 """Starts Ray Serve on the head, with our guard in its proxy, and deploys the bot's endpoints."""
 
 import asyncio
+import logging
 import os
 from contextlib import suppress
 from datetime import timedelta
@@ -18,6 +19,7 @@ from actors.messages import ActorConfig
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
 
+logging.getLogger("ray.serve").setLevel(logging.ERROR)  # its import sets INFO
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
 

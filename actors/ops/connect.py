@@ -34,7 +34,6 @@ def connect(address: str, namespace: str) -> None:
     if address.startswith(f"{LOOPBACK}:"):
         logging.getLogger("ray").setLevel(logging.ERROR)  # Ray would warn that it is on
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     with blocked_interrupts():  # Ray has handlers of its own; an interrupt now may crash Ray
         _probe(address)
         _keep_raylets_quiet()

@@ -39,7 +39,7 @@ PROPER_ENDS = frozenset({"mate", "resign", "outoftime", "draw", "stalemate"})
 THINK = timedelta(milliseconds=150)
 REFRESH_S = 0.5
 READY_LIMIT = timedelta(seconds=60)
-CHAOS_PLY = 12
+CHAOS_PLY = 4
 SLACK = timedelta(seconds=60)
 MOST_MOVES = 300
 
