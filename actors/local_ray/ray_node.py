@@ -179,11 +179,18 @@ def kill_node(node: ProcessRef, grace: timedelta = timedelta(0)) -> None:
 
 def end_session(leader: int, grace: timedelta = timedelta(0)) -> None:
     """Kills all processes of a POSIX session that do not end by themselves within `grace`."""
-    _, alive = psutil.wait_procs(_session(leader), timeout=grace.total_seconds())
-    for survivor in {*alive, *_session(leader)}:
+    _wait_until_empty(leader, grace)
+    for survivor in _session(leader):
         with suppress(psutil.Error):
             survivor.kill()
-    psutil.wait_procs(alive, timeout=GRACE.total_seconds())
+    _wait_until_empty(leader, GRACE)
+
+
+def _wait_until_empty(leader: int, limit: timedelta) -> None:
+    """Waits until all processes of that session have ended, reaped by their parents or not."""
+    until_s = time.monotonic() + limit.total_seconds()
+    while _session(leader) and time.monotonic() < until_s:
+        time.sleep(POLL_S)
 
 
 def _is_pid_reused(node: ProcessRef) -> bool:
@@ -196,10 +203,11 @@ def _is_pid_reused(node: ProcessRef) -> bool:
 
 
 def _session(leader: int) -> list[psutil.Process]:
-    """All processes of the POSIX session that `leader` leads."""
+    """All living processes of the POSIX session that `leader` leads."""
     found = []
     for process in psutil.process_iter():
-        with suppress(OSError):
-            if os.getsid(process.pid) == leader:
+        with suppress(OSError, psutil.Error):
+            is_there = os.getsid(process.pid) == leader
+            if is_there and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
