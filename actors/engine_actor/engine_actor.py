@@ -28,9 +28,7 @@ from actors.cluster import (
     this_node,
     without_task_events,
 )
-from actors.engine_actor.dashboard_title import DashboardTitle
-from actors.engine_actor.manager_link import ManagerLink
-from actors.engine_actor.process_size import ProcessSize
+from actors.engine_actor.self_report import DashboardTitle, ManagerLink, ProcessSize
 from actors.messages import (
     EMPTY,
     ActorConfig,
@@ -46,9 +44,8 @@ from actors.messages import (
     ResyncRequest,
 )
 from crabstick.errors import CrabstickError
-from crabstick.game.context import GameContext, PlaySettings
+from crabstick.game.context import GameContext, Lease, PlaySettings, Replaced
 from crabstick.game.game_telemetry import GameTelemetry
-from crabstick.game.lease import Lease, Replaced
 from crabstick.game.player import Player
 from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from actors.engine_actor.dashboard_title import DashboardTitle
+from actors.engine_actor.self_report import DashboardTitle
 from tests.unit.virtual_time import virtual_loop
 
 

@@ -14,7 +14,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
 from actors.engine_actor.engine_actor import EngineActor
-from actors.engine_actor.process_size import ProcessSize
+from actors.engine_actor.self_report import ProcessSize
 from actors.messages import (
     Assignment,
     Claim,

@@ -8,9 +8,8 @@ from functools import partial
 
 import chess
 
-from crabstick.game.context import GameContext, PlaySettings
+from crabstick.game.context import GameContext, Lease, PlaySettings
 from crabstick.game.game_telemetry import GameTelemetry
-from crabstick.game.lease import Lease
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import POST_LIMIT

@@ -5,7 +5,7 @@ from collections import deque
 
 import pytest
 
-from crabstick.game.lease import Lease, Replaced
+from crabstick.game.context import Lease, Replaced
 from tests.unit.virtual_time import virtual_loop
 
 YES, NO, NOTHING = True, False, None

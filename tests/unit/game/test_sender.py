@@ -6,7 +6,7 @@ from datetime import timedelta
 import chess
 import pytest
 
-from crabstick.game.lease import Replaced
+from crabstick.game.context import Replaced
 from crabstick.rules.game_events import Finish
 from crabstick.rules.lichess_types import (
     ChatLine,

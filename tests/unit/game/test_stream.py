@@ -7,7 +7,7 @@ import chess
 import pytest
 
 from crabstick.errors import RateLimited, Refused, StreamSilent, Unavailable
-from crabstick.game.lease import Replaced
+from crabstick.game.context import Replaced
 from crabstick.game.stream import Unplayable
 from crabstick.rules.lichess_types import (
     ChatLine,

@@ -1,9 +1,12 @@
-"""The EngineActor's calls to its WorkerSet: claims of the game, and reports."""
+"""What an EngineActor tells of itself: to its WorkerSet, in the dashboard, and how large it is."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
+
+import psutil
 
 from actors.clients import CALL_ERRORS, WorkerSetClient
 from actors.cluster import ActorGone
@@ -14,6 +17,11 @@ from engine.resilient import ResilientEngine
 
 LEASE_PATIENCE: Final = timedelta(seconds=1)
 REPORT_EVERY: Final = timedelta(seconds=10)
+TITLE_DELAY: Final = timedelta(seconds=1)
+"""A title can wait; the first move goes first."""
+MEMORY_GROWTH: Final = 64 * 2**20
+FILE_GROWTH: Final = 64
+THREAD_GROWTH: Final = 32
 
 
 class ManagerLink:
@@ -79,3 +87,61 @@ class ManagerLink:
                 limits=self.rate_limits.export(),
             )
             self._worker_set.report_unawaited(report)
+
+
+class DashboardTitle:
+    """Shows one title at a time in Ray's dashboard, as the name of a pending call to itself.
+
+    Ray counts calls by name in the calling process, and never drops a count. So the actor itself
+    makes these calls: its process ends after some games.
+
+    Args:
+        call: makes the actor's call to itself under a title; that call waits in `hold`.
+    """
+
+    def __init__(self, call: Callable[[str], None]) -> None:
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._title = ""
+        self._replaced = self._loop.create_future()
+
+    def set(self, title: str) -> None:
+        """Replaces the title that is shown, after a moment."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(TITLE_DELAY.total_seconds(), self._show, title)
+
+    async def hold(self, title: str) -> None:
+        """Keeps a title's call pending; returns when another title is shown."""
+        if title == self._title:
+            await asyncio.shield(self._replaced)
+
+    def _show(self, title: str) -> None:
+        if title != self._title:
+            self._replaced.set_result(None)
+            self._title, self._replaced = title, self._loop.create_future()
+            self._call(title)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSize:
+    """The size of a process: resident memory in bytes, open files, threads."""
+
+    memory: int
+    files: int
+    threads: int
+
+    @classmethod
+    def now(cls) -> Self:
+        """The size of this process."""
+        process = psutil.Process()
+        return cls(process.memory_info().rss, process.num_fds(), process.num_threads())
+
+    def has_outgrown(self, before: "ProcessSize") -> bool:
+        """Whether this size is further above `before` than a game explains."""
+        return (
+            self.memory - before.memory > MEMORY_GROWTH
+            or self.files - before.files > FILE_GROWTH
+            or self.threads - before.threads > THREAD_GROWTH
+        )
