@@ -1,4 +1,4 @@
-"""The EngineActor: plays one game after another on a Ray worker.
+"""The EngineActor plays one game after another on a Ray worker.
 
 With a handle, a process of another version of crabstick imports the class by the path
 `actors.engine_actor.EngineActor` (see `actors.class_path`), so that path stays. The class

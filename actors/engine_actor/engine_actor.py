@@ -260,7 +260,7 @@ class EngineActor:
         return False
 
     def _may_stay(self, outcome: Outcome) -> bool:
-        """Whether this actor plays another game, as far as it can tell itself."""
+        """Whether this actor can play another game; the WorkerSet may still end it."""
         return (
             outcome.reason in {"finished", "unplayable"}
             and self._assignment is not None

@@ -1,4 +1,4 @@
-"""What an EngineActor tells of itself: to its WorkerSet, in the dashboard, and how large it is."""
+"""What an EngineActor reports: to its WorkerSet, in the dashboard, and the size of its process."""
 
 import asyncio
 from collections.abc import Callable

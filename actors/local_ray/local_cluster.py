@@ -66,7 +66,7 @@ class LocalCluster:
 
     @property
     def is_there(self) -> bool:
-        """Whether it lives, or is being started anew."""
+        """Whether the cluster lives or is being restarted."""
         return self.is_alive or self.is_supervised
 
     def end(self) -> None:
@@ -135,7 +135,7 @@ class ClusterFiles:
     def of(cls, namespace: str, token: str) -> Self:
         """The files of the bot with that Lichess token, in that namespace of Ray.
 
-        The name is no secret. It differs between machines, which may share a home folder.
+        The name reveals nothing of the token. It includes the machine: machines may share a home.
         """
         digest = hashlib.sha256(f"{token} {_machine_id()}".encode()).hexdigest()[:10]
         return cls(f"{namespace}@{digest}")
@@ -237,7 +237,7 @@ def _machine_id() -> str:
 
 
 def living_pids(name: str) -> list[int]:
-    """The `ray start`s of this bot on this machine, whoever started them from whatever home."""
+    """The pids of this bot's `ray start` on this machine, whichever user or home started it."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []

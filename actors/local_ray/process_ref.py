@@ -50,7 +50,7 @@ class ProcessRef:
 
     @property
     def is_of_this_boot(self) -> bool:
-        """Whether the machine has not been started anew since."""
+        """Whether the machine has not been restarted since."""
         return self.boot == _boot()
 
 

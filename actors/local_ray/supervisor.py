@@ -3,7 +3,7 @@
 Usage: `python -m actors.local_ray.supervisor NAME PLAN`. NAME is that of the bot's `ClusterFiles`,
 PLAN is JSON: how to start Ray. When Ray is up, or cannot be started, the process says so in one
 line on its standard output. It goes on until SIGTERM, and then ends Ray. Whatever part of Ray dies,
-it ends the rest, starts Ray anew and deploys the bot again; Lichess has the games.
+it ends the rest, restarts Ray and deploys the bot again; Lichess has the games.
 """
 
 import json
@@ -34,7 +34,7 @@ STOP_LIMIT: Final = timedelta(seconds=30)
 PAUSES_S: Final = (0, 1, 2, 5, 10, 30)
 """Before each try to start Ray again; the last one repeats."""
 WELL_AFTER: Final = timedelta(minutes=2)
-"""A Ray that lived that long counts as well, and the pauses begin anew."""
+"""A Ray that lived that long counts as well, and resets the pauses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def down(settings: Settings, address: str | None, games: RunningGames, console: 
         is_connected = _try_connect(cluster, namespace, games, console)
         try:
             if files is not None:
-                files.save_config({})  # on a Ray that dies now the bot is not started anew
+                files.save_config({})  # if Ray dies now, the bot is not restarted
             if is_connected:
                 asyncio.run(_end_bot(namespace, games, is_local=is_local, console=console))
         except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """`crabstick up`: starts the bot, on the named cluster or on a Ray of its own, and follows it.
 
-Idempotent. A Ray of its own has a supervisor, which starts it and the bot anew when it dies. This
+Idempotent. A Ray of its own has a supervisor, which restarts it and the bot when it dies. This
 process imports no Ray: children of it deploy the bot and follow it. Ctrl-C ends what this `up`
 began: the first one stops challenges and waits for the games, the second ends Ray. An `up` that
 began nothing only stops following.
@@ -248,7 +248,7 @@ def _wait_and_end(
     try:
         local = wait_restarted(files)  # Ray may have died a moment before the Ctrl-C
         if local is not None:
-            files.save_config({})  # on a Ray that dies now the bot is not started anew
+            files.save_config({})  # if Ray dies now, the bot is not restarted
             _wait_for_games(namespace, replace(cluster, address=local.address), console)
     except KeyboardInterrupt:
         console.print("the games that still run are given up: they run out of time")

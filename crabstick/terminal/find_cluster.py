@@ -38,7 +38,7 @@ class BotCluster:
 
     @property
     def is_lost(self) -> bool:
-        """Whether a local Ray has died, or was started anew since this was made."""
+        """Whether a local Ray has died, or was restarted, since this was made."""
         if self.files is None:
             return False
         local = self.local
