@@ -26,6 +26,7 @@ from benchmarks.rig import Rig, actor_pids, running_rig, wait_standbys
 from benchmarks.summaries import (
     COLUMNS,
     Row,
+    accepts_ms,
     cells,
     first_moves_ms,
     moves_of,
@@ -78,10 +79,12 @@ async def _measure(rig: Rig, games: int, moves: int) -> list[Row]:
 
 async def _baseline(lichess: LocalLichess, games: int, moves: int) -> Row:
     ids = await play_round(lichess, Round(games=games, moves=moves, gap=GAP))
-    played = [game for game in lichess.ledger()["games"] if game["id"] in ids]
+    ledger = lichess.ledger()
+    played = [game for game in ledger["games"] if game["id"] in ids]
     return Row(
         label=f"{games}, baseline bot",
         overhead=spread(overheads_ms(moves_of(played, BOT))),
+        accept=spread(accepts_ms(ledger, played)),
         first_move=None,  # this bot starts an engine only then
     )
 
@@ -99,6 +102,7 @@ async def _steady(rig: Rig, plan: Round) -> Row:
     return Row(
         label=str(plan.games),
         overhead=spread(overheads_ms(measured)),
+        accept=spread(accepts_ms(ledger, games)),
         first_move=spread(first_moves_ms(ledger, games, BOT)),
         costs=meter.costs(in_window),
         ray_start_s=rig.ray_start_s,
@@ -115,6 +119,7 @@ async def _burst(rig: Rig, plan: Round) -> Row:
     return Row(
         label=f"{plan.games}, a burst",
         overhead=spread(overheads_ms(moves_of(games, BOT))),
+        accept=spread(accepts_ms(ledger, games)),
         first_move=spread(first_moves_ms(ledger, games, BOT)),
     )
 

@@ -14,6 +14,7 @@ COLUMNS = (
     ("games", "at once"),
     ("moves", "measured"),
     ("move overhead, ms", "p50 / p95 / p99 / max"),
+    ("challenge → accept, ms", "p50 / p95 / max"),
     ("challenge → first move, ms", "p50 / p95 / max (of)"),
     ("CPU a move, ms", "actor + engine"),
     ("idle actor", "CPU ms/s"),
@@ -63,6 +64,7 @@ class Row:
 
     label: str
     overhead: Spread | None
+    accept: Spread | None
     first_move: Spread | None
     costs: Costs | None = None
     ray_start_s: float | None = None
@@ -111,6 +113,12 @@ def overheads_ms(moves: Collection[Move]) -> list[float]:
     return [move["overhead_ms"] for move in moves if move["overhead_ms"] is not None]
 
 
+def accepts_ms(ledger: Mapping[str, Any], games: Collection[Game]) -> list[float]:
+    """From the making of a challenge to the arrival of our accept."""
+    ids = {game["id"] for game in games}
+    return [one["answered_ms"] - one["made_ms"] for one in ledger["challenges"] if one["id"] in ids]
+
+
 def first_moves_ms(ledger: Mapping[str, Any], games: Collection[Game], bot: str) -> list[float]:
     """From the making of the challenge to the arrival of our move, where the bot has white."""
     made_ms = {challenge["id"]: challenge["made_ms"] for challenge in ledger["challenges"]}
@@ -123,11 +131,12 @@ def first_moves_ms(ledger: Mapping[str, Any], games: Collection[Game], bot: str)
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row as text, a cell for each of `COLUMNS`."""
-    costs, moves, first = row.costs, row.overhead, row.first_move
+    costs, moves, accept, first = row.costs, row.overhead, row.accept, row.first_move
     return (
         row.label,
         str(moves.count) if moves else "-",
         _figures(moves.p50_ms, moves.p95_ms, moves.p99_ms, moves.max_ms) if moves else "-",
+        _figures(accept.p50_ms, accept.p95_ms, accept.max_ms) if accept else "-",
         f"{_figures(first.p50_ms, first.p95_ms, first.max_ms)} ({first.count})" if first else "-",
         f"{costs.actor_cpu_ms_a_move:.1f} + {costs.engine_cpu_ms_a_move:.1f}" if costs else "-",
         f"{costs.idle_actor_cpu_ms_a_second:.1f}" if costs else "-",

@@ -104,6 +104,7 @@ class EventListener:
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
         self._answering = 0
+        self._asking: asyncio.Future[None] | None = None
         self._is_closing = False
         self._tasks = BackgroundTasks(self._failed)
         self._outbox = Outbox(
@@ -294,7 +295,15 @@ class EventListener:
         )
 
     async def _ask_load(self, patience: timedelta) -> None:
-        """Asks the WorkerSet for its load; without an answer the last load stands."""
+        """Asks the WorkerSet for its load; without an answer the last load stands.
+
+        Challenges that come at once share one answer.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._load_now(patience))
+        await asyncio.shield(self._asking)
+
+    async def _load_now(self, patience: timedelta) -> None:
         load = await self._outbox.load(patience)
         if load is None:
             return

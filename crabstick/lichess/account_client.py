@@ -2,9 +2,10 @@
 
 berserk is synchronous, so each call runs in a thread, within `CallLimits`: berserk itself sets
 neither timeouts nor a size limit. Its `TokenSession` also follows redirects, and lets `~/.netrc`
-replace the token. `route` decides on proxy and certificates, as for the other clients. Two things
+replace the token. `route` decides on proxy and certificates, as for the other clients. Three things
 bypass berserk. The event stream: berserk drops keep-alives, so a dead stream looks like a quiet
-one. The token test: berserk writes the body, which is the token, to its debug log.
+one. The token test: berserk writes the body, which is the token, to its debug log. An accepted
+challenge, the first step of each game: aiohttp needs no thread and keeps its connections.
 """
 
 import asyncio
@@ -26,16 +27,19 @@ import urllib3
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 from typing_extensions import override
+from yarl import URL
 
 from crabstick.errors import LichessError, Refused, Unavailable
 from crabstick.lichess.account_parser import parse_account, parse_event, parse_playing, parse_scopes
 from crabstick.lichess.http import (
     BODY_LIMIT,
+    TRANSPORT_ERRORS,
     Identity,
     LichessResponse,
     describe_error,
     error_for,
     open_session,
+    read_response,
 )
 from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.route import proxy_for, tls_for
@@ -57,6 +61,7 @@ ANSWER_LIMIT: Final = 8 * 1024 * 1024
 
 _MOST_GAMES: Final = 50
 """Source: Lichess API, "Get my ongoing games": `nb` is 50 at most."""
+_PROXY_ERRORS = (requests.exceptions.ProxyError, aiohttp.ClientProxyConnectionError)
 _PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Raised by berserk for a body that differs from the API documents."""
 
@@ -120,8 +125,11 @@ class BerserkLichess:
 
     async def accept(self, challenge_id: GameId) -> None:
         """See `LichessPort`."""
-        action = f"accept the challenge {challenge_id}"
-        await self._call(action, lambda: self._berserk.bots.accept_challenge(challenge_id))
+        action, path = (
+            f"accept the challenge {challenge_id}",
+            f"/api/challenge/{challenge_id}/accept",
+        )
+        await self._retrying(Unavailable, self._post, action, path)
 
     async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
         """See `LichessPort`."""
@@ -134,9 +142,7 @@ class BerserkLichess:
 
     async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """See `LichessPort`."""
-        if self._session is None:
-            self._session = open_session(self._identity.url)
-        stream = NdjsonStream(self._session, self._source)
+        stream = NdjsonStream(self._open_session(), self._source)
         self._streams.add(stream)
         try:
             async with aclosing(stream.lines()) as lines:
@@ -152,6 +158,30 @@ class BerserkLichess:
         if self._session is not None:
             await self._session.close()
         self._requests.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = open_session(self._identity.url)
+        return self._session
+
+    async def _post(self, action: str, path: str) -> None:
+        """Posts once without a body, over the session of the stream."""
+        problem: LichessError
+        try:
+            async with self._open_session().post(
+                URL(self._identity.address(path), encoded=True),
+                headers=self._identity.headers(),
+                timeout=aiohttp.ClientTimeout(total=self._limits.silence.total_seconds()),
+                allow_redirects=False,
+            ) as response:
+                answer = await read_response(response)
+        except TRANSPORT_ERRORS as error:
+            problem = self._unanswered(action, error)
+        else:
+            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return
+            problem = error_for(action, answer, self._identity)
+        raise problem
 
     async def _call(self, action: str, call: Callable[[], _ResultT]) -> _ResultT:
         """Makes a call, retried while Lichess is unavailable; a 429 is not retried."""
@@ -186,10 +216,10 @@ class BerserkLichess:
         why = describe_error(error, self._identity)
         if isinstance(error, requests.TooManyRedirects):
             return Refused(f"Lichess refused the request to {action}: {why}", HTTPStatus.FOUND)
-        if isinstance(error, requests.ConnectionError):
-            way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
+        if isinstance(error, requests.ConnectionError | aiohttp.ClientConnectorError):
+            way = " through the proxy" if isinstance(error, _PROXY_ERRORS) else ""
             return Unavailable(f"{self._identity.url} cannot be reached{way} to {action}: {why}")
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout | TimeoutError):
             return Unavailable(f"Lichess did not answer the request to {action} in time")
         return Unavailable(f"Lichess failed at the request to {action}: {why}")
 

@@ -10,6 +10,7 @@ from benchmarks.summaries import (
     Costs,
     Row,
     Spread,
+    accepts_ms,
     cells,
     first_moves_ms,
     moves_of,
@@ -78,6 +79,12 @@ def test_a_move_without_an_overhead_is_left_out() -> None:
     assert overheads_ms([a_move("bot", 1), a_move("bot", 2, 1.5)]) == [1.5]
 
 
+def test_an_accept_counts_from_the_challenge_of_a_game_of_the_round() -> None:
+    times = {"made_ms": 100.0, "answered_ms": 103.5}
+    ledger = {"challenges": [{"id": "abcdefgh", **times}, {"id": "elsewher", **times}]}
+    assert accepts_ms(ledger, [a_game()]) == [3.5]
+
+
 def test_the_first_move_counts_from_the_challenge() -> None:
     ledger = {"challenges": [{"id": "abcdefgh", "made_ms": 100.0}]}
     assert first_moves_ms(ledger, [a_game(a_move("bot", 112.5))], "bot") == [12.5]
@@ -90,7 +97,7 @@ def test_a_game_in_which_the_bot_has_black_tells_nothing_of_its_first_move() -> 
 
 
 def test_a_row_has_a_cell_for_each_column() -> None:
-    row = Row(label="8", overhead=None, first_move=None)
+    row = Row(label="8", overhead=None, accept=None, first_move=None)
     assert cells(row) == ("8", *["-"] * (len(COLUMNS) - 1))
 
 
@@ -98,6 +105,7 @@ def test_a_full_row_shows_all_figures() -> None:
     row = Row(
         label="8",
         overhead=a_spread(max_ms=245.1),
+        accept=a_spread(p50_ms=3.21),
         first_move=a_spread(p50_ms=20.94),
         costs=costs(),
         ray_start_s=4.04,
@@ -105,4 +113,10 @@ def test_a_full_row_shows_all_figures() -> None:
     )
     shown = cells(row)
     assert len(shown) == len(COLUMNS)
-    assert {"1.0 / 2.0 / 3.0 / 245", "20.9 / 2.0 / 4.0 (7)", "46%", "1094 (25)"} <= {*shown}
+    assert {
+        "1.0 / 2.0 / 3.0 / 245",
+        "3.2 / 2.0 / 4.0",
+        "20.9 / 2.0 / 4.0 (7)",
+        "46%",
+        "1094 (25)",
+    } <= {*shown}
