@@ -236,11 +236,12 @@ def _machine_id() -> str:
     return socket.gethostname()
 
 
-def living_pids(name: str) -> list[int]:
-    """The pids of this bot's `ray start` on this machine, whichever user or home started it."""
+def living_processes(name: str) -> list[ProcessRef]:
+    """The supervisors and `ray start`s of this bot here, whichever user or home started them."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if words[-2:] == [STAYS, name] or words[4:6] == ["--stay", name]:
-            found.append(process.pid)
+        if words[-2:] == [STAYS, name] or words[4:6] == ["--stay", name] or words[4:5] == [name]:
+            with suppress(ProcessLookupError):
+                found.append(ProcessRef.of(process.pid))
     return found

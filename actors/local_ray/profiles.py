@@ -55,6 +55,7 @@ SMALL = Profile(
         {
             HOOK_VARIABLE: f"{_HOOKS}.small",
             **ALWAYS,
+            "RAY_enable_pipe_based_agent_to_parent_health_check": "1",  # by `start_hooks.NO_AGENT`
             "RAY_enable_metrics_collection": "0",  # without the agent they cannot be fetched
             "RAY_task_events_report_interval_ms": "0",  # only the dashboard shows them
         }

@@ -11,7 +11,7 @@ dashboard start behind the bot, at a low priority.
 import inspect
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
@@ -38,11 +38,9 @@ T = TypeVar("T")
 
 DASHBOARD_DEPENDENCIES: Final = "ray.dashboard.optional_deps"
 """Ray imports this module to find out whether its dashboard is installed."""
-AGENT_DEPENDENCIES: Final = (
-    DASHBOARD_DEPENDENCIES,
-    *("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client", "pydantic"),
-)
-"""Ray without its dashboard lacks these modules; the agent imports some before it checks."""
+NO_AGENT: Final = ("/bin/sh", "-c", "exec cat >/dev/null")
+"""Instead of the dashboard's agent, without which a raylet does not live: it waits for the
+raylet's death, which closes its standard input (see `profiles.SMALL`)."""
 PAGES: Final = ("NodeHead", "ReportHead", "JobHead", "StateHead", "ServeHead")
 """The dashboard's modules that a bot has something to show in; each is a process of 20 MB."""
 BEHIND: Final = 15
@@ -94,12 +92,12 @@ def full(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's
     """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
     _leave_out_unused(parameters, is_head)
     _choose_ports(parameters, has_agent=True)
-    _wrap_python(masked={})
+    _wrap_python(has_agent=True)
     services.start_api_server = _without_waiting(services.start_api_server)
 
 
 def small(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
-    """Leaves out the dashboard's server as well, and most of its agent.
+    """Leaves out the dashboard's server and its agent as well.
 
     Ray behaves as if the dashboard's dependencies were not installed and its server had not come
     up. Ray tolerates both.
@@ -107,7 +105,7 @@ def small(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray'
     _leave_out_unused(parameters, is_head)
     mask_modules([DASHBOARD_DEPENDENCIES])
     _choose_ports(parameters, has_agent=False)
-    _wrap_python(masked={ray_constants.PROCESS_TYPE_DASHBOARD_AGENT: AGENT_DEPENDENCIES})
+    _wrap_python(has_agent=False)
     services.start_api_server = lambda *_, **__: (None, None)
 
 
@@ -135,18 +133,18 @@ def _choose_ports(parameters: RayParams, *, has_agent: bool) -> None:
     services.start_raylet = start_raylet
 
 
-def _wrap_python(masked: dict[str, Collection[str]]) -> None:
-    """Runs dashboard and agents behind the bot, through our launcher, with modules masked."""
+def _wrap_python(*, has_agent: bool) -> None:
+    """Runs dashboard and agents behind the bot, through our launcher."""
     build = services._build_python_executable_command_memory_profileable  # noqa: SLF001
 
     def wrapped(component: str, *arguments: object, **options: object) -> list[str]:
+        if component == ray_constants.PROCESS_TYPE_DASHBOARD_AGENT and not has_agent:
+            return [*NO_AGENT]
         command = [
             *build(component, *arguments, **options),  # type: ignore[arg-type]  # as given
             "-P",
             *("-m", "actors.local_ray.low_memory_launcher", "--nice", str(BEHIND)),
         ]
-        if component in masked:
-            command += ["--without", ",".join(masked[component])]
         if component == ray_constants.PROCESS_TYPE_DASHBOARD:
             command += ["--add", f"--modules-to-load={','.join(PAGES)}"]
         return command

@@ -20,11 +20,9 @@ from datetime import timedelta
 from types import FrameType
 from typing import Final, NoReturn
 
-import psutil
-
 from actors.local_ray.local_cluster import ClusterFiles, LocalCluster, start_local_cluster
 from actors.local_ray.process_ref import ProcessRef
-from actors.local_ray.ray_node import kill_node, our_environment, processes_of
+from actors.local_ray.ray_node import POLL_S, kill_node, our_environment, processes_of
 from crabstick.errors import EnvironmentProblem, InvariantBroken
 
 VITAL: Final = ("gcs_server", "raylet")
@@ -67,12 +65,13 @@ def stop_supervisor(cluster: LocalCluster) -> None:
     """Ends a cluster's supervisor, if it lives, and with it the cluster; idempotent."""
     supervisor = cluster.supervisor
     if supervisor is not None and supervisor.is_alive:
-        with suppress(psutil.Error):
-            process = psutil.Process(supervisor.pid)
-            process.terminate()
-            _, alive = psutil.wait_procs([process], timeout=STOP_LIMIT.total_seconds())
-            for one in alive:
-                one.kill()
+        with suppress(ProcessLookupError):
+            os.kill(supervisor.pid, signal.SIGTERM)
+            until_s = time.monotonic() + STOP_LIMIT.total_seconds()
+            while supervisor.is_alive:  # a parent that has not reaped it yet would delay psutil
+                if time.monotonic() > until_s:
+                    os.kill(supervisor.pid, signal.SIGKILL)
+                time.sleep(POLL_S)
 
 
 class Supervisor:

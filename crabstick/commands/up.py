@@ -17,6 +17,7 @@ from rich.live import Live
 
 from actors.local_ray.local_cluster import ClusterFiles, LocalCluster
 from actors.local_ray.ports import require_free
+from actors.local_ray.process_ref import ProcessRef
 from actors.local_ray.supervisor import STOP_LIMIT, Plan, supervise
 from actors.messages import ActorConfig, Statistics
 from actors.ops.fingerprint import actor_config
@@ -103,6 +104,7 @@ def _deploy_locally(settings: Settings, plan: Plan, console: Console) -> BotClus
             with deferred_interrupt():
                 supervisor = supervise(files, plan)
                 undo.callback(_end_start, files, supervisor)
+            require_only_one(files, ProcessRef.of(supervisor.pid))
         with BotDeployer(is_local=True) as deployer:
             config = _tried(settings, files)
             local = found or _wait_up(files, supervisor)
@@ -195,7 +197,7 @@ def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:
     else:
         console.print("the bot was shut down")
     if cluster.is_new and cluster.files is not None:
-        with cluster.files.locked(console.print):
+        with cluster.files.locked(lambda _: None):
             _wait_and_end(namespace, cluster, cluster.files, console)
 
 
@@ -218,7 +220,7 @@ def _wait_for_restart(
 ) -> BotCluster | None:
     """Waits for the supervisor's work; None when another command has ended the bot."""
     files, local = cluster.files, cluster.local
-    if files is None or local is None:
+    if files is None or local is None or not files.load_config():
         return None
     has_died = cluster.is_lost
     if has_died:

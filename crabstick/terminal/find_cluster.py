@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from actors.local_ray.local_cluster import ClusterFiles, LocalCluster, living_pids
+from actors.local_ray.local_cluster import ClusterFiles, LocalCluster, living_processes
+from actors.local_ray.process_ref import ProcessRef
 from actors.local_ray.supervisor import stop_supervisor
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE, Settings, given_token
@@ -46,7 +47,7 @@ class BotCluster:
 
     def end(self, notify: Callable[[str], None]) -> None:
         """Ends a local cluster with its supervisor; any other cluster stays. Idempotent."""
-        if self.files is not None:
+        if self.files is not None and self.files.load() is not None:
             notify("ending Ray …")
             end_local(self.files)
 
@@ -129,17 +130,20 @@ def wait_restarted(files: ClusterFiles) -> LocalCluster | None:
     return None
 
 
-def require_only_one(files: ClusterFiles) -> None:
+def require_only_one(files: ClusterFiles, ours: ProcessRef | None = None) -> None:
     """Requires that no other Ray of this bot runs here, started with another home folder.
+
+    Without `ours` any process counts. When two commands start in the same moment, both check again
+    with `ours`, their own supervisor: the first one stays.
 
     Raises:
         EnvironmentProblem: one does.
     """
-    for pid in living_pids(files.name):
-        if (local := files.load()) is None or local.node.pid != pid:
+    for process in living_processes(files.name):
+        if ours is None or (process.started, process.pid) < (ours.started, ours.pid):
             raise EnvironmentProblem(
-                f"a bot with this token runs on this machine already (process {pid}), started with "
-                "another home folder: end it there first, by `crabstick down`"
+                f"a bot with this token runs on this machine already (process {process.pid}), "
+                "started with another home folder: end it there first, by `crabstick down`"
             )
 
 

@@ -12,7 +12,7 @@ from actors.local_ray import local_cluster
 from actors.local_ray.local_cluster import (
     ClusterFiles,
     LocalCluster,
-    living_pids,
+    living_processes,
     start_local_cluster,
 )
 from actors.local_ray.low_memory_launcher import STAYS
@@ -95,6 +95,7 @@ def test_the_ray_of_a_bot_is_found_among_all_processes(monkeypatch: pytest.Monke
     commands = [
         starting,
         ["sh", "-c", "wait", STAYS, "b@1"],
+        ["python", "-P", "-m", "actors.local_ray.supervisor", "b@1", "{}"],
         ["sh", STAYS, "b@2"],
         [STAYS],
         [],
@@ -104,5 +105,6 @@ def test_the_ray_of_a_bot_is_found_among_all_processes(monkeypatch: pytest.Monke
         SimpleNamespace(pid=pid, info={"cmdline": words}) for pid, words in enumerate(commands, 1)
     ]
     monkeypatch.setattr(psutil, "process_iter", lambda _: processes)
-    assert living_pids("b@1") == [1, 2]
-    assert living_pids("b@3") == []
+    monkeypatch.setattr(ProcessRef, "of", lambda pid: ProcessRef(pid=pid, started=0))
+    assert [process.pid for process in living_processes("b@1")] == [1, 2, 3]
+    assert living_processes("b@3") == []

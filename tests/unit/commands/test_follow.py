@@ -115,7 +115,7 @@ def test_an_observer_that_fails_is_replaced_without_a_word(
     ("cluster", "event", "said"),
     [
         (CLUSTER, becomes(None), DOWN),
-        (NEW, becomes(None), f"{DOWN}ending Ray …\n"),
+        (NEW, becomes(None), DOWN),
         (BotCluster(address="a:1"), fails, DOWN),
     ],
 )

@@ -1,6 +1,7 @@
 """What `up` finds, starts, refuses, and ends when the bot does not come up."""
 
 import io
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,8 @@ FOUND = BotCluster(address=LOCAL.address, files=FILES)
 
 class Machine:
     """Is supervisor and deployer at once; `news` is what the supervisor says."""
+
+    pid = os.getpid()
 
     def __init__(self) -> None:
         self.news = '{"is_up": true}\n'
@@ -76,7 +79,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
         "follow": lambda _settings, cluster, _console: machine.steps.append(cluster),
     }.items():
         monkeypatch.setattr(command, name, fake)
-    monkeypatch.setattr(find_cluster, "living_pids", lambda _: [])
+    monkeypatch.setattr(find_cluster, "living_processes", lambda _: [])
     return machine
 
 

@@ -1,11 +1,15 @@
 """Which cluster a command means."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.local_ray.local_cluster import LocalCluster
+from actors.local_ray.process_ref import ProcessRef
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.terminal import find_cluster as module
@@ -106,19 +110,32 @@ def test_the_supervisor_is_ended_before_its_ray_and_no_other_cluster(
     runs()
     for cluster in (FOUND, FOUND, BotCluster(address="a:1")):
         cluster.end(steps.append)
-    assert steps == ["ending Ray …", "supervisor", LOCAL.address, "ending Ray …"]
+    assert steps == ["ending Ray …", "supervisor", LOCAL.address]
     assert (FILES.load(), FILES.load_config()) == (None, {})
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), min_size=1, unique=True))
+def test_of_supervisors_that_start_at_once_exactly_one_stays(born: list[tuple[int, int]]) -> None:
+    every = [ProcessRef(pid=pid, started=started) for started, pid in born]
+    stayed = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "living_processes", lambda _: every)
+        for one in every:
+            with suppress(EnvironmentProblem):
+                require_only_one(FILES, one)
+                stayed.append(one)
+    assert len(stayed) == 1
 
 
 def test_a_bot_from_another_home_or_with_another_token_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "living_pids", {FILES.name: [THIS.pid], OTHER.name: []}.__getitem__)
+    found = {FILES.name: [THIS], OTHER.name: []}
+    monkeypatch.setattr(module, "living_processes", found.__getitem__)
     require_only_one(OTHER)
     with pytest.raises(EnvironmentProblem, match=f"already .process {THIS.pid}., .*another home"):
         require_only_one(FILES)
-    runs(FILES)
-    require_only_one(FILES)
+    require_only_one(FILES, THIS)
     runs(OTHER)
     require_one_token(FILES, "lobster")
     with pytest.raises(EnvironmentProblem, match="crabby plays on this machine already"):
