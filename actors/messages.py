@@ -285,13 +285,15 @@ class ListenerStatus(Message):
 class Report(Message):
     """Any actor → WorkerSet: additions to the metrics since the last report.
 
-    `counts` are (metric, label, by), `samples` are (metric, seconds).
+    `counts` are (metric, label, by), `samples` are (metric, seconds). `memory` says how short the
+    sender's machine is of memory; empty when it has enough.
     """
 
     sender: str
     counts: tuple[tuple[str, str | None, int], ...] = ()
     samples: tuple[tuple[str, float], ...] = ()
     limits: dict[str, int] = {}
+    memory: str = ""
     hearing: ListenerStatus | None = None
 
 

@@ -9,7 +9,8 @@ from typing import Final, Self
 import psutil
 
 from actors.clients import CALL_ERRORS, WorkerSetClient
-from actors.cluster import ActorGone
+from actors.cluster import ActorGone, this_node
+from actors.machine_memory import describe_shortage
 from actors.messages import Assignment, Claim, Packed, Report
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.rate_limits import RateLimits
@@ -72,9 +73,9 @@ class ManagerLink:
         """Sends reports regularly, until cancelled."""
         while True:
             await asyncio.sleep(REPORT_EVERY.total_seconds())
-            self.report()
+            self.report(await asyncio.to_thread(describe_shortage, this_node()))
 
-    def report(self) -> None:
+    def report(self, memory: str = "") -> None:
         """Sends the counts since the last report, without waiting for an answer."""
         if self._worker_set is not None:
             engine, telemetry = self.engine, self.telemetry
@@ -85,6 +86,7 @@ class ManagerLink:
                 counts=drained.counts,
                 samples=drained.samples,
                 limits=self.rate_limits.export(),
+                memory=memory,
             )
             self._worker_set.report_unawaited(report)
 

@@ -38,6 +38,7 @@ MAX_AGE: Final = timedelta(seconds=1)
 SHUTDOWN_PATIENCE: Final = timedelta(seconds=20)
 MAX_ONGOING: Final = 64
 MAX_QUEUED: Final = 64
+PATHS: Final = ("/livez", "/readyz", "/metrics", "/games", "/shutdown")
 READ: Final = ["GET", "HEAD"]
 NO_WORKER_SET: Final = "the WorkerSet does not answer"
 
@@ -124,7 +125,7 @@ api.add_middleware(_HeaderCheck)
 # `serve.ingress` copies the endpoints as they are here, so everything they use must stand above.
 @serve.ingress(api)
 class HttpEndpoints:
-    """`/livez`, `/readyz`, `/metrics`, `/games` and `/shutdown` of one bot.
+    """The paths of one bot: `PATHS`.
 
     Args:
         config: a packed `ActorConfig`.
@@ -148,6 +149,11 @@ class HttpEndpoints:
             lambda: worker_set_peer.ask(lambda client: client.statistics(PATIENCE)), MAX_AGE
         )
         self._shutdown: asyncio.Future[int] | None = None
+
+    @api.api_route("/", methods=READ)
+    async def index(self) -> Response:
+        """Names the other paths."""
+        return JSONResponse({"bot": self._config.bot, "paths": PATHS})
 
     @api.api_route("/livez", methods=READ)
     async def livez(self) -> Response:

@@ -33,6 +33,8 @@ from ray._raylet import (  # type: ignore[attr-defined]  # no stub
 
 from actors.local_ray.low_memory_launcher import mask_modules
 from actors.local_ray.ports import free_port
+from actors.local_ray.process_ref import ProcessRef
+from actors.local_ray.sessions import open_session
 
 T = TypeVar("T")
 
@@ -116,7 +118,7 @@ def _leave_out_unused(parameters: RayParams, is_head: bool) -> None:  # noqa: FB
 
 
 def _choose_ports(parameters: RayParams, *, has_agent: bool) -> None:
-    """Chooses the ports of the agents, and tells the raylet before it asks."""
+    """Chooses the ports of the agents, and tells the raylet before it asks; marks the session."""
     for name in (*AGENT_PORTS.values(), *RUNTIME_ENV_PORTS.values()):
         setattr(parameters, name, getattr(parameters, name) or free_port())
     start: Callable[..., object] = services.start_raylet
@@ -124,6 +126,8 @@ def _choose_ports(parameters: RayParams, *, has_agent: bool) -> None:
 
     def start_raylet(*arguments: object, **options: object) -> object:
         given = signature.bind(*arguments, **options).arguments
+        with suppress(OSError):  # a full disk: Ray tells of it
+            open_session(Path(given["session_dir"]), ProcessRef.of(os.getpid()))
         for port_name, parameter in {**AGENT_PORTS, **RUNTIME_ENV_PORTS}.items():
             is_there = has_agent or port_name in RUNTIME_ENV_PORTS
             port = given[parameter] if is_there else NO_SERVICE

@@ -1,5 +1,6 @@
 """What the WorkerSet reports: log lines and counts of events, gauges, Ray's metrics, statistics."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -29,6 +30,8 @@ ACTOR_STATES: Final = {
 """The label values of the metrics on actors."""
 LOST_ON_TIME = frozenset({"outoftime", "timeout"})
 """Source: Lichess's status names; `timeout` means that a player was away for too long."""
+SHORTAGE_LASTS = timedelta(seconds=30)
+"""EngineActors report every ten seconds while they play."""
 REPORTS_WITHIN = timedelta(seconds=10)
 """A listener reports every two seconds."""
 
@@ -106,6 +109,32 @@ class ListenerHealth:
         if self._clock() - self._reported_s > REPORTS_WITHIN.total_seconds():
             return "the EventListener says nothing: it restarts or hangs; games go on meanwhile"
         return self._status.problem
+
+
+class MemoryHealth:
+    """The last report of a machine that is short of memory; `clock` gives monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float], log: FilteringBoundLogger) -> None:
+        self._clock = clock
+        self._log = log
+        self._shortage = ""
+        self._reported_s = -math.inf
+
+    def report(self, shortage: str) -> None:
+        """Records a report; an empty one says that one machine has enough memory, not that all do.
+
+        The first report of a shortage is logged.
+        """
+        if shortage:
+            if not self.problem:
+                self._log.warning(log_events.MEMORY_SHORT, why=shortage)
+            self._shortage, self._reported_s = shortage, self._clock()
+
+    @property
+    def problem(self) -> str:
+        """The shortage, until it has not been reported for a while; empty without one."""
+        is_recent = self._clock() - self._reported_s < SHORTAGE_LASTS.total_seconds()
+        return self._shortage if is_recent else ""
 
 
 class Durations(Generic[T]):

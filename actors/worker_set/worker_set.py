@@ -17,6 +17,7 @@ from datetime import timedelta
 from actors.class_path import sent_by_path
 from actors.clients import EVENT_LISTENER
 from actors.cluster import freeze_gc, this_node, without_task_events
+from actors.machine_memory import describe_shortage
 from actors.messages import (
     ActorConfig,
     Claim,
@@ -34,7 +35,14 @@ from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
 from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.runtime import RayRuntime, Runtime
-from actors.worker_set.telemetry import EventLog, Gauges, ListenerHealth, RayMirror, statistics
+from actors.worker_set.telemetry import (
+    EventLog,
+    Gauges,
+    ListenerHealth,
+    MemoryHealth,
+    RayMirror,
+    statistics,
+)
 from crabstick.asyncio_tools import BackgroundTasks, StallDetector, repeat
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.rate_limits import RateLimits
@@ -51,6 +59,7 @@ from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
 TICK = timedelta(milliseconds=500)
 READ_NODES_EVERY = timedelta(seconds=1)
+LOOK_AT_MEMORY_EVERY = timedelta(seconds=10)
 MIRROR_EVERY = timedelta(seconds=5)
 """Ray exports its metrics every ten seconds."""
 ASK_LICHESS_EVERY = timedelta(seconds=20)
@@ -92,6 +101,7 @@ class WorkerSet:
             self._config, self._rate_limits, self._metrics, lichess=lichess, games=games
         )
         self._listener_health = ListenerHealth(self._loop.time)
+        self._memory_health = MemoryHealth(self._loop.time, self._log)
         self._stall = StallDetector(self._loop.time)
         self._wake = asyncio.Event()
         self._adopted = asyncio.Event()
@@ -119,6 +129,7 @@ class WorkerSet:
         self._tasks.start(Watchdog(EVENT_LISTENER, listener, self._stall).run())
         self._tasks.start(self._every(READ_NODES_EVERY, self._read_nodes))
         self._tasks.start(self._every(MIRROR_EVERY, self._mirror_metrics))
+        self._tasks.start(self._every(LOOK_AT_MEMORY_EVERY, self._look_at_memory))
         self._tasks.start(self._every(ASK_LICHESS_EVERY, self._ask_lichess))
 
     # Remote methods; see `actors.clients`.
@@ -180,6 +191,7 @@ class WorkerSet:
         """From any actor: its counts since the last report, and the rate limits that it knows."""
         report = Report.read(message)
         self._rate_limits.merge(report.limits)
+        self._memory_health.report(report.memory)
         if report.hearing is not None:
             self._listener_health.report(report.hearing)
         for metric, label, by in report.counts:
@@ -258,6 +270,9 @@ class WorkerSet:
     async def _mirror_metrics(self) -> None:
         self._mirror.show(self._metrics.snapshot())
 
+    async def _look_at_memory(self) -> None:
+        self._memory_health.report(await asyncio.to_thread(describe_shortage, this_node()))
+
     async def _ask_lichess(self) -> None:
         """Finds games that no event reported, and lost lines; a game that is not listed goes on."""
         for game in await self._lichess_calls.playing():
@@ -271,7 +286,12 @@ class WorkerSet:
 
     def _problem(self) -> str:
         """Why the bot cannot play as it should; empty when it can."""
-        return self._pool.problem or self._elasticity.problem or self._listener_health.problem
+        return (
+            self._pool.problem
+            or self._elasticity.problem
+            or self._listener_health.problem
+            or self._memory_health.problem
+        )
 
     @property
     def _registry(self) -> Registry:

@@ -9,6 +9,10 @@ _SHARED: Final = re.compile(r"RAY_(?!gcs_storage|enable_autoscaler_v2|maximum_gc
 RECONNECT: Final = "RAY_gcs_rpc_server_reconnect_timeout_s"
 _NEEDED: Final = {
     "RAY_worker_niceness": ("0", "0 (at Ray's own 15 each move takes 20 ms longer)"),
+    "RAY_memory_monitor_refresh_ms": (
+        "0",
+        "0 (else Ray ends managers and games first where memory is short; the system ends engines)",
+    ),
     RECONNECT: (
         r"0*(6[1-9]|[7-9]\d|[1-9]\d\d+)",
         "600 (at Ray's own 60 the games end a minute after the head)",

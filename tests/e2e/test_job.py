@@ -116,6 +116,7 @@ def cluster() -> Iterator[Cluster]:
             "TMPDIR": str(folder),
             "RAY_AUTH_MODE": "token",
             "RAY_worker_niceness": "0",
+            "RAY_memory_monitor_refresh_ms": "0",
             "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
             "LICHESS_BOT_TOKEN": token,

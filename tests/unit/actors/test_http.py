@@ -327,8 +327,14 @@ async def test_a_body_is_refused_unread(
 
 
 @pytest.mark.usefixtures("bot")
+async def test_the_root_names_the_paths() -> None:
+    answer = await get("/")
+    assert set(PAGES) <= set(answer.json["paths"])
+
+
+@pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/openapi.json", "/sandbox/", "/livez/", "/LIVEZ", "//livez", "/livez/x"]
+    "path", ["/docs", "/openapi.json", "/sandbox/", "/livez/", "/LIVEZ", "//livez", "/livez/x"]
 )
 async def test_every_other_path_is_a_404(path: str) -> None:
     answer = await get(path)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from actors.messages import ListenerStatus
-from actors.worker_set.telemetry import Durations, Gauges, ListenerHealth
+from actors.worker_set.telemetry import Durations, Gauges, ListenerHealth, MemoryHealth
 from crabstick import __version__
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import (
@@ -23,6 +24,7 @@ from crabstick.rules.cluster_view import (
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
 from crabstick.telemetry.bot_metrics import BotMetrics
+from crabstick.telemetry.logs import get_logger
 from tests.unit.virtual_time import virtual_loop
 
 START_S = 1000.0
@@ -254,3 +256,15 @@ async def test_a_listener_that_does_not_report_is_a_problem() -> None:
     assert "the EventListener says nothing" in health.problem
     health.report(ListenerStatus(age_s=0))
     assert health.problem == ""
+
+
+async def test_a_shortage_of_memory_is_a_problem_until_nobody_reports_it() -> None:
+    with capture_logs() as logged:
+        health = MemoryHealth(virtual_loop().time, get_logger())
+        assert health.problem == ""
+        for shortage in ("node ab is short", "node cd is short", ""):  # a third machine is well
+            health.report(shortage)
+        assert health.problem == "node cd is short"
+        await asyncio.sleep(31)
+        assert health.problem == ""
+    assert [line["why"] for line in logged] == ["node ab is short"]
