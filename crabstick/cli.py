@@ -261,6 +261,9 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:  # the system lacks or refuses something: a folder, space, a process
+        place = f": {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror or error}{place}", EnvironmentProblem.exit_status)
 
 
 def _usage(error: TyperException) -> str:

@@ -14,6 +14,10 @@ for number in INTERRUPTS:
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler)
 
+# Our commands run as they do for users, who rarely have these.
+for variable in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(variable, None)
+
 # What tests/tools.sh has unpacked.
 os.environ["PATH"] += os.pathsep + str(Path(sys.prefix, "tools/usr/bin"))
 

@@ -53,6 +53,8 @@ def main() -> None:
     except SystemExit as end:
         if end.code or not name:
             raise
+        sys.stdout.flush()  # to a file Python writes late, and a process replaced writes no more
+        sys.stderr.flush()
         os.execv(SHELL, [SHELL, "-c", WAIT, STAYS, name])  # noqa: S606 -- no words of others
 
 

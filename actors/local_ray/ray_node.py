@@ -6,6 +6,7 @@ after its leader has died. The leader is `ray start`, which becomes a tiny proce
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,9 @@ POLL_S: Final = 0.05
 LONGEST_SOCKET: Final = 107
 """In bytes; Linux allows no longer path of a socket, and Ray puts some of its own below TMPDIR."""
 RAYS_PART: Final = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.1")
+
+_PYTHONS: Final = re.compile(r"^\w*Error: (?:\[Errno \d+\] )?")
+"""What Python puts before the message of an error."""
 
 ENVIRONMENT = {
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # else the head waits 30 s for detached actors
@@ -149,7 +153,7 @@ def _cause(output: str) -> str:
     """Why `ray start` ended: the last line that names an error, else its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "Error" in line or "error:" in line]
-    return (errors or lines or ["no output"])[-1][:300]
+    return _PYTHONS.sub("", (errors or lines or ["no output"])[-1][:300])
 
 
 def processes_of(leader: int, names: Collection[str]) -> list[ProcessRef]:

@@ -1,5 +1,7 @@
 """The command line itself: errors in one line, with their exit status."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -99,6 +101,14 @@ def test_a_question_without_an_answer_changes_nothing(
     monkeypatch.setattr(sys, "stdin", Keyboard(pressed))
     ended, _, said = run("upgrade-account")
     assert (ended, errors in said) == (status, True)
+
+
+def test_what_the_system_refuses_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a/file")
+
+    monkeypatch.setattr(upgrade_account, "upgrade_account", fail)
+    assert run("upgrade-account") == (1, "", "crabstick: No space left on device: a/file\n")
 
 
 def test_the_help_names_commands_and_options(run: Run) -> None:

@@ -65,5 +65,11 @@ def test_a_folder_too_long_for_sockets_is_named() -> None:
 
 
 def test_the_cause_of_a_failed_start_is_its_last_error() -> None:
-    outputs = ("", "begin\nthe end\n\n", "ValueError: no port\nusage: error: x\nbye")
-    assert [ray_node._cause(one) for one in outputs] == ["no output", "the end", "usage: error: x"]
+    full = "OSError: [Errno 28] No space left on device: '/tmp/ray'"
+    outputs = ("", "begin\nthe end\n\n", "ValueError: no port\nusage: error: x\nbye", full)
+    assert [ray_node._cause(one) for one in outputs] == [
+        "no output",
+        "the end",
+        "usage: error: x",
+        "No space left on device: '/tmp/ray'",
+    ]
