@@ -78,13 +78,17 @@ def _read(model: type[Model], message: object) -> Model:
 
 
 class ActorConfig(Message):
-    """An actor's arguments; they hold no secrets, because Ray's GCS stores them in plain text."""
+    """An actor's arguments; they hold no secrets, because Ray's GCS stores them in plain text.
+
+    `lacking` are variants that the settings accept and the engine does not play.
+    """
 
     name: str
     namespace: str
     bot: str
     fingerprint: str
     settings: Packed
+    lacking: tuple[str, ...] = ()
 
 
 class Assignment(Message):

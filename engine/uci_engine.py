@@ -11,6 +11,7 @@ descendants end too: see `ProcessTree`.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
@@ -54,6 +55,11 @@ class UciEngine:
         """The value of the option Hash, in MB; None before the start, or without that option."""
         value = self._latest.config.get("Hash") if self._latest else None
         return value if isinstance(value, int) else None
+
+    @property
+    def offered(self) -> Mapping[str, chess.engine.Option]:
+        """The options that the engine has; empty before its start."""
+        return self._latest.options if self._latest else {}
 
     @property
     def pid(self) -> int | None:
@@ -231,8 +237,24 @@ def check_variant(
         raise UnsupportedGame(f"the engine '{label}' does not play Chess960")
 
 
-async def check(spec: EngineSpec) -> str:
-    """Starts the engine, has it play one move, ends it; returns its name.
+@dataclass(frozen=True, slots=True)
+class TriedEngine:
+    """An engine that played a move; `offered` are its options."""
+
+    name: str
+    offered: Mapping[str, chess.engine.Option]
+
+    def plays(self, board: chess.Board) -> bool:
+        """Whether the engine plays the board's variant."""
+        try:
+            check_variant(self.name, board, self.offered)
+        except UnsupportedGame:
+            return False
+        return True
+
+
+async def check(spec: EngineSpec) -> TriedEngine:
+    """Starts the engine, has it play one move, and ends it.
 
     Raises:
         EngineError: one sentence on what is wrong with the spec or the engine.
@@ -242,4 +264,4 @@ async def check(spec: EngineSpec) -> str:
     )
     async with UciEngine(spec) as engine:
         await engine.search(request)
-        return engine.name
+        return TriedEngine(engine.name, engine.offered)

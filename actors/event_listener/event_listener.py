@@ -90,7 +90,7 @@ class EventListener:
         self._config = ActorConfig.read(config)
         bind_process(actor=self._config.name, node=this_node())
         self._settings = Settings.from_message(self._config.settings)
-        self._policy = self._settings.challenges.policy()
+        self._policy = self._settings.challenges.policy(self._config.lacking)
         self._lichess = lichess
         self._log = get_logger(actor=self._config.name)
         self._loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -87,13 +88,15 @@ def start_local_cluster(
     Args:
         cpus: logical CPUs; they count slots for games, not cores.
         bot: the name by which `living_pids` finds it.
-        temp_dir: where Ray keeps its session; None is Ray's default.
+        temp_dir: where Ray keeps its session; None is Ray's default, or a folder of this user's
+            where that belongs to another.
         profile: `full` or `small`.
         on_change: called with the cluster as soon as there is a process, and when it is up.
 
     Raises:
         EnvironmentProblem: Ray did not come up.
     """
+    temp_dir = temp_dir or _own_folder()
     address, kind = f"{LOOPBACK}:{free_port()}", PROFILES[profile]
     dashboard_port = usual_or_free(USUAL_DASHBOARD)
     dashboard = f"http://{LOOPBACK}:{dashboard_port}" if kind.has_dashboard else ""
@@ -117,6 +120,15 @@ def start_local_cluster(
     started = cluster(node, is_up=True)
     on_change(started)
     return started
+
+
+def _own_folder() -> str | None:
+    """Where our Ray keeps its sessions if another user owns Ray's default folder."""
+    usual, user = Path(tempfile.gettempdir()) / "ray", os.getuid()
+    with suppress(OSError):
+        if user and usual.stat().st_uid != user:
+            return f"{usual}-{user}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ _PYTHONS: Final = re.compile(r"^\w*Error: (?:\[Errno \d+\] )?")
 ENVIRONMENT = {
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # else the head waits 30 s for detached actors
     "RAY_worker_niceness": "0",  # at Ray's 15 every move waits for any other busy process
+    "RAY_memory_monitor_refresh_ms": "0",  # else a machine short of memory loses managers and games
     "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # games outlive a head that is away
     "RAY_task_events_max_num_task_in_gcs": "10000",  # Ray keeps 100000 calls
     "RAY_metric_cardinality_level": "low",  # else each game adds its name to Ray's metrics
@@ -48,7 +49,6 @@ ENVIRONMENT = {
 """Environment of every node; a `Profile` adds its own variables."""
 PINNED = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray ships the folder of `uv run` to its workers
-    "RAY_memory_monitor_refresh_ms": "0",  # else a machine short of memory loses managers and games
     "PYTHONSAFEPATH": "1",  # the folder one stands in is data: it may have an engine.py of its own
 }
 """What Ray would else decide by the user's surroundings, on clusters of our own."""

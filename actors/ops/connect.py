@@ -1,9 +1,12 @@
 """Connects this process to a Ray cluster; explains a failure in one sentence."""
 
 import logging
+import os
 import platform
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import grpc
@@ -20,6 +23,7 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.signals import blocked_interrupts
 
 LOOPBACK = "127.0.0.1"
+STDERR = 2
 PROBE_LIMIT = timedelta(seconds=3)
 
 
@@ -37,7 +41,8 @@ def connect(address: str, namespace: str) -> None:
     with blocked_interrupts():  # Ray has handlers of its own; an interrupt now may crash Ray
         _probe(address)
         _keep_raylets_quiet()
-        _init(address, namespace)
+        with _without_raw_lines():
+            _init(address, namespace)
     auto_init_hook.enable_auto_connect = False  # else a late call would connect again
 
 
@@ -53,6 +58,22 @@ def _init(address: str, namespace: str) -> None:
         )
     except Exception as error:  # noqa: BLE001 -- Ray lets all kinds of errors through
         raise EnvironmentProblem(_why_not(address, str(error))) from None
+
+
+@contextmanager
+def _without_raw_lines() -> Iterator[None]:
+    """Sends to nowhere what Ray's C++ part writes, such as warnings on a machine without a network.
+
+    It writes to the descriptor itself, before it reads any setting. Errors come as exceptions.
+    """
+    kept = os.dup(STDERR)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 -- only its number matters
+        os.dup2(nowhere.fileno(), STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
 def _keep_raylets_quiet() -> None:

@@ -1,7 +1,7 @@
 """Identifies the code and settings of a bot; `up` replaces managers whose fingerprint differs."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,21 +39,29 @@ def bot_code(root: Path = CODE_ROOT) -> Iterator[Path]:
     return (path for path in sorted(found) if path.as_posix() not in TOOLS)
 
 
-def fingerprint(settings: Settings, bot: str, root: Path = CODE_ROOT) -> str:
-    """Returns twelve hexadecimal digits that stand for code, account and settings."""
+def fingerprint(
+    settings: Settings, bot: str, lacking: Sequence[str] = (), root: Path = CODE_ROOT
+) -> str:
+    """Returns twelve hexadecimal digits that stand for code, account, settings and engine."""
     code = hashlib.sha256(__version__.encode())
     for path in bot_code(root):
         code.update(path.as_posix().encode() + (root / path).read_bytes())
-    whole = hashlib.sha256(f"{code.hexdigest()} {bot} {settings.fingerprint()}".encode())
+    whole = hashlib.sha256(
+        f"{code.hexdigest()} {bot} {settings.fingerprint()} {','.join(lacking)}".encode()
+    )
     return whole.hexdigest()[:12]
 
 
-def actor_config(settings: Settings, bot: str) -> ActorConfig:
-    """The config of every actor of this bot; each gets its own `name`."""
+def actor_config(settings: Settings, bot: str, lacking: Sequence[str] = ()) -> ActorConfig:
+    """The config of every actor of this bot; each gets its own `name`.
+
+    `lacking` are variants that the engine does not play.
+    """
     return ActorConfig(
         name="",
         namespace=settings.cluster.namespace,
         bot=bot,
-        fingerprint=fingerprint(settings, bot),
+        fingerprint=fingerprint(settings, bot, lacking),
         settings=settings.to_message(),
+        lacking=tuple(lacking),
     )

@@ -14,28 +14,48 @@ from actors.ops.address import VARIABLE
 from crabstick.check.finding import Finding
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
 from crabstick.rules.lichess_types import Account
+from crabstick.rules.variants import start_board
 from crabstick.settings import Settings, read_admin_token, read_token
 from engine.errors import EngineError
+from engine.uci_engine import TriedEngine
 from engine.uci_engine import check as play_one_move
 
 SCOPE: Final = "bot:play"
 
 
 def engine(settings: Settings) -> Iterator[Finding]:
-    """Checks that the engine plays."""
-    yield Finding(f"{try_engine(settings)} plays")
+    """Checks that the engine plays, and tells which variants it lacks."""
+    tried = try_engine(settings)
+    yield Finding(f"{tried.name} plays")
+    if lacking := lacking_variants(settings, tried):
+        names = ", ".join(lacking)
+        yield Finding(f"{tried.name} does not play {names}: such challenges are declined")
 
 
-def try_engine(settings: Settings) -> str:
-    """Starts the engine, lets it play one move, and returns its name.
+def try_engine(settings: Settings) -> TriedEngine:
+    """Starts the engine and lets it play one move.
 
     Raises:
-        ConfigError: the engine cannot be started or does not play.
+        ConfigError: the engine cannot be started, or plays none of the variants that are wanted.
     """
     try:
-        return asyncio.run(play_one_move(settings.engine_spec()))
+        tried = asyncio.run(play_one_move(settings.engine_spec()))
     except EngineError as error:
         raise ConfigError(str(error)) from None
+    wanted = settings.challenges.variants
+    if len(lacking_variants(settings, tried)) == len(wanted):
+        names = ", ".join(sorted(wanted))
+        raise ConfigError(
+            f"challenges.variants is {names}, and the engine '{tried.name}' does not play that: "
+            "add a variant that it plays, or name another engine"
+        )
+    return tried
+
+
+def lacking_variants(settings: Settings, tried: TriedEngine) -> tuple[str, ...]:
+    """The variants that the settings accept and the engine does not play."""
+    wanted = sorted(settings.challenges.variants)
+    return tuple(one for one in wanted if not tried.plays(start_board(one)))
 
 
 def http(settings: Settings) -> Iterator[Finding]:

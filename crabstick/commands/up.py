@@ -21,7 +21,7 @@ from actors.local_ray.process_ref import ProcessRef
 from actors.local_ray.supervisor import STOP_LIMIT, Plan, supervise
 from actors.messages import ActorConfig, Statistics
 from actors.ops.fingerprint import actor_config
-from crabstick.check.local_checks import identify, try_engine
+from crabstick.check.local_checks import identify, lacking_variants, try_engine
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings, given_token, read_token
 from crabstick.signals import deferred_interrupt
@@ -144,8 +144,8 @@ def _tried(settings: Settings, files: ClusterFiles) -> ActorConfig:
         engine = threads.submit(try_engine, settings)
         bot = identify(settings).name
         require_one_token(files, bot)
-        engine.result()
-    return actor_config(settings, bot)
+        lacking = lacking_variants(settings, engine.result())
+    return actor_config(settings, bot, lacking)
 
 
 def _wait_up(files: ClusterFiles, supervisor: "subprocess.Popen[str] | None") -> LocalCluster:

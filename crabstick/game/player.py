@@ -9,7 +9,6 @@ import asyncio
 from datetime import timedelta
 
 import chess
-import chess.variant
 
 from crabstick.errors import InvariantBroken
 from crabstick.game.context import FromStream, GameContext, InboxItem
@@ -38,6 +37,7 @@ from crabstick.rules.game_events import (
 from crabstick.rules.game_state_machine import Phase, step
 from crabstick.rules.lichess_types import GameFull
 from crabstick.rules.time_management import UNTIMED_PLIES, budget_for
+from crabstick.rules.variants import start_board
 from crabstick.telemetry import log_events
 from engine.interface import Engine, SearchRequest
 
@@ -180,14 +180,7 @@ class Position:
     """The board of one game: replaying 100 plies would cost 1 ms, a new ply costs 11 µs."""
 
     def __init__(self, full: GameFull) -> None:
-        board_class = (
-            chess.Board
-            if full.variant in {"standard", "chess960", "fromPosition"}
-            else chess.variant.find_variant(full.variant)
-        )
-        is_960 = full.variant in {"chess960", "fromPosition"}
-        start = board_class.starting_fen if full.initial_fen == "startpos" else full.initial_fen
-        self._start = board_class(start, chess960=is_960)
+        self._start = start_board(full.variant, full.initial_fen)
         self._board = self._start.copy()
         self._moves: tuple[str, ...] = ()
 

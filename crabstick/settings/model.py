@@ -6,7 +6,7 @@ No files, no environment and no tokens: settings travel to other nodes as plain 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -31,6 +31,7 @@ from crabstick.errors import ConfigError
 from crabstick.explain import explain
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
+from crabstick.rules.variants import Variant
 from engine.interface import EngineSpec, OptionValue, bundled_spec
 
 _MESSAGE_VERSION = 1
@@ -154,9 +155,7 @@ class EngineSettings(_Section):
 class ChallengeSettings(_Section):
     """Which challenges are accepted."""
 
-    variants: frozenset[Literal["standard"]] = Field(
-        default=frozenset({"standard"}), min_length=1, description="nothing else is played so far"
-    )
+    variants: frozenset[Variant] = Field(default=frozenset({"standard"}), min_length=1)
     time_controls: frozenset[Literal["bullet", "blitz", "rapid", "classical"]] = Field(
         default=frozenset({"bullet", "blitz", "rapid", "classical"}),
         min_length=1,
@@ -195,10 +194,10 @@ class ChallengeSettings(_Section):
                 )
         return self
 
-    def policy(self) -> ChallengePolicy:
-        """This section, as `rules.challenges` needs it."""
+    def policy(self, lacking: Collection[str] = ()) -> ChallengePolicy:
+        """This section, as `rules.challenges` needs it, without the `lacking` variants."""
         return ChallengePolicy(
-            variants=self.variants,
+            variants=self.variants.difference(lacking),
             time_controls=self.time_controls,
             modes=self.modes,
             accept_bots=self.accept_bots,

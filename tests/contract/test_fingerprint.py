@@ -57,7 +57,7 @@ def copy(tmp_path: Path) -> Path:
 def test_only_code_of_the_bot_replaces_a_running_manager(
     copy: Path, path: str, *, replaces: bool
 ) -> None:
-    before = fingerprint(Settings(), "crabby", copy)
+    before = fingerprint(Settings(), "crabby", root=copy)
     with (copy / path).open("a") as file:
         file.write("# changed\n")
-    assert (fingerprint(Settings(), "crabby", copy) != before) is replaces
+    assert (fingerprint(Settings(), "crabby", root=copy) != before) is replaces

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from chess.engine import Limit
 
+from crabstick.rules.variants import VARIANTS, start_board
 from crabstick.settings import Settings
 from engine.errors import NotAnEngine
 from engine.fairy import MISSING, library
@@ -101,7 +102,9 @@ async def test_it_plays_every_variant_of_lichess(engine: UciEngine, board: chess
 
 async def test_its_strength_can_be_limited() -> None:
     spec = bundled_spec({"Skill Level": 3, "UCI_LimitStrength": True, "UCI_Elo": 1200})
-    assert "Fairy-Stockfish" in await check(spec)
+    tried = await check(spec)
+    assert "Fairy-Stockfish" in tried.name
+    assert [one for one in VARIANTS if not tried.plays(start_board(one))] == []
 
 
 def test_it_ends_with_its_input(process: "subprocess.Popen[str]") -> None:

@@ -1,8 +1,11 @@
 """How a local cluster is started and named; tests/e2e start and end a real one."""
 
+import os
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -108,3 +111,16 @@ def test_the_ray_of_a_bot_is_found_among_all_processes(monkeypatch: pytest.Monke
     monkeypatch.setattr(ProcessRef, "of", lambda pid: ProcessRef(pid=pid, started=0))
     assert [process.pid for process in living_processes("b@1")] == [1, 2, 3]
     assert living_processes("b@3") == []
+
+
+def test_where_another_user_has_rays_folder_ours_is_beside_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert local_cluster._own_folder() is None
+    (tmp_path / "ray").mkdir()
+    found = []
+    for user in ((tmp_path / "ray").stat().st_uid, 61234, 0):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        found.append(local_cluster._own_folder())
+    assert found == [None, f"{tmp_path}/ray-61234", None]

@@ -20,6 +20,7 @@ from crabstick.lichess import account_client as client
 from crabstick.rules.lichess_types import Account
 from crabstick.settings import ADMIN_VARIABLE, TOKEN_VARIABLE, Settings
 from engine.errors import EngineNotFound
+from engine.uci_engine import TriedEngine
 from tests.fakes.lichess import FakeLichess
 
 SCOPES = frozenset({"bot:play"})
@@ -49,22 +50,25 @@ def _a_machine_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     lichess(monkeypatch)
 
 
-async def play(_spec: object) -> str:
-    return "Pinch 1"
+async def play(_spec: object) -> TriedEngine:
+    return TriedEngine("Pinch 1", {})  # without UCI_Variant and UCI_Chess960
 
 
 async def refuse(_spec: object) -> str:
     raise EngineNotFound("there is no /opt/engine")
 
 
-def said(problem: type[CrabstickError] | None = None) -> list[str]:
+def said(
+    problem: type[CrabstickError] | None = None, *, variants: Iterable[str] = ("standard",)
+) -> list[str]:
     """The lines of the report, and at the end the problem, if there is one."""
     lines: list[str] = []
+    settings = Settings.model_validate({"challenges": {"variants": [*variants]}})
     if problem is None:
-        check(Settings(), lines.append)
+        check(settings, lines.append)
     else:
         with pytest.raises(problem) as caught:
-            check(Settings(), lines.append)
+            check(settings, lines.append)
         lines.append(str(caught.value))
     return lines
 
@@ -130,6 +134,13 @@ def test_each_problem_is_marked_and_the_first_is_raised(monkeypatch: pytest.Monk
     marked = [line.partition(": ")[0] for line in lines if ": PROBLEM: " in line]
     assert marked == ["engine", "POST /shutdown", "Lichess"]
     assert "does not hold a token" in lines[2]
+
+
+def test_variants_that_the_engine_lacks_are_named() -> None:
+    lacking = "engine: Pinch 1 does not play atomic, chess960, horde: such challenges are declined"
+    assert lacking in said(variants=("horde", "atomic", "chess960", "fromPosition"))
+    lines = said(ConfigError, variants=("horde",))
+    assert "challenges.variants is horde, and the engine 'Pinch 1' does not play that" in lines[-1]
 
 
 def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from crabstick.settings import Settings
 from crabstick.terminal import find_cluster
 from crabstick.terminal.bot_deployer import Deployed
 from crabstick.terminal.find_cluster import BotCluster
+from engine.uci_engine import TriedEngine
 from tests.unit.local_rays import CONFIG, FILES, GONE, LOCAL, STARTED, runs, use_home
 
 DEAF = EnvironmentProblem("crabby is up but does not hear Lichess")
@@ -72,7 +73,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     use_home(monkeypatch, tmp_path, machine.steps)
     for name, fake in {
         "identify": lambda _: Account(name="crabby", title="BOT"),
-        "try_engine": lambda _: "Pinch 1",
+        "try_engine": lambda _: TriedEngine("Pinch 1", {}),
         "require_free": lambda *_: machine.steps.append("port"),
         "supervise": machine.supervise,
         "BotDeployer": lambda **_: machine,

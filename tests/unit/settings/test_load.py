@@ -267,7 +267,7 @@ WRONG_VALUES = [
     ("engine: {options: 3}", "engine.options is 3; it must be a mapping of the engine's option"),
     ("engine: {options: {Hash: 1.5}}", "engine.options is a mapping; it must hold text, whole"),
     ('engine: {options: {A: "b\\nquit"}}', "engine.options is a mapping; it must hold text, whole"),
-    ("challenges: {variants: [chess960]}", "standard (nothing else is played so far)"),
+    ("challenges: {variants: [kingOfTheHil]}", "(did you mean kingOfTheHill?)"),
     ("challenges: {time_controls: [blits]}", "time_controls[0] is 'blits'; it must be bullet, bli"),
     ("challenges: {time_controls: bliz}", "rapid or classical (did you mean blitz?)"),
     ("challenges: {modes: []}", "challenges.modes is []; it must be a list of casual or rated"),
