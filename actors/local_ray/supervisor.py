@@ -31,8 +31,8 @@ POLL: Final = timedelta(seconds=1)
 STOP_LIMIT: Final = timedelta(seconds=30)
 PAUSES_S: Final = (0, 1, 2, 5, 10, 30)
 """Before each try to start Ray again; the last one repeats."""
-WELL_AFTER: Final = timedelta(minutes=2)
-"""A Ray that lived that long counts as well, and resets the pauses."""
+WELL_AFTER: Final = timedelta(seconds=20)
+"""A Ray that lived that long counts as well, and resets the pauses, in which games lose time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
