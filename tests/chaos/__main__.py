@@ -1,8 +1,9 @@
 """`python -m tests.chaos`: no game is ever lost, whatever fails.
 
-A local Lichess, a Ray cluster of several nodes on this machine, the bot, opponents that never stop,
-and a seeded schedule of faults. At the end the server's ledger is judged, and a table shows what
-each kind of fault cost. The exit status is 1 when a promise was broken.
+A local Lichess, the bot, opponents that never stop, and a seeded schedule of faults: first on a Ray
+cluster of several nodes on this machine, then with a plain `crabstick up`. At the end the server's
+ledger is judged, and a table shows what each kind of fault cost. The exit status is 1 when a
+promise was broken.
 """
 
 import argparse
@@ -12,18 +13,20 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
 from rich.console import Console
 
 from crabstick.errors import CrabstickError
-from tests.chaos.chaos_cluster import cluster
+from tests.chaos.chaos_cluster import BOT, cluster, one_machine
 from tests.chaos.fault_kinds import FAULT_KINDS, SHORT_RUN, kind_of
 from tests.chaos.networks import in_namespaces, lasting_folder
-from tests.chaos.run import Run
+from tests.chaos.run import Run, Story
 from tests.chaos.schedule import schedule
 from tests.chaos.table import show
+from tests.chaos.verdict import judge
 
 SPARE: Final = 10
 """For every ten faults one more, in place of a fault that cannot be injected in its turn."""
@@ -59,7 +62,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--games", type=int, default=100, help="that are played, at least")
     parser.add_argument("--at-once", type=int, default=4, help="games")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--minutes", type=float, default=120, help="for the faults, at most")
+    parser.add_argument(
+        "--minutes", type=float, default=120, help="for the faults of each rig, at most"
+    )
     parser.add_argument("--short", action="store_true", help="only quick faults")
     parser.add_argument("--kind", action="append", default=[], help="only these, repeatable")
     return parser.parse_args(arguments)
@@ -72,17 +77,25 @@ def _run(options: argparse.Namespace, console: Console) -> bool:
     wanted = options.kind or (SHORT_RUN if options.short else [kind.name for kind in FAULT_KINDS])
     kinds = [kind_of(name) for name in wanted]
     print_line(f"seed {options.seed}")
-    with cluster(options.at_once) as ready:
-        run = Run(
-            cluster=ready,
-            injections=schedule(options.seed, options.faults + options.faults // SPARE, kinds),
-            max_faults=options.faults,
-            games=options.games,
-            seed=options.seed,
-            limit=timedelta(minutes=options.minutes),
-            print_line=print_line,
-        )
-        story, verdict, record = asyncio.run(run.play())
+    story = Story()
+    drawn = schedule(options.seed, options.faults + options.faults // SPARE, kinds)
+    for start in (cluster, one_machine):
+        mine = [one for one in drawn if one.kind.is_on_one_machine is (start is one_machine)]
+        most = sum(one.number <= options.faults for one in mine)
+        if not most:
+            continue
+        with start(options.at_once) as ready:
+            run = Run(
+                cluster=ready,
+                injections=mine,
+                max_faults=most,
+                games=options.games - len(story.ledger["games"]),
+                seed=options.seed,
+                limit=timedelta(minutes=options.minutes),
+                print_line=print_line,
+            )
+            asyncio.run(run.play(story))
+    verdict = judge(story.ledger, story.intended, story.faults, BOT)
     injected = {fault.kind for fault in story.faults}
     never = {kind: why for kind, why in story.missed.items() if kind not in injected}
     show(story.faults, verdict, {**never, **story.impossible}, console)
@@ -93,7 +106,7 @@ def _run(options: argparse.Namespace, console: Console) -> bool:
         print_line(f"BROKEN: only {verdict.games} of {options.games} games were played")
     if not verdict.is_good:
         path = lasting_folder() / f"crabstick-chaos-{options.seed}.json"
-        path.write_text(json.dumps(record), encoding="utf-8")
+        path.write_text(json.dumps(asdict(story)), encoding="utf-8")
         print_line(f"everything that happened is in {path}")
     too_calm = len(story.faults) * 2 < options.faults
     if too_calm:

@@ -50,7 +50,7 @@ async def make_engine_fail(target: Target, mode: str) -> str:
     actor = await find_actor(target)
     if "tests.chaos.faulty_engine" not in _engine_of(actor.pid).cmdline():
         raise NotNow("its engine is the bundled one by now")
-    order = order_fault(target.cluster.orders, actor.pid, mode)
+    order = order_fault(target.cluster.folder, actor.pid, mode)
     until_s = time.monotonic() + PHASE_LIMIT_S
     while order.exists():
         if time.monotonic() > until_s:

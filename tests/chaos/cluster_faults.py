@@ -1,13 +1,22 @@
-"""Faults of nodes, of the managers, of Ray Serve and of the head."""
+"""Faults of nodes, of the managers, of Ray Serve, of the head, and of a bot's only machine."""
 
 import asyncio
 import signal
 import time
+from typing import Final
+
+import psutil
 
 from crabstick.errors import EnvironmentProblem
-from tests.chaos.ray_nodes import RayNode
+from tests.chaos.chaos_cluster import ON_THE_HEAD
+from tests.chaos.faulty_engine import CHUNK_BYTES
+from tests.chaos.ray_nodes import RayNode, processes, send_signal
 from tests.chaos.schedule import chosen
 from tests.chaos.target import NotNow, NotPossible, Target, frozen, send
+
+NOTICED_S: Final = 2
+OVERFULL_PERCENT: Final = 1
+POLL_S: Final = 0.01
 
 
 def _node(target: Target) -> RayNode:
@@ -82,3 +91,31 @@ async def kill_head(target: Target) -> None:
     await asyncio.to_thread(target.cluster.head.kill)
     await asyncio.sleep(target.span_s)
     await asyncio.to_thread(target.cluster.head.start)
+
+
+# One machine.
+
+
+async def kill_ray(target: Target, program: str) -> None:
+    """Kills that program of the bot's Ray, or all of it; the supervisor has to notice soon."""
+    (log,) = target.cluster.folder.glob(".ray/crabstick-*.log")
+    before = log.stat().st_size
+    send_signal(target.cluster.leader, signal.SIGKILL, program)
+    until_s = time.monotonic() + NOTICED_S
+    while log.stat().st_size == before:
+        if time.monotonic() > until_s:
+            raise EnvironmentProblem("the supervisor does not notice")
+        await asyncio.sleep(POLL_S)
+
+
+async def fill_memory(target: Target) -> None:
+    """Uses more memory than Ray was told to bear; it must not kill anything for that."""
+    memory = psutil.virtual_memory()
+    lacking = target.cluster.full_percent + OVERFULL_PERCENT - memory.percent
+    count = int(lacking / 100 * memory.total / CHUNK_BYTES)
+    managers = {_pid(target, title) for title in ON_THE_HEAD}
+    hoard = await asyncio.to_thread(lambda: [b"." * CHUNK_BYTES for _ in range(count)])
+    await asyncio.sleep(target.span_s)
+    del hoard
+    if managers - {process.pid for process in processes(target.cluster.leader)}:
+        raise EnvironmentProblem("Ray has killed managers for want of memory")

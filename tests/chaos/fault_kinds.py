@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from actors.local_ray.supervisor import WELL_AFTER
+
 SOON: Final = timedelta(seconds=60)
 LATER: Final = timedelta(seconds=120)
 """A node or a head has to come back, on a busy machine."""
@@ -19,8 +21,18 @@ class FaultKind:
     blocks_events: bool = False
     """Whether the event stream ends, stays silent or is not read. The stream can be opened only 30
     times in ten minutes, and Lichess drops a challenge that was not received within 20 s."""
+    is_on_one_machine: bool = False
+    """Whether it befalls a bot that `crabstick up` keeps on one machine, not one on a cluster."""
+    calm_s: float = 0.0
+    """How long the bot must have been healthy before."""
     recovery: timedelta = SOON
     """How long the bot may take to recover after the fault."""
+
+
+def _death_of_ray(name: str) -> FaultKind:
+    """One after which the supervisor restarts Ray; too soon after another it pauses first."""
+    calm_s = WELL_AFTER.total_seconds()
+    return FaultKind(name=name, blocks_events=True, is_on_one_machine=True, calm_s=calm_s)
 
 
 FAULT_KINDS: Final = (
@@ -73,6 +85,10 @@ FAULT_KINDS: Final = (
     FaultKind(name="Lichess frozen", blocks_events=True, spans=(28, 32)),
     FaultKind(name="Lichess answers 503 to everything", blocks_events=True, spans=(28, 32)),
     FaultKind(name="second listener", blocks_events=True, spans=(3, 6)),
+    _death_of_ray("raylet of the only node killed"),
+    _death_of_ray("GCS without a store killed"),
+    _death_of_ray("all of Ray killed at once"),
+    FaultKind(name="machine short of memory", spans=(4, 8), is_on_one_machine=True),
 )
 
 SHORT_RUN: Final = (

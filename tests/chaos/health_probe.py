@@ -80,8 +80,9 @@ class HealthProbe:
         metrics = await self._text("/metrics")
         if not _figure(STANDBYS, metrics):
             return "no actor is on standby"
-        if (nodes := _figure(NODES, metrics)) != len(self.cluster.workers):
-            return f"{nodes} of {len(self.cluster.workers)} nodes are there"
+        expected = len(self.cluster.workers) or 1
+        if (nodes := _figure(NODES, metrics)) != expected:
+            return f"{nodes} of {expected} nodes are there"
         return ""
 
     async def games(self) -> list[Mapping[str, Any]]:

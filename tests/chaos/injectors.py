@@ -20,11 +20,13 @@ from tests.chaos.actor_faults import (
 from tests.chaos.cluster_faults import (
     cut_node,
     drain_node,
+    fill_memory,
     freeze_node,
     freeze_process,
     kill_head,
     kill_node,
     kill_process,
+    kill_ray,
 )
 from tests.chaos.lichess_faults import (
     fail_calls,
@@ -99,5 +101,9 @@ INJECTORS: Final[Mapping[str, Injector]] = {
     "Lichess frozen": freeze_lichess,
     "Lichess answers 503 to everything": fail_everything,
     "second listener": open_second_stream,
+    "raylet of the only node killed": partial(kill_ray, program="raylet"),
+    "GCS without a store killed": partial(kill_ray, program="gcs_server"),
+    "all of Ray killed at once": partial(kill_ray, program=""),
+    "machine short of memory": fill_memory,
 }
 """By the name of the kind."""

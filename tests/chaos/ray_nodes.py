@@ -90,32 +90,22 @@ class RayNode:
         """Whether its `ray start` has ended or never began."""
         return self._child is None or self._child.poll() is not None
 
+    @property
+    def leader(self) -> int:
+        """The pid of its `ray start`; -1 before there is one."""
+        return -1 if self._child is None else self._child.pid
+
     def processes(self) -> list[RayProcess]:
         """Everything that runs on it."""
-        found = []
-        for process in self._session():
-            with suppress(psutil.Error):
-                found.append(RayProcess(pid=process.pid, title=" ".join(process.cmdline())))
-        return found
-
-    def _session(self) -> Iterator[psutil.Process]:
-        if self._child is None:
-            return
-        for process in psutil.process_iter():
-            with suppress(OSError, psutil.Error):
-                is_ours = os.getsid(process.pid) == self._child.pid
-                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
-                    yield process
+        return processes(self.leader)
 
     def signal(self, number: int) -> None:
         """Sends a signal to everything on it."""
-        for process in self._session():
-            with suppress(psutil.Error):
-                process.send_signal(number)
+        send_signal(self.leader, number)
 
     def kill(self) -> None:
         """Kills all its processes, and again those that were started meanwhile."""
-        while list(self._session()):
+        while list(_session(self.leader)):
             self.signal(signal.SIGKILL)
             time.sleep(POLL_S)
         if self._child is not None:
@@ -125,6 +115,31 @@ class RayNode:
         """Asks the node to end as soon as its games have left."""
         if self._child is not None:
             self._child.send_signal(signal.SIGTERM)
+
+
+def processes(leader: int) -> list[RayProcess]:
+    """Everything that runs on the node of that `ray start`."""
+    found = []
+    for process in _session(leader):
+        with suppress(psutil.Error):
+            found.append(RayProcess(pid=process.pid, title=" ".join(process.cmdline())))
+    return found
+
+
+def send_signal(leader: int, number: int, program: str = "") -> None:
+    """Sends a signal to that program on the node of that `ray start`; by default to all of it."""
+    for process in _session(leader):
+        with suppress(psutil.Error):
+            if program in {"", process.name()}:
+                process.send_signal(number)
+
+
+def _session(leader: int) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):
+            is_there = os.getsid(process.pid) == leader
+            if is_there and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
 
 
 def head(network: NodeNetwork, folder: Path, port: int) -> RayNode:

@@ -1,10 +1,10 @@
-"""One run of the harness: one fault at a time, each on a healthy bot, and a verdict at the end."""
+"""A run of the harness on one rig: one fault at a time, each on a healthy bot."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from tests.chaos.injectors import INJECTORS
 from tests.chaos.opponents import Opponents
 from tests.chaos.schedule import Injection
 from tests.chaos.target import NotNow, NotPossible, Target
-from tests.chaos.verdict import Fault, Verdict, judge
+from tests.chaos.verdict import Fault, IntendedMove
 
 POLL_S: Final = 0.25
 FIRST_LIMIT: Final = timedelta(seconds=300)
@@ -33,13 +33,17 @@ TURNS_UNTIL_AGAIN: Final = 3
 
 @dataclass(slots=True)
 class Story:
-    """What was injected, and what could not be."""
+    """What happened, on all rigs: the facts behind the verdict."""
 
     faults: list[Fault] = field(default_factory=list)
     missed: dict[str, str] = field(default_factory=dict)
     """Kinds, and why."""
     impossible: dict[str, str] = field(default_factory=dict)
     """Kinds that this machine does not allow, and why."""
+    ledger: dict[str, list[Any]] = field(default_factory=lambda: {"games": [], "challenges": []})
+    intended: list[IntendedMove] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """Everything else that the bot has logged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +60,11 @@ class Run:
     limit: timedelta
     print_line: Callable[[str], None]
 
-    async def play(self) -> tuple[Story, Verdict, dict[str, Any]]:
-        """Injects everything and judges; also returns the facts behind the verdict.
+    async def play(self, story: Story) -> None:
+        """Injects everything, and adds to the story.
 
         When the bot does not become healthy, the rest of the schedule is missed.
         """
-        story = Story()
         opponents = Opponents(self.cluster.lichess.url, self.cluster.opponents, BOT, self.seed)
         async with aiohttp.ClientSession(timeout=HTTP_LIMIT) as http, opponents:
             health = HealthProbe(self.cluster, http)
@@ -75,15 +78,11 @@ class Run:
                 await asyncio.sleep(POLL_S)
             await opponents.end(END_LIMIT)
         ledger = await asyncio.to_thread(self.cluster.lichess.ledger)
+        for part in story.ledger:
+            story.ledger[part] += ledger[part]
         await asyncio.to_thread(self.cluster.logs.read)
-        logs = self.cluster.logs
-        record = {
-            "faults": [asdict(fault) for fault in story.faults],
-            "intended": [asdict(one) for one in logs.intended],
-            "events": logs.events,
-            "ledger": ledger,
-        }
-        return story, judge(ledger, logs.intended, story.faults, BOT), record
+        story.intended += self.cluster.logs.intended
+        story.events += self.cluster.logs.events
 
     async def _wait_ready(self, health: HealthProbe) -> None:
         """Waits until all games run and all is well."""
@@ -97,9 +96,9 @@ class Run:
         raise EnvironmentProblem(f"the bot is not well, with {games} games: {problem}")
 
     async def _inject_all(self, health: HealthProbe, story: Story) -> None:
-        began_s = time.monotonic()
+        began_s, before = time.monotonic(), len(story.faults)
         left = deque(self.injections)
-        while left and len(story.faults) < self.max_faults:
+        while left and len(story.faults) - before < self.max_faults:
             if time.monotonic() - began_s > self.limit.total_seconds():
                 self.print_line(f"the time is up: {len(left)} faults are left out")
                 return
@@ -107,7 +106,7 @@ class Run:
             kind = injection.kind.name
             if kind in story.impossible:
                 continue
-            await asyncio.sleep(injection.pause_s)
+            await asyncio.sleep(injection.kind.calm_s + injection.pause_s)
             await self._wait_ready(health)
             try:
                 fault = await self._inject(health, injection)

@@ -68,17 +68,17 @@ class WorkerLogs:
     def _take(self, entry: dict[str, Any], pid: int) -> None:
         if entry.get("event") == log_events.MOVE_POSTING:
             self.pids[entry["actor"]] = pid  # the WorkerSet speaks of actors too, but posts nothing
-            self.intended.append(intended_of(entry))
+            self.intended.append(intended_of(entry, pid))
         else:
             self.events.append({**entry, "pid": pid})
 
 
-def intended_of(entry: dict[str, Any]) -> IntendedMove:
-    """A move that an actor says it is about to post."""
+def intended_of(entry: dict[str, Any], pid: int) -> IntendedMove:
+    """A move that an actor says it is about to post; a new Ray gives out the same names again."""
     return IntendedMove(
         game=entry["game_id"],
         ply=entry["ply"],
         uci=entry["move"],
-        actor=entry["actor"],
+        actor=f"{entry['actor']} ({pid})",
         at_ms=datetime.fromisoformat(entry["timestamp"]).timestamp() * 1000,
     )

@@ -23,6 +23,7 @@ from actors.local_ray.ports import free_port
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
 from crabstick.sandbox.testing import RunningSandbox
+from tests.chaos.ray_nodes import send_signal
 from tests.chaos.worker_logs import WorkerLogs
 
 ROOT = Path(__file__).parents[2]
@@ -156,11 +157,7 @@ class HomeBot:
 
     def kill(self, name: str) -> None:
         """Kills the processes of its Ray with that name, or with an empty name all of them."""
-        leader = record(self.folder)["node"]["pid"]
-        for process in psutil.process_iter(["name"]):
-            with suppress(OSError):
-                if os.getsid(process.pid) == leader and name in {"", process.info["name"]}:
-                    os.kill(process.pid, signal.SIGKILL)
+        send_signal(record(self.folder)["node"]["pid"], signal.SIGKILL, name)
 
     def logs(self) -> WorkerLogs:
         """Everything that the bot's processes have logged."""

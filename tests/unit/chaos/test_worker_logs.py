@@ -29,7 +29,7 @@ def test_a_move_that_is_about_to_be_posted_is_meant(tmp_path: Path) -> None:
     logs = WorkerLogs(tmp_path)
     logs.read()
     assert logs.intended == [
-        IntendedMove(game="abcdefgh", ply=3, uci="e7e5", actor="engine:1", at_ms=1500)
+        IntendedMove(game="abcdefgh", ply=3, uci="e7e5", actor="engine:1 (77)", at_ms=1500)
     ]
     assert logs.pids == {"engine:1": 77}
 
