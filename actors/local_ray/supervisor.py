@@ -28,6 +28,8 @@ from crabstick.errors import EnvironmentProblem, InvariantBroken
 VITAL: Final = ("gcs_server", "raylet")
 """Without one of these the bot is deaf, or its actors die."""
 POLL: Final = timedelta(seconds=1)
+DEPLOY_LIMIT: Final = timedelta(seconds=60)
+"""A Ray that dies once more meanwhile may leave a deployment without an answer for ever."""
 STOP_LIMIT: Final = timedelta(seconds=30)
 PAUSES_S: Final = (0, 1, 2, 5, 10, 30)
 """Before each try to start Ray again; the last one repeats."""
@@ -158,15 +160,19 @@ class Supervisor:
         order = {"address": self._started().address, "config": self._files.load_config()}
         if not order["config"]:
             return  # the command that started us had not deployed it yet
-        done = subprocess.run(
-            self._plan.deployer,
-            cwd="/",  # see `BotDeployer`
-            input=json.dumps(order),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                self._plan.deployer,
+                cwd="/",  # see `BotDeployer`
+                input=json.dumps(order),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                check=False,
+                timeout=DEPLOY_LIMIT.total_seconds(),
+            )
+        except subprocess.TimeoutExpired:
+            raise EnvironmentProblem("the bot does not start: Ray does not answer") from None
         if done.returncode:
             raise EnvironmentProblem(f"the bot does not start: {done.stdout.strip()[-300:]}")
 
