@@ -23,7 +23,7 @@ from actors.local_ray.low_memory_launcher import STAYS
 from actors.local_ray.ports import LOOPBACK, free_port, usual_or_free
 from actors.local_ray.process_ref import ProcessRef
 from actors.local_ray.profiles import PROFILES
-from actors.local_ray.ray_node import end_node, node_command, start_node
+from actors.local_ray.ray_node import end_node, node_command, require_short_folder, start_node
 from crabstick.environment import home_folder
 from crabstick.errors import EnvironmentProblem
 
@@ -129,6 +129,25 @@ def _own_folder() -> str | None:
         if user and usual.stat().st_uid != user:
             return f"{usual}-{user}"
     return None
+
+
+def require_folders() -> None:
+    """Requires what a local cluster needs: `~/.ray`, and a folder for temporary files.
+
+    Raises:
+        EnvironmentProblem: one cannot be written, or its path is too long.
+    """
+    temporary = Path(tempfile.gettempdir())
+    require_short_folder(_own_folder() or str(temporary))
+    for folder in (_folder(), temporary):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{folder} cannot be written ({error.strerror}): set HOME and TMPDIR to folders "
+                "that can"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ def start_node(
     Raises:
         EnvironmentProblem: the node did not come up. No process is left, even after an interrupt.
     """
-    _require_short_folder(command)
+    given = [one.partition("=")[2] for one in command if one.startswith("--temp-dir=")]
+    require_short_folder((given or [tempfile.gettempdir()])[0])
     with tempfile.NamedTemporaryFile(prefix="crabstick-ray-") as log, ExitStack() as undo:
         with deferred_interrupt():
             child = _spawn(command, variables, log)
@@ -113,9 +114,8 @@ def start_node(
     return node
 
 
-def _require_short_folder(command: Sequence[str]) -> None:
-    given = [one.partition("=")[2] for one in command if one.startswith("--temp-dir=")]
-    folder = (given or [tempfile.gettempdir()])[0]
+def require_short_folder(folder: str) -> None:
+    """Requires a folder in which Ray can put its sockets; else raises EnvironmentProblem."""
     longest = LONGEST_SOCKET - RAYS_PART
     if len(os.fsencode(folder)) > longest:
         raise EnvironmentProblem(

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
 from pydantic import SecretStr
 
+from actors.local_ray.local_cluster import require_folders
 from actors.local_ray.ports import LOOPBACK, PortTaken, require_free
 from actors.ops.address import VARIABLE
 from crabstick.check.finding import Finding
+from crabstick.environment import home_folder
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
 from crabstick.rules.lichess_types import Account
 from crabstick.rules.variants import start_board
@@ -56,6 +59,15 @@ def lacking_variants(settings: Settings, tried: TriedEngine) -> tuple[str, ...]:
     """The variants that the settings accept and the engine does not play."""
     wanted = sorted(settings.challenges.variants)
     return tuple(one for one in wanted if not tried.plays(start_board(one)))
+
+
+def folders(_settings: Settings) -> Iterator[Finding]:
+    """Checks the folders of a Ray of our own."""
+    if os.environ.get(VARIABLE):
+        yield Finding(f"not needed: {VARIABLE} names a cluster")
+    else:
+        require_folders()
+        yield Finding(f"{home_folder()} and {tempfile.gettempdir()} can be written")
 
 
 def http(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
 """`check` on one machine: a sentence for each thing that keeps a bot from playing."""
 
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -40,11 +42,13 @@ def lichess(
 
 
 @pytest.fixture(autouse=True)
-def _a_machine_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_machine_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever listens and is set on the machine that runs the tests."""
     monkeypatch.setenv(TOKEN_VARIABLE, "lip_token")
     monkeypatch.delenv(ADMIN_VARIABLE, raising=False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # noqa: S108 -- only its length matters
     monkeypatch.setattr(local_checks, "require_free", lambda *_: None)
     monkeypatch.setattr(local_checks, "play_one_move", play)
     lichess(monkeypatch)
@@ -73,9 +77,12 @@ def said(
     return lines
 
 
-def test_everything_that_is_in_order_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_is_in_order_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert said() == [
         "engine: Pinch 1 plays",
+        f"folders: {tmp_path} and /tmp can be written",
         "HTTP: port 8000 on 127.0.0.1 is free",
         "POST /shutdown: closed, no admin token is set",
         "Lichess: https://lichess.org knows crabby as a bot with bot:play",
@@ -133,7 +140,7 @@ def test_each_problem_is_marked_and_the_first_is_raised(monkeypatch: pytest.Monk
     assert lines.pop() == "there is no /opt/engine (and 2 more problems, marked above)"
     marked = [line.partition(": ")[0] for line in lines if ": PROBLEM: " in line]
     assert marked == ["engine", "POST /shutdown", "Lichess"]
-    assert "does not hold a token" in lines[2]
+    assert "does not hold a token" in lines[3]
 
 
 def test_variants_that_the_engine_lacks_are_named() -> None:
@@ -143,9 +150,18 @@ def test_variants_that_the_engine_lacks_are_named() -> None:
     assert "challenges.variants is horde, and the engine 'Pinch 1' does not play that" in lines[-1]
 
 
+def test_folders_that_a_ray_could_not_use_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".ray").write_text("a file")
+    assert f"{tmp_path}/.ray cannot be written (File exists)" in said(EnvironmentProblem)[-1]
+    monkeypatch.setattr(tempfile, "tempdir", f"/{'x' * 100}")
+    assert "set TMPDIR to a shorter one" in said(EnvironmentProblem)[-1]
+
+
 def test_on_a_named_cluster_the_port_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert "not checked: the endpoints run on the head of the cluster that RAY_A" in said()[1]
+    assert "not checked: the endpoints run on the head of the cluster that RAY_A" in said()[2]
 
 
 def test_without_endpoints_their_port_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
