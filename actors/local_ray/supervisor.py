@@ -101,7 +101,7 @@ class Supervisor:
         while True:
             began_s = time.monotonic()
             died = self._wait_for_death()
-            _log(f"{died} died: starting Ray anew")
+            _log(f"{died} died: restarting Ray")
             if time.monotonic() - began_s > WELL_AFTER.total_seconds():
                 self._tries = 0
             self._begin_again()

@@ -224,14 +224,14 @@ def _wait_for_restart(
         return None
     has_died = cluster.is_lost
     if has_died:
-        console.print("the bot's Ray died; starting it anew, then the games are played on …")
+        console.print("Ray died; restarting it, and then the games …")
     if not local.is_supervised:
         _supervise_again(files, _plan(settings, small=local.profile == "small"), console)
     again = wait_restarted(files)
     if again is None:
         return None
     if has_died:
-        console.print("the bot plays on")
+        console.print("the bot plays again")
     return replace(cluster, address=again.address)
 
 

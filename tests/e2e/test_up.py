@@ -1,6 +1,6 @@
 """`make demo` and `crabstick up` as a person meets them: they play, and leave nothing behind.
 
-Whatever part of Ray dies, its games are played on.
+Whatever part of Ray dies, its games go on.
 """
 
 import asyncio
@@ -122,8 +122,8 @@ def test_games_are_played_on_when_ray_is_killed(folder: Path, name: str) -> None
         "Ray dashboard: http://RAY (`crabstick dashboard` gives its token)",
         f"Metrics: {metrics}",
         "crabstick is up",
-        "the bot's Ray died; starting it anew, then the games are played on …",
-        "the bot plays on",
+        "Ray died; restarting it, and then the games …",
+        "the bot plays again",
         "ending Ray …",
     ]
     assert left_behind(folder) == []
@@ -140,7 +140,7 @@ async def _killed_ray(bot: HomeBot, name: str) -> list[Result]:
             for game in games:
                 await bot.wait_moves(game, 1)
             bot.kill(name)
-            await bot.until(lambda: "the bot plays on" in output(bot.folder))
+            await bot.until(lambda: "the bot plays again" in output(bot.folder))
             for game in games:
                 await bot.wait_moves(game, 1)
             bot.hurry.set()

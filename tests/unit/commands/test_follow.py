@@ -99,8 +99,8 @@ def test_the_games_are_shown_again_when_ray_is_back(
     follow: Follow, log: list[object], seen: LocalCluster
 ) -> None:
     died, back, *last = follow(CLUSTER, becomes(seen), is_over).splitlines(keepends=True)
-    assert died.startswith("the bot's Ray died; starting it anew")
-    assert (back, last) == ("the bot plays on\n", [DOWN])
+    assert died.startswith("Ray died; restarting it")
+    assert (back, last) == ("the bot plays again\n", [DOWN])
     assert log == [(SHOW, LOCAL.address), (SHOW, STARTED.address)]
 
 
@@ -129,7 +129,7 @@ def test_a_bot_that_another_command_ended_is_not_started_anew_nor_ended_twice(
 @pytest.mark.parametrize("node", [THIS, GONE], ids=["Ray lives", "Ray died, too"])
 def test_a_dead_supervisor_is_replaced(follow: Follow, log: list[object], node: ProcessRef) -> None:
     left = replace(STARTED, node=node, supervisor=GONE, profile="small")
-    assert "the bot plays on" in follow(CLUSTER, becomes(left), is_over)
+    assert "the bot plays again" in follow(CLUSTER, becomes(left), is_over)
     assert log == [(SHOW, LOCAL.address), ("supervise", "small"), (SHOW, STARTED.address)]
 
 
