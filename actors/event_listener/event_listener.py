@@ -299,11 +299,12 @@ class EventListener:
 
         Challenges that come at once share one answer.
         """
-        if self._asking is None or self._asking.done():
+        if self._asking is None:
             self._asking = asyncio.ensure_future(self._load_now(patience))
         await asyncio.shield(self._asking)
 
     async def _load_now(self, patience: timedelta) -> None:
+        self._asking = None  # a later challenge may come from a game that ends only now
         load = await self._outbox.load(patience)
         if load is None:
             return

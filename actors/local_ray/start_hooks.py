@@ -40,9 +40,13 @@ T = TypeVar("T")
 
 DASHBOARD_DEPENDENCIES: Final = "ray.dashboard.optional_deps"
 """Ray imports this module to find out whether its dashboard is installed."""
+AGENTS: Final = (
+    ray_constants.PROCESS_TYPE_DASHBOARD_AGENT,
+    ray_constants.PROCESS_TYPE_RUNTIME_ENV_AGENT,
+)
 NO_AGENT: Final = ("/bin/sh", "-c", "exec cat >/dev/null")
-"""Instead of the dashboard's agent, without which a raylet does not live: it waits for the
-raylet's death, which closes its standard input (see `profiles.SMALL`)."""
+"""In place of an agent, without which a raylet does not live: it waits for the raylet's death,
+which closes its standard input (see `profiles.SMALL`)."""
 PAGES: Final = ("NodeHead", "ReportHead", "JobHead", "StateHead", "ServeHead")
 """The dashboard's modules that a bot has something to show in; each is a process of 20 MB."""
 BEHIND: Final = 15
@@ -93,21 +97,21 @@ def _remove_empty(file: Path) -> None:
 def full(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
     """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
     _leave_out_unused(parameters, is_head)
-    _choose_ports(parameters, has_agent=True)
-    _wrap_python(has_agent=True)
+    _choose_ports(parameters, has_agents=True)
+    _wrap_python(has_agents=True)
     services.start_api_server = _without_waiting(services.start_api_server)
 
 
 def small(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
-    """Leaves out the dashboard's server and its agent as well.
+    """Leaves out the dashboard's server and the agents as well; nothing here has a `runtime_env`.
 
     Ray behaves as if the dashboard's dependencies were not installed and its server had not come
     up. Ray tolerates both.
     """
     _leave_out_unused(parameters, is_head)
     mask_modules([DASHBOARD_DEPENDENCIES])
-    _choose_ports(parameters, has_agent=False)
-    _wrap_python(has_agent=False)
+    _choose_ports(parameters, has_agents=False)
+    _wrap_python(has_agents=False)
     services.start_api_server = lambda *_, **__: (None, None)
 
 
@@ -117,7 +121,7 @@ def _leave_out_unused(parameters: RayParams, is_head: bool) -> None:  # noqa: FB
     parameters.include_log_monitor = False  # type: ignore[assignment]  # Ray says str
 
 
-def _choose_ports(parameters: RayParams, *, has_agent: bool) -> None:
+def _choose_ports(parameters: RayParams, *, has_agents: bool) -> None:
     """Chooses the ports of the agents, and tells the raylet before it asks; marks the session."""
     for name in (*AGENT_PORTS.values(), *RUNTIME_ENV_PORTS.values()):
         setattr(parameters, name, getattr(parameters, name) or free_port())
@@ -129,7 +133,7 @@ def _choose_ports(parameters: RayParams, *, has_agent: bool) -> None:
         with suppress(OSError):  # a full disk: Ray tells of it
             open_session(Path(given["session_dir"]), ProcessRef.of(os.getpid()))
         for port_name, parameter in {**AGENT_PORTS, **RUNTIME_ENV_PORTS}.items():
-            is_there = has_agent or port_name in RUNTIME_ENV_PORTS
+            is_there = has_agents or port_name in RUNTIME_ENV_PORTS
             port = given[parameter] if is_there else NO_SERVICE
             persist_port(given["session_dir"], given["node_id"], port_name, port)
         return start(*arguments, **options)
@@ -137,12 +141,12 @@ def _choose_ports(parameters: RayParams, *, has_agent: bool) -> None:
     services.start_raylet = start_raylet
 
 
-def _wrap_python(*, has_agent: bool) -> None:
+def _wrap_python(*, has_agents: bool) -> None:
     """Runs dashboard and agents behind the bot, through our launcher."""
     build = services._build_python_executable_command_memory_profileable  # noqa: SLF001
 
     def wrapped(component: str, *arguments: object, **options: object) -> list[str]:
-        if component == ray_constants.PROCESS_TYPE_DASHBOARD_AGENT and not has_agent:
+        if component in AGENTS and not has_agents:
             return [*NO_AGENT]
         command = [
             *build(component, *arguments, **options),  # type: ignore[arg-type]  # as given

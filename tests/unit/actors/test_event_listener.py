@@ -40,6 +40,7 @@ class FakeWorkerSet:
         self.room = room
         self.may_grow = False
         self.room_requests = 0
+        self.loads = 0
         self.reports: list[Report] = []
         self.rate_limits = RateLimits(virtual_loop().time)
 
@@ -51,6 +52,7 @@ class FakeWorkerSet:
         self.games.pop(GameUpdate.read(message).game, None)
 
     async def load(self, _message: Packed) -> Packed:
+        self.loads += 1
         room = self.room - len(self.games)
         answer = LoadAnswer(
             games=tuple(self.games),
@@ -184,6 +186,18 @@ async def test_of_eight_challenges_at_once_only_as_many_are_accepted_as_fit() ->
     await until(lambda: rig.answers() == 8)
     assert len(rig.lichess.accepted) == 3
     assert {reason for _, reason in rig.lichess.declined} == {"later"}
+
+
+async def test_only_challenges_of_the_same_moment_share_an_answer_on_the_load() -> None:
+    rig = await a_listening_rig()
+    asked = rig.worker_set.loads
+    for number in range(3):
+        rig.lichess.challenged(to_us(number))
+    await until(lambda: rig.answers() == 3)
+    assert rig.worker_set.loads == asked + 1
+    rig.lichess.challenged(to_us(4))
+    await until(lambda: rig.answers() == 4)
+    assert rig.worker_set.loads == asked + 2
 
 
 async def test_accepted_challenges_count_while_the_worker_set_is_silent() -> None:
