@@ -5,7 +5,7 @@ Source: Lichess API, "Create a challenge".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypeVar
 
 import chess
@@ -71,6 +71,8 @@ def read_terms(form: Mapping[str, str]) -> Terms:
     exotic = variant.key != "standard"
     if terms.rated and (variant.key == "fromPosition" or (exotic and clock is None)):
         raise form_error("global", "can't be rated")
+    if exotic and clock is not None and not clock.can_rate_variants:
+        terms = replace(terms, rated=False)
     if "{game}" not in form.get("message", "{game}"):
         raise form_error("message", "The message must contain {game}")
     return terms
@@ -103,18 +105,22 @@ def _days(form: Mapping[str, str]) -> int | None:
 
 
 def _variant(form: Mapping[str, str]) -> tuple[Variant, str | None]:
-    """Returns variant and start position: a FEN turns standard into `fromPosition`."""
+    """Returns variant and start position: a FEN turns standard into `fromPosition`.
+
+    The other variants ignore a FEN. Their own start is None if the pieces stand as in standard.
+    """
     variant = _choice(form, "variant", VARIANTS, "standard")
-    if not variant.playable:
-        raise form_error("variant", f"The sandbox does not play {variant.key}")
     fen = form.get("fen", "").strip()
     if variant.key == "chess960":
         return variant, _fen_of_960(fen)
+    if variant.key not in {"standard", "fromPosition"}:
+        start = variant.board()
+        return variant, None if start.board_fen() == chess.STARTING_BOARD_FEN else start.fen()
     if not fen and variant.key == "fromPosition":
         raise form_error("global", _BAD_FEN)
     if not fen:
         return variant, None
-    board = _board(fen)
+    board = _board(fen, VARIANTS["fromPosition"])
     if board.fen() == chess.STARTING_FEN:
         return VARIANTS["standard"], None
     return VARIANTS["fromPosition"], board.fen()
@@ -124,14 +130,14 @@ def _fen_of_960(fen: str) -> str | None:
     """Keeps the FEN only if it is one of the 960; otherwise a position is drawn later."""
     if not fen:
         return None
-    board = _board(fen, chess960=True)
+    board = _board(fen, VARIANTS["chess960"])
     number = board.chess960_pos()
     return None if number is None else chess.Board.from_chess960_pos(number).fen()
 
 
-def _board(fen: str, *, chess960: bool = False) -> chess.Board:
+def _board(fen: str, variant: Variant) -> chess.Board:
     try:
-        board = chess.Board(fen, chess960=chess960)
+        board = variant.board(fen)
     except ValueError:
         raise form_error("global", _BAD_FEN) from None
     if not board.is_valid() or board.is_game_over():

@@ -13,7 +13,7 @@ import chess.pgn
 from crabstick.sandbox.errors import Json
 from crabstick.sandbox.lichess_json import light_user
 from crabstick.sandbox.state import SandboxGame
-from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT
+from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT, VARIANTS
 
 _DELAY_PLIES = 3
 
@@ -77,9 +77,10 @@ def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> di
 def _tags(game: SandboxGame, site: str) -> dict[str, str]:
     terms = game.terms
     begun = datetime.fromtimestamp(game.created_ms / 1000, UTC)
+    perf = VARIANTS[terms.perf].name if terms.perf in VARIANTS else terms.perf
     white, black = (game.players[color].account for color in (chess.WHITE, chess.BLACK))
     tags = {
-        "Event": f"{'rated' if terms.rated else 'casual'} {terms.speed} game",
+        "Event": f"{'rated' if terms.rated else 'casual'} {perf} game",
         "Site": f"{site}/{game.id}",
         "Date": begun.strftime("%Y.%m.%d"),
         "Round": "-",

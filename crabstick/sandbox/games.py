@@ -28,11 +28,11 @@ from crabstick.sandbox.vocabulary import (
     OUT_OF_TIME,
     RESIGN,
     STALEMATE,
+    VARIANT_END,
     Status,
 )
 
 _GAME_ID_LENGTH = 8
-_HALF_MOVES_TO_DRAW = 100
 _THREEFOLD = 3
 _FIVEFOLD = 5
 _EARLIEST_DRAW_PLY = 60
@@ -189,18 +189,33 @@ def send_chat(
 def ending_on_board(game: SandboxGame) -> Ending | None:
     """The ending on the board after the last move; None when the game goes on.
 
-    Source: Lichess; mate takes precedence over any draw.
+    Source: Lichess; the order is mate, the variant's own end, stalemate, draws.
     """
     board = game.board
     if not any(board.generate_legal_moves()):
-        return Ending(MATE, not board.turn) if board.is_check() else Ending(STALEMATE)
-    if board.is_insufficient_material() or board.halfmove_clock >= _HALF_MOVES_TO_DRAW:
+        return _ending_without_moves(board)
+    if board.is_insufficient_material() or board.is_fifty_moves():
         return Ending(DRAW)
     repeated = game.seen[position_key(board)]
     early = repeated >= _THREEFOLD and game.has_bot and is_drawable(game)
     if repeated >= _FIVEFOLD or early:
         return Ending(DRAW)
     return None
+
+
+def _ending_without_moves(board: chess.Board) -> Ending:
+    """The ending when python-chess allows no move, as also after the end of a variant."""
+    if board.is_check() and not (board.is_variant_end() and _can_leave_check(board)):
+        return Ending(MATE, not board.turn)
+    if board.is_variant_draw():  # Racing Kings: both have arrived
+        return Ending(DRAW)
+    if board.is_variant_win():  # antichess, also by a stalemate
+        return Ending(VARIANT_END, board.turn)
+    return Ending(VARIANT_END, not board.turn) if board.is_variant_loss() else Ending(STALEMATE)
+
+
+def _can_leave_check(board: chess.Board) -> bool:
+    return any(not board.is_into_check(move) for move in board.generate_pseudo_legal_moves())
 
 
 def ending_on_time(game: SandboxGame) -> Ending:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 
 import chess
+import chess.variant
 
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.errors import Json
@@ -19,7 +20,8 @@ from crabstick.sandbox.vocabulary import (
     Variant,
 )
 
-_PERFS = ("bullet", "blitz", "rapid", "classical", "correspondence", "chess960")
+_SPEEDS = ("bullet", "blitz", "rapid", "classical", "correspondence")
+_PERFS = (*_SPEEDS, *(key for key in VARIANTS if key not in {"standard", "fromPosition"}))
 _PROVISIONAL_FROM = 110
 
 _encode_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -86,7 +88,7 @@ def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str,
     return _without_none(
         fullId=game.id + player.player_id,
         gameId=game.id,
-        fen=game.board.fen(),
+        fen=_fen(game.board),
         color=chess.COLOR_NAMES[color],
         lastMove=game.moves[-1].uci if game.moves else "",
         source="position" if terms.variant.key == "fromPosition" else "friend",
@@ -186,6 +188,21 @@ def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:
     if game.winner is not None:
         state["winner"] = chess.COLOR_NAMES[game.winner]
     return state
+
+
+def _fen(board: chess.Board) -> str:
+    """The FEN as Lichess writes it, pockets as a ninth rank, checks given at the end."""
+    first, *fields = board.fen().split()
+    match board:
+        case chess.variant.CrazyhouseBoard():
+            placement, _, pockets = first.rstrip("]").partition("[")
+            first = f"{placement}/{''.join(sorted(pockets, key='PNBRQpnbrq'.index))}"
+        case chess.variant.ThreeCheckBoard():
+            white, black = (3 - board.remaining_checks[color] for color in (True, False))
+            fields = [*fields[:3], *fields[4:], f"+{white}+{black}"]
+        case _:
+            pass
+    return " ".join((first, *fields))
 
 
 def _first(game: SandboxGame) -> chess.Color:

@@ -1,7 +1,7 @@
 """Move policies of a sparring opponent: functions from a board to a legal move.
 
-Pure; the random generator is an argument. All policies are weak on purpose, and take well under a
-millisecond.
+Pure; the random generator is an argument. All policies are weak on purpose, and take two
+milliseconds at most.
 """
 
 import random
@@ -31,15 +31,17 @@ def random_mover(rng: random.Random) -> MovePolicy:
 
 
 def greedy(board: chess.Board) -> chess.Move:
-    """Takes the most valuable piece, or mates in one; ignores the opponent's reply."""
+    """Takes the most valuable piece, or wins in one; ignores the opponent's reply."""
     return max(board.legal_moves, key=lambda move: _gain(board, move))
 
 
 def _gain(board: chess.Board, move: chess.Move) -> int:
     taken = board.piece_type_at(move.to_square) or 0
     gain = 10 * (_VALUES[taken] + _VALUES[move.promotion or 0])
-    if board.gives_check(move):
-        board.push(move)
-        gain += 1000 if board.is_checkmate() else 1
-        board.pop()
+    board.push(move)
+    if board.is_checkmate() or board.is_variant_loss():
+        gain += 1000
+    elif board.is_check():
+        gain += 1
+    board.pop()
     return gain

@@ -5,6 +5,7 @@ the line is encoded once for both players, and nothing is replayed.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 import chess
@@ -16,8 +17,8 @@ from crabstick.sandbox.state import MoveRecord, RefusedMove, SandboxGame, World,
 from crabstick.sandbox.streams import GameMessage, StreamMessage
 from crabstick.sandbox.vocabulary import DRAW
 
-_UCI = re.compile(r"([a-h][1-8])([a-h][1-8])(.?)")
-_PROMOTIONS = {"q": chess.QUEEN, "r": chess.ROOK, "b": chess.BISHOP, "n": chess.KNIGHT}
+_UCI = re.compile(r"(?:([a-h][1-8])|([PNBRQK])@)([a-h][1-8])(.?)")
+_PROMOTIONS = {letter: chess.PIECE_SYMBOLS.index(letter) for letter in "qrbnk"}
 _LONGEST_GAME_PLIES = 600
 
 
@@ -73,7 +74,8 @@ def _advance(
 ) -> list[StreamMessage]:
     """Puts the move on the board and returns the messages about it."""
     now_ms = request.received_ms
-    shown = game.board.uci(move, chess960=world.options.king_to_rook or game.board.chess960)
+    king_to_rook = world.options.king_to_rook or game.terms.variant.key != "standard"
+    shown = game.board.uci(move, chess960=king_to_rook)
     shown_ply, shown_ms = game.shown[request.color]
     overhead_ms = now_ms - shown_ms if game.ply and shown_ply == game.ply else None
     game.board.push(move)
@@ -112,26 +114,32 @@ def _charge(game: SandboxGame, now_ms: float, *, over: bool) -> None:
 
 
 def _read(text: str) -> chess.Move:
-    """Parses a move: two squares and an optional letter; only `qrbn` promote."""
+    """Parses a move: two squares and an optional letter, of `qrbnk`, or a drop such as `N@f3`."""
     match = _UCI.fullmatch(text)
     if match is None:
         raise api_error(f"Invalid UCI: {text}")
-    return chess.Move(
-        chess.parse_square(match[1]), chess.parse_square(match[2]), _PROMOTIONS.get(match[3])
-    )
+    to_square = chess.parse_square(match[3])
+    if match[2]:
+        return chess.Move(to_square, to_square, drop=chess.PIECE_SYMBOLS.index(match[2].lower()))
+    return chess.Move(chess.parse_square(match[1]), to_square, _PROMOTIONS.get(match[4]))
 
 
 def _legal(game: SandboxGame, move: chess.Move) -> chess.Move:
-    """The legal move that is meant: castling in both notations; promotion defaults to a queen."""
+    """The legal move that is meant; promotion defaults to a queen.
+
+    Castling is read in both notations, in chess960 only king to rook.
+    """
     board = game.board
     if move.promotion is None and _reaches_last_rank(board, move):
         move = chess.Move(move.from_square, move.to_square, chess.QUEEN)
-    if not board.chess960 and _takes_own_rook(board, move):
-        move = _two_steps(move)
-    if board.is_legal(move):
-        return move
-    piece = chess.square_name(move.from_square)
-    raise api_error(f"Piece on {piece} cannot move to {chess.square_name(move.to_square)}")
+    with suppress(ValueError):
+        legal = board.parse_uci(move.uci())
+        if legal == move or game.terms.variant.key != "chess960":
+            return legal
+    to_square = chess.square_name(move.to_square)
+    if move.drop:
+        raise api_error(f"Can't drop {chess.piece_name(move.drop).title()} on {to_square}")
+    raise api_error(f"Piece on {chess.square_name(move.from_square)} cannot move to {to_square}")
 
 
 def _reaches_last_rank(board: chess.Board, move: chess.Move) -> bool:
@@ -139,16 +147,3 @@ def _reaches_last_rank(board: chess.Board, move: chess.Move) -> bool:
     return bool(board.pawns & chess.BB_SQUARES[move.from_square]) and bool(
         last & chess.BB_SQUARES[move.to_square]
     )
-
-
-def _takes_own_rook(board: chess.Board, move: chess.Move) -> bool:
-    own = board.occupied_co[board.turn]
-    return bool(own & board.kings & chess.BB_SQUARES[move.from_square]) and bool(
-        own & board.rooks & chess.BB_SQUARES[move.to_square]
-    )
-
-
-def _two_steps(move: chess.Move) -> chess.Move:
-    """Turns king-to-rook castling into the king's move of two squares."""
-    step = 2 if move.to_square > move.from_square else -2
-    return chess.Move(move.from_square, move.from_square + step)

@@ -20,11 +20,14 @@ import chess
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.move_policies import MovePolicy
+from crabstick.sandbox.vocabulary import VARIANTS
 
 Delay: TypeAlias = Callable[[], timedelta]
 """Draws the next think time."""
 
 RETRY_DELAY = timedelta(milliseconds=300)
+_ITALIAN = "r1bqkbnr/pppp1ppp/2n5/4p3/2B1P3/5N2/PPPP1PPP/RNBQK2R b KQkq - 3 3"
+"""The start of our `fromPosition` challenges: Black is to move."""
 _SILENCE_LIMIT = timedelta(seconds=15)
 _START_LIMIT = timedelta(seconds=10)
 
@@ -114,10 +117,8 @@ class GameFollower:
         kind = line.get("type")
         if kind == "gameFull":
             fen = line["initialFen"]
-            self.board = chess.Board(
-                chess.STARTING_FEN if fen == "startpos" else fen,
-                chess960=line["variant"]["key"] == "chess960",
-            )
+            variant = VARIANTS[line["variant"]["key"]]
+            self.board = variant.board(None if fen == "startpos" else fen)
             self._played = []
             self._answered_ply = -1
             return self._update(line["state"])
@@ -183,7 +184,13 @@ class Opponent:
         finally:  # also if a task group cancels us once more
             await self._http.close()
 
-    async def challenge(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> str:
+    async def challenge(
+        self,
+        target: str,
+        clock: tuple[timedelta, timedelta],
+        color: str,
+        variant: str = "standard",
+    ) -> str:
         """Challenges a player; returns the id of the challenge, which becomes the game's.
 
         Lichess silently drops an earlier challenge to the same player that is still unanswered.
@@ -192,6 +199,7 @@ class Opponent:
             target: the player's name.
             clock: limit and increment.
             color: white, black or random.
+            variant: its key.
 
         Raises:
             EnvironmentProblem: the server refused the challenge.
@@ -202,7 +210,10 @@ class Opponent:
             "clock.increment": str(round(increment.total_seconds())),
             "color": color,
             "rated": "false",
+            "variant": variant,
         }
+        if variant == "fromPosition":
+            form["fen"] = _ITALIAN
         try:
             async with self._http.post(f"/api/challenge/{target}", data=form) as response:
                 answer = await response.json()
@@ -225,9 +236,15 @@ class Opponent:
         """Whether a challenge became a game."""
         return game_id in self._begun
 
-    async def play(self, target: str, clock: tuple[timedelta, timedelta], color: str) -> Result:
+    async def play(
+        self,
+        target: str,
+        clock: tuple[timedelta, timedelta],
+        color: str,
+        variant: str = "standard",
+    ) -> Result:
         """Challenges a player and waits for the end of the game."""
-        return await self.wait_result(await self.challenge(target, clock, color))
+        return await self.wait_result(await self.challenge(target, clock, color, variant))
 
     async def resign(self, game_id: str) -> None:
         """Resigns a game.

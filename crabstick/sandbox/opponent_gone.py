@@ -110,7 +110,8 @@ def _away_ms(world: World, game: SandboxGame, color: chess.Color, now_ms: float)
 def _remaining_ms(world: World, game: SandboxGame, absent: chess.Color, now_ms: float) -> float:
     """How much longer a player must be absent; at 0 or below the win can be claimed."""
     wait_s = _WAIT_S.get(game.terms.speed, max(_WAIT_S.values()))
-    if _behind(game.board, absent) >= _HOPELESS_PAWNS:
+    by_material = game.terms.variant.key not in {"antichess", "crazyhouse", "horde"}
+    if by_material and _behind(game.board, absent) >= _HOPELESS_PAWNS:
         wait_s //= 3
     away_ms = _away_ms(world, game, absent, now_ms)
     return max(_SHORTEST_WAIT_S, wait_s) * 1000 - away_ms

@@ -15,7 +15,7 @@ class Options:
     rate_limits: bool = True
     """Whether Lichess's request limits apply; switch them off for benchmarks."""
     king_to_rook: bool = True
-    """Castling in stream lines: True for `e1h1` (documented), False for `e1g1`, except chess960."""
+    """Castling in stream lines: True for `e1h1` (documented), False for `e1g1` in standard."""
     seed: int | None = None
     """Makes ids and random colours repeatable."""
     keep_alive: timedelta = timedelta(seconds=6.5)

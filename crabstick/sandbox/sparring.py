@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
-from itertools import cycle
+from itertools import cycle, product
 
 import aiohttp
 
@@ -103,12 +103,14 @@ class Partner(Opponent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sparring:
-    """Who challenges whom, and with which clock."""
+    """Who challenges whom, with which clock, and to which variants."""
 
     target: str
     specs: Sequence[OpponentSpec]
     clock: tuple[timedelta, timedelta]
     """Limit and increment."""
+    variants: Sequence[str] = ("standard",)
+    """Their keys; each partner plays them in turn."""
     pause: timedelta = timedelta(seconds=3)
     """Between two games, and between two checks whether the target is online."""
     answer_limit: timedelta = timedelta(seconds=20)
@@ -124,19 +126,19 @@ class Sparring:
                 partners.create_task(self._spar(url, spec, report_changes))
 
     async def _spar(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
-        """Plays White and Black in turn."""
-        colors = cycle(("white", "black"))
+        """Plays each variant with White, then with Black."""
+        wishes = cycle(product(self.variants, ("white", "black")))
         async with Partner(url, spec, report) as partner:
             while True:
                 try:
                     if await partner.sees(self.target) and not partner.seat.locked():
-                        await self._challenge(partner, next(colors))
+                        await self._challenge(partner, *next(wishes))
                 except EnvironmentProblem as problem:
                     report(str(problem))
                     await asyncio.sleep(self.patience.total_seconds())
                 await asyncio.sleep(self.pause.total_seconds())
 
-    async def _challenge(self, partner: Partner, color: str) -> None:
+    async def _challenge(self, partner: Partner, variant: str, color: str) -> None:
         """Plays one game.
 
         Raises:
@@ -144,7 +146,7 @@ class Sparring:
         """
         async with partner.seat:
             await partner.settle()
-            game_id = await partner.challenge(self.target, self.clock, color)
+            game_id = await partner.challenge(self.target, self.clock, color, variant)
             try:
                 async with asyncio.timeout(self.answer_limit.total_seconds()):
                     await partner.wait_result(game_id)
@@ -158,7 +160,12 @@ class Sparring:
                     raise EnvironmentProblem(problem) from None
 
 
-def sparring_for(accounts: Accounts, count: int, clock: tuple[timedelta, timedelta]) -> Sparring:
+def sparring_for(
+    accounts: Accounts,
+    count: int,
+    clock: tuple[timedelta, timedelta],
+    variants: Sequence[str] = ("standard",),
+) -> Sparring:
     """Lets the next `count` bots challenge the first bot.
 
     Raises:
@@ -172,7 +179,7 @@ def sparring_for(accounts: Accounts, count: int, clock: tuple[timedelta, timedel
             f"{len(partners)} with the title BOT and a token for bot:play and challenge:write"
         )
     specs = [_spec(bot, number) for number, bot in enumerate(partners[:count])]
-    return Sparring(target=bots[0].name, specs=specs, clock=clock)
+    return Sparring(target=bots[0].name, specs=specs, clock=clock, variants=variants)
 
 
 def _spec(bot: SandboxAccount, number: int) -> OpponentSpec:

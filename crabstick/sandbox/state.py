@@ -175,7 +175,7 @@ class SandboxGame:
         self.players = players
         self.created_ms = now_ms
         self.changed_ms = now_ms
-        self.board = _start_board(terms)
+        self.board = terms.variant.board(terms.initial_fen)
         self.clock: GameClock = new_clock(terms.clock, terms.days)
         self.status: Status = STARTED
         self.winner: chess.Color | None = None
@@ -272,21 +272,5 @@ class World:
 
 
 def position_key(board: chess.Board) -> Hashable:
-    """A key that is equal for equal positions under the repetition rule."""
-    return (
-        board.pawns,
-        board.knights,
-        board.bishops,
-        board.rooks,
-        board.queens,
-        board.kings,
-        board.occupied_co[chess.WHITE],
-        board.turn,
-        board.clean_castling_rights(),
-        board.ep_square if board.ep_square and board.has_legal_en_passant() else None,
-    )
-
-
-def _start_board(terms: Terms) -> chess.Board:
-    chess960 = terms.variant.key == "chess960"
-    return chess.Board(terms.initial_fen or chess.STARTING_FEN, chess960=chess960)
+    """A key that is equal for equal positions under the repetition rule of the variant."""
+    return board._transposition_key()  # noqa: SLF001 -- the key of python-chess's own repetitions

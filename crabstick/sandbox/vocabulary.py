@@ -6,6 +6,9 @@ No I/O here. Source: the public API documents; every string is a value of the AP
 from dataclasses import dataclass
 from typing import Literal
 
+import chess
+import chess.variant
+
 Speed = Literal["ultraBullet", "bullet", "blitz", "rapid", "classical", "correspondence"]
 
 
@@ -26,24 +29,32 @@ TIMEOUT = Status(id=33, name="timeout")
 DRAW = Status(id=34, name="draw")
 OUT_OF_TIME = Status(id=35, name="outoftime")
 INSUFFICIENT_MATERIAL_CLAIM = Status(id=39, name="insufficientMaterialClaim")
+VARIANT_END = Status(id=60, name="variantEnd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A chess variant; `playable` says whether this sandbox has its rules."""
+    """A chess variant, played by the rules of python-chess."""
 
     key: str
     name: str
     short: str
-    playable: bool = False
+
+    def board(self, fen: str | None = None) -> chess.Board:
+        """A new board at a position; without one, at the variant's own start."""
+        is_960 = self.key == "chess960"
+        rules = chess.Board if is_960 else chess.variant.find_variant(self.name)
+        board = rules(fen or rules.starting_fen, chess960=is_960)
+        board.chess960 = board.chess960 or board.has_chess960_castling_rights()
+        return board
 
 
 VARIANTS = {
     variant.key: variant
     for variant in (
-        Variant(key="standard", name="Standard", short="Std", playable=True),
-        Variant(key="chess960", name="Chess960", short="960", playable=True),
-        Variant(key="fromPosition", name="From Position", short="FEN", playable=True),
+        Variant(key="standard", name="Standard", short="Std"),
+        Variant(key="chess960", name="Chess960", short="960"),
+        Variant(key="fromPosition", name="From Position", short="FEN"),
         Variant(key="kingOfTheHill", name="King of the Hill", short="KotH"),
         Variant(key="threeCheck", name="Three-check", short="3check"),
         Variant(key="antichess", name="Antichess", short="Anti"),
@@ -106,6 +117,12 @@ class TimeControl:
     def estimate_s(self) -> int:
         """Lichess's estimate of how long a side plays: limit + 40 increments."""
         return self.limit_s + 40 * self.increment_s
+
+    @property
+    def can_rate_variants(self) -> bool:
+        """Whether variants can be rated; faster games are casual."""
+        slow = self.limit_s > 0 or self.increment_s > 1
+        return slow and self.speed != "ultraBullet"
 
     @property
     def speed(self) -> Speed:

@@ -1,9 +1,5 @@
 """Challenges and game commands over HTTP: paths, forms, bodies and status codes."""
 
-import io
-
-import chess.pgn
-
 from crabstick.sandbox.testing import RunningSandbox
 from tests.contract.sandbox.clients import CLOCK, Client, two_players
 
@@ -34,13 +30,14 @@ async def test_challenges_can_be_listed_and_shown(sandbox: RunningSandbox) -> No
     assert shown["fullId"].startswith(challenge_id)
 
 
-async def test_answers_to_unknown_challenges_are_not_found(sandbox: RunningSandbox) -> None:
+async def test_what_is_unknown_is_not_found(sandbox: RunningSandbox) -> None:
     async with Client(sandbox, "crabstick") as mine:
         for answer in ("accept", "decline", "cancel"):
             assert await mine.post(f"/api/challenge/abcdefgh/{answer}") == (
                 404,
                 {"error": "Not found"},
             )
+        assert (await mine.get("/game/export/abcdefgh"))[0] == 404
 
 
 async def test_moves_are_answered_in_lichess_words(sandbox: RunningSandbox) -> None:
@@ -92,26 +89,6 @@ async def test_chat_is_streamed_and_can_be_read_again(sandbox: RunningSandbox) -
     assert (heard["username"], heard["text"]) == ("crabstick", "good luck")
     assert read == (200, [{"text": "good luck", "user": "crabstick"}])
     assert (status, list(error)) == (400, ["text", "error"])
-
-
-async def test_the_export_is_pgn_unless_json_is_accepted(sandbox: RunningSandbox) -> None:
-    async with two_players(sandbox) as (mine, other, game_id):
-        for player, uci in (
-            (other, "f2f3"),
-            (mine, "e7e5"),
-            (other, "g2g4"),
-            (mine, "d8h4"),
-        ):
-            await player.command(game_id, f"move/{uci}")
-        _, text = await mine.get(f"/game/export/{game_id}")
-        status, _ = await mine.get("/game/export/abcdefgh")
-    game = chess.pgn.read_game(io.StringIO(text))
-    assert game is not None
-    assert game.headers["Result"] == "0-1"
-    assert game.headers["GameId"] == game_id
-    assert game.headers["Site"] == f"{sandbox.url}/{game_id}"
-    assert game.end().board().is_checkmate()
-    assert status == 404
 
 
 async def test_a_form_too_long_is_refused(sandbox: RunningSandbox) -> None:

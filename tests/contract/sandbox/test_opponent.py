@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.move_policies import random_mover
+from crabstick.sandbox.move_policies import greedy, random_mover
 from crabstick.sandbox.opponent import (
     ChallengeDeclined,
     Opponent,
@@ -16,9 +16,11 @@ from crabstick.sandbox.opponent import (
 )
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
+from crabstick.sandbox.vocabulary import VARIANTS
 from tests.contract.sandbox.clients import Client, seeded, wait_until
 
 MINUTE = (timedelta(minutes=1), timedelta())
+HOUR = (timedelta(hours=1), timedelta())
 UNLIMITED = Options(rate_limits=False)
 
 
@@ -28,21 +30,23 @@ def a_player(sandbox: RunningSandbox, name: str, **fields: object) -> OpponentSp
     return OpponentSpec(name=name, token=sandbox.token(name), **values)  # type: ignore[arg-type]
 
 
-async def test_lets_play_a_few_games_at_once() -> None:
+async def test_lets_play_every_variant_at_once() -> None:
     with running(options=UNLIMITED) as sandbox:
-        host = Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True))
+        host = Opponent(sandbox.url, a_player(sandbox, "crabstick", accepts=True, policy=greedy))
         guest = Opponent(sandbox.url, a_player(sandbox, "sparring1"))
         async with host, guest:
             ids = []
-            for _ in range(3):
-                ids.append(await guest.challenge("crabstick", MINUTE, "random"))
-                await wait_until(lambda: ids[-1] in {game["id"] for game in sandbox.games()})
+            for variant in VARIANTS:
+                ids.append(await guest.challenge("crabstick", HOUR, "random", variant))
+                await wait_until(lambda: guest.has_begun(ids[-1]))
             results = await asyncio.gather(*map(guest.wait_result, ids))
         ledger = sandbox.ledger()
     games = {game["id"]: game for game in ledger["games"]}
+    assert [games[game_id]["variant"] for game_id in ids] == list(VARIANTS)
     assert [(result.status, result.winner) for result in results] == [
         (games[game_id]["status"], games[game_id]["winner"]) for game_id in ids
     ]
+    assert {result.status for result in results} <= {"mate", "draw", "stalemate", "variantEnd"}
     assert ledger["refused_moves"] == []
 
 

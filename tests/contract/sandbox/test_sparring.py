@@ -56,14 +56,15 @@ async def sparring_at(sandbox: RunningSandbox, sparring: Sparring) -> AsyncItera
 
 
 async def test_each_partner_plays_game_after_game() -> None:
-    sparring = quick_partners(2)
+    sparring = replace(quick_partners(2), variants=("atomic", "fromPosition"))
     with running(options=Options(rate_limits=False)) as sandbox:
         async with the_bot(sandbox), sparring_at(sandbox, sparring) as reports:
             for name in ("sparring1", "sparring2"):
-                await wait_until(lambda name=name: _count(reports, f"{name}: game") >= 2, LONG)
+                await wait_until(lambda name=name: _count(reports, f"{name}: game") >= 3, LONG)
         ledger = sandbox.ledger()
     assert {line.partition("game ")[2] for line in reports} <= {*map(_ending, ledger["games"])}
     assert {game["white"] for game in ledger["games"]} == {"crabstick", "sparring1", "sparring2"}
+    assert {game["variant"] for game in ledger["games"]} == {"atomic", "fromPosition"}
     assert ledger["refused_moves"] == []
 
 

@@ -41,7 +41,6 @@ def test_nothing_is_an_unlimited_game_and_days_are_correspondence() -> None:
         ({"clock.limit": "five", "clock.increment": "0"}, "clock.limit"),
         ({"days": "4"}, "days"),
         ({**CLOCK, "variant": "checkers"}, "variant"),
-        ({**CLOCK, "variant": "atomic"}, "variant"),
         ({**CLOCK, "color": "green"}, "color"),
         ({**CLOCK, "rated": "maybe"}, "rated"),
         ({**CLOCK, "rules": "noLosing"}, "rules"),
@@ -86,6 +85,15 @@ def test_chess960_keeps_only_its_own_start_positions() -> None:
     assert kept.initial_fen.startswith("bqnrkbrn/")
     assert dropped.initial_fen is None
     assert kept.perf == "chess960"
+
+
+@pytest.mark.parametrize(
+    ("limit", "increment", "rated"), [("0", "1", False), ("0", "2", True), ("15", "0", False)]
+)
+def test_a_variant_that_is_too_fast_is_casual(limit: str, increment: str, *, rated: bool) -> None:
+    form = {"clock.limit": limit, "clock.increment": increment, "rated": "true"}
+    assert read_terms({**form, "variant": "atomic"}).rated is rated
+    assert read_terms(form).rated is True
 
 
 @pytest.mark.parametrize(

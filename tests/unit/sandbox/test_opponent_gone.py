@@ -9,9 +9,11 @@ from crabstick.sandbox.state import SandboxGame, World
 from tests.unit.sandbox.worlds import NOON_MS, a_game, a_world, game_lines, move, play_out, terms
 
 
-def both_there(limit_s: int = 300, fen: str | None = None) -> tuple[World, SandboxGame]:
+def both_there(
+    limit_s: int = 300, fen: str | None = None, variant: str = "standard"
+) -> tuple[World, SandboxGame]:
     world = a_world()
-    game = a_game(world, terms(limit_s=limit_s, fen=fen))
+    game = a_game(world, terms(limit_s=limit_s, fen=fen, variant=variant))
     for user_id in ("crabstick", "sparring1"):
         world.presence.arrive(user_id, game.id)
     return world, game
@@ -109,13 +111,16 @@ def test_a_game_with_the_rule_cannot_be_claimed() -> None:
     assert opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 99_000) == []
 
 
-def test_the_wait_is_shorter_for_a_lost_position_and_never_under_ten_seconds() -> None:
-    world, game = both_there(fen="2k5/8/8/8/8/8/QR6/K7 b - - 0 1")
+@pytest.mark.parametrize(("variant", "white_s"), [("standard", 8), ("crazyhouse", 35)])
+def test_the_wait_is_shorter_for_a_lost_position_and_never_under_ten_seconds(
+    variant: str, white_s: int
+) -> None:
+    world, game = both_there(fen="2k5/8/8/8/8/8/QR6/K7 b - - 0 1", variant=variant)
     play_out(world, game, "c8d8 b2b3")
     leave(world, game, "crabstick")
     leave(world, game)
     lines = countdown(world, game, at_s=6)
-    assert [line["claimWinInSeconds"] for line in lines] == [35, 8]
+    assert [line["claimWinInSeconds"] for line in lines] == [35, white_s]
 
 
 def test_a_player_who_never_came_is_away_since_the_start() -> None:
