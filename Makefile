@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-GAMES ?= 4
+GAMES ?=
+VARIANT ?= standard
 CLOCK ?= 30+0
 CHAOS ?=
 BENCH ?= moves handover manager
@@ -16,8 +17,8 @@ ARGS ?=
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
-demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS=1
-	@$(BIN)/python -m crabstick demo --games $(GAMES) --clock $(CLOCK) $(if $(filter-out 0,$(CHAOS)),--chaos)
+demo: $(RUNTIME) ## play real games on a local Lichess: GAMES=8 CLOCK=60+1 CHAOS=1 VARIANT=all
+	@$(BIN)/python -m crabstick demo $(if $(GAMES),--games $(GAMES)) --clock $(CLOCK) --variant $(VARIANT) $(if $(filter-out 0,$(CHAOS)),--chaos)
 
 test: $(DEV) check tools ## lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-pure test-live

@@ -20,6 +20,7 @@ from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings, load_settings, settings_source
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
 from crabstick.terminal.parse_clock import parse_clock
+from crabstick.terminal.parse_variants import parse_variants
 
 INTERRUPTED = 130
 
@@ -53,6 +54,9 @@ OpponentsOption = Annotated[
     int, typer.Option(min=0, max=64, help="How many accounts challenge the first bot repeatedly.")
 ]
 ClockOption = Annotated[str, typer.Option(help="Seconds + seconds a move.")]
+VariantOption = Annotated[
+    str, typer.Option(help="A variant of Lichess, such as atomic; all plays each in turn.")
+]
 UntilStdinEndsOption = Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)]
 ChaosOption = Annotated[bool, typer.Option("--chaos", help="Kill an engine actor in mid-game.")]
 
@@ -196,10 +200,11 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
     rate_limits: RateLimitsOption = True,
     opponents: OpponentsOption = 0,
     clock: ClockOption = "60+1",
+    variant: VariantOption = "standard",
     until_stdin_ends: UntilStdinEndsOption = False,
 ) -> None:
     """Serve a Lichess on this machine, for trying a bot out."""
-    wanted = parse_clock(clock)
+    wanted, variants = parse_clock(clock), parse_variants(variant)
     from crabstick.commands.sandbox import sandbox as run
 
     if until_stdin_ends:
@@ -208,25 +213,34 @@ def sandbox(  # noqa: PLR0913 -- a parameter for each option
         (host, port),
         accounts_file=accounts,
         rate_limits=rate_limits,
-        opponents=(opponents, wanted),
+        opponents=(opponents, wanted, variants),
         console=console,
     )
 
 
 @app.command()
 def demo(
-    games: Annotated[int, typer.Option(min=1, max=64, help="How many games at once.")] = 4,
+    *,
+    games: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="How many at once; default: 4, or one of each variant."),
+    ] = None,
     clock: ClockOption = "30+0",
+    variant: VariantOption = "standard",
     chaos: ChaosOption = False,
     pgn: Annotated[Path, typer.Option(help="The folder for the games.")] = Path("games"),
 ) -> None:
     """Play real games against sparring partners on a local Lichess, and show them."""
-    wanted = parse_clock(clock)
+    wanted, variants = parse_clock(clock), parse_variants(variant)
     os.environ["HOME"] = str(home_folder())  # where Ray looks for its token
     with blocked_interrupts():  # for the threads that Ray starts
+        from crabstick.commands.demo import DemoPlan
         from crabstick.commands.demo import demo as run
 
-    run(games=games, clock=wanted, chaos=chaos, pgn_folder=pgn, console=console)
+    plan = DemoPlan(
+        games=games or max(4, len(variants)), clock=wanted, chaos=chaos, variants=variants
+    )
+    run(plan, pgn_folder=pgn, console=console)
 
 
 @app.command()

@@ -4,10 +4,11 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import cast
 
@@ -35,7 +36,7 @@ from crabstick.terminal.running_bot import deploy_bot, fetch_statistics, show
 
 BOT = "crabstick"
 USUAL_HTTP_PORT = 8000
-PROPER_ENDS = frozenset({"mate", "resign", "outoftime", "draw", "stalemate"})
+PROPER_ENDS = frozenset({"mate", "resign", "outoftime", "draw", "stalemate", "variantEnd"})
 THINK = timedelta(milliseconds=150)
 REFRESH_S = 0.5
 READY_LIMIT = timedelta(seconds=60)
@@ -46,11 +47,13 @@ MOST_MOVES = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPlan:
-    """What the demo plays: how many games, with which clock, and whether it kills an actor."""
+    """What the demo plays: how many games, clock, variants, and whether it kills an actor."""
 
     games: int
     clock: Clock
     chaos: bool
+    variants: Sequence[str] = ("standard",)
+    """Their keys; the games go through them in turn."""
 
     @property
     def longest(self) -> timedelta:
@@ -58,18 +61,17 @@ class DemoPlan:
         return 2 * self.clock.initial + MOST_MOVES * self.clock.increment + SLACK
 
 
-def demo(*, games: int, clock: Clock, chaos: bool, pgn_folder: Path, console: Console) -> None:
-    """Plays `games` at once and returns when all have ended by the rules of chess.
+def demo(plan: DemoPlan, *, pgn_folder: Path, console: Console) -> None:
+    """Plays all games at once and returns when all have ended by the rules of chess.
 
     Raises:
         ConfigError: `pgn_folder` cannot be made or written.
         EnvironmentProblem: something did not start, or a game did not end properly.
     """
-    plan = DemoPlan(games=games, clock=clock, chaos=chaos)
     _make_folder(pgn_folder)
-    opponents = [f"sparring{number}" for number in range(1, games + 1)]
+    opponents = [f"sparring{number}" for number in range(1, plan.games + 1)]
     with ExitStack() as stack:
-        what = f"{counted(games, 'game')} of {in_seconds(clock)}"
+        what = f"{counted(plan.games, 'game')} of {in_seconds(plan.clock)}"
         console.print(f"starting a local Lichess and a local Ray cluster for {what} …")
         lichess = stack.enter_context(local_lichess([BOT, *opponents]))
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
@@ -101,6 +103,7 @@ def _settings(plan: DemoPlan, url: str) -> Settings:
             "lichess": {"url": url},
             "challenges": {
                 "max_games": plan.games,
+                "variants": list(plan.variants),
                 "min_initial_s": 0,
                 "max_initial_s": max(int(plan.clock.initial.total_seconds()), 1),
                 "max_increment_s": int(plan.clock.increment.total_seconds()),
@@ -132,14 +135,15 @@ async def _play(
             finished = _values(statistics, "crabstick_games_finished_total")
             return sum(finished.values()) >= plan.games
 
+        clock = (plan.clock.initial, plan.clock.increment)
         watch = asyncio.create_task(show(namespace, draw))
         chaos = asyncio.create_task(_kill_one(namespace, console)) if plan.chaos else None
         try:
             async with asyncio.timeout(plan.longest.total_seconds()):
                 results = await asyncio.gather(
                     *(
-                        opponent.play(BOT, (plan.clock.initial, plan.clock.increment), "random")
-                        for opponent in opponents
+                        opponent.play(BOT, clock, "random", variant)
+                        for opponent, variant in zip(opponents, cycle(plan.variants), strict=False)
                     )
                 )
         except TimeoutError:
@@ -215,7 +219,7 @@ def _summary(results: list[Result], lichess: LocalLichess, last: Statistics) -> 
     for result in results:
         game = games[result.game_id]
         winner = game[result.winner] if result.winner else "nobody"
-        pair = f"{game['white']} - {game['black']}"
+        pair = f"{game['variant']}: {game['white']} - {game['black']}"
         table.add_row(
             result.game_id, pair, f"{result.status}, {winner} won, {len(game['moves'])} plies"
         )

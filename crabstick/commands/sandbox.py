@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,20 +21,21 @@ def sandbox(
     *,
     accounts_file: Path | None,
     rate_limits: bool,
-    opponents: tuple[int, Clock],
+    opponents: tuple[int, Clock, Sequence[str]],
     console: Console,
 ) -> None:
     """Serves at host and port (0 takes a free one) until Ctrl-C.
 
-    `opponents` says how many accounts challenge the first bot, and with which clock.
+    `opponents` says how many accounts challenge the first bot, with which clock and variants.
 
     Raises:
         ConfigError: the accounts file is wrong, or has too few opponents.
         EnvironmentProblem: the port is not free.
     """
     accounts = load_accounts(accounts_file) if accounts_file else default_accounts()
-    count, clock = opponents
-    sparring = sparring_for(accounts, count, (clock.initial, clock.increment)) if count else None
+    count, clock, variants = opponents
+    control = (clock.initial, clock.increment)
+    sparring = sparring_for(accounts, count, control, variants) if count else None
     given = os.environ.get(SANDBOX_ADMIN_VARIABLE, "")
     admin_token = given or secrets.token_hex(16)
     partners: set[asyncio.Task[None]] = set()
@@ -77,5 +78,6 @@ def _start_sparring(
 ) -> "asyncio.Task[None]":
     """Starts the opponents on the server's event loop, which cancels them at its end."""
     names = ", ".join(player.name for player in sparring.specs)
-    report(f"{sparring.target} will be challenged by {names} ({in_seconds(clock)})")
+    what = f"{in_seconds(clock)}, {', '.join(sparring.variants)}"
+    report(f"{sparring.target} will be challenged by {names} ({what})")
     return asyncio.get_running_loop().create_task(sparring.run(url, report))

@@ -44,7 +44,7 @@ def test_the_bot_accepts_the_clock_of_the_demo(limit_s: int, increment_s: int) -
 
 
 def test_an_aborted_game_fails_the_demo() -> None:
-    _judge(a_plan(), [a_result("mate"), a_result("outoftime")], statistics())
+    _judge(a_plan(), [a_result("mate"), a_result("variantEnd")], statistics())
     with pytest.raises(EnvironmentProblem, match="abcdefgh by aborted"):
         _judge(a_plan(), [a_result("mate"), a_result("aborted")], statistics())
 
