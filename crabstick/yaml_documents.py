@@ -6,13 +6,14 @@ an error. Loading ruamel takes 0.3 s: import this module late.
 
 import re
 import warnings
+from collections.abc import Collection
+from copy import copy
 from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
+from ruamel.yaml import YAML, composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
@@ -21,6 +22,7 @@ from crabstick.explain import public
 
 _TEXT: Final = re.compile(r"[ynYN=]|\d{4}-\d\d?-\d\d?.*|[+-]?([\d.]+[eE]\d+|\w{20,})")
 """Values that stay text: y, n, =, dates, numbers like 1e3, numbers that no field can hold."""
+_STRING: Final = VersionedResolver.DEFAULT_SCALAR_TAG
 _LARGEST = 1_000_000
 """The most values that a text may stand for, aliases included."""
 _WORDS: Final = {
@@ -31,22 +33,29 @@ _WORDS: Final = {
 """The start of ruamel's message -> a message for people who know no tokens or constructors."""
 
 
-def read_document(text: str, source: str) -> object:
+def read_document(text: str, source: str, *, verbatim: Collection[str] = ()) -> object:
     """The value of the only document of `text`, as `read_documents` reads it; None for no text."""
-    values = read_documents(text, source)
+    values = read_documents(text, source, verbatim=verbatim)
     if len(values) > 1:
         raise ConfigError(f"{source} holds {len(values)} YAML documents; keep one of them")
     return values[0] if values else None
 
 
-def read_documents(text: str, source: str) -> list[object]:
+def read_documents(text: str, source: str, *, verbatim: Collection[str] = ()) -> list[object]:
     """The value of each document of the YAML or JSON `text`; None for an empty document.
+
+    Mappings and lists below a key in `verbatim` hold text as it is written: `off`, `1.50`; only
+    what is empty or null is None.
 
     Raises:
         ConfigError: the text is not YAML, or repeats a key; `source` names the text.
     """
     reader = YAML(typ="safe", pure=True)
-    reader.Composer = _Composer
+
+    class Composer(_Composer):
+        text_below = verbatim
+
+    reader.Composer = Composer
     reader.Resolver = _Resolver
     try:
         with warnings.catch_warnings(action="ignore"):  # about style
@@ -79,9 +88,10 @@ class _Resolver(VersionedResolver):
         return tag
 
 
-class _Composer(Composer):
+class _Composer(composer.Composer):
     """Counts the values that a text stands for: aliases can make a small text endless."""
 
+    text_below: Collection[str] = ()
     _size = 0
 
     def compose_node(self, parent: Node | None, index: object) -> Node:
@@ -116,4 +126,25 @@ class _Composer(Composer):
                 problem = f"{name} is repeated; {before}; keep one of them"
                 raise MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             lines[name] = key.start_mark.line + 1
+        node.value = [
+            (key, _as_text(value) if key.value in self.text_below else value)
+            for key, value in node.value
+        ]
         return node
+
+
+def _as_text(node: Node) -> Node:
+    """A copy of a mapping or list, in which each value is text, unless it is null."""
+    copied = copy(node)
+    if isinstance(node, MappingNode):  # below << there are mappings
+        copied.value = [(key, _value_as_text(value)) for key, value in node.value]
+    elif isinstance(node, SequenceNode):
+        copied.value = [_value_as_text(value) for value in node.value]
+    return copied
+
+
+def _value_as_text(node: Node) -> Node:
+    if not isinstance(node, ScalarNode):
+        return _as_text(node)
+    is_null = str(node.tag).endswith(":null")
+    return node if is_null else ScalarNode(_STRING, node.value, node.start_mark, node.end_mark)

@@ -1,4 +1,4 @@
-"""How an engine is started: its command line and its memory limit.
+"""How an engine is started: its command line, folder, environment and memory limit.
 
 The `nice` program sets the niceness, so no Python code runs between fork and exec. The engine stays
 in our process group: when Ray kills an actor, it kills the actor's group, and would miss an engine
@@ -10,6 +10,7 @@ import resource
 import shutil
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineNotExecutable, EngineNotFound
@@ -22,18 +23,40 @@ _COMPATIBLE_MACHINES = {b"\x3e\x00": b"\x03\x00", b"\xb7\x00": b"\x28\x00"}
 """x86-64 also runs x86 programs, AArch64 also ARM programs."""
 
 
-def command_line(spec: EngineSpec) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What to start: the words, the working directory, and the whole environment."""
+
+    words: list[str]
+    folder: str
+    environment: dict[str, str]
+
+
+def command_line(spec: EngineSpec) -> CommandLine:
     """The command line for `spec`, with the program's full path, and `nice` in front.
 
     Raises:
-        EngineNotFound: no such file, neither by path nor in PATH.
+        EngineNotFound: no such file, neither by path nor in PATH, or no such folder.
         EngineNotExecutable: this machine cannot run the file, or we have no permission to.
     """
     if not spec.command:
         raise EngineNotFound("the engine command is empty: give a program and its arguments")
-    command = [_program_path(spec.command[0]), *spec.command[1:]]
+    program = _program_path(spec.command[0])
+    folder = str(Path(program).parent) if spec.working_dir is None else spec.working_dir
+    if not os.access(folder, os.X_OK) or not Path(folder).is_dir():
+        raise EngineNotFound(f"engine.working_dir '{folder}' is not a folder that we may enter")
     nice = shutil.which("nice") if spec.niceness else None
-    return [nice, "-n", str(spec.niceness), *command] if nice else command
+    niced = [nice, "-n", str(spec.niceness)] if nice else []
+    return CommandLine([*niced, program, *spec.command[1:]], folder, {**_environment(), **spec.env})
+
+
+def _environment() -> dict[str, str]:
+    """Our environment, in which PYTHONPATH means the same in another folder."""
+    environment, paths = dict(os.environ), os.environ.get("PYTHONPATH")
+    if paths:
+        absolute = [str(Path(path).absolute()) for path in paths.split(os.pathsep)]
+        environment["PYTHONPATH"] = os.pathsep.join(absolute)
+    return environment
 
 
 def _program_path(program: str) -> str:
@@ -41,14 +64,22 @@ def _program_path(program: str) -> str:
     found = shutil.which(str(path))
     if found:
         _check_binary(program, Path(found))
-        return found
+        return str(Path(found).absolute())
     if path.is_dir():
         raise EngineNotFound(f"the engine '{program}' is a directory: name the program inside it")
     if os.sep not in program or not path.exists():
-        raise EngineNotFound(
-            f"there is no engine '{program}': give the path of a UCI engine or a name in PATH"
-        )
+        raise EngineNotFound(f"there is no engine '{program}': {_advice(str(path))}")
     raise EngineNotExecutable(f"the engine '{program}' is not executable: try 'chmod +x {program}'")
+
+
+def _advice(path: str) -> str:
+    """What to write instead; the path may have arguments behind it."""
+    spaces = [at for at, char in enumerate(path) if char == " "]
+    for at in reversed(spaces):
+        if shutil.which(path[:at]):
+            arguments = ", ".join(path[at:].split())
+            return f"engine.path is {path[:at]}, and its arguments are engine.args: [{arguments}]"
+    return "engine.path is the path of a program or a name in PATH"
 
 
 def _check_binary(program: str, path: Path) -> None:
@@ -61,6 +92,11 @@ def _check_binary(program: str, path: Path) -> None:
     except OSError:
         return  # unreadable files may still be executable
     is_script = head.startswith(b"#!")
+    if is_script and head.partition(b"\n")[0].endswith(b"\r"):
+        raise EngineNotExecutable(
+            f"the engine '{program}' is a script with the line ends of Windows: mend it with"
+            f" `sed -i 's/\\r$//' '{program}'`"
+        )
     if sys.platform != "linux" or is_script or _is_for_this_machine(head):
         return
     raise EngineNotExecutable(
@@ -76,7 +112,7 @@ def _is_for_this_machine(head: bytes) -> bool:
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(_MACHINE.stop)
+        return file.read(256)
 
 
 def limit_memory(pid: int, limit_mb: int | None) -> None:

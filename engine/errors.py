@@ -4,16 +4,23 @@ Every error takes only its message, so it can be pickled to another node. The fu
 (exit status, output, waiting time) to an error.
 """
 
+import re
 import signal
+from dataclasses import dataclass
 from datetime import timedelta
 
 _CANNOT_EXECUTE = (126, 127)
 """Source: POSIX, `nice`: the utility was found but could not be invoked, or was not found."""
+_SHELL_SIGNAL = 128
+"""A shell that ran a program exits with this plus the number of the signal that ended it."""
 _USUAL_REASON: dict[int, str] = {
     signal.SIGABRT: ", perhaps out of memory",  # C++ aborts when it gets no memory
     signal.SIGKILL: ", perhaps out of memory",
     signal.SIGILL: ", perhaps built for a newer processor",
 }
+_LACKS_MEMORY = re.compile("memory|alloc|reserve|heap", re.IGNORECASE)
+_GREETINGS = {"uci": ("UCI", "uci", "uciok"), "xboard": ("XBoard", "protover 2", "feature done=1")}
+"""Protocol -> its name, how we begin, and how the engine's answer ends."""
 
 
 class EngineError(Exception):
@@ -29,7 +36,7 @@ class EngineNotExecutable(EngineError):
 
 
 class NotAnEngine(EngineError):
-    """The program does not speak UCI: it quits, or sends no `uciok` in time."""
+    """The program does not speak its protocol: it quits, or does not answer in time."""
 
 
 class BadOption(EngineError):
@@ -57,29 +64,69 @@ def cannot_execute(label: str, how: str) -> EngineNotExecutable:
     return EngineNotExecutable(f"the engine '{label}' cannot run on this machine ({how})")
 
 
-def not_started(label: str, returncode: int, output: str, *, said_uciok: bool) -> EngineError:
+@dataclass(frozen=True, slots=True)
+class ProcessEnd:
+    """How a process ended by itself.
+
+    Attributes:
+        returncode: the exit status, or the negative number of a signal.
+        said: what it wrote at last, on stderr and stdout.
+        memory_mb: the limit of its memory in MiB; None without a limit.
+    """
+
+    returncode: int
+    said: str = ""
+    memory_mb: int | None = None
+
+    def words(self, *, is_memory_likely: bool = False) -> str:
+        """The end in parentheses, and which limit of ours may be the reason."""
+        status = self.returncode
+        number = -status if status < 0 else status - _SHELL_SIGNAL
+        reason = _USUAL_REASON.get(number, "")
+        how = f"{_signal_name(number)}{reason}" if status < 0 or reason else f"exit status {status}"
+        how = f"({how}: {last_line(self.said)})" if last_line(self.said) else f"({how})"
+        is_likely = is_memory_likely or "memory" in reason or _LACKS_MEMORY.search(self.said)
+        if self.memory_mb is None or not is_likely:
+            return how
+        return f"{how}; it may need more than engine.memory_mb ({self.memory_mb}): raise that"
+
+
+def last_line(text: str) -> str:
+    """The last line of an engine's output that is not empty, without control characters."""
+    spoken = [line.strip() for line in text.split("\n") if line.strip()]
+    return "".join(char for char in spoken[-1] if char.isprintable())[:200] if spoken else ""
+
+
+def not_started(
+    label: str, end: ProcessEnd, *, said_hello: bool, protocol: str = "uci"
+) -> EngineError:
     """The error for a process that ended during its start."""
-    how = _ending(returncode, output)
-    if said_uciok:
-        return EngineDied(f"the engine '{label}' ended while it got ready ({how})")
-    if returncode in _CANNOT_EXECUTE:
-        return cannot_execute(label, how)
+    if said_hello:
+        words = end.words(is_memory_likely=True)
+        return EngineDied(f"the engine '{label}' ended while it got ready {words}")
+    if end.returncode in _CANNOT_EXECUTE:
+        return EngineNotExecutable(f"the engine '{label}' cannot run on this machine {end.words()}")
     return NotAnEngine(
-        f"'{label}' is not a UCI engine, or lacks something: it quit at its start ({how})"
+        f"'{label}' is not a {_GREETINGS[protocol][0]} engine, or lacks something: it quit at its"
+        f" start {end.words()}"
     )
 
 
-def started_late(label: str, timeout: timedelta, output: str, *, said_uciok: bool) -> EngineError:
+def started_late(
+    label: str, timeout: timedelta, said: str, *, said_hello: bool, protocol: str = "uci"
+) -> EngineError:
     """The error for a process that was not ready in time."""
     within = f"within {timeout.total_seconds():g} s"
-    if said_uciok:
+    if said_hello:
         return EngineHung(
-            f"the engine '{label}' was not ready {within}: give it less to load, such as a smaller"
-            " hash table"
+            f"the engine '{label}' was not ready {within}: raise engine.start_timeout_s, or give it"
+            " less to load, such as a smaller hash table"
         )
-    answer = f"'{output}'" if output else "nothing"
+    name, begin, end = _GREETINGS[protocol]
+    answer = f"'{last_line(said)}'" if last_line(said) else "nothing"
     return NotAnEngine(
-        f"'{label}' does not speak UCI: it answered 'uci' with {answer} and no 'uciok' {within}"
+        f"'{label}' does not speak {name}: it answered '{begin}' with {answer} and no '{end}'"
+        f" {within} (engine.start_timeout_s)"
     )
 
 
@@ -89,10 +136,9 @@ def late_for_game(label: str, timeout: timedelta) -> EngineHung:
     return EngineHung(f"the engine '{label}' was not ready for another game {within}")
 
 
-def ended(label: str, returncode: int, output: str) -> EngineDied:
+def ended(label: str, end: ProcessEnd) -> EngineDied:
     """The error for a process that ended during a search or between two searches."""
-    how = _ending(returncode, output)
-    return EngineDied(f"the engine '{label}' ended unexpectedly ({how})")
+    return EngineDied(f"the engine '{label}' ended unexpectedly {end.words()}")
 
 
 def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
@@ -101,14 +147,6 @@ def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
         f"the engine '{label}' gave no move within {deadline.total_seconds():.3g} s,"
         f" nor {grace.total_seconds():g} s after 'stop', and was ended"
     )
-
-
-def _ending(returncode: int, output: str) -> str:
-    if returncode < 0:
-        how = _signal_name(-returncode) + _USUAL_REASON.get(-returncode, "")
-    else:
-        how = f"exit status {returncode}"
-    return f"{how}: {output}" if output else how
 
 
 def _signal_name(number: int) -> str:

@@ -18,20 +18,27 @@ QUIT_PATIENCE = timedelta(seconds=1)
 OptionValue = str | int | bool | None
 """The value of a UCI option; None presses a button."""
 
+OUR_PYTHON = (sys.executable, "-P", "-m")
+"""Starts a module of ours; `-P`: the working directory may hold an `engine.py` of its own."""
 _SMALL: Mapping[str, OptionValue] = {"Hash": 16, "Threads": 1}
 """With these the bundled engine takes 116 MiB of private memory; each further thread takes 65."""
 
-Source = Literal["engine", "bundled"]
-"""Who chose a move: the configured engine, or the bundled fallback."""
+Source = Literal["engine", "bundled", "last_resort"]
+"""Who chose a move: the engine, the bundled fallback, or we ourselves for lack of time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
-    """How to start one UCI engine.
+    """How to start one engine.
 
     Attributes:
         command: the program and its arguments; a name without a slash is looked up in PATH.
-        options: UCI options by name; the case of a name does not matter.
+        protocol: the language that the program speaks.
+        working_dir: the folder in which the program starts; None means the program's own folder,
+            and `.` means ours.
+        env: environment variables, added to our own.
+        options: the engine's options by name; the case of a name does not matter.
+        ignore_unknown_options: whether an option that the engine lacks is only warned of.
         niceness: added to our own niceness (0 to 19), so that busy engines do not starve the
             actors.
         start_timeout: from the start of the process until it is ready for a search.
@@ -41,15 +48,19 @@ class EngineSpec:
     """
 
     command: tuple[str, ...]
+    protocol: Literal["uci", "xboard"] = "uci"
+    working_dir: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, OptionValue] = field(default_factory=dict)
+    ignore_unknown_options: bool = False
     niceness: int = 10
-    start_timeout: timedelta = timedelta(seconds=10)
+    start_timeout: timedelta = timedelta(seconds=60)
     memory_limit_mb: int | None = None
 
     @property
     def label(self) -> str:
         """The engine's name in error messages: its command, cut to 80 characters."""
-        return " ".join(self.command)[:80]
+        return " ".join(self.command).removeprefix(f"{' '.join(OUR_PYTHON)} ")[:80]
 
     def with_option(self, name: str, value: OptionValue) -> "EngineSpec":
         """The same spec with one option replaced, whatever the case of its name."""
@@ -61,10 +72,8 @@ def bundled_spec(options: Mapping[str, OptionValue] | None = None) -> EngineSpec
     """The spec of the bundled engine, run by this node's Python.
 
     `options` replace its own defaults, 16 MB of hash and one thread.
-
-    `-P`: the working directory may hold an `engine.py` of its own.
     """
-    spec = EngineSpec(command=(sys.executable, "-P", "-m", "engine.fairy"), options=_SMALL)
+    spec = EngineSpec(command=(*OUR_PYTHON, "engine.fairy"), working_dir=".", options=_SMALL)
     for name, value in (options or {}).items():
         spec = spec.with_option(name, value)
     return spec
@@ -116,6 +125,10 @@ class Engine(Protocol):
     @property
     def hash_mb(self) -> int | None:
         """The size of the hash table; None when unknown."""
+
+    @property
+    def best_so_far(self) -> str:
+        """The move (UCI) that the latest search reported as best; empty when it reported none."""
 
     async def open(self) -> None:
         """Starts the engine and makes it ready. Idempotent.

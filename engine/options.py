@@ -1,4 +1,4 @@
-"""Checks the user's UCI options against those of the engine, before anything is sent.
+"""Checks the user's options against those of the engine, before anything is sent.
 
 Pure. Stricter than python-chess, which forwards a misspelt `check` value and reports an unknown
 name with the list of all names.
@@ -10,25 +10,34 @@ from collections.abc import Iterable, Mapping
 from chess.engine import Option
 
 from engine.errors import BadOption
-from engine.interface import OptionValue
+from engine.interface import EngineSpec, OptionValue
 
-_TRUTH: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
+_TRUTH: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "yes", "on"), True),
+    **dict.fromkeys(("false", "no", "off"), False),
+}
+"""YAML 1.1's words."""
 
 
 def accepted_options(
-    label: str, wanted: Mapping[str, OptionValue], offered: Mapping[str, Option]
-) -> dict[str, OptionValue]:
-    """The options to send for `wanted`, with the engine's own spelling of each name.
+    spec: EngineSpec, offered: Mapping[str, Option]
+) -> tuple[dict[str, OptionValue], list[str]]:
+    """The spec's options with the engine's own spelling of each name, and warnings.
 
     Raises:
         BadOption: the engine has no such option, or the value does not fit.
     """
-    by_lower = {name.lower(): option for name, option in offered.items()}
+    label, by_lower = spec.label, {name.lower(): option for name, option in offered.items()}
     accepted: dict[str, OptionValue] = {}
-    for name, value in wanted.items():
+    warnings: list[str] = []
+    for name, value in spec.options.items():
         option = by_lower.get(name.lower())
         if option is None:
-            raise BadOption(f"the engine '{label}' has no option {_unknown(name, offered)}")
+            problem = f"the engine '{label}' has no option {_unknown(name, offered)}"
+            if not spec.ignore_unknown_options:
+                raise BadOption(problem)
+            warnings.append(f"{problem} (ignored)")
+            continue
         if option.is_managed():
             raise BadOption(
                 f"option '{option.name}' of '{label}' is set for each search: leave it out"
@@ -38,7 +47,7 @@ def accepted_options(
             raise BadOption(
                 f"option '{option.name}' of the engine '{label}' takes {allowed}, not {value!r}"
             )
-    return accepted
+    return accepted, warnings
 
 
 def _unknown(name: str, offered: Iterable[str]) -> str:
@@ -53,19 +62,25 @@ def _as_sent(option: Option, value: OptionValue) -> tuple[bool, OptionValue, str
     """Whether the value fits, the value in the option's own type, and which values would fit."""
     match option.type:
         case "check":
-            return value in _TRUTH, _TRUTH.get(value), "true or false"
+            truth = _TRUTH.get(str(value).lower())
+            return truth is not None, truth, "true or false"
         case "spin":
             number = _integer(value)
             allowed = f"a whole number from {option.min} to {option.max}"
             return number is not None and _is_in_range(option, number), number, allowed
         case "combo":
-            known = option.var or ()
-            return value in known, value, f"one of {', '.join(known)}"
-        case "button":
-            return value is None or value is True, None, "no value (it is a button)"
+            known, text = option.var or (), _text(value)
+            return text in known, text, f"one of {', '.join(known)}"
+        case "button" | "reset" | "save":
+            is_press = value in {None, ""} or str(value).lower() == "true"
+            return is_press, None, "no value (it is a button)"
         case _:
-            is_line = not isinstance(value, bool | None) and not {"\n", "\r"} & set(str(value))
-            return is_line, str(value), "one line of text"
+            text = _text(value)
+            return not {"\n", "\r"} & set(text), text, "one line of text"
+
+
+def _text(value: OptionValue) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _integer(value: OptionValue) -> int | None:

@@ -2,12 +2,13 @@
 
 The first restart uses a quarter of the hash table, because an engine that dies often lacks memory.
 After `restarts` restarts the fallback plays on. A failed search is repeated within the rest of its
-deadline.
+deadline. When the clock is short, there is no time for another process: we choose the move.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,12 +17,16 @@ from chess.engine import Limit
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
 from engine.interface import QUIT_PATIENCE, Engine, EngineSpec, SearchRequest, SearchResult
-from engine.uci_engine import UciEngine
+from engine.uci_engine import STOP_GRACE, UciEngine
 
 MIN_SEARCH_TIME = timedelta(seconds=0.5)
 """The least time for a repeated search, even when its deadline has passed."""
-MIN_START_TIME = timedelta(seconds=3)
-"""The least time for a restart during a search; the spec's `start_timeout` still applies."""
+SHORT_CLOCK = timedelta(seconds=3)
+"""With less on its clock a side does not wait for a new process."""
+_START_SHARE = 3
+"""A start during a search may take the rest of the deadline, or this part of the clock."""
+_RESERVE = timedelta(milliseconds=100) + STOP_GRACE
+"""What the end of a hung engine takes, so that a legal move can still be sent."""
 
 _LOGGER = logging.getLogger(__name__)
 _RESTARTABLE = (EngineDied, EngineHung, IllegalMove)
@@ -54,6 +59,7 @@ class ResilientEngine:
         self._restarts = restarts
         self._build = build
         self._engine = build(primary)
+        self._failure: EngineError | None = None
         self.restart_count = 0
         self.is_fallback = False
 
@@ -67,6 +73,11 @@ class ResilientEngine:
         """The hash table of the engine that plays now, in MB."""
         return self._engine.hash_mb
 
+    @property
+    def best_so_far(self) -> str:
+        """The move that the engine's latest search reported as best."""
+        return self._engine.best_so_far
+
     async def open(self) -> None:
         """Starts the primary, before the game.
 
@@ -78,7 +89,7 @@ class ResilientEngine:
     @property
     def is_well(self) -> bool:
         """Whether the primary has never failed."""
-        return not self.restart_count and not self.is_fallback
+        return not self.restart_count and not self.is_fallback and self._failure is None
 
     async def new_game(self) -> None:
         """Gets the engine that plays now ready for another game.
@@ -95,18 +106,22 @@ class ResilientEngine:
             EngineError: the fallback failed too; the next search starts the fallback again.
         """
         began_s = asyncio.get_running_loop().time()
-        try:
-            return self._with_source(await self._engine.search(request))
-        except EngineError as err:
-            error = err
+        left = _within_clock(request)
         while True:
-            await self._replace(error, request.deadline - _elapsed_since(began_s))
+            if self._failure is not None:
+                if _is_short(left):
+                    _LOGGER.warning("%s; with %s left we move", self._failure, _clock_of(left))
+                    return _last_resort(left.board, self._engine.best_so_far, self._failure)
+                await self._replace(self._failure, left)
             try:
-                await self._engine.open()
-                left = _remaining_request(request, _elapsed_since(began_s))
+                if self._failure is not None:
+                    await self._engine.open()
+                    left = _remaining_request(request, _elapsed_since(began_s))
+                    self._failure = None
                 return self._with_source(await self._engine.search(left))
             except EngineError as err:
-                error = err
+                self._failure = err
+                left = _remaining_request(request, _elapsed_since(began_s))
 
     def _with_source(self, result: SearchResult) -> SearchResult:
         return replace(result, source="bundled") if self.is_fallback else result
@@ -115,21 +130,24 @@ class ResilientEngine:
         """Ends the engine that plays now, and reaps its process."""
         await self._engine.close(patience)
 
-    async def _replace(self, err: EngineError, left: timedelta) -> None:
+    async def _replace(self, err: EngineError, left: SearchRequest) -> None:
         """Replaces the engine that failed with `err`."""
         hash_mb = self._engine.hash_mb
         await self._engine.close(timedelta(0))
         if self.is_fallback:
+            self._failure = None
             self._engine = self._build(self._fallback)
             raise err
         if isinstance(err, _RESTARTABLE) and self.restart_count < self._restarts:
             self.restart_count += 1
-            self._spec = self._next_spec(hash_mb)
-            patience = min(self._spec.start_timeout, max(left, MIN_START_TIME))
-            self._engine = self._build(replace(self._spec, start_timeout=patience))
+            spec = self._spec = self._next_spec(hash_mb)
         else:
-            self.is_fallback = True
-            self._engine = self._build(self._fallback)
+            self.is_fallback, spec = True, self._fallback
+        clock = _clock_of(left)
+        patience = spec.start_timeout
+        if clock is not None:
+            patience = min(patience, max(left.deadline, clock / _START_SHARE))
+        self._engine = self._build(replace(spec, start_timeout=patience))
         _LOGGER.warning("%s; next: %s", err, self._engine.name)
 
     def _next_spec(self, hash_mb: int | None) -> EngineSpec:
@@ -140,6 +158,47 @@ class ResilientEngine:
 
 def _elapsed_since(began_s: float) -> timedelta:
     return timedelta(seconds=asyncio.get_running_loop().time() - began_s)
+
+
+def _clock_of(request: SearchRequest) -> timedelta | None:
+    limit = request.limit
+    left_s = limit.white_clock if request.board.turn == chess.WHITE else limit.black_clock
+    return None if left_s is None else timedelta(seconds=left_s)
+
+
+def _is_short(request: SearchRequest) -> bool:
+    clock = _clock_of(request)
+    return clock is not None and clock < SHORT_CLOCK
+
+
+def _within_clock(request: SearchRequest) -> SearchRequest:
+    """The request with a deadline that leaves time for a move after a hang."""
+    clock = _clock_of(request)
+    if clock is None or not _is_short(request):
+        return request
+    return replace(request, deadline=min(request.deadline, max(clock - _RESERVE, clock / 2)))
+
+
+def _last_resort(board: chess.Board, best_so_far: str, err: EngineError) -> SearchResult:
+    """The engine's best move so far, if that is legal, or any legal move.
+
+    Raises:
+        EngineError: `err`, when there is no legal move.
+    """
+    move = next(iter(board.legal_moves), None)
+    with suppress(ValueError):
+        move = board.parse_uci(best_so_far)
+    if move is None:
+        raise err
+    return SearchResult(
+        move=move,
+        centipawns=None,
+        mate_in=None,
+        depth=0,
+        nodes=0,
+        think_time=timedelta(0),
+        source="last_resort",
+    )
 
 
 def _remaining_request(request: SearchRequest, waited: timedelta) -> SearchRequest:

@@ -1,7 +1,7 @@
 """One engine process: started when needed, bounded by an outside deadline, always reaped.
 
-Adds to python-chess's UCI protocol a deadline that ends in a kill, a legality check, and errors
-that explain themselves.
+Adds to a protocol (UCI or XBoard) a deadline that ends in a kill, a legality check, and errors that
+explain themselves.
 
 An engine exits when its stdin closes, so it also exits when our process is killed. Ray kills an
 engine that ignores the closed stdin, with the actor's process group. When an engine ends, its
@@ -9,6 +9,7 @@ descendants end too: see `ProcessTree`.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,30 +20,46 @@ import chess
 import chess.engine
 
 from engine import errors
-from engine.bounded_uci import BoundedUci, Deadline, SearchCommand
+from engine.bounded_protocol import BoundedProtocol, Deadline
+from engine.bounded_uci import BoundedUci
+from engine.bounded_xboard import BoundedXBoard
 from engine.command_line import command_line, limit_memory
-from engine.errors import EngineDied, EngineError, IllegalMove, NotAnEngine, UnsupportedGame
+from engine.errors import (
+    EngineDied,
+    EngineError,
+    IllegalMove,
+    NotAnEngine,
+    ProcessEnd,
+    UnsupportedGame,
+)
 from engine.interface import QUIT_PATIENCE, EngineSpec, SearchRequest, SearchResult
 from engine.options import accepted_options
 
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take to move after `stop`."""
 
+_PROTOCOLS: Mapping[str, type[BoundedProtocol]] = {"uci": BoundedUci, "xboard": BoundedXBoard}
+_LOGGER = logging.getLogger(__name__)
+
 
 class UciEngine:
-    """One UCI process; `async with` opens and closes it.
+    """One process that speaks UCI or XBoard; `async with` opens and closes it.
 
     Args:
         spec: the engine to start.
         stop_grace: from `stop` at the deadline until the process is killed.
+
+    Attributes:
+        warnings: what is odd about the engine or its options, though it plays.
     """
 
     def __init__(self, spec: EngineSpec, *, stop_grace: timedelta = STOP_GRACE) -> None:
+        self.warnings: list[str] = []
         self._spec = spec
         self._label = spec.label
         self._stop_grace = stop_grace
-        self._open: BoundedUci | None = None
-        self._latest: BoundedUci | None = None
+        self._open: BoundedProtocol | None = None
+        self._latest: BoundedProtocol | None = None
 
     @property
     def name(self) -> str:
@@ -53,13 +70,17 @@ class UciEngine:
     @property
     def hash_mb(self) -> int | None:
         """The value of the option Hash, in MB; None before the start, or without that option."""
-        value = self._latest.config.get("Hash") if self._latest else None
-        return value if isinstance(value, int) else None
+        return self._latest.hash_mb if self._latest else None
 
     @property
     def offered(self) -> Mapping[str, chess.engine.Option]:
         """The options that the engine has; empty before its start."""
-        return self._latest.options if self._latest else {}
+        return self._latest.offered if self._latest else {}
+
+    @property
+    def best_so_far(self) -> str:
+        """The move (UCI) that the latest search reported as best; empty when it reported none."""
+        return self._latest.best_so_far if self._latest else ""
 
     @property
     def pid(self) -> int | None:
@@ -79,7 +100,7 @@ class UciEngine:
         if self._open is None:
             await self._open_process()
 
-    async def _open_process(self) -> BoundedUci:
+    async def _open_process(self) -> BoundedProtocol:
         self._latest = None
         try:
             self._open = await self._start_process()
@@ -90,23 +111,30 @@ class UciEngine:
                 await self.close(timedelta(0))
         return self._open
 
-    async def _start_process(self) -> BoundedUci:
+    async def _start_process(self) -> BoundedProtocol:
         spec = self._spec
         command = command_line(spec)
         async with asyncio.timeout(spec.start_timeout.total_seconds()):
             try:
-                transport, protocol = await BoundedUci.popen(command)
+                transport, protocol = await _PROTOCOLS[spec.protocol].popen(
+                    command.words, cwd=command.folder, env=command.environment
+                )
             except OSError as err:
                 raise errors.cannot_execute(self._label, str(err)) from err
             self._latest = protocol
             limit_memory(transport.get_pid(), spec.memory_limit_mb)
             await protocol.initialize()
-            options = accepted_options(self._label, spec.options, protocol.options)
+            options, self.warnings = accepted_options(spec, protocol.options)
+            self.warnings += [
+                f"the engine '{self._label}' describes its option '{name}' badly (left out)"
+                for name in protocol.odd_options
+                if name not in options
+            ]
             await protocol.configure(options)
-            # python-chess would do this before the first search; now no clock is running.
-            protocol.first_game = False
-            await _begin_game(protocol)
+            await protocol.begin_game()
             protocol.process_tree.refresh()  # find a wrapper's child while the wrapper lives
+        for warning in self.warnings:
+            _LOGGER.warning(warning)
         return protocol
 
     async def new_game(self) -> None:
@@ -117,7 +145,7 @@ class UciEngine:
             return
         try:
             async with asyncio.timeout(self._spec.start_timeout.total_seconds()):
-                await _begin_game(protocol)
+                await protocol.begin_game()
         except TimeoutError:
             await self.close(timedelta(0))
             raise errors.late_for_game(self._label, self._spec.start_timeout) from None
@@ -128,16 +156,23 @@ class UciEngine:
         label, protocol = self._label, self._latest
         timeout = self._spec.start_timeout
         if protocol is None:
-            return errors.started_late(label, timeout, "", said_uciok=False)
-        said_uciok, output = protocol.initialized, protocol.last_output()
+            return errors.started_late(label, timeout, "", said_hello=False)
+        said_hello, language = protocol.initialized, self._spec.protocol
         if protocol.failure:
             return protocol.failure
         if isinstance(err, TimeoutError):
-            return errors.started_late(label, timeout, output, said_uciok=said_uciok)
+            said = protocol.last_output()
+            return errors.started_late(
+                label, timeout, said, said_hello=said_hello, protocol=language
+            )
         if protocol.returncode.done():
-            code = protocol.returncode.result()
-            return errors.not_started(label, code, output, said_uciok=said_uciok)
-        return NotAnEngine(f"'{label}' describes an option that makes no sense: {err}")
+            end = self._end_of(protocol)
+            return errors.not_started(label, end, said_hello=said_hello, protocol=language)
+        return NotAnEngine(f"'{label}' is not an engine that crabstick can use: {err}")
+
+    def _end_of(self, protocol: BoundedProtocol) -> ProcessEnd:
+        code, said = protocol.returncode.result(), protocol.last_output()
+        return ProcessEnd(code, said, self._spec.memory_limit_mb)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Finds a move; opens the engine first if needed, which does not count for the deadline.
@@ -153,13 +188,11 @@ class UciEngine:
         """
         protocol = self._open or await self._open_process()
         label, board = self._label, request.board
-        check_variant(label, board, protocol.options)
+        check_variant(label, board, protocol.offered)
         began_s = protocol.loop.time()
         deadline = Deadline(protocol, label, request.deadline, self._stop_grace)
         try:
-            played = await protocol.communicate(
-                lambda open_protocol: SearchCommand(open_protocol, board, request.limit)
-            )
+            played = await protocol.search(board, request.limit)
         except asyncio.CancelledError:
             deadline.abandon()
             raise
@@ -171,10 +204,8 @@ class UciEngine:
             deadline.cancel()
         return self._result(played, protocol.loop.time() - began_s)
 
-    async def _process_failure(self, protocol: BoundedUci) -> EngineError:
-        failure = protocol.failure or errors.ended(
-            self._label, protocol.returncode.result(), protocol.last_output()
-        )
+    async def _process_failure(self, protocol: BoundedProtocol) -> EngineError:
+        failure = protocol.failure or errors.ended(self._label, self._end_of(protocol))
         await self.close(timedelta(0))
         return failure
 
@@ -210,12 +241,7 @@ class UciEngine:
         await _wait_for_exit(protocol, QUIT_PATIENCE)
 
 
-async def _begin_game(protocol: BoundedUci) -> None:
-    protocol.send_line("ucinewgame")
-    await protocol.ping()
-
-
-async def _wait_for_exit(protocol: BoundedUci, at_most: timedelta) -> None:
+async def _wait_for_exit(protocol: BoundedProtocol, at_most: timedelta) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(at_most.total_seconds()):
             await asyncio.shield(protocol.returncode)
@@ -243,6 +269,7 @@ class TriedEngine:
 
     name: str
     offered: Mapping[str, chess.engine.Option]
+    warnings: tuple[str, ...] = ()
 
     def plays(self, board: chess.Board) -> bool:
         """Whether the engine plays the board's variant."""
@@ -259,9 +286,8 @@ async def check(spec: EngineSpec) -> TriedEngine:
     Raises:
         EngineError: one sentence on what is wrong with the spec or the engine.
     """
-    request = SearchRequest(
-        board=chess.Board(), limit=chess.engine.Limit(time=0.1), deadline=timedelta(seconds=1)
-    )
+    limit = chess.engine.Limit(time=0.1)
+    request = SearchRequest(board=chess.Board(), limit=limit, deadline=spec.start_timeout)
     async with UciEngine(spec) as engine:
         await engine.search(request)
-        return TriedEngine(engine.name, engine.offered)
+        return TriedEngine(engine.name, engine.offered, tuple(engine.warnings))

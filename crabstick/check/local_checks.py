@@ -30,6 +30,7 @@ def engine(settings: Settings) -> Iterator[Finding]:
     """Checks that the engine plays, and tells which variants it lacks."""
     tried = try_engine(settings)
     yield Finding(f"{tried.name} plays")
+    yield from map(Finding, tried.warnings)
     if lacking := lacking_variants(settings, tried):
         names = ", ".join(lacking)
         yield Finding(f"{tried.name} does not play {names}: such challenges are declined")

@@ -26,9 +26,17 @@ _DEFAULT_FILE = Path("crabstick.yaml")
 _NEAR: Final = 0.9
 """How similar a slip is: crabsticks.yaml has 0.97, crabstick.example.yaml 0.78."""
 _LARGEST_FILE = 1_000_000
-_PATHS: Final = (("lichess", "token_file"), ("engine", "path"), ("http", "admin_token_file"))
+_PATHS: Final = (
+    ("lichess", "token_file"),
+    ("engine", "path"),
+    ("engine", "working_dir"),
+    ("http", "admin_token_file"),
+)
+_VERBATIM: Final = ("args", "env", "options")
+"""What stands below these keys reaches the engine as it is written."""
 _OPTIONS: Final = "engine.options"
 """The engine knows which keys there are below this one."""
+_ENV: Final = "engine.env__"
 _OPTION: Final = re.compile(r"CRABSTICK_+ENGINE_+OPTIONS_+(.+)")
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 """With a service crabstick-http, Kubernetes sets CRABSTICK_HTTP_PORT=tcp://... in each pod."""
@@ -101,17 +109,29 @@ def settings_from(
     written = _anchored(_sections(text, source), folder)
     _refuse_slips(environment)
     variables = {
-        name[len(PREFIX) :].lower().replace("__", "."): value
+        _key_of(name): value
         for name, value in environment.items()
         if name.upper().startswith(PREFIX)
     }
     values: dict[str, object] = {}
     for key in sorted(variables):  # a section comes before its keys
         values = _over(_below(key, _decoded(key, variables[key])), values)
+    values = _over(_anchored(values, Path()), written)
+    engine = values.get("engine")
+    if isinstance(engine, Mapping) and engine.get("kind") == "homemade":
+        values["engine"] = {"working_dir": str(folder.absolute()), **engine}
     try:
-        return Settings.model_validate(_over(_anchored(values, Path()), written))
+        return Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explain(error, Settings, source=source, variables=variables)) from None
+
+
+def _key_of(variable: str) -> str:
+    """The dotted key that a variable sets; in engine.env, names are capitals as a rule."""
+    key = variable[len(PREFIX) :].lower().replace("__", ".", 1)
+    if key.startswith(_ENV):
+        return f"engine.env.{key[len(_ENV) :].upper()}"
+    return key.replace("__", ".")
 
 
 def _sections(text: str, source: str) -> dict[str, object]:
@@ -120,7 +140,7 @@ def _sections(text: str, source: str) -> dict[str, object]:
         return {}
     from crabstick.yaml_documents import read_document  # noqa: PLC0415 - slow, and only files need it
 
-    values = read_document(text, source)
+    values = read_document(text, source, verbatim=_VERBATIM)
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -146,7 +166,7 @@ def _decoded(key: str, value: str) -> object:
     if not value.startswith(("[", "{")) or key.startswith(f"{_OPTIONS}."):
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, parse_float=str)
     except (ValueError, RecursionError):
         raise ConfigError(
             f"{variable_of(key)} begins with {value[0]} but is not JSON: write a list as "

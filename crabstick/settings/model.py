@@ -28,13 +28,14 @@ from pydantic import (
 )
 
 from crabstick.errors import ConfigError
-from crabstick.explain import explain
+from crabstick.explain import explain, shown
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import Variant
-from engine.interface import EngineSpec, OptionValue, bundled_spec
+from engine.interface import OUR_PYTHON, EngineSpec, OptionValue, bundled_spec
 
 _MESSAGE_VERSION = 1
+_CLASS = re.compile(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*")
 _DAY_S = 86_400
 _HOUR_MS = 3_600_000
 _URL = re.compile(r"https?://[^\s/?#@\\]+", re.IGNORECASE)
@@ -82,8 +83,32 @@ def _options(value: object) -> Mapping[str, OptionValue]:
         if not isinstance(name, str) or not name.isprintable() or not name:
             raise ValueError("must have text as option names")
         if not isinstance(setting, OptionValue) or not str(setting).isprintable():
-            raise ValueError(f"must hold text, whole numbers, true or false; {name} does not")
+            raise ValueError(f"must hold text, numbers, true or false; {name} does not")
     return dict(value)
+
+
+def _environment(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(_is_variable(name) for name in value):
+        raise ValueError("must be a mapping of environment variables to text")
+    return {str(name): _word(text, name) for name, text in value.items()}
+
+
+def _is_variable(name: object) -> bool:
+    return isinstance(name, str) and name.isprintable() and bool(name) and "=" not in name
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be a list, such as [--threads, 2]")  # noqa: TRY004 - pydantic wants it
+    return tuple(_word(item, "one of them") for item in value)
+
+
+def _word(value: object, name: object) -> str:
+    """One line of text; YAML brings the text itself, JSON may bring numbers."""
+    text = "" if value is None else str(value)
+    if not isinstance(value, OptionValue) or "\0" in text:
+        raise ValueError(f"must hold text; {name} does not")
+    return text.lower() if isinstance(value, bool) else text
 
 
 Whole = Annotated[int, Strict(), BeforeValidator(_number)]
@@ -92,7 +117,9 @@ ServerUrl = Annotated[str, BeforeValidator(_server_url)]
 """http or https, a host, perhaps a port; without the slash at the end."""
 FilePath = Annotated[Path, BeforeValidator(_file_path), PlainSerializer(str)]
 Options = Annotated[Mapping[str, OptionValue], BeforeValidator(_options)]
-"""UCI options; None is the value of a button."""
+"""The engine's options; None is the value of a button, and empty text."""
+Environment = Annotated[Mapping[str, str], BeforeValidator(_environment)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
 class _Section(BaseModel):
@@ -123,10 +150,18 @@ def _engine_kind(value: object) -> object:
 class EngineSettings(_Section):
     """Which engine plays, and how."""
 
-    kind: Annotated[Literal["bundled", "uci"], BeforeValidator(_engine_kind)] = "bundled"
+    kind: Annotated[
+        Literal["bundled", "uci", "xboard", "homemade"], BeforeValidator(_engine_kind)
+    ] = "bundled"
     path: FilePath | None = None
+    args: Words = ()
+    working_dir: FilePath | None = None
+    env: Environment = Field(default_factory=dict, repr=False)
     options: Options = Field(default_factory=dict)
+    ignore_unknown_options: bool = False
     limits: LimitSettings = LimitSettings()
+    start_timeout_s: Whole = Field(default=60, ge=1, le=_DAY_S)
+    memory_mb: Whole | None = Field(default=None, ge=1, le=1_048_576)
     move_overhead_ms: Whole = Field(default=300, ge=0, le=60_000)
 
     @property
@@ -135,15 +170,46 @@ class EngineSettings(_Section):
         return timedelta(milliseconds=self.move_overhead_ms)
 
     @model_validator(mode="after")
-    def _path_fits_kind(self) -> Self:
-        if self.kind == "uci" and self.path is None:
-            raise ValueError("engine.kind is uci, so engine.path must name the engine's program")
-        if self.kind == "bundled" and self.path is not None:
+    def _keys_fit_kind(self) -> Self:
+        kind, path = self.kind, self.path
+        if kind != "bundled" and path is None:
+            what = "class (module:Class)" if kind == "homemade" else "program"
+            raise ValueError(f"engine.kind is {kind}, so engine.path must name the engine's {what}")
+        if kind == "homemade" and not _CLASS.fullmatch(str(path)):
             raise ValueError(
-                f"engine.path is {self.path} but engine.kind is bundled; write engine.kind: uci, "
-                "or remove engine.path"
+                f"engine.path is {path}; for engine.kind: homemade it must be module:Class, where "
+                "module.py is beside the configuration or in engine.working_dir"
+            )
+        if kind == "xboard" and self.limits.nodes is not None:
+            raise ValueError("engine.limits.nodes is set, which XBoard engines do not know")
+        given = {"path": path, "args": self.args, "working_dir": self.working_dir}
+        if kind == "bundled" and any(given.values()):
+            key, value = next((key, value) for key, value in given.items() if value)
+            raise ValueError(
+                f"engine.{key} is {shown(value)} but engine.kind is bundled; write engine.kind: "
+                f"uci, or remove engine.{key}"
             )
         return self
+
+    def spec(self, memory_mb: int) -> EngineSpec:
+        """How to start the engine; `memory_mb` holds unless a key of ours says otherwise."""
+        folder = str(self.working_dir) if self.working_dir else None
+        if self.kind == "bundled":
+            spec = bundled_spec(self.options)
+        elif self.kind == "homemade":
+            command = (*OUR_PYTHON, "engine.homemade", str(self.path), *self.args)
+            spec = EngineSpec(command=command, working_dir=folder or ".", options=self.options)
+        else:
+            command = (str(self.path), *self.args)
+            spec = EngineSpec(command=command, working_dir=folder, options=self.options)
+        return replace(
+            spec,
+            protocol="xboard" if self.kind == "xboard" else "uci",
+            env=self.env,
+            ignore_unknown_options=self.ignore_unknown_options,
+            start_timeout=timedelta(seconds=self.start_timeout_s),
+            memory_limit_mb=self.memory_mb or memory_mb,
+        )
 
     def bounds(self) -> EngineLimits:
         """The owner's bounds on every search, as `rules.time_management` needs them."""
@@ -268,10 +334,8 @@ class Settings(_Section):
     http: HttpSettings = HttpSettings()
 
     def engine_spec(self) -> EngineSpec:
-        """The engine to start; the slot's memory bounds it."""
-        options, path = dict(self.engine.options), self.engine.path
-        spec = EngineSpec(command=(str(path),), options=options) if path else bundled_spec(options)
-        return replace(spec, memory_limit_mb=self.cluster.slot_memory_mb)
+        """The engine to start; the slot's memory bounds it, unless it has a bound of its own."""
+        return self.engine.spec(self.cluster.slot_memory_mb)
 
     def to_message(self) -> dict[str, object]:
         """Plain JSON values with a version, for another process; `from_message` reads it.

@@ -94,7 +94,6 @@ async def test_a_script_whose_interpreter_is_missing_cannot_run_here(
         ("quit-at-start", 10, NotAnEngine, "quit at its start (exit status 3: fake: cannot go on)"),
         ("no-uci", 2.5, NotAnEngine, "answered 'uci' with 'Hello, I am no engine.'"),
         ("silent", 0.4, NotAnEngine, "answered 'uci' with nothing"),
-        ("odd-option", 10, NotAnEngine, "an option that makes no sense"),
         ("not-ready", 2.5, EngineHung, "was not ready within 2.5 s"),
         ("slow-start", 0.4, NotAnEngine, "no 'uciok' within 0.4 s"),
     ],
@@ -116,6 +115,16 @@ async def test_a_program_that_does_not_speak_uci_is_not_an_engine() -> None:
 async def test_no_time_to_start_is_an_error_like_any_other() -> None:
     error = await start_error(replace(a_fake(), start_timeout=timedelta(0)))
     assert type(error) is NotAnEngine
+
+
+async def test_an_odd_option_is_left_out_unless_it_is_set() -> None:
+    async with an_engine(a_fake("odd-option")) as engine:
+        await engine.open()
+        assert "describes its option 'Threads' badly" in engine.warnings[0]
+    async with an_engine(a_fake("odd-option", Threads="4")) as engine:
+        await engine.open()
+        assert engine.warnings == []
+    assert type(await start_error(a_fake("odd-option", Threads="9"))) is BadOption
 
 
 async def test_a_wrong_option_ends_the_process() -> None:

@@ -41,6 +41,7 @@ class ScriptedEngine:
         requests: all search requests so far.
         is_open: whether a real engine would have a process.
         games: how many games it was made ready for.
+        best_so_far: what it says of its latest search.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ScriptedEngine:
         self._opening = deque(opening)
         self.name = name
         self.hash_mb = hash_mb
+        self.best_so_far = ""
         self.requests: list[SearchRequest] = []
         self.is_open = False
         self.games = 0

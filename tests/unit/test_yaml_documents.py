@@ -102,3 +102,15 @@ def test_aliases_of_aliases_are_read_until_they_are_too_many() -> None:
         read_documents("\n".join(lines), "a.yaml")
     with pytest.raises(ConfigError, match="within their own anchor"):
         read_documents("a: &a [*a]", "a.yaml")
+
+
+def test_text_below_a_verbatim_key_stays_as_it_is_written() -> None:
+    text = "a: &x {b: off, c: 010, d: , e: ~}\nkeep: *x\nkeep2: [1.50, [on]]\nlast: {<<: *x, b: No}"
+    value = read_document(text, "a.yaml", verbatim=("keep", "keep2", "last"))
+    as_text = {"b": "off", "c": "010", "d": None, "e": None}
+    assert value == {
+        "a": {"b": False, "c": 8, "d": None, "e": None},
+        "keep": as_text,
+        "keep2": ["1.50", ["on"]],
+        "last": {**as_text, "b": "No"},
+    }

@@ -5,14 +5,9 @@ from chess.engine import MockTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.bounded_uci import (
-    FLOOD_BYTES_PER_S,
-    MAX_LINE_BYTES,
-    MAX_LINES,
-    BoundedUci,
-    useful_lines,
-)
-from engine.errors import EngineDied
+from engine.bounded_protocol import FLOOD_BYTES_PER_S, MAX_LINE_BYTES, MAX_LINES
+from engine.bounded_uci import BoundedUci, described_option, useful_lines
+from engine.errors import EngineDied, last_line
 
 
 class ClosableTransport(MockTransport):
@@ -29,12 +24,12 @@ def a_conversation() -> tuple[BoundedUci, ClosableTransport]:
     return protocol, ClosableTransport(protocol)
 
 
-def test_of_several_scores_in_a_row_the_last_one_is_kept_without_its_variation() -> None:
+def test_of_several_scores_in_a_row_the_last_one_is_kept_with_its_first_move() -> None:
     block = (
         b"info depth 1 score cp 10 pv e2e4\ninfo depth 2 score cp 20 pv d2d4 d7d5\n"
         b"info depth 3 currmove e2e4 currmovenumber 1\nbestmove d2d4\n"
     )
-    assert useful_lines(block) == [b"info depth 2 score cp 20", b"bestmove d2d4"]
+    assert useful_lines(block) == [b"info depth 2 score cp 20 pv d2d4", b"bestmove d2d4"]
 
 
 def test_a_score_after_the_variation_is_not_lost() -> None:
@@ -86,7 +81,9 @@ async def test_an_endless_line_is_not_kept() -> None:
 
 async def test_more_bytes_a_second_than_a_flood_has_end_the_engine() -> None:
     protocol, transport = a_conversation()
-    protocol.pipe_data_received(2, b"x" * (FLOOD_BYTES_PER_S + 1))
+    protocol.pipe_data_received(2, b"much is logged at the start\n" * 200_000)
+    assert protocol.failure is None
+    protocol.pipe_data_received(1, b"x" * FLOOD_BYTES_PER_S)
     assert transport.is_closed
     assert isinstance(protocol.failure, EngineDied)
 
@@ -115,6 +112,36 @@ async def test_the_first_failure_stays() -> None:
 async def test_the_last_output_is_that_on_stderr() -> None:
     protocol, _ = a_conversation()
     protocol.pipe_data_received(1, b"Welcome\n")
-    assert protocol.last_output() == "Welcome"
+    assert last_line(protocol.last_output()) == "Welcome"
     protocol.pipe_data_received(2, b"warning\nno \x1b[31mnet\xff\n\n")
-    assert protocol.last_output() == "no [31mnet\N{REPLACEMENT CHARACTER}"
+    assert last_line(protocol.last_output()) == "no [31mnet\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "makes_sense"),
+    [
+        ("name Hash type spin default 16 min 1 max 64", "Hash", True),
+        ("name Max Depth type spin default 0 min -1 max 9", "Max Depth", True),
+        ("name Threads type spin min 1 max 8", "Threads", False),
+        ("name Threads type spin default many min 1 max 8", "Threads", False),
+        ("name Threads type spin default 9 min 1 max 8", "Threads", False),
+        ("name Style type combo default Wild var Solid var Risky", "Style", False),
+        ("name Log type filename default a.txt", "Log", False),
+        ("name Path type string default the min and the max", "Path", True),
+        ("name Clear Hash type button", "Clear Hash", True),
+    ],
+)
+def test_an_option_is_described_well_or_left_without_a_default(
+    words: str,
+    name: str,
+    *,
+    makes_sense: bool,
+) -> None:
+    option, is_right = described_option(words) or (None, None)
+    assert option is not None
+    assert (option.name, is_right) == (name, makes_sense)
+    assert makes_sense or option.default is None
+
+
+def test_a_description_without_a_name_is_none() -> None:
+    assert described_option("type spin default 1") is None

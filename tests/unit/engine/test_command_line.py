@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def a_program(directory: Path, name: str, *, mode: int = 0o755) -> Path:
 
 def test_the_engine_is_started_through_nice(tmp_path: Path) -> None:
     program = a_program(tmp_path, "fish")
-    words = command_line(EngineSpec(command=(str(program), "--quiet"), niceness=7))
+    words = command_line(EngineSpec(command=(str(program), "--quiet"), niceness=7)).words
     assert os.path.basename(words[0]) == "nice"  # noqa: PTH119 - a word, not a path of ours
     assert words[1:] == ["-n", "7", str(program), "--quiet"]
 
@@ -30,13 +31,13 @@ def test_without_nice_the_engine_still_runs(
 ) -> None:
     program = a_program(tmp_path, "fish")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert command_line(EngineSpec(command=("fish",))) == [str(program)]
+    assert command_line(EngineSpec(command=("fish",))).words == [str(program)]
 
 
 def test_a_tilde_is_the_user_s_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = a_program(tmp_path, "fish")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert command_line(EngineSpec(command=("~/fish",), niceness=0)) == [str(program)]
+    assert command_line(EngineSpec(command=("~/fish",), niceness=0)).words == [str(program)]
 
 
 def test_an_empty_command_is_rejected() -> None:
@@ -92,4 +93,32 @@ def test_a_binary_for_another_machine_is_rejected(tmp_path: Path, content: bytes
 def test_a_binary_for_this_machine_may_start(tmp_path: Path) -> None:
     program = a_program(tmp_path, "fish")
     program.write_bytes(an_elf(OURS))
-    assert command_line(EngineSpec(command=(str(program),)))[-1] == str(program)
+    assert command_line(EngineSpec(command=(str(program),))).words[-1] == str(program)
+
+
+def test_an_engine_starts_in_the_folder_of_its_program_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    spec = EngineSpec(command=(str(a_program(tmp_path, "fish")),), env={"FISH": "1"})
+    line = command_line(spec)
+    assert (line.folder, line.environment["FISH"]) == (str(tmp_path), "1")
+    assert line.environment["PATH"] == os.environ["PATH"]
+    assert command_line(replace(spec, working_dir="/")).folder == "/"
+    with pytest.raises(EngineNotFound, match=r"engine\.working_dir '/no/such' is not a folder"):
+        command_line(replace(spec, working_dir="/no/such"))
+
+
+def test_arguments_behind_the_path_are_told_where_to_go(tmp_path: Path) -> None:
+    program = a_program(tmp_path, "my fish")
+    with pytest.raises(EngineNotFound) as caught:
+        command_line(EngineSpec(command=(f"{program} --weights x",)))
+    assert f"engine.path is {program}, and its arguments are engine.args: [--weights, x]" in str(
+        caught.value
+    )
+
+
+def test_a_script_with_the_line_ends_of_windows_is_named(tmp_path: Path) -> None:
+    program = a_program(tmp_path, "fish")
+    program.write_bytes(b"#!/bin/sh\r\nexec stockfish\r\n")
+    with pytest.raises(EngineNotExecutable, match="line ends of Windows: mend it with `sed"):
+        command_line(EngineSpec(command=(str(program),)))

@@ -5,7 +5,14 @@ from datetime import timedelta
 import pytest
 
 from engine import errors
-from engine.errors import EngineDied, EngineError, EngineHung, EngineNotExecutable, NotAnEngine
+from engine.errors import (
+    EngineDied,
+    EngineError,
+    EngineHung,
+    EngineNotExecutable,
+    NotAnEngine,
+    ProcessEnd,
+)
 
 TEN = timedelta(seconds=10)
 
@@ -14,38 +21,59 @@ TEN = timedelta(seconds=10)
     ("failure", "kind", "part"),
     [
         (
-            errors.not_started("fish", 1, "no such net", said_uciok=False),
+            errors.not_started("fish", ProcessEnd(1, "no such net"), said_hello=False),
             NotAnEngine,
             "'fish' is not a UCI engine, or lacks something: .*exit status 1: no such net",
         ),
         (
-            errors.not_started("fish", 126, "Exec format error", said_uciok=False),
+            errors.not_started("fish", ProcessEnd(126, "Exec format error"), said_hello=False),
             EngineNotExecutable,
             "cannot run on this machine .*Exec format error",
         ),
         (
-            errors.not_started("fish", -4, "", said_uciok=False),
+            errors.not_started("fish", ProcessEnd(-4, ""), said_hello=False),
             NotAnEngine,
             "SIGILL, perhaps built for a newer processor",
         ),
-        (errors.not_started("fish", -6, "", said_uciok=True), EngineDied, "SIGABRT"),
+        (errors.not_started("fish", ProcessEnd(-6, ""), said_hello=True), EngineDied, "SIGABRT"),
         (
-            errors.started_late("fish", TEN, "", said_uciok=False),
+            errors.started_late("fish", TEN, "", said_hello=False),
             NotAnEngine,
             "'fish' does not speak UCI: .* with nothing and no 'uciok' within 10 s",
         ),
         (
-            errors.started_late("fish", TEN, "login:", said_uciok=False),
+            errors.started_late("fish", TEN, "login:", said_hello=False),
             NotAnEngine,
             "with 'login:' and no 'uciok'",
         ),
         (
-            errors.started_late("fish", TEN, "", said_uciok=True),
+            errors.started_late("fish", TEN, "", said_hello=True),
             EngineHung,
             "not ready within 10 s: .*smaller hash table",
         ),
-        (errors.ended("fish", -9, ""), EngineDied, "SIGKILL, perhaps out of memory"),
-        (errors.ended("fish", -63, "bye"), EngineDied, "signal 63: bye"),
+        (errors.ended("fish", ProcessEnd(-9, "")), EngineDied, "SIGKILL, perhaps out of memory"),
+        (
+            errors.ended("fish", ProcessEnd(134, "", 256)),
+            EngineDied,
+            r"SIGABRT, .*may need more than engine.memory_mb \(256\): raise that",
+        ),
+        (
+            errors.ended("fish", ProcessEnd(1, "Failed to allocate 512MB\n", 256)),
+            EngineDied,
+            r"exit status 1: Failed to allocate 512MB.*engine.memory_mb",
+        ),
+        (
+            errors.not_started("fish", ProcessEnd(1, "", 256), said_hello=True),
+            EngineDied,
+            r"got ready \(exit status 1\); it may need more than engine.memory_mb",
+        ),
+        (
+            errors.started_late("fish", TEN, "", said_hello=False, protocol="xboard"),
+            NotAnEngine,
+            r"'fish' does not speak XBoard: .* no 'feature done=1' .*engine.start_timeout_s",
+        ),
+        (errors.ended("fish", ProcessEnd(3, "bye", 256)), EngineDied, r"\(exit status 3: bye\)$"),
+        (errors.ended("fish", ProcessEnd(-63, "bye")), EngineDied, "signal 63: bye"),
         (
             errors.hung("fish", timedelta(seconds=1.5), timedelta(milliseconds=250)),
             EngineHung,
@@ -61,6 +89,6 @@ def test_each_failure_has_its_own_sentence(
 
 
 def test_a_failure_can_be_pickled() -> None:
-    failure = errors.ended("fish", 3, "no")
+    failure = errors.ended("fish", ProcessEnd(3, "no"))
     copy = pickle.loads(pickle.dumps(failure))  # noqa: S301 - our own bytes
     assert (type(copy), copy.args) == (EngineDied, failure.args)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadOption
-from engine.interface import OptionValue
+from engine.interface import EngineSpec, OptionValue
 from engine.options import accepted_options
 
 
@@ -26,7 +26,11 @@ OFFERED = {
 
 
 def accepted(name: str, value: OptionValue) -> dict[str, OptionValue]:
-    return accepted_options("fish", {name: value}, OFFERED)
+    options, warnings = accepted_options(
+        EngineSpec(command=("fish",), options={name: value}), OFFERED
+    )
+    assert warnings == []
+    return options
 
 
 def complaint(name: str, value: OptionValue) -> str:
@@ -42,11 +46,16 @@ def complaint(name: str, value: OptionValue) -> str:
         ("Hash", "32", 32),
         ("Own Book", True, True),
         ("Own Book", "false", False),
+        ("Own Book", "Off", False),
+        ("Own Book", "yes", True),
         ("Clear Hash", None, None),
         ("Clear Hash", True, None),
         ("Style", "Risky", "Risky"),
         ("SyzygyPath", "/tables", "/tables"),
         ("SyzygyPath", 7, "7"),
+        ("SyzygyPath", "1.745", "1.745"),
+        ("SyzygyPath", None, ""),
+        ("SyzygyPath", True, "true"),
     ],
     ids=repr,
 )
@@ -68,12 +77,12 @@ def test_the_case_of_a_name_does_not_matter() -> None:
         ("Hash", "big", "a whole number from 1 to 64"),
         ("Hash", True, "a whole number from 1 to 64"),
         ("Hash", None, "a whole number from 1 to 64"),
-        ("Own Book", "yes", "true or false"),
+        ("Own Book", "maybe", "true or false"),
+        ("Hash", "1.5", "a whole number from 1 to 64"),
         ("Own Book", None, "true or false"),
         ("Clear Hash", "now", "no value (it is a button)"),
         ("Style", "solid", "one of Solid, Risky"),
         ("SyzygyPath", "a\nquit", "one line of text"),
-        ("SyzygyPath", None, "one line of text"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_what_would(
@@ -88,6 +97,15 @@ def test_a_value_that_does_not_fit_is_refused_with_what_would(
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
     expected = "the engine 'fish' has no option 'Hahs': did you mean 'Hash'?"
     assert complaint("Hahs", 1) == expected
+
+
+def test_an_unknown_name_may_be_only_a_warning() -> None:
+    spec = EngineSpec(
+        command=("fish",), options={"Hahs": 1, "Hash": 2}, ignore_unknown_options=True
+    )
+    options, (warning,) = accepted_options(spec, OFFERED)
+    assert options == {"Hash": 2}
+    assert "did you mean 'Hash'? (ignored)" in warning
 
 
 def test_a_name_like_no_other_is_answered_with_all_names() -> None:
@@ -112,7 +130,7 @@ def test_whatever_is_accepted_can_be_sent_by_python_chess(wanted: dict[str, Opti
     names = dict(zip(wanted, OFFERED, strict=False))
     wanted = {names.get(name, name): value for name, value in wanted.items()}
     try:
-        sent = accepted_options("fish", wanted, OFFERED)
+        sent, _ = accepted_options(EngineSpec(command=("fish",), options=wanted), OFFERED)
     except BadOption:
         return
     assert {name: OFFERED[name].parse(value) for name, value in sent.items()} == sent

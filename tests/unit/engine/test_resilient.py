@@ -15,7 +15,7 @@ from engine.errors import (
     NotAnEngine,
 )
 from engine.interface import EngineSpec
-from engine.resilient import MIN_SEARCH_TIME, MIN_START_TIME, ResilientEngine, remaining_limit
+from engine.resilient import MIN_SEARCH_TIME, ResilientEngine, remaining_limit
 from tests.engine.builders import a_request, seconds
 from tests.fakes.engine import HANG, ScriptedEngine
 
@@ -147,11 +147,45 @@ async def test_after_a_hang_there_is_still_a_little_time() -> None:
     assert again.deadline == MIN_SEARCH_TIME
 
 
-async def test_a_restart_in_a_search_has_less_time_to_start_than_at_leisure() -> None:
+async def test_a_restart_has_its_full_time_unless_a_clock_runs() -> None:
     stable = Stable(dies(), dies(), plays(E4))
     await stable.resilient(restarts=1).search(a_request(deadline_s=1))
-    starts = [spec.start_timeout for spec in stable.specs]
-    assert starts == [FISH.start_timeout, MIN_START_TIME, FALLBACK.start_timeout]
+    assert {spec.start_timeout for spec in stable.specs} == {FISH.start_timeout}
+
+
+async def test_a_start_in_a_search_takes_a_part_of_the_clock() -> None:
+    stable = Stable(dies(), dies(), plays(E4))
+    request = a_request(deadline_s=1, limit=Limit(white_clock=30, black_clock=1))
+    await stable.resilient(restarts=1).search(request)
+    _, *later = [spec.start_timeout for spec in stable.specs]
+    assert all(seconds(9) < timeout <= seconds(10) for timeout in later)
+
+
+SHORT = Limit(white_clock=1, black_clock=60)
+
+
+@pytest.mark.parametrize("error", [EngineDied("x"), EngineHung("x"), IllegalMove("x")])
+@pytest.mark.parametrize(("best", "move"), [("d2d4", D4), ("d2d5", None), ("", None)])
+async def test_on_a_short_clock_a_legal_move_is_played_at_once(
+    error: EngineError, best: str, move: chess.Move | None
+) -> None:
+    stable = Stable(plays(error), plays(E4))
+    stable.engines[0].best_so_far = best
+    engine = stable.resilient()
+    result = await engine.search(a_request(limit=SHORT))
+    assert result.source == "last_resort"
+    assert result.move == move or (move is None and result.move in chess.Board().legal_moves)
+    assert (len(stable.specs), engine.is_well) == (1, False)
+    assert (await engine.search(a_request(limit=SHORT))).source == "last_resort"
+    later = await engine.search(a_request(limit=Limit(white_clock=60, black_clock=1)))
+    assert (later.move, later.source, engine.restart_count) == (E4, "engine", 1)
+
+
+async def test_on_a_short_clock_a_hang_ends_before_the_clock_does() -> None:
+    stable = Stable(plays(E4))
+    await stable.resilient().search(a_request(deadline_s=1, limit=SHORT))
+    (request,) = stable.engines[0].requests
+    assert request.deadline == seconds(0.65)
 
 
 CLOCKS = Limit(white_clock=10.0, black_clock=20.0, white_inc=1.0, time=5.0, nodes=7)

@@ -147,7 +147,43 @@ def test_the_environment_reaches_every_depth() -> None:
 
 def test_an_engine_option_of_the_environment_replaces_the_same_one_of_the_file() -> None:
     settings = load("engine: {options: {Hash: 3, Move Overhead: 2}}", ENGINE__OPTIONS__HASH="5")
-    assert settings.engine.options == {"Hash": "5", "Move Overhead": 2}
+    assert settings.engine.options == {"Hash": "5", "Move Overhead": "2"}
+
+
+def test_what_the_engine_gets_is_as_it_is_written() -> None:
+    engine = load(
+        "engine: {kind: uci, path: lc0, args: [--x, 1.50, on], env: {A: 010, B: }, options: "
+        "{CPuct: 1.745, LogFile: off, Mode: Off, SyzygyPath: , Own: true, Hash: 0x10}}"
+    ).engine
+    assert engine.args == ("--x", "1.50", "on")
+    assert engine.env == {"A": "010", "B": ""}
+    assert engine.options == {
+        "CPuct": "1.745",
+        "LogFile": "off",
+        "Mode": "Off",
+        "SyzygyPath": None,
+        "Own": "true",
+        "Hash": "0x10",
+    }
+
+
+def test_json_and_variables_of_the_engine_are_text_too() -> None:
+    engine = load(
+        "engine: {kind: uci, path: lc0}",
+        ENGINE__ARGS='["--threads", 2, true]',
+        ENGINE__ENV__OMP_NUM_THREADS="2",
+        ENGINE__OPTIONS='{"CPuct": 1.50}',
+    ).engine
+    assert engine.args == ("--threads", "2", "true")
+    assert (engine.env, engine.options) == ({"OMP_NUM_THREADS": "2"}, {"CPuct": "1.50"})
+
+
+def test_a_homemade_engine_is_beside_the_configuration() -> None:
+    text = "engine: {kind: homemade, path: 'my:Bot', args: [7]}"
+    settings = settings_from(text, {}, source="bot.yaml", folder=Path("/deep"))
+    spec = settings.engine_spec()
+    assert (spec.command[-3:], spec.working_dir) == (("engine.homemade", "my:Bot", "7"), "/deep")
+    assert spec.label == "engine.homemade my:Bot 7"
 
 
 def test_a_mapping_in_the_environment_is_json_and_an_engine_option_is_text() -> None:
@@ -260,13 +296,25 @@ WRONG_VALUES = [
     ("http: {port: }", f"http.port is empty; {PORT}"),
     ("http: {host: a b}", "http.host is 'a b'; it must be a host name or an address: "),
     ("engine: {limits: fast}", "engine.limits must be a mapping of keys to values"),
-    ("engine: {kind: uic}", "engine.kind is 'uic'; it must be bundled or uci (did you mean uci?)"),
+    ("engine: {kind: uic}", "engine.kind is 'uic'; it must be bundled, uci, xboard or home"),
     ("engine: {kind: embedded}", "engine.kind is 'embedded'; it must be bundled; a Fairy"),
     ("engine: {kind: uci}", "engine.kind is uci, so engine.path must name the engine's program"),
     ("engine: {path: sf}", "but engine.kind is bundled; write engine.kind: uci"),
     ("engine: {options: 3}", "engine.options is 3; it must be a mapping of the engine's option"),
-    ("engine: {options: {Hash: 1.5}}", "engine.options is a mapping; it must hold text, whole"),
-    ('engine: {options: {A: "b\\nquit"}}', "engine.options is a mapping; it must hold text, whole"),
+    ("engine: {options: {Hash: [1]}}", "engine.options is a mapping; it must hold text, numbers"),
+    (
+        "engine: {args: --threads 2}",
+        "engine.args is '--threads 2'; it must be a list, such as",
+    ),
+    ("engine: {env: {A=B: 1}}", "engine.env must be a mapping of environment variables to text"),
+    ("engine: {args: [a]}", "engine.args is ('a',) but engine.kind is bundled"),
+    ("engine: {kind: homemade}", "engine.path must name the engine's class (module:Class)"),
+    ("engine: {kind: homemade, path: my.py}", "homemade it must be module:Class, where module.py"),
+    ("engine: {kind: xboard, path: a, limits: {nodes: 9}}", "which XBoard engines do not know"),
+    (
+        'engine: {options: {A: "b\\nquit"}}',
+        "engine.options is a mapping; it must hold text, numbers",
+    ),
     ("challenges: {variants: [kingOfTheHil]}", "(did you mean kingOfTheHill?)"),
     ("challenges: {time_controls: [blits]}", "time_controls[0] is 'blits'; it must be bullet, bli"),
     ("challenges: {time_controls: bliz}", "rapid or classical (did you mean blitz?)"),

@@ -44,6 +44,20 @@ def test_the_engine_is_the_bundled_one_or_that_of_the_path() -> None:
     )
 
 
+def test_every_key_of_the_engine_reaches_its_spec() -> None:
+    keys = {"working_dir": "/w", "env": {"A": "1"}, "start_timeout_s": 7, "memory_mb": 9}
+    section = {"kind": "xboard", "path": "x", "args": ["-q"], "ignore_unknown_options": True}
+    assert settings(engine={**section, **keys}).engine_spec() == EngineSpec(
+        command=("x", "-q"),
+        protocol="xboard",
+        working_dir="/w",
+        env={"A": "1"},
+        ignore_unknown_options=True,
+        start_timeout=timedelta(seconds=7),
+        memory_limit_mb=9,
+    )
+
+
 def test_limits_become_the_bounds_of_every_search() -> None:
     engine = settings(engine={"limits": {"nodes": 9, "depth": 3, "move_time_ms": 250}}).engine
     expected = EngineLimits(nodes=9, depth=3, move_time=timedelta(milliseconds=250))

@@ -1,0 +1,65 @@
+"""XBoard engines: the same process, deadline and errors as UCI."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import chess
+import pytest
+from chess.engine import Limit
+
+from engine.errors import EngineHung, NotAnEngine, UnsupportedGame
+from engine.interface import EngineSpec
+from engine.uci_engine import UciEngine, check
+from tests.engine.builders import a_request, seconds
+
+FAKE = Path(__file__).with_name("xboard_fake.py")
+
+
+def an_xboard(*features: str, program: Path = FAKE) -> EngineSpec:
+    command = (sys.executable, str(program), *features)
+    return EngineSpec(command=command, protocol="xboard", niceness=0)
+
+
+async def test_a_game_is_played_and_scored() -> None:
+    board = chess.Board()
+    async with UciEngine(an_xboard("setboard=1")) as engine:
+        limit = Limit(white_clock=9.5, black_clock=9.5, white_inc=0.5, black_inc=0.5)
+        for _ in range(3):
+            board.push((await engine.search(a_request(board.copy(), limit=limit))).move)
+        result = await engine.search(a_request(board.copy(), limit=limit))
+        assert (engine.name, result.centipawns, result.depth) == ("Crab X", 42, 3)
+        assert engine.best_so_far == result.move.uci()
+        await engine.new_game()
+        assert (await engine.search(a_request())).move in chess.Board().legal_moves
+
+
+async def test_without_setboard_only_the_usual_start_is_played() -> None:
+    async with UciEngine(an_xboard()) as engine:
+        assert (await engine.search(a_request())).move
+        with pytest.raises(UnsupportedGame, match="no setboard"):
+            await engine.search(a_request(chess.Board("4k3/8/8/8/8/8/8/R3K3 w - - 0 1")))
+
+
+async def test_the_variants_are_those_of_the_features() -> None:
+    tried = await check(
+        an_xboard("setboard=1", 'variants="normal,atomic,fischerandom"', "option=x")
+    )
+    assert tried.plays(chess.variant.AtomicBoard())
+    assert tried.plays(chess.Board(chess960=True))
+    assert not tried.plays(chess.variant.HordeBoard())
+    assert "'feature option=x' badly" in tried.warnings[0]
+
+
+async def test_a_program_that_does_not_speak_xboard_is_named() -> None:
+    spec = EngineSpec(command=("cat",), protocol="xboard", start_timeout=seconds(0.3))
+    with pytest.raises(NotAnEngine, match="'cat' does not speak XBoard"):
+        await UciEngine(spec).open()
+
+
+async def test_an_engine_that_hangs_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "hangs.py"
+    program.write_text(FAKE.read_text().replace('"go": self', '"went": self'))
+    async with UciEngine(replace(an_xboard(program=program)), stop_grace=seconds(0.05)) as engine:
+        with pytest.raises(EngineHung):
+            await engine.search(a_request(deadline_s=0.1))
