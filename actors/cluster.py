@@ -7,7 +7,6 @@ an event loop, call them through `in_gcs_thread`.
 
 import asyncio
 import gc
-import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -35,7 +34,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from crabstick.asyncio_tools import DaemonThreads
 from crabstick.errors import CrabstickError, EnvironmentProblem
-from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.cluster_view import ClusterNode, Demand
 from crabstick.rules.lichess_types import NodeId
 from crabstick.settings import ClusterSettings
 
@@ -54,8 +53,6 @@ GCS_THREADS = DaemonThreads(4, "gcs")
 """While the GCS is away all of them block, and further calls queue without a thread."""
 NO_HURRY = timedelta(hours=1)
 """The time that we assume is left in a drain without a deadline."""
-ROUNDING = 1e-6
-"""Free CPUs carry a rounding error: the remainder of sums of decimal fractions is inexact."""
 
 
 class ActorError(CrabstickError):
@@ -254,6 +251,7 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
     free = available_resources_per_node()  # type: ignore[no-untyped-call]  # Ray's
     draining = state.get_draining_nodes()
     here, own_cores = this_node(), len(os.sched_getaffinity(0))
+    demand = demand_of(slot)
     return tuple(
         ClusterNode(
             id=NodeId(node["NodeID"]),
@@ -263,8 +261,11 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
             cpus=node["Resources"].get("CPU", 0.0),
             cores=own_cores if node["NodeID"] == here else node["Resources"].get("CPU", 0.0),
             memory_mb=node["Resources"].get("memory", 0.0) / 2**20,
-            slots=slots_of(node["Resources"], slot),
-            free_slots=slots_of(free.get(node["NodeID"], {}), slot),
+            slots=demand.slots(node["Resources"], {}),
+            free_slots=demand.slots(free.get(node["NodeID"], {}), {}),
+            total=node["Resources"],
+            free=free.get(node["NodeID"], {}),
+            labels=node.get("Labels", {}),
             drains_in=_until(draining.get(node["NodeID"])),
         )
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
@@ -272,16 +273,10 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
     )
 
 
-def _demand_of(slot: ClusterSettings) -> dict[str, float]:
-    """The resources of one EngineActor, by Ray's names."""
-    return {"CPU": slot.slot_cpus, "memory": float(slot.slot_memory_mb * 2**20)}
-
-
-def slots_of(resources: Mapping[str, float], slot: ClusterSettings) -> int:
-    """How many EngineActors fit into these resources."""
-    shares = {what: resources.get(what, 0.0) / need for what, need in _demand_of(slot).items()}
-    shares["CPU"] += ROUNDING
-    return math.floor(min(shares.values()))
+def demand_of(slot: ClusterSettings, memory_mb: int | None = None) -> Demand:
+    """What an EngineActor asks for; `memory_mb` replaces the slot's."""
+    memory = float((memory_mb or slot.slot_memory_mb) * 2**20)
+    return Demand(resources={"CPU": slot.slot_cpus, "memory": memory})
 
 
 def gcs_client() -> Any:  # noqa: ANN401 -- Ray's own type has no stub
@@ -300,7 +295,7 @@ def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -
 
     Counts only requests for exactly our resources: the others are another program's.
     """
-    demand = _demand_of(slot)
+    demand = demand_of(slot).resources
     return report is not None and any(
         {what: need for what, need in request.resources_bundle.items() if need} == demand
         for request in report.infeasible_resource_requests

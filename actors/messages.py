@@ -14,7 +14,7 @@ from typing import Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crabstick.errors import CrabstickError
-from crabstick.rules.cluster_view import ActorPhase, EngineReport, GameRecord
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase, EngineReport, GameRecord
 from crabstick.rules.lichess_types import GameId, GameSummary, NodeId
 
 PROTOCOL = 1
@@ -80,7 +80,8 @@ def _read(model: type[Model], message: object) -> Model:
 class ActorConfig(Message):
     """An actor's arguments; they hold no secrets, because Ray's GCS stores them in plain text.
 
-    `lacking` are variants that the settings accept and the engine does not play.
+    `lacking` are variants that the settings accept and the engine does not play. `engine` is the
+    name of an EngineActor's engine.
     """
 
     name: str
@@ -89,6 +90,7 @@ class ActorConfig(Message):
     fingerprint: str
     settings: Packed
     lacking: tuple[str, ...] = ()
+    engine: str = DEFAULT_ENGINE
 
 
 class Assignment(Message):
@@ -186,6 +188,7 @@ class Description(Message):
     pid: int
     fingerprint: str
     phase: Literal["starting", "standby", "playing", "ending"]
+    engine: str = DEFAULT_ENGINE
     game: str | None = None
     epoch: int = 0
     takeovers: int = 0
@@ -202,6 +205,7 @@ class Description(Message):
         return EngineReport(
             node=NodeId(self.node),
             phase=ActorPhase(self.phase),
+            engine=self.engine,
             game=None if self.game is None else GameId(self.game),
             epoch=self.epoch,
             takeovers=self.takeovers,
@@ -247,34 +251,49 @@ class Ownership(Message):
 
 
 class GameUpdate(Message):
-    """EventListener → WorkerSet: a game runs, or is over."""
+    """EventListener → WorkerSet: a game runs, or is over. `engine` is what plays it, if known."""
 
     game: str
     opponent: str = ""
     speed: str = ""
+    engine: str = ""
     left_ms: int | None = None
 
     @classmethod
-    def of(cls, game: GameSummary) -> Self:
+    def of(cls, game: GameSummary, engine: str = "") -> Self:
         """The update for a running game; `left_ms` is set only while it is our turn."""
         left_ms = None
         if game.is_my_turn and game.time_left is not None:
             left_ms = round(game.time_left / timedelta(milliseconds=1))
-        return cls(game=game.id, opponent=str(game.opponent), speed=game.speed, left_ms=left_ms)
+        return cls(
+            game=game.id,
+            opponent=str(game.opponent),
+            speed=game.speed,
+            engine=engine,
+            left_ms=left_ms,
+        )
 
     def record(self) -> GameRecord:
         """The update as input for the registry."""
         urgency = None if self.left_ms is None else timedelta(milliseconds=self.left_ms)
         return GameRecord(
-            id=GameId(self.game), opponent=self.opponent, speed=self.speed, urgency=urgency
+            id=GameId(self.game),
+            opponent=self.opponent,
+            speed=self.speed,
+            engine=self.engine,
+            urgency=urgency,
         )
 
 
 class LoadAnswer(Message):
-    """WorkerSet → EventListener: the games, the room for more now, and whether a node may come."""
+    """WorkerSet → EventListener: the games, the room for more now, and whether a node may come.
+
+    `rooms` has the room of each engine beside the default one, which `room` is about.
+    """
 
     games: tuple[str, ...]
     room: int
+    rooms: dict[str, int] = {}
     may_grow: bool = False
     limits: dict[str, int] = {}
 

@@ -33,6 +33,8 @@ _TOKENS: Final = {
     "token": ("lichess.token_file", "LICHESS_BOT_TOKEN"),
     "admin_token": ("http.admin_token_file", "CRABSTICK_ADMIN_TOKEN"),
 }
+_ENGINE: Final = re.compile(r"^engines\.[\w+]+")
+"""One of several engines has the keys of `engine`."""
 _TOKEN: Final = re.compile(r"lip_\w+")
 _SECRET: Final = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")
 """A user name in a URL, or a long word of letters and digits."""
@@ -73,16 +75,23 @@ def _sentence(
     if kind == "invalid_key":
         return f"{source}: {public(str(place[-1]))} is not a known key; keys are text"
     key = ".".join(step for step in place if isinstance(step, str))
-    field = dict(_fields(model)).get(key) or FieldInfo()
+    known = _ENGINE.sub("engine", key)
+    field = dict(_fields(model)).get(known) or FieldInfo()
     above = any(f"{key}.".startswith(f"{name}.") for name in variables)
     below = any(name.startswith(f"{key}.") for name in variables)
-    if kind == "value_error" and _section(field):
-        return public(f"{source}{' and the environment' * below}: {problem['ctx']['error']}")
+    if kind == "value_error" and (_section(field) or not place):
+        words = str(problem["ctx"]["error"])
+        if known != key:
+            words = words.replace("engine.", f"{key}.")
+        return public(f"{source}{' and the environment' * below}: {words}")
     is_variable = above or below
     path = dotted(place)
     name = variable_of(path) if is_variable else f"{source}: {path}".removesuffix(": ")
     if kind == "extra_forbidden":
-        return public(name + _unknown(key, model, is_variable=is_variable))
+        unknown = _unknown(known, model, is_variable=is_variable)
+        if known != key:
+            unknown = unknown.replace("engine.", f"{key.removesuffix(known[len('engine.') :])}")
+        return public(name + unknown)
     if kind == "missing":
         return f"{name} is missing"
     is_shown = field.repr and kind != "model_type"

@@ -92,10 +92,11 @@ class EngineActor:
         self._config = ActorConfig.read(config)
         bind_process(actor=self._config.name, node=this_node())
         self._settings = Settings.from_message(self._config.settings)
+        mine = self._settings.engine_of(self._config.engine)
         self._play_settings = PlaySettings(
             bot=self._config.bot,
-            limits=self._settings.engine.bounds(),
-            overhead=self._settings.engine.move_overhead,
+            limits=mine.bounds(),
+            overhead=mine.move_overhead,
             abort_after=self._settings.game.abort_after,
             draw=SystemRandom().random,
         )
@@ -111,7 +112,7 @@ class EngineActor:
         self._played: set[tuple[str, int]] = set()
         self._games = games
         self._build = build
-        engine = self._resilient(self._settings.engine_spec())
+        engine = self._resilient(self._settings.engine_spec(self._config.engine))
         self._link = ManagerLink(self._config.name, self._loop.time, engine)
         self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._assigned: asyncio.Future[Assignment] = self._loop.create_future()
@@ -134,6 +135,7 @@ class EngineActor:
             pid=os.getpid(),
             fingerprint=self._config.fingerprint,
             phase=self._phase.value,
+            engine=self._config.engine,
             game=mine.game if mine else None,
             epoch=mine.epoch if mine else 0,
             takeovers=mine.takeovers if mine else 0,

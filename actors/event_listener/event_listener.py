@@ -33,11 +33,14 @@ from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused,
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
+from crabstick.rules.cluster_view import DEFAULT_ENGINE
+from crabstick.rules.engine_choice import Traits, choose
 from crabstick.rules.lichess_types import (
     BOT_GAMES_KEY,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
+    Clock,
     Endpoint,
     GameFinished,
     GameId,
@@ -99,9 +102,10 @@ class EventListener:
         self._stream_budget = StreamBudget()
         self._problem = ""
         self._games: frozenset[str] = frozenset()
-        self._room = self._policy.max_games
+        self._rooms = dict.fromkeys(self._settings.demands(), self._policy.max_games)
         self._may_grow = False
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
+        self._clocks: OrderedDict[GameId, Clock | None] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
         self._answering = 0
         self._asking: asyncio.Future[None] | None = None
@@ -200,7 +204,7 @@ class EventListener:
             case ChallengeMade(challenge=challenge):
                 is_new = challenge.id not in self._answered
                 if is_new and self._is_for_us(challenge) and not self._is_closing:
-                    self._remember(challenge.id)
+                    self._remember(challenge)
                     self._tasks.start(self._answer(challenge))
             case ChallengeEnded(id=challenge_id):
                 self._reserved.pop(challenge_id, None)
@@ -211,7 +215,9 @@ class EventListener:
                 if not game.bot_playable:  # the list of ongoing games must not revive it
                     self._outbox.game_finished(GameUpdate(game=game.id))
                 else:
-                    self._outbox.game_started(GameUpdate.of(game))
+                    traits = Traits.of_game(game, self._clocks.get(game.id))
+                    engine = choose(self._settings.engines, traits)
+                    self._outbox.game_started(GameUpdate.of(game, engine))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
                 self._games -= {game_id}
@@ -254,7 +260,8 @@ class EventListener:
         """Decides by the current load, which may change during a long pause between tries."""
         await self._ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
-        verdict = decide(challenge, self._policy, self._load())
+        engine = choose(self._settings.engines, Traits.of_challenge(challenge))
+        verdict = decide(challenge, self._policy, self._load(engine))
         if isinstance(verdict, Accept):
             self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
         return verdict
@@ -284,12 +291,12 @@ class EventListener:
                 self._outbox.count("crabstick_challenges_total", reason)
                 self._log.info(log_events.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
 
-    def _load(self) -> Load:
-        """The load as last known, with the challenges accepted since."""
+    def _load(self, engine: str) -> Load:
+        """The load for one engine as last known, with the challenges accepted since."""
         to_come = self._reserved.keys() - self._games
         return Load(
             games=len(self._games) + len(to_come),
-            has_room=self._room > len(to_come),
+            has_room=self._rooms[engine] > len(to_come),
             may_grow=self._may_grow,
             may_play_bots=not self._rate_limits.wait("bot_game"),
         )
@@ -308,7 +315,8 @@ class EventListener:
         load = await self._outbox.load(patience)
         if load is None:
             return
-        self._games, self._room, self._may_grow = frozenset(load.games), load.room, load.may_grow
+        self._games, self._may_grow = frozenset(load.games), load.may_grow
+        self._rooms |= {DEFAULT_ENGINE: load.room, **load.rooms}
         now_s = self._loop.time()
         for challenge_id, until_s in list(self._reserved.items()):
             if until_s < now_s or challenge_id in self._games:
@@ -320,10 +328,12 @@ class EventListener:
             self._lichess = open_lichess(url, token, self._config.bot)
         return self._lichess
 
-    def _remember(self, challenge_id: GameId) -> None:
-        self._answered[challenge_id] = None
-        if len(self._answered) > REMEMBERED:
-            self._answered.popitem(last=False)
+    def _remember(self, challenge: Challenge) -> None:
+        self._answered[challenge.id] = None
+        self._clocks[challenge.id] = challenge.clock  # Lichess does not tell it with the game
+        for remembered in (self._answered, self._clocks):
+            if len(remembered) > REMEMBERED:
+                remembered.popitem(last=False)
 
     def _failed(self, error: Exception) -> None:
         self._log.error(log_events.TASK_FAILED, exc_info=error)

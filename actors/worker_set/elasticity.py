@@ -4,11 +4,11 @@ The WorkerSet's bookkeeping for the rules in `crabstick.rules.scaling`, without 
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from crabstick.rules.cluster_view import Capacity, GameRecord, Observed
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, Capacity, Demand, GameRecord, Observed
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.scaling import LATELY, Consolidation, headroom
 from crabstick.settings import Settings
@@ -50,7 +50,7 @@ class Elasticity:
     Attributes:
         is_elastic: whether nodes come and go.
         is_exhausted: whether Ray reports that no further node will come.
-        has_nodes: whether a game fits any node.
+        unplaced: the engines whose games fit no node.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -68,17 +68,17 @@ class Elasticity:
         self._log = get_logger()
         self.is_elastic = self._cluster.autoscaling
         self.is_exhausted = False
-        self.has_nodes = True
+        self.unplaced: Mapping[str, Demand] = {}
 
     @property
     def problem(self) -> str:
-        """Why no game fits a node; empty when one does, or when a node may come."""
-        if self.has_nodes or self.is_elastic:
+        """Why games fit no node; empty when they do, or when a node may come."""
+        if self.is_elastic or not self.unplaced:
             return ""
-        return (
-            f"no node has the {self._cluster.slot_cpus:g} CPUs and {self._cluster.slot_memory_mb} "
-            "MB that a game asks for (cluster.slot_cpus, cluster.slot_memory_mb)"
-        )
+        name, demand = next(iter(self.unplaced.items()))
+        keys = "cluster.slot_cpus, cluster.slot_memory_mb"
+        asks = f"a game asks for ({keys})" if name == DEFAULT_ENGINE else f"engines.{name} asks for"
+        return f"no node has the {demand} that {asks}"
 
     def ask_for_room(self, now: timedelta) -> None:
         """Keeps a standby for a while, because a challenge was declined for want of a node."""

@@ -9,6 +9,7 @@ WorkerSet's loop when there is something new to plan.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import TypeVar
@@ -20,7 +21,7 @@ from actors.worker_set.runtime import Runtime
 from actors.worker_set.telemetry import EventLog
 from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.cluster_view import ActorPhase, EngineRecord, GameRecord
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Event, Registry
 from crabstick.rules.retry import next_delay
@@ -53,9 +54,9 @@ class EnginePool:
 
     Attributes:
         registry: the games and the actors as they are known now.
-        problem: why actors cannot play; empty when they can.
-        paused_until: no actor is made before this moment, because the last one did not start, or
-            started but cannot play.
+        problems: why the actors of an engine cannot play.
+        paused_until: no actor of an engine is made before this moment, because the last one did not
+            start, or started but cannot play.
     """
 
     def __init__(
@@ -74,29 +75,33 @@ class EnginePool:
         self._wake = wake
         self._tasks = BackgroundTasks(self._failed)
         self._unsettled: set[asyncio.Task[None]] = set()
-        self._failed_starts = 0
+        self._failed_starts: Counter[str] = Counter()
+        self.paused_until: dict[str, timedelta] = {}
         self._last_number = 0
         self._log = get_logger()
         self.registry = Registry()
-        self.problem = ""
-        self.paused_until: timedelta | None = None
+        self.problems: dict[str, str] = {}
 
     @property
-    def is_paused(self) -> bool:
-        """Whether no actor is to be made now."""
-        return self.paused_until is not None and self._now() < self.paused_until
+    def problem(self) -> str:
+        """Why actors cannot play; empty when they can."""
+        return next(iter(self.problems.values()), "")
+
+    def is_paused(self, engine: str = DEFAULT_ENGINE) -> bool:
+        """Whether no actor of an engine is to be made now."""
+        return self._now() < self.paused_until.get(engine, timedelta.min)
 
     def take(self, result: tuple[Registry, T]) -> T:
         """Keeps the new registry of an operation, and returns the other part of the result."""
         self.registry, other = result
         return other
 
-    def spawn(self, node: NodeId | None) -> None:
-        """Starts an actor, which becomes a standby with its first report."""
+    def spawn(self, node: NodeId | None, plays: str = DEFAULT_ENGINE) -> None:
+        """Starts an actor of an engine, which becomes a standby with its first report."""
         self._last_number = 1 + max([self._last_number, *map(number_of, self.registry.engines)])
         name = engine_actor_name(self._last_number)
-        engine = self.take(self.registry.entered(name, self._now(), node))
-        config = self._config.model_copy(update={"name": name})
+        engine = self.take(self.registry.entered(name, self._now(), node, plays=plays))
+        config = self._config.model_copy(update={"name": name, "engine": plays})
         self._settle_soon(self._spawn(engine, config, node))
 
     def assign(self, game: GameId, name: ActorName) -> None:
@@ -175,13 +180,14 @@ class EnginePool:
         if not has_answered:
             self._never_started(current, patience)
             return
-        self._failed_starts, self.paused_until = 0, None
+        del self._failed_starts[current.engine]
+        self.paused_until.pop(current.engine, None)
         if current.phase is ActorPhase.ENDING or self._is_outdated_standby(current):
             self.kill(current.name)
         elif current.problem:
             self._cannot_play(current)
         else:
-            self.problem = ""
+            self.problems.pop(current.engine, None)
         self._wake()
 
     def _is_outdated_standby(self, engine: EngineRecord) -> bool:
@@ -196,8 +202,8 @@ class EnginePool:
             self._lost(engine, "it never reported")
 
     def _cannot_play(self, engine: EngineRecord) -> None:
-        self.problem = engine.problem
-        self.paused_until = self._now() + PAUSE_AFTER_PROBLEM
+        self.problems[engine.engine] = engine.problem
+        self.paused_until[engine.engine] = self._now() + PAUSE_AFTER_PROBLEM
         is_needed = engine.lacks_engine and self.registry.is_any_abandoned()
         self._event_log.useless(engine, is_kept=is_needed)
         if not is_needed:
@@ -314,9 +320,11 @@ class EnginePool:
         if current is None:
             return
         self._record(self.registry.lost(current, why, self._now()))
-        if current.phase is ActorPhase.STARTING and not self.is_paused:
-            self.paused_until = self._now() + next_delay(self._failed_starts, NO_JITTER)
-            self._failed_starts += 1
+        plays = current.engine
+        if current.phase is ActorPhase.STARTING and not self.is_paused(plays):
+            pause = next_delay(self._failed_starts[plays], NO_JITTER)
+            self.paused_until[plays] = self._now() + pause
+            self._failed_starts[plays] += 1
         self._settle_soon(self._kill(current.name))
         self._wake()
 

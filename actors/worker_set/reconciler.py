@@ -1,15 +1,22 @@
 """One tick of the reconcile loop: compares wanted games with the cluster, and acts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from crabstick.asyncio_tools import StallDetector
-from crabstick.rules.cluster_view import Capacity
+from crabstick.rules.cluster_view import (
+    DEFAULT_ENGINE,
+    Capacity,
+    ClusterNode,
+    Demand,
+    GameRecord,
+    Observed,
+)
 from crabstick.rules.lichess_types import ActorName, GameId
 from crabstick.rules.observation import (
     Nodes,
@@ -18,7 +25,17 @@ from crabstick.rules.observation import (
     observe,
     suspects,
 )
-from crabstick.rules.placement import Action, Assign, Forfeit, Kill, RequestHandOver, Spawn, plan
+from crabstick.rules.placement import (
+    Action,
+    Assign,
+    Forfeit,
+    Kill,
+    RequestHandOver,
+    Spawn,
+    plan,
+    room,
+)
+from crabstick.settings import Settings
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
@@ -32,6 +49,36 @@ HAND_OVERS_WITHIN = timedelta(seconds=9)
 """A hand-over ordered later than this cannot finish before we are killed."""
 FORGOTTEN_AFTER = timedelta(seconds=30)
 """The caller kills us within a second of closing; after 30 s we assume it died, and resume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines by name: what an actor of each asks for, and how many stand by."""
+
+    demands: Mapping[str, Demand]
+    standby: Mapping[str, int]
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> "Engines":
+        """The engines of a bot."""
+        demands = settings.demands()
+        return cls(demands, {name: settings.standby_of(name) for name in demands})
+
+    def of(self, game: GameRecord) -> str:
+        """The engine that plays a game."""
+        return game.engine if game.engine in self.demands else DEFAULT_ENGINE
+
+    def unplaced(self, nodes: Collection[ClusterNode]) -> dict[str, Demand]:
+        """The engines that fit none of the nodes."""
+        return {
+            name: demand
+            for name, demand in self.demands.items()
+            if not any(node.seen_by(demand).slots for node in nodes)
+        }
+
+    def is_only(self, engine: str) -> bool:
+        """Whether there is no other engine."""
+        return len(self.demands) == 1 and engine in self.demands
 
 
 class Shutdown:
@@ -79,8 +126,10 @@ class Reconciler:
         pool: EnginePool,
         elasticity: Elasticity,
         stall: StallDetector,
+        engines: Engines,
         resign: Callable[[GameId], object],
     ) -> None:
+        self._engines = engines
         self._pool = pool
         self._elasticity = elasticity
         self._stall = stall
@@ -98,14 +147,28 @@ class Reconciler:
             return
         self._suspect(now)
         self._drop_finished(now)
-        wanted = self._pool.registry.running()
-        observed = observe(self._pool.registry, self.nodes, now)
-        if self.shutdown.begun_at is None:  # a shutdown empties no node
-            observed = self._elasticity.adjust(wanted, observed, now)
-        for action in plan(wanted, observed, self._capacity(now), now):
-            self._carry_out(action, now)
+        for engine in self._engines.demands:
+            wanted, observed = self.view(engine, now)
+            if self.shutdown.begun_at is None and self._engines.is_only(engine):
+                observed = self._elasticity.adjust(wanted, observed, now)
+            for action in plan(wanted, observed, self._capacity(engine, now), now):
+                self._carry_out(action, engine, now)
         if self.shutdown.begun_at is not None and not self._is_anything_open(now):
             self.shutdown.is_well.set()
+
+    def view(self, engine: str, now: timedelta) -> tuple[list[GameRecord], Observed]:
+        """The games of one engine, and what concerns them: each engine has its own actors."""
+        registry, demands = self._pool.registry, self._engines.demands
+        wanted = [game for game in registry.running() if self._engines.of(game) == engine]
+        observed = observe(registry, self.nodes, now, demands)
+        if not self._engines.is_only(engine):
+            observed = observed.of(engine, demands[engine])
+        return wanted, observed
+
+    def room(self, engine: str, now: timedelta) -> int:
+        """How many more games of an engine could be played now."""
+        wanted, observed = self.view(engine, now)
+        return room(wanted, observed, can_actors_start=engine not in self._pool.problems)
 
     def may_grow(self, now: timedelta) -> bool:
         """Whether a node would come for another game."""
@@ -121,18 +184,21 @@ class Reconciler:
             registry.waiting() or moving(registry, draining) or registry.is_any_unreported()
         )
 
-    def _capacity(self, now: timedelta) -> Capacity:
+    def _capacity(self, engine: str, now: timedelta) -> Capacity:
         """While actors cannot start, one standby is wanted: its start shows that they can again."""
         capacity = self._elasticity.capacity(now)
+        if engine != DEFAULT_ENGINE:
+            capacity = replace(capacity, standby=self._engines.standby[engine])
         if self.shutdown.begun_at is not None:
             return replace(capacity, standby=0)
-        return replace(capacity, standby=max(capacity.standby, int(bool(self._pool.problem))))
+        is_failing = engine in self._pool.problems
+        return replace(capacity, standby=max(capacity.standby, int(is_failing)))
 
-    def _carry_out(self, action: Action, now: timedelta) -> None:
+    def _carry_out(self, action: Action, engine: str, now: timedelta) -> None:
         match action:
             case Spawn(node=node):
-                if not self._pool.is_paused:
-                    self._pool.spawn(node)
+                if not self._pool.is_paused(engine):
+                    self._pool.spawn(node, engine)
             case Assign(game=game, actor=actor):
                 self._pool.assign(game, actor)
             case RequestHandOver(actor=actor, within=within):

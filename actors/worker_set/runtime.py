@@ -9,7 +9,7 @@ from actors.engine_actor.engine_actor import EngineActor
 from actors.messages import ActorConfig
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import ActorName, NodeId
-from crabstick.settings import ClusterSettings
+from crabstick.settings import Settings
 
 
 class Runtime(Protocol):
@@ -45,16 +45,18 @@ class Runtime(Protocol):
 class RayRuntime:
     """The real `Runtime`: Ray, in one namespace."""
 
-    def __init__(self, namespace: str, slot: ClusterSettings) -> None:
+    def __init__(self, namespace: str, settings: Settings) -> None:
         self._namespace = namespace
-        self._slot = slot
+        self._slot = settings.cluster
+        self._demands = settings.demands()
         self._worker_set = cluster.own_handle()
         self._engines: dict[ActorName, EngineActorClient] = {}
 
     async def nodes(self) -> tuple[ClusterNode, ...]:
         """See `Runtime`."""
         nodes = await in_gcs_thread(lambda: cluster.read_nodes(self._slot))
-        return tuple(node for node in nodes if node.slots)
+        demands = self._demands.values()
+        return tuple(node for node in nodes if any(node.seen_by(one).slots for one in demands))
 
     async def is_exhausted(self) -> bool:
         """See `Runtime`; the autoscaler lists only requests that it has got."""
@@ -73,6 +75,8 @@ class RayRuntime:
 
     async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """See `Runtime`."""
+        demand = self._demands[config.engine]
+        resources = dict(demand.resources)
 
         def create() -> Handle:
             return cluster.create_actor(
@@ -82,8 +86,11 @@ class RayRuntime:
                 config.pack(),
                 get_if_exists=True,
                 max_restarts=0,
-                num_cpus=self._slot.slot_cpus,
-                memory=self._slot.slot_memory_mb * 2**20,
+                num_cpus=resources.pop("CPU"),
+                memory=int(resources.pop("memory")),
+                num_gpus=resources.pop("GPU", 0),
+                resources=resources,
+                label_selector=dict(demand.labels),
                 scheduling_strategy=cluster.on_node(node) if node else "DEFAULT",
             )
 

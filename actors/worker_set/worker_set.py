@@ -33,7 +33,7 @@ from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
-from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
+from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Engines, Reconciler
 from actors.worker_set.runtime import RayRuntime, Runtime
 from actors.worker_set.telemetry import (
     EventLog,
@@ -47,10 +47,10 @@ from crabstick.asyncio_tools import BackgroundTasks, StallDetector, repeat
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamesPort, LichessPort
-from crabstick.rules.cluster_view import ActorPhase
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase
+from crabstick.rules.engine_choice import Traits, choose
 from crabstick.rules.lichess_types import GameId
-from crabstick.rules.observation import Nodes, moving, observe
-from crabstick.rules.placement import room
+from crabstick.rules.observation import Nodes, moving
 from crabstick.rules.registry import Registry
 from crabstick.settings import Settings
 from crabstick.telemetry import log_events
@@ -91,7 +91,9 @@ class WorkerSet:
         self._log = get_logger(actor=self._config.name)
         settings = Settings.from_message(self._config.settings)
         self._loop = asyncio.get_running_loop()
-        self._runtime = runtime or RayRuntime(self._config.namespace, settings.cluster)
+        self._runtime = runtime or RayRuntime(self._config.namespace, settings)
+        self._engines = Engines.of_settings(settings)
+        self._settings = settings
         self._rate_limits = RateLimits(self._loop.time)
         self._metrics = BotMetrics()
         self._gauges = Gauges(self._metrics, self._loop.time)
@@ -119,6 +121,7 @@ class WorkerSet:
             self._pool,
             self._elasticity,
             self._stall,
+            self._engines,
             resign=lambda game: self._tasks.start(self._lichess_calls.resign(game)),
         )
         self._start_tasks(listener or RayWatchedActor(EVENT_LISTENER, self._config.namespace))
@@ -164,12 +167,12 @@ class WorkerSet:
     async def load(self, _message: Packed) -> Packed:
         """Returns the games, the room for more and the limits. Waits for the adoption."""
         await self._adopted.wait()
-        wanted = self._registry.running()
-        can_start = not self._pool.problem
-        observed = observe(self._registry, self._reconciler.nodes, self._now())
+        rooms = {name: self._reconciler.room(name, self._now()) for name in self._engines.demands}
+        can_start = DEFAULT_ENGINE not in self._pool.problems
         return LoadAnswer(
-            games=tuple(game.id for game in wanted),
-            room=room(wanted, observed, can_actors_start=can_start),
+            games=tuple(game.id for game in self._registry.running()),
+            room=rooms.pop(DEFAULT_ENGINE),
+            rooms=rooms,
             may_grow=can_start and self._reconciler.may_grow(self._now()),
             limits=self._rate_limits.export(),
         ).pack()
@@ -262,7 +265,7 @@ class WorkerSet:
     async def _read_nodes(self) -> None:
         began = self._now()
         self._reconciler.nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
-        self._elasticity.has_nodes = bool(self._reconciler.nodes.views)
+        self._elasticity.unplaced = self._engines.unplaced(self._reconciler.nodes.views)
         if self._elasticity.is_elastic:
             self._elasticity.is_exhausted = await self._runtime.is_exhausted()
         self._update_metrics()
@@ -276,7 +279,8 @@ class WorkerSet:
     async def _ask_lichess(self) -> None:
         """Finds games that no event reported, and lost lines; a game that is not listed goes on."""
         for game in await self._lichess_calls.playing():
-            self._game_runs(GameUpdate.of(game))
+            plays = choose(self._settings.engines, Traits.of_game(game))
+            self._game_runs(GameUpdate.of(game, plays))
             self._pool.resync(game.id, is_our_turn=game.is_my_turn)
 
     def _update_metrics(self) -> None:

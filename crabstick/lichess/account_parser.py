@@ -8,6 +8,8 @@ Source: Lichess API documents, "Stream incoming events".
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+import chess
+
 from crabstick.lichess.game_parser import (
     FEN_LIMIT,
     Fields,
@@ -71,6 +73,10 @@ def _account(raw: object) -> Account:
     return Account(name=user.text("username"), title=user.text("title", "") or None)
 
 
+_OUR_COLORS: Mapping[str, chess.Color] = {"white": chess.BLACK, "black": chess.WHITE}
+"""The challenger's colour -> that of the challenged side."""
+
+
 def _challenge_made(line: Fields) -> ChallengeMade:
     fields = line.child("challenge")
     control = fields.child("timeControl")
@@ -87,6 +93,7 @@ def _challenge_made(line: Fields) -> ChallengeMade:
         clock=_challenge_clock(control) if kind == "clock" else None,
         time_control=kind,
         initial_fen=fields.text("initialFen", "", limit=FEN_LIMIT) or None,
+        our_color=_OUR_COLORS.get(fields.text("color", "")),
     )
     return ChallengeMade(challenge=challenge)
 
@@ -113,6 +120,9 @@ def _summary(raw: object) -> GameSummary:
         is_my_turn=game.flag("isMyTurn"),
         time_left=game.seconds("secondsLeft") if game.has("secondsLeft") else None,
         bot_playable=game.child("compat").flag("bot", default=True) if game.has("compat") else True,
+        variant=game.child("variant").text("key") if game.has("variant") else "standard",
+        rated=game.flag("rated"),
+        is_tournament=game.has("tournamentId"),
     )
 
 

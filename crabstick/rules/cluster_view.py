@@ -4,8 +4,9 @@
 `timedelta` on one monotonic clock.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from types import MappingProxyType
@@ -14,8 +15,46 @@ from typing import Final
 from crabstick.errors import InvariantBroken
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
+ROUNDING: Final = 1e-6
+"""The remainder of decimal fractions, which Ray counts in units of 0.0001, is a bit too small."""
 ID_DIGITS: Final = 12
 """People see this many digits of a node's id."""
+
+
+DEFAULT_ENGINE: Final = "default"
+"""The engine for all games that no key of the settings fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What an EngineActor asks of its node.
+
+    Attributes:
+        resources: amounts by Ray's names (`CPU`, `memory` in bytes, `GPU`, or the owner's own).
+        labels: of the node.
+    """
+
+    resources: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The demand in words: `1 CPUs and 256 MB`."""
+        units = {"CPU": "CPUs", "GPU": "GPUs"}
+        *most, last = [
+            f"{amount / 2**20:g} MB" if name == "memory" else f"{amount:g} {units.get(name, name)}"
+            for name, amount in self.resources.items()
+        ] + [f"label {name}={value}" for name, value in self.labels.items()]
+        return f"{', '.join(most)} and {last}" if most else last
+
+    def slots(self, resources: Mapping[str, float], labels: Mapping[str, str]) -> int:
+        """How many such actors fit on a node with these resources and labels."""
+        if any(labels.get(name) != value for name, value in self.labels.items()):
+            return 0
+        shares = (
+            resources.get(name, 0.0) / need + (0 if name == "memory" else ROUNDING)
+            for name, need in self.resources.items()
+        )
+        return math.floor(min(shares))
 
 
 class ActorPhase(Enum):
@@ -73,11 +112,13 @@ class GameRecord:
         deaths: takeovers after a death; a busy machine makes actors silent without killing them.
         our_turn_at_ply: the actor's ply when Lichess last listed the game as our turn.
         finished_at: when Lichess said that the game is over.
+        engine: the name of the engine that plays it.
     """
 
     id: GameId
     opponent: str = ""
     speed: str = ""
+    engine: str = ""
     urgency: timedelta | None = None
     epoch: int = 0
     takeovers: int = 0
@@ -104,6 +145,7 @@ class EngineReport:
 
     node: NodeId
     phase: ActorPhase
+    engine: str = DEFAULT_ENGINE
     game: GameId | None = None
     epoch: int = 0
     takeovers: int = 0
@@ -139,6 +181,7 @@ class EngineRecord:
     phase: ActorPhase = ActorPhase.STARTING
     since: timedelta
     last_seen: timedelta
+    engine: str = DEFAULT_ENGINE
     node: NodeId | None = None
     game: GameId | None = None
     epoch: int = 0
@@ -175,6 +218,7 @@ class ClusterNode:
         memory_mb: what Ray may give to actors there, in MiB.
         slots: how many EngineActors the empty node holds.
         free_slots: how many more EngineActors Ray would start there now.
+        total, free, labels: all of its resources, those that Ray would still give, and its labels.
         drains_in: the time until everything on the node is ended; None for a node that stays.
         is_doubtful: whether an actor there was lost or fell silent, and none there has answered
             since. Ray takes up to a minute to call a node dead; meanwhile actors go to other nodes
@@ -190,6 +234,9 @@ class ClusterNode:
     memory_mb: float = 0
     slots: int = 0
     free_slots: int = 0
+    total: Mapping[str, float] = field(default_factory=dict)
+    free: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     drains_in: timedelta | None = None
     is_doubtful: bool = False
 
@@ -197,6 +244,14 @@ class ClusterNode:
     def is_draining(self) -> bool:
         """Whether the node is to be emptied."""
         return self.drains_in is not None
+
+    def seen_by(self, demand: Demand) -> "ClusterNode":
+        """The node with the slots that it has for such actors."""
+        return replace(
+            self,
+            slots=demand.slots(self.total, self.labels),
+            free_slots=demand.slots(self.free, self.labels),
+        )
 
     def __str__(self) -> str:
         """The node as people see it."""
@@ -210,6 +265,14 @@ class Observed:
     actors: tuple[EngineRecord, ...]
     nodes: tuple[ClusterNode, ...]
     last_game_start: timedelta | None = None
+
+    def of(self, engine: str, demand: Demand) -> "Observed":
+        """What concerns one engine: its actors, and the slots for more of them."""
+        return replace(
+            self,
+            actors=tuple(actor for actor in self.actors if actor.engine == engine),
+            nodes=tuple(node.seen_by(demand) for node in self.nodes),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,8 @@ class Challenge:
     clock: Clock | None
     time_control: Literal["clock", "correspondence", "unlimited"]
     initial_fen: str | None = None
+    our_color: chess.Color | None = None
+    """The challenged side's; None while it is to be drawn."""
 
     @property
     def is_from_bot(self) -> bool:
@@ -123,6 +125,9 @@ class GameSummary:
     is_my_turn: bool
     time_left: timedelta | None = None
     bot_playable: bool = True
+    variant: str = "standard"
+    rated: bool = False
+    is_tournament: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,20 @@ and leaves. A wrong suspicion costs one reconnect, a missing one costs the clock
 `timedelta` on one monotonic clock.
 """
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
-from crabstick.rules.cluster_view import ActorPhase, ClusterNode, EngineRecord, Observed
+from crabstick.rules.cluster_view import (
+    ActorPhase,
+    ClusterNode,
+    Demand,
+    EngineRecord,
+    Observed,
+)
 from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry import Registry
 
@@ -49,8 +56,16 @@ class Nodes:
         return {node.id for node in self.views if node.is_draining}
 
 
-def observe(registry: Registry, nodes: Nodes, now: timedelta) -> Observed:
-    """What runs where; slots taken since the nodes were read do not count as free."""
+def observe(
+    registry: Registry,
+    nodes: Nodes,
+    now: timedelta,
+    demands: Mapping[str, Demand] = MappingProxyType({}),
+) -> Observed:
+    """What runs where; what was taken since the nodes were read does not count as free.
+
+    `demands` are those of the engines, by name.
+    """
     doubtful = registry.doubtful_nodes(now)
     taken = _placed_since(registry, nodes.read_at - RAY_COUNTS_WITHIN)
     return Observed(
@@ -61,7 +76,8 @@ def observe(registry: Registry, nodes: Nodes, now: timedelta) -> Observed:
         nodes=tuple(
             replace(
                 node,
-                free_slots=max(node.free_slots - taken[node.id], 0),
+                free_slots=max(node.free_slots - len(taken[node.id]), 0),
+                free=_left(node.free, [demands[one] for one in taken[node.id] if one in demands]),
                 is_doubtful=node.id in doubtful,
             )
             for node in nodes.views
@@ -76,13 +92,21 @@ def _is_late(engine: EngineRecord, now: timedelta) -> bool:
     return is_placed and now - engine.since > STARTS_WITHIN
 
 
-def _placed_since(registry: Registry, moment: timedelta) -> Counter[NodeId | None]:
-    """Counts, by node, the starting actors that were placed since `moment`."""
-    return Counter(
-        engine.node
-        for engine in registry.engines.values()
-        if engine.phase is ActorPhase.STARTING and engine.since >= moment
-    )
+def _placed_since(registry: Registry, moment: timedelta) -> Mapping[NodeId | None, list[str]]:
+    """By node, the engines of the starting actors that were placed since `moment`."""
+    placed: dict[NodeId | None, list[str]] = defaultdict(list)
+    for engine in registry.engines.values():
+        if engine.phase is ActorPhase.STARTING and engine.since >= moment:
+            placed[engine.node].append(engine.engine)
+    return placed
+
+
+def _left(free: Mapping[str, float], taken: Sequence[Demand]) -> Mapping[str, float]:
+    left = dict(free)
+    for demand in taken:
+        for name, amount in demand.resources.items():
+            left[name] = left.get(name, 0.0) - amount
+    return left
 
 
 def has_waited_too_long(registry: Registry, now: timedelta) -> bool:

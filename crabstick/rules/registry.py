@@ -14,7 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from crabstick.rules.cluster_view import ActorPhase, EngineRecord, EngineReport, GameRecord
+from crabstick.rules.cluster_view import (
+    DEFAULT_ENGINE,
+    ActorPhase,
+    EngineRecord,
+    EngineReport,
+    GameRecord,
+)
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 
 REMEMBERED: Final = 1000
@@ -113,6 +119,7 @@ class Registry:
             game,
             opponent=update.opponent or game.opponent,
             speed=update.speed or game.speed,
+            engine=game.engine or update.engine,  # the same to its end
             urgency=update.urgency,
         )
         return _put_game(self, game), game
@@ -151,14 +158,16 @@ class Registry:
         now: timedelta,
         node: NodeId | None = None,
         *,
+        plays: str = DEFAULT_ENGINE,
         is_adopted: bool = False,
     ) -> tuple["Registry", EngineRecord]:
-        """Adds an actor of which only the name is known."""
+        """Adds an actor of which only name and engine are known; that of an adopted one is not."""
         engine = EngineRecord(
             name=name,
             serial=self.last_serial + 1,
             since=now,
             last_seen=now,
+            engine=plays,
             node=node,
             is_adopted=is_adopted,
         )
@@ -173,6 +182,7 @@ class Registry:
             before,
             last_seen=now,
             is_suspect=False,
+            engine=report.engine,
             node=report.node,
             fingerprint=report.fingerprint,
             problem=report.problem,
@@ -220,6 +230,7 @@ class Registry:
             phase=ActorPhase.STANDBY,
             since=now,
             last_seen=now,
+            engine=before.engine,
             node=before.node,
             fingerprint=before.fingerprint,
         )
@@ -285,7 +296,7 @@ def _introduced(registry: Registry, engine: EngineRecord, report: EngineReport) 
         return _put_engine(registry, replace(engine, phase=report.phase))
     owner = registry.owner_of(report.game)
     is_taken = owner is not None and (owner.was_assigned or owner.epoch >= report.epoch)
-    registry, game = registry.with_game(GameRecord(id=report.game))
+    registry, game = registry.with_game(GameRecord(id=report.game, engine=report.engine))
     if game is None or is_taken:
         return _put_engine(registry, replace(engine, phase=ActorPhase.ENDING))
     game = replace(

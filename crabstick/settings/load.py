@@ -117,9 +117,8 @@ def settings_from(
     for key in sorted(variables):  # a section comes before its keys
         values = _over(_below(key, _decoded(key, variables[key])), values)
     values = _over(_anchored(values, Path()), written)
-    engine = values.get("engine")
-    if isinstance(engine, Mapping) and engine.get("kind") == "homemade":
-        values["engine"] = {"working_dir": str(folder.absolute()), **engine}
+    if "engine" in values:
+        values["engine"] = _at_home(values["engine"], folder)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -194,6 +193,13 @@ def _over(upper: Mapping[str, object], lower: Mapping[str, object]) -> dict[str,
     return merged
 
 
+def _at_home(engine: object, folder: Path) -> object:
+    """A homemade engine is found beside the configuration."""
+    if isinstance(engine, Mapping) and engine.get("kind") == "homemade":
+        return {"working_dir": str(folder.absolute()), **engine}
+    return engine
+
+
 def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
     """The values with absolute paths; an engine's bare name stays bare, to be found in PATH."""
     anchored = dict(values)
@@ -203,4 +209,10 @@ def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
         if isinstance(below, Mapping) and is_file_path(path) and (key != "path" or "/" in path):
             path = os.path.expanduser(path)  # noqa: PTH111 -- Path.expanduser may raise
             anchored[section] = {**below, key: str(folder.absolute() / path)}
+    engines = anchored.get("engines")
+    if isinstance(engines, Mapping):
+        anchored["engines"] = {
+            name: _at_home(_anchored({"engine": engine}, folder)["engine"], folder)
+            for name, engine in engines.items()
+        }
     return anchored

@@ -30,6 +30,8 @@ from pydantic import (
 from crabstick.errors import ConfigError
 from crabstick.explain import explain, shown
 from crabstick.rules.challenges import ChallengePolicy
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand
+from crabstick.rules.engine_choice import conditions_of
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import Variant
 from engine.interface import OUR_PYTHON, EngineSpec, OptionValue, bundled_spec
@@ -163,6 +165,11 @@ class EngineSettings(_Section):
     start_timeout_s: Whole = Field(default=60, ge=1, le=_DAY_S)
     memory_mb: Whole | None = Field(default=None, ge=1, le=1_048_576)
     move_overhead_ms: Whole = Field(default=300, ge=0, le=60_000)
+    standby: Whole | None = Field(default=None, ge=0, le=1000)
+    cpus: Number | None = Field(default=None, ge=0.01, le=1024)
+    gpus: Number = Field(default=0, ge=0, le=64)
+    resources: Mapping[str, Annotated[Number, Field(gt=0)]] = Field(default_factory=dict)
+    labels: Mapping[str, str] = Field(default_factory=dict)
 
     @property
     def move_overhead(self) -> timedelta:
@@ -328,14 +335,70 @@ class Settings(_Section):
 
     lichess: LichessSettings = LichessSettings()
     engine: EngineSettings = EngineSettings()
+    engines: Mapping[str, EngineSettings] = Field(
+        default_factory=dict, description="a mapping of conditions to engines"
+    )
     challenges: ChallengeSettings = ChallengeSettings()
     game: GameSettings = GameSettings()
     cluster: ClusterSettings = ClusterSettings()
     http: HttpSettings = HttpSettings()
 
-    def engine_spec(self) -> EngineSpec:
+    @model_validator(mode="before")
+    @classmethod
+    def _default_is_engine(cls, values: object) -> object:
+        """Reads `engines.default` as `engine`."""
+        engines = values.get("engines") if isinstance(values, dict) else None
+        if not isinstance(engines, Mapping) or DEFAULT_ENGINE not in engines:
+            return values
+        if "engine" in values:  # type: ignore[operator]  # it is a dict
+            raise ValueError("engine and engines.default are the same; keep one")
+        others = {name: engine for name, engine in engines.items() if name != DEFAULT_ENGINE}
+        return {**values, "engine": engines[DEFAULT_ENGINE], "engines": others}  # type: ignore[dict-item]
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Self:
+        seen: dict[tuple[tuple[str, str], ...], str] = {}
+        for key in self.engines:
+            conditions = conditions_of(key)
+            if conditions is None:
+                raise ValueError(
+                    f"engines.{key} fits no game: join conditions by _, such as atomic, "
+                    "blitz_white, 3+2_human or variants"
+                )
+            meaning = tuple(sorted(conditions.items()))
+            if meaning in seen:
+                raise ValueError(f"engines.{seen[meaning]} and engines.{key} mean the same")
+            seen[meaning] = key
+        return self
+
+    def engine_of(self, name: str) -> EngineSettings:
+        """The engine of that name; the default one for a name of other settings."""
+        return self.engines.get(name, self.engine)
+
+    def engine_spec(self, name: str = DEFAULT_ENGINE) -> EngineSpec:
         """The engine to start; the slot's memory bounds it, unless it has a bound of its own."""
-        return self.engine.spec(self.cluster.slot_memory_mb)
+        return self.engine_of(name).spec(self.cluster.slot_memory_mb)
+
+    def demands(self) -> dict[str, Demand]:
+        """What an actor of each engine asks of its node, the default engine first."""
+        every = {DEFAULT_ENGINE: self.engine, **self.engines}
+        return {name: self._demand(engine) for name, engine in every.items()}
+
+    def _demand(self, engine: EngineSettings) -> Demand:
+        memory_mb = engine.memory_mb or self.cluster.slot_memory_mb
+        amounts = {
+            "CPU": engine.cpus or self.cluster.slot_cpus,
+            "memory": float(memory_mb * 2**20),
+            "GPU": engine.gpus,
+            **engine.resources,
+        }
+        wanted = {name: amount for name, amount in amounts.items() if amount}
+        return Demand(resources=wanted, labels=engine.labels)
+
+    def standby_of(self, name: str) -> int:
+        """How many actors of an engine stand by."""
+        wish = self.engine_of(name).standby
+        return self.cluster.standby if wish is None else wish
 
     def to_message(self) -> dict[str, object]:
         """Plain JSON values with a version, for another process; `from_message` reads it.

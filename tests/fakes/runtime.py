@@ -6,7 +6,7 @@ may do less than Ray, never what Ray cannot do.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -146,6 +146,7 @@ class FakeActor:
             pid=1,
             fingerprint=self.config.fingerprint,
             phase="ending" if done else "playing" if mine else "standby",
+            engine=self.config.engine,
             game=mine.game if mine else None,
             epoch=mine.epoch if mine else 0,
             takeovers=mine.takeovers if mine else 0,
@@ -194,6 +195,11 @@ class _Method:
 
     def remote(self, message: Packed) -> Awaitable[Any]:
         return self._call(message)
+
+
+def _resources(slots: int) -> Mapping[str, float]:
+    """What that many actors of the default settings ask for."""
+    return {"CPU": slots, "memory": slots * 256 * 2**20}
 
 
 class FakeRuntime:
@@ -272,8 +278,14 @@ class FakeRuntime:
         for node in self.draining.keys() - {actor.node for actor in self.actors.values()}:
             del self.draining[node], self.slots[node]  # emptied, it leaves
         return tuple(
-            ClusterNode(id=node, free_slots=self._free(node), drains_in=self.draining.get(node))
-            for node in self.slots
+            ClusterNode(
+                id=node,
+                free_slots=self._free(node),
+                total=_resources(count),
+                free=_resources(self._free(node)),
+                drains_in=self.draining.get(node),
+            )
+            for node, count in self.slots.items()
         )
 
     async def is_exhausted(self) -> bool:

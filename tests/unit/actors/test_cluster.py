@@ -14,7 +14,8 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask, slots_of
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask, demand_of
+from crabstick.rules.cluster_view import Demand
 from crabstick.settings import ClusterSettings
 from tests.builders import seconds
 
@@ -68,8 +69,8 @@ async def test_the_failure_of_an_actor_has_the_last_line_of_its_traceback() -> N
         await ask(answering(error), seconds(1))
 
 
-def a_slot(cpus: float, memory_mb: int = 64) -> ClusterSettings:
-    return ClusterSettings(slot_cpus=cpus, slot_memory_mb=memory_mb)
+def a_slot(cpus: float, memory_mb: int = 64) -> Demand:
+    return demand_of(ClusterSettings(slot_cpus=cpus, slot_memory_mb=memory_mb))
 
 
 @given(st.sampled_from([0.1, 0.2, 0.25, 0.5, 1]), st.integers(1, 16), st.data())
@@ -80,15 +81,23 @@ def test_the_remainder_of_decimal_fractions_is_counted_whole(
     left = count * cpus
     for _ in range(taken):
         left -= cpus
-    assert slots_of({"CPU": left, "memory": 16 * GIB}, a_slot(cpus)) == count - taken
+    assert a_slot(cpus).slots({"CPU": left, "memory": 16 * GIB}, {}) == count - taken
 
 
 @pytest.mark.parametrize(
     ("cpus", "memory", "slots"), [(0.99, GIB, 0), (9, GIB, 4), (9, GIB - 1, 3), (0, GIB, 0)]
 )
 def test_the_scarcest_resource_counts(cpus: float, memory: float, slots: int) -> None:
-    assert slots_of({"CPU": cpus, "memory": memory}, a_slot(1, 256)) == slots
+    assert a_slot(1, 256).slots({"CPU": cpus, "memory": memory}, {}) == slots
 
 
 def test_a_node_without_memory_holds_no_actor() -> None:
-    assert slots_of({"CPU": 4}, a_slot(1)) == 0
+    assert a_slot(1).slots({"CPU": 4}, {}) == 0
+
+
+def test_a_demand_fits_only_nodes_with_its_labels_and_its_part_of_a_gpu() -> None:
+    demand = Demand(resources={"CPU": 1, "GPU": 0.25}, labels={"accelerator": "a10"})
+    node = {"CPU": 16.0, "GPU": 1.0}
+    assert demand.slots(node, {"accelerator": "a10"}) == 4
+    assert demand.slots(node, {}) == 0
+    assert demand.slots({"CPU": 16.0}, {"accelerator": "a10"}) == 0

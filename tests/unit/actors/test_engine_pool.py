@@ -104,7 +104,7 @@ async def test_an_actor_without_a_node_is_given_up_after_a_quarter_of_an_hour_an
     assert rig.phases() == [ActorPhase.STARTING]
     await asyncio.sleep(2)
     assert rig.runtime.killed == rig.runtime.spawned
-    assert (rig.lost(), rig.pool.paused_until) == ([0, 0, 0, 0], None)
+    assert (rig.lost(), rig.pool.paused_until) == ([0, 0, 0, 0], {})
 
 
 async def test_a_silent_gcs_leaves_no_record_behind() -> None:
@@ -131,8 +131,7 @@ async def test_after_actors_that_died_early_the_next_ones_start_ever_later() -> 
         await until(lambda: rig.runtime.actors)
         rig.runtime.lose_actor(next(iter(rig.runtime.actors.values())))
         await rig.wait_empty()
-        assert rig.pool.paused_until is not None
-        pauses.append(round((rig.pool.paused_until - rig.now()).total_seconds(), 1))
+        pauses.append(round((rig.pool.paused_until["default"] - rig.now()).total_seconds(), 1))
         await asyncio.sleep(pauses[-1] + 0.1)
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.5 < pauses[2]
@@ -146,16 +145,17 @@ async def test_many_early_deaths_at_once_delay_the_next_start_like_one() -> None
     for actor in [*rig.runtime.actors.values()]:
         rig.runtime.lose_actor(actor)
     await rig.wait_empty()
-    assert rig.pool.paused_until is not None
-    assert rig.pool.paused_until - rig.now() < timedelta(seconds=1)
+    assert rig.pool.paused_until["default"] - rig.now() < timedelta(seconds=1)
 
 
 async def test_a_successful_start_ends_the_pause() -> None:
     rig = PoolRig()
-    rig.pool.paused_until = rig.now() + timedelta(seconds=100)
+    for engine in ("default", "atomic"):
+        rig.pool.paused_until[engine] = rig.now() + timedelta(seconds=100)
     rig.pool.spawn(None)
-    assert rig.pool.is_paused
-    await until(lambda: not rig.pool.is_paused, within_s=5)
+    assert rig.pool.is_paused()
+    await until(lambda: not rig.pool.is_paused(), within_s=5)
+    assert rig.pool.is_paused("atomic"), "another engine may still fail"
 
 
 async def test_an_assigned_actor_gets_its_game_and_is_supervised_once() -> None:
@@ -389,7 +389,7 @@ async def test_an_actor_that_cannot_play_is_killed_and_its_problem_is_kept() -> 
     rig.pool.spawn(None)
     await until(lambda: rig.pool.problem)
     assert rig.pool.problem == "node n1: there is no Lichess token"
-    assert rig.pool.paused_until == rig.now() + timedelta(seconds=5)
+    assert rig.pool.paused_until == {"default": rig.now() + timedelta(seconds=5)}
     await until(lambda: not rig.runtime.actors)
 
 

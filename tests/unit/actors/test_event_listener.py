@@ -41,6 +41,7 @@ class FakeWorkerSet:
         self.may_grow = False
         self.room_requests = 0
         self.loads = 0
+        self.rooms: dict[str, int] = {}
         self.reports: list[Report] = []
         self.rate_limits = RateLimits(virtual_loop().time)
 
@@ -57,6 +58,7 @@ class FakeWorkerSet:
         answer = LoadAnswer(
             games=tuple(self.games),
             room=room,
+            rooms=self.rooms,
             may_grow=self.may_grow,
             limits=self.rate_limits.export(),
         )
@@ -78,12 +80,19 @@ class FakeWorkerSet:
 class ListenerRig:
     """An EventListener between a fake Lichess and a fake WorkerSet."""
 
-    def __init__(self, *, room: int = 100, challenges: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        room: int = 100,
+        challenges: Mapping[str, Any] | None = None,
+        engines: Mapping[str, Any] | None = None,
+    ) -> None:
         self.lichess = FakeLichess()
         self.worker_set = FakeWorkerSet(room)
         self.handle = FakeHandle(self.worker_set)
         self.watched = FakeWatchedActor()
-        self.config = a_config("event-listener", challenges=challenges or {}).pack()
+        sections = {"challenges": challenges or {}, "engines": engines or {}}
+        self.config = a_config("event-listener", **sections).pack()
         self.start()
 
     def start(self) -> None:
@@ -381,8 +390,32 @@ async def test_a_game_is_passed_on_with_its_clock() -> None:
     rig = await a_listening_rig()
     rig.lichess.started(a_game())
     await until(lambda: rig.worker_set.games)
-    update = GameUpdate(game=GAME, opponent="Alice", speed="blitz", left_ms=300_000)
-    assert rig.worker_set.games == {GAME: update}
+    assert rig.worker_set.games == {
+        GAME: GameUpdate(
+            game=GAME, opponent="Alice", speed="blitz", engine="default", left_ms=300_000
+        )
+    }
+
+
+async def test_a_game_is_passed_on_with_its_engine_also_by_the_clock_of_its_challenge() -> None:
+    rig = ListenerRig(engines={"3+2": {}, "white": {}, "human_black": {}})
+    await rig.challenge(to_us(1, clock=a_clock(180, 2)))
+    rig.lichess.started(a_game(GameId("game0001")))
+    rig.lichess.started(a_game(GameId("game0002")))
+    rig.lichess.started(a_game(GameId("game0003"), color=chess.BLACK))
+    await until(lambda: len(rig.worker_set.games) == 3)
+    engine_of = {game: update.engine for game, update in rig.worker_set.games.items()}
+    assert engine_of == {"game0001": "3+2", "game0002": "white", "game0003": "human_black"}
+
+
+async def test_a_challenge_needs_room_for_its_own_engine() -> None:
+    rig = ListenerRig(engines={"atomic": {}}, challenges={"variants": ["standard", "atomic"]})
+    rig.worker_set.rooms = {"atomic": 0}
+    await rig.challenge(to_us(1, variant="atomic"))
+    rig.lichess.challenged(to_us(2))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted == ["game0002"]
+    assert rig.lichess.declined == [("game0001", "later")]
 
 
 async def test_a_game_is_passed_on_until_the_worker_set_has_it() -> None:

@@ -649,3 +649,34 @@ async def test_a_listener_that_hangs_is_restarted() -> None:
     await asyncio.sleep(5)
     rig.listener.takes_s = float("inf")
     await until(lambda: rig.listener.restarted_s, within_s=13)
+
+
+async def test_each_engine_has_actors_of_its_own() -> None:
+    engines = {"atomic": {"standby": 1, "cpus": 2}, "horde": {"standby": 0}}
+    rig = WorkerSetRig(FakeRuntime(n1=4, n2=4), engines=engines)
+    await rig.wait_standbys(2)
+    plays = [actor.config.engine for actor in rig.runtime.actors.values()]
+    assert sorted(plays) == ["atomic", "default"]
+    load = await rig.load()
+    assert (load.room, load.rooms) == (7, {"atomic": 4, "horde": 6})
+    await rig.report_game(engine="atomic")
+    player = await rig.wait_player()
+    assert player.config.engine == "atomic"
+    await rig.report_game("hordegam", engine="horde")
+    assert (await rig.wait_player("hordegam")).config.engine == "horde"
+    await rig.report_game("unknowne", engine="of newer settings")
+    assert (await rig.wait_player("unknowne")).config.engine == "default"
+    rig.runtime.lose_actor(player)
+    assert (await rig.wait_successor(player)).config.engine == "atomic"
+
+
+async def test_an_engine_that_cannot_play_holds_up_no_other() -> None:
+    rig = WorkerSetRig(engines={"atomic": {"gpus": 1, "standby": 0}})
+    await rig.wait_standbys(1)
+    assert (
+        "no node has the 1 CPUs, 256 MB and 1 GPUs that engines.atomic asks" in await rig.problem()
+    )
+    load = await rig.load()
+    assert (load.room, load.rooms) == (8, {"atomic": 0})
+    await rig.report_game()
+    assert (await rig.wait_player()).config.engine == "default"

@@ -21,7 +21,7 @@ STATISTICS: dict[str, object] = {"v": 1}
 class WorkerSetRig:
     """A WorkerSet under test, and everything that it calls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one for each setting that tests vary
         self,
         runtime: FakeRuntime | None = None,
         *,
@@ -29,6 +29,7 @@ class WorkerSetRig:
         max_takeovers: int = 5,
         autoscaling: bool = False,
         max_games: int = 4,
+        engines: dict[str, Any] | None = None,
     ) -> None:
         self.standby = standby
         self.runtime = runtime or FakeRuntime(n1=4, n2=4)
@@ -41,7 +42,9 @@ class WorkerSetRig:
             "max_takeovers": max_takeovers,
             "autoscaling": autoscaling,
         }
-        self.config = a_config(cluster=cluster, challenges={"max_games": max_games}).pack()
+        self.config = a_config(
+            cluster=cluster, challenges={"max_games": max_games}, engines=engines or {}
+        ).pack()
         self.start()
 
     def start(self) -> None:
@@ -55,8 +58,8 @@ class WorkerSetRig:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
 
-    async def report_game(self, game: str = GAME) -> None:
-        await self.worker_set.game_started(GameUpdate(game=game).pack())
+    async def report_game(self, game: str = GAME, engine: str = "") -> None:
+        await self.worker_set.game_started(GameUpdate(game=game, engine=engine).pack())
 
     async def report_end(self, game: str = GAME) -> None:
         await self.worker_set.game_finished(GameUpdate(game=game).pack())

@@ -45,6 +45,7 @@ THE_GAME = GameSummary(
     speed="blitz",
     is_my_turn=True,
     time_left=timedelta(minutes=5),
+    rated=True,
 )
 
 

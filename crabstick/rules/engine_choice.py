@@ -1,0 +1,126 @@
+"""Which engine of the settings plays a game: the most specific key that fits.
+
+Pure. A key joins conditions by `_`, in any order: `chess960`, `blitz_white`, `3+2_human`. Of the
+keys that fit, the one with the most conditions wins; of two with as many, the one with the
+condition that stands first in `ASPECTS`. Any other key is a plain name, which fits no game.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import chess
+
+from crabstick.rules.cluster_view import DEFAULT_ENGINE
+from crabstick.rules.lichess_types import Challenge, Clock, GameSummary
+from crabstick.rules.variants import VARIANTS
+
+ASPECTS: Final = (
+    "clock",
+    "variant",
+    "variants",
+    "tournament",
+    "speed",
+    "opponent",
+    "mode",
+    "color",
+)
+WORDS: Final[Mapping[str, str]] = {
+    **{variant.lower(): "variant" for variant in VARIANTS},
+    "variants": "variants",
+    "tournament": "tournament",
+    **dict.fromkeys(("bullet", "blitz", "rapid", "classical", "correspondence"), "speed"),
+    **dict.fromkeys(("human", "bot"), "opponent"),
+    **dict.fromkeys(("rated", "casual"), "mode"),
+    **dict.fromkeys(("white", "black"), "color"),
+}
+"""Condition -> its aspect; `variants` means any but standard chess, `white` that we have white."""
+_CLOCK: Final = re.compile(r"(\d+(?:\.\d+)?)\+(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What is known of a game before it begins; None is unknown, and fits no condition."""
+
+    variant: str
+    speed: str
+    rated: bool
+    is_bot: bool
+    color: chess.Color | None = None
+    clock: Clock | None = None
+    is_tournament: bool = False
+
+    @classmethod
+    def of_challenge(cls, challenge: Challenge) -> "Traits":
+        """The traits of a challenge to us."""
+        return cls(
+            variant=challenge.variant,
+            speed=challenge.speed,
+            rated=challenge.rated,
+            is_bot=challenge.is_from_bot,
+            color=challenge.our_color,
+            clock=challenge.clock,
+        )
+
+    @classmethod
+    def of_game(cls, game: GameSummary, clock: Clock | None = None) -> "Traits":
+        """The traits of a running game; only its challenge tells the clock."""
+        return cls(
+            variant=game.variant,
+            speed=game.speed,
+            rated=game.rated,
+            is_bot=game.opponent.title == "BOT",
+            color=game.color,
+            clock=clock,
+            is_tournament=game.is_tournament,
+        )
+
+    def fit(self, condition: str) -> bool:
+        """Whether a condition holds."""
+        if (clock := _clock(condition)) is not None:
+            return clock == self.clock
+        return condition in {
+            self.variant.lower(),
+            self.speed,
+            "variants" if self.variant != "standard" else "",
+            "bot" if self.is_bot else "human",
+            "rated" if self.rated else "casual",
+            "" if self.color is None else chess.COLOR_NAMES[self.color],
+            "tournament" if self.is_tournament else "",
+        }
+
+
+def conditions_of(key: str) -> dict[str, str] | None:
+    """Aspect -> condition; None for a plain name."""
+    conditions: dict[str, str] = {}
+    for word in key.lower().split("_"):
+        aspect = "clock" if _CLOCK.fullmatch(word) else WORDS.get(word)
+        if aspect is None or aspect in conditions:
+            return None
+        conditions[aspect] = word
+    return conditions
+
+
+def choose(keys: Collection[str], traits: Traits) -> str:
+    """The key of the engine for a game."""
+    fitting = {
+        key: conditions
+        for key in keys
+        if (conditions := conditions_of(key)) is not None
+        and all(map(traits.fit, conditions.values()))
+    }
+    return max(fitting, key=lambda key: _specificity(fitting[key]), default=DEFAULT_ENGINE)
+
+
+def _specificity(conditions: Collection[str]) -> tuple[int, ...]:
+    return (len(conditions), *(aspect in conditions for aspect in ASPECTS))
+
+
+def _clock(word: str) -> Clock | None:
+    match = _CLOCK.fullmatch(word)
+    if match is None:
+        return None
+    minutes, seconds = timedelta(minutes=float(match[1])), timedelta(seconds=int(match[2]))
+    return Clock(initial=minutes, increment=seconds)

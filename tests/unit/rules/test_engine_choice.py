@@ -1,0 +1,74 @@
+"""Which key of the engines fits a game."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import chess
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crabstick.rules.engine_choice import WORDS, Traits, choose, conditions_of
+from crabstick.rules.lichess_types import Clock
+
+BLITZ = Traits(
+    variant="standard",
+    speed="blitz",
+    rated=True,
+    is_bot=False,
+    color=chess.WHITE,
+    clock=Clock(initial=timedelta(minutes=3), increment=timedelta(seconds=2)),
+)
+KEYS = st.lists(st.sampled_from([*WORDS, "3+2", "0.5+0", "leela"]), min_size=1, max_size=4).map(
+    "_".join
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([], "default"),
+        (["leela", "bullet", "black", "atomic", "5+3", "variants"], "default"),
+        (["blitz", "standard"], "standard"),
+        (["blitz_white", "standard"], "blitz_white"),
+        (["blitz", "3+2"], "3+2"),
+        (["human_rated", "white_blitz"], "white_blitz"),
+        (["3+2_blitz", "rated_human_white"], "rated_human_white"),
+        (["White_BLITZ"], "White_BLITZ"),
+    ],
+)
+def test_the_most_specific_key_plays(keys: list[str], expected: str) -> None:
+    assert choose(keys, BLITZ) == expected
+
+
+def test_variants_are_all_but_standard_chess() -> None:
+    keys = ["variants", "kingOfTheHill", "black"]
+    hill = replace(BLITZ, variant="kingOfTheHill")
+    assert choose(keys, hill) == "kingOfTheHill"
+    assert choose(keys, replace(hill, variant="horde")) == "variants"
+
+
+def test_what_is_unknown_fits_no_condition() -> None:
+    unknown = replace(BLITZ, color=None, clock=None)
+    assert choose(["white", "3+2", "black"], unknown) == "default"
+
+
+@given(KEYS, st.data())
+def test_the_order_of_the_words_does_not_matter(key: str, data: st.DataObject) -> None:
+    turned = "_".join(data.draw(st.sampled_from([*permutations(key.split("_"))])))
+    assert conditions_of(key) == conditions_of(turned)
+    assert (choose([key], BLITZ) == key) == (choose([turned], BLITZ) == turned)
+
+
+@given(st.lists(KEYS, unique=True))
+def test_the_choice_depends_on_no_order_where_keys_differ(keys: list[str]) -> None:
+    different = {tuple(sorted((conditions_of(key) or {key: key}).items())): key for key in keys}
+    one = [*different.values()]
+    other = one[::-1]
+    assert choose(one, BLITZ) == choose(other, BLITZ)
+
+
+@pytest.mark.parametrize("key", ["leela", "blitz_leela", "blitz_bullet", "3+2_5+3", "", "blits"])
+def test_other_keys_are_plain_names(key: str) -> None:
+    assert conditions_of(key) is None
