@@ -213,8 +213,11 @@ class Position:
 def _fast_copy(board: chess.Board) -> chess.Board:
     """A copy that shares its past moves, which never change.
 
-    `Board.copy` copies each of them, which at ply 100 takes a third of a move's whole overhead.
+    `Board.copy` copies each of them, which at ply 100 takes a third of a move's whole overhead. Some
+    variants' boards keep further lists.
     """
+    if type(board) is not chess.Board:
+        return board.copy()
     copied = board.copy(stack=False)
     copied.move_stack = board.move_stack.copy()
     copied._stack = board._stack.copy()  # noqa: SLF001 -- python-chess is pinned to 1.11

@@ -1,5 +1,7 @@
 """One game as our side plays it, from its first line to its last, and the board that follows it."""
 
+from random import Random
+
 import chess
 import chess.variant
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from crabstick.errors import InvariantBroken
 from crabstick.game.player import Position
 from crabstick.rules.game_events import Finish, HandOver
+from crabstick.rules.variants import VARIANTS, start_board
 from engine.errors import EngineDied
 from tests.builders import a_full, seconds
 from tests.fakes.engine import ScriptedEngine
@@ -195,6 +198,20 @@ def test_castling_in_chess960_is_the_king_taking_its_rook() -> None:
     fen = "r1k4r/pppppppp/8/8/8/8/PPPPPPPP/R1K4R w KQkq - 0 1"
     board = Position(a_full(variant="chess960", initial_fen=fen)).after(("c1h1",))
     assert board.piece_at(chess.G1) == chess.Piece(chess.KING, chess.WHITE)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_in_each_variant_the_board_for_a_search_knows_the_whole_game(variant: str) -> None:
+    rng, played = Random(variant), start_board(variant)
+    for _ in range(30):
+        if played.is_game_over():
+            break
+        played.push(rng.choice([*played.legal_moves]))
+    moves = tuple(move.uci() for move in played.move_stack)
+    board = Position(a_full(variant=variant)).after(moves)
+    assert (board.fen(), board.root().fen()) == (played.fen(), start_board(variant).fen())
+    board.push(next(iter(board.legal_moves), chess.Move.null()))  # as an engine may
+    assert Position(a_full(variant=variant)).after(moves) == played
 
 
 def test_variants_have_boards_of_their_own() -> None:
