@@ -20,12 +20,16 @@ ELSEWHERE: Final = {
     "abort_time": "game.abort_after_s",
     "accept_bot": "challenges.accept_bots",
     "concurrency": "challenges.max_games",
+    "draw_or_resign": "offer_draw",
     "engine_options": "engine.args",
     "go_commands": "engine.limits",
     "ignore_missing_options": "engine.ignore_unknown_options",
+    "lichess_bot_tbs": "syzygy",
     "max_base": "challenges.max_initial_s",
     "min_base": "challenges.min_initial_s",
     "movetime": "engine.limits.move_time_ms",
+    "opening_books": "books",
+    "polyglot": "books",
     "uci_options": "engine.options",
 }
 """Key of lichess-bot or BotLi, which its users may write here too -> our key."""

@@ -23,8 +23,8 @@ OUR_PYTHON = (sys.executable, "-P", "-m")
 _SMALL: Mapping[str, OptionValue] = {"Hash": 16, "Threads": 1}
 """With these the bundled engine takes 116 MiB of private memory; each further thread takes 65."""
 
-Source = Literal["engine", "bundled", "last_resort"]
-"""Who chose a move: the engine, the bundled fallback, or we ourselves for lack of time."""
+Source = Literal["engine", "bundled", "last_resort", "book", "syzygy"]
+"""Who chose a move: the engine, the bundled fallback, we ourselves for lack of time, or a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +108,10 @@ class SearchResult:
 
     move: chess.Move
     centipawns: int | None
-    mate_in: int | None
-    depth: int
-    nodes: int
-    think_time: timedelta
+    mate_in: int | None = None
+    depth: int = 0
+    nodes: int = 0
+    think_time: timedelta = timedelta(0)
     source: Source
 
 

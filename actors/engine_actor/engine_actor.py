@@ -46,6 +46,7 @@ from actors.messages import (
 from crabstick.errors import CrabstickError
 from crabstick.game.context import GameContext, Lease, PlaySettings, Replaced
 from crabstick.game.game_telemetry import GameTelemetry
+from crabstick.game.move_sources import MoveSources
 from crabstick.game.player import Player
 from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games
@@ -99,6 +100,8 @@ class EngineActor:
             overhead=mine.move_overhead,
             abort_after=self._settings.game.abort_after,
             draw=SystemRandom().random,
+            min_move_time=timedelta(milliseconds=self._settings.game.min_move_time_ms),
+            adjudication=self._settings.adjudication(),
         )
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(actor=self._config.name)
@@ -112,6 +115,7 @@ class EngineActor:
         self._played: set[tuple[str, int]] = set()
         self._games = games
         self._build = build
+        self._sources: MoveSources | None = None
         engine = self._resilient(self._settings.engine_spec(self._config.engine))
         self._link = ManagerLink(self._config.name, self._loop.time, engine)
         self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
@@ -245,6 +249,7 @@ class EngineActor:
                 token = read_token(self._settings)
                 self._games = open_games(self._settings.lichess.url, token, self._config.bot)
             await self._link.engine.open()
+            self._sources = await asyncio.to_thread(MoveSources.open, self._settings)
             await self._games.warm()
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
@@ -298,7 +303,7 @@ class EngineActor:
             self._link.rate_limits,
             self._link.telemetry,
         )
-        self._player = Player(context, self._link.engine)
+        self._player = Player(context, self._link.engine, self._sources)
         if self._leave_within is not None:
             self._player.hand_over(self._leave_within)
         reports = self._loop.create_task(self._link.report_now_and_then())

@@ -16,6 +16,7 @@ from actors.ops.address import VARIABLE
 from crabstick.check.finding import Finding
 from crabstick.environment import home_folder
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
+from crabstick.game.move_sources import MoveSources
 from crabstick.rules.lichess_types import Account
 from crabstick.rules.variants import start_board
 from crabstick.settings import Settings, read_admin_token, read_token
@@ -60,6 +61,14 @@ def lacking_variants(settings: Settings, tried: TriedEngine) -> tuple[str, ...]:
     """The variants that the settings accept and the engine does not play."""
     wanted = sorted(settings.challenges.variants)
     return tuple(one for one in wanted if not tried.plays(start_board(one)))
+
+
+def sources(settings: Settings) -> tuple[Finding, ...]:
+    """Finds what is wrong with the books and tablebases, if the settings name any."""
+    opened = MoveSources.open(settings)
+    if opened is None:
+        return ()
+    return tuple(Finding(why, ConfigError) for why in opened.problems) or (Finding("are usable"),)
 
 
 def folders(_settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamePort
+from crabstick.rules.adjudication import Adjudication
 from crabstick.rules.game_events import Event
 from crabstick.rules.game_state_machine import Play
 from crabstick.rules.lichess_types import Endpoint
@@ -93,6 +94,7 @@ class PlaySettings:
 
     `bot` is its account, `overhead` the least time that a move costs beside the search,
     `abort_after` the wait for an opponent's first move. `draw` gives a random number in [0, 1).
+    `min_move_time` is the least time of a turn; without an `adjudication` every game is played out.
     """
 
     bot: str
@@ -100,6 +102,8 @@ class PlaySettings:
     overhead: timedelta
     abort_after: timedelta
     draw: Callable[[], float]
+    min_move_time: timedelta = timedelta(0)
+    adjudication: Adjudication | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Knows neither Ray nor HTTP: the caller provides the link to Lichess, the lease and the engine.
 `stream` reads the lines, `sender` posts the moves; this module decides, keeps the board
-and runs the searches.
+and finds the moves: in books and tablebases, else by the engine.
 """
 
 import asyncio
@@ -12,8 +12,10 @@ import chess
 
 from crabstick.errors import InvariantBroken
 from crabstick.game.context import FromStream, GameContext, InboxItem
+from crabstick.game.move_sources import MoveSources
 from crabstick.game.sender import ECHO_LIMIT, Sender
 from crabstick.game.stream import GameStream
+from crabstick.rules.adjudication import with_score
 from crabstick.rules.game_events import (
     Abort,
     Advanced,
@@ -25,6 +27,7 @@ from crabstick.rules.game_events import (
     Finish,
     HandOver,
     HandOverRequested,
+    Intent,
     Opened,
     Post,
     PostAgain,
@@ -36,19 +39,29 @@ from crabstick.rules.game_events import (
 )
 from crabstick.rules.game_state_machine import Phase, step
 from crabstick.rules.lichess_types import GameFull
-from crabstick.rules.time_management import UNTIMED_PLIES, budget_for
+from crabstick.rules.time_management import UNTIMED_PLIES, budget_for, pause_for
 from crabstick.rules.variants import start_board
 from crabstick.telemetry import log_events
-from engine.interface import Engine, SearchRequest
+from engine.interface import Engine, SearchRequest, SearchResult
+
+LOOK_UP_LIMIT = timedelta(seconds=1)
+LOOK_UP_SHARE = 0.05
+"""The share of our clock that books and tablebases may take for a move."""
 
 
 class Player:
     """One game, from the first line of its stream to the last."""
 
-    def __init__(self, context: GameContext, engine: Engine) -> None:
+    def __init__(
+        self, context: GameContext, engine: Engine, sources: MoveSources | None = None
+    ) -> None:
         self._context = context
         self._settings = context.settings
         self._engine = engine
+        self._sources = sources
+        self._scores: tuple[int, ...] = ()
+        for problem in sources.problems if sources else ():
+            self._pass_over(problem)
         self._stream = GameStream(context)
         self._sender = Sender(context, self._stream)
         self._search: asyncio.Task[None] | None = None
@@ -150,7 +163,7 @@ class Player:
         left, is_running = play.time_left, play.is_our_turn and play.ply >= UNTIMED_PLIES
         return left - self._stream.since_line() if left is not None and is_running else left
 
-    # The engine.
+    # The move.
 
     async def _think(self, ply: int) -> None:
         context, play, position = self._context, self._context.play, self._position
@@ -158,17 +171,55 @@ class Player:
             return
         received_s = self._stream.received_s
         board = position.after(play.state.moves)
-        budget = budget_for(
-            play.state,
-            play.color,
-            self._settings.limits,
-            overhead=context.overheads.expected(self._settings.overhead),
-            elapsed=self._stream.since_line(),
-        )
-        request = SearchRequest(board=board, limit=budget.limit, deadline=budget.deadline)
-        result = await self._engine.search(request)
+        result = None if self._sources is None else await self._look_up(position.full, board)
+        if result is None:
+            budget = budget_for(
+                play.state,
+                play.color,
+                self._settings.limits,
+                overhead=context.overheads.expected(self._settings.overhead),
+                elapsed=self._stream.since_line(),
+            )
+            request = SearchRequest(board=board, limit=budget.limit, deadline=budget.deadline)
+            result = await self._engine.search(request)
+        intent: Intent = "play"
+        if (rules := self._settings.adjudication) is not None:
+            self._scores = with_score(self._scores, result.centipawns, result.mate_in)
+            state = context.play.state or play.state  # a later line may have a draw offer
+            intent = rules.intent(position.full, state, self._scores, board)
+        if self._settings.min_move_time and intent == "play":
+            pause_s = await self._hold_back(position.full, received_s)
+            received_s += pause_s  # which is no overhead in the metrics
         context.telemetry.thought(result, received_s)
-        context.put(Chosen(ply=ply, uci=board.uci(result.move)))
+        context.put(Chosen(ply=ply, uci=board.uci(result.move), intent=intent))
+
+    async def _look_up(self, full: GameFull, board: chess.Board) -> SearchResult | None:
+        """A move from books or tablebases; once one fails, none is asked in this game again."""
+        context, left, sources = self._context, self._time_left(), self._sources
+        within = LOOK_UP_LIMIT if left is None else min(LOOK_UP_LIMIT, left * LOOK_UP_SHARE)
+        try:
+            found = await sources.find(full.variant, board, within) if sources else None
+        except Exception as error:  # noqa: BLE001 -- a damaged file may raise anything
+            self._sources = None
+            self._pass_over(repr(error))
+            return None
+        if found is not None:
+            context.log.info(log_events.MOVE_FOUND, move=found.move.uci(), source=found.source)
+            context.telemetry.count("crabstick_source_moves_total", found.source)
+        return found
+
+    def _pass_over(self, why: str) -> None:
+        self._context.log.warning(log_events.SOURCE_FAILED, why=why)
+        self._context.telemetry.count("crabstick_source_failures_total")
+
+    async def _hold_back(self, full: GameFull, began_s: float) -> float:
+        """Waits until the turn has lasted as long as wanted; returns for how many seconds."""
+        network = min(self._context.overheads.recent, default=timedelta(0))
+        spent = timedelta(seconds=asyncio.get_running_loop().time() - began_s) + network
+        initial = full.clock.initial if full.clock else timedelta(0)
+        pause = pause_for(self._settings.min_move_time, spent, self._time_left(), initial)
+        await asyncio.sleep(pause.total_seconds())
+        return pause.total_seconds()
 
     def _stop_search(self) -> None:
         if self._search is not None:
@@ -180,6 +231,7 @@ class Position:
     """The board of one game: replaying 100 plies would cost 1 ms, a new ply costs 11 µs."""
 
     def __init__(self, full: GameFull) -> None:
+        self.full = full
         self._start = start_board(full.variant, full.initial_fen)
         self._board = self._start.copy()
         self._moves: tuple[str, ...] = ()
@@ -213,8 +265,8 @@ class Position:
 def _fast_copy(board: chess.Board) -> chess.Board:
     """A copy that shares its past moves, which never change.
 
-    `Board.copy` copies each of them, which at ply 100 takes a third of a move's whole overhead. Some
-    variants' boards keep further lists.
+    `Board.copy` copies each of them, which at ply 100 takes a third of a move's whole overhead.
+    Some variants' boards keep further lists.
     """
     if type(board) is not chess.Board:
         return board.copy()

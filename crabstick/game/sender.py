@@ -77,7 +77,7 @@ class Sender:
         if again.is_limited:
             delay = limited_game_delay(again.after, again.attempt, draw, left=left)
             self._limited_until_s = self._clock() + delay.total_seconds()
-        self._post_later(delay, Post(ply=again.ply, uci=again.uci))
+        self._post_later(delay, Post(ply=again.ply, uci=again.uci, intent=again.intent))
 
     def _post_later(self, delay: timedelta, move: Post) -> None:
         """Only one move can wait: the next one is chosen after this one was accepted."""
@@ -88,7 +88,13 @@ class Sender:
     async def _send(self, move: Post) -> None:
         context = self._context
         context.telemetry.posting(self._clock())
-        outcome = await context.link.move(move.uci)
+        if move.intent == "resign":
+            outcome = await self._command(context.link.resign())
+            context.log.info(log_events.GAME_RESIGNED, ply=move.ply, outcome=repr(outcome))
+            if isinstance(outcome, Posted):
+                context.put(Answered(ply=move.ply, outcome=outcome))
+                return
+        outcome = await context.link.move(move.uci, offering_draw=move.intent == "draw")
         if isinstance(outcome, Limited):
             context.hit_limit("move", outcome.retry_after or LIMITED_GAME_DELAY)
         if isinstance(outcome, Posted):

@@ -7,10 +7,14 @@ recognised by its ply and dropped.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import chess
 
 from crabstick.rules.lichess_types import GameFull, GameState, OpponentGone, PostOutcome
+
+Intent = Literal["play", "draw", "resign"]
+"""Whether to play a move, offer or take a draw with it, or to play it only if resigning fails."""
 
 # Events: what happened.
 
@@ -37,10 +41,11 @@ class StreamLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The engine's move for `ply`, in UCI."""
+    """Our move for `ply`, in UCI."""
 
     ply: int
     uci: str
+    intent: Intent = "play"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +117,7 @@ class Post:
 
     ply: int
     uci: str
+    intent: Intent = "play"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +133,7 @@ class PostAgain:
     attempt: int
     is_limited: bool = False
     after: timedelta | None = None
+    intent: Intent = "play"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from crabstick.rules.game_events import (
     Finish,
     HandOver,
     HandOverRequested,
+    Intent,
     NoShow,
     Opened,
     OpponentLeft,
@@ -79,6 +80,7 @@ class Play:
     state: GameState | None = None
     searching: int | None = None
     chosen: str | None = None
+    intent: Intent = "play"
     attempts: int = 0
     refusals: int = 0
     is_handing_over: bool = False
@@ -205,7 +207,8 @@ def _our_turn(play: Play) -> Step:
     if play.phase is Phase.POSTING and play.chosen is not None:
         return play, ()  # the line has no new move: a draw offer, or the clocks
     if play.chosen is not None:
-        return replace(play, phase=Phase.POSTING), (Post(ply=play.ply, uci=play.chosen),)
+        post = Post(ply=play.ply, uci=play.chosen, intent=play.intent)
+        return replace(play, phase=Phase.POSTING), (post,)
     thinking = replace(play, phase=Phase.THINKING, searching=play.ply)
     return thinking, () if play.searching == play.ply else (Think(ply=play.ply),)
 
@@ -226,8 +229,11 @@ def _chosen(play: Play, event: Chosen) -> Step:
         return play, ()
     is_open = play.phase is Phase.THINKING  # else the move is posted once the stream is open again
     phase = Phase.POSTING if is_open else play.phase
-    chosen = replace(play, phase=phase, searching=None, chosen=event.uci, attempts=0)
-    return chosen, (Post(ply=event.ply, uci=event.uci),) if is_open else ()
+    chosen = replace(
+        play, phase=phase, searching=None, chosen=event.uci, intent=event.intent, attempts=0
+    )
+    post = Post(ply=event.ply, uci=event.uci, intent=event.intent)
+    return chosen, (post,) if is_open else ()
 
 
 def _answered(play: Play, event: Answered) -> Step:
@@ -259,6 +265,7 @@ def _post_again(play: Play, *, is_limited: bool = False, after: timedelta | None
         attempt=play.attempts,
         is_limited=is_limited,
         after=after,
+        intent=play.intent,
     )
     return replace(play, attempts=play.attempts + 1), (again,)
 

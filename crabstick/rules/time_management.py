@@ -19,6 +19,8 @@ LEAST = timedelta(milliseconds=10)
 """Lichess counts in centiseconds: one is the least that an engine can be given."""
 DEADLINE_SHARE = 0.4
 """No sane engine spends more of its clock on one move; after that we send `stop`."""
+LAST_SHARE = 0.1
+"""The share of the game's time that no move is held back on."""
 MOVE_TIME_SLACK = timedelta(seconds=1)
 UNTIMED_PLIES = 2
 """The first move of each side is free. Source: lila, the clock starts with the second ply."""
@@ -78,6 +80,18 @@ def budget_for(
     if limits.move_time is not None:
         deadline = min(deadline, limits.move_time + MOVE_TIME_SLACK)
     return SearchBudget(limit=limit, deadline=deadline)
+
+
+def pause_for(
+    target: timedelta, spent: timedelta, left: timedelta | None, initial: timedelta
+) -> timedelta:
+    """How long to hold a move back, so that a turn that has cost `spent` so far lasts `target`.
+
+    Takes at most half of the clock (`left`) above the last tenth of the game's `initial` time.
+    """
+    pause = target - spent
+    spare = pause if left is None else (left - initial * LAST_SHARE) / 2
+    return max(min(pause, spare), timedelta(0))
 
 
 def _usable(left: timedelta, overhead: timedelta) -> timedelta:

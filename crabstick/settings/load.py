@@ -34,6 +34,7 @@ _PATHS: Final = (
 )
 _VERBATIM: Final = ("args", "env", "options")
 """What stands below these keys reaches the engine as it is written."""
+_PATH_LISTS: Final = (("books", "files"), ("syzygy", "paths"))
 _OPTIONS: Final = "engine.options"
 """The engine knows which keys there are below this one."""
 _ENV: Final = "engine.env__"
@@ -203,12 +204,11 @@ def _at_home(engine: object, folder: Path) -> object:
 def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
     """The values with absolute paths; an engine's bare name stays bare, to be found in PATH."""
     anchored = dict(values)
-    for section, key in _PATHS:
+    for section, key in _PATHS + _PATH_LISTS:
         below = anchored.get(section)
         path = below.get(key) if isinstance(below, Mapping) else None
-        if isinstance(below, Mapping) and is_file_path(path) and (key != "path" or "/" in path):
-            path = os.path.expanduser(path)  # noqa: PTH111 -- Path.expanduser may raise
-            anchored[section] = {**below, key: str(folder.absolute() / path)}
+        if isinstance(below, Mapping) and path and (key != "path" or "/" in str(path)):
+            anchored[section] = {**below, key: _absolute(path, folder)}
     engines = anchored.get("engines")
     if isinstance(engines, Mapping):
         anchored["engines"] = {
@@ -216,3 +216,14 @@ def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
             for name, engine in engines.items()
         }
     return anchored
+
+
+def _absolute(value: object, folder: Path) -> object:
+    """A path made absolute, or all paths of a list or a mapping; other values stay as they are."""
+    if isinstance(value, Mapping):
+        return {key: _absolute(below, folder) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_absolute(each, folder) for each in value]
+    if not is_file_path(value):
+        return value
+    return str(folder.absolute() / os.path.expanduser(value))  # noqa: PTH111 -- Path.expanduser may raise

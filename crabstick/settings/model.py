@@ -29,6 +29,7 @@ from pydantic import (
 
 from crabstick.errors import ConfigError
 from crabstick.explain import explain, shown
+from crabstick.rules.adjudication import MOST_MOVES, Adjudication, ScoreRule
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand
 from crabstick.rules.engine_choice import conditions_of
@@ -286,11 +287,52 @@ class GameSettings(_Section):
     """How a game is conducted."""
 
     abort_after_s: Whole = Field(default=30, ge=1, le=_DAY_S)
+    min_move_time_ms: Whole = Field(default=0, ge=0, le=10_000)
 
     @property
     def abort_after(self) -> timedelta:
         """How long an opponent may take for the very first move before we abort."""
         return timedelta(seconds=self.abort_after_s)
+
+
+class _RuleSettings(_Section):
+    enabled: bool = False
+    consecutive_moves: Whole = Field(default=5, ge=1, le=MOST_MOVES)
+    against_humans: bool = True
+    min_rating: Whole = Field(default=0, ge=0, le=4000)
+
+    def rule(self) -> ScoreRule | None:
+        """This section as `rules.adjudication` needs it; None when it is switched off."""
+        return ScoreRule(**self.model_dump(exclude={"enabled"})) if self.enabled else None
+
+
+class OfferDrawSettings(_RuleSettings):
+    """When the bot offers a draw, or takes one; the length of a game is in full moves."""
+
+    score: Whole = Field(default=10, ge=0, le=1000)
+    min_game_length: Whole = Field(default=30, ge=1, le=300)
+    max_pieces: Whole = Field(default=32, ge=2, le=64)
+
+
+class ResignSettings(_RuleSettings):
+    """When the bot resigns."""
+
+    score: Whole = Field(default=-1000, ge=-30_000, le=-1)
+
+
+class BookSettings(_Section):
+    """Polyglot books by variant."""
+
+    files: Mapping[Variant, tuple[FilePath, ...]] = Field(default_factory=dict)
+    selection: Literal["best", "weighted", "uniform"] = "weighted"
+    max_ply: Whole = Field(default=40, ge=1, le=1000)
+
+
+class SyzygySettings(_Section):
+    """Syzygy tablebases, for standard chess."""
+
+    paths: tuple[FilePath, ...] = ()
+    max_pieces: Whole = Field(default=7, ge=3, le=7)
 
 
 class ClusterSettings(_Section):
@@ -340,6 +382,10 @@ class Settings(_Section):
     )
     challenges: ChallengeSettings = ChallengeSettings()
     game: GameSettings = GameSettings()
+    offer_draw: OfferDrawSettings = OfferDrawSettings()
+    resign: ResignSettings = ResignSettings()
+    books: BookSettings = BookSettings()
+    syzygy: SyzygySettings = SyzygySettings()
     cluster: ClusterSettings = ClusterSettings()
     http: HttpSettings = HttpSettings()
 
@@ -399,6 +445,11 @@ class Settings(_Section):
         """How many actors of an engine stand by."""
         wish = self.engine_of(name).standby
         return self.cluster.standby if wish is None else wish
+
+    def adjudication(self) -> Adjudication | None:
+        """The rules for draws and resignation; None when both are off."""
+        draw, resign = self.offer_draw.rule(), self.resign.rule()
+        return Adjudication(draw, resign) if draw or resign else None
 
     def to_message(self) -> dict[str, object]:
         """Plain JSON values with a version, for another process; `from_message` reads it.

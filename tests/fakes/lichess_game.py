@@ -81,7 +81,8 @@ class FakeGame:
         except ValueError:
             raise InvariantBroken(f"{uci!r} is not a UCI move.") from None
         return self._post(
-            f"move/{uci}{'?offeringDraw=true' * offering_draw}", lambda match: match.move(uci)
+            f"move/{uci}{'?offeringDraw=true' * offering_draw}",
+            lambda match: match.move(uci, offering_draw=offering_draw),
         )
 
     async def abort(self) -> PostOutcome:

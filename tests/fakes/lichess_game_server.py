@@ -47,6 +47,7 @@ class FakeMatch:
         self.status = "started"
         self.winner: chess.Color | None = None
         self.opponent_is_gone = False
+        self.opponent_offers_draw = False
         self.next_outcomes: deque[PostOutcome] = deque()
         """The outcomes of the next posts, which have no effect."""
         self.lost_answers = 0
@@ -64,6 +65,8 @@ class FakeMatch:
             black_increment=self.clock.increment,
             status=self.status,
             winner=self.winner,
+            white_draw=self.opponent_offers_draw and self.our_color == chess.BLACK,
+            black_draw=self.opponent_offers_draw and self.our_color == chess.WHITE,
         )
 
     @property
@@ -108,14 +111,23 @@ class FakeMatch:
         if refusal is not None:
             raise InvariantBroken(f"The opponent cannot play {uci}: {refusal}")
 
+    def offer_draw(self) -> None:
+        """The opponent offers a draw."""
+        self.opponent_offers_draw = True
+        self.send(self.state)
+
     def finish(self, status: str, winner: chess.Color | None = None) -> None:
         """Ends the game, and the stream after its last line."""
         self.status, self.winner = status, winner
         self.send(self.state)
         self.end_stream()
 
-    def move(self, uci: str) -> str | None:
-        """We move."""
+    def move(self, uci: str, *, offering_draw: bool = False) -> str | None:
+        """We move, or take the opponent's draw instead."""
+        if offering_draw and self.opponent_offers_draw and self.status == "started":
+            self.finish("draw")
+            return None
+        self.opponent_offers_draw = False
         return self._play(uci, self.our_color)
 
     def abort(self) -> str | None:

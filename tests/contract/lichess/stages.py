@@ -43,6 +43,9 @@ class Stage(Protocol):
     async def opponent_plays(self, game_id: GameId, uci: str) -> None:
         """The opponent moves."""
 
+    async def opponent_offers_draw(self, game_id: GameId) -> None:
+        """The opponent offers a draw."""
+
     async def keep_alive(self) -> None:
         """Each stream soon gets an empty line."""
 
@@ -97,6 +100,9 @@ class FakeStage:
     async def opponent_plays(self, game_id: GameId, uci: str) -> None:
         self.links.matches[game_id].opponent_plays(uci)
 
+    async def opponent_offers_draw(self, game_id: GameId) -> None:
+        self.links.matches[game_id].offer_draw()
+
     async def keep_alive(self) -> None:
         self.server.send(None)
         for match in self.links.matches.values():
@@ -142,6 +148,9 @@ class SandboxStage:
 
     async def opponent_plays(self, game_id: GameId, uci: str) -> None:
         await self._post("sparring1", f"/api/bot/game/{game_id}/move/{uci}")
+
+    async def opponent_offers_draw(self, game_id: GameId) -> None:
+        await self._post("sparring1", f"/api/bot/game/{game_id}/draw/yes")
 
     async def keep_alive(self) -> None:
         """Keep-alives come by themselves, see `a_sandbox_stage`."""

@@ -248,6 +248,21 @@ class TestAGame:
         assert isinstance(last, GameState)
         assert (last.status, last.winner, last.is_over) == ("resign", chess.BLACK, True)
 
+    async def test_ends_when_our_move_takes_a_draw(self, stage: Stage) -> None:
+        game_id = await stage.start_game()
+        game = stage.games.game(game_id)
+        await game.move("e2e4")
+        await stage.opponent_plays(game_id, "e7e5")
+        async with aclosing(game.lines()) as lines:
+            await following(lines)
+            await stage.opponent_offers_draw(game_id)
+            offer = await following(lines)
+            assert await game.move("g1f3", offering_draw=True) == Posted()
+            last = await following(lines)
+        assert isinstance(offer, GameState)
+        assert isinstance(last, GameState)
+        assert (offer.black_draw, last.status, len(last.moves)) == (True, "draw", 2)
+
     async def test_ends_with_the_mate(self, stage: Stage) -> None:
         game_id = await stage.start_game()
         game = stage.games.game(game_id)

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import chess
@@ -39,6 +40,7 @@ from tests.fakes.engine import ScriptedEngine
 from tests.fakes.lichess import FakeGames, FakeMatch
 from tests.unit.actors.configs import a_config
 from tests.unit.actors.handles import FakeHandle
+from tests.unit.game.test_move_sources import a_book
 from tests.unit.virtual_time import until, virtual_loop
 
 GAME = GameId("abcdefgh")
@@ -182,6 +184,25 @@ def titles(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         lambda method, title, _message: calls.append((method, title)),
     )
     return calls
+
+
+async def test_it_plays_by_the_settings_of_the_owner(tmp_path: Path) -> None:
+    """A move from the book; then one of the engine, which offers a draw."""
+    book = a_book(tmp_path / "book.bin", [(chess.Board(), "g1f3", 1)])
+    rig = ActorRig(
+        books={"files": {"standard": [str(book), str(tmp_path / "missing")]}},
+        offer_draw={"enabled": True, "consecutive_moves": 1, "min_game_length": 1},
+        game={"min_move_time_ms": 2000},
+    )
+    await rig.play()
+    assert rig.match.board.move_stack == [chess.Move.from_uci("g1f3")]
+    rig.match.opponent_plays("e7e5")
+    await until(lambda: len(rig.match.board.move_stack) == 3)
+    assert len(rig.engine.requests) == 1
+    assert rig.games._games[0].posts[1].endswith("?offeringDraw=true")
+    await rig.win()
+    assert rig.worker_set.count("crabstick_source_moves_total") == 1
+    assert rig.worker_set.count("crabstick_source_failures_total") == 1
 
 
 async def test_the_dashboard_shows_what_it_does(titles: list[tuple[str, str]]) -> None:

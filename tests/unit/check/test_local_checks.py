@@ -143,6 +143,19 @@ def test_each_problem_is_marked_and_the_first_is_raised(monkeypatch: pytest.Monk
     assert "does not hold a token" in lines[3]
 
 
+def test_books_and_tables_are_usable_or_named(tmp_path: Path) -> None:
+    files = {"standard": [str(tmp_path / "book.bin")]}
+    settings = Settings.model_validate({"books": {"files": files}})
+    lines: list[str] = []
+    with pytest.raises(ConfigError):
+        check(settings, lines.append)
+    name = f"books.files.standard {tmp_path}/book.bin: No such file or directory"
+    assert f"books and tablebases: PROBLEM: {name}" in lines
+    (tmp_path / "book.bin").write_bytes(bytes(16))
+    check(settings, lines.append)
+    assert "books and tablebases: are usable" in lines
+
+
 def test_variants_that_the_engine_lacks_are_named() -> None:
     lacking = "engine: Pinch 1 does not play atomic, chess960, horde: such challenges are declined"
     assert lacking in said(variants=("horde", "atomic", "chess960", "fromPosition"))

@@ -114,6 +114,13 @@ def test_a_ray_of_its_own_is_started_and_the_config_saved_for_a_restart(
     assert ActorConfig.read(FILES.load_config()) == actor_config(Settings(), "crabby")
 
 
+def test_a_book_that_is_missing_ends_the_start(machine: Machine) -> None:
+    settings = Settings.model_validate({"books": {"files": {"standard": ["/gone.bin"]}}})
+    with pytest.raises(ConfigError, match=r"^books.files.standard /gone.bin: No such file"):
+        command.up(settings, None, detach=False, small=False, console=Console(record=True))
+    assert ("deploy", STARTED.address) not in machine.steps
+
+
 def test_without_endpoints_the_port_does_not_matter(machine: Machine) -> None:
     assert "Metrics" not in up(enabled=False)
     assert "port" not in machine.steps

@@ -5,11 +5,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import chess
 
 from crabstick.game.context import GameContext, Lease, PlaySettings
 from crabstick.game.game_telemetry import GameTelemetry
+from crabstick.game.move_sources import MoveSources
 from crabstick.game.player import Player
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import POST_LIMIT
@@ -81,7 +83,12 @@ class PlayedGame:
     """One Player in one match; `answers` are the WorkerSet's, the last one for ever."""
 
     def __init__(
-        self, match: FakeMatch, engine: ScriptedEngine, answers: Iterable[bool | None]
+        self,
+        match: FakeMatch,
+        engine: ScriptedEngine,
+        answers: Iterable[bool | None] = (True,),
+        sources: MoveSources | None = None,
+        **changes: Any,
     ) -> None:
         self.match = match
         self.engine = engine
@@ -100,10 +107,11 @@ class PlayedGame:
             overhead=timedelta(milliseconds=300),
             abort_after=ABORT_AFTER,
             draw=lambda: 0.5,
+            **changes,
         )
         lease = Lease(self._ask, virtual_loop().time)
         context = GameContext(self.link, lease, settings, self.rate_limits, self.telemetry)
-        self.player = Player(context, engine)
+        self.player = Player(context, engine, sources)
         self.task: asyncio.Task[Finish | HandOver] | None = None
 
     async def _ask(self) -> bool | None:

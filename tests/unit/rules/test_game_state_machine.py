@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import chess
 import pytest
@@ -22,6 +22,7 @@ from crabstick.rules.game_events import (
     Finish,
     HandOver,
     HandOverRequested,
+    Intent,
     NoShow,
     Opened,
     OpponentLeft,
@@ -88,6 +89,15 @@ def test_a_position_with_black_to_move_gives_black_the_first_ply() -> None:
 def test_the_chosen_move_is_posted() -> None:
     play, effects = after(*OUR_FIRST)
     assert (play.phase, effects) == (Phase.POSTING, (Post(ply=0, uci="e2e4"),))
+
+
+def test_the_intent_of_a_move_goes_with_every_post_of_it() -> None:
+    story = (opened(), Chosen(ply=0, uci="e2e4", intent="draw"))
+    lost = Answered(ply=0, outcome=Unanswered(why="reset"))
+    post = Post(ply=0, uci="e2e4", intent="draw")
+    assert after(*story)[1] == (post,)
+    assert after(*story, lost)[1] == (PostAgain(ply=0, uci="e2e4", attempt=0, intent="draw"),)
+    assert after(*story, StreamLost(), opened())[1] == (post,)
 
 
 def test_a_late_search_result_is_dropped() -> None:
@@ -320,7 +330,12 @@ def late_events(play: Play) -> dict[type[Event], st.SearchStrategy[Event]]:
     plies = st.integers(0, play.ply)
     gone = OpponentLeft(line=OpponentGone(gone=True, claim_win_in=seconds(0)))
     return {
-        Chosen: st.builds(Chosen, ply=plies, uci=st.just(MOVES[min(play.ply, 7)])),
+        Chosen: st.builds(
+            Chosen,
+            ply=plies,
+            uci=st.just(MOVES[min(play.ply, 7)]),
+            intent=st.sampled_from(get_args(Intent)),
+        ),
         Answered: st.builds(Answered, ply=plies, outcome=outcomes),
         EchoOverdue: st.builds(EchoOverdue, ply=plies),
         NoShow: st.builds(NoShow, ply=plies),
@@ -365,7 +380,8 @@ def test_a_move_is_posted_only_on_our_turn_with_an_open_stream(story: Story) -> 
             if isinstance(effect, Post | PostAgain):
                 assert after.phase is Phase.POSTING
                 assert after.is_our_turn
-                assert (effect.ply, effect.uci) == (after.ply, after.chosen)
+                posted = (effect.ply, effect.uci, effect.intent)
+                assert posted == (after.ply, after.chosen, after.intent)
 
 
 @given(stories())

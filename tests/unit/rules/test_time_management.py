@@ -6,7 +6,13 @@ import chess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.time_management import REMEMBERED, EngineLimits, Overheads, budget_for
+from crabstick.rules.time_management import (
+    REMEMBERED,
+    EngineLimits,
+    Overheads,
+    budget_for,
+    pause_for,
+)
 from tests.builders import a_state, seconds
 
 NONE = EngineLimits()
@@ -135,3 +141,21 @@ def test_a_game_without_a_clock_measures_nothing() -> None:
 def test_a_line_without_our_move_waits_for_the_one_that_shows_it() -> None:
     sent = Overheads().sent(a_state(MOVES), seconds(1))
     assert sent.shown(a_state(MOVES, white_draw=True), chess.WHITE) is sent
+
+
+# The least time of a turn.
+
+
+def test_a_move_is_held_back_until_the_turn_has_lasted_as_long_as_wanted() -> None:
+    assert pause_for(seconds(3), seconds(1), seconds(100), seconds(100)) == seconds(2)
+    assert pause_for(seconds(3), seconds(1), None, seconds(0)) == seconds(2)
+    assert pause_for(seconds(3), seconds(4), None, seconds(0)) == seconds(0)
+
+
+@given(target=times, spent=times, left=times, initial=times)
+def test_no_move_is_held_back_on_the_last_tenth_of_the_clock(
+    target: timedelta, spent: timedelta, left: timedelta, initial: timedelta
+) -> None:
+    pause = pause_for(target, spent, left, initial)
+    assert timedelta(0) <= pause <= max(target - spent, timedelta(0))
+    assert not pause or left - pause >= max(initial * 0.1, left * 0.5)

@@ -215,6 +215,15 @@ def test_a_tilde_is_the_home_folder_where_there_is_one(monkeypatch: pytest.Monke
     assert token_file == Path.cwd() / "~nobody.at.all/t"
 
 
+def test_lists_of_paths_begin_at_the_folder_of_the_file_too() -> None:
+    text = "books: {files: {standard: [a.bin, /b.bin]}}\nsyzygy: {paths: [./t]}\n"
+    settings = settings_from(text, {}, source="bot.yaml", folder=Path("/deep"))
+    assert settings.books.files == {"standard": (Path("/deep/a.bin"), Path("/b.bin"))}
+    assert settings.syzygy.paths == (Path("/deep/t"),)
+    variables = {"CRABSTICK__SYZYGY__PATHS": '["t"]'}
+    assert settings_from("", variables, source="").syzygy.paths == (Path.cwd() / "t",)
+
+
 def test_a_bare_engine_name_is_left_for_the_path_of_each_node() -> None:
     assert str(load("engine: {kind: uci, path: stockfish}").engine.path) == "stockfish"
 
@@ -227,6 +236,10 @@ def test_a_bare_engine_name_is_left_for_the_path_of_each_node() -> None:
     [
         ("challenges: {max_game: 3}", "max_game is not a known key; did you mean challenges.max_g"),
         ("http: {qqq: 1}", "http.qqq is not a known key; known there: http.enabled, http.host"),
+        ("engine: {draw_or_resign: {}}", "did you mean offer_draw?"),
+        ("books: {files: {standart: [a]}}", "(did you mean standard?)"),
+        ("books: {files: {standard: 3}}", "books.files.standard is 3; it must be"),
+        ("syzygy: {paths: [lip_x]}", "must be the path of a file that holds the token, not the"),
         ("1: 2", "1 is not a known key; keys are text"),
         ("http: {prot: 1, prto: 1}", "(and 1 more problem)"),
         ("a: 1\nb: 1\nc: 1", "(and 2 more problems)"),

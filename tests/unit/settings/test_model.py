@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError
+from crabstick.rules.adjudication import Adjudication, ScoreRule
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
@@ -69,6 +70,17 @@ def test_durations_are_timedeltas() -> None:
     assert Settings().game.abort_after == timedelta(seconds=30)
 
 
+def test_rules_exist_only_where_they_are_enabled() -> None:
+    assert Settings().adjudication() is None
+    rules = settings(resign={"enabled": True, "consecutive_moves": 3}).adjudication()
+    assert rules == Adjudication(None, ScoreRule(score=-1000, consecutive_moves=3))
+    rules = settings(offer_draw={"enabled": True, "against_humans": False}).adjudication()
+    draw = ScoreRule(
+        score=10, consecutive_moves=5, against_humans=False, min_game_length=30, max_pieces=32
+    )
+    assert rules == Adjudication(draw, None)
+
+
 sections = st.fixed_dictionaries(
     {},
     optional={
@@ -90,6 +102,11 @@ sections = st.fixed_dictionaries(
                 "accept_bots": st.booleans(),
             }
         ),
+        "books": st.fixed_dictionaries(
+            {"files": st.dictionaries(st.sampled_from(["standard", "atomic"]), st.just(["/b"]))}
+        ),
+        "syzygy": st.fixed_dictionaries({"paths": st.just(["/s", "/t"])}),
+        "resign": st.fixed_dictionaries({"enabled": st.booleans(), "min_rating": st.just(9)}),
         "cluster": st.fixed_dictionaries({"slot_cpus": st.floats(0.01, 1024)}),
     },
 )

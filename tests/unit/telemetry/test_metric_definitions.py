@@ -19,7 +19,7 @@ def test_names_follow_the_conventions_of_prometheus(name: str, metric: Metric) -
 
 def test_no_label_grows_with_games_users_or_actors() -> None:
     labels = {metric.label for metric in METRICS.values()}
-    assert labels == {None, "state", "result", "outcome", "stream", "endpoint", "version"}
+    assert labels == {None, "state", "result", "outcome", "stream", "endpoint", "source", "version"}
     assert max(len(metric.label_values) for metric in METRICS.values()) < 20
 
 
