@@ -151,13 +151,21 @@ def check(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Check the running Ray cluster, or manifests.")
     ] = False,
+    challenge: Annotated[
+        str | None,
+        typer.Option(help='Only say which engine plays it, as in "blitz human black atomic".'),
+    ] = None,
 ) -> None:
     """Check settings, token, account and engine, or a cluster."""
 
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
-    if not cluster:
+    if challenge is not None:
+        from crabstick.commands.check import engine_for
+
+        say(engine_for(load_settings(config), challenge))
+    elif not cluster:
         if manifest is not None or address is not None:
             word = "--address" if manifest is None else manifest
             raise typer.BadParameter(f"{word} is for `crabstick check --cluster` only")

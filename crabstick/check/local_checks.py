@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
@@ -17,6 +17,8 @@ from crabstick.check.finding import Finding
 from crabstick.environment import home_folder
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
 from crabstick.game.move_sources import MoveSources
+from crabstick.rules.cluster_view import DEFAULT_ENGINE
+from crabstick.rules.engine_choice import Traits, choose
 from crabstick.rules.lichess_types import Account
 from crabstick.rules.variants import start_board
 from crabstick.settings import Settings, read_admin_token, read_token
@@ -28,39 +30,55 @@ SCOPE: Final = "bot:play"
 
 
 def engine(settings: Settings) -> Iterator[Finding]:
-    """Checks that the engine plays, and tells which variants it lacks."""
-    tried = try_engine(settings)
-    yield Finding(f"{tried.name} plays")
-    yield from map(Finding, tried.warnings)
+    """Checks that each engine plays, and tells which variants they lack."""
+    tried = try_engines(settings)
+    for name, one in tried.items():
+        yield Finding(f"{one.name} plays{'' if name == DEFAULT_ENGINE else f' {name}'}")
     if lacking := lacking_variants(settings, tried):
         names = ", ".join(lacking)
-        yield Finding(f"{tried.name} does not play {names}: such challenges are declined")
+        yield Finding(f"no engine for {names}: such challenges are declined")
 
 
-def try_engine(settings: Settings) -> TriedEngine:
-    """Starts the engine and lets it play one move.
+def try_engines(settings: Settings) -> dict[str, TriedEngine]:
+    """Starts each engine and lets it play one move; returns them by their names in the settings.
 
     Raises:
-        ConfigError: the engine cannot be started, or plays none of the variants that are wanted.
+        ConfigError: one cannot be started, or they play none of the variants that are wanted.
     """
-    try:
-        tried = asyncio.run(play_one_move(settings.engine_spec()))
-    except EngineError as error:
-        raise ConfigError(str(error)) from None
+    names = [*settings.demands()]
+
+    async def play() -> list[TriedEngine | BaseException]:
+        trials = (play_one_move(settings.engine_spec(name)) for name in names)
+        return await asyncio.gather(*trials, return_exceptions=True)
+
+    tried = {}
+    for name, found in zip(names, asyncio.run(play()), strict=True):
+        if isinstance(found, EngineError):
+            words = str(found)
+            if name != DEFAULT_ENGINE:
+                words = words.replace("engine.", f"engines.{name}.")
+            raise ConfigError(words)
+        if isinstance(found, BaseException):
+            raise found
+        tried[name] = found
     wanted = settings.challenges.variants
     if len(lacking_variants(settings, tried)) == len(wanted):
-        names = ", ".join(sorted(wanted))
+        names_of_all = " or ".join(f"'{one.name}'" for one in tried.values())
         raise ConfigError(
-            f"challenges.variants is {names}, and the engine '{tried.name}' does not play that: "
-            "add a variant that it plays, or name another engine"
+            f"challenges.variants is {', '.join(sorted(wanted))}, and the engine {names_of_all} "
+            "does not play that: add a variant that it plays, or name another engine"
         )
     return tried
 
 
-def lacking_variants(settings: Settings, tried: TriedEngine) -> tuple[str, ...]:
-    """The variants that the settings accept and the engine does not play."""
-    wanted = sorted(settings.challenges.variants)
-    return tuple(one for one in wanted if not tried.plays(start_board(one)))
+def lacking_variants(settings: Settings, tried: Mapping[str, TriedEngine]) -> tuple[str, ...]:
+    """The variants that the settings accept and their engines do not play."""
+
+    def is_played(variant: str) -> bool:
+        name = choose(settings.engines, Traits(variant=variant))
+        return tried[name].plays(start_board(variant))
+
+    return tuple(one for one in sorted(settings.challenges.variants) if not is_played(one))
 
 
 def sources(settings: Settings) -> tuple[Finding, ...]:

@@ -6,8 +6,10 @@ from platform import python_version
 
 from crabstick.check.all_checks import CLUSTER, MACHINE, run
 from crabstick.check.running_cluster import RunningCluster
-from crabstick.errors import EnvironmentProblem
+from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted
+from crabstick.rules.cluster_view import DEFAULT_ENGINE
+from crabstick.rules.engine_choice import Traits, choose
 from crabstick.settings import Settings
 from crabstick.signals import blocked_interrupts
 
@@ -23,6 +25,22 @@ def check(settings: Settings, say: Say) -> None:
             another program has the HTTP port.
     """
     run(MACHINE, settings, say)
+
+
+def engine_for(settings: Settings, challenge: str) -> str:
+    """Which engine of the settings would play a challenge that is described in words.
+
+    Raises:
+        ConfigError: a word is unknown.
+    """
+    try:
+        traits = Traits.of_words(challenge.split())
+    except ValueError as error:
+        raise ConfigError(f"--challenge {challenge}: {error}") from None
+    name = choose(settings.engines, traits)
+    key = "engine" if name == DEFAULT_ENGINE else f"engines.{name}"
+    engine = settings.engine_of(name)
+    return f"{key} plays it: {engine.path or 'the bundled engine'}"
 
 
 def check_cluster(settings: Settings, address: str | None, say: Say) -> None:

@@ -21,7 +21,7 @@ from actors.local_ray.process_ref import ProcessRef
 from actors.local_ray.supervisor import STOP_LIMIT, Plan, supervise
 from actors.messages import ActorConfig, Statistics
 from actors.ops.fingerprint import actor_config
-from crabstick.check.local_checks import identify, lacking_variants, sources, try_engine
+from crabstick.check.local_checks import identify, lacking_variants, sources, try_engines
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings, given_token, read_token
 from crabstick.signals import deferred_interrupt
@@ -141,7 +141,7 @@ def _find_running(files: ClusterFiles, plan: Plan, console: Console) -> LocalClu
 def _tried(settings: Settings, files: ClusterFiles) -> ActorConfig:
     """The bot's config, when its token, its engine and its files have been tried."""
     with ThreadPoolExecutor() as threads:
-        engine = threads.submit(try_engine, settings)
+        engine = threads.submit(try_engines, settings)
         for finding in sources(settings):
             if finding.problem:
                 raise ConfigError(finding.words)

@@ -6,7 +6,7 @@ condition that stands first in `ASPECTS`. Any other key is a plain name, which f
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -44,10 +44,10 @@ _CLOCK: Final = re.compile(r"(\d+(?:\.\d+)?)\+(\d+)")
 class Traits:
     """What is known of a game before it begins; None is unknown, and fits no condition."""
 
-    variant: str
-    speed: str
-    rated: bool
-    is_bot: bool
+    variant: str = "standard"
+    speed: str = ""
+    rated: bool | None = None
+    is_bot: bool | None = None
     color: chess.Color | None = None
     clock: Clock | None = None
     is_tournament: bool = False
@@ -77,17 +77,43 @@ class Traits:
             is_tournament=game.is_tournament,
         )
 
+    @classmethod
+    def of_words(cls, words: Iterable[str]) -> "Traits":
+        """The traits that conditions describe; what no word tells is unknown.
+
+        Raises:
+            ValueError: a word is no condition, or contradicts another.
+        """
+        conditions = conditions_of("_".join(words))
+        if conditions is None:
+            known = ", ".join(word for word in WORDS if word != "variants")
+            raise ValueError(f"write at most one of a kind of 3+2, {known}")
+        variants = {variant.lower(): variant for variant in VARIANTS}
+        color = conditions.get("color")
+        return cls(
+            variant=variants[conditions.get("variant", "standard")],
+            speed=conditions.get("speed", ""),
+            rated=_told(conditions.get("mode"), "rated"),
+            is_bot=_told(conditions.get("opponent"), "bot"),
+            color=_told(color, "white"),
+            clock=_clock(conditions.get("clock", "")),
+            is_tournament="tournament" in conditions,
+        )
+
     def fit(self, condition: str) -> bool:
         """Whether a condition holds."""
         if (clock := _clock(condition)) is not None:
             return clock == self.clock
+        sides = {"bot": self.is_bot, "rated": self.rated, "white": self.color}
+        opposites = {"human": "bot", "casual": "rated", "black": "white"}
+        if condition in opposites:
+            return sides[opposites[condition]] is False
+        if condition in sides:
+            return bool(sides[condition])
         return condition in {
             self.variant.lower(),
             self.speed,
             "variants" if self.variant != "standard" else "",
-            "bot" if self.is_bot else "human",
-            "rated" if self.rated else "casual",
-            "" if self.color is None else chess.COLOR_NAMES[self.color],
             "tournament" if self.is_tournament else "",
         }
 
@@ -116,6 +142,10 @@ def choose(keys: Collection[str], traits: Traits) -> str:
 
 def _specificity(conditions: Collection[str]) -> tuple[int, ...]:
     return (len(conditions), *(aspect in conditions for aspect in ASPECTS))
+
+
+def _told(word: str | None, yes: str) -> bool | None:
+    return None if word is None else word == yes
 
 
 def _clock(word: str) -> Clock | None:

@@ -67,8 +67,10 @@ def named_cluster(address: str | None) -> str | None:
 
 
 def game_cpus(settings: Settings) -> float:
-    """Returns the logical CPUs of a local cluster: a slot for each game and each standby."""
-    return (settings.challenges.max_games + settings.cluster.standby) * settings.cluster.slot_cpus
+    """Returns the logical CPUs of a local cluster: for each game and each standby."""
+    demands = {name: demand.resources["CPU"] for name, demand in settings.demands().items()}
+    standbys = sum(settings.standby_of(name) * cpus for name, cpus in demands.items())
+    return settings.challenges.max_games * max(demands.values()) + standbys
 
 
 def find_cluster(settings: Settings, address: str | None) -> BotCluster | None:

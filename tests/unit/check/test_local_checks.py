@@ -157,7 +157,7 @@ def test_books_and_tables_are_usable_or_named(tmp_path: Path) -> None:
 
 
 def test_variants_that_the_engine_lacks_are_named() -> None:
-    lacking = "engine: Pinch 1 does not play atomic, chess960, horde: such challenges are declined"
+    lacking = "engine: no engine for atomic, chess960, horde: such challenges are declined"
     assert lacking in said(variants=("horde", "atomic", "chess960", "fromPosition"))
     lines = said(ConfigError, variants=("horde",))
     assert "challenges.variants is horde, and the engine 'Pinch 1' does not play that" in lines[-1]

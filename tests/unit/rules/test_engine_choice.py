@@ -50,8 +50,9 @@ def test_variants_are_all_but_standard_chess() -> None:
 
 
 def test_what_is_unknown_fits_no_condition() -> None:
-    unknown = replace(BLITZ, color=None, clock=None)
-    assert choose(["white", "3+2", "black"], unknown) == "default"
+    unknown = Traits()
+    keys = ["white", "3+2", "black", "bot", "human", "rated", "casual", "blitz", "tournament"]
+    assert choose(keys, unknown) == "default"
 
 
 @given(KEYS, st.data())
@@ -67,6 +68,21 @@ def test_the_choice_depends_on_no_order_where_keys_differ(keys: list[str]) -> No
     one = [*different.values()]
     other = one[::-1]
     assert choose(one, BLITZ) == choose(other, BLITZ)
+
+
+def test_traits_can_be_told_in_words() -> None:
+    told = Traits.of_words(["Atomic", "3+2", "bot", "casual", "black", "tournament"])
+    assert told == Traits(
+        variant="atomic",
+        rated=False,
+        is_bot=True,
+        color=chess.BLACK,
+        clock=BLITZ.clock,
+        is_tournament=True,
+    )
+    assert Traits.of_words(["blitz"]) == Traits(speed="blitz")
+    with pytest.raises(ValueError, match="at most one of a kind"):
+        Traits.of_words(["blitz", "blits"])
 
 
 @pytest.mark.parametrize("key", ["leela", "blitz_leela", "blitz_bullet", "3+2_5+3", "", "blits"])
