@@ -13,7 +13,7 @@ from typing import Final
 from ruamel.yaml import YAML, composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
@@ -126,25 +126,17 @@ class _Composer(composer.Composer):
                 problem = f"{name} is repeated; {before}; keep one of them"
                 raise MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             lines[name] = key.start_mark.line + 1
-        node.value = [
-            (key, _as_text(value) if key.value in self.text_below else value)
-            for key, value in node.value
-        ]
+        for at, (key, value) in enumerate(node.value):
+            if key.value in self.text_below and not isinstance(value, ScalarNode):
+                node.value[at] = (key, _as_text(value))
         return node
 
 
 def _as_text(node: Node) -> Node:
-    """A copy of a mapping or list, in which each value is text, unless it is null."""
-    copied = copy(node)
-    if isinstance(node, MappingNode):  # below << there are mappings
-        copied.value = [(key, _value_as_text(value)) for key, value in node.value]
-    elif isinstance(node, SequenceNode):
-        copied.value = [_value_as_text(value) for value in node.value]
+    """A copy in which each value is text, unless it is null; below << there are mappings."""
+    if isinstance(node, ScalarNode):
+        is_null = str(node.tag).endswith(":null")
+        return node if is_null else ScalarNode(_STRING, node.value, node.start_mark, node.end_mark)
+    copied, is_mapping = copy(node), isinstance(node, MappingNode)
+    copied.value = [(it[0], _as_text(it[1])) if is_mapping else _as_text(it) for it in node.value]
     return copied
-
-
-def _value_as_text(node: Node) -> Node:
-    if not isinstance(node, ScalarNode):
-        return _as_text(node)
-    is_null = str(node.tag).endswith(":null")
-    return node if is_null else ScalarNode(_STRING, node.value, node.start_mark, node.end_mark)

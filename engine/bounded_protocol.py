@@ -7,6 +7,7 @@ engine that floods is killed. So no engine can block the event loop.
 A `Deadline` ends a search from outside: `stop`, a grace period, then a kill. It costs one timer.
 """
 
+import re
 from abc import abstractmethod
 from asyncio import BaseTransport, SubprocessTransport
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, cast
 
 import chess
+import chess.engine
 from chess.engine import BaseCommand, Limit, Option, PlayResult, Protocol
 from typing_extensions import override
 
@@ -29,6 +31,7 @@ MAX_LINES = 512
 FLOOD_BYTES_PER_S = 4 * 1024 * 1024
 """Verbose engines write some 10 kB a second."""
 
+_DESCRIPTION = re.compile(r"\s*(?:option\s+(?:name\s+(.+?)\s+type\b)?|feature\b)")
 _TAIL_BYTES = 512
 _STDERR_SHARE = 16
 """Lines on stderr cost us a sixteenth of those on stdout; some engines log much at their start."""
@@ -41,7 +44,7 @@ class BoundedProtocol(Protocol):
         failure: why we killed the process; None when we did not.
         process_tree: the process and its descendants; no descendant outlives the process.
         best_so_far: the move (UCI) that the latest search reported as best; empty without one.
-        odd_options: the names of options whose description makes no sense.
+        odd_options: those whose description makes no sense; set, they take any text.
     """
 
     stop_command: ClassVar[str]
@@ -52,7 +55,7 @@ class BoundedProtocol(Protocol):
         self.failure: EngineError | None = None
         self.process_tree = ProcessTree()
         self.best_so_far = ""
-        self.odd_options: list[str] = []
+        self.odd_options: dict[str, Option] = {}
         self._unfinished = b""
         self._stdout_tail = b""
         self._stderr_tail = b""
@@ -69,9 +72,9 @@ class BoundedProtocol(Protocol):
         return None
 
     @property
-    @abstractmethod
     def offered(self) -> Mapping[str, Option]:
         """The engine's options; UCI_Variant and UCI_Chess960 tell what it plays."""
+        return self.options
 
     @abstractmethod
     async def begin_game(self) -> None:
@@ -119,6 +122,18 @@ class BoundedProtocol(Protocol):
             return
         for line in lines:
             super().pipe_data_received(1, line + b"\n")
+
+    @override
+    def _line_received(self, line: str) -> None:
+        described = None if self.initialized else _DESCRIPTION.match(line)
+        if described is None or self.command is None:
+            super()._line_received(line)
+            return
+        try:
+            self.command.line_received(line)
+        except (chess.engine.EngineError, ValueError, LookupError):  # not a reason to refuse it
+            name = described[1] or line.strip()[:80]
+            self.odd_options[name] = Option(name, "string", None, None, None, None)
 
     def _is_flood(self, cost: int) -> bool:
         now_s = self.loop.time()
@@ -181,7 +196,8 @@ class Deadline:
         self._protocol.send_line(self._protocol.stop_command)
 
     def _terminate(self) -> None:
-        self._protocol.terminate(errors.hung(self._label, self._after, self._grace))
+        said = self._protocol.last_output()
+        self._protocol.terminate(errors.hung(self._label, self._after, self._grace, said))
 
     def _terminate_if_running(self, command: BaseCommand[Any] | None) -> None:
         if command is not None and self._protocol.command is command:

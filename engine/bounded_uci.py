@@ -1,7 +1,6 @@
 """UCI: a `BoundedProtocol` over python-chess's `UciProtocol`, with its own start and search."""
 
 import re
-from collections.abc import Mapping
 
 import chess
 import chess.engine
@@ -11,7 +10,6 @@ from chess.engine import (
     BaseCommand,
     ConfigValue,
     Limit,
-    Option,
     PlayResult,
     UciProtocol,
     _parse_uci_info,
@@ -30,9 +28,6 @@ _USEFUL_LINE = re.compile(
     rb"^[ \t]*(?:info|bestmove|readyok|uciok|id|option)\b[^\r\n]{0,%d}" % MAX_LINE_BYTES,
     re.MULTILINE,
 )
-_OPTION = re.compile(r"\s*name\s+(.*?)\s+type\s+(\S+)(.*)")
-_DETAIL = re.compile(r"(?<!\S)(default|min|max|var)(?!\S)")
-_KINDS = frozenset({"check", "spin", "combo", "button", "string"})
 
 
 def useful_lines(block: bytes) -> list[bytes]:
@@ -59,33 +54,6 @@ def _with_first_move(info: bytes) -> bytes:
     return head + pv + variation.split(b" ", 1)[0] if b" score " in head else info
 
 
-def described_option(words: str) -> tuple[Option, bool] | None:
-    """The option that an engine describes, and whether that makes sense; None without a name.
-
-    An option that makes no sense has no default; one of an unknown type takes any text.
-    """
-    found = _OPTION.match(words)
-    if found is None:
-        return None
-    name, kind, rest = found.groups()
-    _, *parts = _DETAIL.split(rest, maxsplit=1 if kind == "string" else 0)
-    details = [(key, text.strip()) for key, text in zip(parts[::2], parts[1::2], strict=True)]
-    values, var = dict(details), [text for key, text in details if key == "var"]
-    least, most = (_whole(values.get(key, "")) for key in ("min", "max"))
-    option = Option(name, kind if kind in _KINDS else "string", None, least, most, var)
-    try:
-        default = option.parse(values.get("default", ""))
-    except chess.engine.EngineError:
-        return option, False
-    if kind not in _KINDS:
-        return option, False
-    return Option(name, kind, default, least, most, var), True
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,19}", text) else None
-
-
 class BoundedUci(BoundedProtocol, UciProtocol):
     """A UCI conversation with an engine that may write anything, at any rate."""
 
@@ -100,16 +68,6 @@ class BoundedUci(BoundedProtocol, UciProtocol):
     def hash_mb(self) -> int | None:
         value = self.config.get("Hash")
         return value if isinstance(value, int) else None
-
-    @property
-    @override
-    def offered(self) -> Mapping[str, Option]:
-        return self.options
-
-    @override
-    async def initialize(self) -> None:
-        """Sends `uci`, and collects the options; see `described_option`."""
-        await self.communicate(_InitializeCommand)
 
     @override
     async def begin_game(self) -> None:
@@ -142,48 +100,6 @@ class BoundedUci(BoundedProtocol, UciProtocol):
                 self._setoption(name, value)
         self.send_line(f"position startpos moves {moves}")
         self.board = board.copy(stack=False)
-
-
-class _InitializeCommand(BaseCommand[None]):
-    """Starts UCI. python-chess's own refuses an engine for an option that it cannot parse."""
-
-    def __init__(self, protocol: BoundedUci) -> None:
-        super().__init__(protocol)
-        self._protocol = protocol
-
-    @override
-    def check_initialized(self) -> None:
-        """Runs before the protocol is initialized."""
-
-    @override
-    def start(self) -> None:
-        self._protocol.send_line("uci")
-
-    @override
-    def line_received(self, line: str) -> None:
-        word, _, rest = line.strip().partition(" ")
-        if word == "option":
-            self._add(rest)
-        elif word == "id":
-            key, _, value = rest.strip().partition(" ")
-            self._protocol.id[key] = value.strip()
-        elif word == "uciok":
-            self._protocol.initialized = True
-            if not self.result.done():
-                self.result.set_result(None)
-            self.set_finished()
-
-    def _add(self, words: str) -> None:
-        protocol, described = self._protocol, described_option(words)
-        option, makes_sense = described or (None, False)
-        if option is not None:
-            protocol.options[option.name] = option
-            if option.default is not None:
-                protocol.config[option.name] = option.default
-                if not option.is_managed() and option.name.lower() != "uci_analysemode":
-                    protocol.target_config[option.name] = option.default
-        if not makes_sense:
-            protocol.odd_options.append(option.name if option else words.strip()[:80])
 
 
 class SearchCommand(BaseCommand[PlayResult]):

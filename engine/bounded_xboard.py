@@ -8,19 +8,10 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 
 import chess
 import chess.variant
-from chess.engine import (
-    INFO_BASIC,
-    INFO_SCORE,
-    Limit,
-    Option,
-    PlayResult,
-    XBoardProtocol,
-    _parse_xboard_post,
-)
+from chess.engine import INFO_BASIC, INFO_SCORE, Limit, Option, PlayResult, XBoardProtocol
 from typing_extensions import override
 
 from engine.bounded_protocol import MAX_LINE_BYTES, BoundedProtocol
@@ -32,7 +23,6 @@ _USEFUL_LINE = re.compile(
     re.MULTILINE,
 )
 """Without the errors of commands that an engine need not know."""
-_FISCHER_RANDOM = "fischerandom"
 
 
 class BoundedXBoard(BoundedProtocol, XBoardProtocol):
@@ -53,31 +43,21 @@ class BoundedXBoard(BoundedProtocol, XBoardProtocol):
         return kept
 
     @override
-    def line_received(self, line: str) -> None:
-        if _is_thought(line.encode()):
-            variation = _parse_xboard_post(line, self.board, INFO_BASIC).get("pv")
-            self.best_so_far = variation[0].uci() if variation else ""
-
-    @override
     def _line_received(self, line: str) -> None:
-        if line.lstrip().startswith("feature"):
-            self._has_setboard |= "setboard=1" in line
-            line = line.replace("setboard=0", "")
-        try:
-            super()._line_received(line)
-        except (ValueError, LookupError):  # python-chess's, from a feature that it cannot parse
-            self.odd_options.append(line.strip()[:80])
+        self._has_setboard |= "feature" in line and "setboard=1" in line
+        super()._line_received(line.replace("setboard=0", ""))
 
-    @cached_property
+    @property
+    @override
     def offered(self) -> Mapping[str, Option]:
         """The options, with the variants under their UCI names."""
         named = str(self.features.get("variants", "")).split(",")
         boards = [board for board in chess.variant.VARIANTS if board.xboard_variant in named]
-        variants = dict.fromkeys(["chess", *(str(board.uci_variant) for board in boards)])
-        options = {**self.options, "UCI_Variant": _an_option("UCI_Variant", [*variants])}
-        if _FISCHER_RANDOM in named:
-            options["UCI_Chess960"] = _an_option("UCI_Chess960")
-        return options
+        variants = ["chess", *(str(board.uci_variant) for board in boards)]
+        games = {"UCI_Variant": Option("UCI_Variant", "combo", None, None, None, variants)}
+        if "fischerandom" in named:
+            games["UCI_Chess960"] = Option("UCI_Chess960", "check", None, None, None, None)
+        return {**self.options, **games}
 
     @override
     async def initialize(self) -> None:
@@ -99,25 +79,16 @@ class BoundedXBoard(BoundedProtocol, XBoardProtocol):
     async def search(self, board: chess.Board, limit: Limit) -> PlayResult:
         if not self._has_setboard and board.root() != chess.Board():
             raise UnsupportedGame("the engine has no setboard, and so cannot play this position")
-        self.best_so_far = ""
-        limit = replace(_in_whole_seconds(limit), clock_id=self._games)  # `level` once a game
+        limit = replace(  # many engines read no fractions of a second
+            limit,
+            time=limit.time and max(1, int(limit.time)),
+            white_inc=limit.white_inc and int(limit.white_inc),
+            black_inc=limit.black_inc and int(limit.black_inc),
+            clock_id=self._games,  # `level` once a game
+        )
         info = INFO_BASIC | INFO_SCORE
         return await self.play(board, limit, game=self._games, info=info)
 
 
 def _is_thought(line: bytes) -> bool:
     return line.lstrip()[:1].isdigit() and not line.lstrip().startswith((b"1-0", b"0-1", b"1/2"))
-
-
-def _an_option(name: str, var: list[str] | None = None) -> Option:
-    return Option(name, "combo", None, None, None, var)
-
-
-def _in_whole_seconds(limit: Limit) -> Limit:
-    """The limit in the seconds that XBoard knows; many engines read no fractions."""
-    return replace(
-        limit,
-        time=None if limit.time is None else max(1, int(limit.time)),
-        white_inc=None if limit.white_inc is None else int(limit.white_inc),
-        black_inc=None if limit.black_inc is None else int(limit.black_inc),
-    )

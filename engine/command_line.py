@@ -47,16 +47,10 @@ def command_line(spec: EngineSpec) -> CommandLine:
         raise EngineNotFound(f"engine.working_dir '{folder}' is not a folder that we may enter")
     nice = shutil.which("nice") if spec.niceness else None
     niced = [nice, "-n", str(spec.niceness)] if nice else []
-    return CommandLine([*niced, program, *spec.command[1:]], folder, {**_environment(), **spec.env})
-
-
-def _environment() -> dict[str, str]:
-    """Our environment, in which PYTHONPATH means the same in another folder."""
-    environment, paths = dict(os.environ), os.environ.get("PYTHONPATH")
-    if paths:
-        absolute = [str(Path(path).absolute()) for path in paths.split(os.pathsep)]
-        environment["PYTHONPATH"] = os.pathsep.join(absolute)
-    return environment
+    environment = {**os.environ, **spec.env}
+    if paths := environment.get("PYTHONPATH"):  # must mean the same in another folder
+        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths.split(os.pathsep)))
+    return CommandLine([*niced, program, *spec.command[1:]], folder, environment)
 
 
 def _program_path(program: str) -> str:

@@ -19,6 +19,8 @@ _USUAL_REASON: dict[int, str] = {
     signal.SIGILL: ", perhaps built for a newer processor",
 }
 _LACKS_MEMORY = re.compile("memory|alloc|reserve|heap", re.IGNORECASE)
+_COMPLAINT = re.compile("(info string )?error", re.IGNORECASE)
+"""Source: lc0 (`error Cannot read weights`), Stockfish (`info string ERROR: ...`)."""
 _GREETINGS = {"uci": ("UCI", "uci", "uciok"), "xboard": ("XBoard", "protover 2", "feature done=1")}
 """Protocol -> its name, how we begin, and how the engine's answer ends."""
 
@@ -92,9 +94,10 @@ class ProcessEnd:
 
 
 def last_line(text: str) -> str:
-    """The last line of an engine's output that is not empty, without control characters."""
+    """The last error in an engine's output, else its last line; without control characters."""
     spoken = [line.strip() for line in text.split("\n") if line.strip()]
-    return "".join(char for char in spoken[-1] if char.isprintable())[:200] if spoken else ""
+    said = [*filter(_COMPLAINT.match, spoken)] or spoken
+    return "".join(char for char in said[-1] if char.isprintable())[:200] if said else ""
 
 
 def not_started(
@@ -141,11 +144,12 @@ def ended(label: str, end: ProcessEnd) -> EngineDied:
     return EngineDied(f"the engine '{label}' ended unexpectedly {end.words()}")
 
 
-def hung(label: str, deadline: timedelta, grace: timedelta) -> EngineHung:
+def hung(label: str, deadline: timedelta, grace: timedelta, said: str = "") -> EngineHung:
     """The error for an engine that sent no move, not even after `stop`."""
+    why = f": {last_line(said)}" if _COMPLAINT.match(last_line(said)) else ""
     return EngineHung(
         f"the engine '{label}' gave no move within {deadline.total_seconds():.3g} s,"
-        f" nor {grace.total_seconds():g} s after 'stop', and was ended"
+        f" nor {grace.total_seconds():g} s after 'stop', and was ended{why}"
     )
 
 

@@ -107,7 +107,7 @@ class SearchResult:
     """
 
     move: chess.Move
-    centipawns: int | None
+    centipawns: int | None = None
     mate_in: int | None = None
     depth: int = 0
     nodes: int = 0

@@ -25,7 +25,7 @@ SHORT_CLOCK = timedelta(seconds=3)
 """With less on its clock a side does not wait for a new process."""
 _START_SHARE = 3
 """A start during a search may take the rest of the deadline, or this part of the clock."""
-_RESERVE = timedelta(milliseconds=100) + STOP_GRACE
+_RESERVE = 2 * STOP_GRACE
 """What the end of a hung engine takes, so that a legal move can still be sent."""
 
 _LOGGER = logging.getLogger(__name__)
@@ -109,8 +109,9 @@ class ResilientEngine:
         left = _within_clock(request)
         while True:
             if self._failure is not None:
-                if _is_short(left):
-                    _LOGGER.warning("%s; with %s left we move", self._failure, _clock_of(left))
+                clock = _clock_of(left)
+                if clock is not None and clock < SHORT_CLOCK:
+                    _LOGGER.warning("%s; with %s left we move", self._failure, clock)
                     return _last_resort(left.board, self._engine.best_so_far, self._failure)
                 await self._replace(self._failure, left)
             try:
@@ -166,15 +167,10 @@ def _clock_of(request: SearchRequest) -> timedelta | None:
     return None if left_s is None else timedelta(seconds=left_s)
 
 
-def _is_short(request: SearchRequest) -> bool:
-    clock = _clock_of(request)
-    return clock is not None and clock < SHORT_CLOCK
-
-
 def _within_clock(request: SearchRequest) -> SearchRequest:
     """The request with a deadline that leaves time for a move after a hang."""
     clock = _clock_of(request)
-    if clock is None or not _is_short(request):
+    if clock is None or clock >= SHORT_CLOCK:
         return request
     return replace(request, deadline=min(request.deadline, max(clock - _RESERVE, clock / 2)))
 
@@ -187,18 +183,10 @@ def _last_resort(board: chess.Board, best_so_far: str, err: EngineError) -> Sear
     """
     move = next(iter(board.legal_moves), None)
     with suppress(ValueError):
-        move = board.parse_uci(best_so_far)
+        move = board.parse_uci(best_so_far) or move  # `0000` is no move
     if move is None:
         raise err
-    return SearchResult(
-        move=move,
-        centipawns=None,
-        mate_in=None,
-        depth=0,
-        nodes=0,
-        think_time=timedelta(0),
-        source="last_resort",
-    )
+    return SearchResult(move=move, source="last_resort")
 
 
 def _remaining_request(request: SearchRequest, waited: timedelta) -> SearchRequest:

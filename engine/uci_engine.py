@@ -119,11 +119,12 @@ class UciEngine:
                 transport, protocol = await _PROTOCOLS[spec.protocol].popen(
                     command.words, cwd=command.folder, env=command.environment
                 )
-            except OSError as err:
+            except (OSError, ValueError) as err:  # ValueError: a NUL in an argument
                 raise errors.cannot_execute(self._label, str(err)) from err
             self._latest = protocol
             limit_memory(transport.get_pid(), spec.memory_limit_mb)
             await protocol.initialize()
+            protocol.options.update(protocol.odd_options)
             options, self.warnings = accepted_options(spec, protocol.options)
             self.warnings += [
                 f"the engine '{self._label}' describes its option '{name}' badly (left out)"

@@ -90,30 +90,6 @@ def _options(value: object) -> Mapping[str, OptionValue]:
     return dict(value)
 
 
-def _environment(value: object) -> Mapping[str, str]:
-    if not isinstance(value, Mapping) or not all(_is_variable(name) for name in value):
-        raise ValueError("must be a mapping of environment variables to text")
-    return {str(name): _word(text, name) for name, text in value.items()}
-
-
-def _is_variable(name: object) -> bool:
-    return isinstance(name, str) and name.isprintable() and bool(name) and "=" not in name
-
-
-def _words(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValueError("must be a list, such as [--threads, 2]")  # noqa: TRY004 - pydantic wants it
-    return tuple(_word(item, "one of them") for item in value)
-
-
-def _word(value: object, name: object) -> str:
-    """One line of text; YAML brings the text itself, JSON may bring numbers."""
-    text = "" if value is None else str(value)
-    if not isinstance(value, OptionValue) or "\0" in text:
-        raise ValueError(f"must hold text; {name} does not")
-    return text.lower() if isinstance(value, bool) else text
-
-
 Whole = Annotated[int, Strict(), BeforeValidator(_number)]
 Number = Annotated[float, Strict(), BeforeValidator(_number)]
 ServerUrl = Annotated[str, BeforeValidator(_server_url)]
@@ -121,8 +97,10 @@ ServerUrl = Annotated[str, BeforeValidator(_server_url)]
 FilePath = Annotated[Path, BeforeValidator(_file_path), PlainSerializer(str)]
 Options = Annotated[Mapping[str, OptionValue], BeforeValidator(_options)]
 """The engine's options; None is the value of a button, and empty text."""
-Environment = Annotated[Mapping[str, str], BeforeValidator(_environment)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Text = Annotated[
+    str, Field(coerce_numbers_to_str=True), BeforeValidator(lambda it: "" if it is None else it)
+]
+"""YAML brings it as it is written; JSON may bring a number."""
 
 
 class _Section(BaseModel):
@@ -157,9 +135,11 @@ class EngineSettings(_Section):
         Literal["bundled", "uci", "xboard", "homemade"], BeforeValidator(_engine_kind)
     ] = "bundled"
     path: FilePath | None = None
-    args: Words = ()
+    args: tuple[Text, ...] = Field(default=(), description="a list of text, such as [--threads, 2]")
     working_dir: FilePath | None = None
-    env: Environment = Field(default_factory=dict, repr=False)
+    env: Mapping[str, Text] = Field(
+        default_factory=dict, repr=False, description="a mapping of variables to text"
+    )
     options: Options = Field(default_factory=dict)
     ignore_unknown_options: bool = False
     limits: LimitSettings = LimitSettings()
@@ -190,25 +170,21 @@ class EngineSettings(_Section):
             )
         if kind == "xboard" and self.limits.nodes is not None:
             raise ValueError("engine.limits.nodes is set, which XBoard engines do not know")
-        given = {"path": path, "args": self.args, "working_dir": self.working_dir}
-        if kind == "bundled" and any(given.values()):
-            key, value = next((key, value) for key, value in given.items() if value)
-            raise ValueError(
-                f"engine.{key} is {shown(value)} but engine.kind is bundled; write engine.kind: "
-                f"uci, or remove engine.{key}"
-            )
+        for key in ("path", "args", "working_dir"):
+            if kind == "bundled" and getattr(self, key):
+                raise ValueError(
+                    f"engine.{key} is {shown(getattr(self, key))} but engine.kind is bundled; write"
+                    f" engine.kind: uci, or remove engine.{key}"
+                )
         return self
 
     def spec(self, memory_mb: int) -> EngineSpec:
         """How to start the engine; `memory_mb` holds unless a key of ours says otherwise."""
         folder = str(self.working_dir) if self.working_dir else None
-        if self.kind == "bundled":
-            spec = bundled_spec(self.options)
-        elif self.kind == "homemade":
-            command = (*OUR_PYTHON, "engine.homemade", str(self.path), *self.args)
-            spec = EngineSpec(command=command, working_dir=folder or ".", options=self.options)
-        else:
-            command = (str(self.path), *self.args)
+        spec = bundled_spec(self.options)
+        if self.kind != "bundled":
+            host = (*OUR_PYTHON, "engine.homemade") if self.kind == "homemade" else ()
+            command = (*host, str(self.path), *self.args)
             spec = EngineSpec(command=command, working_dir=folder, options=self.options)
         return replace(
             spec,

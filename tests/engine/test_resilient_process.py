@@ -1,5 +1,6 @@
 """`ResilientEngine` over real processes: a search returns a move whatever the engine does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import chess
 import psutil
 import pytest
+from chess.engine import Limit
 
 from engine.errors import EngineError
 from engine.interface import EngineSpec
@@ -48,6 +50,21 @@ async def test_a_move_comes_back_from_the_fallback(mode: str) -> None:
         result = await engine.search(a_request(deadline_s=0.2))
         assert result.move in chess.Board().legal_moves
         assert (result.source, engine.is_fallback) == ("bundled", True)
+
+
+@pytest.mark.parametrize("mode", ["crash", "hang", "illegal", "ignore-stop"])
+@pytest.mark.parametrize("increment_s", [0, 5])
+async def test_with_a_second_on_the_clock_a_move_comes_before_its_end(
+    mode: str, increment_s: int
+) -> None:
+    limit = Limit(white_clock=1, white_inc=increment_s)
+    async with resilient(a_fake(mode, "--delay-ms", "9000"), a_fake()) as engine:
+        await engine.open()
+        async with asyncio.timeout(1):
+            request = a_request(deadline_s=min(1, 0.4 + increment_s), limit=limit)
+            result = await engine.search(request)
+        assert result.move in chess.Board().legal_moves
+        assert (result.source, engine.is_fallback) == ("last_resort", False)
 
 
 async def test_an_engine_that_lacks_memory_plays_on_with_a_smaller_table() -> None:

@@ -29,7 +29,6 @@ async def test_a_game_is_played_and_scored() -> None:
             board.push((await engine.search(a_request(board.copy(), limit=limit))).move)
         result = await engine.search(a_request(board.copy(), limit=limit))
         assert (engine.name, result.centipawns, result.depth) == ("Crab X", 42, 3)
-        assert engine.best_so_far == result.move.uci()
         await engine.new_game()
         assert (await engine.search(a_request())).move in chess.Board().legal_moves
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.bounded_protocol import FLOOD_BYTES_PER_S, MAX_LINE_BYTES, MAX_LINES
-from engine.bounded_uci import BoundedUci, described_option, useful_lines
+from engine.bounded_uci import BoundedUci, useful_lines
 from engine.errors import EngineDied, last_line
 
 
@@ -118,30 +118,21 @@ async def test_the_last_output_is_that_on_stderr() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "name", "makes_sense"),
+    ("words", "name"),
     [
-        ("name Hash type spin default 16 min 1 max 64", "Hash", True),
-        ("name Max Depth type spin default 0 min -1 max 9", "Max Depth", True),
-        ("name Threads type spin min 1 max 8", "Threads", False),
-        ("name Threads type spin default many min 1 max 8", "Threads", False),
-        ("name Threads type spin default 9 min 1 max 8", "Threads", False),
-        ("name Style type combo default Wild var Solid var Risky", "Style", False),
-        ("name Log type filename default a.txt", "Log", False),
-        ("name Path type string default the min and the max", "Path", True),
-        ("name Clear Hash type button", "Clear Hash", True),
+        ("name Threads type spin min 1 max 8", "Threads"),
+        ("name Threads type spin default many min 1 max 8", "Threads"),
+        ("name My Threads type spin default 9 min 1 max 8", "My Threads"),
+        ("name Style type combo default Wild var Solid var Risky", "Style"),
+        ("name Log type filename default a.txt", "Log"),
     ],
 )
-def test_an_option_is_described_well_or_left_without_a_default(
-    words: str,
-    name: str,
-    *,
-    makes_sense: bool,
-) -> None:
-    option, is_right = described_option(words) or (None, None)
-    assert option is not None
-    assert (option.name, is_right) == (name, makes_sense)
-    assert makes_sense or option.default is None
-
-
-def test_a_description_without_a_name_is_none() -> None:
-    assert described_option("type spin default 1") is None
+async def test_an_option_that_makes_no_sense_is_kept_aside(words: str, name: str) -> None:
+    protocol, transport = a_conversation()
+    transport.expect("uci")
+    ready = asyncio.ensure_future(protocol.initialize())
+    await asyncio.sleep(0)
+    lines = f"option {words}\noption name Hash type spin default 1 min 1 max 9\nuciok\n"
+    protocol.pipe_data_received(1, lines)
+    await ready
+    assert (list(protocol.odd_options), list(protocol.options)) == ([name], ["Hash"])

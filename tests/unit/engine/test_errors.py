@@ -79,6 +79,12 @@ TEN = timedelta(seconds=10)
             EngineHung,
             "no move within 1.5 s, nor 0.25 s after 'stop'",
         ),
+        (
+            errors.hung("fish", TEN, TEN, "error Cannot read weights\ninfo depth 1\n"),
+            EngineHung,
+            "and was ended: error Cannot read weights$",
+        ),
+        (errors.hung("fish", TEN, TEN, "info depth 1"), EngineHung, "and was ended$"),
     ],
 )
 def test_each_failure_has_its_own_sentence(

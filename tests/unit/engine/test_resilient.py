@@ -185,7 +185,7 @@ async def test_on_a_short_clock_a_hang_ends_before_the_clock_does() -> None:
     stable = Stable(plays(E4))
     await stable.resilient().search(a_request(deadline_s=1, limit=SHORT))
     (request,) = stable.engines[0].requests
-    assert request.deadline == seconds(0.65)
+    assert request.deadline == seconds(0.5)
 
 
 CLOCKS = Limit(white_clock=10.0, black_clock=20.0, white_inc=1.0, time=5.0, nodes=7)

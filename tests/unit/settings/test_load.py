@@ -170,11 +170,11 @@ def test_what_the_engine_gets_is_as_it_is_written() -> None:
 def test_json_and_variables_of_the_engine_are_text_too() -> None:
     engine = load(
         "engine: {kind: uci, path: lc0}",
-        ENGINE__ARGS='["--threads", 2, true]',
+        ENGINE__ARGS='["--threads", 2]',
         ENGINE__ENV__OMP_NUM_THREADS="2",
         ENGINE__OPTIONS='{"CPuct": 1.50}',
     ).engine
-    assert engine.args == ("--threads", "2", "true")
+    assert engine.args == ("--threads", "2")
     assert (engine.env, engine.options) == ({"OMP_NUM_THREADS": "2"}, {"CPuct": "1.50"})
 
 
@@ -317,9 +317,9 @@ WRONG_VALUES = [
     ("engine: {options: {Hash: [1]}}", "engine.options is a mapping; it must hold text, numbers"),
     (
         "engine: {args: --threads 2}",
-        "engine.args is '--threads 2'; it must be a list, such as",
+        "engine.args is '--threads 2'; it must be a list of text",
     ),
-    ("engine: {env: {A=B: 1}}", "engine.env must be a mapping of environment variables to text"),
+    ("engine: {env: [A]}", "engine.env must be a mapping of variables to text"),
     ("engine: {args: [a]}", "engine.args is ('a',) but engine.kind is bundled"),
     ("engine: {kind: homemade}", "engine.path must name the engine's class (module:Class)"),
     ("engine: {kind: homemade, path: my.py}", "homemade it must be module:Class, where module.py"),
