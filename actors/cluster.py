@@ -273,9 +273,9 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
     )
 
 
-def demand_of(slot: ClusterSettings, memory_mb: int | None = None) -> Demand:
-    """What an EngineActor asks for; `memory_mb` replaces the slot's."""
-    memory = float((memory_mb or slot.slot_memory_mb) * 2**20)
+def demand_of(slot: ClusterSettings) -> Demand:
+    """What an EngineActor asks for where its engine names nothing else."""
+    memory = float(slot.slot_memory_mb * 2**20)
     return Demand(resources={"CPU": slot.slot_cpus, "memory": memory})
 
 
@@ -290,14 +290,13 @@ def autoscaling_state(timeout_s: float = GCS_PATIENCE.total_seconds()) -> Autosc
     return reply.autoscaling_state if reply.HasField("autoscaling_state") else None
 
 
-def is_slot_infeasible(slot: ClusterSettings, report: AutoscalingState | None) -> bool:
+def is_infeasible(demand: Demand, report: AutoscalingState | None) -> bool:
     """Whether the autoscaler reports that no group of nodes fits an EngineActor.
 
     Counts only requests for exactly our resources: the others are another program's.
     """
-    demand = demand_of(slot).resources
     return report is not None and any(
-        {what: need for what, need in request.resources_bundle.items() if need} == demand
+        {what: need for what, need in request.resources_bundle.items() if need} == demand.resources
         for request in report.infeasible_resource_requests
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
-from typing import Final, get_args
+from typing import Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -146,7 +146,9 @@ def _fields(model: type[BaseModel], parent: str = "") -> Iterator[tuple[str, Fie
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of a section, or of the entries of a list."""
+    """The model of a section, or of the entries of a list; those of a mapping have own names."""
+    if get_origin(field.annotation) is Mapping:
+        return None
     kinds = (field.annotation, *get_args(field.annotation))
     return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
 

@@ -6,6 +6,7 @@ with a group of its own.
 """
 
 import os
+import re
 import resource
 import shutil
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from engine.errors import EngineNotExecutable, EngineNotFound
 from engine.interface import EngineSpec
 
+_SECRET = re.compile(r"TOKEN|PASSWORD|SECRET")
+"""Variables that are none of an engine's business, such as the bot's Lichess token."""
 _ELF = b"\x7fELF"
 _MACHINE = slice(18, 20)
 """The position of `e_machine`. Source: System V ABI, ELF header."""
@@ -47,7 +50,8 @@ def command_line(spec: EngineSpec) -> CommandLine:
         raise EngineNotFound(f"engine.working_dir '{folder}' is not a folder that we may enter")
     nice = shutil.which("nice") if spec.niceness else None
     niced = [nice, "-n", str(spec.niceness)] if nice else []
-    environment = {**os.environ, **spec.env}
+    ours = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    environment = {**ours, **spec.env}
     if paths := environment.get("PYTHONPATH"):  # must mean the same in another folder
         environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths.split(os.pathsep)))
     return CommandLine([*niced, program, *spec.command[1:]], folder, environment)

@@ -21,8 +21,9 @@ from actors.cluster import (
     GCS_PATIENCE,
     AutoscalingState,
     autoscaling_state,
+    demand_of,
     gcs_client,
-    is_slot_infeasible,
+    is_infeasible,
     last_line,
     on_node,
     read_nodes,
@@ -170,7 +171,7 @@ class AutoscalerProbe:
         return ScalingReport(
             autoscaler=Autoscaler.V2,
             is_silent=latest is None,
-            has_no_place=is_slot_infeasible(slot, latest or self._first),
+            has_no_place=is_infeasible(demand_of(slot), latest or self._first),
         )
 
     def _newer_than(self, version: int) -> AutoscalingState | None:

@@ -7,7 +7,7 @@ from actors.clients import EngineActorClient, is_engine_actor
 from actors.cluster import ActorGone, ActorSilent, Handle, find_actors, in_gcs_thread
 from actors.engine_actor.engine_actor import EngineActor
 from actors.messages import ActorConfig
-from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ClusterNode
 from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.settings import Settings
 
@@ -56,13 +56,16 @@ class RayRuntime:
         """See `Runtime`."""
         nodes = await in_gcs_thread(lambda: cluster.read_nodes(self._slot))
         demands = self._demands.values()
-        return tuple(node for node in nodes if any(node.seen_by(one).slots for one in demands))
+        own = self._demands[DEFAULT_ENGINE]
+        return tuple(
+            node.seen_by(own) for node in nodes if any(node.seen_by(one).slots for one in demands)
+        )
 
     async def is_exhausted(self) -> bool:
         """See `Runtime`; the autoscaler lists only requests that it has got."""
 
         def judge() -> bool:
-            return cluster.is_slot_infeasible(self._slot, cluster.autoscaling_state())
+            return cluster.is_infeasible(self._demands[DEFAULT_ENGINE], cluster.autoscaling_state())
 
         return await in_gcs_thread(judge)
 

@@ -32,10 +32,12 @@ class Demand:
     Attributes:
         resources: amounts by Ray's names (`CPU`, `memory` in bytes, `GPU`, or the owner's own).
         labels: of the node.
+        engine_start: how long its engine may take to get ready.
     """
 
     resources: Mapping[str, float]
     labels: Mapping[str, str] = field(default_factory=dict)
+    engine_start: timedelta = timedelta(0)
 
     def __str__(self) -> str:
         """The demand in words: `1 CPUs and 256 MB`."""

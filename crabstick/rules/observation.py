@@ -25,7 +25,8 @@ from crabstick.rules.lichess_types import ActorName, NodeId
 from crabstick.rules.registry import Registry
 
 STARTS_WITHIN: Final = timedelta(seconds=60)
-"""An actor starts in 2 s; on a machine with seven times the load it can carry, in 13 s."""
+"""An actor starts in 2 s, on a machine with seven times the load it can carry in 13 s; its engine
+may take longer."""
 NODE_COMES_WITHIN: Final = timedelta(minutes=3)
 """A node that takes longer will not come: a quota is used up, or no machines are left."""
 RAY_COUNTS_WITHIN: Final = timedelta(milliseconds=500)
@@ -70,7 +71,9 @@ def observe(
     taken = _placed_since(registry, nodes.read_at - RAY_COUNTS_WITHIN)
     return Observed(
         actors=tuple(
-            replace(engine, is_suspect=True) if _is_late(engine, now) else engine
+            replace(engine, is_suspect=True)
+            if _is_late(engine, now, demands.get(engine.engine))
+            else engine
             for engine in registry.engines.values()
         ),
         nodes=tuple(
@@ -86,10 +89,11 @@ def observe(
     )
 
 
-def _is_late(engine: EngineRecord, now: timedelta) -> bool:
+def _is_late(engine: EngineRecord, now: timedelta, demand: Demand | None) -> bool:
     """Whether the actor has a node and should have started long ago."""
     is_placed = engine.phase is ActorPhase.STARTING and engine.node is not None
-    return is_placed and now - engine.since > STARTS_WITHIN
+    patience = max(STARTS_WITHIN, demand.engine_start) if demand else STARTS_WITHIN
+    return is_placed and now - engine.since > patience
 
 
 def _placed_since(registry: Registry, moment: timedelta) -> Mapping[NodeId | None, list[str]]:

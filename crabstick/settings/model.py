@@ -415,7 +415,8 @@ class Settings(_Section):
             **engine.resources,
         }
         wanted = {name: amount for name, amount in amounts.items() if amount}
-        return Demand(resources=wanted, labels=engine.labels)
+        start = timedelta(seconds=engine.start_timeout_s)
+        return Demand(resources=wanted, labels=engine.labels, engine_start=start)
 
     def standby_of(self, name: str) -> int:
         """How many actors of an engine stand by."""

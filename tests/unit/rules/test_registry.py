@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.cluster_view import ActorPhase, EngineReport, GameRecord
+from crabstick.rules.cluster_view import (
+    DEFAULT_ENGINE,
+    ActorPhase,
+    Demand,
+    EngineReport,
+    GameRecord,
+)
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.observation import Nodes, observe
 from crabstick.rules.registry import REMEMBERED, ActorLost, GameTakenOver, Registry
@@ -203,6 +209,9 @@ def test_an_actor_that_does_not_start_on_its_node_is_late(
     registry, _ = Registry().entered(A, NOW, None if node is None else NodeId(node))
     (view,) = observe(registry, Nodes(), NOW + seconds(after_s)).actors
     assert view.is_suspect == is_late
+    slow = {DEFAULT_ENGINE: Demand(resources={"CPU": 1}, engine_start=seconds(120))}
+    (view,) = observe(registry, Nodes(), NOW + seconds(after_s), slow).actors
+    assert not view.is_suspect
 
 
 Step = Callable[[Registry], Registry]
