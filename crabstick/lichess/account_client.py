@@ -145,10 +145,13 @@ class BerserkLichess:
         stream = NdjsonStream(self._open_session(), self._source)
         self._streams.add(stream)
         try:
+            await stream.open()
+            yield None  # the first line may come seconds later
             async with aclosing(stream.lines()) as lines:
                 async for raw in lines:
                     yield None if raw is None else parse_event(raw)
         finally:
+            await stream.close()
             self._streams.discard(stream)
 
     async def close(self) -> None:

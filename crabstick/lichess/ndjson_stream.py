@@ -101,6 +101,10 @@ class NdjsonStream:
             and response.content.total_bytes == self._yielded_bytes
         )
 
+    async def open(self) -> None:
+        """Opens the connection, which `lines` does otherwise; raises what `lines` raises."""
+        self._response = await self._open()
+
     async def lines(self) -> AsyncGenerator[RawLine, None]:
         """Opens the connection and yields line by line; ends only with an error.
 
@@ -110,7 +114,7 @@ class NdjsonStream:
             RateLimited, Unauthorized, Refused: Lichess refused to open the stream.
             Unavailable: no connection, or the connection broke.
         """
-        response = self._response = await self._open()
+        response = self._response = self._response or await self._open()
         splitter = LineSplitter()
         try:
             while data := await self._read(response):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -129,6 +129,16 @@ async def test_a_bad_token_is_unauthorized_with_advice(status: int) -> None:
         with pytest.raises(Unauthorized, match=r"No such token.*bot:play.*LICHESS_BOT_TOKEN"):
             await port.account()
     assert len(server.requests) == 1
+
+
+async def test_the_event_stream_is_known_to_be_open_before_its_first_line() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.start_stream()
+        await asyncio.sleep(60)
+
+    async with a_port(script) as (port, _), aclosing(port.events()) as events:
+        async with asyncio.timeout(2):
+            assert await anext(events) is None
 
 
 async def test_an_accept_whose_answer_was_lost_is_refused_with_404_when_repeated() -> None:
