@@ -86,12 +86,13 @@ async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None
 
 
 async def _wait_for_standby(namespace: str) -> None:
-    """Returns when an actor is ready to play or plays, or after `STANDBY_PATIENCE`."""
+    """Returns when an actor is ready or plays and no game waits, or after `STANDBY_PATIENCE`."""
     with suppress(TimeoutError, *CALL_ERRORS):
         async with asyncio.timeout(STANDBY_PATIENCE.total_seconds()):
             while (worker_set := await find_worker_set(namespace)) is not None:
-                actors = (await worker_set.statistics(ANSWER_PATIENCE)).actors
-                if all(actor.phase != "starting" for actor in actors) and actors:
+                seen = await worker_set.statistics(ANSWER_PATIENCE)
+                is_any_starting = any(actor.phase == "starting" for actor in seen.actors)
+                if seen.actors and not is_any_starting and all(game.actor for game in seen.games):
                     return
                 await asyncio.sleep(POLL_S)
 

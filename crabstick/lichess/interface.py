@@ -60,7 +60,9 @@ class LichessPort(Protocol):
     def events(self) -> AsyncGenerator[LichessEvent | None, None]:
         """One connection to the event stream; ongoing games and challenges come first.
 
-        None is a keep-alive; the first one says that the connection is open. Iterate under `contextlib.aclosing`.
+        None is a keep-alive; the first one says that the connection is open.
+
+        Iterate under `contextlib.aclosing`.
 
         Raises:
             StreamEnded: the server, a second stream of this token, or `close` ended the stream.
