@@ -50,7 +50,7 @@ def run(*arguments: str, folder: Path, **variables: str) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-m", "crabstick", *arguments],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **variables},
+        env={**inherited, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
         timeout=120,
@@ -256,7 +256,7 @@ def test_the_sandbox_ends_with_its_parent_or_by_ctrl_c(tmp_path: Path, *, by_sig
     ) as child:
         assert child.stdout is not None
         assert child.stdin is not None
-        while "will be challenged by sparring1 (60+1 s)" not in child.stdout.readline():
+        while "will be challenged by sparring1 (60+1 s" not in child.stdout.readline():
             assert child.poll() is None
         if by_signal:
             child.send_signal(signal.SIGINT)
