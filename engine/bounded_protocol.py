@@ -31,6 +31,10 @@ MAX_LINES = 512
 FLOOD_BYTES_PER_S = 4 * 1024 * 1024
 """Verbose engines write some 10 kB a second."""
 
+IDLE_LIMIT = timedelta(seconds=2)
+"""An engine that searches computes or writes; on a machine that is far too busy at least a bit."""
+LOOK_EVERY = timedelta(milliseconds=500)
+
 _DESCRIPTION = re.compile(r"\s*(?:option\s+(?:name\s+(.+?)\s+type\b)?|feature\b)")
 _TAIL_BYTES = 512
 _STDERR_SHARE = 16
@@ -61,6 +65,7 @@ class BoundedProtocol(Protocol):
         self._stderr_tail = b""
         self._window_start_s = 0.0
         self._window_bytes = 0
+        self._read_bytes = 0
 
     @abstractmethod
     def useful_lines(self, block: bytes) -> list[bytes]:
@@ -104,6 +109,7 @@ class BoundedProtocol(Protocol):
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         """Handles output: forwards complete lines of stdout, keeps the tail of stderr."""
         chunk = data if isinstance(data, bytes) else data.encode()
+        self._read_bytes += len(chunk)
         cost = len(chunk) if fd == 1 else len(chunk) // _STDERR_SHARE
         if self.failure is not None or self._is_flood(cost):
             return
@@ -157,6 +163,10 @@ class BoundedProtocol(Protocol):
                 self.transport.close()  # kills the process that we started
             self.process_tree.kill()
 
+    def progress(self) -> tuple[int, float]:
+        """What grows while the engine does anything: its output in bytes, its CPU time in s."""
+        return self._read_bytes, self.process_tree.cpu_s()
+
     def last_output(self) -> str:
         """What the engine wrote at last: on stdout, then on stderr."""
         return b"\n".join([self._stdout_tail, self._stderr_tail]).decode(errors="replace")
@@ -165,31 +175,54 @@ class BoundedProtocol(Protocol):
 class Deadline:
     """Enforces the time of a search, from its creation until `cancel`.
 
+    An engine that hangs is killed earlier: it neither writes nor computes for `IDLE_LIMIT`.
+
     Args:
         protocol: the conversation in which a search is about to start.
         label: the engine's name in error messages.
         after: the time until `stop` is sent.
         grace: from `stop` until the process is killed.
+        may_idle: whether the engine may wait for something else for long.
     """
 
     def __init__(
-        self, protocol: BoundedProtocol, label: str, after: timedelta, grace: timedelta
+        self,
+        protocol: BoundedProtocol,
+        label: str,
+        after: timedelta,
+        grace: timedelta,
+        *,
+        may_idle: bool = False,
     ) -> None:
         self._protocol = protocol
         self._label = label
         self._after = after
         self._grace = grace
         self._timer = protocol.loop.call_later(after.total_seconds(), self._stop)
+        self._seen: tuple[int, float] | None = None
+        self._idle = timedelta(0)
+        self._watch = protocol.loop.call_later(LOOK_EVERY.total_seconds(), self._look)
+        if may_idle:
+            self._watch.cancel()
 
     def cancel(self) -> None:
-        """Stops the timer: the search is over."""
+        """Stops the timers: the search is over."""
         self._timer.cancel()
+        self._watch.cancel()
 
     def abandon(self) -> None:
         """Kills the engine unless it stops in time; python-chess tells it to stop."""
         self._protocol.loop.call_later(
             self._grace.total_seconds(), self._terminate_if_running, self._protocol.command
         )
+
+    def _look(self) -> None:
+        before, self._seen = self._seen, self._protocol.progress()
+        self._idle = self._idle + LOOK_EVERY if self._seen == before else timedelta(0)
+        if self._idle >= IDLE_LIMIT:
+            self._protocol.terminate(errors.idle(self._label, IDLE_LIMIT))
+        else:
+            self._watch = self._protocol.loop.call_later(LOOK_EVERY.total_seconds(), self._look)
 
     def _stop(self) -> None:
         self._timer = self._protocol.loop.call_later(self._grace.total_seconds(), self._terminate)

@@ -153,6 +153,14 @@ def hung(label: str, deadline: timedelta, grace: timedelta, said: str = "") -> E
     )
 
 
+def idle(label: str, limit: timedelta) -> EngineHung:
+    """The error for an engine that did nothing in a search."""
+    return EngineHung(
+        f"the engine '{label}' neither computed nor wrote anything for "
+        f"{limit.total_seconds():g} s of a search, and was ended"
+    )
+
+
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name

@@ -39,6 +39,7 @@ class EngineSpec:
         env: environment variables, added to our own.
         options: the engine's options by name; the case of a name does not matter.
         ignore_unknown_options: whether an option that the engine lacks is only warned of.
+        may_idle: whether it may wait for something else, such as a server, while it searches.
         niceness: added to our own niceness (0 to 19), so that busy engines do not starve the
             actors.
         start_timeout: from the start of the process until it is ready for a search.
@@ -53,6 +54,7 @@ class EngineSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     ignore_unknown_options: bool = False
+    may_idle: bool = False
     niceness: int = 10
     start_timeout: timedelta = timedelta(seconds=60)
     memory_limit_mb: int | None = None

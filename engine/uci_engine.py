@@ -191,7 +191,9 @@ class UciEngine:
         label, board = self._label, request.board
         check_variant(label, board, protocol.offered)
         began_s = protocol.loop.time()
-        deadline = Deadline(protocol, label, request.deadline, self._stop_grace)
+        deadline = Deadline(
+            protocol, label, request.deadline, self._stop_grace, may_idle=self._spec.may_idle
+        )
         try:
             played = await protocol.search(board, request.limit)
         except asyncio.CancelledError:

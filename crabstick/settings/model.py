@@ -189,6 +189,7 @@ class EngineSettings(_Section):
         return replace(
             spec,
             protocol="xboard" if self.kind == "xboard" else "uci",
+            may_idle=self.kind == "homemade",
             env=self.env,
             ignore_unknown_options=self.ignore_unknown_options,
             start_timeout=timedelta(seconds=self.start_timeout_s),

@@ -25,7 +25,7 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.interface import EngineSpec
+from engine.interface import EngineSpec, bundled_spec
 from engine.uci_engine import UciEngine, check
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 
@@ -194,6 +194,22 @@ async def test_a_hung_engine_is_ended_after_the_grace(mode: str) -> None:
         error = await search_error(engine, deadline_s=0.1)
         assert type(error) is EngineHung
         assert "no move within 0.1 s, nor 0.05 s after 'stop'" in str(error)
+
+
+async def test_an_engine_that_does_nothing_is_ended_long_before_its_deadline() -> None:
+    spec = a_fake("delay", "--delay-ms", "60000")
+    async with an_engine(spec) as engine:
+        error = await search_error(engine, deadline_s=50)
+        assert type(error) is EngineHung
+        assert "neither computed nor wrote anything for 2 s" in str(error)
+    async with an_engine(replace(spec, may_idle=True)) as engine:
+        assert (await engine.search(a_request(deadline_s=3.5))).think_time > seconds(3)
+
+
+async def test_an_engine_that_thinks_is_left_alone() -> None:
+    async with an_engine(bundled_spec()) as engine:
+        result = await engine.search(a_request(limit=Limit(time=4), deadline_s=50))
+        assert result.think_time > seconds(3)
 
 
 async def test_after_a_death_the_next_search_starts_a_new_process() -> None:
