@@ -43,6 +43,8 @@ _TOKEN: Final = re.compile(r"lip_\w+")
 _SECRET: Final = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")
 """A user name in a URL, or a long word of letters and digits."""
 _WORDS: Final = {
+    "greater_than": "above 0",
+    "tuple_type": "a list",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "model_type": "a mapping of keys to values",

@@ -75,10 +75,11 @@ class Elasticity:
         """Why games fit no node; empty when they do, or when a node may come."""
         if self.is_elastic or not self.unplaced:
             return ""
-        name, demand = next(iter(self.unplaced.items()))
-        keys = "cluster.slot_cpus, cluster.slot_memory_mb"
-        asks = f"a game asks for ({keys})" if name == DEFAULT_ENGINE else f"engines.{name} asks for"
-        return f"no node has the {demand} that {asks}"
+        asks = {DEFAULT_ENGINE: "a game asks for (cluster.slot_cpus, cluster.slot_memory_mb)"}
+        return "; ".join(
+            f"no node has the {demand} that {asks.get(name, f'engines.{name} asks for')}"
+            for name, demand in self.unplaced.items()
+        )
 
     def ask_for_room(self, now: timedelta) -> None:
         """Keeps a standby for a while, because a challenge was declined for want of a node."""

@@ -33,7 +33,8 @@ def engine(settings: Settings) -> Iterator[Finding]:
     """Checks that each engine plays, and tells which variants they lack."""
     tried = try_engines(settings)
     for name, one in tried.items():
-        yield Finding(f"{one.name} plays{'' if name == DEFAULT_ENGINE else f' {name}'}")
+        key = "" if name == DEFAULT_ENGINE else f" as engines.{name}"
+        yield Finding(f"{one.name} plays{key}")
     if lacking := lacking_variants(settings, tried):
         names = ", ".join(lacking)
         yield Finding(f"no engine for {names}: such challenges are declined")
@@ -63,10 +64,9 @@ def try_engines(settings: Settings) -> dict[str, TriedEngine]:
         tried[name] = found
     wanted = settings.challenges.variants
     if len(lacking_variants(settings, tried)) == len(wanted):
-        names_of_all = " or ".join(f"'{one.name}'" for one in tried.values())
         raise ConfigError(
-            f"challenges.variants is {', '.join(sorted(wanted))}, and the engine {names_of_all} "
-            "does not play that: add a variant that it plays, or name another engine"
+            f"challenges.variants is {', '.join(sorted(wanted))}, and the engine for that does not "
+            "play it: add a variant that it plays, or name another engine"
         )
     return tried
 

@@ -40,7 +40,9 @@ def engine_for(settings: Settings, challenge: str) -> str:
     name = choose(settings.engines, traits)
     key = "engine" if name == DEFAULT_ENGINE else f"engines.{name}"
     engine = settings.engine_of(name)
-    return f"{key} plays it: {engine.path or 'the bundled engine'}"
+    is_accepted = traits.variant in settings.challenges.variants
+    but = "" if is_accepted else f"; but challenges.variants does not accept {traits.variant}"
+    return f"{key} plays it: {engine.path or 'the bundled engine'}{but}"
 
 
 def check_cluster(settings: Settings, address: str | None, say: Say) -> None:

@@ -86,7 +86,8 @@ class Traits:
         """
         conditions = conditions_of("_".join(words))
         if conditions is None:
-            known = ", ".join(word for word in WORDS if word != "variants")
+            others = (word for word, aspect in WORDS.items() if not aspect.startswith("variant"))
+            known = ", ".join([*VARIANTS, *others])
             raise ValueError(f"write at most one of a kind of 3+2, {known}")
         variants = {variant.lower(): variant for variant in VARIANTS}
         color = conditions.get("color")
@@ -122,11 +123,13 @@ def conditions_of(key: str) -> dict[str, str] | None:
     """Aspect -> condition; None for a plain name."""
     conditions: dict[str, str] = {}
     for word in key.lower().split("_"):
-        aspect = "clock" if _CLOCK.fullmatch(word) else WORDS.get(word)
+        clock = _CLOCK.fullmatch(word)
+        aspect = "clock" if clock else WORDS.get(word)
         if aspect is None or aspect in conditions:
             return None
-        conditions[aspect] = word
-    return conditions
+        conditions[aspect] = f"{float(clock[1]):g}+{int(clock[2])}" if clock else word
+    is_impossible = "variants" in conditions and conditions.get("variant") == "standard"
+    return None if is_impossible else conditions
 
 
 def choose(keys: Collection[str], traits: Traits) -> str:

@@ -39,6 +39,7 @@ from engine.interface import OUR_PYTHON, EngineSpec, OptionValue, bundled_spec
 
 _MESSAGE_VERSION = 1
 _CLASS = re.compile(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*")
+_OF_RAY = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
 _DAY_S = 86_400
 _HOUR_MS = 3_600_000
 _URL = re.compile(r"https?://[^\s/?#@\\]+", re.IGNORECASE)
@@ -168,6 +169,12 @@ class EngineSettings(_Section):
                 f"engine.path is {path}; for engine.kind: homemade it must be module:Class, where "
                 "module.py is beside the configuration or in engine.working_dir"
             )
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise ValueError(
+                f"engine.gpus is {self.gpus:g}; it must be a part of one GPU, or a whole number"
+            )
+        for name in _OF_RAY & self.resources.keys():
+            raise ValueError(f"engine.resources names {name}; use engine.cpus, gpus or memory_mb")
         if kind == "xboard" and self.limits.nodes is not None:
             raise ValueError("engine.limits.nodes is set, which XBoard engines do not know")
         for key in ("path", "args", "working_dir"):

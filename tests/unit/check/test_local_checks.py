@@ -160,7 +160,7 @@ def test_variants_that_the_engine_lacks_are_named() -> None:
     lacking = "engine: no engine for atomic, chess960, horde: such challenges are declined"
     assert lacking in said(variants=("horde", "atomic", "chess960", "fromPosition"))
     lines = said(ConfigError, variants=("horde",))
-    assert "challenges.variants is horde, and the engine 'Pinch 1' does not play that" in lines[-1]
+    assert "challenges.variants is horde, and the engine for that does not play it" in lines[-1]
 
 
 def test_folders_that_a_ray_could_not_use_are_named(

@@ -85,6 +85,12 @@ def test_traits_can_be_told_in_words() -> None:
         Traits.of_words(["blitz", "blits"])
 
 
-@pytest.mark.parametrize("key", ["leela", "blitz_leela", "blitz_bullet", "3+2_5+3", "", "blits"])
+@pytest.mark.parametrize(
+    "key", ["leela", "variants_standard", "blitz_leela", "blitz_bullet", "3+2_5+3", "", "blits"]
+)
 def test_other_keys_are_plain_names(key: str) -> None:
     assert conditions_of(key) is None
+
+
+def test_clocks_that_mean_the_same_are_the_same() -> None:
+    assert conditions_of("3.0+02") == conditions_of("3+2")
