@@ -8,7 +8,7 @@ from ray._common.utils import get_system_memory
 from ray._private.utils import get_used_memory
 
 FULL: Final = 0.95
-"""The share in use; from here on a Ray with a memory monitor ends workers."""
+"""The share of memory in use at which Ray's memory monitor kills workers by default."""
 GB: Final = 1e9
 
 

@@ -330,7 +330,7 @@ class EventListener:
 
     def _remember(self, challenge: Challenge) -> None:
         self._answered[challenge.id] = None
-        self._clocks[challenge.id] = challenge.clock  # Lichess does not tell it with the game
+        self._clocks[challenge.id] = challenge.clock  # gameStart does not carry it
         for remembered in (self._answered, self._clocks):
             if len(remembered) > REMEMBERED:
                 remembered.popitem(last=False)

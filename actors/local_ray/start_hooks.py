@@ -130,7 +130,7 @@ def _choose_ports(parameters: RayParams, *, has_agents: bool) -> None:
 
     def start_raylet(*arguments: object, **options: object) -> object:
         given = signature.bind(*arguments, **options).arguments
-        with suppress(OSError):  # a full disk: Ray tells of it
+        with suppress(OSError):  # a full disk, which Ray itself reports
             open_session(Path(given["session_dir"]), ProcessRef.of(os.getpid()))
         for port_name, parameter in {**AGENT_PORTS, **RUNTIME_ENV_PORTS}.items():
             is_there = has_agents or port_name in RUNTIME_ENV_PORTS

@@ -116,7 +116,7 @@ def _by_value() -> Iterator[None]:
 def _answers(nodes: Sequence[str], settings: Settings) -> Iterator[tuple[str, NodeFacts | str]]:
     """Yields the facts of each node, or why there are none."""
     token_file = settings.lichess.token_file
-    engine = settings.engine.path if settings.engine.kind != "homemade" else None  # is no program
+    engine = settings.engine.path if settings.engine.kind != "homemade" else None  # a class
     arguments = (TOKEN_VARIABLE, str(token_file or ""), str(engine or ""))
     probe, clock = ray.remote(node_probe.probe), ray.remote(node_probe.now_s)
     until_s = time.monotonic() + PATIENCE.total_seconds()

@@ -77,7 +77,7 @@ class Engines:
         }
 
     def is_only(self, engine: str) -> bool:
-        """Whether there is no other engine."""
+        """Whether the settings name only this engine."""
         return len(self.demands) == 1 and engine in self.demands
 
 

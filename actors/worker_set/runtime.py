@@ -79,9 +79,9 @@ class RayRuntime:
     async def spawn(self, config: ActorConfig, node: NodeId | None) -> None:
         """See `Runtime`."""
         demand = self._demands[config.engine]
-        resources = dict(demand.resources)
 
         def create() -> Handle:
+            resources = dict(demand.resources)
             return cluster.create_actor(
                 EngineActor,
                 config.name,

@@ -90,7 +90,7 @@ def sources(settings: Settings) -> tuple[Finding, ...]:
 
 
 def folders(_settings: Settings) -> Iterator[Finding]:
-    """Checks the folders of a Ray of our own."""
+    """Checks that a local Ray cluster can write its folders."""
     if os.environ.get(VARIABLE):
         yield Finding(f"not needed: {VARIABLE} names a cluster")
     else:

@@ -189,7 +189,7 @@ class Player:
             intent = rules.intent(position.full, state, self._scores, board)
         if self._settings.min_move_time and intent == "play":
             pause_s = await self._hold_back(position.full, received_s)
-            received_s += pause_s  # which is no overhead in the metrics
+            received_s += pause_s  # deliberate, so not overhead
         context.telemetry.thought(result, received_s)
         context.put(Chosen(ply=ply, uci=board.uci(result.move), intent=intent))
 

@@ -125,10 +125,8 @@ class BerserkLichess:
 
     async def accept(self, challenge_id: GameId) -> None:
         """See `LichessPort`."""
-        action, path = (
-            f"accept the challenge {challenge_id}",
-            f"/api/challenge/{challenge_id}/accept",
-        )
+        action = f"accept the challenge {challenge_id}"
+        path = f"/api/challenge/{challenge_id}/accept"
         await self._retrying(Unavailable, self._post, action, path)
 
     async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:

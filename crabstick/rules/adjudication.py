@@ -71,6 +71,6 @@ class Adjudication:
 
 
 def with_score(scores: tuple[int, ...], result: int | None, mate: int | None) -> tuple[int, ...]:
-    """The scores after another move of ours; a move without a score begins them anew."""
+    """The scores with our latest move appended; a move without a score resets them."""
     score = result if mate is None else MATE if mate > 0 else -MATE
     return () if score is None else (*scores, score)[-MOST_MOVES:]

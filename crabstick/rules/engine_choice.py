@@ -82,7 +82,7 @@ class Traits:
         """The traits that conditions describe; what no word tells is unknown.
 
         Raises:
-            ValueError: a word is no condition, or contradicts another.
+            ValueError: a word is not a condition, or two words contradict each other.
         """
         conditions = conditions_of("_".join(words))
         if conditions is None:
@@ -94,9 +94,9 @@ class Traits:
         return cls(
             variant=variants[conditions.get("variant", "standard")],
             speed=conditions.get("speed", ""),
-            rated=_told(conditions.get("mode"), "rated"),
-            is_bot=_told(conditions.get("opponent"), "bot"),
-            color=_told(color, "white"),
+            rated=_yes_or_no(conditions.get("mode"), "rated"),
+            is_bot=_yes_or_no(conditions.get("opponent"), "bot"),
+            color=_yes_or_no(color, "white"),
             clock=_clock(conditions.get("clock", "")),
             is_tournament="tournament" in conditions,
         )
@@ -147,7 +147,7 @@ def _specificity(conditions: Collection[str]) -> tuple[int, ...]:
     return (len(conditions), *(aspect in conditions for aspect in ASPECTS))
 
 
-def _told(word: str | None, yes: str) -> bool | None:
+def _yes_or_no(word: str | None, yes: str) -> bool | None:
     return None if word is None else word == yes
 
 
