@@ -108,6 +108,7 @@ class Run:
                 continue
             await asyncio.sleep(injection.kind.calm_s + injection.pause_s)
             await self._wait_ready(health)
+            await asyncio.to_thread(self.cluster.logs.read)  # a new Ray sweeps the logs of old ones
             try:
                 fault = await self._inject(health, injection)
             except NotNow as why:
