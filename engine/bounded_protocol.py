@@ -7,6 +7,7 @@ engine that floods is killed. So no engine can block the event loop.
 A `Deadline` ends a search from outside: `stop`, a grace period, then a kill. It costs one timer.
 """
 
+import logging
 import re
 from abc import abstractmethod
 from asyncio import BaseTransport, SubprocessTransport
@@ -15,13 +16,13 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 
-import chess
 import chess.engine
-from chess.engine import BaseCommand, Limit, Option, PlayResult, Protocol
+from chess.engine import BaseCommand, Option, PlayResult, Protocol
 from typing_extensions import override
 
 from engine import errors
 from engine.errors import EngineDied, EngineError
+from engine.interface import SearchRequest
 from engine.process_tree import ProcessTree
 
 MAX_LINE_BYTES = 4096
@@ -35,6 +36,7 @@ IDLE_LIMIT = timedelta(seconds=2)
 """An engine that searches computes or writes; on a machine that is far too busy at least a bit."""
 LOOK_EVERY = timedelta(milliseconds=500)
 
+_LOGGER = logging.getLogger(__name__)
 _DESCRIPTION = re.compile(r"\s*(?:option\s+(?:name\s+(.+?)\s+type\b)?|feature\b)")
 _TAIL_BYTES = 512
 _STDERR_SHARE = 16
@@ -86,7 +88,7 @@ class BoundedProtocol(Protocol):
         """Tells the engine that another game begins, and waits until it is ready."""
 
     @abstractmethod
-    async def search(self, board: chess.Board, limit: Limit) -> PlayResult:
+    async def search(self, request: SearchRequest) -> PlayResult:
         """Lets the engine find a move."""
 
     @override
@@ -102,6 +104,8 @@ class BoundedProtocol(Protocol):
 
     @override
     def send_line(self, line: str) -> None:
+        if line == "ponderhit":
+            _LOGGER.info("the opponent played what the engine pondered on")
         with suppress(RuntimeError):  # from uvloop, after the engine ended: reported elsewhere
             super().send_line(line)
 
@@ -212,6 +216,7 @@ class Deadline:
 
     def abandon(self) -> None:
         """Kills the engine unless it stops in time; python-chess tells it to stop."""
+        self._protocol.next_command = None  # if it waits: python-chess would stumble over it
         self._protocol.loop.call_later(
             self._grace.total_seconds(), self._terminate_if_running, self._protocol.command
         )

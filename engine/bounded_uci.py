@@ -17,6 +17,7 @@ from chess.engine import (
 from typing_extensions import override
 
 from engine.bounded_protocol import MAX_LINE_BYTES, BoundedProtocol
+from engine.interface import SearchRequest
 
 _START = chess.Board()
 _USUAL_CHESS: tuple[tuple[str, ConfigValue], ...] = (
@@ -58,6 +59,7 @@ class BoundedUci(BoundedProtocol, UciProtocol):
     """A UCI conversation with an engine that may write anything, at any rate."""
 
     stop_command = "stop"
+    _info = _last_info = ""
 
     @override
     def useful_lines(self, block: bytes) -> list[bytes]:
@@ -71,13 +73,31 @@ class BoundedUci(BoundedProtocol, UciProtocol):
 
     @override
     async def begin_game(self) -> None:
+        if self.command is not None:
+            await self.ping()  # returns when the last search, pondering or cancelled, has ended
         self.send_line("ucinewgame")
         self.first_game = False  # python-chess would do this before the first search
         await self.ping()
 
     @override
-    async def search(self, board: chess.Board, limit: Limit) -> PlayResult:
-        return await self.communicate(lambda protocol: SearchCommand(protocol, board, limit))
+    async def search(self, request: SearchRequest) -> PlayResult:
+        board, limit = request.board, request.limit
+        if request.ponder and "Ponder" in self.options:
+            played = await self.play(board, limit, ponder=True)
+        else:
+            played = await self.communicate(lambda protocol: SearchCommand(protocol, board, limit))
+        played.info = _parse_uci_info(self._last_info, board, INFO_BASIC | INFO_SCORE)
+        return played
+
+    @override
+    def line_received(self, line: str) -> None:
+        word, _, rest = line.strip().partition(" ")
+        if word == "info":
+            self._info = rest
+            best = rest.partition(" pv ")[2].partition(" ")[0]
+            self.best_so_far = best or self.best_so_far
+        elif word == "bestmove":
+            self._last_info, self._info = self._info, ""
 
     def begin_search(self, board: chess.Board, limit: Limit) -> None:
         """Sends `position` and `go`."""
@@ -90,6 +110,7 @@ class BoundedUci(BoundedProtocol, UciProtocol):
 
         python-chess writes the FEN of the game's start for each search, to compare it.
         """
+        self.best_so_far = ""
         moves = " ".join([move.uci() for move in board.move_stack])
         is_usual = type(board) is chess.Board and not board.chess960 and board.root() == _START
         if not is_usual or not moves or "0000" in moves:
@@ -103,7 +124,7 @@ class BoundedUci(BoundedProtocol, UciProtocol):
 
 
 class SearchCommand(BaseCommand[PlayResult]):
-    """Starts a search; the result is the move and the last score.
+    """Starts a search; the result is the move.
 
     A lean form of python-chess's `play`, which builds a class for each call and handles options and
     pondering. That overhead takes a tenth of the time from Lichess's line to our move.
@@ -119,28 +140,18 @@ class SearchCommand(BaseCommand[PlayResult]):
         self._protocol = protocol
         self._board = board
         self._limit = limit
-        self._info = ""
 
     @override
     def start(self) -> None:
-        self._protocol.best_so_far = ""
         self._protocol.begin_search(self._board, self._limit)
 
     @override
     def line_received(self, line: str) -> None:
         word, _, rest = line.strip().partition(" ")
-        if word == "info":
-            self._info = rest
-            best = rest.partition(" pv ")[2].partition(" ")[0]
-            self._protocol.best_so_far = best or self._protocol.best_so_far
-        elif word == "bestmove":
-            self._finish(rest)
-
-    def _finish(self, words: str) -> None:
-        if not self.result.cancelled():
-            info = _parse_uci_info(self._info, self._protocol.board, INFO_BASIC | INFO_SCORE)
-            self.result.set_result(PlayResult(self._move(words), None, info))
-        self.set_finished()
+        if word == "bestmove":
+            if not self.result.cancelled():
+                self.result.set_result(PlayResult(self._move(rest), None))
+            self.set_finished()
 
     def _move(self, words: str) -> chess.Move | None:
         first = words.split(maxsplit=1)[:1]

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import chess
 import chess.variant
-from chess.engine import INFO_BASIC, INFO_SCORE, Limit, Option, PlayResult, XBoardProtocol
+from chess.engine import INFO_BASIC, INFO_SCORE, Option, PlayResult, XBoardProtocol
 from typing_extensions import override
 
 from engine.bounded_protocol import MAX_LINE_BYTES, BoundedProtocol
 from engine.errors import UnsupportedGame
+from engine.interface import SearchRequest
 
 _USEFUL_LINE = re.compile(
     rb"^[ \t]*(?:feature|move|pong|offer draw|resign|1-0|0-1|1/2-1/2|Illegal move|\d+[ \t]+-?\d"
@@ -76,7 +77,8 @@ class BoundedXBoard(BoundedProtocol, XBoardProtocol):
         await self.ping()
 
     @override
-    async def search(self, board: chess.Board, limit: Limit) -> PlayResult:
+    async def search(self, request: SearchRequest) -> PlayResult:
+        board, limit = request.board, request.limit
         if not self._has_setboard and board.root() != chess.Board():
             raise UnsupportedGame("the engine has no setboard, and so cannot play this position")
         limit = replace(  # many engines read no fractions of a second

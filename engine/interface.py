@@ -89,11 +89,13 @@ class SearchRequest:
         board: the position with its moves; must not change during the search.
         limit: sent to the engine (clocks, nodes, depth, time).
         deadline: the time from now until the engine gets `stop`, whatever `limit` says.
+        ponder: whether an engine that can may then search on, on the opponent's time.
     """
 
     board: chess.Board
     limit: Limit
     deadline: timedelta
+    ponder: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +150,11 @@ class Engine(Protocol):
             EngineError: there is no move; after EngineDied and EngineHung there is no process.
         """
 
+    def stop_pondering(self) -> None:
+        """Has the engine stop its search on the opponent's time, if any; does not wait for that."""
+
     async def new_game(self) -> None:
-        """Tells the engine that another game begins, and waits until it is ready for that.
+        """Ends any search, tells the engine that another game begins, and waits for `readyok`.
 
         Raises:
             EngineError: it does not get ready; there is no process then.
@@ -157,3 +162,10 @@ class Engine(Protocol):
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
         """Sends `quit`, kills the engine after `patience`, and reaps it. Never raises or hangs."""
+
+
+class EngineProcess(Engine, Protocol):
+    """An engine that is one process: `UciEngine`, or a script in tests."""
+
+    async def ended(self) -> None:
+        """Returns when the process has ended, or if there is none."""

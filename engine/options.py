@@ -39,8 +39,9 @@ def accepted_options(
             warnings.append(f"{problem} (ignored)")
             continue
         if option.is_managed():
+            instead = "use engine.ponder" if option.name.lower() == "ponder" else "leave it out"
             raise BadOption(
-                f"option '{option.name}' of '{label}' is set for each search: leave it out"
+                f"option '{option.name}' of '{label}' is set for each search: {instead}"
             )
         fits, accepted[option.name], allowed = _as_sent(option, value)
         if not fits:

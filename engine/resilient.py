@@ -16,7 +16,7 @@ import chess
 from chess.engine import Limit
 
 from engine.errors import EngineDied, EngineError, EngineHung, IllegalMove
-from engine.interface import QUIT_PATIENCE, Engine, EngineSpec, SearchRequest, SearchResult
+from engine.interface import QUIT_PATIENCE, EngineProcess, EngineSpec, SearchRequest, SearchResult
 from engine.uci_engine import STOP_GRACE, UciEngine
 
 MIN_SEARCH_TIME = timedelta(seconds=0.5)
@@ -52,7 +52,7 @@ class ResilientEngine:
         fallback: EngineSpec,
         *,
         restarts: int = 2,
-        build: Callable[[EngineSpec], Engine] = UciEngine,
+        build: Callable[[EngineSpec], EngineProcess] = UciEngine,
     ) -> None:
         self._spec = primary
         self._fallback = fallback
@@ -60,6 +60,7 @@ class ResilientEngine:
         self._build = build
         self._engine = build(primary)
         self._failure: EngineError | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.restart_count = 0
         self.is_fallback = False
 
@@ -97,7 +98,12 @@ class ResilientEngine:
         Raises:
             EngineError: it does not get ready.
         """
+        await self._end_watch(timedelta.max)
         await self._engine.new_game()
+
+    def stop_pondering(self) -> None:
+        """Stops a search on the opponent's time."""
+        self._engine.stop_pondering()
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Finds a move despite failures; after a failure the move may miss the deadline.
@@ -105,6 +111,15 @@ class ResilientEngine:
         Raises:
             EngineError: the fallback failed too; the next search starts the fallback again.
         """
+        began_s = asyncio.get_running_loop().time()
+        if await self._end_watch(_start_patience(request)):
+            request = _remaining_request(request, _elapsed_since(began_s))
+        result = await self._search(request)
+        if request.ponder and self._failure is None:
+            self._watch = asyncio.create_task(self._restart_when_ended(request))
+        return result
+
+    async def _search(self, request: SearchRequest) -> SearchResult:
         began_s = asyncio.get_running_loop().time()
         left = _within_clock(request)
         while True:
@@ -129,7 +144,25 @@ class ResilientEngine:
 
     async def close(self, patience: timedelta = QUIT_PATIENCE) -> None:
         """Ends the engine that plays now, and reaps its process."""
+        await self._end_watch(timedelta(0))
         await self._engine.close(patience)
+
+    async def _restart_when_ended(self, request: SearchRequest) -> None:
+        """On the opponent's time a small search finds the failure, and restarts the engine."""
+        await self._engine.ended()
+        with suppress(EngineError):
+            await self._search(replace(request, limit=Limit(nodes=1), ponder=False))
+
+    async def _end_watch(self, patience: timedelta) -> bool:
+        """Ends the watch; returns whether a restart had begun, which gets `patience`."""
+        if (watch := self._watch) is None:
+            return False
+        is_restart = self._failure is not None
+        await asyncio.wait([watch], timeout=patience.total_seconds() if is_restart else 0)
+        watch.cancel()
+        await asyncio.wait([watch])
+        self._watch = None
+        return is_restart
 
     async def _replace(self, err: EngineError, left: SearchRequest) -> None:
         """Replaces the engine that failed with `err`."""
@@ -144,10 +177,7 @@ class ResilientEngine:
             spec = self._spec = self._next_spec(hash_mb)
         else:
             self.is_fallback, spec = True, self._fallback
-        clock = _clock_of(left)
-        patience = spec.start_timeout
-        if clock is not None:
-            patience = min(patience, max(left.deadline, clock / _START_SHARE))
+        patience = min(spec.start_timeout, _start_patience(left))
         self._engine = self._build(replace(spec, start_timeout=patience))
         _LOGGER.warning("%s; next: %s", err, self._engine.name)
 
@@ -165,6 +195,14 @@ def _clock_of(request: SearchRequest) -> timedelta | None:
     limit = request.limit
     left_s = limit.white_clock if request.board.turn == chess.WHITE else limit.black_clock
     return None if left_s is None else timedelta(seconds=left_s)
+
+
+def _start_patience(request: SearchRequest) -> timedelta:
+    """How long a start may take on our clock."""
+    clock = _clock_of(request)
+    if clock is None:
+        return timedelta.max
+    return timedelta(0) if clock < SHORT_CLOCK else max(request.deadline, clock / _START_SHARE)
 
 
 def _within_clock(request: SearchRequest) -> SearchRequest:

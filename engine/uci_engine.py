@@ -138,8 +138,20 @@ class UciEngine:
             _LOGGER.warning(warning)
         return protocol
 
+    def stop_pondering(self) -> None:
+        """See `Engine`; an engine that does not stop is killed."""
+        if self._open is not None and (search := self._open.command) is not None:
+            stop = Deadline(self._open, self._label, timedelta(0), QUIT_PATIENCE, may_idle=True)
+            search.add_finished_callback(stop.cancel)
+
+    async def ended(self) -> None:
+        """See `EngineProcess`."""
+        if self._open is not None:
+            await asyncio.shield(self._open.returncode)
+
     async def new_game(self) -> None:
         """Tells the engine that another game begins; see `Engine`."""
+        self.stop_pondering()
         protocol = self._open
         if protocol is None:
             await self._open_process()
@@ -195,7 +207,7 @@ class UciEngine:
             protocol, label, request.deadline, self._stop_grace, may_idle=self._spec.may_idle
         )
         try:
-            played = await protocol.search(board, request.limit)
+            played = await protocol.search(request)
         except asyncio.CancelledError:
             deadline.abandon()
             raise

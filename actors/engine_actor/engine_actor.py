@@ -15,16 +15,19 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from random import SystemRandom
 from typing import Literal
 
 from actors.class_path import sent_by_path
 from actors.cluster import (
+    ActorError,
     call_own_actor,
     freeze_gc,
+    in_gcs_thread,
     kill_own_actor,
+    read_nodes,
     this_node,
     without_task_events,
 )
@@ -63,7 +66,7 @@ from crabstick.telemetry.logs import (
     unbind_process,
 )
 from engine.errors import EngineError
-from engine.interface import Engine, EngineSpec, bundled_spec
+from engine.interface import EngineProcess, EngineSpec, bundled_spec
 from engine.resilient import ResilientEngine
 from engine.uci_engine import UciEngine
 
@@ -87,7 +90,7 @@ class EngineActor:
         self,
         config: Packed,
         games: GamesPort | None = None,
-        build: Callable[[EngineSpec], Engine] = UciEngine,
+        build: Callable[[EngineSpec], EngineProcess] = UciEngine,
     ) -> None:
         configure_logging()
         self._config = ActorConfig.read(config)
@@ -250,6 +253,8 @@ class EngineActor:
                 self._games = open_games(self._settings.lichess.url, token, self._config.bot)
             await self._link.engine.open()
             self._sources = await asyncio.to_thread(MoveSources.open, self._settings)
+            if self._settings.engine_of(self._config.engine).ponder:
+                self._play_settings = replace(self._play_settings, ponder=await self._may_ponder())
             await self._games.warm()
         except (CrabstickError, EngineError) as error:
             self._problem = f"node {this_node()[:8]}: {error}"
@@ -258,6 +263,14 @@ class EngineActor:
         freeze_gc()
         self._size = ProcessSize.now()
         self._warm.set_result(None)
+
+    async def _may_ponder(self) -> bool:
+        name, settings = self._config.engine, self._settings
+        with suppress(ActorError):
+            nodes = await in_gcs_thread(lambda: read_nodes(settings.cluster))
+            here = next((node for node in nodes if node.id == this_node()), None)
+            return here is not None and settings.may_ponder(name, here.cpus, here.cores)
+        return False
 
     async def _is_supervised(self) -> bool:
         """Whether a WorkerSet asks for the next outcome or gives a game, within `ALONE_FOR`."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -34,10 +35,21 @@ def engine(settings: Settings) -> Iterator[Finding]:
     tried = try_engines(settings)
     for name, one in tried.items():
         key = "" if name == DEFAULT_ENGINE else f" as engines.{name}"
-        yield Finding(f"{one.name} plays{key}")
+        yield Finding(f"{one.name} plays{key}{_pondering(settings, name, one)}")
     if lacking := lacking_variants(settings, tried):
         names = ", ".join(lacking)
         yield Finding(f"no engine for {names}: such challenges are declined")
+
+
+def _pondering(settings: Settings, name: str, engine: TriedEngine) -> str:
+    cores = math.inf if os.environ.get(VARIABLE) else len(os.sched_getaffinity(0))
+    if not settings.engine_of(name).ponder:
+        return ""
+    if "Ponder" not in engine.offered:
+        return ", but does not ponder: it lacks the option Ponder"
+    if settings.may_ponder(name, math.inf, cores):
+        return ", and ponders"
+    return ", but does not ponder: games outnumber cores (challenges.max_games, engine.cpus)"
 
 
 def try_engines(settings: Settings) -> dict[str, TriedEngine]:

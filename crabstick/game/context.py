@@ -94,7 +94,8 @@ class PlaySettings:
 
     `bot` is its account, `overhead` the least time that a move costs beside the search,
     `abort_after` the wait for an opponent's first move. `draw` gives a random number in [0, 1).
-    `min_move_time` is the least time of a turn; without an `adjudication` every game is played out.
+    With `ponder` the engine searches on while the opponent thinks. `min_move_time` is the least
+    time of a turn; without an `adjudication` every game is played out.
     """
 
     bot: str
@@ -102,6 +103,7 @@ class PlaySettings:
     overhead: timedelta
     abort_after: timedelta
     draw: Callable[[], float]
+    ponder: bool = False
     min_move_time: timedelta = timedelta(0)
     adjudication: Adjudication | None = None
 

@@ -172,7 +172,9 @@ class Player:
         received_s = self._stream.received_s
         board = position.after(play.state.moves)
         result = None if self._sources is None else await self._look_up(position.full, board)
-        if result is None:
+        if result is not None:
+            self._engine.stop_pondering()
+        else:
             budget = budget_for(
                 play.state,
                 play.color,
@@ -180,7 +182,10 @@ class Player:
                 overhead=context.overheads.expected(self._settings.overhead),
                 elapsed=self._stream.since_line(),
             )
-            request = SearchRequest(board=board, limit=budget.limit, deadline=budget.deadline)
+            ponder = self._settings.ponder and play.time_left is not None
+            request = SearchRequest(
+                board=board, limit=budget.limit, deadline=budget.deadline, ponder=ponder
+            )
             result = await self._engine.search(request)
         intent: Intent = "play"
         if (rules := self._settings.adjudication) is not None:

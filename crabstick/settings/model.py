@@ -144,6 +144,7 @@ class EngineSettings(_Section):
     options: Options = Field(default_factory=dict)
     ignore_unknown_options: bool = False
     limits: LimitSettings = LimitSettings()
+    ponder: bool = False
     start_timeout_s: Whole = Field(default=60, ge=1, le=_DAY_S)
     memory_mb: Whole | None = Field(default=None, ge=1, le=1_048_576)
     move_overhead_ms: Whole = Field(default=300, ge=0, le=60_000)
@@ -175,8 +176,9 @@ class EngineSettings(_Section):
             )
         for name in _OF_RAY & self.resources.keys():
             raise ValueError(f"engine.resources names {name}; use engine.cpus, gpus or memory_mb")
-        if kind == "xboard" and self.limits.nodes is not None:
-            raise ValueError("engine.limits.nodes is set, which XBoard engines do not know")
+        key = "limits.nodes" if kind == "xboard" and self.limits.nodes else "ponder"
+        if kind in {"xboard", "homemade"} and (key == "limits.nodes" or self.ponder):
+            raise ValueError(f"engine.{key} is set, which {kind} engines do not know")
         for key in ("path", "args", "working_dir"):
             if kind == "bundled" and getattr(self, key):
                 raise ValueError(
@@ -425,6 +427,13 @@ class Settings(_Section):
         wanted = {name: amount for name, amount in amounts.items() if amount}
         start = timedelta(seconds=engine.start_timeout_s)
         return Demand(resources=wanted, labels=engine.labels, engine_start=start)
+
+    def may_ponder(self, name: str, node_cpus: float, cores: float) -> bool:
+        """Whether an engine ponders: its game has a core, and games never outnumber cores."""
+        cpus = {engine: demand.resources["CPU"] for engine, demand in self.demands().items()}
+        used = min(node_cpus, self.challenges.max_games * max(cpus.values()))
+        has_core = cpus.get(name, cpus[DEFAULT_ENGINE]) >= 1 and used <= cores
+        return self.engine_of(name).ponder and has_core
 
     def standby_of(self, name: str) -> int:
         """How many actors of an engine stand by."""

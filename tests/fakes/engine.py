@@ -41,6 +41,8 @@ class ScriptedEngine:
         requests: all search requests so far.
         is_open: whether a real engine would have a process.
         games: how many games it was made ready for.
+        stops: how often it was told to stop pondering.
+        end: set when the process ends.
         best_so_far: what it says of its latest search.
     """
 
@@ -60,6 +62,8 @@ class ScriptedEngine:
         self.requests: list[SearchRequest] = []
         self.is_open = False
         self.games = 0
+        self.stops = 0
+        self.end = asyncio.Event()
 
     async def open(self) -> None:
         """Opens, or raises the next error of `opening`."""
@@ -70,6 +74,14 @@ class ScriptedEngine:
     def fail_to_open(self, error: EngineError) -> None:
         """Lets the next `open` or `new_game` raise this."""
         self._opening.append(error)
+
+    def stop_pondering(self) -> None:
+        """Counts the calls."""
+        self.stops += 1
+
+    async def ended(self) -> None:
+        """Returns when `end` is set."""
+        await self.end.wait()
 
     async def new_game(self) -> None:
         """As `open`; counts the games."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import chess
 import pytest
@@ -115,6 +116,17 @@ async def test_it_plays_one_game_after_another(engine: Engine) -> None:
     for _ in range(3):
         await engine.new_game()
         assert (await engine.search(a_request())).move in chess.Board().legal_moves
+
+
+async def test_it_may_ponder_whatever_the_opponent_plays(engine: Engine) -> None:
+    board = chess.Board()
+    for _ in range(4):
+        request = replace(a_request(board.copy(), limit=Limit(nodes=200)), ponder=True)
+        board.push((await engine.search(request)).move)
+        board.push(next(iter(board.legal_moves)))
+    engine.stop_pondering()
+    await engine.new_game()
+    assert (await engine.search(a_request())).move in chess.Board().legal_moves
 
 
 async def test_closed_it_can_be_opened_again(engine: Engine) -> None:

@@ -14,6 +14,7 @@ import chess
 import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
+from actors.cluster import ActorAway
 from actors.engine_actor.engine_actor import EngineActor
 from actors.engine_actor.self_report import ProcessSize
 from actors.messages import (
@@ -31,7 +32,9 @@ from actors.messages import (
 from crabstick.errors import ConfigError, CrabstickError
 from crabstick.game.game_telemetry import GameProgress
 from crabstick.game.rate_limits import RateLimits
-from crabstick.rules.lichess_types import GameId, Limited
+from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.lichess_types import GameId, Limited, NodeId
+from crabstick.settings import ClusterSettings
 from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
 from engine.interface import EngineSpec
@@ -203,6 +206,37 @@ async def test_it_plays_by_the_settings_of_the_owner(tmp_path: Path) -> None:
     await rig.win()
     assert rig.worker_set.count("crabstick_source_moves_total") == 1
     assert rig.worker_set.count("crabstick_source_failures_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("nodes", "ponders"),
+    [
+        ([("n1" * 8, 2), ("n2" * 8, 64)], True),
+        ([("n1" * 8, 3), ("n2" * 8, 1)], False),  # more games than cores
+        ([], False),
+        (ActorAway("Ray's GCS does not answer"), False),
+    ],
+)
+async def test_the_engine_ponders_where_its_game_has_a_core(
+    monkeypatch: pytest.MonkeyPatch, nodes: list[tuple[str, int]] | ActorAway, *, ponders: bool
+) -> None:
+    def read(_slot: ClusterSettings) -> tuple[ClusterNode, ...]:
+        if isinstance(nodes, ActorAway):
+            raise nodes
+        return tuple(ClusterNode(id=NodeId(name), cpus=cpus, cores=2) for name, cpus in nodes)
+
+    monkeypatch.setattr("actors.engine_actor.engine_actor.read_nodes", read)
+    rig = ActorRig(engines={"default": {"ponder": True}})
+    await rig.play()
+    assert [request.ponder for request in rig.engine.requests] == [ponders]
+    await rig.win()
+
+
+async def test_an_engine_does_not_ponder_unless_it_is_to() -> None:
+    rig = ActorRig()
+    await rig.play()
+    assert not rig.engine.requests[0].ponder
+    await rig.win()
 
 
 async def test_the_dashboard_shows_what_it_does(titles: list[tuple[str, str]]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from chess.engine import Option
 
 from actors.local_ray.ports import PortTaken
 from crabstick.check import local_checks
@@ -54,6 +55,9 @@ def _a_machine_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     lichess(monkeypatch)
 
 
+PONDER = {"Ponder": Option("Ponder", "check", None, None, None, None)}
+
+
 async def play(_spec: object) -> TriedEngine:
     return TriedEngine("Pinch 1", {})  # without UCI_Variant and UCI_Chess960
 
@@ -89,6 +93,33 @@ def test_everything_that_is_in_order_is_said(
     ]
     monkeypatch.setenv(ADMIN_VARIABLE, "secret")
     assert "POST /shutdown: needs the admin token" in said()
+
+
+@pytest.mark.parametrize(
+    ("offered", "max_games", "address", "words"),
+    [
+        ({}, 1, "", "plays, but does not ponder: it lacks the option Ponder"),
+        (PONDER, 1, "", "plays, and ponders"),
+        (PONDER, 3, "", "plays, but does not ponder: games outnumber cores (challenges.max_games"),
+        (PONDER, 3, "head:6379", "plays, and ponders"),
+    ],
+)
+def test_what_comes_of_pondering_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+    offered: dict[str, Option],
+    max_games: int,
+    address: str,
+    words: str,
+) -> None:
+    async def play_so(_spec: object) -> TriedEngine:
+        return TriedEngine("Pinch 1", offered)
+
+    monkeypatch.setattr(local_checks, "play_one_move", play_so)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    sections = {"engine": {"ponder": True}, "challenges": {"max_games": max_games}}
+    (finding,) = local_checks.engine(Settings.model_validate(sections))
+    assert words in finding.words
 
 
 def test_a_bot_with_the_scope_is_identified() -> None:

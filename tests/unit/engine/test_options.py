@@ -117,7 +117,7 @@ def test_a_name_like_no_other_is_answered_with_all_names() -> None:
 def test_what_is_set_for_each_search_is_not_the_user_s() -> None:
     assert (
         complaint("Ponder", "true")
-        == "option 'Ponder' of 'fish' is set for each search: leave it out"
+        == "option 'Ponder' of 'fish' is set for each search: use engine.ponder"
     )
 
 

@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import chess
 import pytest
@@ -14,7 +16,7 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.interface import EngineSpec
+from engine.interface import EngineSpec, SearchRequest
 from engine.resilient import MIN_SEARCH_TIME, ResilientEngine, remaining_limit
 from tests.engine.builders import a_request, seconds
 from tests.fakes.engine import HANG, ScriptedEngine
@@ -50,6 +52,15 @@ def plays(*moves: chess.Move | EngineError, name: str = "scripted") -> ScriptedE
 
 def cannot_open(*errors: EngineError) -> ScriptedEngine:
     return ScriptedEngine(opening=errors)
+
+
+class SlowToOpen(ScriptedEngine):
+    """Takes ten seconds to start."""
+
+    async def open(self) -> None:
+        if not self.is_open:
+            await asyncio.sleep(10)
+        await super().open()
 
 
 async def test_an_engine_that_works_is_left_alone() -> None:
@@ -134,10 +145,10 @@ async def test_opening_hides_no_failure_but_a_search_survives_it() -> None:
 
 
 async def test_a_search_that_is_done_again_has_what_is_left_of_its_deadline() -> None:
-    stable = Stable(dies(), plays(E4))
+    stable = Stable(dies(), SlowToOpen())
     await stable.resilient().search(a_request(deadline_s=60))
     (again,) = stable.engines[1].requests
-    assert seconds(50) < again.deadline < seconds(60)
+    assert again.deadline.total_seconds() == pytest.approx(50, abs=0.1)
 
 
 async def test_after_a_hang_there_is_still_a_little_time() -> None:
@@ -179,6 +190,94 @@ async def test_on_a_short_clock_a_legal_move_is_played_at_once(
     assert (await engine.search(a_request(limit=SHORT))).source == "last_resort"
     later = await engine.search(a_request(limit=Limit(white_clock=60, black_clock=1)))
     assert (later.move, later.source, engine.restart_count) == (E4, "engine", 1)
+
+
+def pondering(*, clock_s: float = 60) -> SearchRequest:
+    limit = Limit(white_clock=clock_s, black_clock=60)
+    return replace(a_request(deadline_s=5, limit=limit), ponder=True)
+
+
+async def test_an_engine_that_ends_while_it_ponders_is_restarted_at_once() -> None:
+    stable = Stable(plays(E4, EngineDied("x")), plays(D4, E4))
+    engine = stable.resilient()
+    await engine.search(pondering())
+    stable.engines[0].end.set()
+    await asyncio.sleep(1)
+    assert (engine.restart_count, stable.engines[1].is_open) == (1, True)
+    result = await engine.search(pondering())
+    assert (result.move, result.source, engine.restart_count) == (E4, "engine", 1)
+    await engine.close()
+
+
+async def test_a_restart_while_the_opponent_thinks_has_its_full_time() -> None:
+    stable = Stable(plays(E4, EngineDied("x")), plays())
+    engine = stable.resilient()
+    await engine.search(pondering())
+    stable.engines[0].end.set()
+    await asyncio.sleep(1)
+    assert stable.specs[1].start_timeout == FISH.start_timeout
+    await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("clock_s", "took_s", "source", "restarts"),
+    [(60, 9, "engine", 1), (12, 5, "engine", 2), (2, 0, "last_resort", 1)],
+)
+async def test_a_search_waits_for_a_restart_as_long_as_for_its_own(
+    clock_s: float, took_s: float, source: str, restarts: int
+) -> None:
+    stable = Stable(plays(E4, EngineDied("x")), SlowToOpen(), plays(D4))
+    engine = stable.resilient()
+    await engine.search(pondering())
+    stable.engines[0].end.set()
+    await asyncio.sleep(1)
+    began_s = asyncio.get_running_loop().time()
+    assert (await engine.search(pondering(clock_s=clock_s))).source == source
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(took_s, abs=0.1)
+    assert engine.restart_count == restarts
+    await engine.close()
+
+
+async def test_the_next_game_waits_for_a_restart() -> None:
+    stable = Stable(plays(E4, EngineDied("x")), SlowToOpen())
+    engine = stable.resilient()
+    await engine.search(pondering())
+    stable.engines[0].end.set()
+    await asyncio.sleep(1)
+    await engine.new_game()
+    assert (stable.engines[1].games, engine.is_well) == (1, False)
+    await engine.close()
+
+
+async def test_when_the_fallback_ends_as_well_the_next_search_starts_another() -> None:
+    failing = plays(E4, EngineDied("x"))
+    stable = Stable(failing, plays(D4, E4, EngineDied("y")), plays(D4))
+    engine = stable.resilient(restarts=0)
+    for index in range(2):
+        await engine.search(pondering())
+        stable.engines[index].end.set()
+        await asyncio.sleep(1)
+    assert (await engine.search(pondering())).source == "bundled"
+    await engine.close()
+
+
+async def test_an_engine_without_pondering_is_not_watched() -> None:
+    stable = Stable(plays(E4, D4))
+    engine = stable.resilient()
+    await engine.search(a_request())
+    stable.engines[0].end.set()
+    await asyncio.sleep(1)
+    assert ((await engine.search(a_request())).move, engine.restart_count) == (D4, 0)
+
+
+async def test_after_a_move_of_last_resort_no_restart_is_waited_for() -> None:
+    stable = Stable(plays(IllegalMove("x")), plays(E4))
+    engine = stable.resilient()
+    await engine.search(pondering(clock_s=1))
+    began_s = asyncio.get_running_loop().time()
+    assert (await engine.search(pondering())).move == E4
+    assert asyncio.get_running_loop().time() - began_s < 1
+    await engine.close()
 
 
 async def test_on_a_short_clock_a_hang_ends_before_the_clock_does() -> None:

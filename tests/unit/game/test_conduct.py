@@ -10,7 +10,7 @@ import pytest
 from crabstick.game.move_sources import MoveSources
 from crabstick.rules.adjudication import Adjudication, ScoreRule
 from crabstick.rules.game_events import Finish
-from crabstick.rules.lichess_types import Limited, RefusedPost, Unanswered
+from crabstick.rules.lichess_types import GameState, Limited, RefusedPost, Unanswered
 from crabstick.settings import Settings
 from engine.interface import SearchRequest, SearchResult
 from tests.builders import seconds
@@ -111,6 +111,30 @@ async def test_a_book_move_needs_no_engine(tmp_path: Path) -> None:
     await reply(game, "e7e5", 2)
     assert len(game.engine.requests) == 1
     assert ("crabstick_source_moves_total", "book", 1) in game.telemetry.drain().counts
+    await game.kill()
+
+
+async def test_a_move_of_a_book_ends_the_pondering(tmp_path: Path) -> None:
+    game = a_game(0, sources(tmp_path), ponder=True)
+    await game.until_sent()
+    assert game.engine.stops == 1
+    await reply(game, "e7e5", 2)
+    assert (game.engine.stops, game.engine.requests[0].ponder) == (1, True)
+    await game.kill()
+
+
+class UntimedMatch(FakeMatch):
+    """A game without a clock."""
+
+    @property
+    def state(self) -> GameState:
+        return replace(super().state, white_time=None, black_time=None)
+
+
+async def test_without_a_clock_the_engine_does_not_ponder() -> None:
+    game = PlayedGame(UntimedMatch(), ScoringEngine(0), ponder=True)
+    await game.until_sent()
+    assert not game.engine.requests[0].ponder
     await game.kill()
 
 

@@ -323,7 +323,9 @@ WRONG_VALUES = [
     ("engine: {args: [a]}", "engine.args is ('a',) but engine.kind is bundled"),
     ("engine: {kind: homemade}", "engine.path must name the engine's class (module:Class)"),
     ("engine: {kind: homemade, path: my.py}", "homemade it must be module:Class, where module.py"),
-    ("engine: {kind: xboard, path: a, limits: {nodes: 9}}", "which XBoard engines do not know"),
+    ("engine: {kind: xboard, path: a, limits: {nodes: 9}}", "which xboard engines do not know"),
+    ("engine: {kind: xboard, path: a, ponder: true}", "engine.ponder is set, which xboard engines"),
+    ("engine: {kind: homemade, path: 'a:B', ponder: yes}", "which homemade engines do not know"),
     (
         'engine: {options: {A: "b\\nquit"}}',
         "engine.options is a mapping; it must hold text, numbers",

@@ -59,6 +59,25 @@ def test_every_key_of_the_engine_reaches_its_spec() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("engine", "node_cpus", "cores", "may_ponder"),
+    [
+        ({}, 2, 2, False),
+        ({"ponder": True}, 2, 2, True),
+        ({"ponder": True}, 5, 2, False),  # a local cluster has a CPU for each game
+        ({"ponder": True}, 5, 4, True),  # but no more games than challenges.max_games
+        ({"ponder": True, "cpus": 0.5}, 2, 2, False),
+        ({"ponder": True, "cpus": 2}, 9, 4, False),
+        ({"ponder": True, "cpus": 2}, 9, 8, True),
+    ],
+)
+def test_an_engine_ponders_where_its_game_has_a_core(
+    engine: dict[str, object], node_cpus: float, cores: int, *, may_ponder: bool
+) -> None:
+    found = settings(engine=engine).may_ponder("default", node_cpus, cores)
+    assert found == may_ponder
+
+
 def test_limits_become_the_bounds_of_every_search() -> None:
     engine = settings(engine={"limits": {"nodes": 9, "depth": 3, "move_time_ms": 250}}).engine
     expected = EngineLimits(nodes=9, depth=3, move_time=timedelta(milliseconds=250))
