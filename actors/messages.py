@@ -8,6 +8,7 @@ that an older peer would misread; unknown keys are ignored.
 stream budget.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, Self, TypeVar
 
@@ -80,8 +81,8 @@ def _read(model: type[Model], message: object) -> Model:
 class ActorConfig(Message):
     """An actor's arguments; they hold no secrets, because Ray's GCS stores them in plain text.
 
-    `lacking` are variants that the settings accept and the engine does not play. `engine` is the
-    name of an EngineActor's engine.
+    `lacks` are the variants that the settings accept and an engine does not play, by the engine's
+    name. `engine` is the name of an EngineActor's engine.
     """
 
     name: str
@@ -89,7 +90,7 @@ class ActorConfig(Message):
     bot: str
     fingerprint: str
     settings: Packed
-    lacking: tuple[str, ...] = ()
+    lacks: Mapping[str, Sequence[str]] = {}
     engine: str = DEFAULT_ENGINE
 
 

@@ -55,6 +55,7 @@ from crabstick.game.stream import Unplayable
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.interface import GamesPort
 from crabstick.rules.cluster_view import ActorPhase, LifeEvent, next_phase
+from crabstick.rules.engine_choice import about
 from crabstick.rules.game_events import Finish, HandOver
 from crabstick.rules.lichess_types import GameId, Posted
 from crabstick.settings import Settings, read_token
@@ -94,7 +95,7 @@ class EngineActor:
     ) -> None:
         configure_logging()
         self._config = ActorConfig.read(config)
-        bind_process(actor=self._config.name, node=this_node())
+        bind_process(actor=self._config.name, node=this_node(), engine=self._config.engine)
         self._settings = Settings.from_message(self._config.settings)
         mine = self._settings.engine_of(self._config.engine)
         self._play_settings = PlaySettings(
@@ -257,7 +258,8 @@ class EngineActor:
                 self._play_settings = replace(self._play_settings, ponder=await self._may_ponder())
             await self._games.warm()
         except (CrabstickError, EngineError) as error:
-            self._problem = f"node {this_node()[:8]}: {error}"
+            words = about(self._config.engine, str(error))
+            self._problem = f"node {this_node()[:8]}: {words}"
             self._lacks_engine = isinstance(error, EngineError)
         self._enter(LifeEvent.WARM)
         freeze_gc()

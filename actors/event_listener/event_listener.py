@@ -93,7 +93,7 @@ class EventListener:
         self._config = ActorConfig.read(config)
         bind_process(actor=self._config.name, node=this_node())
         self._settings = Settings.from_message(self._config.settings)
-        self._policy = self._settings.challenges.policy(self._config.lacking)
+        self._policies = self._settings.policies(self._config.lacks)
         self._lichess = lichess
         self._log = get_logger(actor=self._config.name)
         self._loop = asyncio.get_running_loop()
@@ -102,7 +102,7 @@ class EventListener:
         self._stream_budget = StreamBudget()
         self._problem = ""
         self._games: frozenset[str] = frozenset()
-        self._rooms = dict.fromkeys(self._settings.demands(), self._policy.max_games)
+        self._rooms = dict.fromkeys(self._policies, self._settings.challenges.max_games)
         self._may_grow = False
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._clocks: OrderedDict[GameId, Clock | None] = OrderedDict()
@@ -261,7 +261,7 @@ class EventListener:
         await self._ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
         engine = choose(self._settings.engines, Traits.of_challenge(challenge))
-        verdict = decide(challenge, self._policy, self._load(engine))
+        verdict = decide(challenge, self._policies[engine], self._load(engine))
         if isinstance(verdict, Accept):
             self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
         return verdict

@@ -1,7 +1,7 @@
 """Identifies the code and settings of a bot; `up` replaces managers whose fingerprint differs."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,28 +40,30 @@ def bot_code(root: Path = CODE_ROOT) -> Iterator[Path]:
 
 
 def fingerprint(
-    settings: Settings, bot: str, lacking: Sequence[str] = (), root: Path = CODE_ROOT
+    settings: Settings, bot: str, lacks: Mapping[str, object] = {}, root: Path = CODE_ROOT
 ) -> str:
     """Returns twelve hexadecimal digits that stand for code, account, settings and engine."""
     code = hashlib.sha256(__version__.encode())
     for path in bot_code(root):
         code.update(path.as_posix().encode() + (root / path).read_bytes())
     whole = hashlib.sha256(
-        f"{code.hexdigest()} {bot} {settings.fingerprint()} {','.join(lacking)}".encode()
+        f"{code.hexdigest()} {bot} {settings.fingerprint()} {sorted(lacks.items())}".encode()
     )
     return whole.hexdigest()[:12]
 
 
-def actor_config(settings: Settings, bot: str, lacking: Sequence[str] = ()) -> ActorConfig:
+def actor_config(
+    settings: Settings, bot: str, lacks: Mapping[str, Sequence[str]] = {}
+) -> ActorConfig:
     """The config of every actor of this bot; each gets its own `name`.
 
-    `lacking` are variants that the engine does not play.
+    `lacks` are the variants that an engine does not play, by the engine's name.
     """
     return ActorConfig(
         name="",
         namespace=settings.cluster.namespace,
         bot=bot,
-        fingerprint=fingerprint(settings, bot, lacking),
+        fingerprint=fingerprint(settings, bot, lacks),
         settings=settings.to_message(),
-        lacking=tuple(lacking),
+        lacks=lacks,
     )

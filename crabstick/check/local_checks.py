@@ -5,7 +5,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
@@ -19,7 +19,7 @@ from crabstick.environment import home_folder
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
 from crabstick.game.move_sources import MoveSources
 from crabstick.rules.cluster_view import DEFAULT_ENGINE
-from crabstick.rules.engine_choice import Traits, choose
+from crabstick.rules.engine_choice import about, tasks
 from crabstick.rules.lichess_types import Account
 from crabstick.rules.variants import start_board
 from crabstick.settings import Settings, read_admin_token, read_token
@@ -28,17 +28,22 @@ from engine.uci_engine import TriedEngine
 from engine.uci_engine import check as play_one_move
 
 SCOPE: Final = "bot:play"
+Tried = Mapping[str, TriedEngine | ConfigError]
+"""Engines by their names in the settings; what is wrong with those that do not play."""
 
 
 def engine(settings: Settings) -> Iterator[Finding]:
     """Checks that each engine plays, and tells which variants they lack."""
-    tried = try_engines(settings)
+    tried = try_engines(settings, settings.demands())
+    lacking = lacking_variants(settings, tried)
     for name, one in tried.items():
+        if isinstance(one, ConfigError):
+            yield Finding(str(one), ConfigError)
+            continue
         key = "" if name == DEFAULT_ENGINE else f" as engines.{name}"
         yield Finding(f"{one.name} plays{key}{_pondering(settings, name, one)}")
-    if lacking := lacking_variants(settings, tried):
-        names = ", ".join(lacking)
-        yield Finding(f"no engine for {names}: such challenges are declined")
+        if lacks := ", ".join(lacking.get(name, ())):
+            yield Finding(f"{one.name} does not play {lacks}{key}: such challenges are declined")
 
 
 def _pondering(settings: Settings, name: str, engine: TriedEngine) -> str:
@@ -52,45 +57,41 @@ def _pondering(settings: Settings, name: str, engine: TriedEngine) -> str:
     return ", but does not ponder: games outnumber cores (challenges.max_games, engine.cpus)"
 
 
-def try_engines(settings: Settings) -> dict[str, TriedEngine]:
-    """Starts each engine and lets it play one move; returns them by their names in the settings.
+def try_engines(settings: Settings, names: Collection[str]) -> Tried:
+    """Starts engines of the settings, and lets each play one move."""
+
+    async def play(name: str) -> TriedEngine | ConfigError:
+        try:
+            return await play_one_move(settings.engine_spec(name))
+        except EngineError as error:
+            return ConfigError(about(name, str(error)))
+
+    async def play_all() -> Tried:
+        return dict(zip(names, await asyncio.gather(*map(play, names)), strict=True))
+
+    return asyncio.run(play_all())
+
+
+def lacking_variants(settings: Settings, tried: Tried) -> dict[str, list[str]]:
+    """The variants that an engine may have to play and does not, by the engine's name.
 
     Raises:
-        ConfigError: one cannot be started, or they play none of the variants that are wanted.
+        ConfigError: no engine plays any variant that is accepted.
     """
-    names = [*settings.demands()]
-
-    async def play() -> list[TriedEngine | BaseException]:
-        trials = (play_one_move(settings.engine_spec(name)) for name in names)
-        return await asyncio.gather(*trials, return_exceptions=True)
-
-    tried = {}
-    for name, found in zip(names, asyncio.run(play()), strict=True):
-        if isinstance(found, EngineError):
-            words = str(found)
-            if name != DEFAULT_ENGINE:
-                words = words.replace("engine.", f"engines.{name}.")
-            raise ConfigError(words)
-        if isinstance(found, BaseException):
-            raise found
-        tried[name] = found
-    wanted = settings.challenges.variants
-    if len(lacking_variants(settings, tried)) == len(wanted):
+    wanted, lacking = sorted(settings.challenges.variants), dict[str, list[str]]()
+    is_played = False
+    for name, variant in tasks(settings.engines, wanted):
+        one = tried[name]
+        if isinstance(one, ConfigError) or one.plays(start_board(variant)):
+            is_played = True
+        else:
+            lacking.setdefault(name, []).append(variant)
+    if not is_played:
         raise ConfigError(
-            f"challenges.variants is {', '.join(sorted(wanted))}, and the engine for that does not "
+            f"challenges.variants is {', '.join(wanted)}, and the engine for that does not "
             "play it: add a variant that it plays, or name another engine"
         )
-    return tried
-
-
-def lacking_variants(settings: Settings, tried: Mapping[str, TriedEngine]) -> tuple[str, ...]:
-    """The variants that the settings accept and their engines do not play."""
-
-    def is_played(variant: str) -> bool:
-        name = choose(settings.engines, Traits(variant=variant))
-        return tried[name].plays(start_board(variant))
-
-    return tuple(one for one in sorted(settings.challenges.variants) if not is_played(one))
+    return lacking
 
 
 def sources(settings: Settings) -> tuple[Finding, ...]:

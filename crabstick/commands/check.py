@@ -5,11 +5,13 @@ from importlib.metadata import version
 from platform import python_version
 
 from crabstick.check.all_checks import CLUSTER, MACHINE, run
+from crabstick.check.local_checks import try_engines
 from crabstick.check.running_cluster import RunningCluster
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.cluster_view import DEFAULT_ENGINE
 from crabstick.rules.engine_choice import Traits, choose
+from crabstick.rules.variants import start_board
 from crabstick.settings import Settings
 from crabstick.signals import blocked_interrupts
 
@@ -31,7 +33,7 @@ def engine_for(settings: Settings, challenge: str) -> str:
     """Which engine of the settings would play a challenge that is described in words.
 
     Raises:
-        ConfigError: a word is unknown.
+        ConfigError: a word is unknown, or the engine cannot be started.
     """
     try:
         traits = Traits.of_words(challenge.split())
@@ -40,9 +42,15 @@ def engine_for(settings: Settings, challenge: str) -> str:
     name = choose(settings.engines, traits)
     key = "engine" if name == DEFAULT_ENGINE else f"engines.{name}"
     engine = settings.engine_of(name)
-    is_accepted = traits.variant in settings.challenges.variants
-    but = "" if is_accepted else f"; but challenges.variants does not accept {traits.variant}"
-    return f"{key} plays it: {engine.path or 'the bundled engine'}{but}"
+    which, variant = engine.path or "the bundled engine", traits.variant
+    tried = try_engines(settings, [name])[name]
+    if isinstance(tried, ConfigError):
+        raise tried
+    if not tried.plays(start_board(variant)):
+        return f"{key} is for it: {which}, which does not play {variant}: it is declined"
+    is_accepted = variant in settings.challenges.variants
+    but = "" if is_accepted else f"; but challenges.variants does not accept {variant}"
+    return f"{key} plays it: {which}{but}"
 
 
 def check_cluster(settings: Settings, address: str | None, say: Say) -> None:

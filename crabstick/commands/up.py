@@ -141,14 +141,17 @@ def _find_running(files: ClusterFiles, plan: Plan, console: Console) -> LocalClu
 def _tried(settings: Settings, files: ClusterFiles) -> ActorConfig:
     """The bot's config, when its token, its engine and its files have been tried."""
     with ThreadPoolExecutor() as threads:
-        engine = threads.submit(try_engines, settings)
+        engines = threads.submit(try_engines, settings, settings.demands())
         for finding in sources(settings):
             if finding.problem:
                 raise ConfigError(finding.words)
         bot = identify(settings).name
         require_one_token(files, bot)
-        lacking = lacking_variants(settings, engine.result())
-    return actor_config(settings, bot, lacking)
+        tried = engines.result()
+    for one in tried.values():
+        if isinstance(one, ConfigError):
+            raise one
+    return actor_config(settings, bot, lacking_variants(settings, tried))
 
 
 def _wait_up(files: ClusterFiles, supervisor: "subprocess.Popen[str] | None") -> LocalCluster:

@@ -6,9 +6,11 @@ condition that stands first in `ASPECTS`. Any other key is a plain name, which f
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 from typing import Final
 
 import chess
@@ -38,6 +40,8 @@ WORDS: Final[Mapping[str, str]] = {
 }
 """Condition -> its aspect; `variants` means any but standard chess, `white` that we have white."""
 _CLOCK: Final = re.compile(r"(\d+(?:\.\d+)?)\+(\d+)")
+_KEY: Final = re.compile(r"(?<![\w/.'-])engine\.")
+"""The beginning of a key such as engine.path, and not a part of a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,24 @@ def choose(keys: Collection[str], traits: Traits) -> str:
         and all(map(traits.fit, conditions.values()))
     }
     return max(fitting, key=lambda key: _specificity(fitting[key]), default=DEFAULT_ENGINE)
+
+
+def tasks(keys: Collection[str], variants: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each engine by its key, with each of the variants that it may have to play."""
+    for key, variant in product((DEFAULT_ENGINE, *keys), variants):
+        words = [] if key == DEFAULT_ENGINE else key.lower().split("_")
+        with suppress(ValueError):  # the key is for another variant
+            traits = Traits.of_words(dict.fromkeys([*words, variant.lower()]))
+            if choose(keys, traits) == key:
+                yield key, variant
+
+
+def about(name: str, sentence: str) -> str:
+    """A sentence about the default engine, made one about the engine `name`."""
+    if name == DEFAULT_ENGINE:
+        return sentence
+    keyed = _KEY.sub(f"engines.{name}.", sentence)
+    return f"engines.{name}: {sentence}" if keyed == sentence else keyed
 
 
 def _specificity(conditions: Collection[str]) -> tuple[int, ...]:

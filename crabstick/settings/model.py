@@ -435,6 +435,10 @@ class Settings(_Section):
         has_core = cpus.get(name, cpus[DEFAULT_ENGINE]) >= 1 and used <= cores
         return self.engine_of(name).ponder and has_core
 
+    def policies(self, lacks: Mapping[str, Collection[str]]) -> dict[str, ChallengePolicy]:
+        """The policy for what each engine would play, without the variants that it `lacks`."""
+        return {name: self.challenges.policy(lacks.get(name, ())) for name in self.demands()}
+
     def standby_of(self, name: str) -> int:
         """How many actors of an engine stand by."""
         wish = self.engine_of(name).standby

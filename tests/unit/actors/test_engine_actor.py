@@ -395,7 +395,7 @@ async def test_an_engine_that_keeps_dying_is_counted_during_the_game() -> None:
     assert rig.worker_set.count("crabstick_engine_restarts_total") == 2
 
 
-async def test_every_log_line_of_its_process_has_actor_game_and_node() -> None:
+async def test_every_log_line_of_its_process_has_actor_game_node_and_engine() -> None:
     out = io.StringIO()
     rig = ActorRig()
     await rig.play()
@@ -403,6 +403,7 @@ async def test_every_log_line_of_its_process_has_actor_game_and_node() -> None:
     logging.getLogger("engine.resilient").warning("the engine died")
     line = json.loads(out.getvalue())
     assert (line["actor"], line["game_id"], line["node"]) == (NAME, GAME, "n1" * 8)
+    assert line["engine"] == "default"
 
 
 async def test_a_game_that_cost_too_many_actors_is_played_by_the_bundled_engine() -> None:

@@ -86,13 +86,14 @@ class ListenerRig:
         room: int = 100,
         challenges: Mapping[str, Any] | None = None,
         engines: Mapping[str, Any] | None = None,
+        lacks: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.lichess = FakeLichess()
         self.worker_set = FakeWorkerSet(room)
         self.handle = FakeHandle(self.worker_set)
         self.watched = FakeWatchedActor()
         sections = {"challenges": challenges or {}, "engines": engines or {}}
-        self.config = a_config("event-listener", **sections).pack()
+        self.config = a_config("event-listener", **sections).pack() | {"lacks": lacks or {}}
         self.start()
 
     def start(self) -> None:
@@ -416,6 +417,22 @@ async def test_a_challenge_needs_room_for_its_own_engine() -> None:
     await until(lambda: rig.answers() == 2)
     assert rig.lichess.accepted == ["game0002"]
     assert rig.lichess.declined == [("game0001", "later")]
+
+
+async def test_a_variant_is_declined_if_the_engine_for_the_challenge_lacks_it() -> None:
+    rig = ListenerRig(
+        engines={"human": {}},
+        challenges={"variants": ["standard", "atomic"]},
+        lacks={"human": ("atomic",)},
+    )
+    await rig.challenge(to_us(1, variant="atomic"))
+    rig.lichess.challenged(to_us(2))
+    rig.lichess.challenged(
+        to_us(3, variant="atomic", challenger=LichessPlayer(name="b", title="BOT"))
+    )
+    await until(lambda: rig.answers() == 3)
+    assert rig.lichess.accepted == ["game0002", "game0003"]
+    assert rig.lichess.declined == [("game0001", "variant")]
 
 
 async def test_a_game_is_passed_on_until_the_worker_set_has_it() -> None:

@@ -10,7 +10,7 @@ from chess.engine import Option
 from actors.local_ray.ports import PortTaken
 from crabstick.check import local_checks
 from crabstick.check.local_checks import identify
-from crabstick.commands.check import check
+from crabstick.commands.check import check, engine_for
 from crabstick.errors import (
     ConfigError,
     CrabstickError,
@@ -23,6 +23,7 @@ from crabstick.lichess import account_client as client
 from crabstick.rules.lichess_types import Account
 from crabstick.settings import ADMIN_VARIABLE, TOKEN_VARIABLE, Settings
 from engine.errors import EngineNotFound
+from engine.interface import EngineSpec
 from engine.uci_engine import TriedEngine
 from tests.fakes.lichess import FakeLichess
 
@@ -58,7 +59,9 @@ def _a_machine_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 PONDER = {"Ponder": Option("Ponder", "check", None, None, None, None)}
 
 
-async def play(_spec: object) -> TriedEngine:
+async def play(spec: EngineSpec) -> TriedEngine:
+    if "/opt/engine" in spec.command:
+        raise EngineNotFound("there is no '/opt/engine': engine.path is the path of a program")
     return TriedEngine("Pinch 1", {})  # without UCI_Variant and UCI_Chess960
 
 
@@ -188,10 +191,72 @@ def test_books_and_tables_are_usable_or_named(tmp_path: Path) -> None:
 
 
 def test_variants_that_the_engine_lacks_are_named() -> None:
-    lacking = "engine: no engine for atomic, chess960, horde: such challenges are declined"
+    lacking = "engine: Pinch 1 does not play atomic, chess960, horde: such challenges are declined"
     assert lacking in said(variants=("horde", "atomic", "chess960", "fromPosition"))
     lines = said(ConfigError, variants=("horde",))
     assert "challenges.variants is horde, and the engine for that does not play it" in lines[-1]
+
+
+def test_each_engine_is_tried_and_named_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play_all(spec: EngineSpec) -> TriedEngine:
+        variants = Option("UCI_Variant", "combo", None, None, None, ["chess", "atomic"])
+        everything = TriedEngine("Fairy", {"UCI_Variant": variants})
+        return everything if spec.command[-1] == "engine.fairy" else await play(spec)
+
+    monkeypatch.setattr(local_checks, "play_one_move", play_all)
+    gone = {"kind": "uci", "path": "/opt/engine"}
+    engines = {"blitz": gone, "human": {"kind": "uci", "path": "pinch"}, "bot": gone}
+    found = local_checks.engine(
+        Settings.model_validate(
+            {"engines": engines, "challenges": {"variants": ["standard", "atomic"]}}
+        )
+    )
+    assert [(one.words, one.problem) for one in found] == [
+        ("Fairy plays", None),
+        (
+            "there is no '/opt/engine': engines.blitz.path is the path of a program",
+            ConfigError,
+        ),
+        ("Pinch 1 plays as engines.human", None),
+        (
+            "Pinch 1 does not play atomic as engines.human: such challenges are declined",
+            None,
+        ),
+        (
+            "there is no '/opt/engine': engines.bot.path is the path of a program",
+            ConfigError,
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "words"),
+    [
+        ("blitz", "engines.blitz plays it: pinch"),
+        (
+            "blitz atomic",
+            "engines.blitz is for it: pinch, which does not play atomic: it is declined",
+        ),
+        (
+            "blitz horde",
+            "engines.blitz is for it: pinch, which does not play horde: it is declined",
+        ),
+        ("fromPosition", "engine plays it: the bundled engine; but challenges.variants does not"),
+    ],
+)
+def test_one_may_ask_which_engine_plays_a_challenge(challenge: str, words: str) -> None:
+    settings = Settings.model_validate(
+        {
+            "engines": {
+                "blitz": {"kind": "uci", "path": "pinch"},
+                "bot": {"kind": "uci", "path": "/opt/engine"},
+            },
+            "challenges": {"variants": ["standard", "atomic"]},
+        }
+    )
+    assert engine_for(settings, challenge).startswith(words)
+    with pytest.raises(ConfigError, match=r"there is no .*engines\.bot\.path"):
+        engine_for(settings, "bot")
 
 
 def test_folders_that_a_ray_could_not_use_are_named(

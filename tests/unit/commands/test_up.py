@@ -73,7 +73,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     use_home(monkeypatch, tmp_path, machine.steps)
     for name, fake in {
         "identify": lambda _: Account(name="crabby", title="BOT"),
-        "try_engines": lambda _: {"default": TriedEngine("Pinch 1", {})},
+        "try_engines": lambda *_: {"default": TriedEngine("Pinch 1", {})},
         "require_free": lambda *_: machine.steps.append("port"),
         "supervise": machine.supervise,
         "BotDeployer": lambda **_: machine,

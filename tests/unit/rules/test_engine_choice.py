@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.engine_choice import WORDS, Traits, choose, conditions_of
+from crabstick.rules.engine_choice import WORDS, Traits, about, choose, conditions_of, tasks
 from crabstick.rules.lichess_types import Clock
+from crabstick.rules.variants import VARIANTS
 
 BLITZ = Traits(
     variant="standard",
@@ -68,6 +69,57 @@ def test_the_choice_depends_on_no_order_where_keys_differ(keys: list[str]) -> No
     one = [*different.values()]
     other = one[::-1]
     assert choose(one, BLITZ) == choose(other, BLITZ)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([], [("default", "atomic"), ("default", "standard")]),
+        (["variants"], [("default", "standard"), ("variants", "atomic")]),
+        (
+            ["Atomic_blitz", "blitz"],
+            [
+                ("default", "atomic"),
+                ("default", "standard"),
+                ("Atomic_blitz", "atomic"),
+                ("blitz", "standard"),
+            ],
+        ),
+        (["horde"], [("default", "atomic"), ("default", "standard")]),
+    ],
+)
+def test_each_engine_has_the_variants_that_no_closer_key_takes(
+    keys: list[str], expected: list[tuple[str, str]]
+) -> None:
+    assert [*tasks(keys, ["atomic", "standard"])] == expected
+
+
+@given(
+    st.lists(KEYS, unique=True),
+    st.builds(
+        Traits,
+        variant=st.sampled_from(VARIANTS),
+        speed=st.sampled_from(["bullet", "blitz", ""]),
+        rated=st.sampled_from([True, False, None]),
+        is_bot=st.sampled_from([True, False, None]),
+        color=st.sampled_from([True, False, None]),
+        clock=st.sampled_from([BLITZ.clock, None]),
+        is_tournament=st.booleans(),
+    ),
+)
+def test_whichever_engine_plays_a_game_was_to_play_its_variant(
+    keys: list[str], traits: Traits
+) -> None:
+    assert (choose(keys, traits), traits.variant) in tasks(keys, VARIANTS)
+
+
+def test_a_sentence_names_the_keys_of_its_engine_and_leaves_paths_alone() -> None:
+    words = "'/opt/engine.new/fish' needs more than engine.memory_mb (1): see engine.path"
+    assert about("default", words) == words
+    assert about("blitz", words) == (
+        "'/opt/engine.new/fish' needs more than engines.blitz.memory_mb (1): see engines.blitz.path"
+    )
+    assert about("blitz", "the engine 'fish' died") == "engines.blitz: the engine 'fish' died"
 
 
 def test_traits_can_be_told_in_words() -> None:
