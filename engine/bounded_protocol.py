@@ -37,6 +37,11 @@ IDLE_LIMIT = timedelta(seconds=2)
 LOOK_EVERY = timedelta(milliseconds=500)
 
 _LOGGER = logging.getLogger(__name__)
+_PROBES = {
+    "uci": ("protover 2", re.compile(rb"\b(protover\b|feature \w+=)")),
+    "xboard": ("isready", re.compile(rb"\b(isready|readyok)\b")),
+}
+"""Protocol -> a question in the other one that changes nothing; what only an answer to it holds."""
 _DESCRIPTION = re.compile(r"\s*(?:option\s+(?:name\s+(.+?)\s+type\b)?|feature\b)")
 _TAIL_BYTES = 512
 _STDERR_SHARE = 16
@@ -62,6 +67,7 @@ class BoundedProtocol(Protocol):
         self.process_tree = ProcessTree()
         self.best_so_far = ""
         self.odd_options: dict[str, Option] = {}
+        self._probe = ("", "")
         self._unfinished = b""
         self._stdout_tail = b""
         self._stderr_tail = b""
@@ -117,9 +123,25 @@ class BoundedProtocol(Protocol):
         cost = len(chunk) if fd == 1 else len(chunk) // _STDERR_SHARE
         if self.failure is not None or self._is_flood(cost):
             return
-        if fd != 1:
+        if fd == 1:
+            self._read_stdout(chunk)
+        else:
             self._stderr_tail = (self._stderr_tail + chunk)[-_TAIL_BYTES:]
-            return
+        label, protocol = self._probe
+        if protocol and not self.initialized and _PROBES[protocol][1].search(chunk):
+            said, late = self.last_output(), errors.started_late
+            self.terminate(late(label, None, said, said_hello=False, protocol=protocol))
+
+    def probe(self, label: str, protocol: str) -> None:
+        """Asks a silent program in the other protocol; an answer to that ends it.
+
+        A slow engine answers our greeting first.
+        """
+        if self.command is not None and not self.initialized:
+            self._probe = label, protocol
+            self.send_line(_PROBES[protocol][0])
+
+    def _read_stdout(self, chunk: bytes) -> None:
         self._stdout_tail = (self._stdout_tail + chunk)[-_TAIL_BYTES:]
         pending = self._unfinished + chunk
         end = pending.rfind(b"\n") + 1

@@ -20,7 +20,7 @@ from engine.interface import SearchRequest
 
 _USEFUL_LINE = re.compile(
     rb"^[ \t]*(?:feature|move|pong|offer draw|resign|1-0|0-1|1/2-1/2|Illegal move|\d+[ \t]+-?\d"
-    rb"|Error(?![^\r\n]*: *(?:post|easy|random|computer|\?)))[^\r\n]{0,%d}" % MAX_LINE_BYTES,
+    rb"|Error(?!.*: *(?:post|easy|random|computer|isready|\?)))[^\r\n]{0,%d}" % MAX_LINE_BYTES,
     re.MULTILINE,
 )
 """Without the errors of commands that an engine need not know."""

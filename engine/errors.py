@@ -18,7 +18,9 @@ _USUAL_REASON: dict[int, str] = {
     signal.SIGKILL: ", perhaps out of memory",
     signal.SIGILL: ", perhaps built for a newer processor",
 }
-_LACKS_MEMORY = re.compile("memory|alloc|reserve|heap", re.IGNORECASE)
+_LACKS_MEMORY = re.compile("memory|alloc|reserve|heap|(cannot|failed to) map", re.IGNORECASE)
+OURS = "crabstick: "
+"""How the last words of a child of ours begin; the rest is a sentence for people."""
 _COMPLAINT = re.compile("(info string )?error", re.IGNORECASE)
 """Source: lc0 (`error Cannot read weights`), Stockfish (`info string ERROR: ...`)."""
 _GREETINGS = {"uci": ("UCI", "uci", "uciok"), "xboard": ("XBoard", "protover 2", "feature done=1")}
@@ -92,6 +94,12 @@ class ProcessEnd:
             return how
         return f"{how}; it may need more than engine.memory_mb ({self.memory_mb}): raise that"
 
+    @property
+    def sentence(self) -> str:
+        """What a child of ours said of its end; empty otherwise, and for want of memory."""
+        _, mark, words = self.said.rpartition(OURS)
+        return " ".join(words.split()) if mark and not _LACKS_MEMORY.search(words) else ""
+
 
 def last_line(text: str) -> str:
     """The last error in an engine's output, else its last line; without control characters."""
@@ -104,7 +112,9 @@ def not_started(
     label: str, end: ProcessEnd, *, said_hello: bool, protocol: str = "uci"
 ) -> EngineError:
     """The error for a process that ended during its start."""
-    if said_hello:
+    if end.sentence:
+        return NotAnEngine(end.sentence)
+    if said_hello or _LACKS_MEMORY.search(end.said):
         words = end.words(is_memory_likely=True)
         return EngineDied(f"the engine '{label}' ended while it got ready {words}")
     if end.returncode in _CANNOT_EXECUTE:
@@ -116,20 +126,26 @@ def not_started(
 
 
 def started_late(
-    label: str, timeout: timedelta, said: str, *, said_hello: bool, protocol: str = "uci"
+    label: str, timeout: timedelta | None, said: str, *, said_hello: bool, protocol: str = "uci"
 ) -> EngineError:
-    """The error for a process that was not ready in time."""
-    within = f"within {timeout.total_seconds():g} s"
+    """The error for a process that was not ready in time; without a `timeout`, not for a probe."""
+    within = f"within {timeout.total_seconds():g} s" if timeout is not None else ""
     if said_hello:
         return EngineHung(
             f"the engine '{label}' was not ready {within}: raise engine.start_timeout_s, or give it"
             " less to load, such as a smaller hash table"
         )
     name, begin, end = _GREETINGS[protocol]
+    other = "xboard" if protocol == "uci" else "uci"
+    if re.search(r"\b(readyok\b|feature \w+=)", said):
+        return NotAnEngine(
+            f"'{label}' speaks {_GREETINGS[other][0]}, not {name}: write engine.kind: {other}, or"
+            f" engine.args that make it speak {name}"
+        )
     answer = f"'{last_line(said)}'" if last_line(said) else "nothing"
     return NotAnEngine(
         f"'{label}' does not speak {name}: it answered '{begin}' with {answer} and no '{end}'"
-        f" {within} (engine.start_timeout_s)"
+        f"{within and f' {within} (engine.start_timeout_s)'}"
     )
 
 
@@ -141,7 +157,7 @@ def late_for_game(label: str, timeout: timedelta) -> EngineHung:
 
 def ended(label: str, end: ProcessEnd) -> EngineDied:
     """The error for a process that ended during a search or between two searches."""
-    return EngineDied(f"the engine '{label}' ended unexpectedly {end.words()}")
+    return EngineDied(end.sentence or f"the engine '{label}' ended unexpectedly {end.words()}")
 
 
 def hung(label: str, deadline: timedelta, grace: timedelta, said: str = "") -> EngineHung:

@@ -12,12 +12,14 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 
+from engine.errors import OURS
+
 MISSING = (
     "the Python package pyffish is missing or broken: reinstall it (its sources need a C++"
     " compiler), or set engine.kind: uci and an engine.path, such as Debian's"
     " fairy-stockfish or stockfish"
 )
-"""The only output without the package; the host shows its first 200 characters."""
+"""The only output without the package, besides the system's own words."""
 
 
 def library() -> Path | None:
@@ -30,13 +32,13 @@ def library() -> Path | None:
 
 def main() -> int:
     """Runs the engine until its input ends; returns the exit status."""
-    path = library()
+    path, why = library(), ""
     try:
         run = ctypes.CDLL(str(path)).main if path else None
-    except (OSError, AttributeError):  # built for another system; built without `main`
-        run = None
+    except (OSError, AttributeError) as err:  # built for another system; built without `main`
+        run, why = None, f"({err})\n"
     if run is None:
-        sys.stderr.write(f"{MISSING}\n")
+        sys.stderr.write(f"{OURS}{MISSING}\n{why}")
         return 1
     return int(run(1, (ctypes.c_char_p * 2)(b"fairy", None)))
 

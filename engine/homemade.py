@@ -2,7 +2,7 @@
 
 The module is found in the working directory. The class is made with the arguments, and
 `search(board, limits)` returns a `chess.Move` or its UCI text; `limits` is a `chess.engine.Limit`.
-What the class prints goes to stderr. An exception ends the process.
+What the class prints goes to stderr. An exception ends the process, with a sentence on stderr.
 """
 
 import os
@@ -10,11 +10,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import chess
 import chess.variant
 from chess.engine import Limit
+
+from engine.errors import OURS
 
 _CLOCKS: Final = ("white_clock", "black_clock", "white_inc", "black_inc", "time")
 _WORDS: Final = dict(zip(("wtime", "btime", "winc", "binc", "movetime"), _CLOCKS, strict=True))
@@ -67,6 +70,15 @@ def serve(player: Any, lines: Iterable[str], send: Callable[[str], object]) -> N
                 pass
 
 
+def explain(err: BaseException, module: str, name: str) -> str:
+    """What is wrong with the class, in a sentence."""
+    if isinstance(err, ModuleNotFoundError) and f"{module}.".startswith(f"{err.name}."):
+        return f"engine.path is {module}:{name}, but {Path.cwd()} has no module {err.name}"
+    if isinstance(err, AttributeError) and err.obj is sys.modules.get(module):
+        return f"engine.path is {module}:{name}, but {module} has no class {name}"
+    return f"engine.path: {module}.{name} raised {type(err).__name__}: {str(err)[:200]}"
+
+
 def main(path: str, *arguments: str) -> None:
     """Serves the class `path` on stdin and stdout, which the class itself does not see."""
     stdin, stdout = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w", buffering=1)
@@ -75,7 +87,10 @@ def main(path: str, *arguments: str) -> None:
     sys.stdout = sys.stderr
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 -- a text
     module, _, name = path.partition(":")
-    serve(getattr(import_module(module), name)(*arguments), stdin, stdout.write)
+    try:
+        serve(getattr(import_module(module), name)(*arguments), stdin, stdout.write)
+    except (Exception, SystemExit) as err:  # noqa: BLE001 -- of the user's class
+        sys.exit(OURS + explain(err, module, name))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class EngineSpec:
     @property
     def label(self) -> str:
         """The engine's name in error messages: its command, cut to 80 characters."""
-        return " ".join(self.command).removeprefix(f"{' '.join(OUR_PYTHON)} ")[:80]
+        return " ".join(self.command).removeprefix(f"{' '.join(OUR_PYTHON)} engine.")[:80]
 
     def with_option(self, name: str, value: OptionValue) -> "EngineSpec":
         """The same spec with one option replaced, whatever the case of its name."""

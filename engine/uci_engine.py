@@ -38,6 +38,9 @@ from engine.options import accepted_options
 STOP_GRACE = timedelta(milliseconds=250)
 """How long an engine may take to move after `stop`."""
 
+PROBE_AFTER = timedelta(seconds=5)
+"""A check waits so long for an answer before it asks whether the other protocol is spoken."""
+
 _PROTOCOLS: Mapping[str, type[BoundedProtocol]] = {"uci": BoundedUci, "xboard": BoundedXBoard}
 _LOGGER = logging.getLogger(__name__)
 
@@ -99,6 +102,11 @@ class UciEngine:
         """Starts the process and makes it ready for a search; see `Engine`."""
         if self._open is None:
             await self._open_process()
+
+    def probe(self) -> None:
+        """Asks a program that has not answered yet whether it speaks the other protocol."""
+        if self._latest is not None:
+            self._latest.probe(self._label, self._spec.protocol)
 
     async def _open_process(self) -> BoundedProtocol:
         self._latest = None
@@ -303,6 +311,11 @@ async def check(spec: EngineSpec) -> TriedEngine:
     """
     limit = chess.engine.Limit(time=0.1)
     request = SearchRequest(board=chess.Board(), limit=limit, deadline=spec.start_timeout)
-    async with UciEngine(spec) as engine:
+    engine = UciEngine(spec)
+    probing = asyncio.get_running_loop().call_later(PROBE_AFTER.total_seconds(), engine.probe)
+    try:
         await engine.search(request)
         return TriedEngine(engine.name, engine.offered, tuple(engine.warnings))
+    finally:
+        probing.cancel()
+        await engine.close()

@@ -52,7 +52,12 @@ async def test_a_class_knows_the_limits_and_the_moves_of_the_game(tmp_path: Path
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        ("raise ValueError('I give up')", EngineDied, "exit status 1: ValueError: I give up"),
+        (
+            "raise ValueError('I give up')",
+            EngineDied,
+            "^engine.path: mine.Bot raised ValueError: I give up$",
+        ),
+        ("raise SystemExit", EngineDied, "^engine.path: mine.Bot raised SystemExit:$"),
         ("return 'e2e5'", IllegalMove, "no legal move"),
         ("return None", IllegalMove, "no legal move"),
         ("import time; time.sleep(60)", EngineHung, "gave no move"),
@@ -67,9 +72,21 @@ async def test_what_a_class_does_wrong_is_told_as_of_any_engine(
             await engine.search(a_request(deadline_s=0.5))
 
 
-@pytest.mark.parametrize(("path", "words"), [("yours:Bot", "No module"), ("mine:Cat", "no attrib")])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("yours:Bot", "engine.path is yours:Bot, but {folder} has no module yours"),
+        ("mine:Cat", "engine.path is mine:Cat, but mine has no class Cat"),
+        ("wrong:Bot", "engine.path: wrong.Bot raised ModuleNotFoundError: No module named 'nix'"),
+        ("slip:Bot", "engine.path: slip.Bot raised SyntaxError: .*slip.py, line 1"),
+        ("mine:chess", "engine.path is mine:chess, but mine has no class chess"),
+    ],
+)
 async def test_a_class_that_is_missing_is_named(tmp_path: Path, path: str, words: str) -> None:
     homemade(tmp_path, "pass")
+    (tmp_path / "wrong.py").write_text("import nix", encoding="utf-8")
+    (tmp_path / "slip.py").write_text("class Bot(:", encoding="utf-8")
     command = (sys.executable, "-P", "-m", "engine.homemade", path)
+    words = words.format(folder=tmp_path)
     with pytest.raises(NotAnEngine, match=words):
         await UciEngine(EngineSpec(command=command, working_dir=str(tmp_path))).open()

@@ -8,10 +8,11 @@ import chess
 import pytest
 from chess.engine import Limit
 
+from engine import uci_engine
 from engine.errors import EngineHung, NotAnEngine, UnsupportedGame
 from engine.interface import EngineSpec
 from engine.uci_engine import UciEngine, check
-from tests.engine.builders import a_request, seconds
+from tests.engine.builders import a_fake, a_request, seconds
 
 FAKE = Path(__file__).with_name("xboard_fake.py")
 
@@ -54,6 +55,31 @@ async def test_a_program_that_does_not_speak_xboard_is_named() -> None:
     spec = EngineSpec(command=("cat",), protocol="xboard", start_timeout=seconds(0.3))
     with pytest.raises(NotAnEngine, match="'cat' does not speak XBoard"):
         await UciEngine(spec).open()
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (replace(an_xboard(), protocol="uci"), "speaks XBoard, not UCI: write engine.kind: xboard"),
+        (replace(a_fake(), protocol="xboard"), "speaks UCI, not XBoard: write engine.kind: uci"),
+        (EngineSpec(command=("cat",)), "'cat' does not speak UCI: .* and no 'uciok'$"),
+        (EngineSpec(command=("cat",), protocol="xboard"), "no 'feature done=1'$"),
+    ],
+)
+async def test_the_other_protocol_is_found_out_long_before_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, spec: EngineSpec, words: str
+) -> None:
+    monkeypatch.setattr(uci_engine, "PROBE_AFTER", seconds(0.5))
+    with pytest.raises(NotAnEngine, match=words):
+        await check(replace(spec, start_timeout=seconds(600)))
+
+
+async def test_an_engine_that_is_slow_to_start_is_no_other_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uci_engine, "PROBE_AFTER", seconds(0.1))
+    tried = await check(a_fake("slow-start", "--delay-ms", "1000"))
+    assert tried.name == "crabstick fake"
 
 
 async def test_an_engine_that_hangs_is_ended(tmp_path: Path) -> None:

@@ -72,6 +72,37 @@ TEN = timedelta(seconds=10)
             NotAnEngine,
             r"'fish' does not speak XBoard: .* no 'feature done=1' .*engine.start_timeout_s",
         ),
+        (
+            errors.started_late("fish", TEN, "ok\nfeature done=1\n", said_hello=False),
+            NotAnEngine,
+            "'fish' speaks XBoard, not UCI: write engine.kind: xboard, or engine.args that",
+        ),
+        (
+            errors.started_late("fish", None, "readyok", said_hello=False, protocol="xboard"),
+            NotAnEngine,
+            "'fish' speaks UCI, not XBoard: write engine.kind: uci, or engine.args that",
+        ),
+        (
+            errors.started_late("fish", None, "xboard?", said_hello=False),
+            NotAnEngine,
+            "answered 'uci' with 'xboard\\?' and no 'uciok'$",
+        ),
+        (
+            errors.not_started("fish", ProcessEnd(127, "ld.so: cannot map", 1), said_hello=False),
+            EngineDied,
+            r"cannot map\); it may need more than engine.memory_mb \(1\)",
+        ),
+        (
+            errors.not_started("bot", ProcessEnd(1, "\ncrabstick: a.B is\nbad"), said_hello=False),
+            NotAnEngine,
+            "^a.B is bad$",
+        ),
+        (errors.ended("bot", ProcessEnd(1, "\ncrabstick: a.B is bad")), EngineDied, "^a.B is bad$"),
+        (
+            errors.ended("bot", ProcessEnd(1, "crabstick: a.B raised MemoryError", 256)),
+            EngineDied,
+            r"a.B raised MemoryError\); it may need more than engine.memory_mb \(256\)",
+        ),
         (errors.ended("fish", ProcessEnd(3, "bye", 256)), EngineDied, r"\(exit status 3: bye\)$"),
         (errors.ended("fish", ProcessEnd(-63, "bye")), EngineDied, "signal 63: bye"),
         (

@@ -183,12 +183,12 @@ def test_a_homemade_engine_is_beside_the_configuration() -> None:
     settings = settings_from(text, {}, source="bot.yaml", folder=Path("/deep"))
     spec = settings.engine_spec()
     assert (spec.command[-3:], spec.working_dir) == (("engine.homemade", "my:Bot", "7"), "/deep")
-    assert spec.label == "engine.homemade my:Bot 7"
+    assert spec.label == "homemade my:Bot 7"
 
 
 def test_a_mapping_in_the_environment_is_json_and_an_engine_option_is_text() -> None:
-    settings = load(ENGINE__OPTIONS='{"Hash": 64, "Book": ""}', ENGINE__OPTIONS__BOOK="[1]")
-    assert settings.engine.options == {"Hash": 64, "Book": "[1]"}
+    settings = load(ENGINE__OPTIONS='{"Skill Level": 5, "Book": ""}', ENGINE__OPTIONS__BOOK="[1]")
+    assert settings.engine.options == {"Skill Level": 5, "Book": "[1]"}
 
 
 def test_without_a_file_no_reader_of_yaml_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
