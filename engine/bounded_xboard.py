@@ -7,11 +7,19 @@ the usual position.
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import chess
 import chess.variant
-from chess.engine import INFO_BASIC, INFO_SCORE, Option, PlayResult, XBoardProtocol
+from chess.engine import (
+    INFO_BASIC,
+    INFO_SCORE,
+    Option,
+    PlayResult,
+    XBoardProtocol,
+    _parse_xboard_option,
+)
 from typing_extensions import override
 
 from engine.bounded_protocol import MAX_LINE_BYTES, BoundedProtocol
@@ -24,6 +32,8 @@ _USEFUL_LINE = re.compile(
     re.MULTILINE,
 )
 """Without the errors of commands that an engine need not know."""
+_OPTION = re.compile(r"""option=(["'])([^"']*? [^"']*?) -(\w+)(.*?)\1""")
+"""An option with a space in its name, where python-chess would end the name."""
 
 
 class BoundedXBoard(BoundedProtocol, XBoardProtocol):
@@ -46,6 +56,12 @@ class BoundedXBoard(BoundedProtocol, XBoardProtocol):
     @override
     def _line_received(self, line: str) -> None:
         self._has_setboard |= "feature" in line and "setboard=1" in line
+        for spaced in _OPTION.finditer(line):
+            _, name, kind, rest = spaced.groups()
+            with suppress(ValueError, LookupError):
+                option = _parse_xboard_option(f"_ -{kind.replace('slider', 'spin')}{rest}")
+                self.options[name] = replace(option, name=name)
+                line = line.replace(spaced[0], "")
         super()._line_received(line.replace("setboard=0", ""))
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from chess.engine import Limit
 
 from engine import uci_engine
-from engine.errors import EngineHung, NotAnEngine, UnsupportedGame
+from engine.errors import BadOption, EngineHung, NotAnEngine, UnsupportedGame
 from engine.interface import EngineSpec
 from engine.uci_engine import UciEngine, check
 from tests.engine.builders import a_fake, a_request, seconds
@@ -49,6 +49,25 @@ async def test_the_variants_are_those_of_the_features() -> None:
     assert tried.plays(chess.Board(chess960=True))
     assert not tried.plays(chess.variant.HordeBoard())
     assert "'feature option=x' badly" in tried.warnings[0]
+
+
+async def test_an_option_may_have_spaces_in_its_name() -> None:
+    features = (
+        'option="Resign Threshold -spin 800 200 1200" option="Log -check 0"',
+        "option='Multi-PV Margin -slider 0 0 9'",
+        'option="Save in file -button" option="Book File -file my book.bin" option="Odd One -spin"',
+    )
+    spec = replace(
+        an_xboard("setboard=1", *features),
+        options={"resign threshold": 900, "Log": True, "Multi-PV Margin": 3, "Save in file": None},
+    )
+    async with UciEngine(spec) as engine:
+        said = engine._latest.last_output() if engine._latest else ""
+        assert "Book File" in engine.offered
+    for option in ("Resign Threshold=900", "Log=1", "Multi-PV Margin=3", "Save in file\n"):
+        assert f"# set {option}" in said
+    with pytest.raises(BadOption, match="a whole number from 200 to 1200"):
+        await check(replace(spec, options={"Resign Threshold": 9000}))
 
 
 async def test_a_program_that_does_not_speak_xboard_is_named() -> None:

@@ -17,6 +17,7 @@ class FakeXBoard:
             "new": self.set_up,
             "setboard": self.set_up,
             "go": self.move,
+            "option": lambda rest: f"# set {rest}",
             "post": lambda _: "Error (unknown command): post",
             "quit": sys.exit,
         }
