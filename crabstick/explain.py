@@ -91,7 +91,8 @@ def _sentence(
             words = words.replace("engine.", f"{key}.")
         return public(f"{source}{' and the environment' * below}: {words}")
     is_variable = above or below
-    path = dotted(place)
+    is_of_mapping = place[-1:] == ("[key]",)  # the key of an entry, and not its value, is wrong
+    path = dotted(place[:-1] if is_of_mapping else place)
     name = variable_of(path) if is_variable else f"{source}: {path}".removesuffix(": ")
     if kind == "extra_forbidden":
         unknown = _unknown(known, model, is_variable=is_variable)
@@ -100,7 +101,7 @@ def _sentence(
         return public(name + unknown)
     if kind == "missing":
         return f"{name} is missing"
-    is_shown = field.repr and kind != "model_type"
+    is_shown = field.repr and kind != "model_type" and not is_of_mapping
     value = f" is {shown(problem['input'])}; it" if is_shown else ""
     return f"{name}{value} must {_expectation(problem, field)}"
 

@@ -116,9 +116,11 @@ def _rank(tables: "Tablebase", board: chess.Board, move: chess.Move) -> tuple[in
 
 
 def _open_book(path: Path) -> "MemoryMappedReader":
-    from chess.polyglot import MemoryMappedReader  # noqa: PLC0415 -- see above
+    from chess.polyglot import ENTRY_STRUCT, MemoryMappedReader  # noqa: PLC0415 -- see above
 
     path.open("rb").close()  # python-chess takes a folder for an empty book
+    if path.stat().st_size % ENTRY_STRUCT.size:
+        raise OSError("it is no Polyglot book")
     book = MemoryMappedReader(path)
     keys = [book[index].key for index in range(0, len(book), len(book) // 100 + 1)]
     if not keys or keys != sorted(keys):

@@ -309,7 +309,9 @@ class ResignSettings(_RuleSettings):
 class BookSettings(_Section):
     """Polyglot books by variant."""
 
-    files: Mapping[Variant, tuple[FilePath, ...]] = Field(default_factory=dict)
+    files: Mapping[Variant, tuple[FilePath, ...]] = Field(
+        default_factory=dict, description="a mapping of variants to lists of books"
+    )
     selection: Literal["best", "weighted", "uniform"] = "weighted"
     max_ply: Whole = Field(default=40, ge=1, le=1000)
 
