@@ -27,6 +27,7 @@ ELSEWHERE: Final = {
     "lichess_bot_tbs": "syzygy",
     "max_base": "challenges.max_initial_s",
     "min_base": "challenges.min_initial_s",
+    "move_quality": "syzygy.instant_play",
     "movetime": "engine.limits.move_time_ms",
     "opening_books": "books",
     "polyglot": "books",

@@ -95,7 +95,7 @@ class BoundedProtocol(Protocol):
 
     @abstractmethod
     async def search(self, request: SearchRequest) -> PlayResult:
-        """Lets the engine find a move."""
+        """Lets the engine find a move; only the deadline of the request is left to the caller."""
 
     @override
     def connection_made(self, transport: BaseTransport) -> None:

@@ -9,7 +9,6 @@ from chess.engine import (
     INFO_SCORE,
     BaseCommand,
     ConfigValue,
-    Limit,
     PlayResult,
     UciProtocol,
     _parse_uci_info,
@@ -83,9 +82,10 @@ class BoundedUci(BoundedProtocol, UciProtocol):
     async def search(self, request: SearchRequest) -> PlayResult:
         board, limit = request.board, request.limit
         if request.ponder and "Ponder" in self.options:
-            played = await self.play(board, limit, ponder=True)
+            roots = request.root_moves or None
+            played = await self.play(board, limit, ponder=True, root_moves=roots)
         else:
-            played = await self.communicate(lambda protocol: SearchCommand(protocol, board, limit))
+            played = await self.communicate(lambda protocol: SearchCommand(protocol, request))
         played.info = _parse_uci_info(self._last_info, board, INFO_BASIC | INFO_SCORE)
         return played
 
@@ -99,10 +99,10 @@ class BoundedUci(BoundedProtocol, UciProtocol):
         elif word == "bestmove":
             self._last_info, self._info = self._info, ""
 
-    def begin_search(self, board: chess.Board, limit: Limit) -> None:
+    def begin_search(self, request: SearchRequest) -> None:
         """Sends `position` and `go`."""
-        self._position(board)
-        self._go(limit)
+        self._position(request.board)
+        self._go(request.limit, root_moves=request.root_moves or None)
 
     @override
     def _position(self, board: chess.Board) -> None:
@@ -131,19 +131,17 @@ class SearchCommand(BaseCommand[PlayResult]):
 
     Args:
         protocol: a conversation that has set the options and started the game.
-        board: the position with the moves before it.
-        limit: the limits for `go`.
+        request: the position with the moves before it, and what `go` says.
     """
 
-    def __init__(self, protocol: BoundedUci, board: chess.Board, limit: Limit) -> None:
+    def __init__(self, protocol: BoundedUci, request: SearchRequest) -> None:
         super().__init__(protocol)
         self._protocol = protocol
-        self._board = board
-        self._limit = limit
+        self._request = request
 
     @override
     def start(self) -> None:
-        self._protocol.begin_search(self._board, self._limit)
+        self._protocol.begin_search(self._request)
 
     @override
     def line_received(self, line: str) -> None:

@@ -23,7 +23,7 @@ OUR_PYTHON = (sys.executable, "-P", "-m")
 _SMALL: Mapping[str, OptionValue] = {"Hash": 16, "Threads": 1}
 """With these the bundled engine takes 116 MiB of private memory; each further thread takes 65."""
 
-Source = Literal["engine", "bundled", "last_resort", "book", "syzygy"]
+Source = Literal["engine", "bundled", "last_resort", "book", "syzygy", "gaviota"]
 """Who chose a move: the engine, the bundled fallback, we ourselves for lack of time, or a file."""
 
 
@@ -90,12 +90,15 @@ class SearchRequest:
         limit: sent to the engine (clocks, nodes, depth, time).
         deadline: the time from now until the engine gets `stop`, whatever `limit` says.
         ponder: whether an engine that can may then search on, on the opponent's time.
+        root_moves: the moves to choose from; empty for all. Only a request: XBoard has no word for
+            it, and some UCI engines ignore it.
     """
 
     board: chess.Board
     limit: Limit
     deadline: timedelta
     ponder: bool = False
+    root_moves: tuple[chess.Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -253,7 +253,9 @@ class EngineActor:
                 token = read_token(self._settings)
                 self._games = open_games(self._settings.lichess.url, token, self._config.bot)
             await self._link.engine.open()
-            self._sources = await asyncio.to_thread(MoveSources.open, self._settings)
+            self._sources = await asyncio.to_thread(
+                MoveSources.open, self._settings, self._config.engine
+            )
             if self._settings.engine_of(self._config.engine).ponder:
                 self._play_settings = replace(self._play_settings, ponder=await self._may_ponder())
             await self._games.warm()

@@ -6,13 +6,14 @@ and finds the moves: in books and tablebases, else by the engine.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import chess
 
 from crabstick.errors import InvariantBroken
 from crabstick.game.context import FromStream, GameContext, InboxItem
-from crabstick.game.move_sources import MoveSources
+from crabstick.game.move_sources import Found, MoveSources
 from crabstick.game.sender import ECHO_LIMIT, Sender
 from crabstick.game.stream import GameStream
 from crabstick.rules.adjudication import with_score
@@ -42,7 +43,7 @@ from crabstick.rules.lichess_types import GameFull
 from crabstick.rules.time_management import UNTIMED_PLIES, budget_for, pause_for
 from crabstick.rules.variants import start_board
 from crabstick.telemetry import log_events
-from engine.interface import Engine, SearchRequest, SearchResult
+from engine.interface import Engine, SearchRequest
 
 LOOK_UP_LIMIT = timedelta(seconds=1)
 LOOK_UP_SHARE = 0.05
@@ -171,22 +172,35 @@ class Player:
             return
         received_s = self._stream.received_s
         board = position.after(play.state.moves)
-        result = None if self._sources is None else await self._look_up(position.full, board)
-        if result is not None:
+        began_s = asyncio.get_running_loop().time()
+        found = await self._look_up(position.full, board)
+        looked_up = timedelta(seconds=asyncio.get_running_loop().time() - began_s)
+        if found is not None and not found.root_moves:
+            result = found.result
             self._engine.stop_pondering()
         else:
             budget = budget_for(
-                play.state,
+                context.play.state or play.state,
                 play.color,
                 self._settings.limits,
                 overhead=context.overheads.expected(self._settings.overhead),
                 elapsed=self._stream.since_line(),
             )
-            ponder = self._settings.ponder and play.time_left is not None
             request = SearchRequest(
-                board=board, limit=budget.limit, deadline=budget.deadline, ponder=ponder
+                board=board,
+                limit=budget.limit,
+                deadline=budget.deadline,
+                root_moves=found.root_moves if found is not None else (),
+                ponder=self._settings.ponder and play.time_left is not None,
             )
             result = await self._engine.search(request)
+            if found is not None and result.move not in found.root_moves:
+                # Some engines ignore which moves they may play.
+                result = replace(found.result, think_time=result.think_time)
+        if found is not None and result.source == found.result.source:
+            context.log.info(log_events.MOVE_FOUND, move=result.move.uci(), source=result.source)
+            context.telemetry.count("crabstick_source_moves_total", result.source)
+        result = replace(result, think_time=result.think_time + looked_up)
         intent: Intent = "play"
         if (rules := self._settings.adjudication) is not None:
             self._scores = with_score(self._scores, result.centipawns, result.mate_in)
@@ -198,20 +212,18 @@ class Player:
         context.telemetry.thought(result, received_s)
         context.put(Chosen(ply=ply, uci=board.uci(result.move), intent=intent))
 
-    async def _look_up(self, full: GameFull, board: chess.Board) -> SearchResult | None:
+    async def _look_up(self, full: GameFull, board: chess.Board) -> Found | None:
         """A move from books or tablebases; once one fails, none is asked in this game again."""
-        context, left, sources = self._context, self._time_left(), self._sources
+        left, sources = self._time_left(), self._sources
+        if sources is None:
+            return None
         within = LOOK_UP_LIMIT if left is None else min(LOOK_UP_LIMIT, left * LOOK_UP_SHARE)
         try:
-            found = await sources.find(full.variant, board, within) if sources else None
+            return await sources.find(full.variant, board, within)
         except Exception as error:  # noqa: BLE001 -- a damaged file may raise anything
             self._sources = None
             self._pass_over(repr(error))
             return None
-        if found is not None:
-            context.log.info(log_events.MOVE_FOUND, move=found.move.uci(), source=found.source)
-            context.telemetry.count("crabstick_source_moves_total", found.source)
-        return found
 
     def _pass_over(self, why: str) -> None:
         self._context.log.warning(log_events.SOURCE_FAILED, why=why)

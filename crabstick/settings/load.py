@@ -34,7 +34,7 @@ _PATHS: Final = (
 )
 _VERBATIM: Final = ("args", "env", "options")
 """What stands below these keys reaches the engine as it is written."""
-_PATH_LISTS: Final = (("books", "files"), ("syzygy", "paths"))
+_PATH_LISTS: Final = (("books", "files"), ("syzygy", "paths"), ("gaviota", "paths"))
 _OPTIONS: Final = "engine.options"
 """The engine knows which keys there are below this one."""
 _ENV: Final = "engine.env__"

@@ -321,6 +321,13 @@ class SyzygySettings(_Section):
 
     paths: tuple[FilePath, ...] = ()
     max_pieces: Whole = Field(default=7, ge=3, le=7)
+    instant_play: bool = True
+
+
+class GaviotaSettings(SyzygySettings):
+    """Gaviota tablebases, for standard chess."""
+
+    max_pieces: Whole = Field(default=5, ge=3, le=5)
 
 
 class ClusterSettings(_Section):
@@ -374,6 +381,7 @@ class Settings(_Section):
     resign: ResignSettings = ResignSettings()
     books: BookSettings = BookSettings()
     syzygy: SyzygySettings = SyzygySettings()
+    gaviota: GaviotaSettings = GaviotaSettings()
     cluster: ClusterSettings = ClusterSettings()
     http: HttpSettings = HttpSettings()
 

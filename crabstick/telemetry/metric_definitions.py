@@ -127,7 +127,8 @@ _TABLE = {
         "Games that the bundled engine finished because the configured engine was given up."
     ),
     "crabstick_source_moves_total": _counter(
-        "Moves from a book or a tablebase, in place of a search.", source=("book", "syzygy")
+        "Moves from a book or a tablebase, in place of a search.",
+        source=("book", "syzygy", "gaviota"),
     ),
     "crabstick_source_failures_total": _counter(
         "Books, tablebases and look-ups that a game had to do without."

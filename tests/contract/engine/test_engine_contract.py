@@ -112,6 +112,14 @@ async def test_a_mate_is_counted_in_moves(engine: Engine) -> None:
     assert (result.move.uci(), result.mate_in, result.centipawns) == ("a1a8", 1, None)
 
 
+@THINKERS
+async def test_it_chooses_among_the_moves_that_it_is_given(engine: Engine) -> None:
+    bad = (chess.Move.from_uci("f2f3"), chess.Move.from_uci("g2g4"))
+    restricted = await engine.search(replace(a_request(), root_moves=bad))
+    assert restricted.move in bad
+    assert (await engine.search(a_request(limit=Limit(depth=6)))).move not in bad
+
+
 async def test_it_plays_one_game_after_another(engine: Engine) -> None:
     for _ in range(3):
         await engine.new_game()

@@ -1,5 +1,6 @@
 """What a player does beside searching: draws, resignation, sources of moves, the time of a turn."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import chess
 import pytest
 
-from crabstick.game.move_sources import MoveSources
+from crabstick.game.move_sources import Found, MoveSources
 from crabstick.rules.adjudication import Adjudication, ScoreRule
 from crabstick.rules.game_events import Finish
 from crabstick.rules.lichess_types import GameState, Limited, RefusedPost, Unanswered
@@ -149,6 +150,36 @@ async def test_files_that_fail_are_passed_over_and_counted(
     await reply(game, "e7e5", 2)
     assert len(game.engine.requests) == 2
     assert ("crabstick_source_failures_total", None, 2) in game.telemetry.drain().counts
+    await game.kill()
+
+
+@pytest.mark.parametrize(
+    ("roots", "played", "from_file"),
+    [(("a2a3", "g1h3"), "g1h3", 0), (("a2a3", "b2b3"), "a2a3", 1)],
+    ids=["it obeys", "it ignores them"],
+)
+async def test_an_engine_chooses_among_the_moves_of_a_source_or_is_overruled(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    roots: tuple[str, ...],
+    played: str,
+    from_file: int,
+) -> None:
+    moves = tuple(map(chess.Move.from_uci, roots))
+
+    async def find(*_: object) -> Found:
+        await asyncio.sleep(0.5)
+        return Found(SearchResult(move=moves[0], source="syzygy"), moves)
+
+    monkeypatch.setattr(MoveSources, "find", find)
+    game = a_game(0, sources(tmp_path))
+    await game.until_sent()
+    assert game.link.sent[0][0] == played
+    assert [request.root_moves for request in game.engine.requests] == [moves]
+    report = game.telemetry.drain()
+    counted = ("crabstick_source_moves_total", "syzygy", 1) in report.counts
+    assert counted == from_file
+    assert dict(report.samples)["crabstick_move_overhead_seconds"] < 0.1  # the look-up is none
     await game.kill()
 
 

@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.game.move_sources import TABLEBASE_WIN, MoveSources
+from crabstick.game.move_sources import TABLEBASE_WIN, Found, MoveSources
 from crabstick.settings import Settings
 from engine.interface import SearchResult
 from tests.builders import seconds
 
 TABLES = Path(__file__).parent / "syzygy"
+GAVIOTA = Path(__file__).parent / "gaviota"
+"""KQvK from Debian's gaviotatb (MIT licence, Miguel A. Ballicora)."""
+WON = chess.Board("8/8/8/3k4/8/8/8/KQ6 w - - 0 1")
 START = chess.Board()
 Entries = Iterable[tuple[chess.Board, str, int]]
 
@@ -42,14 +45,22 @@ def opened(files: dict[str, list[Path]] | None = None, **sections: Any) -> MoveS
     return found
 
 
-def with_tables(folder: Path = TABLES) -> MoveSources:
-    return opened(syzygy={"paths": [folder]})
+def with_tables(kind: str = "syzygy", **changes: Any) -> MoveSources:
+    folder = {"syzygy": TABLES, "gaviota": GAVIOTA}[kind]
+    return opened(**{kind: {"paths": [folder], **changes}})
+
+
+async def look_up(
+    sources: MoveSources, board: chess.Board = START, variant: str = "standard"
+) -> Found | None:
+    return await sources.find(variant, board, seconds(1))
 
 
 async def ask(
     sources: MoveSources, board: chess.Board = START, variant: str = "standard"
 ) -> SearchResult | None:
-    return await sources.find(variant, board, seconds(1))
+    found = await look_up(sources, board, variant)
+    return found.result if found is not None else None
 
 
 def test_without_files_there_are_no_sources() -> None:
@@ -103,13 +114,14 @@ async def test_only_legal_moves_come_from_a_book(
     assert found is None or found.move in START.legal_moves
 
 
-async def test_a_won_ending_is_won_with_the_tables() -> None:
-    """The defender moves at random, and the side to move never lets the win slip."""
-    sources, board = with_tables(), chess.Board("8/8/8/3k4/8/8/8/KQ6 w - - 0 1")
+@pytest.mark.parametrize("kind", ["syzygy", "gaviota"])
+async def test_a_won_ending_is_won_with_the_tables(kind: str) -> None:
+    """The defender plays the first move, and the side to move never lets the win slip."""
+    sources, board = with_tables(kind), WON.copy()
     for _ in range(12):
         found = await ask(sources, board)
         assert found is not None
-        assert (found.source, found.centipawns) == ("syzygy", TABLEBASE_WIN)
+        assert (found.source, found.centipawns) == (kind, TABLEBASE_WIN)
         board.push(found.move)
         if board.is_checkmate():
             return
@@ -117,14 +129,93 @@ async def test_a_won_ending_is_won_with_the_tables() -> None:
     raise AssertionError(f"no mate: {board.fen()}")
 
 
-async def test_a_lost_and_a_drawn_position_have_their_scores() -> None:
-    lost = await ask(with_tables(), chess.Board("8/8/8/3k4/8/8/8/KQ6 b - - 0 1"))
-    saved = await ask(with_tables(), chess.Board("8/8/8/8/8/8/1k6/KQ6 w - - 99 80"))
-    assert lost is not None
-    assert lost.centipawns == -TABLEBASE_WIN
-    assert saved is None or saved.centipawns != TABLEBASE_WIN
+async def test_gaviota_wins_with_the_fewest_moves() -> None:
+    sources, board = with_tables("gaviota"), chess.Board("7k/8/5K2/8/8/8/8/Q7 w - - 0 1")
+    found = await ask(sources, board)
+    assert found is not None
+    board.push(found.move)
+    assert not board.is_checkmate()
+    board.push(next(iter(board.legal_moves)))
+    mate = await ask(sources, board)
+    assert mate is not None
+    board.push(mate.move)
+    assert board.is_checkmate()
 
 
+@pytest.mark.parametrize(
+    ("kind", "fen", "score"),
+    [
+        ("syzygy", "8/8/8/3k4/8/8/8/KQ6 b - - 0 1", -TABLEBASE_WIN),
+        ("gaviota", "8/8/8/3k4/8/8/8/KQ6 b - - 0 1", -TABLEBASE_WIN),
+        ("syzygy", "8/8/8/8/8/2k5/1Q6/7K b - - 0 1", 0),
+        ("gaviota", "8/8/8/8/8/2k5/1Q6/7K b - - 0 1", 0),
+        ("syzygy", "8/8/8/3k4/8/8/8/KQ6 w - - 97 80", 0),
+        ("gaviota", "8/8/8/3k4/8/8/8/KQ6 w - - 97 80", None),
+    ],
+    ids=lambda value: str(value).partition(" ")[0],
+)
+async def test_a_position_has_the_score_that_the_tables_are_sure_of(
+    kind: str, fen: str, score: int | None
+) -> None:
+    found = await ask(with_tables(kind), chess.Board(fen))
+    assert found is not None
+    assert found.centipawns == score
+
+
+async def test_syzygy_is_asked_before_gaviota() -> None:
+    sections = {"syzygy": {"paths": [TABLES]}, "gaviota": {"paths": [GAVIOTA]}}
+    found = await ask(opened(**sections), WON)
+    assert found is not None
+    assert found.source == "syzygy"
+
+
+async def test_gaviota_tables_are_opened_for_reading_and_stay_open() -> None:
+    sources = with_tables("gaviota")
+    await ask(sources, WON)
+    streams = [*sources.tables["gaviota"].streams.values()]  # type: ignore[union-attr]
+    assert [(stream.writable(), stream.closed) for stream in streams] == [(False, False)]
+
+
+@pytest.mark.parametrize("kind", ["syzygy", "gaviota"])
+async def test_the_engine_may_choose_among_the_moves_with_the_best_result(kind: str) -> None:
+    found = await look_up(with_tables(kind, instant_play=False), WON)
+    assert found is not None
+    assert found.result.move in found.root_moves
+    left_out = [move.uci() for move in WON.legal_moves if move not in found.root_moves]
+    assert left_out == ["b1e4"]  # loses the queen
+
+
+async def test_a_single_best_move_needs_no_engine() -> None:
+    board = chess.Board("8/8/8/8/8/2k5/1Q6/7K b - - 0 1")
+    assert (await look_up(with_tables(instant_play=False), board)) == Found(
+        SearchResult(move=chess.Move.from_uci("c3b2"), centipawns=0, source="syzygy")
+    )
+
+
+@pytest.mark.parametrize(
+    ("engine", "may_choose"),
+    [
+        ({}, True),
+        ({"kind": "uci", "path": "/e"}, True),
+        ({"kind": "xboard", "path": "/e"}, False),
+        ({"kind": "homemade", "path": "m:C"}, False),
+    ],
+    ids=["bundled", "uci", "xboard", "homemade"],
+)
+async def test_an_engine_that_cannot_be_restricted_does_not_choose(
+    engine: dict[str, str],
+    may_choose: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    section = {"paths": [TABLES], "instant_play": False}
+    settings = Settings.model_validate({"syzygy": section, "engines": {"blitz": engine}})
+    sources = MoveSources.open(settings, "blitz")
+    assert sources is not None
+    found = await look_up(sources, WON)
+    assert found is not None
+    assert bool(found.root_moves) == may_choose
+
+
+@pytest.mark.parametrize("kind", ["syzygy", "gaviota"])
 @pytest.mark.parametrize(
     "board",
     [
@@ -135,8 +226,10 @@ async def test_a_lost_and_a_drawn_position_have_their_scores() -> None:
     ],
     ids=["missing", "castling", "variant", "many pieces"],
 )
-async def test_a_position_without_tables_is_left_to_the_engine(board: chess.Board) -> None:
-    assert await ask(with_tables(), board) is None
+async def test_a_position_without_tables_is_left_to_the_engine(
+    board: chess.Board, kind: str
+) -> None:
+    assert await ask(with_tables(kind), board) is None
 
 
 def test_each_file_that_cannot_be_used_is_named_with_its_key(tmp_path: Path) -> None:
@@ -148,15 +241,23 @@ def test_each_file_that_cannot_be_used_is_named_with_its_key(tmp_path: Path) -> 
     shutil.copy(TABLES / "KQvK.rtbw", half)
     (wrong := tmp_path / "wrong").mkdir()
     (wrong / "KQvK.rtbw").write_text("no table")
+    (wrong / "kqk.gtb.cp4").write_text("no table either")
     missing = tmp_path / "missing"
     found = opened(
-        {"atomic": [text, odd, missing, empty]}, syzygy={"paths": [wrong, half, empty, missing]}
+        {"atomic": [text, odd, missing, empty]},
+        syzygy={"paths": [wrong, half, empty, missing]},
+        gaviota={"paths": [wrong, empty, TABLES, missing]},
     )
     begins = [f"books.files.atomic {path}: " for path in (text, odd, missing, empty)]
     begins += [f"syzygy.paths {path}: " for path in (wrong, half, empty, missing)]
+    begins += [f"gaviota.paths {path}: " for path in (wrong, empty, TABLES, missing)]
     assert len(found.problems) == len(begins)
     for problem, begin in zip(found.problems, begins, strict=True):
         assert problem.startswith(begin)
     ends = [problem.rpartition(": ")[2] for problem in found.problems]
     assert ends[:2] == ["it is no Polyglot book"] * 2
-    assert "KQvK.rtbw is no Syzygy table" in found.problems[4]
+    assert ends[4:6] == ["KQvK.rtbw is no Syzygy table", "it has no Syzygy tables .rtbz"]
+    assert ends[8:10] == [
+        "kqk.gtb.cp4 is no Gaviota table",
+        "it has no Gaviota tables .gtb.cp4",
+    ]

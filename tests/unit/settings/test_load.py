@@ -220,6 +220,8 @@ def test_lists_of_paths_begin_at_the_folder_of_the_file_too() -> None:
     settings = settings_from(text, {}, source="bot.yaml", folder=Path("/deep"))
     assert settings.books.files == {"standard": (Path("/deep/a.bin"), Path("/b.bin"))}
     assert settings.syzygy.paths == (Path("/deep/t"),)
+    gaviota = settings_from("gaviota: {paths: [g]}", {}, source="", folder=Path("/deep")).gaviota
+    assert gaviota.paths == (Path("/deep/g"),)
     variables = {"CRABSTICK__SYZYGY__PATHS": '["t"]'}
     assert settings_from("", variables, source="").syzygy.paths == (Path.cwd() / "t",)
 
@@ -240,6 +242,8 @@ def test_a_bare_engine_name_is_left_for_the_path_of_each_node() -> None:
         ("books: {files: {standart: [a]}}", "books.files.standart must be standard, chess960, fr"),
         ("books: {files: {standart: [a]}}", "(did you mean standard?)"),
         ("books: {files: a.bin}", "it must be a mapping of variants to lists of books"),
+        ("lichess_bot_tbs: {}", "did you mean syzygy?"),
+        ("gaviota: {move_quality: best}", "did you mean syzygy.instant_play?"),
         ("books: {files: {standard: 3}}", "books.files.standard is 3; it must be"),
         ("syzygy: {paths: [lip_x]}", "must be the path of a file that holds the token, not the"),
         ("1: 2", "1 is not a known key; keys are text"),

@@ -125,6 +125,7 @@ sections = st.fixed_dictionaries(
             {"files": st.dictionaries(st.sampled_from(["standard", "atomic"]), st.just(["/b"]))}
         ),
         "syzygy": st.fixed_dictionaries({"paths": st.just(["/s", "/t"])}),
+        "gaviota": st.fixed_dictionaries({"instant_play": st.booleans()}),
         "resign": st.fixed_dictionaries({"enabled": st.booleans(), "min_rating": st.just(9)}),
         "cluster": st.fixed_dictionaries({"slot_cpus": st.floats(0.01, 1024)}),
     },

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from crabstick import __version__
 from crabstick.telemetry.metric_definitions import CONTENT_TYPE, METRICS, Metric
+from engine.interface import Source
 
 
 @pytest.mark.parametrize(("name", "metric"), METRICS.items(), ids=METRICS)
@@ -21,6 +23,11 @@ def test_no_label_grows_with_games_users_or_actors() -> None:
     labels = {metric.label for metric in METRICS.values()}
     assert labels == {None, "state", "result", "outcome", "stream", "endpoint", "source", "version"}
     assert max(len(metric.label_values) for metric in METRICS.values()) < 20
+
+
+def test_every_source_of_a_move_but_the_engines_is_counted() -> None:
+    own = {"engine", "bundled", "last_resort"}
+    assert set(METRICS["crabstick_source_moves_total"].label_values) == {*get_args(Source)} - own
 
 
 def test_the_content_type_is_that_of_prometheus_client() -> None:
