@@ -29,9 +29,13 @@ ELSEWHERE: Final = {
     "min_base": "challenges.min_initial_s",
     "move_quality": "syzygy.instant_play",
     "movetime": "engine.limits.move_time_ms",
+    "online_moves": "online",
     "opening_books": "books",
     "polyglot": "books",
     "uci_options": "engine.options",
+    **dict.fromkeys(
+        ("chessdb", "lichess_cloud", "online_egtb", "opening_explorer"), "online.sources"
+    ),
 }
 """Key of lichess-bot or BotLi, which its users may write here too -> our key."""
 _TOKENS: Final = {

@@ -23,8 +23,11 @@ OUR_PYTHON = (sys.executable, "-P", "-m")
 _SMALL: Mapping[str, OptionValue] = {"Hash": 16, "Threads": 1}
 """With these the bundled engine takes 116 MiB of private memory; each further thread takes 65."""
 
-Source = Literal["engine", "bundled", "last_resort", "book", "syzygy", "gaviota"]
-"""Who chose a move: the engine, the bundled fallback, we ourselves for lack of time, or a file."""
+OnlineSource = Literal["chessdb", "lichess_cloud", "opening_explorer", "online_egtb"]
+"""A server that is asked for moves; BotLi's words."""
+Source = Literal["engine", "bundled", "last_resort", "book", "syzygy", "gaviota"] | OnlineSource
+"""Who chose a move: the engine, the bundled fallback, we ourselves for lack of time, a file, or a
+server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,7 +254,7 @@ class EngineActor:
                 self._games = open_games(self._settings.lichess.url, token, self._config.bot)
             await self._link.engine.open()
             self._sources = await asyncio.to_thread(
-                MoveSources.open, self._settings, self._config.engine
+                MoveSources.open, self._settings, self._config.engine, self._config.bot
             )
             if self._settings.engine_of(self._config.engine).ponder:
                 self._play_settings = replace(self._play_settings, ponder=await self._may_ponder())

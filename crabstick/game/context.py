@@ -19,6 +19,7 @@ from crabstick.rules.game_events import Event
 from crabstick.rules.game_state_machine import Play
 from crabstick.rules.lichess_types import Endpoint
 from crabstick.rules.time_management import EngineLimits, Overheads
+from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
 FRESH = timedelta(seconds=5)
@@ -152,6 +153,11 @@ class GameContext:
     def put_later(self, delay: timedelta, item: InboxItem) -> None:
         """Puts an item into the inbox after `delay`."""
         self.tasks.call_later(delay, lambda: self.inbox.put_nowait(item))
+
+    def pass_over(self, why: str) -> None:
+        """Logs and counts a source of moves that the game has to do without."""
+        self.log.warning(log_events.SOURCE_FAILED, why=why)
+        self.telemetry.count("crabstick_source_failures_total")
 
     def hit_limit(self, endpoint: Endpoint, wait: timedelta) -> None:
         """Counts a 429 and shares it with the other processes."""

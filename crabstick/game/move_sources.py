@@ -1,4 +1,4 @@
-"""Where a move may come from before the engine: Polyglot books, then tablebases.
+"""Where a move may come from before the engine: Polyglot books, tablebases, servers.
 
 An actor opens the files once. Reading them may wait for a disk, so `find` asks in a thread, and
 only about a position that the files may know. The readers are imported where there are files: that
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from chess.polyglot import MemoryMappedReader
     from chess.syzygy import Tablebase
 
+    from crabstick.game.online_sources import OnlineSources
+
     Tables: TypeAlias = Tablebase | PythonTablebase
 
 Kind: TypeAlias = Literal["syzygy", "gaviota"]
 TABLEBASE_WIN: Final = 20_000
 """The score of a won position, in centipawns; as Stockfish has it."""
+LOOK_UP_SHARE: Final = 0.05
+"""The share of our clock that files may take for a move, and servers also."""
 _OPEN_TABLES: Final = 32
 """An actor that has opened many files is taken for one that leaks them."""
 _FIFTY_MOVES: Final = 100
@@ -52,7 +56,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class MoveSources:
-    """The files of an actor; `problems` are sentences about unusable files.
+    """The files and servers of an actor; `problems` are sentences about unusable files.
 
     `may_restrict`: the actor's engine can be told to choose among some moves.
     """
@@ -62,18 +66,27 @@ class MoveSources:
     tables: "dict[Kind, Tables]"
     problems: list[str]
     may_restrict: bool
+    online: "OnlineSources | None"
 
     @classmethod
-    def open(cls, settings: Settings, engine: str = DEFAULT_ENGINE) -> Self | None:
-        """Opens what the settings name, for an actor with that engine; None without any."""
-        files = settings.books.files
+    def open(cls, settings: Settings, engine: str = DEFAULT_ENGINE, bot: str = "") -> Self | None:
+        """Opens what the settings name, for an actor with that engine; None without any.
+
+        Raises:
+            ConfigError: there is no token. Without a `bot`, servers and so the token do not matter.
+        """
+        files, online = settings.books.files, None
         named = [(f"books.files.{name}", path) for name in files for path in files[name]]
         for kind in _DISTANCES:
             named += [(f"{kind}.paths", path) for path in getattr(settings, kind).paths]
-        if not named:
+        if bot and settings.online.sources:
+            from crabstick.game.online_sources import OnlineSources  # noqa: PLC0415 -- for few
+
+            online = OnlineSources(settings, bot)
+        if not named and online is None:
             return None
         may_restrict = settings.engine_of(engine).kind in {"bundled", "uci"}
-        opened = cls(settings, {}, {}, [], may_restrict)
+        opened = cls(settings, {}, {}, [], may_restrict, online)
         for key, path in named:
             try:
                 opened._add(key, path)

@@ -2,7 +2,7 @@
 
 Knows neither Ray nor HTTP: the caller provides the link to Lichess, the lease and the engine.
 `stream` reads the lines, `sender` posts the moves; this module decides, keeps the board
-and finds the moves: in books and tablebases, else by the engine.
+and finds the moves: in books and tablebases, on servers, else by the engine.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import chess
 
 from crabstick.errors import InvariantBroken
 from crabstick.game.context import FromStream, GameContext, InboxItem
-from crabstick.game.move_sources import Found, MoveSources
+from crabstick.game.move_sources import LOOK_UP_SHARE, Found, MoveSources
 from crabstick.game.sender import ECHO_LIMIT, Sender
 from crabstick.game.stream import GameStream
 from crabstick.rules.adjudication import with_score
@@ -46,8 +46,7 @@ from crabstick.telemetry import log_events
 from engine.interface import Engine, SearchRequest
 
 LOOK_UP_LIMIT = timedelta(seconds=1)
-LOOK_UP_SHARE = 0.05
-"""The share of our clock that books and tablebases may take for a move."""
+"""For files; servers have a limit of their own."""
 
 
 class Player:
@@ -62,7 +61,7 @@ class Player:
         self._sources = sources
         self._scores: tuple[int, ...] = ()
         for problem in sources.problems if sources else ():
-            self._pass_over(problem)
+            context.pass_over(problem)
         self._stream = GameStream(context)
         self._sender = Sender(context, self._stream)
         self._search: asyncio.Task[None] | None = None
@@ -213,21 +212,20 @@ class Player:
         context.put(Chosen(ply=ply, uci=board.uci(result.move), intent=intent))
 
     async def _look_up(self, full: GameFull, board: chess.Board) -> Found | None:
-        """A move from books or tablebases; once one fails, none is asked in this game again."""
-        left, sources = self._time_left(), self._sources
+        """A move from files or servers; once files fail, none is asked in this game again."""
+        context, left, sources = self._context, self._time_left(), self._sources
         if sources is None:
             return None
         within = LOOK_UP_LIMIT if left is None else min(LOOK_UP_LIMIT, left * LOOK_UP_SHARE)
         try:
-            return await sources.find(full.variant, board, within)
+            found = await sources.find(full.variant, board, within)
+            if found is None and sources.online is not None:
+                return await sources.online.find(context, full.variant, board, left)
         except Exception as error:  # noqa: BLE001 -- a damaged file may raise anything
             self._sources = None
-            self._pass_over(repr(error))
+            context.pass_over(repr(error))
             return None
-
-    def _pass_over(self, why: str) -> None:
-        self._context.log.warning(log_events.SOURCE_FAILED, why=why)
-        self._context.telemetry.count("crabstick_source_failures_total")
+        return found
 
     async def _hold_back(self, full: GameFull, began_s: float) -> float:
         """Waits until the turn has lasted as long as wanted; returns for how many seconds."""

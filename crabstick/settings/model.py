@@ -35,7 +35,7 @@ from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand
 from crabstick.rules.engine_choice import conditions_of
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import Variant
-from engine.interface import OUR_PYTHON, EngineSpec, OptionValue, bundled_spec
+from engine.interface import OUR_PYTHON, EngineSpec, OnlineSource, OptionValue, bundled_spec
 
 _MESSAGE_VERSION = 1
 _CLASS = re.compile(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*")
@@ -89,6 +89,13 @@ def _options(value: object) -> Mapping[str, OptionValue]:
         if not isinstance(setting, OptionValue) or not str(setting).isprintable():
             raise ValueError(f"must hold text, numbers, true or false; {name} does not")
     return dict(value)
+
+
+def _words(value: object) -> object:
+    """Splits a list that the environment gives as words with commas between them."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
 
 
 Whole = Annotated[int, Strict(), BeforeValidator(_number)]
@@ -231,13 +238,7 @@ class ChallengeSettings(_Section):
     max_increment_s: Whole = Field(default=20, ge=0, le=_DAY_S)
     max_games: Whole = Field(default=4, ge=1, le=1000)
 
-    @field_validator("variants", "time_controls", "modes", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        """Splits a list that the environment gives as words with commas between them."""
-        if isinstance(value, str):
-            return [word.strip() for word in value.split(",") if word.strip()]
-        return value
+    _split = field_validator("variants", "time_controls", "modes", mode="before")(_words)
 
     @field_serializer("variants", "time_controls", "modes")
     def _sorted(self, words: frozenset[str]) -> list[str]:
@@ -330,6 +331,19 @@ class GaviotaSettings(SyzygySettings):
     max_pieces: Whole = Field(default=5, ge=3, le=5)
 
 
+class OnlineSettings(_Section):
+    """Servers that are asked for moves, in the order of `sources`."""
+
+    sources: Annotated[tuple[OnlineSource, ...], BeforeValidator(_words)] = ()
+    max_time_ms: Whole = Field(default=1000, ge=50, le=10_000)
+    requests_per_minute: Whole = Field(default=60, ge=1, le=1000)
+    min_time_left_s: Whole = Field(default=20, ge=0, le=_DAY_S)
+    max_ply: Whole = Field(default=40, ge=1, le=1000)
+    urls: Mapping[OnlineSource, ServerUrl] = Field(
+        default_factory=dict, description="a mapping of sources to servers"
+    )
+
+
 class ClusterSettings(_Section):
     """What the games ask of Ray."""
 
@@ -382,6 +396,7 @@ class Settings(_Section):
     books: BookSettings = BookSettings()
     syzygy: SyzygySettings = SyzygySettings()
     gaviota: GaviotaSettings = GaviotaSettings()
+    online: OnlineSettings = OnlineSettings()
     cluster: ClusterSettings = ClusterSettings()
     http: HttpSettings = HttpSettings()
 

@@ -127,11 +127,14 @@ _TABLE = {
         "Games that the bundled engine finished because the configured engine was given up."
     ),
     "crabstick_source_moves_total": _counter(
-        "Moves from a book or a tablebase, in place of a search.",
-        source=("book", "syzygy", "gaviota"),
+        "Moves from a file or a server, in place of a search.",
+        source=(
+            *("book", "syzygy", "gaviota"),
+            *("chessdb", "lichess_cloud", "opening_explorer", "online_egtb"),
+        ),
     ),
     "crabstick_source_failures_total": _counter(
-        "Books, tablebases and look-ups that a game had to do without."
+        "Books, tablebases, servers and look-ups that a game had to do without."
     ),
     "crabstick_problem": _gauge("1 while the bot has a problem; `crabstick status` describes it."),
     "crabstick_start_time_seconds": _gauge("When the WorkerSet began, in Unix time."),

@@ -15,6 +15,7 @@ from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.game_client import open_games
 from crabstick.lichess.route import CA_VARIABLES
 from crabstick.rules.lichess_types import GameId, Posted
+from tests.contract.lichess.asker import Asker
 from tests.contract.lichess.tiny_server import Exchange, TinyServer, serving
 from tests.kube.certificate import write_certificate
 
@@ -59,8 +60,17 @@ async def _resignation(url: str) -> bool:
     return outcome == Posted()
 
 
+async def _source_of_moves(url: str) -> bool:
+    asker = Asker(sources=["chessdb"], urls={"chessdb": url})
+    await asker.ask()
+    await asker.close()
+    return not asker.failures()
+
+
 Client = Callable[[str], Awaitable[bool]]
-every_client = pytest.mark.parametrize("client", [_account, _event_stream, _move, _resignation])
+LICHESS: tuple[Client, ...] = (_account, _event_stream, _move, _resignation)
+every_client = pytest.mark.parametrize("client", LICHESS)
+every_route = pytest.mark.parametrize("client", [*LICHESS, _source_of_moves])
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +78,7 @@ def _a_bare_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (*CA_VARIABLES, "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", TOKEN.get_secret_value())
     with stamina.set_testing(True, attempts=1):
         yield
 
@@ -90,7 +101,7 @@ async def _private_lichess(folder: Path) -> AsyncGenerator[tuple[TinyServer, Pat
         yield server, certificate
 
 
-@every_client
+@every_route
 async def test_a_private_authority_is_trusted_by_each_variable_and_by_every_client(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -104,7 +115,7 @@ async def test_a_private_authority_is_trusted_by_each_variable_and_by_every_clie
                 assert await client(lichess.url), variable
 
 
-@every_client
+@every_route
 async def test_no_client_takes_a_proxy_to_this_machine(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +125,7 @@ async def test_no_client_takes_a_proxy_to_this_machine(
         assert await client(lichess.url.replace("127.0.0.1", "localhost"))
 
 
-@every_client
+@every_route
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
 async def test_every_client_takes_the_same_proxy(
     client: Client, variable: str, monkeypatch: pytest.MonkeyPatch

@@ -31,13 +31,15 @@ from actors.messages import (
 )
 from crabstick.errors import ConfigError, CrabstickError
 from crabstick.game.game_telemetry import GameProgress
+from crabstick.game.move_sources import Found
+from crabstick.game.online_sources import OnlineSources
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import GameId, Limited, NodeId
 from crabstick.settings import ClusterSettings
 from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
-from engine.interface import EngineSpec
+from engine.interface import EngineSpec, SearchResult
 from tests.builders import seconds
 from tests.fakes.engine import ScriptedEngine
 from tests.fakes.lichess import FakeGames, FakeMatch
@@ -237,6 +239,20 @@ async def test_an_engine_does_not_ponder_unless_it_is_to() -> None:
     await rig.play()
     assert not rig.engine.requests[0].ponder
     await rig.win()
+
+
+async def test_it_asks_the_servers_that_the_owner_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def find(*_: object) -> Found:
+        return Found(SearchResult(move=chess.Move.from_uci("g1f3"), source="chessdb"))
+
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", "lip_unused")
+    monkeypatch.setattr(OnlineSources, "find", find)
+    rig = ActorRig(online={"sources": ["chessdb"]})
+    await rig.play()
+    assert rig.match.board.move_stack == [chess.Move.from_uci("g1f3")]
+    assert not rig.engine.requests
+    await rig.win()
+    assert rig.worker_set.count("crabstick_source_moves_total") == 1
 
 
 async def test_the_dashboard_shows_what_it_does(titles: list[tuple[str, str]]) -> None:

@@ -126,6 +126,12 @@ sections = st.fixed_dictionaries(
         ),
         "syzygy": st.fixed_dictionaries({"paths": st.just(["/s", "/t"])}),
         "gaviota": st.fixed_dictionaries({"instant_play": st.booleans()}),
+        "online": st.fixed_dictionaries(
+            {
+                "sources": st.lists(st.sampled_from(["chessdb", "lichess_cloud"])),
+                "urls": st.dictionaries(st.just("chessdb"), st.just("https://x.org")),
+            }
+        ),
         "resign": st.fixed_dictionaries({"enabled": st.booleans(), "min_rating": st.just(9)}),
         "cluster": st.fixed_dictionaries({"slot_cpus": st.floats(0.01, 1024)}),
     },
