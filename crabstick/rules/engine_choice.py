@@ -39,7 +39,9 @@ WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("white", "black"), "color"),
 }
 """Condition -> its aspect; `variants` means any but standard chess, `white` that we have white."""
-_CLOCK: Final = re.compile(r"(\d+(?:\.\d+)?)\+(\d+)")
+_CLOCK: Final = re.compile(r"(\d{1,3}(?:\.\d+)?)\+(\d{1,3})")
+_SPEEDS: Final = {30: "ultraBullet", 180: "bullet", 480: "blitz", 1500: "rapid"}
+"""Seconds -> what is shorter, with forty increments. Source: scalachess, `Speed`."""
 _KEY: Final = re.compile(r"(?<![\w/.'-])engine\.")
 """The beginning of a key such as engine.path, and not a part of a path."""
 
@@ -94,14 +96,14 @@ class Traits:
             known = ", ".join([*VARIANTS, *others])
             raise ValueError(f"write at most one of a kind of 3+2, {known}")
         variants = {variant.lower(): variant for variant in VARIANTS}
-        color = conditions.get("color")
+        color, clock = conditions.get("color"), _clock(conditions.get("clock", ""))
         return cls(
             variant=variants[conditions.get("variant", "standard")],
-            speed=conditions.get("speed", ""),
+            speed=conditions.get("speed", _speed(clock)),
             rated=_yes_or_no(conditions.get("mode"), "rated"),
             is_bot=_yes_or_no(conditions.get("opponent"), "bot"),
             color=_yes_or_no(color, "white"),
-            clock=_clock(conditions.get("clock", "")),
+            clock=clock,
             is_tournament="tournament" in conditions,
         )
 
@@ -133,6 +135,8 @@ def conditions_of(key: str) -> dict[str, str] | None:
             return None
         conditions[aspect] = f"{float(clock[1]):g}+{int(clock[2])}" if clock else word
     is_impossible = "variants" in conditions and conditions.get("variant") == "standard"
+    if "clock" in conditions and "speed" in conditions:
+        is_impossible |= conditions["speed"] != _speed(_clock(conditions["clock"]))
     return None if is_impossible else conditions
 
 
@@ -167,6 +171,13 @@ def about(name: str, sentence: str) -> str:
 
 def _specificity(conditions: Collection[str]) -> tuple[int, ...]:
     return (len(conditions), *(aspect in conditions for aspect in ASPECTS))
+
+
+def _speed(clock: Clock | None) -> str:
+    """Lichess's speed for a clock; empty without one."""
+    length_s = (clock.initial + 40 * clock.increment).total_seconds() if clock else 0
+    speed = next((speed for below_s, speed in _SPEEDS.items() if length_s < below_s), "classical")
+    return speed if clock else ""
 
 
 def _yes_or_no(word: str | None, yes: str) -> bool | None:

@@ -88,6 +88,8 @@ def _options(value: object) -> Mapping[str, OptionValue]:
             raise ValueError("must have text as option names")
         if not isinstance(setting, OptionValue) or not str(setting).isprintable():
             raise ValueError(f"must hold text, numbers, true or false; {name} does not")
+        if other := next((it for it in value if it != name and it.lower() == name.lower()), None):
+            raise ValueError(f"must not name {name} and {other}, which are one option")
     return dict(value)
 
 

@@ -126,6 +126,7 @@ def test_traits_can_be_told_in_words() -> None:
     told = Traits.of_words(["Atomic", "3+2", "bot", "casual", "black", "tournament"])
     assert told == Traits(
         variant="atomic",
+        speed="blitz",
         rated=False,
         is_bot=True,
         color=chess.BLACK,
@@ -138,10 +139,29 @@ def test_traits_can_be_told_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["leela", "variants_standard", "blitz_leela", "blitz_bullet", "3+2_5+3", "", "blits"]
+    "key",
+    [
+        "leela",
+        "variants_standard",
+        "blitz_leela",
+        "blitz_bullet",
+        "3+2_5+3",
+        "3+2_rapid",
+        "0.25+0_bullet",
+        "99999999999+0",
+        "",
+        "blits",
+    ],
 )
 def test_other_keys_are_plain_names(key: str) -> None:
     assert conditions_of(key) is None
+
+
+@pytest.mark.parametrize("key", ["0.5+0_bullet", "2+1_bullet", "3+0_blitz", "8+0_rapid"])
+def test_a_clock_may_stand_beside_its_speed(key: str) -> None:
+    assert conditions_of(f"{key}_white") is not None
+    assert conditions_of(f"{key.partition('_')[0]}_classical") is None
+    assert conditions_of("25+0_classical") is not None
 
 
 def test_clocks_that_mean_the_same_are_the_same() -> None:

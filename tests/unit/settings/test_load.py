@@ -324,6 +324,8 @@ WRONG_VALUES = [
     ("engine: {kind: uci}", "engine.kind is uci, so engine.path must name the engine's program"),
     ("engine: {path: sf}", "but engine.kind is bundled; write engine.kind: uci"),
     ("engine: {options: 3}", "engine.options is 3; it must be a mapping of the engine's option"),
+    ("engine: {options: {hash: 1, Hash: 2}}", "not name hash and Hash, which are one option"),
+    ("engines: {3+2_rapid: {}}", "engines.3+2_rapid fits no game"),
     ("engine: {options: {Hash: [1]}}", "engine.options is a mapping; it must hold text, numbers"),
     (
         "engine: {args: --threads 2}",
