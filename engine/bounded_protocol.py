@@ -60,6 +60,8 @@ class BoundedProtocol(Protocol):
 
     stop_command: ClassVar[str]
     """Makes the engine move now."""
+    target_config: Any
+    """python-chess's: the values that the options have for all searches, defaults included."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -95,6 +95,8 @@ class SearchRequest:
         ponder: whether an engine that can may then search on, on the opponent's time.
         root_moves: the moves to choose from; empty for all. Only a request: XBoard has no word for
             it, and some UCI engines ignore it.
+        options: set over those of the engine's spec; those that the engine lacks are only warned
+            of. The next search or game without an option has its usual value again.
     """
 
     board: chess.Board
@@ -102,6 +104,7 @@ class SearchRequest:
     deadline: timedelta
     ponder: bool = False
     root_moves: tuple[chess.Move, ...] = ()
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

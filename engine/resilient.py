@@ -134,6 +134,7 @@ class ResilientEngine:
                     await self._engine.open()
                     left = _remaining_request(request, _elapsed_since(began_s))
                     self._failure = None
+                left = replace(left, options={}) if self.is_fallback else left
                 return self._with_source(await self._engine.search(left))
             except EngineError as err:
                 self._failure = err

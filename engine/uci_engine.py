@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
@@ -25,6 +25,7 @@ from engine.bounded_uci import BoundedUci
 from engine.bounded_xboard import BoundedXBoard
 from engine.command_line import command_line, limit_memory
 from engine.errors import (
+    BadOption,
     EngineDied,
     EngineError,
     IllegalMove,
@@ -32,7 +33,7 @@ from engine.errors import (
     ProcessEnd,
     UnsupportedGame,
 )
-from engine.interface import QUIT_PATIENCE, EngineSpec, SearchRequest, SearchResult
+from engine.interface import QUIT_PATIENCE, EngineSpec, OptionValue, SearchRequest, SearchResult
 from engine.options import accepted_options
 
 STOP_GRACE = timedelta(milliseconds=250)
@@ -63,6 +64,8 @@ class UciEngine:
         self._stop_grace = stop_grace
         self._open: BoundedProtocol | None = None
         self._latest: BoundedProtocol | None = None
+        self._usual: dict[str, chess.engine.ConfigValue] = {}
+        self._for_game: Mapping[str, OptionValue] = {}
 
     @property
     def name(self) -> str:
@@ -140,6 +143,7 @@ class UciEngine:
                 if name not in options
             ]
             await protocol.configure(options)
+            self._usual, self._for_game = dict(protocol.target_config), {}
             await protocol.begin_game()
             protocol.process_tree.refresh()  # find a wrapper's child while the wrapper lives
         for warning in self.warnings:
@@ -166,12 +170,30 @@ class UciEngine:
             return
         try:
             async with asyncio.timeout(self._spec.start_timeout.total_seconds()):
+                await self._set_options(protocol, {})
                 await protocol.begin_game()
         except TimeoutError:
             await self.close(timedelta(0))
             raise errors.late_for_game(self._label, self._spec.start_timeout) from None
         except chess.engine.EngineError as err:
             raise await self._process_failure(protocol) from err
+
+    async def _set_options(
+        self, protocol: BoundedProtocol, options: Mapping[str, OptionValue]
+    ) -> None:
+        """Sets options for a game, and all others to their usual values."""
+        if options == self._for_game:
+            return
+        spec = replace(self._spec, options=options, ignore_unknown_options=True)
+        try:
+            accepted, warnings = accepted_options(spec, protocol.options)
+        except BadOption as err:
+            accepted, warnings = {}, [f"{err} (ignored)"]
+        for warning in warnings:
+            _LOGGER.warning(warning)
+        await protocol.configure({**self._usual, **accepted})  # sends what differs
+        await protocol.ping()
+        self._for_game = options
 
     def _start_error(self, err: Exception) -> EngineError:
         label, protocol = self._label, self._latest
@@ -215,6 +237,7 @@ class UciEngine:
             protocol, label, request.deadline, self._stop_grace, may_idle=self._spec.may_idle
         )
         try:
+            await self._set_options(protocol, request.options)
             played = await protocol.search(request)
         except asyncio.CancelledError:
             deadline.abandon()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,11 +26,12 @@ from engine.errors import (
     IllegalMove,
     NotAnEngine,
 )
-from engine.interface import EngineSpec, bundled_spec
+from engine.interface import EngineSpec, OptionValue, bundled_spec
 from engine.uci_engine import UciEngine, check
 from tests.engine.builders import a_fake, a_request, has_ended, seconds, wait_until
 
 GRACE = seconds(0.05)
+HELLO = "option name Hash type spin default 1 min 1 max 9; echo uciok"
 SOON = seconds(0.4)
 
 
@@ -56,6 +58,80 @@ async def search_error(engine: UciEngine, *, deadline_s: float = 5.0) -> EngineE
     with pytest.raises(EngineError) as caught:
         await engine.search(a_request(deadline_s=deadline_s))
     return caught.value
+
+
+# --- options of one game ---
+
+
+def a_listener(log: Path, **options: str | int) -> EngineSpec:
+    """A fake that writes down what it is told."""
+    program = f"tee '{log}' | exec '{sys.executable}' -m engine.fake"
+    command = ("/bin/sh", "-c", program)
+    return replace(a_fake(), command=command, working_dir=".", options=options)
+
+
+def told(log: Path) -> list[str]:
+    """The options, and where searches and games begin."""
+    words = ("setoption name ", "go", "ucinewgame")
+    lines = [line for line in log.read_text().splitlines() if line.startswith(words)]
+    return [line.removeprefix("setoption name ").partition(" nodes")[0] for line in lines]
+
+
+async def test_options_of_a_game_are_usual_again_in_the_next(tmp_path: Path) -> None:
+    """Those of the settings, the defaults of the others; only what changes is sent."""
+    log = tmp_path / "log"
+    game = replace(a_request(), options={"hash": "8", "OwnBook": True, "SyzygyPath": "/tb"})
+    async with an_engine(a_listener(log, Hash=64, Style="Risky")) as engine:
+        await engine.search(a_request())
+        for request in (game, game):
+            await engine.search(request)
+        assert engine.hash_mb == 8
+        await engine.new_game()
+        await engine.search(a_request())
+        await engine.search(replace(a_request(), options={"Style": "Solid", "Clear Hash": None}))
+        await engine.search(a_request())
+    assert told(log) == [
+        *("Hash value 64", "Style value Risky", "ucinewgame", "go"),
+        *("Hash value 8", "OwnBook value true", "SyzygyPath value /tb", "go", "go"),
+        *("Hash value 64", "OwnBook value false", "SyzygyPath value <empty>", "ucinewgame", "go"),
+        *("Style value Solid", "Clear Hash", "go", "Style value Risky", "go"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"Hsh": 1, "OwnBook": True}, "has no option 'Hsh': did you mean 'Hash'? (ignored)"),
+        ({"Hash": "much", "OwnBook": True}, "from 1 to 65536, not 'much' (ignored)"),
+    ],
+)
+async def test_options_of_a_game_that_the_engine_lacks_are_passed_over(
+    options: dict[str, OptionValue], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with an_engine(a_fake()) as engine:
+        for _ in range(2):
+            assert (await engine.search(replace(a_request(), options=options))).move
+    (record,) = caplog.records
+    assert words in record.message
+
+
+async def test_a_new_process_gets_the_options_of_the_game(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    async with an_engine(a_listener(log)) as engine:
+        await engine.search(replace(a_request(), options={"Hash": 8}))
+        await engine.close()
+        await engine.search(replace(a_request(), options={"Hash": 8}))
+    assert told(log) == ["ucinewgame", "Hash value 8", "go"]
+
+
+async def test_an_engine_that_hangs_over_an_option_is_ended() -> None:
+    deaf = "while read word _; do case $word in uci) echo uciok;; isready) test $ready && sleep 9; "
+    program = f"{deaf} ready=1; echo readyok;; esac; done"
+    spec = replace(a_fake(), command=("/bin/sh", "-c", program.replace("uciok", HELLO)))
+    async with an_engine(spec) as engine:
+        await engine.open()
+        with pytest.raises(EngineHung):
+            await engine.search(replace(a_request(deadline_s=0.1), options={"Hash": 8}))
 
 
 # --- start ---------------------------------------------------------------------------------------

@@ -34,6 +34,23 @@ async def test_a_game_is_played_and_scored() -> None:
         assert (await engine.search(a_request())).move in chess.Board().legal_moves
 
 
+async def test_options_of_a_game_are_usual_again_in_the_next(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    features = (
+        """'option="Style -combo *Solid /// Risky"' 'option="Skill -spin 9 1 20"' setboard=1"""
+    )
+    program = f"tee '{log}' | exec '{sys.executable}' '{FAKE}' {features}"
+    spec = replace(an_xboard(), command=("/bin/sh", "-c", program), options={"Style": "Risky"})
+    async with UciEngine(spec) as engine:
+        await engine.search(replace(a_request(), options={"Style": "Solid", "Skill": 3}))
+        await engine.new_game()
+        await engine.search(a_request())
+    sent = [line for line in log.read_text().splitlines() if line.startswith("option ")]
+    assert [line.removeprefix("option ") for line in sent] == [
+        *("Style=Risky", "Style=Solid", "Skill=3", "Style=Risky", "Skill=9")
+    ]
+
+
 async def test_without_setboard_only_the_usual_start_is_played() -> None:
     async with UciEngine(an_xboard()) as engine:
         assert (await engine.search(a_request())).move

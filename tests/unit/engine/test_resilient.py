@@ -73,6 +73,13 @@ async def test_an_engine_that_works_is_left_alone() -> None:
     assert not stable.engines[0].is_open
 
 
+async def test_only_the_primary_gets_the_options_of_a_game() -> None:
+    stable = Stable(dies(), dies(), plays(D4))
+    await stable.resilient(restarts=1).search(replace(a_request(), options={"Net": "x"}))
+    options = [request.options for engine in stable.engines for request in engine.requests]
+    assert options == [{"Net": "x"}, {"Net": "x"}, {}]
+
+
 @pytest.mark.parametrize("error", [EngineDied("x"), EngineHung("x"), IllegalMove("x")])
 async def test_a_failed_search_is_done_again_by_a_new_process(error: EngineError) -> None:
     stable = Stable(plays(error), plays(D4))
