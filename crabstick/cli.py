@@ -190,6 +190,14 @@ def check(
 
 
 @app.command()
+def positions(config: ConfigOption = None) -> None:
+    """Print what plays each of the positions, and a link to a challenge from there."""
+    from crabstick.commands.positions import print_positions
+
+    print_positions(load_settings(config), lambda line: console.print(line, soft_wrap=True))
+
+
+@app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run

@@ -42,7 +42,7 @@ _TOKENS: Final = {
     "token": ("lichess.token_file", "LICHESS_BOT_TOKEN"),
     "admin_token": ("http.admin_token_file", "CRABSTICK_ADMIN_TOKEN"),
 }
-_ENGINE: Final = re.compile(r"^engines\.[\w+]+")
+_ENGINE: Final = re.compile(r"^engines\.(?:\d\.\d|[^.])+")
 """One of several engines has the keys of `engine`."""
 _TOKEN: Final = re.compile(r"lip_\w+")
 _SECRET: Final = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")

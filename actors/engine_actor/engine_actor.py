@@ -100,12 +100,13 @@ class EngineActor:
         mine = self._settings.engine_of(self._config.engine)
         self._play_settings = PlaySettings(
             bot=self._config.bot,
-            limits=mine.bounds(),
+            limits=mine.limits.bounds(),
             overhead=mine.move_overhead,
             abort_after=self._settings.game.abort_after,
             draw=SystemRandom().random,
             min_move_time=timedelta(milliseconds=self._settings.game.min_move_time_ms),
             adjudication=self._settings.adjudication(),
+            position_of=lambda game: self._settings.position_of(game, self._config.engine),
         )
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(actor=self._config.name)
@@ -310,13 +311,15 @@ class EngineActor:
         if self._games is None:
             raise CrabstickError(self._problem)
         self._link.telemetry = GameTelemetry(game=assignment.game, show_title=self._title.set)
+        settings = self._play_settings
         if assignment.engine == "embedded":
             await self._link.engine.close()
             self._link.engine = self._resilient(bundled_spec())
+            settings = replace(settings, position_of=lambda _: None)
         context = GameContext(
             self._games.game(GameId(assignment.game)),
             Lease(lambda: self._link.ask_owner(assignment), self._loop.time),
-            self._play_settings,
+            settings,
             self._link.rate_limits,
             self._link.telemetry,
         )

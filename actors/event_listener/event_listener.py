@@ -34,13 +34,12 @@ from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
 from crabstick.rules.challenges import Accept, Decline, Load, decide
 from crabstick.rules.cluster_view import DEFAULT_ENGINE
-from crabstick.rules.engine_choice import Traits, choose
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.lichess_types import (
     BOT_GAMES_KEY,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
-    Clock,
     Endpoint,
     GameFinished,
     GameId,
@@ -105,7 +104,7 @@ class EventListener:
         self._rooms = dict.fromkeys(self._policies, self._settings.challenges.max_games)
         self._may_grow = False
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
-        self._clocks: OrderedDict[GameId, Clock | None] = OrderedDict()
+        self._challenges: OrderedDict[GameId, Challenge] = OrderedDict()
         self._answered: OrderedDict[GameId, None] = OrderedDict()
         self._answering = 0
         self._asking: asyncio.Future[None] | None = None
@@ -215,8 +214,8 @@ class EventListener:
                 if not game.bot_playable:  # the list of ongoing games must not revive it
                     self._outbox.game_finished(GameUpdate(game=game.id))
                 else:
-                    traits = Traits.of_game(game, self._clocks.get(game.id))
-                    engine = choose(self._settings.engines, traits)
+                    traits = Traits.of_game(game, self._challenges.get(game.id))
+                    engine = self._settings.engine_for(traits)
                     self._outbox.game_started(GameUpdate.of(game, engine))
             case GameFinished(id=game_id):
                 self._reserved.pop(game_id, None)
@@ -260,7 +259,7 @@ class EventListener:
         """Decides by the current load, which may change during a long pause between tries."""
         await self._ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
-        engine = choose(self._settings.engines, Traits.of_challenge(challenge))
+        engine = self._settings.engine_for(Traits.of_challenge(challenge))
         verdict = decide(challenge, self._policies[engine], self._load(engine))
         if isinstance(verdict, Accept):
             self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
@@ -330,8 +329,8 @@ class EventListener:
 
     def _remember(self, challenge: Challenge) -> None:
         self._answered[challenge.id] = None
-        self._clocks[challenge.id] = challenge.clock  # gameStart does not carry it
-        for remembered in (self._answered, self._clocks):
+        self._challenges[challenge.id] = challenge  # gameStart does not carry all of it
+        for remembered in (self._answered, self._challenges):
             if len(remembered) > REMEMBERED:
                 remembered.popitem(last=False)
 

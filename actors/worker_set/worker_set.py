@@ -48,7 +48,7 @@ from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamesPort, LichessPort
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase
-from crabstick.rules.engine_choice import Traits, choose
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.observation import Nodes, moving
 from crabstick.rules.registry import Registry
@@ -279,7 +279,7 @@ class WorkerSet:
     async def _ask_lichess(self) -> None:
         """Finds games that no event reported, and lost lines; a game that is not listed goes on."""
         for game in await self._lichess_calls.playing():
-            plays = choose(self._settings.engines, Traits.of_game(game))
+            plays = self._settings.engine_for(Traits.of_game(game))
             self._game_runs(GameUpdate.of(game, plays))
             self._pool.resync(game.id, is_our_turn=game.is_my_turn)
 

@@ -32,6 +32,7 @@ class Check(Generic[Seen]):
 
 MACHINE: Final[tuple[Check[Settings], ...]] = (
     Check("engine", local_checks.engine),
+    Check("positions", local_checks.positions),
     Check("books and tablebases", local_checks.sources),
     Check("folders", local_checks.folders),
     Check("HTTP", local_checks.http),

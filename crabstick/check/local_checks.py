@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
@@ -23,7 +24,8 @@ from crabstick.rules.engine_choice import about, tasks
 from crabstick.rules.lichess_types import Account
 from crabstick.rules.variants import start_board
 from crabstick.settings import Settings, read_admin_token, read_token
-from engine.errors import EngineError
+from engine.errors import BadOption, EngineError
+from engine.options import accepted_options
 from engine.uci_engine import TriedEngine
 from engine.uci_engine import check as play_one_move
 
@@ -44,6 +46,7 @@ def engine(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"{one.name} plays{key}{_pondering(settings, name, one)}")
         if lacks := ", ".join(lacking.get(name, ())):
             yield Finding(f"{one.name} does not play {lacks}{key}: such challenges are declined")
+    yield from wrong_options(settings, tried)
 
 
 def _pondering(settings: Settings, name: str, engine: TriedEngine) -> str:
@@ -80,18 +83,48 @@ def lacking_variants(settings: Settings, tried: Tried) -> dict[str, list[str]]:
     """
     wanted, lacking = sorted(settings.challenges.variants), dict[str, list[str]]()
     is_played = False
-    for name, variant in tasks(settings.engines, wanted):
+    for key, variant in tasks(settings.engines, wanted):
+        name = settings.target(key)
         one = tried[name]
         if isinstance(one, ConfigError) or one.plays(start_board(variant)):
             is_played = True
-        else:
-            lacking.setdefault(name, []).append(variant)
+        elif variant not in lacking.setdefault(name, []):
+            lacking[name].append(variant)
     if not is_played:
         raise ConfigError(
             f"challenges.variants is {', '.join(wanted)}, and the engine for that does not "
             "play it: add a variant that it plays, or name another engine"
         )
     return lacking
+
+
+def wrong_options(settings: Settings, tried: Tried) -> Iterator[Finding]:
+    """What is wrong with the options of positions."""
+    for index, position in enumerate(settings.positions):
+        name = settings.engine_for(position.traits, position)
+        engine = tried[name]
+        if isinstance(engine, ConfigError):
+            continue
+        try:
+            accepted_options(
+                replace(settings.engine_spec(name), options=position.options), engine.offered
+            )
+        except BadOption as error:
+            yield Finding(f"positions[{index}].options: {error}", ConfigError)
+
+
+def positions(settings: Settings) -> Iterator[Finding]:
+    """Tells which engine plays which position."""
+    for position in settings.positions:
+        key = engine_key(settings.engine_for(position.traits, position))
+        yield Finding(f"{position.name or position.fen}: {key} plays {position.bot_color or 'it'}")
+    if settings.positions and "fromPosition" not in settings.challenges.variants:
+        yield Finding("challenges.variants does not accept fromPosition")
+
+
+def engine_key(name: str) -> str:
+    """Where the settings describe an engine."""
+    return "engine" if name == DEFAULT_ENGINE else f"engines.{name}"
 
 
 def sources(settings: Settings) -> tuple[Finding, ...]:

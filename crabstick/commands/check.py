@@ -5,12 +5,11 @@ from importlib.metadata import version
 from platform import python_version
 
 from crabstick.check.all_checks import CLUSTER, MACHINE, run
-from crabstick.check.local_checks import try_engines
+from crabstick.check.local_checks import engine_key, try_engines
 from crabstick.check.running_cluster import RunningCluster
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted
-from crabstick.rules.cluster_view import DEFAULT_ENGINE
-from crabstick.rules.engine_choice import Traits, choose
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.variants import start_board
 from crabstick.settings import Settings
 from crabstick.signals import blocked_interrupts
@@ -39,10 +38,9 @@ def engine_for(settings: Settings, challenge: str) -> str:
         traits = Traits.of_words(challenge.split())
     except ValueError as error:
         raise ConfigError(f"--challenge {challenge}: {error}") from None
-    name = choose(settings.engines, traits)
-    key = "engine" if name == DEFAULT_ENGINE else f"engines.{name}"
+    name = settings.engine_for(traits)
     engine = settings.engine_of(name)
-    which, variant = engine.path or "the bundled engine", traits.variant
+    key, which, variant = engine_key(name), engine.path or "the bundled engine", traits.variant
     tried = try_engines(settings, [name])[name]
     if isinstance(tried, ConfigError):
         raise tried

@@ -21,7 +21,13 @@ from actors.local_ray.process_ref import ProcessRef
 from actors.local_ray.supervisor import STOP_LIMIT, Plan, supervise
 from actors.messages import ActorConfig, Statistics
 from actors.ops.fingerprint import actor_config
-from crabstick.check.local_checks import identify, lacking_variants, sources, try_engines
+from crabstick.check.local_checks import (
+    identify,
+    lacking_variants,
+    sources,
+    try_engines,
+    wrong_options,
+)
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings, given_token, read_token
 from crabstick.signals import deferred_interrupt
@@ -151,6 +157,8 @@ def _tried(settings: Settings, files: ClusterFiles) -> ActorConfig:
     for one in tried.values():
         if isinstance(one, ConfigError):
             raise one
+    for finding in wrong_options(settings, tried):
+        raise ConfigError(finding.words)
     return actor_config(settings, bot, lacking_variants(settings, tried))
 
 

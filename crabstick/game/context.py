@@ -15,10 +15,12 @@ from crabstick.game.game_telemetry import GameTelemetry
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamePort
 from crabstick.rules.adjudication import Adjudication
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.game_events import Event
 from crabstick.rules.game_state_machine import Play
 from crabstick.rules.lichess_types import Endpoint
 from crabstick.rules.time_management import EngineLimits, Overheads
+from crabstick.settings.model import PositionSettings
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
@@ -96,7 +98,8 @@ class PlaySettings:
     `bot` is its account, `overhead` the least time that a move costs beside the search,
     `abort_after` the wait for an opponent's first move. `draw` gives a random number in [0, 1).
     With `ponder` the engine searches on while the opponent thinks. `min_move_time` is the least
-    time of a turn; without an `adjudication` every game is played out.
+    time of a turn; without an `adjudication` every game is played out. `position_of` finds a game's
+    options and limits, where `settings.positions` have some.
     """
 
     bot: str
@@ -107,6 +110,7 @@ class PlaySettings:
     ponder: bool = False
     min_move_time: timedelta = timedelta(0)
     adjudication: Adjudication | None = None
+    position_of: Callable[[Traits], PositionSettings | None] = lambda _game: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from crabstick.game.move_sources import LOOK_UP_SHARE, Found, MoveSources
 from crabstick.game.sender import ECHO_LIMIT, Sender
 from crabstick.game.stream import GameStream
 from crabstick.rules.adjudication import with_score
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.game_events import (
     Abort,
     Advanced,
@@ -39,11 +40,12 @@ from crabstick.rules.game_events import (
     Think,
 )
 from crabstick.rules.game_state_machine import Phase, step
-from crabstick.rules.lichess_types import GameFull
+from crabstick.rules.lichess_types import GameFull, GameState
 from crabstick.rules.time_management import UNTIMED_PLIES, budget_for, pause_for
 from crabstick.rules.variants import start_board
+from crabstick.settings.model import PositionSettings
 from crabstick.telemetry import log_events
-from engine.interface import Engine, SearchRequest
+from engine.interface import Engine, SearchRequest, SearchResult
 
 LOOK_UP_LIMIT = timedelta(seconds=1)
 """For files; servers have a limit of their own."""
@@ -66,6 +68,7 @@ class Player:
         self._sender = Sender(context, self._stream)
         self._search: asyncio.Task[None] | None = None
         self._position: Position | None = None
+        self._start: PositionSettings | None = None
         self._end: Finish | HandOver | None = None
 
     async def play(self) -> Finish | HandOver:
@@ -112,8 +115,11 @@ class Player:
     def _step(self, event: Event) -> None:
         context = self._context
         if isinstance(event, Opened):
-            self._position = Position(event.full)
-            context.overheads = context.overheads.shown(event.full.state, event.color)
+            full = event.full
+            self._position = Position(full)
+            game = Traits(variant=full.variant, color=event.color, fen=full.initial_fen)
+            self._start = self._settings.position_of(game)
+            context.overheads = context.overheads.shown(full.state, event.color)
         elif isinstance(event, Advanced):
             context.overheads = context.overheads.shown(event.state, context.play.color)
         context.play, effects = step(context.play, event)
@@ -178,24 +184,7 @@ class Player:
             result = found.result
             self._engine.stop_pondering()
         else:
-            budget = budget_for(
-                context.play.state or play.state,
-                play.color,
-                self._settings.limits,
-                overhead=context.overheads.expected(self._settings.overhead),
-                elapsed=self._stream.since_line(),
-            )
-            request = SearchRequest(
-                board=board,
-                limit=budget.limit,
-                deadline=budget.deadline,
-                root_moves=found.root_moves if found is not None else (),
-                ponder=self._settings.ponder and play.time_left is not None,
-            )
-            result = await self._engine.search(request)
-            if found is not None and result.move not in found.root_moves:
-                # Some engines ignore which moves they may play.
-                result = replace(found.result, think_time=result.think_time)
+            result = await self._ask_engine(board, play.state, found)
         if found is not None and result.source == found.result.source:
             context.log.info(log_events.MOVE_FOUND, move=result.move.uci(), source=result.source)
             context.telemetry.count("crabstick_source_moves_total", result.source)
@@ -210,6 +199,32 @@ class Player:
             received_s += pause_s  # deliberate, so not overhead
         context.telemetry.thought(result, received_s)
         context.put(Chosen(ply=ply, uci=board.uci(result.move), intent=intent))
+
+    async def _ask_engine(
+        self, board: chess.Board, state: GameState, found: Found | None
+    ) -> SearchResult:
+        """The engine's move; one among the best of a tablebase, where that `found` some."""
+        context, own = self._context, self._start
+        budget = budget_for(
+            context.play.state or state,
+            context.play.color,
+            own.limits.bounds() if own and own.limits else self._settings.limits,
+            overhead=context.overheads.expected(self._settings.overhead),
+            elapsed=self._stream.since_line(),
+        )
+        request = SearchRequest(
+            board=board,
+            limit=budget.limit,
+            deadline=budget.deadline,
+            root_moves=found.root_moves if found is not None else (),
+            ponder=self._settings.ponder and context.play.time_left is not None,
+            options=own.options if own else {},
+        )
+        result = await self._engine.search(request)
+        if found is not None and result.move not in found.root_moves:
+            # Some engines ignore which moves they may play.
+            return replace(found.result, think_time=result.think_time)
+        return result
 
     async def _look_up(self, full: GameFull, board: chess.Board) -> Found | None:
         """A move from files or servers; once files fail, none is asked in this game again."""

@@ -112,6 +112,7 @@ def _challenge_ended(line: Fields) -> ChallengeEnded:
 
 def _summary(raw: object) -> GameSummary:
     game = Fields.of(raw, "game")
+    has_begun = bool(game.text("lastMove", "unknown"))
     return GameSummary(
         id=game.game_id("gameId", "id"),
         color=game.color("color"),
@@ -123,6 +124,7 @@ def _summary(raw: object) -> GameSummary:
         variant=game.child("variant").text("key") if game.has("variant") else "standard",
         rated=game.flag("rated"),
         is_tournament=game.has("tournamentId"),
+        initial_fen="" if has_begun else game.text("fen", "", limit=FEN_LIMIT),
     )
 
 

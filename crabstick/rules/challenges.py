@@ -6,8 +6,11 @@ Pure. The EventListener sends the verdict to Lichess.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.lichess_types import Challenge, DeclineReason
+from crabstick.rules.start_positions import fits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +18,7 @@ class ChallengePolicy:
     """The challenges that the owner of the bot accepts.
 
     `time_controls` holds Lichess's speeds (`bullet`, `blitz`, `rapid`, `classical`,
-    `correspondence`), `modes` holds `casual` and `rated`.
+    `correspondence`), `modes` holds `casual` and `rated`. With `positions`, others are declined.
     """
 
     variants: frozenset[str]
@@ -27,6 +30,7 @@ class ChallengePolicy:
     min_increment: timedelta
     max_increment: timedelta
     max_games: int
+    positions: tuple[Traits, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +97,19 @@ def _is_too_slow(challenge: Challenge, policy: ChallengePolicy) -> bool:
     )
 
 
+def _has_no_position(
+    challenge: Challenge, policy: ChallengePolicy, *, any_color: bool = False
+) -> bool:
+    """With our colour, this includes the rematch of an odds game."""
+    game = Traits.of_challenge(challenge)
+    is_bound = bool(policy.positions) and game.variant == "fromPosition"
+    return is_bound and not any(fits(it, game, any_color=any_color) for it in policy.positions)
+
+
 _OBJECTIONS: tuple[tuple[DeclineReason, Callable[[Challenge, ChallengePolicy], bool]], ...] = (
     ("noBot", lambda challenge, policy: challenge.is_from_bot and not policy.accept_bots),
     ("variant", lambda challenge, policy: challenge.variant not in policy.variants),
+    ("variant", partial(_has_no_position, any_color=True)),
     (
         "timeControl",
         lambda challenge, policy: (
@@ -107,4 +121,5 @@ _OBJECTIONS: tuple[tuple[DeclineReason, Callable[[Challenge, ChallengePolicy], b
     # These two of Lichess's keys name what would be accepted.
     ("casual", lambda challenge, policy: challenge.rated and "rated" not in policy.modes),
     ("rated", lambda challenge, policy: not challenge.rated and "casual" not in policy.modes),
+    ("generic", _has_no_position),
 )

@@ -57,6 +57,7 @@ class Traits:
     color: chess.Color | None = None
     clock: Clock | None = None
     is_tournament: bool = False
+    fen: str = ""
 
     @classmethod
     def of_challenge(cls, challenge: Challenge) -> "Traits":
@@ -68,19 +69,21 @@ class Traits:
             is_bot=challenge.is_from_bot,
             color=challenge.our_color,
             clock=challenge.clock,
+            fen=challenge.initial_fen or "",
         )
 
     @classmethod
-    def of_game(cls, game: GameSummary, clock: Clock | None = None) -> "Traits":
-        """The traits of a running game; only its challenge tells the clock."""
+    def of_game(cls, game: GameSummary, challenge: Challenge | None = None) -> "Traits":
+        """The traits of a running game; only its challenge tells the clock, and always the FEN."""
         return cls(
             variant=game.variant,
             speed=game.speed,
             rated=game.rated,
             is_bot=game.opponent.title == "BOT",
             color=game.color,
-            clock=clock,
+            clock=challenge.clock if challenge else None,
             is_tournament=game.is_tournament,
+            fen=(challenge and challenge.initial_fen) or game.initial_fen,
         )
 
     @classmethod

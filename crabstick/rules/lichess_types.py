@@ -115,7 +115,8 @@ class GameSummary:
     """A game in the event stream and in `/api/account/playing`.
 
     `time_left` is our own clock (whole seconds from Lichess), None without one. `bot_playable` is
-    False when Lichess says that the Bot API cannot play this game.
+    False when Lichess says that the Bot API cannot play this game. `initial_fen` is known until the
+    first move.
     """
 
     id: GameId
@@ -128,6 +129,7 @@ class GameSummary:
     variant: str = "standard"
     rated: bool = False
     is_tournament: bool = False
+    initial_fen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

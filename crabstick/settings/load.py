@@ -150,7 +150,7 @@ def _sections(text: str, source: str) -> dict[str, object]:
 
 def _refuse_slips(environment: Mapping[str, str]) -> None:
     """Refuses a variable with other underscores, such as CRABSTICK_HTTP_PORT: it sets nothing."""
-    known = [variable_of(key) for key in known_keys(Settings)]
+    known = [variable_of(key) for key in (*Settings.model_fields, *known_keys(Settings))]
     single = {variable.replace("__", "_"): variable for variable in known}
     for name, value in environment.items():
         meant = single.get(re.sub("_+", "_", name.upper()), name.upper())

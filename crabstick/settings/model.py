@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self, TypeGuard
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,11 +29,12 @@ from pydantic import (
 )
 
 from crabstick.errors import ConfigError
-from crabstick.explain import explain, shown
+from crabstick.explain import explain, neighbours, shown
 from crabstick.rules.adjudication import MOST_MOVES, Adjudication, ScoreRule
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand
-from crabstick.rules.engine_choice import conditions_of
+from crabstick.rules.engine_choice import Traits, choose, conditions_of
+from crabstick.rules.start_positions import complete, fits
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import Variant
 from engine.interface import OUR_PYTHON, EngineSpec, OnlineSource, OptionValue, bundled_spec
@@ -131,6 +133,12 @@ class LimitSettings(_Section):
     depth: Whole | None = Field(default=None, ge=1, le=255)
     move_time_ms: Whole | None = Field(default=None, ge=1, le=_HOUR_MS)
 
+    def bounds(self) -> EngineLimits:
+        """The owner's bounds on every search, as `rules.time_management` needs them."""
+        milliseconds = self.move_time_ms
+        move_time = None if milliseconds is None else timedelta(milliseconds=milliseconds)
+        return EngineLimits(nodes=self.nodes, depth=self.depth, move_time=move_time)
+
 
 def _engine_kind(value: object) -> object:
     if value == "embedded":
@@ -214,11 +222,28 @@ class EngineSettings(_Section):
             memory_limit_mb=self.memory_mb or memory_mb,
         )
 
-    def bounds(self) -> EngineLimits:
-        """The owner's bounds on every search, as `rules.time_management` needs them."""
-        limits, milliseconds = self.limits, self.limits.move_time_ms
-        move_time = None if milliseconds is None else timedelta(milliseconds=milliseconds)
-        return EngineLimits(nodes=limits.nodes, depth=limits.depth, move_time=move_time)
+
+def _engine_or_name(value: object) -> EngineSettings | str:
+    return value if isinstance(value, str) else EngineSettings.model_validate(value)
+
+
+class PositionSettings(_Section):
+    """A position that games may start from, and what plays them."""
+
+    name: Text = ""
+    fen: Annotated[
+        str, AfterValidator(lambda it: " ".join(complete(it).split()[: len(it.split())]))
+    ]
+    bot_color: Literal["white", "black"] | None = None
+    engine: str = ""
+    options: Options = Field(default_factory=dict)
+    limits: LimitSettings | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """What the games have in common; the FEN may lack its last fields."""
+        color = None if self.bot_color is None else self.bot_color == "white"
+        return Traits(variant="fromPosition", color=color, fen=self.fen)
 
 
 class ChallengeSettings(_Section):
@@ -383,14 +408,23 @@ class HttpSettings(_Section):
     admin_token_file: FilePath | None = None
 
 
+def _target(engines: Mapping[str, object], name: str) -> str:
+    """Where the keys that only name another engine lead from `name`; a circle leads to a key."""
+    for _ in engines:
+        after = engines.get(name)
+        name = after if isinstance(after, str) else name
+    return name
+
+
 class Settings(_Section):
     """All sections together."""
 
     lichess: LichessSettings = LichessSettings()
     engine: EngineSettings = EngineSettings()
-    engines: Mapping[str, EngineSettings] = Field(
-        default_factory=dict, description="a mapping of conditions to engines"
+    engines: Mapping[str, Annotated[EngineSettings | str, BeforeValidator(_engine_or_name)]] = (
+        Field(default_factory=dict, description="a mapping of conditions to engines")
     )
+    positions: Annotated[tuple[PositionSettings, ...], BeforeValidator(lambda it: it or ())] = ()
     challenges: ChallengeSettings = ChallengeSettings()
     game: GameSettings = GameSettings()
     offer_draw: OfferDrawSettings = OfferDrawSettings()
@@ -411,28 +445,70 @@ class Settings(_Section):
             return values
         if "engine" in values:  # type: ignore[operator]  # it is a dict
             raise ValueError("engine and engines.default are the same; keep one")
-        others = {name: engine for name, engine in engines.items() if name != DEFAULT_ENGINE}
-        return {**values, "engine": engines[DEFAULT_ENGINE], "engines": others}  # type: ignore[dict-item]
+        engine = engines.get(name := _target(engines, DEFAULT_ENGINE))
+        if engine is None or isinstance(engine, str):
+            return values  # `_keys_differ` says why
+        others = {**engines, name: DEFAULT_ENGINE}
+        del others[DEFAULT_ENGINE]
+        return {**values, "engine": engine, "engines": others}  # type: ignore[dict-item]
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Self:
-        seen: dict[tuple[tuple[str, str], ...], str] = {}
+        known, seen = (DEFAULT_ENGINE, *self.engines), dict[object, str]()
+        pointers = {key: to for key, to in self.engines.items() if isinstance(to, str)}
+        named = {f"engines.{key}": to for key, to in pointers.items()}
+        named |= {f"positions[{i}].engine": it.engine for i, it in enumerate(self.positions)}
+        for place, name in named.items():
+            if name and name not in known:
+                raise ValueError(f"{place} is {name}, not an engine; {neighbours(name, known)}")
         for key in self.engines:
-            conditions = conditions_of(key)
-            if conditions is None:
+            if _target(self.engines, key) in pointers:
+                raise ValueError(f"engines.{key} leads in a circle, and to no engine")
+            conditions, is_default = conditions_of(key), pointers.get(key) == DEFAULT_ENGINE
+            if conditions is None and key not in named.values() and not is_default:
                 raise ValueError(
-                    f"engines.{key} fits no game: join conditions by _, such as atomic, "
-                    "blitz_white, 3+2_human or variants"
+                    f"engines.{key} fits no game, and no other key or position names it: join "
+                    "conditions that can hold together by _, such as blitz_white or 3+2_human"
                 )
-            meaning = tuple(sorted(conditions.items()))
+            meaning = key if conditions is None else tuple(sorted(conditions.items()))
             if meaning in seen:
                 raise ValueError(f"engines.{seen[meaning]} and engines.{key} mean the same")
             seen[meaning] = key
         return self
 
+    @model_validator(mode="after")
+    def _positions_differ(self) -> Self:
+        games = [position.traits for position in self.positions]
+        for index, (game, position) in enumerate(zip(games, self.positions, strict=True)):
+            is_xboard = self.engine_of(self.engine_for(game, position)).kind == "xboard"
+            if is_xboard and position.limits and position.limits.nodes:
+                raise ValueError(
+                    f"positions[{index}].limits.nodes is set, which XBoard engines do not know"
+                )
+            if (first := games.index(game)) < index:
+                raise ValueError(f"positions[{first}] and positions[{index}] mean the same")
+        return self
+
+    def target(self, key: str) -> str:
+        """The name of the engine that a key of `engines` stands for."""
+        return _target(self.engines, key)
+
+    def engine_for(self, game: Traits, position: PositionSettings | None = None) -> str:
+        """The name of the engine that plays a game, from `position` or the first that fits."""
+        position = position or self.position_of(game)
+        key = position.engine if position else ""
+        return _target(self.engines, key or choose(self.engines, game))
+
+    def position_of(self, game: Traits, engine: str = "") -> PositionSettings | None:
+        """The first position that fits a game; with `engine`, only if that is to play there."""
+        position = next((it for it in self.positions if fits(it.traits, game)), None)
+        is_other = engine and position and position.engine and self.engine_for(game) != engine
+        return None if is_other else position
+
     def engine_of(self, name: str) -> EngineSettings:
         """The engine of that name; the default one for a name of other settings."""
-        return self.engines.get(name, self.engine)
+        engine = self.engines.get(name)
+        return engine if isinstance(engine, EngineSettings) else self.engine
 
     def engine_spec(self, name: str = DEFAULT_ENGINE) -> EngineSpec:
         """The engine to start; the slot's memory bounds it, unless it has a bound of its own."""
@@ -440,8 +516,8 @@ class Settings(_Section):
 
     def demands(self) -> dict[str, Demand]:
         """What an actor of each engine asks of its node, the default engine first."""
-        every = {DEFAULT_ENGINE: self.engine, **self.engines}
-        return {name: self._demand(engine) for name, engine in every.items()}
+        own = [name for name, engine in self.engines.items() if not isinstance(engine, str)]
+        return {name: self._demand(self.engine_of(name)) for name in (DEFAULT_ENGINE, *own)}
 
     def _demand(self, engine: EngineSettings) -> Demand:
         memory_mb = engine.memory_mb or self.cluster.slot_memory_mb
@@ -464,7 +540,11 @@ class Settings(_Section):
 
     def policies(self, lacks: Mapping[str, Collection[str]]) -> dict[str, ChallengePolicy]:
         """The policy for what each engine would play, without the variants that it `lacks`."""
-        return {name: self.challenges.policy(lacks.get(name, ())) for name in self.demands()}
+        positions = tuple(position.traits for position in self.positions)
+        return {
+            name: replace(self.challenges.policy(lacks.get(name, ())), positions=positions)
+            for name in self.demands()
+        }
 
     def standby_of(self, name: str) -> int:
         """How many actors of an engine stand by."""

@@ -15,6 +15,7 @@ from crabstick.rules.lichess_types import (
     LichessPlayer,
     PostOutcome,
 )
+from crabstick.rules.variants import START, start_board
 from tests.fakes.stream import FakeStream
 
 _ID = GameId("abcdefgh")
@@ -26,7 +27,7 @@ _ENDS = {chess.Termination.CHECKMATE: "mate", chess.Termination.STALEMATE: "stal
 
 
 class FakeMatch:
-    """One game of standard chess; the test plays the opponent.
+    """One game of standard chess, perhaps from a position; the test plays the opponent.
 
     Our commands return None, or Lichess's text for a refusal.
     """
@@ -38,12 +39,15 @@ class FakeMatch:
         *,
         opponent: LichessPlayer = _THEM,
         clock: Clock = _FIVE_PLUS_THREE,
+        initial_fen: str = START,
     ) -> None:
         self.id = game_id
         self.our_color = our_color
         self.players = {our_color: _US, not our_color: opponent}
         self.clock = clock
-        self.board = chess.Board()
+        self.variant = "standard" if initial_fen == START else "fromPosition"
+        self.initial_fen = initial_fen
+        self.board = start_board(self.variant, initial_fen)
         self.status = "started"
         self.winner: chess.Color | None = None
         self.opponent_is_gone = False
@@ -74,12 +78,12 @@ class FakeMatch:
         """The current `gameFull` line."""
         return GameFull(
             id=self.id,
-            variant="standard",
+            variant=self.variant,
             rated=False,
             speed="blitz",
             white=self.players[chess.WHITE],
             black=self.players[chess.BLACK],
-            initial_fen="startpos",
+            initial_fen=self.initial_fen,
             clock=self.clock,
             state=self.state,
         )

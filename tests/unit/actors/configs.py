@@ -1,6 +1,5 @@
 """What actors are made with in these tests."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from actors.messages import ActorConfig
@@ -9,7 +8,7 @@ from crabstick.settings import Settings
 BOT = "crabby"
 
 
-def a_config(name: str = "worker-set", **sections: Mapping[str, Any]) -> ActorConfig:
+def a_config(name: str = "worker-set", **sections: Any) -> ActorConfig:
     """A ActorConfig whose settings have these sections, and are Crabstick's own otherwise."""
     settings = Settings.model_validate(sections)
     return ActorConfig(

@@ -75,14 +75,20 @@ class FakeWorkerSet:
 class ActorRig:
     """An EngineActor with a scripted engine, before a fake Lichess."""
 
-    def __init__(self, engine: ScriptedEngine | None = None, **sections: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        engine: ScriptedEngine | None = None,
+        config: Mapping[str, Any] | None = None,
+        **sections: Any,
+    ) -> None:
         self.match = FakeMatch(GAME)
         self.games = FakeGames(self.match)
         self.engine = engine or ScriptedEngine()
         self.specs: list[EngineSpec] = []
         self.worker_set = FakeWorkerSet()
         self.handle = FakeHandle(self.worker_set)
-        self.actor = EngineActor(a_config(NAME, **sections).pack(), self.games, self._build)
+        mine = {**a_config(NAME, **sections).pack(), **(config or {})}
+        self.actor = EngineActor(mine, self.games, self._build)
 
     def _build(self, spec: EngineSpec) -> ScriptedEngine:
         self.specs.append(spec)
@@ -458,6 +464,43 @@ async def test_it_plays_one_game_after_another(ended: list[str]) -> None:
         rig.match = rig.games.matches[GAME] = FakeMatch(GAME)
         await rig.play(epoch=3 + number)
     assert ended == []
+
+
+ODDS = "4k3/pppppppp/8/8/8/8/8/4K2R w K - 0 1"
+POSITION = {"fen": ODDS, "engine": "fish", "options": {"Net": "x"}, "limits": {"nodes": 9}}
+
+
+async def play_odds(rig: ActorRig, **assignment: Any) -> tuple[object, int | None]:
+    """The options and the nodes of the first search of a game from `ODDS`."""
+    rig.match = rig.games.matches[GAME] = FakeMatch(GAME, initial_fen=ODDS)
+    await rig.play(**assignment)
+    request = rig.engine.requests[-1]
+    return request.options, request.limit.nodes
+
+
+async def test_a_game_from_a_position_has_options_and_limits_of_its_own() -> None:
+    engines = {"leela": {"limits": {"nodes": 800}}, "fish": "leela"}
+    rig = ActorRig(config={"engine": "leela"}, engines=engines, positions=[POSITION])
+    await rig.play()
+    await rig.win()
+    assert await play_odds(rig, epoch=4) == ({"Net": "x"}, 9)
+    await rig.win()
+    rig.match = rig.games.matches[GAME] = FakeMatch(GAME)
+    await rig.play(epoch=5)
+    usual = [(request.options, request.limit.nodes) for request in rig.engine.requests]
+    assert usual == [({}, 800), ({"Net": "x"}, 9), ({}, 800)]
+
+
+@pytest.mark.parametrize(
+    ("config", "assignment"),
+    [({"engine": "default"}, {}), ({"engine": "fish"}, {"engine": "embedded"})],
+)
+async def test_another_engine_than_the_position_s_has_its_own_options_and_limits(
+    config: dict[str, str], assignment: dict[str, str]
+) -> None:
+    """After a restart of everything, or when the position's engine has failed."""
+    rig = ActorRig(config=config, engines={"fish": {}}, positions=[POSITION])
+    assert await play_odds(rig, **assignment) == ({}, None)
 
 
 async def test_late_orders_about_an_earlier_game_change_nothing() -> None:

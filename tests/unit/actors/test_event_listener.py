@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import chess
@@ -87,13 +88,18 @@ class ListenerRig:
         challenges: Mapping[str, Any] | None = None,
         engines: Mapping[str, Any] | None = None,
         lacks: Mapping[str, tuple[str, ...]] | None = None,
+        positions: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.lichess = FakeLichess()
         self.worker_set = FakeWorkerSet(room)
         self.handle = FakeHandle(self.worker_set)
         self.watched = FakeWatchedActor()
-        sections = {"challenges": challenges or {}, "engines": engines or {}}
-        self.config = a_config("event-listener", **sections).pack() | {"lacks": lacks or {}}
+        self.config = a_config(
+            "event-listener",
+            challenges=challenges or {},
+            engines=engines or {},
+            positions=positions,
+        ).pack() | {"lacks": lacks or {}}
         self.start()
 
     def start(self) -> None:
@@ -433,6 +439,44 @@ async def test_a_variant_is_declined_if_the_engine_for_the_challenge_lacks_it() 
     await until(lambda: rig.answers() == 3)
     assert rig.lichess.accepted == ["game0002", "game0003"]
     assert rig.lichess.declined == [("game0001", "variant")]
+
+
+ODDS = "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
+
+
+def an_odds_rig() -> ListenerRig:
+    return ListenerRig(
+        challenges={"variants": ["fromPosition"]},
+        engines={"leela": {}, "queen": "leela"},
+        positions=[{"fen": ODDS.partition(" ")[0], "bot_color": "black", "engine": "queen"}],
+    )
+
+
+async def test_a_challenge_from_a_position_needs_room_for_its_engine_and_the_right_side() -> None:
+    rig = an_odds_rig()
+    ours = chess.BLACK
+    challenges = [(ODDS, ours), (ODDS, not ours), (ODDS, None), (ODDS[3:], ours), (ODDS, ours)]
+    for number, (fen, color) in enumerate(challenges):
+        rig.worker_set.rooms = {"leela": int(number == 0)}
+        await rig.challenge(to_us(number, variant="fromPosition", initial_fen=fen, our_color=color))
+        await until(partial(lambda wanted: rig.answers() > wanted, number))
+    assert rig.lichess.accepted == ["game0000"]
+    reasons = [reason for _, reason in rig.lichess.declined]
+    assert reasons == ["generic", "generic", "variant", "later"]
+
+
+async def test_a_game_goes_to_the_engine_of_its_position() -> None:
+    """Known from the challenge, or while there was no move; then as good as unknown."""
+    rig = an_odds_rig()
+    odds = {"variant": "fromPosition", "color": chess.BLACK}
+    challenge = {"variant": "fromPosition", "initial_fen": ODDS, "our_color": chess.BLACK}
+    await rig.challenge(to_us(1, **challenge))
+    rig.lichess.started(a_game(GameId("game0001"), **odds))
+    rig.lichess.started(a_game(GameId("game0002"), initial_fen=ODDS, **odds))
+    rig.lichess.started(a_game(GameId("game0003"), **odds))
+    await until(lambda: len(rig.worker_set.games) == 3)
+    engine_of = {game: update.engine for game, update in rig.worker_set.games.items()}
+    assert engine_of == {"game0001": "leela", "game0002": "leela", "game0003": "default"}
 
 
 async def test_a_game_is_passed_on_until_the_worker_set_has_it() -> None:

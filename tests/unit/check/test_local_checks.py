@@ -1,5 +1,6 @@
 """`check` on one machine: a sentence for each thing that keeps a bot from playing."""
 
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,8 +10,9 @@ from chess.engine import Option
 
 from actors.local_ray.ports import PortTaken
 from crabstick.check import local_checks
-from crabstick.check.local_checks import identify
+from crabstick.check.local_checks import identify, try_engines
 from crabstick.commands.check import check, engine_for
+from crabstick.commands.positions import print_positions
 from crabstick.errors import (
     ConfigError,
     CrabstickError,
@@ -257,6 +259,63 @@ def test_one_may_ask_which_engine_plays_a_challenge(challenge: str, words: str) 
     assert engine_for(settings, challenge).startswith(words)
     with pytest.raises(ConfigError, match=r"there is no .*engines\.bot\.path"):
         engine_for(settings, "bot")
+
+
+ODDS = "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR"
+
+
+def with_positions(*positions: object, **challenges: object) -> Settings:
+    sections = {
+        "engines": {"leela": {"kind": "uci", "path": "lc0"}, "rapid": "leela"},
+        "positions": positions,
+        "challenges": challenges,
+    }
+    return Settings.model_validate(sections)
+
+
+def test_the_engine_of_each_position_is_told() -> None:
+    odds = {"name": "queen odds", "fen": ODDS, "bot_color": "black", "engine": "rapid"}
+    settings = with_positions(odds, {"fen": f"{ODDS} w"}, variants=["fromPosition"])
+    told = ["queen odds: engines.leela plays black", f"{ODDS} w: engine plays it"]
+    assert [found.words for found in local_checks.positions(settings)] == told
+    (*_, last) = local_checks.positions(with_positions(odds))
+    assert last.words == "challenges.variants does not accept fromPosition"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"Hsh": 1}, r"positions\[1\].options: the engine 'lc0' has no option 'Hsh': did you mean"),
+        ({"hash": 0}, r"positions\[1\].options: option 'Hash' .* from 1 to 9, not 0"),
+        ({"hash": 9}, ""),
+    ],
+)
+def test_options_of_a_position_are_tried_with_its_engine(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, int], words: str
+) -> None:
+    async def play(spec: EngineSpec) -> TriedEngine:
+        hash_ = Option("Hash", "spin", 1, 1, 9, None)
+        return TriedEngine("x", {"Hash": hash_} if spec.command == ("lc0",) else {})
+
+    monkeypatch.setattr(local_checks, "play_one_move", play)
+    settings = with_positions({"fen": ODDS, "engine": "leela"}, {"fen": f"{ODDS} w"})
+    assert [*try_engines(settings, settings.demands())] == ["default", "leela"]
+    settings = with_positions(
+        {"fen": ODDS}, {"fen": f"{ODDS} w", "engine": "rapid", "options": options}
+    )
+    wrong = [one.words for one in local_checks.engine(settings) if one.problem]
+    assert [bool(re.search(words, one)) for one in wrong] == [True] * bool(words)
+
+
+def test_each_position_is_printed_with_a_link_to_a_challenge() -> None:
+    lines: list[str] = []
+    print_positions(
+        with_positions({"name": "odds", "fen": ODDS, "bot_color": "black"}), lines.append
+    )
+    assert lines == [
+        "odds: engine plays black",
+        f"  https://lichess.org/?user=crabby&fen={ODDS}%20w%20KQkq%20-%200%201#friend",
+    ]
 
 
 def test_folders_that_a_ray_could_not_use_are_named(

@@ -46,6 +46,7 @@ THE_GAME = GameSummary(
     is_my_turn=True,
     time_left=timedelta(minutes=5),
     rated=True,
+    initial_fen=chess.STARTING_FEN,
 )
 
 
@@ -98,6 +99,11 @@ class TestAChallenge:
 
 
 class TestAGameOfTheEventStream:
+    def test_has_its_initial_position_until_the_first_move(self) -> None:
+        assert started(lastMove="", fen="x/x w").initial_fen == "x/x w"
+        assert started(lastMove="e2e4", fen="x/x b").initial_fen == ""
+        assert started(lastMove=None, fen="x/x b").initial_fen == ""
+
     def test_is_read_with_our_clock_in_seconds_and_the_title_apart(self) -> None:
         assert started() == THE_GAME
 

@@ -1,10 +1,12 @@
 """The policy on challenges, and its reasons."""
 
+import chess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crabstick.rules.challenges import Accept, ChallengePolicy, Decline, Load, decide
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.lichess_types import Challenge, DeclineReason, LichessPlayer
 from tests.builders import a_challenge, a_clock, a_policy, seconds
 
@@ -38,6 +40,34 @@ def test_each_objection_has_its_own_reason(
     challenge: Challenge, policy: ChallengePolicy, reason: DeclineReason
 ) -> None:
     assert decide(challenge, policy, FREE) == Decline(reason=reason)
+
+
+ODDS, THEME = "4k3/8/8/8/8/8/8/R3K3 w Q - 0 1", "4k3/8/8/8/8/8/8/Q3K3 w"
+
+
+@pytest.mark.parametrize(
+    ("fen", "our_color", "verdict"),
+    [
+        (ODDS, chess.BLACK, Accept()),
+        (ODDS, chess.WHITE, Decline(reason="generic")),  # as after a rematch
+        (ODDS, None, Decline(reason="generic")),
+        (f"{THEME} - - 5 9", None, Accept()),
+        ("4k3/8/8/8/8/8/8/4K2R w K - 0 1", chess.BLACK, Decline(reason="variant")),
+        (None, None, Decline(reason="variant")),
+    ],
+)
+def test_with_positions_all_others_are_declined(
+    fen: str | None, our_color: chess.Color | None, verdict: Accept | Decline
+) -> None:
+    positions = (
+        Traits(variant="fromPosition", fen=ODDS, color=chess.BLACK),
+        Traits(variant="fromPosition", fen=THEME),
+    )
+    policy = a_policy(variants=frozenset({"standard", "fromPosition"}), positions=positions)
+    challenge = a_challenge(variant="fromPosition", initial_fen=fen, our_color=our_color)
+    assert decide(challenge, policy, FREE) == verdict
+    assert decide(a_challenge(), policy, FREE) == Accept()
+    assert decide(challenge, a_policy(positions=positions), FREE) == Decline(reason="variant")
 
 
 @pytest.mark.parametrize("initial_s", [30, 1800])

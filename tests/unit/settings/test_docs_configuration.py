@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from crabstick.explain import known_keys
 from crabstick.settings import Settings, load_settings
+from crabstick.settings.model import LimitSettings, PositionSettings
 
 ROOT = Path(__file__).parents[3]
 UNITS = {"_ms": "ms", "_s": "s", "_mb": "MiB", "_cpus": "CPUs"}
@@ -34,6 +35,9 @@ def rows() -> list[Row]:
 def default_of(key: str) -> object:
     value: object = Settings().model_dump(mode="json")
     for part in key.split("."):
+        if isinstance(value, list):
+            entry = PositionSettings.model_construct(fen=None, limits=LimitSettings())
+            value = entry.model_dump(mode="json", warnings=False)
         assert isinstance(value, dict)
         value = value[part]
     return value

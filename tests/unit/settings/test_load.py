@@ -354,6 +354,50 @@ WRONG_VALUES = [
 ]
 
 
+ODDS = "4k3/8/8/8/8/8/8/R3K3"
+WRONG_VALUES += [
+    ("engines: {leela: {}}", "engines.leela fits no game, and no other key or position names it"),
+    ("engines: {blits: default2}", "engines.blits is default2, not an engine; did you mean de"),
+    ("engines: {leela: {}, bullet: lela}", "engines.bullet is lela, not an engine; did you me"),
+    ("engines: {default: lela, leela: {}}", "engines.default is lela, not an engine; did you "),
+    ("engines: {bullet: blitz, blitz: bullet}", "engines.bullet leads in a circle, and to no eng"),
+    ("engines: {a: default, default: a}", "engines.a leads in a circle, and to no engine"),
+    ("engines: {blitz: blitz}", "engines.blitz leads in a circle"),
+    ("engines: {blitz_bot: {}, bot_blitz: blitz_bot}", "engines.bot_blitz mean the same"),
+    ("engines: {lc0-net: {knd: uci}, bullet: lc0-net}", "did you mean engines.lc0-net.kind?"),
+    ("engines: {0.5+0: {kind: uic}}", "engines.0.5+0.kind is 'uic'; it must be bundled, uci"),
+    ("engines: {blitz: 3}", "engines.blitz must be a mapping of keys to values"),
+    ("engines: {blitz: {options: {A: 1, a: 2}}}", "engines.blitz.options is a mapping; it must n"),
+    (f"positions: {ODDS}", "it must be a list"),
+    ("positions: [{name: x}]", "positions[0].fen is missing"),
+    (f"positions: [{{fen: {ODDS}}}, {{fen: 8/8 w}}]", "positions[1].fen is '8/8 w'; it must be "),
+    ("positions: [{fen: 4k3/8/8/8/8/8/8/8}]", "can be played: White has no king"),
+    (f"positions: [{{fen: {ODDS}, bot_colour: x}}]", "positions[0].bot_colour is not a known key"),
+    (f"positions: [{{fen: {ODDS}, bot_color: both}}]", "bot_color is 'both'; it must be white or"),
+    (f"positions: [{{fen: {ODDS}, engine: lc0}}]", "positions[0].engine is lc0, not an engine"),
+    (f"positions: [{{fen: {ODDS}, limits: {{nodes: 0}}}}]", "positions[0].limits.nodes is 0; it m"),
+    (f"positions: [{{fen: {ODDS}, options: {{A: [1]}}}}]", "positions[0].options is a mapping; i"),
+    (
+        f"engine: {{kind: xboard, path: a}}\npositions: [{{fen: {ODDS}, limits: {{nodes: 9}}}}]",
+        "positions[0].limits.nodes is set, which XBoard engines do not know",
+    ),
+    (
+        f"positions: [{{fen: {ODDS} w KQ e3}}, {{fen: {ODDS}}}, {{fen: {ODDS} w Q -, name: x}}]",
+        "positions[0] and positions[2] mean the same",
+    ),
+]
+
+
+def test_positions_may_also_come_from_the_environment_or_be_empty() -> None:
+    environment = {"CRABSTICK__POSITIONS": f'[{{"fen": "{ODDS}", "options": {{"A": 1}}}}]'}
+    (position,) = settings_from("positions:", environment, source="x").positions
+    assert (position.fen, position.options) == (ODDS, {"A": 1})
+    assert settings_from("positions:", {}, source="x") == Settings()
+    assert "did you mean CRABSTICK__POSITIONS?" in problem_with(
+        environment={"CRABSTICK_POSITIONS": "[]"}
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "part"), WRONG_VALUES, ids=[text[:60] for text, _ in WRONG_VALUES]
 )

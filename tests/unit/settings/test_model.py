@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import chess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from crabstick.errors import ConfigError
 from crabstick.rules.adjudication import Adjudication, ScoreRule
 from crabstick.rules.challenges import ChallengePolicy
+from crabstick.rules.engine_choice import Traits
 from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
+from crabstick.settings.model import LimitSettings
 from engine.interface import EngineSpec, bundled_spec
 
 
@@ -81,7 +84,75 @@ def test_an_engine_ponders_where_its_game_has_a_core(
 def test_limits_become_the_bounds_of_every_search() -> None:
     engine = settings(engine={"limits": {"nodes": 9, "depth": 3, "move_time_ms": 250}}).engine
     expected = EngineLimits(nodes=9, depth=3, move_time=timedelta(milliseconds=250))
-    assert engine.bounds() == expected
+    assert engine.limits.bounds() == expected
+
+
+ODDS = "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR"
+
+
+def odds(color: chess.Color | None = None, fen: str = f"{ODDS} w KQkq - 0 1") -> Traits:
+    return Traits(variant="fromPosition", fen=fen, color=color)
+
+
+def test_keys_that_name_another_one_share_its_engine() -> None:
+    leela = {"kind": "uci", "path": "lc0", "standby": 2}
+    engines = {"leela": leela, "bullet": "blitz", "blitz": "leela", "rapid": "default"}
+    mine = settings(engines=engines)
+    assert [*mine.demands()] == ["default", "leela"]
+    speeds = ("bullet", "blitz", "rapid", "classical")
+    found = [mine.engine_for(Traits(speed=speed)) for speed in speeds]
+    assert found == ["leela", "leela", "default", "default"]
+    assert (mine.engine_of("leela").standby, mine.standby_of("leela")) == (2, 2)
+    assert mine.engine_of("of other settings") == mine.engine
+
+
+def test_the_default_engine_may_be_another_key_s() -> None:
+    mine = settings(engines={"leela": {"kind": "uci", "path": "lc0"}, "default": "leela"})
+    assert [*mine.demands()] == ["default"]
+    assert (mine.engine.kind, mine.engine_for(Traits())) == ("uci", "default")
+    assert (
+        settings(
+            positions=[{"fen": ODDS, "engine": "leela"}],
+            **mine.model_dump(include={"engine", "engines"}),
+        ).engine_for(odds())
+        == "default"
+    )
+
+
+def test_the_first_position_that_fits_decides_about_engine_options_and_limits() -> None:
+    positions = [
+        {"fen": ODDS, "bot_color": "black", "engine": "fish", "options": {"Hash": 8}},
+        {"fen": ODDS, "limits": {"nodes": 9}},
+        {"fen": f"{ODDS} w", "engine": "leela"},
+    ]
+    engines: dict[str, object] = {"leela": {}, "fish": "leela", "white": {}}
+    mine = settings(engines=engines, positions=positions)
+    black, white = mine.position_of(odds(chess.BLACK)), mine.position_of(odds(chess.WHITE))
+    assert black is not None
+    assert white is not None
+    assert (black.options, black.limits) == ({"Hash": 8}, None)
+    assert (white.options, white.limits) == ({}, LimitSettings(nodes=9))
+    games = (odds(chess.BLACK), odds(chess.WHITE), odds(), replace(odds(), variant="standard"))
+    assert [mine.engine_for(game) for game in games] == ["leela", "white", "default", "default"]
+
+
+def test_only_the_engine_of_a_position_gets_its_options() -> None:
+    engines: dict[str, object] = {"leela": {}, "fish": "leela"}
+    mine = settings(
+        engines=engines,
+        positions=[{"fen": ODDS, "engine": "fish"}, {"fen": "4k3/8/8/8/8/8/8/4K2R"}],
+    )
+    assert mine.position_of(odds(), "leela") == mine.positions[0]
+    assert mine.position_of(odds(), "default") is None
+    anybody = odds(fen="4k3/8/8/8/8/8/8/4K2R w K - 0 1")
+    assert mine.position_of(anybody, "default") == mine.positions[1]
+
+
+def test_the_policy_knows_the_positions() -> None:
+    mine = settings(positions=[{"fen": f"{ODDS}  w", "bot_color": "white"}])
+    policy = mine.policies({"default": ["standard"]})["default"]
+    assert policy.positions == (odds(chess.WHITE, f"{ODDS} w"),)
+    assert policy.variants == frozenset()
 
 
 def test_durations_are_timedeltas() -> None:
@@ -131,6 +202,14 @@ sections = st.fixed_dictionaries(
                 "sources": st.lists(st.sampled_from(["chessdb", "lichess_cloud"])),
                 "urls": st.dictionaries(st.just("chessdb"), st.just("https://x.org")),
             }
+        ),
+        "engines": st.just({"leela": {"gpus": 1}, "bullet": "leela"}),
+        "positions": st.lists(
+            st.fixed_dictionaries(
+                {"fen": st.sampled_from(["4k3/8/8/8/8/8/8/4K2R w", "4k3/8/8/8/8/8/8/4K2R"])},
+                optional={"name": st.text("ab"), "options": st.just({"A": None, "B": "x"})},
+            ),
+            unique_by=lambda it: str(it["fen"]),
         ),
         "resign": st.fixed_dictionaries({"enabled": st.booleans(), "min_rating": st.just(9)}),
         "cluster": st.fixed_dictionaries({"slot_cpus": st.floats(0.01, 1024)}),
