@@ -169,6 +169,15 @@ class WorkerSetDescription(Message):
     pid: int = 0
 
 
+class ChallengeAnswer(Message):
+    """What became of a challenge: `accepted` or Lichess's reason; `why` is for the owner."""
+
+    id: str
+    opponent: str = ""
+    answer: str
+    why: str = ""
+
+
 class ListenerDescription(Message):
     """EventListener → caller: the age of the last line from Lichess (None: no line yet)."""
 
@@ -176,6 +185,7 @@ class ListenerDescription(Message):
     age_s: float | None = None
     pid: int = 0
     problem: str = ""
+    answers: tuple[ChallengeAnswer, ...] = ()
 
 
 class Description(Message):
@@ -304,6 +314,8 @@ class ListenerStatus(Message):
 
     age_s: float
     problem: str = ""
+    line: tuple[str, ...] = ()
+    """The challengers who wait for a game, first in line first."""
 
 
 class Report(Message):

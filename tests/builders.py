@@ -43,12 +43,10 @@ def a_policy(**changes: Any) -> ChallengePolicy:
         "variants": frozenset({"standard"}),
         "time_controls": frozenset({"bullet", "blitz", "rapid", "classical"}),
         "modes": frozenset({"casual", "rated"}),
-        "accept_bots": True,
-        "min_initial": seconds(30),
-        "max_initial": seconds(1800),
-        "min_increment": seconds(0),
-        "max_increment": seconds(20),
-        "max_games": 4,
+        "min_initial_s": 30,
+        "max_initial_s": 1800,
+        "min_increment_s": 0,
+        "max_increment_s": 20,
     }
     return ChallengePolicy(**{**fields, **changes})
 

@@ -8,16 +8,15 @@ watch each other.
 
 import asyncio
 import os
-from collections import OrderedDict
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from itertools import count
 from random import SystemRandom
 from typing import Final
 
 from actors.class_path import sent_by_path
 from actors.clients import WORKER_SET, WorkerSetClient
 from actors.cluster import Handle, freeze_gc, this_node, without_task_events
+from actors.event_listener.challenge_handler import ChallengeHandler
 from actors.event_listener.outbox import Outbox
 from actors.messages import (
     EMPTY,
@@ -29,43 +28,32 @@ from actors.messages import (
 )
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
 from crabstick.asyncio_tools import BackgroundTasks, StallDetector
-from crabstick.errors import CrabstickError, LichessError, RateLimited, Refused, StreamEnded
+from crabstick.errors import CrabstickError, RateLimited, StreamEnded
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
-from crabstick.rules.challenges import Accept, Decline, Load, decide
-from crabstick.rules.cluster_view import DEFAULT_ENGINE
-from crabstick.rules.engine_choice import Traits
+from crabstick.rules.challenges import Standing
 from crabstick.rules.lichess_types import (
-    BOT_GAMES_KEY,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
-    Endpoint,
     GameFinished,
-    GameId,
     GameStarted,
     LichessEvent,
     Unexpected,
 )
-from crabstick.rules.retry import cool_down, next_delay
+from crabstick.rules.retry import cool_down
 from crabstick.rules.stream_opening_budget import ENTRY, StreamBudget
 from crabstick.settings import Settings, read_token
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
-LOAD_PATIENCE = timedelta(milliseconds=400)
-"""Even without the WorkerSet a challenge is answered within a second."""
 FIRST_LOAD_PATIENCE = timedelta(seconds=8)
 """A WorkerSet that restarts at the same time adopts its actors first, for up to five seconds."""
 CLOSING_PATIENCE = timedelta(seconds=3)
-CLOSING_POLL = timedelta(milliseconds=20)
-RESERVED_FOR = timedelta(seconds=20)
-"""A game that has not begun this long after its challenge was accepted will not begin."""
 CONTESTED: Final = (
     "Lichess ended the event stream soon after each of the last {} openings: somebody else seems "
     "to use this token; let only one bot run with it"
 )
-REMEMBERED: Final = 500
 
 draw = SystemRandom().random
 
@@ -92,7 +80,6 @@ class EventListener:
         self._config = ActorConfig.read(config)
         bind_process(actor=self._config.name, node=this_node())
         self._settings = Settings.from_message(self._config.settings)
-        self._policies = self._settings.policies(self._config.lacks)
         self._lichess = lichess
         self._log = get_logger(actor=self._config.name)
         self._loop = asyncio.get_running_loop()
@@ -100,20 +87,14 @@ class EventListener:
         self._last_line_s: float | None = None
         self._stream_budget = StreamBudget()
         self._problem = ""
-        self._games: frozenset[str] = frozenset()
-        self._rooms = dict.fromkeys(self._policies, self._settings.challenges.max_games)
-        self._may_grow = False
-        self._reserved: OrderedDict[GameId, float] = OrderedDict()
-        self._challenges: OrderedDict[GameId, Challenge] = OrderedDict()
-        self._answered: OrderedDict[GameId, None] = OrderedDict()
-        self._answering = 0
-        self._asking: asyncio.Future[None] | None = None
-        self._is_closing = False
         self._tasks = BackgroundTasks(self._failed)
         self._outbox = Outbox(
             self._config.name, WorkerSetClient(manager), self._tasks, self._status
         )
         self._rate_limits = self._outbox.rate_limits
+        self._challenges = ChallengeHandler(
+            self._settings, self._config.lacks, self._outbox, self._port, self._standing_of
+        )
         stall = StallDetector(self._loop.time)
         watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
         self._tasks.start(stall.run())
@@ -130,6 +111,7 @@ class EventListener:
             age_s=age_s,
             pid=os.getpid(),
             problem=self._problem,
+            answers=tuple(self._challenges.answers),
         ).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
@@ -137,21 +119,22 @@ class EventListener:
 
         The caller then kills this actor. Idempotent.
         """
-        self._is_closing = True
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_PATIENCE.total_seconds()):
-                while self._answering or self._reserved:
-                    await asyncio.sleep(CLOSING_POLL.total_seconds())
-                    await self._ask_load(LOAD_PATIENCE)
+                await self._challenges.settle()
         return EMPTY
 
     def _status(self) -> ListenerStatus:
         since_s = self._started_s if self._last_line_s is None else self._last_line_s
-        return ListenerStatus(age_s=self._loop.time() - since_s, problem=self._problem)
+        return ListenerStatus(
+            age_s=self._loop.time() - since_s,
+            problem=self._problem,
+            line=tuple(str(each.challenger or "Anonymous") for each in self._challenges.line()),
+        )
 
     async def _listen(self) -> None:
         freeze_gc()
-        await self._ask_load(FIRST_LOAD_PATIENCE)
+        await self._challenges.ask_load(FIRST_LOAD_PATIENCE)
         debt = self._rate_limits.wait(ENTRY)
         self._stream_budget = self._stream_budget.owing(debt, self._now())
         await self._pause(self._stream_budget.wait(self._now()))
@@ -201,138 +184,46 @@ class EventListener:
     def _handle(self, event: LichessEvent) -> None:
         match event:
             case ChallengeMade(challenge=challenge):
-                is_new = challenge.id not in self._answered
-                if is_new and self._is_for_us(challenge) and not self._is_closing:
-                    self._remember(challenge)
-                    self._tasks.start(self._answer(challenge))
+                if self._is_for_us(challenge):
+                    self._challenges.made(challenge)
             case ChallengeEnded(id=challenge_id):
-                self._reserved.pop(challenge_id, None)
+                self._challenges.ended(challenge_id)
             case GameStarted(game=game):
                 self._log.info(
                     log_events.GAME_STARTED, game_id=game.id, opponent=str(game.opponent)
                 )
-                if not game.bot_playable:  # the list of ongoing games must not revive it
+                if game.bot_playable:
+                    self._outbox.game_started(
+                        GameUpdate.of(game, self._challenges.game_started(game))
+                    )
+                else:  # the list of ongoing games must not revive it
                     self._outbox.game_finished(GameUpdate(game=game.id))
-                else:
-                    traits = Traits.of_game(game, self._challenges.get(game.id))
-                    engine = self._settings.engine_for(traits)
-                    self._outbox.game_started(GameUpdate.of(game, engine))
             case GameFinished(id=game_id):
-                self._reserved.pop(game_id, None)
-                self._games -= {game_id}
+                self._challenges.game_finished(game_id)
                 self._outbox.game_finished(GameUpdate(game=game_id))
             case Unexpected(why=why):
                 self._log.warning(log_events.LINE_UNEXPECTED, why=why)
+
+    def _standing_of(self, name: str) -> Standing:
+        """What the lists say of a player."""
+        challenges = self._settings.challenges
+        if name in {each.lower() for each in challenges.allow_list}:
+            return "allowed"
+        if name in {each.lower() for each in challenges.block_list}:
+            return "blocked"
+        only = {each.lower() for each in challenges.only_from}
+        return "unlisted" if only and name not in only else ""
 
     def _is_for_us(self, challenge: Challenge) -> bool:
         """Whether another player challenges us; the stream has our own challenges, too."""
         to = challenge.dest_user
         return to is not None and to.name.lower() == self._config.bot.lower()
 
-    async def _answer(self, challenge: Challenge) -> None:
-        self._answering += 1
-        try:
-            await self._try_to_answer(challenge)
-        finally:
-            self._answering -= 1
-
-    async def _try_to_answer(self, challenge: Challenge) -> None:
-        late_s = self._loop.time() + RESERVED_FOR.total_seconds()
-        for attempt in count():
-            await asyncio.sleep(self._rate_limits.wait("challenge").total_seconds())
-            try:
-                verdict = await self._verdict_on(challenge)
-                if self._loop.time() > late_s:
-                    verdict = Decline(reason="later")  # by now the challenger may have left
-                await self._send(challenge.id, verdict)
-            except LichessError as error:
-                is_late = self._loop.time() > late_s
-                if is_late or not await self._may_try_again(challenge.id, error, attempt):
-                    break
-            else:
-                return
-        self._reserved.pop(challenge.id, None)
-        self._answered.pop(challenge.id, None)  # the next stream repeats an open challenge
-        self._outbox.count("crabstick_challenges_total", "failed")
-
-    async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
-        """Decides by the current load, which may change during a long pause between tries."""
-        await self._ask_load(LOAD_PATIENCE)
-        self._reserved.pop(challenge.id, None)
-        engine = self._settings.engine_for(Traits.of_challenge(challenge))
-        verdict = decide(challenge, self._policies[engine], self._load(engine))
-        if isinstance(verdict, Accept):
-            self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
-        return verdict
-
-    async def _may_try_again(self, challenge_id: GameId, error: LichessError, attempt: int) -> bool:
-        """Waits before the next try; returns False when there is none."""
-        self._log.warning(log_events.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
-        if isinstance(error, RateLimited):
-            endpoint: Endpoint = "bot_game" if error.key == BOT_GAMES_KEY else "challenge"
-            self._outbox.limited(endpoint, cool_down(error.retry_after))
-        if isinstance(error, Refused):
-            return False  # cancelled meanwhile, or accepted and only the answer was lost
-        if not isinstance(error, RateLimited):
-            await asyncio.sleep(next_delay(attempt, draw()).total_seconds())
-        return True
-
-    async def _send(self, challenge_id: GameId, verdict: Accept | Decline) -> None:
-        match verdict:
-            case Accept():
-                await self._port().accept(challenge_id)
-                self._outbox.count("crabstick_challenges_total", "accepted")
-                self._log.info(log_events.CHALLENGE_ACCEPTED, game_id=challenge_id)
-            case Decline(reason=reason, wants_room=wants_room):
-                if wants_room:
-                    self._outbox.ask_for_room()
-                await self._port().decline(challenge_id, reason)
-                self._outbox.count("crabstick_challenges_total", reason)
-                self._log.info(log_events.CHALLENGE_DECLINED, game_id=challenge_id, reason=reason)
-
-    def _load(self, engine: str) -> Load:
-        """The load for one engine as last known, with the challenges accepted since."""
-        to_come = self._reserved.keys() - self._games
-        return Load(
-            games=len(self._games) + len(to_come),
-            has_room=self._rooms[engine] > len(to_come),
-            may_grow=self._may_grow,
-            may_play_bots=not self._rate_limits.wait("bot_game"),
-        )
-
-    async def _ask_load(self, patience: timedelta) -> None:
-        """Asks the WorkerSet for its load; without an answer the last load stands.
-
-        Challenges that come at once share one answer.
-        """
-        if self._asking is None:
-            self._asking = asyncio.ensure_future(self._load_now(patience))
-        await asyncio.shield(self._asking)
-
-    async def _load_now(self, patience: timedelta) -> None:
-        self._asking = None  # a later challenge may come from a game that ends only now
-        load = await self._outbox.load(patience)
-        if load is None:
-            return
-        self._games, self._may_grow = frozenset(load.games), load.may_grow
-        self._rooms |= {DEFAULT_ENGINE: load.room, **load.rooms}
-        now_s = self._loop.time()
-        for challenge_id, until_s in list(self._reserved.items()):
-            if until_s < now_s or challenge_id in self._games:
-                del self._reserved[challenge_id]
-
     def _port(self) -> LichessPort:
         if self._lichess is None:
             token, url = read_token(self._settings), self._settings.lichess.url
             self._lichess = open_lichess(url, token, self._config.bot)
         return self._lichess
-
-    def _remember(self, challenge: Challenge) -> None:
-        self._answered[challenge.id] = None
-        self._challenges[challenge.id] = challenge  # gameStart does not carry all of it
-        for remembered in (self._answered, self._challenges):
-            if len(remembered) > REMEMBERED:
-                remembered.popitem(last=False)
 
     def _failed(self, error: Exception) -> None:
         self._log.error(log_events.TASK_FAILED, exc_info=error)

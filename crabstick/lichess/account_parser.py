@@ -83,6 +83,7 @@ def _challenge_made(line: Fields) -> ChallengeMade:
     kind = _TIME_CONTROLS.get(control.text("type"))
     if kind is None:
         raise fields.invalid("timeControl", "a known time control")
+    rules = fields.raw.get("rules")
     challenge = Challenge(
         id=fields.game_id("id"),
         challenger=_user(fields, "challenger"),
@@ -94,6 +95,8 @@ def _challenge_made(line: Fields) -> ChallengeMade:
         time_control=kind,
         initial_fen=fields.text("initialFen", "", limit=FEN_LIMIT) or None,
         our_color=_OUR_COLORS.get(fields.text("color", "")),
+        days=control.number("daysPerTurn") if kind == "correspondence" else None,
+        rules=frozenset(str(rule) for rule in rules) if isinstance(rules, list) else frozenset(),
     )
     return ChallengeMade(challenge=challenge)
 

@@ -99,7 +99,7 @@ class Traits:
             known = ", ".join([*VARIANTS, *others])
             raise ValueError(f"write at most one of a kind of 3+2, {known}")
         variants = {variant.lower(): variant for variant in VARIANTS}
-        color, clock = conditions.get("color"), _clock(conditions.get("clock", ""))
+        color, clock = conditions.get("color"), clock_of(conditions.get("clock", ""))
         return cls(
             variant=variants[conditions.get("variant", "standard")],
             speed=conditions.get("speed", _speed(clock)),
@@ -112,7 +112,7 @@ class Traits:
 
     def fit(self, condition: str) -> bool:
         """Whether a condition holds."""
-        if (clock := _clock(condition)) is not None:
+        if (clock := clock_of(condition)) is not None:
             return clock == self.clock
         sides = {"bot": self.is_bot, "rated": self.rated, "white": self.color}
         opposites = {"human": "bot", "casual": "rated", "black": "white"}
@@ -139,7 +139,7 @@ def conditions_of(key: str) -> dict[str, str] | None:
         conditions[aspect] = f"{float(clock[1]):g}+{int(clock[2])}" if clock else word
     is_impossible = "variants" in conditions and conditions.get("variant") == "standard"
     if "clock" in conditions and "speed" in conditions:
-        is_impossible |= conditions["speed"] != _speed(_clock(conditions["clock"]))
+        is_impossible |= conditions["speed"] != _speed(clock_of(conditions["clock"]))
     return None if is_impossible else conditions
 
 
@@ -187,7 +187,8 @@ def _yes_or_no(word: str | None, yes: str) -> bool | None:
     return None if word is None else word == yes
 
 
-def _clock(word: str) -> Clock | None:
+def clock_of(word: str) -> Clock | None:
+    """The clock that a word such as `3+2` (minutes + seconds a move) describes."""
     match = _CLOCK.fullmatch(word)
     if match is None:
         return None

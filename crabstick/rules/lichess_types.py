@@ -103,11 +103,20 @@ class Challenge:
     initial_fen: str | None = None
     our_color: chess.Color | None = None
     """The challenged side's; None while it is to be drawn."""
+    days: int | None = None
+    """For each move, in a correspondence game."""
+    rules: frozenset[str] = frozenset()
+    """Such as `noAbort`. Source: Lichess API, "Create a challenge"."""
 
     @property
     def is_from_bot(self) -> bool:
         """Whether the challenger is a BOT account."""
         return self.challenger is not None and self.challenger.title == "BOT"
+
+    @property
+    def challenger_id(self) -> str:
+        """The challenger's name as Lichess compares names; empty for an anonymous player."""
+        return self.challenger.name.lower() if self.challenger else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

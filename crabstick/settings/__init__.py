@@ -1,7 +1,8 @@
 """What the owner of a bot decides: the settings, where they come from, and the two tokens."""
 
+from crabstick.settings.challenges import ChallengeSettings
 from crabstick.settings.load import load_settings, settings_from, settings_source
-from crabstick.settings.model import ChallengeSettings, ClusterSettings, Settings
+from crabstick.settings.model import ClusterSettings, Settings
 from crabstick.settings.tokens import (
     ADMIN_VARIABLE,
     TOKEN_VARIABLE,

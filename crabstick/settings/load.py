@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from crabstick.errors import ConfigError
 from crabstick.explain import PREFIX, explain, known_keys, variable_of
 from crabstick.read_text import read_text
-from crabstick.settings.model import Settings, is_file_path
+from crabstick.settings.fields import is_file_path
+from crabstick.settings.model import Settings
 
 _DEFAULT_FILE = Path("crabstick.yaml")
 _NEAR: Final = 0.9

@@ -7,24 +7,15 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeGuard
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    Strict,
     ValidationError,
-    field_serializer,
-    field_validator,
     model_validator,
 )
 
@@ -37,101 +28,39 @@ from crabstick.rules.engine_choice import Traits, choose, conditions_of
 from crabstick.rules.start_positions import complete, fits
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import Variant
-from engine.interface import OUR_PYTHON, EngineSpec, OnlineSource, OptionValue, bundled_spec
+from crabstick.settings.challenges import ChallengeSettings
+from crabstick.settings.fields import (
+    DAY_S,
+    HOUR_MS,
+    FilePath,
+    Number,
+    Options,
+    Section,
+    ServerUrl,
+    Text,
+    Whole,
+    words_of,
+)
+from engine.interface import OUR_PYTHON, EngineSpec, OnlineSource, bundled_spec
 
 _MESSAGE_VERSION = 1
 _CLASS = re.compile(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*")
 _OF_RAY = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
-_DAY_S = 86_400
-_HOUR_MS = 3_600_000
-_URL = re.compile(r"https?://[^\s/?#@\\]+", re.IGNORECASE)
 
 
-def _number(value: object) -> object:
-    """Converts a number that the environment gives as text; pydantic itself also takes "1_0"."""
-    for kind in (int, float):
-        if isinstance(value, str) and "_" not in value:
-            with suppress(ValueError):
-                return kind(value)
-    return value
-
-
-def _server_url(value: object) -> str:
-    url = str(value).rstrip("/")
-    with suppress(ValueError):  # a port or an IPv6 address that cannot be
-        parts = urlsplit(url)
-        if _URL.fullmatch(url) and url.isprintable() and parts.hostname and parts.port != 0:
-            return url
-    raise ValueError(
-        "must be http:// or https://, a host, perhaps a port, and nothing else, as in "
-        "https://lichess.org"
-    )
-
-
-def is_file_path(value: object) -> TypeGuard[str]:
-    """Whether `value` is text that can be a path; a Lichess token is not."""
-    is_text = isinstance(value, str) and bool(value.strip()) and value.isprintable()
-    return is_text and not str(value).startswith("lip_")
-
-
-def _file_path(value: object) -> Path:
-    if isinstance(value, Path) or is_file_path(value):
-        return Path(value)
-    is_token = str(value).startswith("lip_")
-    instead = " that holds the token, not the token itself" if is_token else ""
-    raise ValueError(f"must be the path of a file{instead}")
-
-
-def _options(value: object) -> Mapping[str, OptionValue]:
-    if not isinstance(value, Mapping):
-        raise ValueError("must be a mapping of the engine's option names to values")  # noqa: TRY004 - pydantic wants it
-    for name, setting in value.items():
-        if not isinstance(name, str) or not name.isprintable() or not name:
-            raise ValueError("must have text as option names")
-        if not isinstance(setting, OptionValue) or not str(setting).isprintable():
-            raise ValueError(f"must hold text, numbers, true or false; {name} does not")
-        if other := next((it for it in value if it != name and it.lower() == name.lower()), None):
-            raise ValueError(f"must not name {name} and {other}, which are one option")
-    return dict(value)
-
-
-def _words(value: object) -> object:
-    """Splits a list that the environment gives as words with commas between them."""
-    if isinstance(value, str):
-        return [word.strip() for word in value.split(",") if word.strip()]
-    return value
-
-
-Whole = Annotated[int, Strict(), BeforeValidator(_number)]
-Number = Annotated[float, Strict(), BeforeValidator(_number)]
-ServerUrl = Annotated[str, BeforeValidator(_server_url)]
-"""http or https, a host, perhaps a port; without the slash at the end."""
-FilePath = Annotated[Path, BeforeValidator(_file_path), PlainSerializer(str)]
-Options = Annotated[Mapping[str, OptionValue], BeforeValidator(_options)]
-"""The engine's options; None is the value of a button, and empty text."""
-Text = Annotated[
-    str, Field(coerce_numbers_to_str=True), BeforeValidator(lambda it: "" if it is None else it)
-]
-"""YAML brings it as it is written; JSON may bring a number."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class LichessSettings(_Section):
+class LichessSettings(Section):
     """Which Lichess, and where the token is kept; the token itself is never a setting."""
 
     url: ServerUrl = "https://lichess.org"
     token_file: FilePath | None = None
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """Bounds on every search, beside the clock."""
 
     nodes: Whole | None = Field(default=None, ge=1, le=10**15)
     depth: Whole | None = Field(default=None, ge=1, le=255)
-    move_time_ms: Whole | None = Field(default=None, ge=1, le=_HOUR_MS)
+    move_time_ms: Whole | None = Field(default=None, ge=1, le=HOUR_MS)
 
     def bounds(self) -> EngineLimits:
         """The owner's bounds on every search, as `rules.time_management` needs them."""
@@ -146,7 +75,7 @@ def _engine_kind(value: object) -> object:
     return value
 
 
-class EngineSettings(_Section):
+class EngineSettings(Section):
     """Which engine plays, and how."""
 
     kind: Annotated[
@@ -162,7 +91,7 @@ class EngineSettings(_Section):
     ignore_unknown_options: bool = False
     limits: LimitSettings = LimitSettings()
     ponder: bool = False
-    start_timeout_s: Whole = Field(default=60, ge=1, le=_DAY_S)
+    start_timeout_s: Whole = Field(default=60, ge=1, le=DAY_S)
     memory_mb: Whole | None = Field(default=None, ge=1, le=1_048_576)
     move_overhead_ms: Whole = Field(default=300, ge=0, le=60_000)
     standby: Whole | None = Field(default=None, ge=0, le=1000)
@@ -227,7 +156,7 @@ def _engine_or_name(value: object) -> EngineSettings | str:
     return value if isinstance(value, str) else EngineSettings.model_validate(value)
 
 
-class PositionSettings(_Section):
+class PositionSettings(Section):
     """A position that games may start from, and what plays them."""
 
     name: Text = ""
@@ -246,61 +175,10 @@ class PositionSettings(_Section):
         return Traits(variant="fromPosition", color=color, fen=self.fen)
 
 
-class ChallengeSettings(_Section):
-    """Which challenges are accepted."""
-
-    variants: frozenset[Variant] = Field(default=frozenset({"standard"}), min_length=1)
-    time_controls: frozenset[Literal["bullet", "blitz", "rapid", "classical"]] = Field(
-        default=frozenset({"bullet", "blitz", "rapid", "classical"}),
-        min_length=1,
-        description="only games with a clock are played so far",
-    )
-    modes: frozenset[Literal["casual", "rated"]] = Field(
-        default=frozenset({"casual", "rated"}), min_length=1
-    )
-    accept_bots: bool = True
-    min_initial_s: Whole = Field(default=30, ge=0, le=_DAY_S)
-    max_initial_s: Whole = Field(default=1800, ge=1, le=_DAY_S)
-    min_increment_s: Whole = Field(default=0, ge=0, le=_DAY_S)
-    max_increment_s: Whole = Field(default=20, ge=0, le=_DAY_S)
-    max_games: Whole = Field(default=4, ge=1, le=1000)
-
-    _split = field_validator("variants", "time_controls", "modes", mode="before")(_words)
-
-    @field_serializer("variants", "time_controls", "modes")
-    def _sorted(self, words: frozenset[str]) -> list[str]:
-        return sorted(words)
-
-    @model_validator(mode="after")
-    def _ranges_are_not_empty(self) -> Self:
-        for word in ("initial_s", "increment_s"):
-            least, most = getattr(self, f"min_{word}"), getattr(self, f"max_{word}")
-            if least > most:
-                raise ValueError(
-                    f"challenges.min_{word} is {least} but challenges.max_{word} is {most}; "
-                    "the first must not be above the second"
-                )
-        return self
-
-    def policy(self, lacking: Collection[str] = ()) -> ChallengePolicy:
-        """This section, as `rules.challenges` needs it, without the `lacking` variants."""
-        return ChallengePolicy(
-            variants=self.variants.difference(lacking),
-            time_controls=self.time_controls,
-            modes=self.modes,
-            accept_bots=self.accept_bots,
-            min_initial=timedelta(seconds=self.min_initial_s),
-            max_initial=timedelta(seconds=self.max_initial_s),
-            min_increment=timedelta(seconds=self.min_increment_s),
-            max_increment=timedelta(seconds=self.max_increment_s),
-            max_games=self.max_games,
-        )
-
-
-class GameSettings(_Section):
+class GameSettings(Section):
     """How a game is conducted."""
 
-    abort_after_s: Whole = Field(default=30, ge=1, le=_DAY_S)
+    abort_after_s: Whole = Field(default=30, ge=1, le=DAY_S)
     min_move_time_ms: Whole = Field(default=0, ge=0, le=10_000)
 
     @property
@@ -309,7 +187,7 @@ class GameSettings(_Section):
         return timedelta(seconds=self.abort_after_s)
 
 
-class _RuleSettings(_Section):
+class _RuleSettings(Section):
     enabled: bool = False
     consecutive_moves: Whole = Field(default=5, ge=1, le=MOST_MOVES)
     against_humans: bool = True
@@ -334,7 +212,7 @@ class ResignSettings(_RuleSettings):
     score: Whole = Field(default=-1000, ge=-30_000, le=-1)
 
 
-class BookSettings(_Section):
+class BookSettings(Section):
     """Polyglot books by variant."""
 
     files: Mapping[Variant, tuple[FilePath, ...]] = Field(
@@ -344,7 +222,7 @@ class BookSettings(_Section):
     max_ply: Whole = Field(default=40, ge=1, le=1000)
 
 
-class SyzygySettings(_Section):
+class SyzygySettings(Section):
     """Syzygy tablebases, for standard chess."""
 
     paths: tuple[FilePath, ...] = ()
@@ -358,20 +236,20 @@ class GaviotaSettings(SyzygySettings):
     max_pieces: Whole = Field(default=5, ge=3, le=5)
 
 
-class OnlineSettings(_Section):
+class OnlineSettings(Section):
     """Servers that are asked for moves, in the order of `sources`."""
 
-    sources: Annotated[tuple[OnlineSource, ...], BeforeValidator(_words)] = ()
+    sources: Annotated[tuple[OnlineSource, ...], BeforeValidator(words_of)] = ()
     max_time_ms: Whole = Field(default=1000, ge=50, le=10_000)
     requests_per_minute: Whole = Field(default=60, ge=1, le=1000)
-    min_time_left_s: Whole = Field(default=20, ge=0, le=_DAY_S)
+    min_time_left_s: Whole = Field(default=20, ge=0, le=DAY_S)
     max_ply: Whole = Field(default=40, ge=1, le=1000)
     urls: Mapping[OnlineSource, ServerUrl] = Field(
         default_factory=dict, description="a mapping of sources to servers"
     )
 
 
-class ClusterSettings(_Section):
+class ClusterSettings(Section):
     """What the games ask of Ray."""
 
     namespace: str = Field(
@@ -386,7 +264,7 @@ class ClusterSettings(_Section):
     slot_memory_mb: Whole = Field(default=256, ge=1, le=1_048_576)
     max_takeovers: Whole = Field(default=5, ge=0, le=1000)
     games_per_actor: Whole = Field(default=100, ge=1, le=1_000_000)
-    idle_actor_s: Whole = Field(default=600, ge=0, le=_DAY_S)
+    idle_actor_s: Whole = Field(default=600, ge=0, le=DAY_S)
 
     @property
     def idle_actor(self) -> timedelta:
@@ -394,7 +272,7 @@ class ClusterSettings(_Section):
         return timedelta(seconds=self.idle_actor_s)
 
 
-class HttpSettings(_Section):
+class HttpSettings(Section):
     """The endpoints of the manager."""
 
     enabled: bool = True
@@ -416,7 +294,7 @@ def _target(engines: Mapping[str, object], name: str) -> str:
     return name
 
 
-class Settings(_Section):
+class Settings(Section):
     """All sections together."""
 
     lichess: LichessSettings = LichessSettings()
@@ -538,12 +416,18 @@ class Settings(_Section):
         has_core = cpus.get(name, cpus[DEFAULT_ENGINE]) >= 1 and used <= cores
         return self.engine_of(name).ponder and has_core
 
-    def policies(self, lacks: Mapping[str, Collection[str]]) -> dict[str, ChallengePolicy]:
-        """The policy for what each engine would play, without the variants that it `lacks`."""
+    def policies(
+        self, lacks: Mapping[str, Collection[str]]
+    ) -> dict[tuple[str, bool], ChallengePolicy]:
+        """The policy by engine and by whether a bot challenges, without the variants it `lacks`."""
         positions = tuple(position.traits for position in self.positions)
         return {
-            name: replace(self.challenges.policy(lacks.get(name, ())), positions=positions)
+            (name, is_bot): replace(
+                self.challenges.policy(is_bot=is_bot, lacking=lacks.get(name, ())),
+                positions=positions,
+            )
             for name in self.demands()
+            for is_bot in (False, True)
         }
 
     def standby_of(self, name: str) -> int:

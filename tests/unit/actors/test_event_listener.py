@@ -10,7 +10,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
 from actors.event_listener.event_listener import EventListener
-from actors.messages import GameUpdate, LoadAnswer, Packed, Report
+from actors.messages import GameUpdate, ListenerDescription, LoadAnswer, Packed, Report
 from crabstick.errors import ConfigError, RateLimited, StreamSilent, Unauthorized, Unavailable
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import (
@@ -124,6 +124,19 @@ class ListenerRig:
         await self.wait_listening()
         self.lichess.challenged(challenge or to_us())
         await until(self.answers)
+
+    async def start_game(self, game: GameId = GAME) -> None:
+        """Starts the game of an accepted challenge."""
+        self.lichess.started(a_game(game))
+        await until(lambda: game in self.worker_set.games)
+
+    def end_game(self, game: GameId = GAME) -> None:
+        """Ends a game."""
+        self.lichess.finished(game)
+
+    def line(self) -> list[str]:
+        """Who waits for a game."""
+        return [str(each.challenger) for each in self.listener._challenges.line()]
 
     def answers(self) -> int:
         return len(self.lichess.accepted) + len(self.lichess.declined)
@@ -387,7 +400,101 @@ async def test_only_so_many_answered_challenges_are_remembered() -> None:
     for number in range(501):
         rig.lichess.challenged(to_us(number, variant="atomic"))
     await until(lambda: rig.answers() == 501)
-    assert len(rig.listener._answered) == 500
+    assert len(rig.listener._challenges._known) == 500
+
+
+# The line.
+
+
+def by_alice(number: int, name: str = "Alice", **fields: Any) -> Challenge:
+    return to_us(number, challenger=LichessPlayer(name=name, **fields))
+
+
+async def a_full_rig(**challenges: Any) -> ListenerRig:
+    """A rig with one place, which a game has taken."""
+    rig = ListenerRig(challenges={"max_games": 1, "queue_s": 60, **challenges})
+    await rig.challenge()
+    await rig.start_game()
+    return rig
+
+
+async def test_a_challenge_waits_for_a_game_to_end() -> None:
+    rig = await a_full_rig()
+    rig.lichess.challenged(by_alice(1))
+    await until(lambda: rig.line() == ["Alice"])
+    rig.end_game()
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted == [GAME, "game0001"]
+    assert rig.line() == []
+
+
+async def test_a_challenge_that_waited_as_long_as_may_be_is_declined() -> None:
+    rig = await a_full_rig()
+    began_s = virtual_loop().time()
+    rig.lichess.challenged(by_alice(1))
+    await until(lambda: rig.answers() == 2)
+    assert 60 <= virtual_loop().time() - began_s < 63
+    assert rig.lichess.declined == [("game0001", "later")]
+
+
+async def test_humans_come_first_then_who_came_first() -> None:
+    rig = await a_full_rig()
+    rig.lichess.challenged(by_alice(1, "Robot", title="BOT"))
+    rig.lichess.challenged(by_alice(2, "Bob"))
+    rig.lichess.challenged(by_alice(3, "Carol"))
+    await until(lambda: rig.line() == ["Bob", "Carol", "BOT Robot"])
+    rig.end_game()
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted[-1] == "game0002"
+
+
+async def test_a_newcomer_does_not_overtake_the_line() -> None:
+    rig = await a_full_rig()
+    rig.lichess.challenged(by_alice(1, "Bob"))
+    await until(lambda: rig.line() == ["Bob"])
+    rig.end_game()
+    rig.lichess.challenged(by_alice(2, "Carol"))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.accepted[-1] == "game0001"
+    assert rig.line() == ["Carol"]
+
+
+async def test_of_two_challenges_of_one_person_the_newer_counts() -> None:
+    rig = await a_full_rig()
+    rig.lichess.challenged(by_alice(1, "Bob"))
+    await until(lambda: rig.line() == ["Bob"])
+    rig.lichess.challenged(by_alice(2, "bob"))
+    rig.end_game()
+    await until(lambda: rig.answers() == 2)
+    assert (rig.lichess.accepted[-1], rig.lichess.declined) == ("game0002", [])
+
+
+async def test_a_withdrawn_challenge_leaves_the_line() -> None:
+    rig = await a_full_rig()
+    rig.lichess.challenged(by_alice(1))
+    await until(lambda: rig.line() == ["Alice"])
+    rig.lichess.send(ChallengeEnded(id=GameId("game0001")))
+    await until(lambda: rig.line() == [])
+    rig.end_game()
+    await asyncio.sleep(70)
+    assert rig.answers() == 1
+
+
+async def test_a_challenge_that_does_not_fit_is_declined_while_others_wait() -> None:
+    rig = await a_full_rig(block_list=["Mallory"])
+    rig.lichess.challenged(by_alice(1))
+    await until(lambda: rig.line() == ["Alice"])
+    rig.lichess.challenged(by_alice(2, "MALLORY"))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.declined == [("game0002", "generic")]
+
+
+async def test_the_listener_says_what_became_of_challenges() -> None:
+    rig = ListenerRig(challenges={"bot": {"modes": []}})
+    await rig.challenge(by_alice(1, "Robot", title="BOT"))
+    (answer,) = ListenerDescription.read(await rig.describe()).answers
+    assert (answer.id, answer.opponent, answer.answer) == ("game0001", "BOT Robot", "noBot")
+    assert answer.why
 
 
 # Games.
@@ -593,7 +700,7 @@ async def test_a_stream_without_a_line_is_as_old_as_its_listener() -> None:
 async def test_a_bug_in_the_policy_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = await a_listening_rig()
     with monkeypatch.context() as patched:
-        patched.setattr("actors.event_listener.event_listener.decide", lambda *_: 1 / 0)
+        patched.setattr("actors.event_listener.challenge_handler.decide", lambda *_: 1 / 0)
         rig.lichess.challenged(to_us(1))
         await asyncio.sleep(1)
     await rig.challenge(to_us(2))

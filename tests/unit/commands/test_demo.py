@@ -8,9 +8,11 @@ import pytest
 from actors.messages import Statistics
 from crabstick.commands.demo import DemoPlan, _judge, _overhead, _settings
 from crabstick.errors import EnvironmentProblem
+from crabstick.rules.challenges import objection
 from crabstick.rules.lichess_types import Clock
 from crabstick.sandbox.opponent import Result
 from crabstick.telemetry.bot_metrics import BotMetrics
+from tests.builders import a_challenge
 
 
 def a_clock(limit_s: int = 60, increment_s: int = 1) -> Clock:
@@ -37,10 +39,9 @@ def a_result(status: str = "mate") -> Result:
 @pytest.mark.parametrize(("limit_s", "increment_s"), [(0, 1), (30, 0), (10800, 60)])
 def test_the_bot_accepts_the_clock_of_the_demo(limit_s: int, increment_s: int) -> None:
     plan = a_plan(clock=a_clock(limit_s, increment_s))
-    policy = _settings(plan, "http://127.0.0.1:9").challenges.policy()
-    assert policy.min_initial <= plan.clock.initial <= policy.max_initial
-    assert policy.min_increment <= plan.clock.increment <= policy.max_increment
-    assert policy.max_games == 2
+    challenges = _settings(plan, "http://127.0.0.1:9").challenges
+    assert objection(a_challenge(clock=plan.clock), challenges.policy(is_bot=True)) is None
+    assert challenges.max_games == 2
 
 
 def test_an_aborted_game_fails_the_demo() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from crabstick.errors import ConfigError
 from crabstick.rules.adjudication import Adjudication, ScoreRule
-from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.engine_choice import Traits
 from crabstick.rules.time_management import EngineLimits
 from crabstick.settings import Settings
@@ -23,18 +22,14 @@ def settings(**sections: object) -> Settings:
     return Settings.model_validate(sections)
 
 
-def test_the_default_policy_takes_timed_standard_games_of_anyone() -> None:
-    assert Settings().challenges.policy() == ChallengePolicy(
-        variants=frozenset({"standard"}),
-        time_controls=frozenset({"bullet", "blitz", "rapid", "classical"}),
-        modes=frozenset({"casual", "rated"}),
-        accept_bots=True,
-        min_initial=timedelta(seconds=30),
-        max_initial=timedelta(minutes=30),
-        min_increment=timedelta(0),
-        max_increment=timedelta(seconds=20),
-        max_games=4,
-    )
+def test_one_kind_of_opponent_may_differ_in_everything() -> None:
+    sections = {"challenges": {"modes": ["rated"], "bot": {"modes": [], "min_rating": 2000}}}
+    challenges = settings(**sections).challenges
+    bots, humans = challenges.policy(is_bot=True), challenges.policy(is_bot=False)
+    assert (bots.modes, bots.min_rating) == (frozenset(), 2000)
+    assert (humans.modes, humans.min_rating) == (frozenset({"rated"}), 0)
+    assert bots.variants == humans.variants
+    assert not settings(challenges={"accept_bots": False}).challenges.policy(is_bot=True).modes
 
 
 def test_the_engine_is_the_bundled_one_or_that_of_the_path() -> None:
@@ -150,7 +145,7 @@ def test_only_the_engine_of_a_position_gets_its_options() -> None:
 
 def test_the_policy_knows_the_positions() -> None:
     mine = settings(positions=[{"fen": f"{ODDS}  w", "bot_color": "white"}])
-    policy = mine.policies({"default": ["standard"]})["default"]
+    policy = mine.policies({"default": ["standard"]})["default", False]
     assert policy.positions == (odds(chess.WHITE, f"{ODDS} w"),)
     assert policy.variants == frozenset()
 
@@ -190,6 +185,8 @@ sections = st.fixed_dictionaries(
                 "modes": st.lists(st.sampled_from(["casual", "rated"]), min_size=1),
                 "max_games": st.integers(1, 1000),
                 "accept_bots": st.booleans(),
+                "bot": st.fixed_dictionaries({"modes": st.just(["casual", "rated"])}),
+                "time_controls": st.just(["3+2", "blitz"]),
             }
         ),
         "books": st.fixed_dictionaries(
