@@ -43,6 +43,8 @@ from actors.messages import (
     ListenerDescription,
     LoadAnswer,
     Message,
+    Order,
+    OrderReply,
     Outcome,
     Ownership,
     Packed,
@@ -163,6 +165,10 @@ class EventListenerClient(ActorClient):
     async def describe(self, patience: timedelta) -> ListenerDescription:
         """Returns how old the last line from Lichess is."""
         return ListenerDescription.read(await self._call("describe", EMPTY, patience))
+
+    async def order(self, order: Order, patience: timedelta) -> OrderReply:
+        """Has something done now."""
+        return OrderReply.read(await self._call("order", order, patience))
 
     async def shut_down(self, patience: timedelta) -> None:
         """Stops answering challenges. Idempotent."""

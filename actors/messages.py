@@ -169,13 +169,18 @@ class WorkerSetDescription(Message):
     pid: int = 0
 
 
-class ChallengeAnswer(Message):
-    """What became of a challenge: `accepted` or Lichess's reason; `why` is for the owner."""
+class Order(Message):
+    """Command line → EventListener: something to do now, with its arguments."""
 
-    id: str
-    opponent: str = ""
-    answer: str
-    why: str = ""
+    what: str
+    words: dict[str, str | int | bool | None] = {}
+
+
+class OrderReply(Message):
+    """EventListener → command line: lines to print, or why it was not done."""
+
+    lines: tuple[str, ...] = ()
+    error: str = ""
 
 
 class ListenerDescription(Message):
@@ -185,7 +190,6 @@ class ListenerDescription(Message):
     age_s: float | None = None
     pid: int = 0
     problem: str = ""
-    answers: tuple[ChallengeAnswer, ...] = ()
 
 
 class Description(Message):
@@ -366,6 +370,8 @@ class Statistics(Message):
     metrics: str = ""
     games: tuple[GameRow, ...] = ()
     actors: tuple[ActorRow, ...] = ()
+    line: tuple[str, ...] = ()
+    """The challengers who wait for a game, first in line first."""
 
     def shown(self) -> Packed:
         """The statistics as users see them, without values that were never set."""

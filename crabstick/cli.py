@@ -198,6 +198,16 @@ def positions(config: ConfigOption = None) -> None:
 
 
 @app.command()
+def why(
+    wanted: Annotated[str, typer.Argument(help="Its id, or the challenger's name.")] = "",
+    config: ConfigOption = None,
+    address: AddressOption = None,
+) -> None:
+    """Say how the bot answered the last challenges, and why."""
+    _order("why", config, address, wanted=wanted)
+
+
+@app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run
@@ -263,6 +273,18 @@ def demo(
 def version() -> None:
     """Print the version."""
     console.print(f"crabstick {__version__}")
+
+
+def _order(
+    what: str, config: Path | None, address: str | None, **words: str | int | bool | None
+) -> None:
+    """Has the running bot do something."""
+    settings = _settings(config, address)
+    with blocked_interrupts():  # for the threads that Ray starts
+        from actors.messages import Order
+        from crabstick.commands.order import order as run
+
+    run(settings, address, Order(what=what, words=words), console)
 
 
 def _settings(config: Path | None, address: str | None) -> Settings:

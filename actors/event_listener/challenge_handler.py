@@ -7,13 +7,12 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from random import SystemRandom
 from typing import Final
 
 from actors.event_listener.outbox import Outbox
-from actors.messages import ChallengeAnswer
 from crabstick.asyncio_tools import BackgroundTasks
 from crabstick.errors import LichessError, RateLimited, Refused
 from crabstick.lichess.interface import LichessPort
@@ -94,7 +93,7 @@ class ChallengeHandler:
         self._asking: asyncio.Future[None] | None = None
         self._answering = 0
         self.tasks = BackgroundTasks(self._failed)
-        self.answers: deque[ChallengeAnswer] = deque(maxlen=ANSWERS_KEPT)
+        self._answers: deque[str] = deque(maxlen=ANSWERS_KEPT)
         self.is_closing = False
 
     def made(self, challenge: Challenge) -> None:
@@ -131,6 +130,12 @@ class ChallengeHandler:
         while self._answering or self._reserved:
             await asyncio.sleep(CLOSING_POLL.total_seconds())
             await self.ask_load(LOAD_PATIENCE)
+
+    async def why(self, words: Mapping[str, object]) -> list[str]:
+        """What became of the last challenges, or of one by its id or its player's name."""
+        wanted = str(words.get("wanted") or "").lower()
+        found = [line for line in self._answers if wanted in line.lower()]
+        return found or ["no such challenge was answered lately"]
 
     def line(self) -> list[Challenge]:
         """The waiting challenges, first in line first."""
@@ -236,10 +241,10 @@ class ChallengeHandler:
                 log_events.CHALLENGE_DECLINED, game_id=challenge.id, reason=answer, why=why
             )
         self._outbox.count("crabstick_challenges_total", answer)
-        opponent = str(challenge.challenger or "Anonymous")
-        self.answers.append(
-            ChallengeAnswer(id=challenge.id, opponent=opponent, answer=answer, why=why)
-        )
+        opponent = challenge.challenger or "Anonymous"
+        time = f"{datetime.now().astimezone():%H:%M:%S}"
+        words = f"{time} {challenge.id} {opponent}: {answer}{f' ({why})' if why else ''}"
+        self._answers.append(words)
 
     def _load(self, engine: str, challenge: Challenge) -> Load:
         """The load for one engine as last known, with the challenges accepted since."""

@@ -8,6 +8,7 @@ watch each other.
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from random import SystemRandom
@@ -24,6 +25,8 @@ from actors.messages import (
     GameUpdate,
     ListenerDescription,
     ListenerStatus,
+    Order,
+    OrderReply,
     Packed,
 )
 from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
@@ -56,6 +59,9 @@ CONTESTED: Final = (
 )
 
 draw = SystemRandom().random
+
+Words = Mapping[str, str | int | bool | None]
+DoOrder = Callable[[Words], Awaitable[Sequence[str]]]
 
 
 @sent_by_path("actors.event_listener")
@@ -95,6 +101,7 @@ class EventListener:
         self._challenges = ChallengeHandler(
             self._settings, self._config.lacks, self._outbox, self._port, self._standing_of
         )
+        self._orders: Mapping[str, DoOrder] = {"why": self._challenges.why}
         stall = StallDetector(self._loop.time)
         watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
         self._tasks.start(stall.run())
@@ -111,8 +118,18 @@ class EventListener:
             age_s=age_s,
             pid=os.getpid(),
             problem=self._problem,
-            answers=tuple(self._challenges.answers),
         ).pack()
+
+    async def order(self, message: Packed) -> Packed:
+        """Does what a command of the owner says."""
+        order = Order.read(message)
+        try:
+            lines = await self._orders[order.what](order.words)
+        except KeyError:
+            return OrderReply(error=f"the running bot does not know {order.what!r}").pack()
+        except CrabstickError as error:
+            return OrderReply(error=str(error)).pack()
+        return OrderReply(lines=tuple(lines)).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Answers no more challenges; returns when the WorkerSet knows the accepted games.

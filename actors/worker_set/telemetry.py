@@ -104,6 +104,11 @@ class ListenerHealth:
         return self._status.age_s + self._clock() - self._reported_s
 
     @property
+    def line(self) -> tuple[str, ...]:
+        """The challengers who wait for a game."""
+        return self._status.line
+
+    @property
     def problem(self) -> str:
         """Why events from Lichess may not arrive; empty when all is well."""
         if self._clock() - self._reported_s > REPORTS_WITHIN.total_seconds():

@@ -209,9 +209,10 @@ class WorkerSet:
     async def statistics(self, _message: Packed) -> Packed:
         """Returns what `/metrics`, `/games`, `status` and the live table show."""
         self._update_metrics()
-        return statistics(
+        shown = statistics(
             self._config, self._registry, self._rate_limits, self._metrics, self._problem()
-        ).pack()
+        )
+        return shown.model_copy(update={"line": self._listener_health.line}).pack()
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Finds actors for all games, and ends the standbys; the caller then kills this actor.

@@ -8,14 +8,13 @@ from rich.console import Console
 from actors.clients import engine_actors, find_worker_set
 from actors.messages import Statistics
 from actors.ops.connect import connect, disconnect
+from crabstick.commands.order import NO_BOT
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.find_cluster import files_of, find_cluster, others_here
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.running_bot import fetch_statistics
-
-NO_BOT = "no bot runs here: `crabstick up` starts it"
 
 
 def status(settings: Settings, address: str | None, *, as_json: bool, console: Console) -> None:

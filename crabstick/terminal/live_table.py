@@ -34,6 +34,8 @@ def render_table(bot: Statistics) -> RenderableType:
         parts.append(Text(bot.problem, style="red"))
     if bot.limits:
         parts.append(Text(_limits(bot.limits), style="yellow"))
+    if bot.line:
+        parts.append(Text(f"waiting for a place: {', '.join(bot.line)}"))
     parts.append(
         _Rows(rows=[*map(_row, bot.games)])
         if bot.games

@@ -10,7 +10,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError
 
 from actors.event_listener.event_listener import EventListener
-from actors.messages import GameUpdate, ListenerDescription, LoadAnswer, Packed, Report
+from actors.messages import GameUpdate, LoadAnswer, Order, OrderReply, Packed, Report
 from crabstick.errors import ConfigError, RateLimited, StreamSilent, Unauthorized, Unavailable
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.lichess_types import (
@@ -492,9 +492,9 @@ async def test_a_challenge_that_does_not_fit_is_declined_while_others_wait() -> 
 async def test_the_listener_says_what_became_of_challenges() -> None:
     rig = ListenerRig(challenges={"bot": {"modes": []}})
     await rig.challenge(by_alice(1, "Robot", title="BOT"))
-    (answer,) = ListenerDescription.read(await rig.describe()).answers
-    assert (answer.id, answer.opponent, answer.answer) == ("game0001", "BOT Robot", "noBot")
-    assert answer.why
+    reply = OrderReply.read(await rig.listener.order(Order(what="why").pack()))
+    assert "game0001 BOT Robot: noBot (bots are not accepted)" in reply.lines[0]
+    assert OrderReply.read(await rig.listener.order(Order(what="x").pack())).error
 
 
 # Games.
