@@ -20,6 +20,7 @@ from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings, load_settings, settings_source
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
 from crabstick.terminal.parse_clock import parse_clock
+from crabstick.terminal.parse_duration import parse_duration
 from crabstick.terminal.parse_variants import parse_variants
 
 INTERRUPTED = 130
@@ -56,6 +57,10 @@ OpponentsOption = Annotated[
 ClockOption = Annotated[str, typer.Option(help="Seconds + seconds a move.")]
 VariantOption = Annotated[
     str, typer.Option(help="A variant of Lichess, such as atomic; all plays each in turn.")
+]
+PlayerArgument = Annotated[str, typer.Argument(help="The player's name on Lichess.")]
+ForOption = Annotated[
+    str | None, typer.Option("--for", help="For how long: 30m, 12h or 3d; default: for ever.")
 ]
 UntilStdinEndsOption = Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)]
 ChaosOption = Annotated[bool, typer.Option("--chaos", help="Kill an engine actor in mid-game.")]
@@ -205,6 +210,36 @@ def why(
 ) -> None:
     """Say how the bot answered the last challenges, and why."""
     _order("why", config, address, wanted=wanted)
+
+
+@app.command()
+def block(
+    name: PlayerArgument,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    lasting: ForOption = None,
+) -> None:
+    """Decline the challenges of a player from now on, also after a restart."""
+    _order("block", config, address, name=name, seconds=parse_duration(lasting))
+
+
+@app.command()
+def allow(
+    name: PlayerArgument,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    lasting: ForOption = None,
+) -> None:
+    """Let a player challenge whatever the settings say, also after a restart."""
+    _order("allow", config, address, name=name, seconds=parse_duration(lasting))
+
+
+@app.command()
+def unblock(
+    name: PlayerArgument, config: ConfigOption = None, address: AddressOption = None
+) -> None:
+    """Take back `block` and `allow`."""
+    _order("unblock", config, address, name=name)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +18,10 @@ for number in INTERRUPTS:
 # Our commands run as they do for users, who rarely have these.
 for variable in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(variable, None)
+
+# No test reads or writes what a bot of this user remembers.
+_state = TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = _state.name
 
 # What tests/tools.sh has unpacked.
 os.environ["PATH"] += os.pathsep + str(Path(sys.prefix, "tools/usr/bin"))

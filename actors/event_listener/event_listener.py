@@ -18,6 +18,7 @@ from actors.class_path import sent_by_path
 from actors.clients import WORKER_SET, WorkerSetClient
 from actors.cluster import Handle, freeze_gc, this_node, without_task_events
 from actors.event_listener.challenge_handler import ChallengeHandler
+from actors.event_listener.list_keeper import ListKeeper
 from actors.event_listener.outbox import Outbox
 from actors.messages import (
     EMPTY,
@@ -34,7 +35,6 @@ from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from crabstick.errors import CrabstickError, RateLimited, StreamEnded
 from crabstick.lichess.account_client import open_lichess
 from crabstick.lichess.interface import LichessPort
-from crabstick.rules.challenges import Standing
 from crabstick.rules.lichess_types import (
     Challenge,
     ChallengeEnded,
@@ -47,6 +47,7 @@ from crabstick.rules.lichess_types import (
 from crabstick.rules.retry import cool_down
 from crabstick.rules.stream_opening_budget import ENTRY, StreamBudget
 from crabstick.settings import Settings, read_token
+from crabstick.state_file import StateFile
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import bind_process, configure_logging, get_logger
 
@@ -98,16 +99,24 @@ class EventListener:
             self._config.name, WorkerSetClient(manager), self._tasks, self._status
         )
         self._rate_limits = self._outbox.rate_limits
+        state = StateFile.of(self._settings.lichess.url, self._config.bot)
+        self._lists = ListKeeper(self._settings, state)
         self._challenges = ChallengeHandler(
-            self._settings, self._config.lacks, self._outbox, self._port, self._standing_of
+            self._settings, self._config.lacks, self._outbox, self._port, self._lists.standing
         )
-        self._orders: Mapping[str, DoOrder] = {"why": self._challenges.why}
+        self._orders: Mapping[str, DoOrder] = {
+            "why": self._challenges.why,
+            "block": self._lists.block,
+            "allow": self._lists.allow,
+            "unblock": self._lists.unblock,
+        }
         stall = StallDetector(self._loop.time)
         watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
         self._tasks.start(stall.run())
         self._tasks.start(Watchdog(WORKER_SET, watched, stall).run())
         self._tasks.start(self._listen())
         self._tasks.start(self._outbox.run())
+        self._tasks.start(self._lists.run())
 
     @without_task_events
     async def describe(self, _message: Packed) -> Packed:
@@ -220,16 +229,6 @@ class EventListener:
                 self._outbox.game_finished(GameUpdate(game=game_id))
             case Unexpected(why=why):
                 self._log.warning(log_events.LINE_UNEXPECTED, why=why)
-
-    def _standing_of(self, name: str) -> Standing:
-        """What the lists say of a player."""
-        challenges = self._settings.challenges
-        if name in {each.lower() for each in challenges.allow_list}:
-            return "allowed"
-        if name in {each.lower() for each in challenges.block_list}:
-            return "blocked"
-        only = {each.lower() for each in challenges.only_from}
-        return "unlisted" if only and name not in only else ""
 
     def _is_for_us(self, challenge: Challenge) -> bool:
         """Whether another player challenges us; the stream has our own challenges, too."""

@@ -34,6 +34,7 @@ MACHINE: Final[tuple[Check[Settings], ...]] = (
     Check("engine", local_checks.engine),
     Check("positions", local_checks.positions),
     Check("books and tablebases", local_checks.sources),
+    Check("lists of players", local_checks.lists),
     Check("folders", local_checks.folders),
     Check("HTTP", local_checks.http),
     Check("POST /shutdown", local_checks.shutdown),

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
@@ -18,7 +19,9 @@ from actors.ops.address import VARIABLE
 from crabstick.check.finding import Finding
 from crabstick.environment import home_folder
 from crabstick.errors import ConfigError, EnvironmentProblem, Unauthorized, Unavailable
+from crabstick.explain import counted
 from crabstick.game.move_sources import MoveSources
+from crabstick.list_sources import ListSources
 from crabstick.rules.cluster_view import DEFAULT_ENGINE
 from crabstick.rules.engine_choice import about, tasks
 from crabstick.rules.lichess_types import Account
@@ -133,6 +136,21 @@ def sources(settings: Settings) -> tuple[Finding, ...]:
     if opened is None:
         return ()
     return tuple(Finding(why, ConfigError) for why in opened.problems) or (Finding("are usable"),)
+
+
+def lists(settings: Settings) -> Iterator[Finding]:
+    """Reads the lists of players that the settings name by file or web address."""
+    keys = ("allow_list", "block_list", "only_from")
+    named = {key: names for key in keys if (names := getattr(settings.challenges, key))}
+    if not named:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for key, entries in named.items():
+            read = ListSources(Path(folder)).read(f"challenges.{key}", entries)
+            names, problems = asyncio.run(read)
+            yield from (Finding(why, ConfigError) for why in problems)
+            if not problems:
+                yield Finding(f"challenges.{key} has {counted(len(names), 'player')}")
 
 
 def folders(_settings: Settings) -> Iterator[Finding]:

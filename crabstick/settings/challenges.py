@@ -1,6 +1,5 @@
 """Which challenges the owner of a bot accepts, from whom, and how many at once."""
 
-import re
 from collections.abc import Collection, Mapping
 from copy import copy
 from typing import Annotated, Literal, Self, get_args
@@ -18,6 +17,7 @@ from pydantic.fields import FieldInfo
 from crabstick.explain import nearest
 from crabstick.rules.challenges import ChallengePolicy, Limits, plain
 from crabstick.rules.engine_choice import clock_of
+from crabstick.rules.player_lists import NAME, is_list_file
 from crabstick.rules.variants import Variant
 from crabstick.settings.fields import DAY_S, Section, Whole, words_of
 
@@ -26,8 +26,6 @@ _TIME_CONTROLS = (*get_args(Speed), "unlimited")
 Rule = Literal["noAbort", "noRematch", "noGiveTime", "noClaimWin", "noEarlyDraw"]
 Title = Literal["GM", "WGM", "IM", "WIM", "FM", "WFM", "NM", "CM", "WCM", "WNM", "LM"]
 """Source: Lichess API, `Title`; a bot is no question of titles."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,28}[A-Za-z0-9]")
-"""Source: Lichess API, `username`."""
 
 
 def _time_control(value: object) -> object:
@@ -44,8 +42,8 @@ def _time_control(value: object) -> object:
 def _player(value: object) -> object:
     """A name, a file of names or a web address of one; all of Lichess's names are that short."""
     text = str(value)
-    is_list = "://" in text or "/" in text or text.endswith(".txt")
-    if isinstance(value, str) and text.isprintable() and (is_list or _NAME.fullmatch(text)):
+    is_list = "://" in text or is_list_file(text)
+    if isinstance(value, str) and text.isprintable() and (is_list or NAME.fullmatch(text)):
         return text
     raise ValueError(
         "must be a name on Lichess, a text file of names such as ./blocked.txt, or a web address"

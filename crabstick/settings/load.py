@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from crabstick.errors import ConfigError
 from crabstick.explain import PREFIX, explain, known_keys, variable_of
 from crabstick.read_text import read_text
+from crabstick.rules.player_lists import is_list_file
 from crabstick.settings.fields import is_file_path
 from crabstick.settings.model import Settings
 
@@ -36,6 +37,7 @@ _PATHS: Final = (
 _VERBATIM: Final = ("args", "env", "options")
 """What stands below these keys reaches the engine as it is written."""
 _PATH_LISTS: Final = (("books", "files"), ("syzygy", "paths"), ("gaviota", "paths"))
+_PLAYER_LISTS: Final = ("allow_list", "block_list", "only_from")
 _OPTIONS: Final = "engine.options"
 """The engine knows which keys there are below this one."""
 _ENV: Final = "engine.env__"
@@ -210,6 +212,10 @@ def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
         path = below.get(key) if isinstance(below, Mapping) else None
         if isinstance(below, Mapping) and path and (key != "path" or "/" in str(path)):
             anchored[section] = {**below, key: _absolute(path, folder)}
+    challenges = anchored.get("challenges")
+    if isinstance(challenges, Mapping):
+        lists = {key: _files(challenges[key], folder) for key in _PLAYER_LISTS if key in challenges}
+        anchored["challenges"] = {**challenges, **lists}
     engines = anchored.get("engines")
     if isinstance(engines, Mapping):
         anchored["engines"] = {
@@ -217,6 +223,15 @@ def _anchored(values: Mapping[str, object], folder: Path) -> dict[str, object]:
             for name, engine in engines.items()
         }
     return anchored
+
+
+def _files(entries: object, folder: Path) -> object:
+    """A list of players, with absolute paths of its files; a name is not a path."""
+    if isinstance(entries, str):
+        entries = [entry.strip() for entry in entries.split(",") if entry.strip()]
+    if not isinstance(entries, list):
+        return entries
+    return [_absolute(each, folder) if is_list_file(each) else each for each in entries]
 
 
 def _absolute(value: object, folder: Path) -> object:

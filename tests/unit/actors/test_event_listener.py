@@ -134,6 +134,12 @@ class ListenerRig:
         """Ends a game."""
         self.lichess.finished(game)
 
+    async def order(self, what: str, **words: str | int | None) -> str:
+        """Has something done, and returns what the listener says."""
+        message = Order(what=what, words=words).pack()
+        reply = OrderReply.read(await self.listener.order(message))
+        return reply.error or "; ".join(reply.lines)
+
     def line(self) -> list[str]:
         """Who waits for a game."""
         return [str(each.challenger) for each in self.listener._challenges.line()]
@@ -492,9 +498,29 @@ async def test_a_challenge_that_does_not_fit_is_declined_while_others_wait() -> 
 async def test_the_listener_says_what_became_of_challenges() -> None:
     rig = ListenerRig(challenges={"bot": {"modes": []}})
     await rig.challenge(by_alice(1, "Robot", title="BOT"))
-    reply = OrderReply.read(await rig.listener.order(Order(what="why").pack()))
-    assert "game0001 BOT Robot: noBot (bots are not accepted)" in reply.lines[0]
-    assert OrderReply.read(await rig.listener.order(Order(what="x").pack())).error
+    assert "game0001 BOT Robot: noBot (bots are not accepted)" in await rig.order("why")
+    assert "no such challenge" in await rig.order("why", wanted="other")
+    assert "does not know 'x'" in await rig.order("x")
+
+
+async def test_a_player_is_blocked_and_unblocked_while_the_bot_runs() -> None:
+    rig = await a_listening_rig(challenges={"block_list": ["Mallory"]})
+    assert await rig.order("block", name="Alice", seconds=None) == "Alice is blocked"
+    assert await rig.order("allow", name="mallory", seconds=60) != ""
+    rig.crash()
+    rig.start()  # remembers
+    await rig.wait_listening()
+    rig.lichess.challenged(by_alice(1, "alice"))
+    rig.lichess.challenged(by_alice(2, "Mallory"))
+    await until(lambda: rig.answers() == 2)
+    assert rig.lichess.declined == [("game0001", "generic")]
+    await rig.order("unblock", name="ALICE")
+    assert "overrides" in await rig.order("unblock", name="Mallory")
+    rig.lichess.challenged(by_alice(3))
+    rig.lichess.challenged(by_alice(4, "Mallory"))
+    await until(lambda: rig.answers() == 4)
+    assert rig.lichess.declined[1:] == [("game0004", "generic")]
+    assert "cannot be a name" in await rig.order("block", name="a b")
 
 
 # Games.
