@@ -243,6 +243,43 @@ def unblock(
 
 
 @app.command()
+def challenge(  # noqa: PLR0913 -- a parameter for each option
+    name: PlayerArgument,
+    clock: Annotated[str, typer.Argument(help="Minutes + seconds a move, such as 3+2.")] = "3+2",
+    *,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    rated: Annotated[bool, typer.Option("--rated", help="For rating; default: casual.")] = False,
+    variant: VariantOption = "standard",
+    color: Annotated[str | None, typer.Option(help="Ours: white or black; default: any.")] = None,
+) -> None:
+    """Have the running bot challenge a player, and wait for the answer."""
+    (named,) = parse_variants(variant) if variant != "all" else ("",)
+    if color not in {None, "white", "black"} or not named:
+        raise typer.BadParameter("name one variant, and white or black as the colour")
+    words: dict[str, str | int | bool | None] = {
+        "name": name,
+        "clock": clock,
+        "rated": rated,
+        "variant": named,
+        "color": color,
+    }
+    _order("challenge", config, address, **words)
+
+
+@app.command()
+def matchmaking(
+    action: Annotated[str, typer.Argument(help="start, stop or status.")] = "status",
+    config: ConfigOption = None,
+    address: AddressOption = None,
+) -> None:
+    """Start or stop the running bot's own challenges, or say how they go."""
+    if action not in {"start", "stop", "status"}:
+        raise typer.BadParameter(f"{action!r} is unknown; write start, stop or status")
+    _order("matchmaking", config, address, action=action)
+
+
+@app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run

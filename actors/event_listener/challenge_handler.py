@@ -5,7 +5,7 @@ Stores nothing that the next event stream does not repeat: ongoing games and ope
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
@@ -72,10 +72,10 @@ class ChallengeHandler:
         port: Callable[[], LichessPort],
         standing: Callable[[str], Standing],
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._policies = settings.policies(lacks)
         self._limits = settings.challenges.limits()
-        self._outbox = outbox
+        self.outbox = outbox
         self._rate_limits = outbox.rate_limits
         self._port = port
         self._standing = standing
@@ -95,6 +95,12 @@ class ChallengeHandler:
         self.tasks = BackgroundTasks(self._failed)
         self._answers: deque[str] = deque(maxlen=ANSWERS_KEPT)
         self.is_closing = False
+        self.make_way: Callable[[], Awaitable[bool]] = _nothing_to_withdraw
+
+    def reserve(self, game_id: GameId, opponent: str, speed: str) -> None:
+        """Keeps a place for the game that may come of our own challenge."""
+        self._remember(game_id, opponent, speed)
+        self._reserved[game_id] = self._loop.time() + RESERVED_FOR.total_seconds()
 
     def made(self, challenge: Challenge) -> None:
         """Answers a challenge in the background, once."""
@@ -114,7 +120,7 @@ class ChallengeHandler:
     def game_started(self, game: GameSummary) -> str:
         """Takes note of a game; returns the engine that plays it."""
         self._remember(game.id, game.opponent.name.lower(), game.speed)
-        return self._settings.engine_for(Traits.of_game(game, self._offers.get(game.id)))
+        return self.settings.engine_for(Traits.of_game(game, self._offers.get(game.id)))
 
     def game_finished(self, game_id: GameId) -> None:
         """A place is free; the first challenge in line may get it."""
@@ -137,9 +143,18 @@ class ChallengeHandler:
         found = [line for line in self._answers if wanted in line.lower()]
         return found or ["no such challenge was answered lately"]
 
+    def running(self) -> list[Running]:
+        """The running games and the accepted challenges, as last known."""
+        ids = self._games | self._reserved.keys()
+        return [self._known.get(GameId(each), Running()) for each in ids]
+
+    def has_room(self) -> bool:
+        """Whether a node has room for one more game with the default engine."""
+        return self._rooms[DEFAULT_ENGINE] > len(self._reserved.keys() - self._games)
+
     def line(self) -> list[Challenge]:
         """The waiting challenges, first in line first."""
-        return in_order(self._waiting.values(), self._settings.challenges.prefer)
+        return in_order(self._waiting.values(), self.settings.challenges.prefer)
 
     async def _answer(self, challenge: Challenge) -> None:
         self._answering += 1
@@ -150,7 +165,7 @@ class ChallengeHandler:
             self._waiting.pop(challenge.id, None)
 
     async def _try_to_answer(self, challenge: Challenge) -> None:
-        queue_s = self._settings.challenges.queue_s
+        queue_s = self.settings.challenges.queue_s
         late_s = self._loop.time() + queue_s + RESERVED_FOR.total_seconds()
         for attempt in count():
             await asyncio.sleep(self._rate_limits.wait("challenge").total_seconds())
@@ -170,23 +185,26 @@ class ChallengeHandler:
                 return
         self._reserved.pop(challenge.id, None)
         self._known.pop(challenge.id, None)  # the next stream repeats an open challenge
-        self._outbox.count("crabstick_challenges_total", "failed")
+        self.outbox.count("crabstick_challenges_total", "failed")
 
     async def _verdict_on(self, challenge: Challenge) -> Accept | Decline:
         """Decides by the current load, which may change during a long pause between tries."""
-        engine = self._settings.engine_for(Traits.of_challenge(challenge))
+        engine = self.settings.engine_for(Traits.of_challenge(challenge))
         policy = self._policies[engine, challenge.is_from_bot]
         objects = objection(challenge, policy, self._standing(challenge.challenger_id))
         if objects is not None:
             return objects
         line = self.line()
         if challenge.id not in self._waiting:
-            line = in_order([*line, challenge], self._settings.challenges.prefer)
+            line = in_order([*line, challenge], self.settings.challenges.prefer)
         if line[0].id != challenge.id:
             return Decline(reason="later", why="others wait for a place", is_full=True)
         await self.ask_load(LOAD_PATIENCE)
         self._reserved.pop(challenge.id, None)
         verdict = decide(challenge, policy, self._limits, self._load(engine, challenge))
+        is_full = isinstance(verdict, Decline) and verdict.is_full
+        if is_full and not challenge.is_from_bot and await self.make_way():
+            verdict = decide(challenge, policy, self._limits, self._load(engine, challenge))
         if isinstance(verdict, Accept):
             self._reserved[challenge.id] = self._loop.time() + RESERVED_FOR.total_seconds()
         return verdict
@@ -195,10 +213,10 @@ class ChallengeHandler:
         self, challenge: Challenge, verdict: Decline
     ) -> Accept | Decline | None:
         """Waits until the challenge can be accepted; None when it is withdrawn."""
-        until_s = self._loop.time() + self._settings.challenges.queue_s
+        until_s = self._loop.time() + self.settings.challenges.queue_s
         self._waiting[challenge.id] = challenge
         self._log.info(log_events.CHALLENGE_WAITS, game_id=challenge.id, why=verdict.why)
-        self._outbox.report_soon()
+        self.outbox.report_soon()
         while True:
             self._moved_up.clear()
             with suppress(TimeoutError):
@@ -219,7 +237,7 @@ class ChallengeHandler:
         self._log.warning(log_events.CHALLENGE_UNANSWERED, game_id=challenge_id, why=str(error))
         if isinstance(error, RateLimited):
             endpoint: Endpoint = "bot_game" if error.key == BOT_GAMES_KEY else "challenge"
-            self._outbox.limited(endpoint, cool_down(error.retry_after))
+            self.outbox.limited(endpoint, cool_down(error.retry_after))
         if isinstance(error, Refused):
             return False  # cancelled meanwhile, or accepted and only the answer was lost
         if not isinstance(error, RateLimited):
@@ -235,12 +253,12 @@ class ChallengeHandler:
             self._log.info(log_events.CHALLENGE_ACCEPTED, game_id=challenge.id)
         else:
             if verdict.wants_room:
-                self._outbox.ask_for_room()
+                self.outbox.ask_for_room()
             await self._port().decline(challenge.id, verdict.reason)
             self._log.info(
                 log_events.CHALLENGE_DECLINED, game_id=challenge.id, reason=answer, why=why
             )
-        self._outbox.count("crabstick_challenges_total", answer)
+        self.outbox.count("crabstick_challenges_total", answer)
         opponent = challenge.challenger or "Anonymous"
         time = f"{datetime.now().astimezone():%H:%M:%S}"
         words = f"{time} {challenge.id} {opponent}: {answer}{f' ({why})' if why else ''}"
@@ -249,10 +267,10 @@ class ChallengeHandler:
     def _load(self, engine: str, challenge: Challenge) -> Load:
         """The load for one engine as last known, with the challenges accepted since."""
         to_come = self._reserved.keys() - self._games
-        since_s = self._loop.time() - self._settings.challenges.recent_challenge_age_s
+        since_s = self._loop.time() - self.settings.challenges.recent_challenge_age_s
         accepted = [name for at_s, name in self._accepted if at_s > since_s]
         return Load(
-            games=[self._known.get(GameId(each), Running()) for each in self._games | to_come],
+            games=self.running(),
             has_room=self._rooms[engine] > len(to_come),
             may_grow=self._may_grow,
             may_play_bots=not self._rate_limits.wait("bot_game"),
@@ -270,7 +288,7 @@ class ChallengeHandler:
 
     async def _load_now(self, patience: timedelta) -> None:
         self._asking = None  # a later challenge may come from a game that ends only now
-        load = await self._outbox.load(patience)
+        load = await self.outbox.load(patience)
         if load is None:
             return
         self._games, self._may_grow = frozenset(load.games), load.may_grow
@@ -288,3 +306,7 @@ class ChallengeHandler:
 
     def _failed(self, error: Exception) -> None:
         self._log.error(log_events.TASK_FAILED, exc_info=error)
+
+
+async def _nothing_to_withdraw() -> bool:
+    return False

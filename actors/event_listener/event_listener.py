@@ -19,6 +19,7 @@ from actors.clients import WORKER_SET, WorkerSetClient
 from actors.cluster import Handle, freeze_gc, this_node, without_task_events
 from actors.event_listener.challenge_handler import ChallengeHandler
 from actors.event_listener.list_keeper import ListKeeper
+from actors.event_listener.matchmaker import Matchmaker
 from actors.event_listener.outbox import Outbox
 from actors.messages import (
     EMPTY,
@@ -104,11 +105,15 @@ class EventListener:
         self._challenges = ChallengeHandler(
             self._settings, self._config.lacks, self._outbox, self._port, self._lists.standing
         )
+        self._matchmaker = Matchmaker(self._challenges, self._lists, state, self._port)
+        self._challenges.make_way = self._matchmaker.make_way
         self._orders: Mapping[str, DoOrder] = {
             "why": self._challenges.why,
             "block": self._lists.block,
             "allow": self._lists.allow,
             "unblock": self._lists.unblock,
+            "challenge": self._matchmaker.challenge,
+            "matchmaking": self._matchmaker.matchmaking,
         }
         stall = StallDetector(self._loop.time)
         watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
@@ -117,6 +122,7 @@ class EventListener:
         self._tasks.start(self._listen())
         self._tasks.start(self._outbox.run())
         self._tasks.start(self._lists.run())
+        self._tasks.start(self._matchmaker.run())
 
     @without_task_events
     async def describe(self, _message: Packed) -> Packed:
@@ -212,12 +218,15 @@ class EventListener:
             case ChallengeMade(challenge=challenge):
                 if self._is_for_us(challenge):
                     self._challenges.made(challenge)
-            case ChallengeEnded(id=challenge_id):
+            case ChallengeEnded(id=challenge_id, reason=reason):
                 self._challenges.ended(challenge_id)
+                self._matchmaker.ended(challenge_id, reason)
             case GameStarted(game=game):
                 self._log.info(
                     log_events.GAME_STARTED, game_id=game.id, opponent=str(game.opponent)
                 )
+                is_against_bot = game.opponent.title == "BOT"
+                self._matchmaker.game_started(game.id, is_against_bot=is_against_bot)
                 if game.bot_playable:
                     self._outbox.game_started(
                         GameUpdate.of(game, self._challenges.game_started(game))

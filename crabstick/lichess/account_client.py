@@ -12,7 +12,7 @@ import asyncio
 import io
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +30,15 @@ from typing_extensions import override
 from yarl import URL
 
 from crabstick.errors import LichessError, Refused, Unavailable
-from crabstick.lichess.account_parser import parse_account, parse_event, parse_playing, parse_scopes
+from crabstick.lichess.account_parser import (
+    parse_account,
+    parse_bots,
+    parse_challenge_id,
+    parse_event,
+    parse_idle,
+    parse_playing,
+    parse_scopes,
+)
 from crabstick.lichess.http import (
     BODY_LIMIT,
     TRANSPORT_ERRORS,
@@ -51,6 +59,7 @@ from crabstick.rules.lichess_types import (
     LichessEvent,
     Unexpected,
 )
+from crabstick.rules.matchmaking import Proposal
 
 stamina.instrumentation.set_on_retry_hooks(())  # the caller logs a failure, once
 
@@ -61,6 +70,8 @@ ANSWER_LIMIT: Final = 8 * 1024 * 1024
 
 _MOST_GAMES: Final = 50
 """Source: Lichess API, "Get my ongoing games": `nb` is 50 at most."""
+_MOST_BOTS: Final = 512
+"""Source: Lichess API, "Get online bots"."""
 _PROXY_ERRORS = (requests.exceptions.ProxyError, aiohttp.ClientProxyConnectionError)
 _PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Raised by berserk for a body that differs from the API documents."""
@@ -133,6 +144,40 @@ class BerserkLichess:
         """See `LichessPort`."""
         action = f"decline the challenge {challenge_id}"
         await self._call(action, lambda: self._berserk.bots.decline_challenge(challenge_id, reason))
+
+    async def challenge(self, proposal: Proposal) -> GameId:
+        """See `LichessPort`."""
+        game, action = proposal.game, f"challenge {proposal.opponent}"
+        made = await self._call_once(
+            action,
+            lambda: self._berserk.challenges.create(
+                proposal.opponent,
+                game.rated,
+                clock_limit=int(game.clock.initial.total_seconds()),
+                clock_increment=int(game.clock.increment.total_seconds()),
+                color="white" if proposal.color else "black",
+                variant=game.variant,  # type: ignore[arg-type]  # one of Lichess's
+            ),
+        )
+        found = parse_challenge_id(made)
+        if isinstance(found, Unexpected):
+            raise _undocumented(action, found.why)
+        return found
+
+    async def cancel(self, challenge_id: GameId) -> None:
+        """See `LichessPort`."""
+        cancel = self._berserk.challenges.cancel
+        await self._call(f"cancel the challenge {challenge_id}", lambda: cancel(challenge_id))
+
+    async def online_bots(self) -> tuple[Account, ...]:
+        """See `LichessPort`."""
+        online = self._berserk.bots.get_online_bots
+        return parse_bots(await self._call("list the bots", lambda: [*online(limit=_MOST_BOTS)]))
+
+    async def idle(self, names: Collection[str]) -> frozenset[str]:
+        """See `LichessPort`."""
+        statuses = self._berserk.users.get_realtime_statuses
+        return parse_idle(await self._call("see who is online", lambda: statuses(*names)))
 
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""

@@ -24,6 +24,7 @@ from crabstick.rules.lichess_types import (
     ChallengeMade,
     Clock,
     GameFinished,
+    GameId,
     GameStarted,
     GameSummary,
     LichessEvent,
@@ -70,7 +71,39 @@ def parse_scopes(raw: object, token: str) -> frozenset[str]:
 
 def _account(raw: object) -> Account:
     user = Fields.of(raw, "account")
-    return Account(name=user.text("username"), title=user.text("title", "") or None)
+    return Account(
+        name=user.text("username"), title=user.text("title", "") or None, ratings=_ratings(user)
+    )
+
+
+def _ratings(user: Fields) -> dict[str, int]:
+    perfs = user.raw.get("perfs")
+    named = perfs.items() if isinstance(perfs, dict) else ()
+    ratings = {perf: it.get("rating") for perf, it in named if isinstance(it, dict)}
+    return {perf: rating for perf, rating in ratings.items() if isinstance(rating, int)}
+
+
+def parse_bots(raw: object) -> tuple[Account, ...]:
+    """Parses the users of `/api/bot/online`; skips those that we cannot read."""
+    found = [parse_or_unexpected(_account, user) for user in raw] if isinstance(raw, list) else []
+    return tuple(bot for bot in found if isinstance(bot, Account))
+
+
+def parse_idle(raw: object) -> frozenset[str]:
+    """The names in `/api/users/status` that are online and not playing, in lower case."""
+    users = [user for user in raw if isinstance(user, dict)] if isinstance(raw, list) else []
+    idle = (user for user in users if user.get("online") and not user.get("playing"))
+    return frozenset(str(user.get("id", "")).lower() for user in idle)
+
+
+def parse_challenge_id(raw: object) -> GameId | Unexpected:
+    """The id in the answer to a challenge that we made."""
+    return parse_or_unexpected(_challenge_id, raw)
+
+
+def _challenge_id(raw: object) -> GameId:
+    answer = Fields.of(raw, "answer")
+    return (answer.child("challenge") if answer.has("challenge") else answer).game_id("id")
 
 
 _OUR_COLORS: Mapping[str, chess.Color] = {"white": chess.BLACK, "black": chess.WHITE}
@@ -110,7 +143,9 @@ def _user(parent: Fields, key: str) -> LichessPlayer | None:
 
 
 def _challenge_ended(line: Fields) -> ChallengeEnded:
-    return ChallengeEnded(id=line.child("challenge").game_id("id"))
+    challenge = line.child("challenge")
+    reason = challenge.text("declineReasonKey", "").lower()
+    return ChallengeEnded(id=challenge.game_id("id"), reason=reason)
 
 
 def _summary(raw: object) -> GameSummary:

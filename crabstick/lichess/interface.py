@@ -7,7 +7,7 @@ errors of `crabstick.errors`. A post in a game returns a `PostOutcome`, because 
 Callers reconnect, with `rules.retry`: only they know the running chess clock.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -20,6 +20,7 @@ from crabstick.rules.lichess_types import (
     LichessEvent,
     PostOutcome,
 )
+from crabstick.rules.matchmaking import Proposal
 
 POST_LIMIT: Final = timedelta(seconds=5)
 """The default time limit for the response to a post in a game."""
@@ -53,6 +54,22 @@ class LichessPort(Protocol):
 
     async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
         """Declines a challenge; `Refused` with status 404 as in `accept`."""
+
+    async def challenge(self, proposal: Proposal) -> GameId:
+        """Challenges a bot or a person; returns the id of the challenge, and later of the game.
+
+        `Refused` when the opponent is not to be challenged, `RateLimited` with `key`
+        `bot.vsBot.day` when we have played the bot games of the day. Never retried.
+        """
+
+    async def cancel(self, challenge_id: GameId) -> None:
+        """Withdraws a challenge of ours; `Refused` when a game came of it."""
+
+    async def online_bots(self) -> tuple[Account, ...]:
+        """The bots that are online, 512 at most, with their ratings."""
+
+    async def idle(self, names: Collection[str]) -> frozenset[str]:
+        """Which of the names (100 at most) are online and not playing, in lower case."""
 
     async def upgrade_account(self) -> None:
         """Makes the account a BOT for ever; `Refused` when the account has played a game."""

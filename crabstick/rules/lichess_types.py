@@ -3,7 +3,8 @@
 No I/O here. Durations are `timedelta`; colours are python-chess's (`chess.WHITE` is True).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal, NewType, get_args
 
@@ -45,10 +46,11 @@ BOT_GAMES_KEY: Final = "bot.vsBot.day"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The bearer of our token."""
+    """The bearer of our token, or a bot that is online; `ratings` by Lichess's perf."""
 
     name: str
     title: str | None
+    ratings: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_bot(self) -> bool:
@@ -150,9 +152,13 @@ class ChallengeMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeEnded:
-    """`challengeCanceled` or `challengeDeclined`: the challenge needs no answer any more."""
+    """`challengeCanceled` or `challengeDeclined`: the challenge needs no answer any more.
+
+    `reason` is Lichess's key of a decline in lower case, and empty for a withdrawn challenge.
+    """
 
     id: GameId
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ from crabstick.settings.fields import (
     Whole,
     words_of,
 )
+from crabstick.settings.matchmaking import MatchmakingSettings
 from engine.interface import OUR_PYTHON, EngineSpec, OnlineSource, bundled_spec
 
 _MESSAGE_VERSION = 1
@@ -311,6 +312,7 @@ class Settings(Section):
     syzygy: SyzygySettings = SyzygySettings()
     gaviota: GaviotaSettings = GaviotaSettings()
     online: OnlineSettings = OnlineSettings()
+    matchmaking: MatchmakingSettings = MatchmakingSettings()
     cluster: ClusterSettings = ClusterSettings()
     http: HttpSettings = HttpSettings()
 

@@ -73,6 +73,10 @@ _TABLE = {
         "Challenges by our answer: accepted, a decline reason of Lichess, or failed.",
         outcome=("accepted", *get_args(DeclineReason), "failed"),
     ),
+    "crabstick_own_challenges_total": _counter(
+        "Challenges that we made, by the answer.",
+        outcome=("accepted", "declined", "unanswered"),
+    ),
     "crabstick_moves_total": _counter("Moves that Lichess took."),
     "crabstick_move_overhead_seconds": _histogram(
         "From a line of the game stream until our move was posted, without the thinking.",

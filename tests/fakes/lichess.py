@@ -5,7 +5,7 @@ clocks stand still), but never something that Lichess cannot.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from http import HTTPStatus
 
@@ -25,6 +25,7 @@ from crabstick.rules.lichess_types import (
     LichessEvent,
     LichessPlayer,
 )
+from crabstick.rules.matchmaking import Proposal
 from tests.fakes.lichess_game import FakeGame, FakeGames
 from tests.fakes.lichess_game_server import FakeMatch
 from tests.fakes.stream import FakeStream
@@ -42,6 +43,11 @@ class FakeLichess:
         self.scopes = scopes
         self.accepted: list[GameId] = []
         self.declined: list[tuple[GameId, DeclineReason]] = []
+        self.proposed: dict[GameId, Proposal] = {}
+        self.challenge_faults: deque[LichessError] = deque()
+        self.withdrawn: list[GameId] = []
+        self.bots: tuple[Account, ...] = ()
+        self.busy: set[str] = set()
         self.faults: deque[LichessError] = deque()
         """Raised by the next calls (and openings of the stream), one each."""
         self._challenges: dict[GameId, Challenge] = {}
@@ -117,6 +123,26 @@ class FakeLichess:
         self._take_challenge(challenge_id)
         self.declined.append((challenge_id, reason))
         self.send(ChallengeEnded(id=challenge_id))
+
+    async def challenge(self, proposal: Proposal) -> GameId:
+        """See `LichessPort`."""
+        if self.challenge_faults:
+            raise self.challenge_faults.popleft()
+        game_id = GameId(f"ours{len(self.proposed):04d}")
+        self.proposed[game_id] = proposal
+        return game_id
+
+    async def cancel(self, challenge_id: GameId) -> None:
+        """See `LichessPort`."""
+        self.withdrawn.append(challenge_id)
+
+    async def online_bots(self) -> tuple[Account, ...]:
+        """See `LichessPort`."""
+        return self.bots
+
+    async def idle(self, names: Collection[str]) -> frozenset[str]:
+        """See `LichessPort`."""
+        return frozenset(name.lower() for name in names) - self.busy
 
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""

@@ -89,6 +89,7 @@ class ListenerRig:
         engines: Mapping[str, Any] | None = None,
         lacks: Mapping[str, tuple[str, ...]] | None = None,
         positions: Sequence[Mapping[str, Any]] = (),
+        matchmaking: Mapping[str, Any] | None = None,
     ) -> None:
         self.lichess = FakeLichess()
         self.worker_set = FakeWorkerSet(room)
@@ -99,6 +100,7 @@ class ListenerRig:
             challenges=challenges or {},
             engines=engines or {},
             positions=positions,
+            matchmaking=matchmaking or {},
         ).pack() | {"lacks": lacks or {}}
         self.start()
 
