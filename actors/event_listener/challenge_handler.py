@@ -112,6 +112,12 @@ class ChallengeHandler:
             self._leave_line(older.id)
         self.tasks.start(self._answer(challenge))
 
+    def unreadable(self, challenge_id: GameId | None) -> None:
+        """Declines a challenge that we cannot read, once: the challenger would wait in vain."""
+        if challenge_id is not None and challenge_id not in self._known:
+            self._remember(challenge_id, "", "")
+            self.tasks.start(self._port().decline(challenge_id, "generic"))
+
     def ended(self, challenge_id: GameId) -> None:
         """The challenge was withdrawn, or declined."""
         self._reserved.pop(challenge_id, None)

@@ -236,8 +236,9 @@ class EventListener:
             case GameFinished(id=game_id):
                 self._challenges.game_finished(game_id)
                 self._outbox.game_finished(GameUpdate(game=game_id))
-            case Unexpected(why=why):
-                self._log.warning(log_events.LINE_UNEXPECTED, why=why)
+            case Unexpected():
+                self._log.warning(log_events.LINE_UNEXPECTED, why=event.why)
+                self._challenges.unreadable(event.challenge)
 
     def _is_for_us(self, challenge: Challenge) -> bool:
         """Whether another player challenges us; the stream has our own challenges, too."""

@@ -6,6 +6,8 @@ Source: Lichess API documents, "Stream incoming events".
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
 import chess
@@ -13,6 +15,7 @@ import chess
 from crabstick.lichess.game_parser import (
     FEN_LIMIT,
     Fields,
+    InvalidField,
     parse_by_type,
     parse_or_unexpected,
     player,
@@ -41,7 +44,12 @@ _TIME_CONTROLS: Mapping[str, Literal["clock", "correspondence", "unlimited"]] = 
 
 def parse_event(raw: object) -> LichessEvent:
     """Parses one line of the event stream; an unknown type is `Unexpected`."""
-    return parse_by_type(raw, _EVENTS)
+    event = parse_by_type(raw, _EVENTS)
+    if isinstance(event, Unexpected) and isinstance(raw, dict) and raw.get("type") == "challenge":
+        with suppress(InvalidField):
+            challenge_id = Fields.of(raw, "line").child("challenge").game_id("id")
+            return replace(event, challenge=challenge_id)
+    return event
 
 
 def parse_playing(raw: object) -> tuple[GameSummary, ...]:

@@ -182,6 +182,8 @@ class Unexpected:
     why: str
     is_harmless: bool = False
     """Whether the type of the line is new to us; anything else is a gap in our parser."""
+    challenge: GameId | None = None
+    """The id of a challenge that we cannot read, so that it can be declined."""
 
 
 LichessEvent = ChallengeMade | ChallengeEnded | GameStarted | GameFinished | Unexpected

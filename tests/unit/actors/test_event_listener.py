@@ -21,6 +21,7 @@ from crabstick.rules.lichess_types import (
     GameId,
     GameSummary,
     LichessPlayer,
+    Unexpected,
 )
 from crabstick.rules.stream_opening_budget import ALLOWED, WINDOW
 from tests.builders import a_challenge, a_clock, seconds
@@ -495,6 +496,15 @@ async def test_a_challenge_that_does_not_fit_is_declined_while_others_wait() -> 
     rig.lichess.challenged(by_alice(2, "MALLORY"))
     await until(lambda: rig.answers() == 2)
     assert rig.lichess.declined == [("game0002", "generic")]
+
+
+async def test_a_challenge_that_cannot_be_read_is_declined() -> None:
+    rig = await a_listening_rig()
+    rig.lichess._challenges[GAME] = to_us()
+    for _ in range(2):
+        rig.lichess.send(Unexpected(why="no variant", challenge=GAME))
+    await until(lambda: rig.lichess.declined)
+    assert rig.lichess.declined == [(GAME, "generic")]
 
 
 async def test_the_listener_says_what_became_of_challenges() -> None:

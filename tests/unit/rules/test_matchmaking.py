@@ -123,7 +123,8 @@ def test_the_day_never_has_more_games_than_it_may(
 
 
 def test_the_games_of_a_day_are_spread_over_it() -> None:
-    memory, now_s, times = Memory(), 0.0, []
+    memory, now_s = Memory(), 0.0
+    times: list[float] = []
     while now_s < DAY_S:
         now_s = max(now_s + 1, next_at_s(memory, 60, 20, now_s))
         memory = memory.asked(now_s).began(str(len(times)), now_s)
