@@ -280,6 +280,26 @@ def matchmaking(
 
 
 @app.command()
+def tournament(  # noqa: PLR0913 -- a parameter for each option
+    action: Annotated[str, typer.Argument(help="join, leave or list.")] = "list",
+    tournament_id: Annotated[str, typer.Argument(metavar="ID", help="As in its address.")] = "",
+    *,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    team: Annotated[str | None, typer.Option(help="The team to play for.")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="A file with the tournament's password.")
+    ] = None,
+) -> None:
+    """Have the running bot play an arena that allows bots, until its end."""
+    if action not in {"join", "leave", "list"} or (action != "list") != bool(tournament_id):
+        raise typer.BadParameter("write join ID, leave ID or list")
+    file = str(password_file.absolute()) if password_file else None
+    words = {"action": action, "id": tournament_id, "team": team, "password_file": file}
+    _order("tournament", config, address, **words)
+
+
+@app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run

@@ -95,6 +95,8 @@ class ChallengeHandler:
         self.tasks = BackgroundTasks(self._failed)
         self._answers: deque[str] = deque(maxlen=ANSWERS_KEPT)
         self.is_closing = False
+        self.places_kept: Callable[[], int] = int
+        """How many places the next games of tournaments need."""
         self.make_way: Callable[[], Awaitable[bool]] = _nothing_to_withdraw
 
     def reserve(self, game_id: GameId, opponent: str, speed: str) -> None:
@@ -276,7 +278,7 @@ class ChallengeHandler:
         since_s = self._loop.time() - self.settings.challenges.recent_challenge_age_s
         accepted = [name for at_s, name in self._accepted if at_s > since_s]
         return Load(
-            games=self.running(),
+            games=[*self.running(), *[Running()] * self.places_kept()],
             has_room=self._rooms[engine] > len(to_come),
             may_grow=self._may_grow,
             may_play_bots=not self._rate_limits.wait("bot_game"),

@@ -17,6 +17,7 @@ from typing import Final
 from actors.class_path import sent_by_path
 from actors.clients import WORKER_SET, WorkerSetClient
 from actors.cluster import Handle, freeze_gc, this_node, without_task_events
+from actors.event_listener.arenas import Arenas
 from actors.event_listener.challenge_handler import ChallengeHandler
 from actors.event_listener.list_keeper import ListKeeper
 from actors.event_listener.matchmaker import Matchmaker
@@ -106,23 +107,15 @@ class EventListener:
             self._settings, self._config.lacks, self._outbox, self._port, self._lists.standing
         )
         self._matchmaker = Matchmaker(self._challenges, self._lists, state, self._port)
+        self._arenas = Arenas(state, self._port)
         self._challenges.make_way = self._matchmaker.make_way
-        self._orders: Mapping[str, DoOrder] = {
-            "why": self._challenges.why,
-            "block": self._lists.block,
-            "allow": self._lists.allow,
-            "unblock": self._lists.unblock,
-            "challenge": self._matchmaker.challenge,
-            "matchmaking": self._matchmaker.matchmaking,
-        }
+        self._challenges.places_kept = self._arenas.places
         stall = StallDetector(self._loop.time)
         watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
-        self._tasks.start(stall.run())
-        self._tasks.start(Watchdog(WORKER_SET, watched, stall).run())
+        watchdog = Watchdog(WORKER_SET, watched, stall)
         self._tasks.start(self._listen())
-        self._tasks.start(self._outbox.run())
-        self._tasks.start(self._lists.run())
-        self._tasks.start(self._matchmaker.run())
+        for part in (stall, watchdog, self._outbox, self._lists, self._matchmaker, self._arenas):
+            self._tasks.start(part.run())
 
     @without_task_events
     async def describe(self, _message: Packed) -> Packed:
@@ -138,13 +131,24 @@ class EventListener:
     async def order(self, message: Packed) -> Packed:
         """Does what a command of the owner says."""
         order = Order.read(message)
-        try:
-            lines = await self._orders[order.what](order.words)
-        except KeyError:
+        do = self._orders().get(order.what)
+        if do is None:
             return OrderReply(error=f"the running bot does not know {order.what!r}").pack()
+        try:
+            return OrderReply(lines=tuple(await do(order.words))).pack()
         except CrabstickError as error:
             return OrderReply(error=str(error)).pack()
-        return OrderReply(lines=tuple(lines)).pack()
+
+    def _orders(self) -> Mapping[str, DoOrder]:
+        return {
+            "why": self._challenges.why,
+            "block": self._lists.block,
+            "allow": self._lists.allow,
+            "unblock": self._lists.unblock,
+            "challenge": self._matchmaker.challenge,
+            "matchmaking": self._matchmaker.matchmaking,
+            "tournament": self._arenas.tournament,
+        }
 
     async def shut_down(self, _message: Packed) -> Packed:
         """Answers no more challenges; returns when the WorkerSet knows the accepted games.
@@ -225,6 +229,7 @@ class EventListener:
                 self._log.info(
                     log_events.GAME_STARTED, game_id=game.id, opponent=str(game.opponent)
                 )
+                self._arenas.game_started(game)
                 is_against_bot = game.opponent.title == "BOT"
                 self._matchmaker.game_started(game.id, is_against_bot=is_against_bot)
                 if game.bot_playable:
@@ -235,6 +240,7 @@ class EventListener:
                     self._outbox.game_finished(GameUpdate(game=game.id))
             case GameFinished(id=game_id):
                 self._challenges.game_finished(game_id)
+                self._arenas.game_finished(game_id)
                 self._outbox.game_finished(GameUpdate(game=game_id))
             case Unexpected():
                 self._log.warning(log_events.LINE_UNEXPECTED, why=event.why)

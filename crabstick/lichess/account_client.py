@@ -32,6 +32,7 @@ from yarl import URL
 from crabstick.errors import LichessError, Refused, Unavailable
 from crabstick.lichess.account_parser import (
     parse_account,
+    parse_arena,
     parse_bots,
     parse_challenge_id,
     parse_event,
@@ -53,6 +54,7 @@ from crabstick.lichess.ndjson_stream import NdjsonStream, StreamSource
 from crabstick.lichess.route import proxy_for, tls_for
 from crabstick.rules.lichess_types import (
     Account,
+    Arena,
     DeclineReason,
     GameId,
     GameSummary,
@@ -178,6 +180,27 @@ class BerserkLichess:
         """See `LichessPort`."""
         statuses = self._berserk.users.get_realtime_statuses
         return parse_idle(await self._call("see who is online", lambda: statuses(*names)))
+
+    async def arena(self, arena_id: str) -> Arena:
+        """See `LichessPort`."""
+        action, read = f"read the tournament {arena_id}", self._berserk.tournaments.get_tournament
+        found = parse_arena(await self._call(action, lambda: read(arena_id)))
+        if isinstance(found, Unexpected):
+            raise _undocumented(action, found.why)
+        return found
+
+    async def join_arena(self, arena_id: str, team: str | None, password: str | None) -> None:
+        """See `LichessPort`."""
+        join = self._berserk.tournaments.join_arena
+        await self._call(
+            f"join the tournament {arena_id}",
+            lambda: join(arena_id, password, team, should_pair_immediately=True),
+        )
+
+    async def leave_arena(self, arena_id: str) -> None:
+        """See `LichessPort`."""
+        leave = self._berserk.tournaments.withdraw_arena
+        await self._call(f"leave the tournament {arena_id}", lambda: leave(arena_id))
 
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""

@@ -22,6 +22,7 @@ from crabstick.lichess.game_parser import (
 )
 from crabstick.rules.lichess_types import (
     Account,
+    Arena,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
@@ -104,6 +105,22 @@ def parse_idle(raw: object) -> frozenset[str]:
     return frozenset(str(user.get("id", "")).lower() for user in idle)
 
 
+def parse_arena(raw: object) -> Arena | Unexpected:
+    """Parses an arena tournament."""
+    return parse_or_unexpected(_arena, raw)
+
+
+def _arena(raw: object) -> Arena:
+    fields = Fields.of(raw, "tournament")
+    return Arena(
+        id=fields.text("id"),
+        name=fields.text("fullName", ""),
+        starts_in=fields.seconds("secondsToStart") if fields.has("secondsToStart") else None,
+        is_over=fields.flag("isFinished"),
+        bots_allowed=fields.flag("botsAllowed"),
+    )
+
+
 def parse_challenge_id(raw: object) -> GameId | Unexpected:
     """The id in the answer to a challenge that we made."""
     return parse_or_unexpected(_challenge_id, raw)
@@ -169,7 +186,7 @@ def _summary(raw: object) -> GameSummary:
         bot_playable=game.child("compat").flag("bot", default=True) if game.has("compat") else True,
         variant=game.child("variant").text("key") if game.has("variant") else "standard",
         rated=game.flag("rated"),
-        is_tournament=game.has("tournamentId"),
+        tournament=game.text("tournamentId", ""),
         initial_fen="" if has_begun else game.text("fen", "", limit=FEN_LIMIT),
     )
 

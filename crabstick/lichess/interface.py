@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from crabstick.rules.lichess_types import (
     Account,
+    Arena,
     DeclineReason,
     GameId,
     GameLine,
@@ -70,6 +71,18 @@ class LichessPort(Protocol):
 
     async def idle(self, names: Collection[str]) -> frozenset[str]:
         """Which of the names (100 at most) are online and not playing, in lower case."""
+
+    async def arena(self, arena_id: str) -> Arena:
+        """An arena tournament; `Refused` with status 404 when there is none."""
+
+    async def join_arena(self, arena_id: str, team: str | None, password: str | None) -> None:
+        """Joins an arena, or asks it for a game; needs the scope `tournament:write`.
+
+        Lichess pairs for a minute after each call, and allows 30 calls in ten minutes.
+        """
+
+    async def leave_arena(self, arena_id: str) -> None:
+        """Leaves an arena, or pauses in one that runs; needs the scope `tournament:write`."""
 
     async def upgrade_account(self) -> None:
         """Makes the account a BOT for ever; `Refused` when the account has played a game."""

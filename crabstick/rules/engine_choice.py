@@ -82,7 +82,7 @@ class Traits:
             is_bot=game.opponent.title == "BOT",
             color=game.color,
             clock=challenge.clock if challenge else None,
-            is_tournament=game.is_tournament,
+            is_tournament=bool(game.tournament),
             fen=(challenge and challenge.initial_fen) or game.initial_fen,
         )
 

@@ -122,6 +122,17 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arena:
+    """An arena tournament; `starts_in` is None once it has started."""
+
+    id: str
+    name: str
+    starts_in: timedelta | None
+    is_over: bool
+    bots_allowed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GameSummary:
     """A game in the event stream and in `/api/account/playing`.
 
@@ -139,7 +150,8 @@ class GameSummary:
     bot_playable: bool = True
     variant: str = "standard"
     rated: bool = False
-    is_tournament: bool = False
+    tournament: str = ""
+    """The id of the game's tournament; empty without one."""
     initial_fen: str = ""
 
 

@@ -14,6 +14,7 @@ import chess
 from crabstick.errors import LichessError, Refused
 from crabstick.rules.lichess_types import (
     Account,
+    Arena,
     Challenge,
     ChallengeEnded,
     ChallengeMade,
@@ -45,6 +46,9 @@ class FakeLichess:
         self.declined: list[tuple[GameId, DeclineReason]] = []
         self.proposed: dict[GameId, Proposal] = {}
         self.challenge_faults: deque[LichessError] = deque()
+        self.arenas: dict[str, Arena] = {}
+        self.joined: list[tuple[str, str | None, str | None]] = []
+        self.left: list[str] = []
         self.withdrawn: list[GameId] = []
         self.bots: tuple[Account, ...] = ()
         self.busy: set[str] = set()
@@ -122,7 +126,7 @@ class FakeLichess:
         """See `LichessPort`."""
         self._take_challenge(challenge_id)
         self.declined.append((challenge_id, reason))
-        self.send(ChallengeEnded(id=challenge_id))
+        self.send(ChallengeEnded(id=challenge_id, reason=reason.lower()))
 
     async def challenge(self, proposal: Proposal) -> GameId:
         """See `LichessPort`."""
@@ -143,6 +147,21 @@ class FakeLichess:
     async def idle(self, names: Collection[str]) -> frozenset[str]:
         """See `LichessPort`."""
         return frozenset(name.lower() for name in names) - self.busy
+
+    async def arena(self, arena_id: str) -> Arena:
+        """See `LichessPort`."""
+        if arena_id not in self.arenas:
+            raise Refused("Not found", HTTPStatus.NOT_FOUND)
+        return self.arenas[arena_id]
+
+    async def join_arena(self, arena_id: str, team: str | None, password: str | None) -> None:
+        """See `LichessPort`."""
+        self._raise_next_fault()
+        self.joined.append((arena_id, team, password))
+
+    async def leave_arena(self, arena_id: str) -> None:
+        """See `LichessPort`."""
+        self.left.append(arena_id)
 
     async def upgrade_account(self) -> None:
         """See `LichessPort`."""

@@ -29,6 +29,8 @@ from crabstick.rules.lichess_types import (
     RefusedPost,
     Unanswered,
 )
+from crabstick.rules.matchmaking import GameType, Proposal
+from tests.builders import a_clock
 from tests.contract.lichess.stages import Stage, a_fake_stage, a_sandbox_stage
 from tests.contract.lichess.tiny_server import until
 
@@ -86,6 +88,13 @@ class TestTheAccount:
         assert (event.game.id, event.game.color) == (challenge_id, chess.WHITE)
         assert [game.id for game in await stage.lichess.playing()] == [challenge_id]
 
+    async def test_challenges_and_withdraws(self, stage: Stage) -> None:
+        game = GameType(clock=a_clock(180, 2), speed="blitz", variant="atomic", rated=True)
+        proposal = Proposal(opponent="sparring1", game=game, color=chess.BLACK)
+        challenge_id = await stage.lichess.challenge(proposal)
+        assert len(challenge_id) == 8
+        await stage.lichess.cancel(challenge_id)
+
     async def test_is_refused_when_it_accepts_twice(self, stage: Stage) -> None:
         challenge_id = await stage.challenge()
         await stage.lichess.accept(challenge_id)
@@ -98,7 +107,7 @@ class TestTheAccount:
         async with aclosing(stage.lichess.events()) as events:
             await following(events)
             await stage.lichess.decline(challenge_id, "later")
-            assert await following(events) == ChallengeEnded(id=challenge_id)
+            assert await following(events) == ChallengeEnded(id=challenge_id, reason="later")
         with pytest.raises(Refused):
             await stage.lichess.accept(challenge_id)
 
@@ -384,3 +393,14 @@ class TestTheLease:
 
 async def test_a_standby_can_warm_up(stage: Stage) -> None:
     assert await stage.games.warm()
+
+
+async def test_bots_that_are_online_and_idle_are_listed() -> None:
+    async with a_sandbox_stage() as stage, aclosing(stage.lichess.events()) as events:
+        await anext(events)
+        (bot,) = await stage.lichess.online_bots()
+        assert (bot.name, bot.is_bot) == ("crabstick", True)
+        assert bot.ratings["blitz"] > 0
+        assert await stage.lichess.idle(["CrabStick", "sparring1"]) == {"crabstick"}
+        await stage.start_game()
+        assert await stage.lichess.idle(["crabstick"]) == frozenset()

@@ -86,23 +86,14 @@ class ListenerRig:
         self,
         *,
         room: int = 100,
-        challenges: Mapping[str, Any] | None = None,
-        engines: Mapping[str, Any] | None = None,
         lacks: Mapping[str, tuple[str, ...]] | None = None,
-        positions: Sequence[Mapping[str, Any]] = (),
-        matchmaking: Mapping[str, Any] | None = None,
+        **sections: object,
     ) -> None:
         self.lichess = FakeLichess()
         self.worker_set = FakeWorkerSet(room)
         self.handle = FakeHandle(self.worker_set)
         self.watched = FakeWatchedActor()
-        self.config = a_config(
-            "event-listener",
-            challenges=challenges or {},
-            engines=engines or {},
-            positions=positions,
-            matchmaking=matchmaking or {},
-        ).pack() | {"lacks": lacks or {}}
+        self.config = a_config("event-listener", **sections).pack() | {"lacks": lacks or {}}
         self.start()
 
     def start(self) -> None:
