@@ -102,7 +102,7 @@ class Traits:
         color, clock = conditions.get("color"), clock_of(conditions.get("clock", ""))
         return cls(
             variant=variants[conditions.get("variant", "standard")],
-            speed=conditions.get("speed", _speed(clock)),
+            speed=conditions.get("speed", speed_of(clock)),
             rated=_yes_or_no(conditions.get("mode"), "rated"),
             is_bot=_yes_or_no(conditions.get("opponent"), "bot"),
             color=_yes_or_no(color, "white"),
@@ -139,7 +139,7 @@ def conditions_of(key: str) -> dict[str, str] | None:
         conditions[aspect] = f"{float(clock[1]):g}+{int(clock[2])}" if clock else word
     is_impossible = "variants" in conditions and conditions.get("variant") == "standard"
     if "clock" in conditions and "speed" in conditions:
-        is_impossible |= conditions["speed"] != _speed(clock_of(conditions["clock"]))
+        is_impossible |= conditions["speed"] != speed_of(clock_of(conditions["clock"]))
     return None if is_impossible else conditions
 
 
@@ -176,7 +176,7 @@ def _specificity(conditions: Collection[str]) -> tuple[int, ...]:
     return (len(conditions), *(aspect in conditions for aspect in ASPECTS))
 
 
-def _speed(clock: Clock | None) -> str:
+def speed_of(clock: Clock | None) -> str:
     """Lichess's speed for a clock; empty without one."""
     length_s = (clock.initial + 40 * clock.increment).total_seconds() if clock else 0
     speed = next((speed for below_s, speed in _SPEEDS.items() if length_s < below_s), "classical")

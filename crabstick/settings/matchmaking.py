@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from crabstick.rules.challenges import plain
-from crabstick.rules.engine_choice import clock_of
+from crabstick.rules.engine_choice import clock_of, speed_of
 from crabstick.rules.lichess_types import Clock
 from crabstick.rules.matchmaking import GameType, RatingBand
 from crabstick.rules.variants import Variant
@@ -16,14 +16,6 @@ from crabstick.settings.fields import DAY_S, Number, Section, Whole
 _LIMITS_S = {0, 15, 30, 45, 60, 90, *range(120, 10_801, 60)}
 """Source: Lichess API, `clock.limit`."""
 _MOST_INCREMENT_S = 60
-_BULLET_S = 30
-
-
-def speed_of(clock: Clock) -> str:
-    """Lichess's speed of a clock. Source: scalachess, Speed."""
-    total_s = clock.initial.total_seconds() + 40 * clock.increment.total_seconds()
-    bounds = ((_BULLET_S, "ultraBullet"), (180, "bullet"), (480, "blitz"), (1500, "rapid"))
-    return next((name for bound, name in bounds if total_s < bound), "classical")
 
 
 def checked_clock(value: object) -> str:
