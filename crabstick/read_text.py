@@ -26,6 +26,11 @@ def read_text(path: Path, *, named_by: str, limit: int) -> str:
         raise ConfigError(f"{subject}: there is {what}") from None
     except OSError as error:
         raise ConfigError(f"{subject} cannot be read: {error.strerror}") from None
+    return as_text(content, subject, limit)
+
+
+def as_text(content: bytes, subject: str, limit: int) -> str:
+    """Decodes `content`, which `subject` names; raises ConfigError as `read_text` does."""
     if len(content) > limit:
         raise ConfigError(f"{subject} is larger than {limit} bytes; is it the right file?")
     try:

@@ -1,6 +1,6 @@
 """Lists the checks of `crabstick check` in the order of the report, and makes the report.
 
-Those of manifests are in `all_manifest_checks`, since what they import is slow to load.
+Those of manifests are in `manifest_checks`, since what they import is slow to load.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -15,12 +15,6 @@ _RENDER_WITHIN_S: Final = 60
 _ASK_WITHIN_S: Final = 10
 _PATIENCE: Final = "--request-timeout=3s"
 _LONGEST_REASON: Final = 300
-_OPERATOR: Final = "--selector=app.kubernetes.io/name in (kuberay-operator, kuberay)"
-"""How Helm's chart and KubeRay's kustomization label the operator."""
-_VARIABLES: Final = (
-    "--output=go-template={{range .items}}{{range .spec.template.spec.containers}}{{range .env}}"
-    "{{.name}}={{.value}} {{end}}{{end}}{{end}}"
-)
 
 
 def ask(secrets: Iterable[Place]) -> frozenset[Place]:
@@ -42,16 +36,6 @@ def _get(namespace: str, name: str) -> str:
     if any(sign in line for sign in ("was refused", "dial tcp", "i/o timeout")):
         raise EnvironmentProblem("kubectl reaches no cluster")
     raise EnvironmentProblem(f"kubectl says: {public(line)[:_LONGEST_REASON]}")
-
-
-def operator_variables() -> frozenset[str]:
-    """NAME=value of the KubeRay operator's variables; empty when kubectl does not show them."""
-    words = ["get", "deployments", _PATIENCE, "--all-namespaces", _OPERATOR, _VARIABLES]
-    try:
-        done = _kubectl(words, _ASK_WITHIN_S)
-    except EnvironmentProblem:
-        return frozenset()
-    return frozenset() if done.returncode else frozenset(done.stdout.split())
 
 
 def rendered(folder: Path) -> str:

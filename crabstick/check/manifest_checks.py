@@ -1,4 +1,7 @@
-"""Checks what crabstick needs of its bot's RayCluster and no other tool checks."""
+"""Checks what crabstick needs of its bot's RayCluster and no other tool checks.
+
+Import this module late: it loads the schema's library and the reader of YAML.
+"""
 
 import math
 import re
@@ -7,16 +10,18 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Final
 
+from crabstick.check.all_checks import Check
 from crabstick.check.finding import Finding, mistake, together
-from crabstick.check.kubectl import operator_variables
 from crabstick.check.manifests import Group, Manifests, amount, at
+from crabstick.check.network_policies import network
 from crabstick.check.ray_flags import RECONNECT, flaws
-from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.check.raycluster_schema import KUBERAY, fields
+from crabstick.check.secrets import secrets
+from crabstick.errors import ConfigError
 from crabstick.explain import counted, shown
 from crabstick.settings import TOKEN_VARIABLE
 
 RAY: Final = version("ray")
-RANDOM_DELETE: Final = "ENABLE_RANDOM_POD_DELETE=true"
 _PLAIN: Final = re.compile(r"(?:.*/)?rayproject/ray(?:-\w+)?(?::[^@]+)?(?:@.+)?")
 """An image of Ray's makers, or of a mirror: rayproject/ray:2.60.0-py311-cpu."""
 _MIB: Final = 2**20
@@ -25,10 +30,10 @@ _DRAIN: Final = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _GRACE: Final = "terminationGracePeriodSeconds"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _RAY_PORTS: Final = frozenset({6379, 8080, 8265, 10001, 44217, 44227, 52365})
-Check = Callable[[Manifests], Iterator[Finding]]
+Look = Callable[[Manifests], Iterator[Finding]]
 
 
-def per_group(flaws_of: Callable[[Manifests, Group], Iterable[str]]) -> Check:
+def per_group(flaws_of: Callable[[Manifests, Group], Iterable[str]]) -> Look:
     """Checks the head and each group of workers; groups with the same flaw share a sentence."""
     return lambda seen: together(
         ((each, words) for each in (seen.head, *seen.workers) for words in flaws_of(seen, each)),
@@ -36,7 +41,7 @@ def per_group(flaws_of: Callable[[Manifests, Group], Iterable[str]]) -> Check:
     )
 
 
-def fixed(*rules: tuple[str, tuple[object, ...], str]) -> Check:
+def fixed(*rules: tuple[str, tuple[object, ...], str]) -> Look:
     """Checks fields of the RayCluster: where, the right values, and the advice about others."""
 
     def look(manifests: Manifests) -> Iterator[Finding]:
@@ -75,12 +80,6 @@ def pods(manifests: Manifests) -> Iterator[Finding]:
                 f"replicas of {group} belong to the autoscaler, and `kubectl apply` would reset "
                 "them: leave them out"
             )
-    if RANDOM_DELETE in operator_variables():
-        yield Finding(
-            f"the KubeRay operator runs with {RANDOM_DELETE}, and each `kubectl apply` resets "
-            "replicas to 0, so it would end Pods with games: start the operator without that",
-            EnvironmentProblem,
-        )
 
 
 def settings(manifests: Manifests) -> Iterator[Finding]:
@@ -217,3 +216,23 @@ def token(manifests: Manifests, group: Group) -> Iterator[str]:
             f"no Lichess token: add {TOKEN_VARIABLE} with valueFrom.secretKeyRef (name "
             "crabstick-tokens, key lichess), and not optional"
         )
+
+
+MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
+    Check("fields", fields, f"all are known to {KUBERAY}", is_gate=True),
+    Check("settings", settings),
+    Check("Pods", pods, "a changed manifest ends no running Pod"),
+    Check("Ray", ray, f"{RAY}, as here"),
+    Check("images", per_group(images), "the same on all nodes"),
+    Check("head", head, "plays no games"),
+    Check("autoscaler", autoscaler, "v2, and it drains nodes"),
+    Check("authentication", authentication, "by token"),
+    Check("network", per_group(network), "allows connections to Lichess, the proxy and Redis"),
+    Check("slots", per_group(slots), "a game fits every worker"),
+    Check("room", room),
+    Check("drains", per_group(drains), "end before the Pods are killed"),
+    Check("variables", variables, "Ray's own are alike on head and workers"),
+    Check("Lichess token", per_group(token), "on the head and on every worker"),
+    Check("Secrets", secrets, "none is wanted"),
+)
+"""The checks in the order of the report."""

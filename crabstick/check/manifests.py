@@ -15,7 +15,7 @@ from typing import Any, Final
 from crabstick.check.kubectl import rendered
 from crabstick.errors import ConfigError
 from crabstick.explain import PREFIX
-from crabstick.read_text import read_text
+from crabstick.read_text import as_text, read_text
 from crabstick.settings import Settings, settings_from
 from crabstick.yaml_documents import read_documents
 
@@ -55,7 +55,8 @@ def read_manifests(place: str) -> list[Manifest]:
         EnvironmentProblem: `place` is a folder, and no program that renders it is installed.
     """
     if place == STANDARD_INPUT:
-        return read_objects(_standard_input(), "standard input")
+        content = sys.stdin.buffer.read(_LARGEST + 1)
+        return read_objects(as_text(content, "standard input", _LARGEST), "standard input")
     path = Path(place)
     if path.name in KUSTOMIZATIONS:
         path = path.parent
@@ -66,16 +67,6 @@ def read_manifests(place: str) -> list[Manifest]:
             f"{path} is a folder without {KUSTOMIZATIONS[0]}: name a file or a kustomize folder"
         )
     return read_objects(rendered(path), place)
-
-
-def _standard_input() -> str:
-    content = sys.stdin.buffer.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise ConfigError(f"standard input is larger than {_LARGEST} bytes; is it a manifest?")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError("standard input is not UTF-8 text; is it a manifest?") from None
 
 
 def read_objects(text: str, source: str) -> list[Manifest]:

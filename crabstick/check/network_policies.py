@@ -2,6 +2,7 @@
 
 A policy applies to the Pods that it selects. They may connect only where one of their policies
 allows it. The addresses of a name are not known here, so any block of addresses counts as right.
+Selectors with operators other than `In`, which ours do not have, count as selecting nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -67,16 +68,10 @@ def _targets(group: Group, manifests: Manifests) -> Iterator[tuple[str, int]]:
 
 def _selects(selector: object, labels: Labels) -> bool:
     pairs = at(selector, "matchLabels", {}).items()
-    wishes = at(selector, "matchExpressions", [])
     return all(labels.get(key) == value for key, value in pairs) and all(
-        _meets(labels.get(at(wish, "key", "")), wish) for wish in wishes
+        at(wish, "operator") == "In" and labels.get(at(wish, "key", "")) in at(wish, "values", [])
+        for wish in at(selector, "matchExpressions", [])
     )
-
-
-def _meets(label: object, wish: object) -> bool:
-    is_listed, is_there = label in at(wish, "values", []), label is not None
-    verdicts = {"In": is_listed, "NotIn": not is_listed, "Exists": is_there}
-    return verdicts.get(at(wish, "operator", ""), not is_there)
 
 
 def _lets(rule: object, port: int, labels: Labels) -> bool:

@@ -8,15 +8,8 @@ from crabstick.check.kubectl import Place, ask
 from crabstick.check.manifests import Manifests, at
 from crabstick.errors import EnvironmentProblem
 
-_LOGIN: Final = ".dockerconfigjson"
-_SOURCES: Final = {
-    "secret": "",
-    "secretKeyRef": "",
-    "secretRef": "",
-    "imagePullSecrets": _LOGIN,
-    "authOptions": "auth_token",
-}
-"""Field that names a Secret -> the key that is meant when the field names none; empty: any."""
+_SOURCES: Final = ("secret", "secretKeyRef", "secretRef", "imagePullSecrets", "authOptions")
+"""The fields that name a Secret."""
 _NAME: Final = "metadata.name"
 _MAKERS: Final = {
     "Secret": _NAME,
@@ -34,20 +27,17 @@ For a RayCluster KubeRay's operator makes one with a token, for a Certificate ce
 def secrets(manifests: Manifests) -> Iterator[Finding]:
     """Checks that each Secret exists, and reports those that kubectl found."""
     asked = wanted(manifests)
-    creations = {place: _creation(place, keys) for place, keys in asked.items()}
     try:
         there = ask(asked)
     except EnvironmentProblem as reason:
-        yield Finding(
-            f"{', '.join(name for _, name in asked)}: not checked ({reason}); create what is "
-            f"missing with {' and '.join(creations.values())}"
-        )
+        yield Finding(f"{', '.join(name for _, name in asked)}: not checked ({reason})")
         return
     for place in asked.keys() - there:
         where = f"the namespace {place[0]}" if place[0] else "kubectl's namespace"
+        keys = f", with {', '.join(sorted(asked[place]))}" if asked[place] else ""
         yield fault(
             f"the Secret {place[1]} is neither in these manifests nor in {where} of the cluster: "
-            f"{creations[place]} makes it"
+            f"create it there{keys}"
         )
     if there:
         yield Finding(f"{', '.join(sorted(name for _, name in there))}: found")
@@ -77,13 +67,5 @@ def _named(value: object, field: str) -> Iterator[tuple[str, str]]:
             yield from _named(each, inner)
         name = at(value, "secretName") or at(value, "name")
         if field in _SOURCES and name and not at(value, "optional"):
-            of_files = [at(each, "key", "") for each in at(value, "items", [])]
-            for key in of_files or [at(value, "key", _SOURCES[field])]:
-                yield str(name), key
-
-
-def _creation(place: Place, keys: set[str]) -> str:
-    namespace = f" --namespace {place[0]}" if place[0] else ""
-    kind = "docker-registry" if _LOGIN in keys else "generic"
-    files = "".join(f" --from-file={key}=FILE" for key in sorted(keys) or ["KEY"])
-    return f"`kubectl{namespace} create secret {kind} {place[1]}{files}`"
+            for entry in at(value, "items", []) or [value]:  # a volume names each of its files
+                yield str(name), at(entry, "key", "")

@@ -101,7 +101,7 @@ def check_manifests(settings: Settings, place: str, *, is_named: bool, say: Say)
         EnvironmentProblem: the target cluster lacks something, such as a Secret, or there is no
             program to render the folder.
     """
-    from crabstick.check.all_manifest_checks import MANIFESTS
+    from crabstick.check.manifest_checks import MANIFESTS
     from crabstick.check.manifests import STANDARD_INPUT, at, open_manifests, read_manifests
 
     objects = read_manifests(place)

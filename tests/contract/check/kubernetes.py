@@ -1,4 +1,4 @@
-"""As much of a Kubernetes API server as `kubectl get` of Secrets and Deployments needs."""
+"""As much of a Kubernetes API server as `kubectl get` of Secrets needs."""
 
 import json
 import threading
@@ -22,35 +22,18 @@ RESOURCES: dict[str, Thing] = {
             {"name": "secrets", "namespaced": True, "kind": "Secret", "verbs": ["get", "list"]}
         ],
     },
-    "/apis": {
-        "kind": "APIGroupList",
-        "groups": [
-            {
-                "name": "apps",
-                "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
-                "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"},
-            }
-        ],
-    },
-    "/apis/apps/v1": {
-        "kind": "APIResourceList",
-        "groupVersion": "apps/v1",
-        "resources": [
-            {"name": "deployments", "namespaced": True, "kind": "Deployment", "verbs": ["list"]}
-        ],
-    },
+    "/apis": {"kind": "APIGroupList", "groups": []},
 }
 
 
 @dataclass(slots=True, kw_only=True)
 class Kubernetes:
-    """What it holds: Secrets by namespace and name, and the variables of the KubeRay operator.
+    """What it holds: Secrets by namespace and name.
 
     `refusal` is what it says instead, with its status.
     """
 
     secrets: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    operator: dict[str, str] = field(default_factory=dict)
     refusal: tuple[int, str] | None = None
     without: tuple[str, ...] = ()
     """The namespaces that do not exist."""
@@ -63,8 +46,6 @@ class Kubernetes:
             return 200, RESOURCES[path]
         if self.refusal is not None:
             return _status(*self.refusal)
-        if path.startswith("/apis/apps/v1/deployments"):
-            return 200, self._operators()
         places = path.split("/")[3:]
         if len(places) != len(PATH_OF_A_SECRET):
             return self._other(places)
@@ -81,13 +62,6 @@ class Kubernetes:
             return _status(404, f"{' '.join(places)} not found")
         metadata = {"name": places[1]}
         return 200, {"kind": "Namespace", "apiVersion": "v1", "metadata": metadata}
-
-    def _operators(self) -> Thing:
-        variables = [{"name": name, "value": value} for name, value in self.operator.items()]
-        container = {"name": "operator", "command": ["/manager"], "env": variables}
-        pod = {"spec": {"containers": [container]}}
-        items = [{"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"template": pod}}]
-        return {"kind": "DeploymentList", "apiVersion": "apps/v1", "items": items}
 
 
 def _status(code: int, message: str) -> tuple[int, Thing]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crabstick.check import kubectl
-from crabstick.check.kubectl import ask, operator_variables
+from crabstick.check.kubectl import ask
 from crabstick.errors import EnvironmentProblem
 from tests.contract.check.kubernetes import Kubernetes, kubeconfig, serving
 
@@ -88,8 +88,3 @@ def test_a_cluster_that_does_not_answer_is_waited_for_a_moment(
 def test_without_kubectl_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert silence() == "kubectl is not installed"
-
-
-def test_the_variables_of_the_operator_are_read(kubernetes: Kubernetes) -> None:
-    kubernetes.operator = {"A": "b", "ENABLE_RANDOM_POD_DELETE": "true"}
-    assert operator_variables() == {"A=b", "ENABLE_RANDOM_POD_DELETE=true"}

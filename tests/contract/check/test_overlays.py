@@ -9,7 +9,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 
 from crabstick.check import raycluster_schema, secrets
 from crabstick.check.all_checks import findings
-from crabstick.check.all_manifest_checks import MANIFESTS
+from crabstick.check.manifest_checks import MANIFESTS
 from crabstick.check.manifests import Manifests, open_manifests
 from crabstick.check.secrets import wanted
 from crabstick.settings import Settings
