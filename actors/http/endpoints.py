@@ -7,6 +7,7 @@ bearer token that the owner configured.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Generic, TypeVar, cast
 
@@ -14,12 +15,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from ray import serve
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.clients import find_listener, find_worker_set
-from actors.cluster import ON_THE_HEAD, ActorFailed, ActorGone, ActorSilent, this_node
-from actors.http.limits import SingleFlight, error_response, is_bearer, objection
-from actors.messages import ActorConfig, Packed, WrongProtocol
+from actors.clients import CALL_ERRORS, find_listener, find_worker_set
+from actors.cluster import ON_THE_HEAD, ActorGone, ActorSilent, this_node
+from actors.http.limits import SingleFlight, error_response, is_bearer
+from actors.messages import ActorConfig, Packed
 from actors.ops.shutdown import end_manager
 from crabstick.errors import ConfigError
 from crabstick.lichess.interface import SILENCE_LIMIT
@@ -48,45 +48,18 @@ class Peer(Generic[C]):
 
     def __init__(self, find: Callable[[], Awaitable[C | None]]) -> None:
         self._find = find
-        self._search: asyncio.Task[C] | None = None
+        self._client: C | None = None
 
     async def ask(self, call: Callable[[C], Awaitable[T]]) -> T | None:
         """The answer; None when the actor does not exist, fails, or does not answer in time."""
-        try:
+        with suppress(TimeoutError, *CALL_ERRORS):
             async with asyncio.timeout(PATIENCE.total_seconds()):
-                return await self._ask(call)
-        except (ActorGone, ActorFailed):
-            self._search = None
-        except (ActorSilent, WrongProtocol, TimeoutError):
-            self._forget_failed_search()
+                if self._client is not None:
+                    with suppress(ActorGone):  # `crabstick up` may have made another of that name
+                        return await call(self._client)
+                self._client = await self._find()
+                return None if self._client is None else await call(self._client)
         return None
-
-    async def _ask(self, call: Callable[[C], Awaitable[T]]) -> T:
-        is_known = self._search is not None
-        try:
-            return await call(await self._client())
-        except ActorGone:
-            if not is_known:
-                raise
-        self._search = None  # `crabstick up` may have made a new actor of that name
-        return await call(await self._client())
-
-    async def _client(self) -> C:
-        if self._search is None:
-            self._search = asyncio.create_task(self._find_now())
-        # One search at a time. It gives up after 5 s, while its thread may still hang.
-        return await asyncio.shield(self._search)
-
-    async def _find_now(self) -> C:
-        client = await self._find()
-        if client is None:
-            raise ActorGone("no actor has that name")
-        return client
-
-    def _forget_failed_search(self) -> None:
-        search = self._search
-        if search is not None and search.done() and search.exception() is not None:
-            self._search = None
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -100,17 +73,6 @@ async def _failed(_: Request, _error: Exception) -> JSONResponse:
     return error_response(500, "internal error: see the log")
 
 
-class _HeaderCheck:
-    """Applies the limits on headers and bodies where Serve's proxy runs without our guard."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = objection(scope["headers"]) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, send)
-
-
 api = FastAPI(
     title="crabstick",
     docs_url=None,
@@ -119,7 +81,6 @@ api = FastAPI(
     redirect_slashes=False,  # a redirect would repeat the Host header of the request
     exception_handlers={HTTPException: _refused, Exception: _failed},
 )
-api.add_middleware(_HeaderCheck)
 
 
 # `serve.ingress` copies the endpoints as they are here, so everything they use must stand above.

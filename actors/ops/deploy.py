@@ -70,7 +70,9 @@ async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None
     serve = await find_actors(SERVE, lambda _: True)
     is_served = any(name.startswith(f"SERVE_REPLICA::{config.namespace}#") for name in serve)
     if serve and settings.http.enabled:
-        await _check_http(config, settings)
+        from actors.http.start_serve import check_http
+
+        await asyncio.to_thread(check_http, config, settings)
     changed = await ensure_manager(config)
     problem = await wait_listening(config.namespace, LISTENER_PATIENCE)
     if problem:
@@ -79,9 +81,13 @@ async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None
         on_play()
         await _wait_for_standby(config.namespace)  # Serve's start would take the core from it
     if settings.http.enabled and (changed or not is_served):
-        await _ensure_http(config, settings)
+        from actors.http.start_serve import ensure_http
+
+        await ensure_http(config, settings)
     if is_served and not settings.http.enabled:
-        await _end_http(config.namespace)
+        from actors.http.start_serve import end_http
+
+        await end_http(config.namespace)
     return changed
 
 
@@ -95,24 +101,6 @@ async def _wait_for_standby(namespace: str) -> None:
                 if seen.actors and not is_any_starting and all(game.actor for game in seen.games):
                     return
                 await asyncio.sleep(POLL_S)
-
-
-async def _check_http(config: ActorConfig, settings: Settings) -> None:
-    from actors.http.start_serve import check_http
-
-    await asyncio.to_thread(check_http, config, settings)
-
-
-async def _ensure_http(config: ActorConfig, settings: Settings) -> None:
-    from actors.http.start_serve import ensure_http
-
-    await ensure_http(config, settings)
-
-
-async def _end_http(namespace: str) -> None:
-    from actors.http.start_serve import end_http
-
-    await end_http(namespace)
 
 
 async def ensure_manager(config: ActorConfig) -> bool:

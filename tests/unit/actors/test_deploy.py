@@ -172,18 +172,16 @@ async def test_the_bot_plays_before_its_endpoints_are_served_if_they_are_wanted(
             done.extend(name.split())
             return answer
 
-        monkeypatch.setattr(f"actors.ops.deploy.{function}", take)
+        monkeypatch.setattr(f"actors.{function}", take)
 
-    step("find_actors", "", ["SERVE_REPLICA::crabstick#endpoints#a"] * is_served)
-    step("ensure_manager", "change", changed)
-    step("wait_listening", "", "")
-    step("_wait_for_standby", "", None)
-    for name, function in (
-        ("check", "_check_http"),
-        ("serve", "_ensure_http"),
-        ("end", "_end_http"),
-    ):
-        step(function, name)
+    step("ops.deploy.find_actors", "", ["SERVE_REPLICA::crabstick#endpoints#a"] * is_served)
+    step("ops.deploy.ensure_manager", "change", changed)
+    step("ops.deploy.wait_listening", "", "")
+    step("ops.deploy._wait_for_standby", "", None)
+    step("http.start_serve.ensure_http", "serve")
+    step("http.start_serve.end_http", "end")
+    check = "actors.http.start_serve.check_http"
+    monkeypatch.setattr(check, lambda *_: done.append("check"))
     config = actor_config(Settings.model_validate({"http": {"enabled": enabled}}), "crabby")
     assert await deploy(config, lambda: done.append("play")) is changed
     assert done == steps.split()

@@ -120,23 +120,15 @@ async def test_while_actors_hang_many_clients_are_answered_in_two_seconds(
     assert max(seconds for _, seconds in answers) < 2
 
 
-async def test_a_gcs_that_hangs_delays_no_answer_and_blocks_one_thread_only(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads: list[object] = []
-
-    async def hang(*arguments: object) -> None:
-        threads.append(arguments)
+async def test_a_gcs_that_hangs_delays_no_answer(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
     del bot
     monkeypatch.setattr("actors.cluster.in_gcs_thread", hang)
-    for _ in range(10):
-        status, seconds = await timed("/livez")
-        assert status == 503
-        assert seconds < 2
-        stall(2)
-    assert len(threads) == 1
+    status, seconds = await timed("/livez")
+    assert status == 503
+    assert seconds < 2
 
 
 async def test_a_gcs_that_was_away_is_asked_again(
@@ -311,19 +303,6 @@ async def test_a_small_body_is_ignored(bot: Bot, monkeypatch: pytest.MonkeyPatch
     headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"content-length", b"4096")]
     answer = await ask(api, "/shutdown", "POST", headers, chunk=b'{"token": "wrong"}')
     assert (answer.status, answer.chunks_read, bot.shut_down) == (200, 0, ["tests"])
-
-
-@pytest.mark.usefixtures("bot")
-@pytest.mark.parametrize("path", [*PAGES, "/shutdown", "/nothing"])
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("header", [(b"content-length", b"4097"), (b"transfer-encoding", b"x")])
-async def test_a_body_is_refused_unread(
-    path: str, method: str, header: tuple[bytes, bytes]
-) -> None:
-    answer = await ask(api, path, method, [header], chunk=b"x" * 1000)
-    assert (answer.status, answer.chunks_read) == (413, 0)
-    assert answer.headers["connection"] == "close"
-    assert answer.json == {"error": "no endpoint takes a body"}
 
 
 @pytest.mark.usefixtures("bot")
