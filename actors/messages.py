@@ -10,7 +10,7 @@ stream budget.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,7 +19,6 @@ from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase, EngineRepor
 from crabstick.rules.lichess_types import GameId, GameSummary, NodeId
 
 PROTOCOL = 1
-Model = TypeVar("Model", bound=BaseModel)
 
 Packed = dict[str, object]
 """A message on the wire."""
@@ -31,12 +30,12 @@ class WrongProtocol(CrabstickError):
     """A peer speaks another version of our messages, or sent something else."""
 
 
-class Message(BaseModel):
-    """The base of all messages; `v` is the sender's protocol."""
+class AnyMessage(BaseModel):
+    """The base of all messages, of any protocol; `v` is the sender's."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    v: Literal[1] = 1
+    v: int = PROTOCOL
 
     def pack(self) -> Packed:
         """The message as a plain dict."""
@@ -49,33 +48,27 @@ class Message(BaseModel):
         Raises:
             WrongProtocol: this version does not understand it.
         """
-        return _read(cls, message)
+        try:
+            return cls.model_validate(message)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise WrongProtocol(
+                f"{cls.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
+                f"this process speaks protocol {PROTOCOL}"
+            ) from None
 
 
-class ForeignDescription(BaseModel):
-    """The part of an EngineActor's description that every protocol `v` has."""
+class ForeignDescription(AnyMessage):
+    """The part of an EngineActor's description that every protocol has."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    v: int = PROTOCOL
     phase: str = ""
     game: str | None = None
 
-    @classmethod
-    def read(cls, message: object) -> Self:
-        """See `Message.read`."""
-        return _read(cls, message)
 
+class Message(AnyMessage):
+    """The base of the messages of our protocol."""
 
-def _read(model: type[Model], message: object) -> Model:
-    try:
-        return model.model_validate(message)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise WrongProtocol(
-            f"{model.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
-            f"this process speaks protocol {PROTOCOL}"
-        ) from None
+    v: Literal[1] = 1
 
 
 class ActorConfig(Message):

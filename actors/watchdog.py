@@ -7,7 +7,6 @@ loop stood still meanwhile.
 
 import asyncio
 from datetime import timedelta
-from typing import Protocol
 
 from actors.clients import ActorClient
 from actors.cluster import (
@@ -30,8 +29,13 @@ START_LIMIT = timedelta(minutes=1)
 """The silence limit for an actor that was just made or restarted."""
 
 
-class WatchedActor(Protocol):
-    """The actor that is watched."""
+class WatchedActor:
+    """The actor that is watched: one of our named actors."""
+
+    def __init__(self, name: str, namespace: str) -> None:
+        self._name = name
+        self._namespace = namespace
+        self._client: ActorClient | None = None
 
     async def ping(self, patience: timedelta) -> None:
         """Returns when the actor answers at all.
@@ -41,6 +45,19 @@ class WatchedActor(Protocol):
             ActorSilent: no answer within `patience`.
             ActorFailed: the actor answered with an error.
         """
+        if self._client is None:
+            try:
+                handle = await find_actor(self._name, self._namespace)
+            except ActorFailed as error:  # Ray's refusal is no answer of the actor
+                raise ActorAway(str(error)) from None
+            if handle is None:
+                raise ActorGone(f"no actor is called {self._name}")
+            self._client = ActorClient(handle)
+        try:
+            await self._client.ping(patience)
+        except ActorGone:
+            self._client = None  # the next actor of that name has another handle
+            raise
 
     async def restart(self) -> None:
         """Has Ray end the actor's process and start another.
@@ -48,6 +65,9 @@ class WatchedActor(Protocol):
         Raises:
             ActorSilent, ActorFailed: Ray's GCS does not answer, or refuses; nothing happened.
         """
+        if self._client is not None:
+            handle = self._client.handle
+            await in_gcs_thread(lambda: restart_actor(handle, self._name, self._namespace))
 
 
 class Watchdog:
@@ -62,10 +82,11 @@ class Watchdog:
 
     async def run(self) -> None:
         """Watches until cancelled."""
-        await repeat(self._check, PING_EVERY, self._check_failed)
-
-    def _check_failed(self, error: Exception) -> None:
-        self._log.error(log_events.TASK_FAILED, exc_info=error)
+        await repeat(
+            self._check,
+            PING_EVERY,
+            lambda error: self._log.error(log_events.TASK_FAILED, exc_info=error),
+        )
 
     async def _check(self) -> None:
         began_s = self._loop.time()
@@ -96,34 +117,3 @@ class Watchdog:
             self._log.warning(log_events.RAY_SILENT, why=str(error))
         else:
             self._has_answered = False
-
-
-class RayWatchedActor:
-    """A `WatchedActor` on Ray: one of our named actors."""
-
-    def __init__(self, name: str, namespace: str) -> None:
-        self._name = name
-        self._namespace = namespace
-        self._client: ActorClient | None = None
-
-    async def ping(self, patience: timedelta) -> None:
-        """See `WatchedActor`."""
-        if self._client is None:
-            try:
-                handle = await find_actor(self._name, self._namespace)
-            except ActorFailed as error:  # Ray's refusal is no answer of the actor
-                raise ActorAway(str(error)) from None
-            if handle is None:
-                raise ActorGone(f"no actor is called {self._name}")
-            self._client = ActorClient(handle)
-        try:
-            await self._client.ping(patience)
-        except ActorGone:
-            self._client = None  # the next actor of that name has another handle
-            raise
-
-    async def restart(self) -> None:
-        """See `WatchedActor`."""
-        if self._client is not None:
-            handle = self._client.handle
-            await in_gcs_thread(lambda: restart_actor(handle, self._name, self._namespace))

@@ -32,7 +32,7 @@ from actors.messages import (
     OrderReply,
     Packed,
 )
-from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
+from actors.watchdog import Watchdog, WatchedActor
 from crabstick.asyncio_tools import BackgroundTasks, StallDetector
 from crabstick.errors import CrabstickError, RateLimited, StreamEnded
 from crabstick.lichess.account_client import open_lichess
@@ -111,7 +111,7 @@ class EventListener:
         self._challenges.make_way = self._matchmaker.make_way
         self._challenges.places_kept = self._arenas.places
         stall = StallDetector(self._loop.time)
-        watched = worker_set or RayWatchedActor(WORKER_SET, self._config.namespace)
+        watched = worker_set or WatchedActor(WORKER_SET, self._config.namespace)
         watchdog = Watchdog(WORKER_SET, watched, stall)
         self._tasks.start(self._listen())
         for part in (stall, watchdog, self._outbox, self._lists, self._matchmaker, self._arenas):

@@ -29,7 +29,7 @@ from actors.messages import (
     Report,
     WorkerSetDescription,
 )
-from actors.watchdog import RayWatchedActor, Watchdog, WatchedActor
+from actors.watchdog import Watchdog, WatchedActor
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
@@ -124,7 +124,7 @@ class WorkerSet:
             self._engines,
             resign=lambda game: self._tasks.start(self._lichess_calls.resign(game)),
         )
-        self._start_tasks(listener or RayWatchedActor(EVENT_LISTENER, self._config.namespace))
+        self._start_tasks(listener or WatchedActor(EVENT_LISTENER, self._config.namespace))
 
     def _start_tasks(self, listener: WatchedActor) -> None:
         self._tasks.start(self._run())

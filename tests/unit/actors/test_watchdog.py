@@ -7,7 +7,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
 from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
-from actors.watchdog import RayWatchedActor, Watchdog
+from actors.watchdog import Watchdog, WatchedActor
 from crabstick.asyncio_tools import StallDetector
 from tests.builders import seconds
 from tests.unit.actors.handles import FakeHandle
@@ -160,7 +160,7 @@ async def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     return FakeRay(monkeypatch)
 
 
-async def result_of_ping(watched: RayWatchedActor) -> type[Exception] | None:
+async def result_of_ping(watched: WatchedActor) -> type[Exception] | None:
     """The error of a ping, if any."""
     try:
         await watched.ping(seconds(10))
@@ -206,23 +206,23 @@ async def test_each_error_of_ray_has_its_meaning(
     fake_ray: FakeRay, arrange: Callable[[FakeRay], None], result: type[Exception] | None
 ) -> None:
     arrange(fake_ray)
-    assert await result_of_ping(RayWatchedActor("worker-set", "tests")) is result
+    assert await result_of_ping(WatchedActor("worker-set", "tests")) is result
 
 
 async def test_a_silent_gcs_proves_nothing_about_the_actor(
     fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = RayWatchedActor("worker-set", "tests")
+    watched = WatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     monkeypatch.setattr(VirtualLoop, "run_in_executor", lambda loop, *_: loop.create_future())
-    assert await result_of_ping(RayWatchedActor("worker-set", "tests")) is ActorAway
+    assert await result_of_ping(WatchedActor("worker-set", "tests")) is ActorAway
     with pytest.raises(ActorAway):
         await watched.restart()
     assert fake_ray.killed == []
 
 
 async def test_a_new_actor_of_that_name_is_found(fake_ray: FakeRay) -> None:
-    watched = RayWatchedActor("worker-set", "tests")
+    watched = WatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     _raising(RayActorError())(fake_ray)
     assert await result_of_ping(watched) is ActorGone
@@ -231,7 +231,7 @@ async def test_a_new_actor_of_that_name_is_found(fake_ray: FakeRay) -> None:
 
 
 async def test_the_process_is_ended_and_ray_makes_another(fake_ray: FakeRay) -> None:
-    watched = RayWatchedActor("worker-set", "tests")
+    watched = WatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     await watched.restart()
     assert fake_ray.killed == [{"handle": fake_ray.handle, "no_restart": False}]
@@ -240,7 +240,7 @@ async def test_the_process_is_ended_and_ray_makes_another(fake_ray: FakeRay) -> 
 async def test_a_restart_that_a_slow_gcs_would_carry_out_late_is_not_requested(
     fake_ray: FakeRay,
 ) -> None:
-    watched = RayWatchedActor("worker-set", "tests")
+    watched = WatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     fake_ray.gcs_takes_s = 60
     await watched.restart()
@@ -248,7 +248,7 @@ async def test_a_restart_that_a_slow_gcs_would_carry_out_late_is_not_requested(
 
 
 async def test_an_actor_that_is_gone_meanwhile_is_not_killed(fake_ray: FakeRay) -> None:
-    watched = RayWatchedActor("worker-set", "tests")
+    watched = WatchedActor("worker-set", "tests")
     await watched.ping(seconds(10))
     fake_ray.handle = None
     await watched.restart()

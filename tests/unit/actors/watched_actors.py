@@ -4,13 +4,15 @@ import asyncio
 from datetime import timedelta
 
 from actors.cluster import ActorAway, ActorFailed, ActorGone, ActorSilent
+from actors.watchdog import WatchedActor
 from tests.unit.virtual_time import virtual_loop
 
 
-class FakeWatchedActor:
+class FakeWatchedActor(WatchedActor):
     """Answers at once, unless a test changes that."""
 
     def __init__(self) -> None:
+        super().__init__("scripted", "tests")
         self.takes_s = 0.0
         """How long an answer takes; infinity while it hangs."""
         self.trouble: ActorAway | ActorGone | ActorFailed | None = None
