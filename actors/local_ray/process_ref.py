@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-import psutil
-
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STATE, _START_TICKS = 0, 19
 """Their places in /proc/PID/stat after the name of the program. Source: proc(5)."""
@@ -23,7 +21,7 @@ class ProcessRef:
 
     Attributes:
         pid: its number, which a later process may get.
-        started: when it started: clock ticks after boot; without /proc Unix time in seconds.
+        started: when it started, in clock ticks after boot.
         boot: the id of the boot; empty where the system has none.
     """
 
@@ -62,18 +60,9 @@ def _boot() -> str:
 
 def _started(pid: int) -> float | None:
     """When the living process with that pid started; None without one."""
-    if not _BOOT_ID.exists():
-        return _created_s(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[_STATE] in _ENDED else float(fields[_START_TICKS])
-
-
-def _created_s(pid: int) -> float | None:
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    return None

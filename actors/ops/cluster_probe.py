@@ -59,10 +59,10 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
         EnvironmentProblem: the head stopped answering.
     """
     try:
-        autoscaler = AutoscalerProbe()
+        first = autoscaling_state()
         nodes = _probed(settings)
         monitors = [node.facts.monitor for node in nodes if node.is_head and node.facts is not None]
-        return nodes, autoscaler.scaling(monitors[0] if monitors else "", settings.cluster)
+        return nodes, scaling(first, monitors[0] if monitors else "", settings.cluster)
     except (RayError, ValueError) as error:
         raise EnvironmentProblem(
             f"the head of the cluster stopped answering: {last_line(error)}"
@@ -149,45 +149,40 @@ def _clock(task: Any) -> ClockOffset:  # noqa: ANN401 -- as above
     return ClockOffset(least_s=there_s - time.time(), most_s=there_s - before_s)
 
 
-class AutoscalerProbe:
-    """Reads the autoscaler's state twice, because only a newer state proves that it lives."""
+def scaling(first: AutoscalingState | None, monitor: str, slot: ClusterSettings) -> ScalingReport:
+    """Returns how the cluster grows, when the autoscaler has reported again.
 
-    def __init__(self) -> None:
-        self._first = autoscaling_state()
-        self._since_s = time.monotonic()
+    Args:
+        first: an earlier state of the autoscaler: only a newer one proves that it lives.
+        monitor: what the head's own monitor does; see `NodeFacts`.
+        slot: the resources of one game.
+    """
+    if monitor == "watches":
+        return ScalingReport(autoscaler=Autoscaler.NONE)
+    if first is None:
+        return _first_autoscaler()
+    latest = _newer_than(first.last_seen_cluster_resource_state_version)
+    return ScalingReport(
+        autoscaler=Autoscaler.V2,
+        is_silent=latest is None,
+        has_no_place=is_infeasible(demand_of(slot), latest or first),
+    )
 
-    def scaling(self, monitor: str, slot: ClusterSettings) -> ScalingReport:
-        """Returns how the cluster grows, when the autoscaler has reported again.
 
-        Args:
-            monitor: what the head's own monitor does; see `NodeFacts`.
-            slot: the resources of one game.
-        """
-        if monitor == "watches":
-            return ScalingReport(autoscaler=Autoscaler.NONE)
-        if self._first is None:
-            return _first_autoscaler()
-        latest = self._newer_than(self._first.last_seen_cluster_resource_state_version)
-        return ScalingReport(
-            autoscaler=Autoscaler.V2,
-            is_silent=latest is None,
-            has_no_place=is_infeasible(demand_of(slot), latest or self._first),
-        )
+def _newer_than(version: int) -> AutoscalingState | None:
+    """The next state; None when the autoscaler has been silent for too long.
 
-    def _newer_than(self, version: int) -> AutoscalingState | None:
-        """The next state; None when the autoscaler has been silent for too long.
-
-        The version of the autoscaler's own state changes only with its nodes. The version of the
-        cluster state that the autoscaler has seen changes with each of its reports.
-        """
-        until_s = self._since_s + SILENCE.total_seconds()
-        while True:
-            state = autoscaling_state()
-            if state is not None and state.last_seen_cluster_resource_state_version != version:
-                return state
-            if time.monotonic() > until_s:
-                return None
-            time.sleep(POLL_S)
+    The version of the autoscaler's own state changes only with its nodes. The version of the
+    cluster state that the autoscaler has seen changes with each of its reports.
+    """
+    until_s = time.monotonic() + SILENCE.total_seconds()
+    while True:
+        state = autoscaling_state()
+        if state is not None and state.last_seen_cluster_resource_state_version != version:
+            return state
+        if time.monotonic() > until_s:
+            return None
+        time.sleep(POLL_S)
 
 
 def _first_autoscaler() -> ScalingReport:

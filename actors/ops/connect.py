@@ -40,7 +40,8 @@ def connect(address: str, namespace: str) -> None:
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     with blocked_interrupts():  # Ray has handlers of its own; an interrupt now may crash Ray
         _probe(address)
-        _keep_raylets_quiet()
+        # `log_to_driver` is for workers only; the raylets' reports are in Ray's logs too
+        worker._worker_logs_enabled = False  # noqa: SLF001 -- there is no public switch
         with _without_raw_lines():
             _init(address, namespace)
     auto_init_hook.enable_auto_connect = False  # else a late call would connect again
@@ -74,14 +75,6 @@ def _without_raw_lines() -> Iterator[None]:
     finally:
         os.dup2(kept, STDERR)
         os.close(kept)
-
-
-def _keep_raylets_quiet() -> None:
-    """Stops Ray from printing its raylets' reports, for which it has no public switch.
-
-    `log_to_driver` concerns workers only. The logs of Ray's session have the reports as well.
-    """
-    worker._worker_logs_enabled = False  # noqa: SLF001
 
 
 def disconnect() -> None:

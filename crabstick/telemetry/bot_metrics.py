@@ -130,14 +130,9 @@ def _counts_and_sum(family: "Family") -> dict[str, object]:
 
 
 def _no_such(name: str, kind: str, label: str | None) -> InvariantBroken:
-    """Why the table has no such series."""
-    metric = METRICS.get(name)
-    if metric is None:
-        return InvariantBroken(f"{name} is not a metric; see telemetry/metric_definitions.py")
-    if metric.kind != kind:
-        return InvariantBroken(f"{name} is a {metric.kind}, not a {kind}")
-    known = ", ".join(metric.label_values) if metric.label else "no label"
-    return InvariantBroken(f"{name} has no label value {label!r}; it takes {known}")
+    return InvariantBroken(
+        f"{name} is no {kind} with the label value {label!r}; see telemetry/metric_definitions.py"
+    )
 
 
 def _checked(name: str, value: float, *, least: float = -math.inf) -> float:

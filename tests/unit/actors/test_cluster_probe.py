@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 
+from actors.cluster import autoscaling_state
 from actors.ops import cluster_probe
-from actors.ops.cluster_probe import AutoscalerProbe
 from actors.ops.probe_results import Autoscaler, ScalingReport
 from crabstick.settings import Settings
 
@@ -44,7 +44,7 @@ def scaling(gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch, monitor: str = "") ->
     for module in ("actors.cluster", "actors.ops.cluster_probe"):
         monkeypatch.setattr(f"{module}.gcs_client", lambda: gcs)
     monkeypatch.setattr(cluster_probe, "POLL_S", 0.0)
-    return AutoscalerProbe().scaling(monitor, SLOT)
+    return cluster_probe.scaling(autoscaling_state(), monitor, SLOT)
 
 
 def endless(*versions: int) -> Iterator[int]:

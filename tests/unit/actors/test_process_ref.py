@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from actors.local_ray import process_ref
@@ -53,15 +52,3 @@ def test_a_process_that_has_ended_is_none(proc: Path, pid: int, state: str) -> N
     assert not replace(OURS, pid=pid).is_alive
     with pytest.raises(ProcessLookupError, match=f"the pid {pid}"):
         ProcessRef.of(pid)
-
-
-def test_without_proc_the_time_of_the_start_is_asked_for(
-    proc: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (proc / "boot_id").unlink()
-    this = psutil.Process()
-    ours = ProcessRef.of(this.pid)
-    assert ours == ProcessRef(pid=this.pid, started=this.create_time())
-    assert [ours.is_alive, replace(ours, pid=2**22 + 1).is_alive] == [True, False]
-    monkeypatch.setattr(psutil.Process, "status", lambda _: psutil.STATUS_ZOMBIE)
-    assert not ours.is_alive
