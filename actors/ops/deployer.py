@@ -8,7 +8,6 @@ neither `up` nor the supervisor of a local cluster imports Ray, and a Ray that d
 import asyncio
 import json
 import sys
-from typing import NoReturn
 
 from actors.messages import ActorConfig
 from actors.ops.connect import connect, dashboard_url, disconnect
@@ -33,20 +32,12 @@ def _carry_out(order: dict[str, object]) -> None:
     config = ActorConfig.read(order["config"])
     try:
         connect(str(order["address"]), config.namespace)
-        asyncio.run(_deploy(config))
+        changed = asyncio.run(deploy(config, lambda: tell(reached="plays")))
     except CrabstickError as error:
-        _fail(error)
-    disconnect()
-
-
-async def _deploy(config: ActorConfig) -> None:
-    changed = await deploy(config, lambda: tell(reached="plays"))
+        tell(error=str(error), status=error.exit_status)
+        sys.exit(1)
     tell(reached="up", changed=changed, dashboard=dashboard_url())
-
-
-def _fail(error: CrabstickError) -> NoReturn:
-    tell(error=str(error), status=error.exit_status)
-    sys.exit(1)
+    disconnect()
 
 
 if __name__ == "__main__":
