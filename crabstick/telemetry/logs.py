@@ -1,4 +1,4 @@
-"""Structured logs: colours on a terminal, JSON elsewhere, and no secrets in either.
+"""The logs of an actor: lines of JSON on standard error, without secrets.
 
 Redaction comes last and works on the finished line, so it covers keys, values and tracebacks.
 Other modules get their loggers here and do not import structlog: see `_import_without_rich`.
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Final, TextIO
+from typing import Final
 
 from crabstick.telemetry.redaction import redact
 
@@ -58,45 +58,22 @@ def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def configure_logging(stream: TextIO | None = None) -> None:
-    """Sets up the logs of this process; a second call replaces the first.
-
-    Args:
-        stream: where lines go; None is `sys.stderr` as it is when a line is written.
-    """
-    lines = _Lines(stream)
+def configure_logging() -> None:
+    """Sets up the logs of this process, also those of libraries; idempotent."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             _with_context_of_process,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _durations_in_seconds,
-            *(_console_renderers() if lines.are_on_a_terminal() else _json_renderers()),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False),
             _without_secrets,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: lines,
-        cache_logger_on_first_use=False,  # a second call changes existing loggers
+        logger_factory=lambda *_: _Lines(),
     )
     _configure_libraries()
-
-
-def _json_renderers() -> tuple[structlog.typing.Processor, ...]:
-    return (
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False),
-    )
-
-
-def _console_renderers() -> tuple[structlog.typing.Processor, ...]:
-    return (
-        structlog.dev.ConsoleRenderer(
-            colors=True,
-            repr_native_str=True,  # escapes control characters in untrusted text
-            exception_formatter=structlog.dev.plain_traceback,  # shows no local variables
-        ),
-    )
 
 
 def _with_context_of_process(
@@ -125,20 +102,10 @@ def _without_secrets(_logger: object, _method: str, line: object) -> str:
 class _Lines:
     """Writes structlog's finished lines; a broken stream loses lines, but costs no move."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-
-    def are_on_a_terminal(self) -> bool:
-        stream = self._stream or sys.stderr
-        with suppress(ValueError, AttributeError):  # closed, None
-            return stream.isatty()
-        return False
-
     def msg(self, line: str) -> None:
-        stream = self._stream or sys.stderr
         with suppress(OSError, ValueError, AttributeError):  # broken pipe, closed, None
-            stream.write(line + "\n")
-            stream.flush()
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
     debug = info = warning = error = critical = exception = log = msg
 

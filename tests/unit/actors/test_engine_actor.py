@@ -37,7 +37,6 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import GameId, Limited, NodeId
 from crabstick.settings import ClusterSettings
-from crabstick.telemetry.logs import configure_logging
 from engine.errors import EngineDied, EngineNotFound
 from engine.interface import EngineSpec, SearchResult
 from tests.builders import seconds
@@ -417,11 +416,13 @@ async def test_an_engine_that_keeps_dying_is_counted_during_the_game() -> None:
     assert rig.worker_set.count("crabstick_engine_restarts_total") == 2
 
 
-async def test_every_log_line_of_its_process_has_actor_game_node_and_engine() -> None:
+async def test_every_log_line_of_its_process_has_actor_game_node_and_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = io.StringIO()
     rig = ActorRig()
     await rig.play()
-    configure_logging(stream=out)
+    monkeypatch.setattr("sys.stderr", out)
     logging.getLogger("engine.resilient").warning("the engine died")
     line = json.loads(out.getvalue())
     assert (line["actor"], line["game_id"], line["node"]) == (NAME, GAME, "n1" * 8)

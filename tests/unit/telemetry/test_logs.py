@@ -1,4 +1,4 @@
-"""Logs are coloured on a terminal, JSON elsewhere, and contain no secrets."""
+"""Logs are lines of JSON, and contain no secrets."""
 
 import importlib
 import io
@@ -26,14 +26,6 @@ from crabstick.telemetry.redaction import hide
 SECRET = "lip_TopSecret99"  # noqa: S105 - of this test
 
 
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Yes."""
-        return True
-
-
 class BrokenPipe(io.StringIO):
     """A stream whose reader has gone."""
 
@@ -54,20 +46,30 @@ def _untouched_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     structlog.reset_defaults()
 
 
+class Output:
+    """What was written to standard error so far."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._text = ""
+
+    def getvalue(self) -> str:
+        self._text += self._capsys.readouterr().err
+        return self._text
+
+
 @pytest.fixture
-def out() -> io.StringIO:
-    """Receives JSON lines."""
-    stream = io.StringIO()
-    configure_logging(stream=stream)
-    return stream
+def out(capsys: pytest.CaptureFixture[str]) -> Output:
+    configure_logging()
+    return Output(capsys)
 
 
-def only_line(stream: io.StringIO) -> dict[str, object]:
+def only_line(stream: Output) -> dict[str, object]:
     line: dict[str, object] = json.loads(stream.getvalue())
     return line
 
 
-def test_off_a_terminal_a_line_is_one_json_object(out: io.StringIO) -> None:
+def test_a_line_is_one_json_object(out: Output) -> None:
     get_logger(actor="engine:1").info(log_events.GAME_STARTED, game_id="abcdefgh")
     line = only_line(out)
     stamp = line.pop("timestamp")
@@ -80,61 +82,29 @@ def test_off_a_terminal_a_line_is_one_json_object(out: io.StringIO) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(stamp))
 
 
-def test_on_a_terminal_a_line_has_colours() -> None:
-    terminal = Terminal()
-    configure_logging(stream=terminal)
-    get_logger().info(log_events.GAME_STARTED)
-    assert "\x1b[" in terminal.getvalue()
-    assert "game.started" in terminal.getvalue()
-
-
-def test_untrusted_text_cannot_send_control_characters_to_a_terminal() -> None:
-    terminal = Terminal()
-    configure_logging(stream=terminal)
-    get_logger().info(log_events.GAME_STARTED, opponent="evil\x1b[2J\nname")
-    assert "\x1b[2J" not in terminal.getvalue()
-    assert terminal.getvalue().count("\n") == 1
-
-
-def test_a_duration_becomes_seconds_with_their_unit(out: io.StringIO) -> None:
+def test_a_duration_becomes_seconds_with_their_unit(out: Output) -> None:
     get_logger().info(log_events.GAME_STARTED, wait=timedelta(milliseconds=1500))
     assert only_line(out)["wait_s"] == 1.5
 
 
-def test_a_second_call_changes_loggers_that_exist() -> None:
-    first, second = io.StringIO(), io.StringIO()
-    configure_logging(stream=first)
-    logger = get_logger(actor="engine:1")
-    configure_logging(stream=second)
-    logger.info(log_events.GAME_STARTED)
-    assert first.getvalue() == ""
-    assert only_line(second)["actor"] == "engine:1"
+def test_untrusted_text_stays_on_its_line(out: Output) -> None:
+    get_logger().info(log_events.GAME_STARTED, opponent="evil\x1b[2J\nname")
+    assert "\x1b[2J" not in out.getvalue()
+    assert out.getvalue().count("\n") == 1
 
 
-def test_without_a_stream_the_current_standard_error_is_written(
-    capsys: pytest.CaptureFixture[str],
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    closed = io.StringIO()
+    closed.close()
     configure_logging()
-    get_logger().info(log_events.GAME_STARTED)
-    captured = capsys.readouterr()
-    assert json.loads(captured.err)["event"] == "game.started"
-    assert captured.out == ""
+    for stream in (BrokenPipe(), closed, None):
+        monkeypatch.setattr("sys.stderr", stream)
+        get_logger().info(log_events.GAME_STARTED)
 
 
-def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
-    configure_logging(stream=BrokenPipe())
-    get_logger().info(log_events.GAME_STARTED)
-
-
-def test_a_closed_stream_is_survived() -> None:
-    stream = io.StringIO()
-    configure_logging(stream=stream)
-    stream.close()
-    configure_logging(stream=stream)
-    get_logger().info(log_events.GAME_STARTED)
-
-
-def test_every_line_has_the_context_of_its_process(out: io.StringIO) -> None:
+def test_every_line_has_the_context_of_its_process(out: Output) -> None:
     logger = get_logger(actor="engine:1")
     bind_process(node="ab12", actor="worker-set", game_id="abcdefgh")
     logger.info(log_events.ACTOR_LOST)
@@ -147,10 +117,7 @@ def test_every_line_has_the_context_of_its_process(out: io.StringIO) -> None:
 # Secrets
 
 
-@pytest.mark.parametrize("stream_class", [io.StringIO, Terminal])
-def test_no_part_of_a_line_shows_a_secret(stream_class: type[io.StringIO]) -> None:
-    stream = stream_class()
-    configure_logging(stream=stream)
+def test_no_part_of_a_line_shows_a_secret(out: Output) -> None:
     hide(SecretStr(SECRET))
     get_logger(**{SECRET: 1}).info(
         f"event.{SECRET}",
@@ -160,40 +127,35 @@ def test_no_part_of_a_line_shows_a_secret(stream_class: type[io.StringIO]) -> No
         secret=SecretStr(SECRET),
         raw=SECRET.encode(),
     )
-    assert "event." in stream.getvalue()
-    assert SECRET not in stream.getvalue()
+    assert "event." in out.getvalue()
+    assert SECRET not in out.getvalue()
 
 
-@pytest.mark.parametrize("stream_class", [io.StringIO, Terminal])
-def test_no_traceback_shows_a_secret(stream_class: type[io.StringIO]) -> None:
-    stream = stream_class()
-    configure_logging(stream=stream)
+def test_no_traceback_shows_a_secret(out: Output) -> None:
     hide(SecretStr(SECRET))
     try:
         raise ValueError(f"cannot use {SECRET}")  # noqa: TRY301 - the traceback is the point
     except ValueError:
         get_logger().exception(log_events.TASK_FAILED)
-    assert "Traceback" in stream.getvalue()
-    assert "cannot use [hidden]" in stream.getvalue()
+    assert "Traceback" in out.getvalue()
+    assert "cannot use [hidden]" in out.getvalue()
 
 
-def test_a_traceback_shows_no_local_variables() -> None:
-    terminal = Terminal()
-    configure_logging(stream=terminal)
+def test_a_traceback_shows_no_local_variables(out: Output) -> None:
     text = "unregistered "
     unregistered = text.upper() * 2
     try:
         raise ValueError(len(unregistered))  # noqa: TRY301 - the traceback is the point
     except ValueError:
         get_logger().exception(log_events.TASK_FAILED)
-    assert "ValueError" in terminal.getvalue()
-    assert unregistered not in terminal.getvalue()
+    assert "ValueError" in out.getvalue()
+    assert unregistered not in out.getvalue()
 
 
 # Other libraries
 
 
-def test_a_library_s_record_becomes_a_redacted_line_with_its_traceback(out: io.StringIO) -> None:
+def test_a_library_s_record_becomes_a_redacted_line_with_its_traceback(out: Output) -> None:
     hide(SecretStr(SECRET))
     try:
         raise ValueError(SECRET)  # noqa: TRY301 - the traceback is the point
@@ -208,7 +170,7 @@ def test_a_library_s_record_becomes_a_redacted_line_with_its_traceback(out: io.S
     assert "ValueError: [hidden]" in str(line["message"])
 
 
-def test_a_record_that_does_not_fit_its_own_format_is_logged_raw(out: io.StringIO) -> None:
+def test_a_record_that_does_not_fit_its_own_format_is_logged_raw(out: Output) -> None:
     ours = [one for one in logging.getLogger().handlers if "crabstick" in type(one).__module__]
     logging.getLogger().handlers[:] = ours  # pytest's own would raise
     logging.getLogger("some.library").warning("sent %d", "text")
@@ -216,21 +178,19 @@ def test_a_record_that_does_not_fit_its_own_format_is_logged_raw(out: io.StringI
 
 
 @pytest.mark.parametrize("library", ["aiohttp.client", "urllib3.connectionpool", "berserk.client"])
-def test_the_libraries_that_talk_to_lichess_log_only_warnings(library: str) -> None:
-    stream = io.StringIO()
-    configure_logging(stream=stream)
+def test_the_libraries_that_talk_to_lichess_log_only_warnings(out: Output, library: str) -> None:
     logging.getLogger(library).debug("Authorization: something")
     logging.getLogger(library).info("hello")
-    assert stream.getvalue() == ""
+    assert out.getvalue() == ""
 
 
-def test_configuring_twice_logs_a_record_once(out: io.StringIO) -> None:
-    configure_logging(stream=out)
+def test_configuring_twice_logs_a_record_once(out: Output) -> None:
+    configure_logging()
     logging.getLogger("some.library").warning("once")
     assert out.getvalue().count("\n") == 1
 
 
-def test_a_level_of_a_library_s_own_becomes_the_one_below(out: io.StringIO) -> None:
+def test_a_level_of_a_library_s_own_becomes_the_one_below(out: Output) -> None:
     logging.getLogger("some.library").log(35, "between")
     assert only_line(out)["level"] == "warning"
 
