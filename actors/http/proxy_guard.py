@@ -115,15 +115,13 @@ class Guard:
             return refusal
         path, method = scope["path"], scope["method"]
         is_read = method in READ and path in self._shared
-        if not (is_read and path in PROBES) and not self._lets_in(path):
-            return TOO_MANY
+        if not (is_read and path in PROBES):
+            bucket = self._buckets.get(path, self._other_bucket)
+            if not bucket.take(asyncio.get_running_loop().time()):
+                return TOO_MANY
         if is_read:
             return await self._shared[path].get()
         return await self._fetch(method, path, scope["headers"])
-
-    def _lets_in(self, path: str) -> bool:
-        bucket = self._buckets.get(path, self._other_bucket)
-        return bucket.take(asyncio.get_running_loop().time())
 
     async def _fetch(self, method: str, path: str, headers: Headers = ()) -> Response:
         if path.startswith(SERVES_OWN):

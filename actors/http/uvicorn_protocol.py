@@ -38,14 +38,12 @@ class BoundedHttp(HttpToolsProtocol):
     # Called by asyncio.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's
-        """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self._start_head_timer()
         if len(self.connections) > MAX_CONNECTIONS:
             self._longest_idle().transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
         super().data_received(data)
         if self._is_in_head:
             self._head_bytes += len(data)
@@ -53,18 +51,15 @@ class BoundedHttp(HttpToolsProtocol):
                 self._refuse(error_response(431, "the header is too large", CLOSE))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.Protocol`."""
         self._stop_timers()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """See `asyncio.Protocol`."""
         super().pause_writing()
         abort = self.transport.abort
         self._write_timer = self.loop.call_later(WRITE_TIMEOUT.total_seconds(), abort)
 
     def resume_writing(self) -> None:
-        """See `asyncio.Protocol`."""
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()

@@ -39,10 +39,7 @@ def _labels(group: Group, cluster: str) -> Labels:
     name = group.body.get("groupName")
     return {
         **at(group.body, "template.metadata.labels", {}),
-        "app.kubernetes.io/created-by": "kuberay-operator",
-        "app.kubernetes.io/name": "kuberay",
         "ray.io/cluster": cluster,
-        "ray.io/group": name or "headgroup",
         "ray.io/is-ray-node": "yes",
         "ray.io/node-type": "worker" if name else "head",
     }

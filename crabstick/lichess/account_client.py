@@ -119,7 +119,6 @@ class BerserkLichess:
         self._streams: set[NdjsonStream] = set()
 
     async def account(self) -> Account:
-        """See `LichessPort`."""
         action = "read the account"
         account = parse_account(await self._call(action, self._berserk.account.get))
         if isinstance(account, Unexpected):
@@ -127,28 +126,23 @@ class BerserkLichess:
         return account
 
     async def token_scopes(self) -> frozenset[str]:
-        """See `LichessPort`."""
         token = self._identity.token.get_secret_value()
         return parse_scopes(await self._call("test the token", self._test_token), token)
 
     async def playing(self) -> tuple[GameSummary, ...]:
-        """See `LichessPort`."""
         ongoing = self._berserk.games.get_ongoing
         return parse_playing(await self._call("list the bot's games", lambda: ongoing(_MOST_GAMES)))
 
     async def accept(self, challenge_id: GameId) -> None:
-        """See `LichessPort`."""
         action = f"accept the challenge {challenge_id}"
         path = f"/api/challenge/{challenge_id}/accept"
         await self._retrying(Unavailable, self._post, action, path)
 
     async def decline(self, challenge_id: GameId, reason: DeclineReason) -> None:
-        """See `LichessPort`."""
         action = f"decline the challenge {challenge_id}"
         await self._call(action, lambda: self._berserk.bots.decline_challenge(challenge_id, reason))
 
     async def challenge(self, proposal: Proposal) -> GameId:
-        """See `LichessPort`."""
         game, action = proposal.game, f"challenge {proposal.opponent}"
         made = await self._call_once(
             action,
@@ -167,22 +161,18 @@ class BerserkLichess:
         return found
 
     async def cancel(self, challenge_id: GameId) -> None:
-        """See `LichessPort`."""
         cancel = self._berserk.challenges.cancel
         await self._call(f"cancel the challenge {challenge_id}", lambda: cancel(challenge_id))
 
     async def online_bots(self) -> tuple[Account, ...]:
-        """See `LichessPort`."""
         online = self._berserk.bots.get_online_bots
         return parse_bots(await self._call("list the bots", lambda: [*online(limit=_MOST_BOTS)]))
 
     async def idle(self, names: Collection[str]) -> frozenset[str]:
-        """See `LichessPort`."""
         statuses = self._berserk.users.get_realtime_statuses
         return parse_idle(await self._call("see who is online", lambda: statuses(*names)))
 
     async def arena(self, arena_id: str) -> Arena:
-        """See `LichessPort`."""
         action, read = f"read the tournament {arena_id}", self._berserk.tournaments.get_tournament
         found = parse_arena(await self._call(action, lambda: read(arena_id)))
         if isinstance(found, Unexpected):
@@ -190,7 +180,6 @@ class BerserkLichess:
         return found
 
     async def join_arena(self, arena_id: str, team: str | None, password: str | None) -> None:
-        """See `LichessPort`."""
         join = self._berserk.tournaments.join_arena
         await self._call(
             f"join the tournament {arena_id}",
@@ -198,16 +187,13 @@ class BerserkLichess:
         )
 
     async def leave_arena(self, arena_id: str) -> None:
-        """See `LichessPort`."""
         leave = self._berserk.tournaments.withdraw_arena
         await self._call(f"leave the tournament {arena_id}", lambda: leave(arena_id))
 
     async def upgrade_account(self) -> None:
-        """See `LichessPort`."""
         await self._call("become a bot account", self._berserk.account.upgrade_to_bot)
 
     async def events(self) -> AsyncGenerator[LichessEvent | None, None]:
-        """See `LichessPort`."""
         stream = NdjsonStream(self._open_session(), self._source)
         self._streams.add(stream)
         try:
@@ -221,7 +207,6 @@ class BerserkLichess:
             self._streams.discard(stream)
 
     async def close(self) -> None:
-        """See `LichessPort`."""
         for stream in tuple(self._streams):
             await stream.close()
         if self._session is not None:

@@ -142,6 +142,9 @@ def _challenge_made(line: Fields) -> ChallengeMade:
     if kind is None:
         raise fields.invalid("timeControl", "a known time control")
     rules = fields.raw.get("rules")
+    clock = None
+    if kind == "clock":
+        clock = Clock(initial=control.seconds("limit"), increment=control.seconds("increment"))
     challenge = Challenge(
         id=fields.game_id("id"),
         challenger=_user(fields, "challenger"),
@@ -149,7 +152,7 @@ def _challenge_made(line: Fields) -> ChallengeMade:
         variant=fields.child("variant").text("key"),
         rated=fields.flag("rated"),
         speed=fields.text("speed"),
-        clock=_challenge_clock(control) if kind == "clock" else None,
+        clock=clock,
         time_control=kind,
         initial_fen=fields.text("initialFen", "", limit=FEN_LIMIT) or None,
         our_color=_OUR_COLORS.get(fields.text("color", "")),
@@ -157,10 +160,6 @@ def _challenge_made(line: Fields) -> ChallengeMade:
         rules=frozenset(str(rule) for rule in rules) if isinstance(rules, list) else frozenset(),
     )
     return ChallengeMade(challenge=challenge)
-
-
-def _challenge_clock(control: Fields) -> Clock:
-    return Clock(initial=control.seconds("limit"), increment=control.seconds("increment"))
 
 
 def _user(parent: Fields, key: str) -> LichessPlayer | None:

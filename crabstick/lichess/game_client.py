@@ -84,13 +84,11 @@ class HttpGames:
         return True
 
     def game(self, game_id: GameId) -> "HttpGame":
-        """See `GamesPort`."""
         game = HttpGame(self._session, self._moves, self._identity, game_id)
         self._games.add(game)
         return game
 
     async def close(self) -> None:
-        """See `GamesPort`."""
         for game in tuple(self._games):
             await game.close()
         await self._session.close()
@@ -123,11 +121,9 @@ class HttpGame:
         self._closed = False
 
     def is_current(self) -> bool:
-        """See `GamePort`."""
         return self._stream.is_current()
 
     async def lines(self) -> AsyncGenerator[GameLine | None, None]:
-        """See `GamePort`."""
         await self._stream.close()
         if self._closed:
             raise StreamEnded("The game's port was closed on our side.")
@@ -139,7 +135,6 @@ class HttpGame:
     async def move(
         self, uci: str, *, offering_draw: bool = False, within: timedelta = POST_LIMIT
     ) -> PostOutcome:
-        """See `GamePort`."""
         if not _UCI.fullmatch(uci):
             raise InvariantBroken(f"{uci!r} is not a UCI move.")
         command = f"move/{uci}{'?offeringDraw=true' * offering_draw}"
@@ -154,19 +149,15 @@ class HttpGame:
         return post_outcome(response, self._identity)
 
     async def abort(self) -> PostOutcome:
-        """See `GamePort`."""
         return await self._post("abort")
 
     async def resign(self) -> PostOutcome:
-        """See `GamePort`."""
         return await self._post("resign")
 
     async def claim_victory(self) -> PostOutcome:
-        """See `GamePort`."""
         return await self._post("claim-victory")
 
     async def close(self) -> None:
-        """See `GamePort`."""
         self._closed = True
         await self._stream.close()
 

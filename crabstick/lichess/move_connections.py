@@ -183,23 +183,19 @@ class _Connection(asyncio.Protocol):
     # Callbacks from asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
         if self._pending is None:
             self.close()  # unsolicited: the server announces that it will close
         else:
             self._read(data, self._pending)
 
     def eof_received(self) -> None:
-        """See `asyncio.Protocol`."""
         if self._pending is not None:
             self._read(b"", self._pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.Protocol`."""
         if self._pending is not None:
             reset = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
             self._pending.end(exc or reset)
