@@ -97,17 +97,13 @@ class Watchdog:
             self._has_answered = False
             return
         except ActorSilent:
-            if not self._stood_still_since(began_s):
+            self._stall.check()
+            if (self._stall.last_stall_s or 0) < began_s:
                 await self._restart(patience)
             return
         except ActorFailed:
             pass  # an error is an answer, too
         self._has_answered = True
-
-    def _stood_still_since(self, began_s: float) -> bool:
-        self._stall.check()
-        stalled_s = self._stall.last_stall_s
-        return stalled_s is not None and stalled_s >= began_s
 
     async def _restart(self, silent_for: timedelta) -> None:
         self._log.error(log_events.ACTOR_HUNG, silent_s=silent_for.total_seconds())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import psutil
 
@@ -105,7 +105,14 @@ def start_node(
     require_short_folder((given or [tempfile.gettempdir()])[0])
     with tempfile.NamedTemporaryFile(prefix="crabstick-ray-") as log, ExitStack() as undo:
         with deferred_interrupt():
-            child = _spawn(command, variables, log)
+            child = subprocess.Popen(
+                command,
+                env={**our_environment(is_local=True), **ENVIRONMENT, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in our terminal must not reach the node
+            )
             undo.callback(end_session, child.pid)
             node = ProcessRef.of(child.pid)
             on_child(node)
@@ -122,19 +129,6 @@ def require_short_folder(folder: str) -> None:
             f"Ray cannot put its sockets below {folder}: a path of at most {longest} bytes is "
             "needed there, so set TMPDIR to a shorter one, such as /tmp"
         )
-
-
-def _spawn(
-    command: Sequence[str], variables: Mapping[str, str], log: IO[bytes]
-) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command,
-        env={**our_environment(is_local=True), **ENVIRONMENT, **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C in our terminal must not reach the node
-    )
 
 
 def _wait_up(child: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -96,9 +96,7 @@ def _remove_empty(file: Path) -> None:
 
 def full(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
     """Leaves out what serves other programs: Ray Client, and the copying of logs to drivers."""
-    _leave_out_unused(parameters, is_head)
-    _choose_ports(parameters, has_agents=True)
-    _wrap_python(has_agents=True)
+    _prepare(parameters, is_head, has_agents=True)
     services.start_api_server = _without_waiting(services.start_api_server)
 
 
@@ -108,17 +106,17 @@ def small(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray'
     Ray behaves as if the dashboard's dependencies were not installed and its server had not come
     up. Ray tolerates both.
     """
-    _leave_out_unused(parameters, is_head)
     mask_modules([DASHBOARD_DEPENDENCIES])
-    _choose_ports(parameters, has_agents=False)
-    _wrap_python(has_agents=False)
+    _prepare(parameters, is_head, has_agents=False)
     services.start_api_server = lambda *_, **__: (None, None)
 
 
-def _leave_out_unused(parameters: RayParams, is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
+def _prepare(parameters: RayParams, is_head: bool, *, has_agents: bool) -> None:  # noqa: FBT001 -- as above
     authenticate()
     without_client_server(parameters, is_head)
     parameters.include_log_monitor = False  # type: ignore[assignment]  # Ray says str
+    _choose_ports(parameters, has_agents=has_agents)
+    _wrap_python(has_agents=has_agents)
 
 
 def _choose_ports(parameters: RayParams, *, has_agents: bool) -> None:

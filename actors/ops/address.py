@@ -10,7 +10,17 @@ VARIABLE: Final = "RAY_ADDRESS"
 """Ray's own variable; `ray job submit` sets it for its programs."""
 _SHAPE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
 _LAST_PORT = 65_535
-_RIGHT = "write host:port of the head's GCS, such as 10.0.0.1:6379"
+_RIGHT = (
+    "write host:port of the head's GCS, such as 10.0.0.1:6379, or leave it out for the Ray that "
+    "crabstick starts itself"
+)
+_WRONG = {
+    "auto": "but crabstick does not guess which cluster is meant",
+    "http": "as Ray's dashboard is addressed",
+    "https": "as Ray's dashboard is addressed",
+    "ray": "but crabstick is no Ray Client",
+}
+"""What people write before :// or alone -> what is wrong with it."""
 
 
 def check_named(option: str | None, environment: Mapping[str, str]) -> None:
@@ -33,18 +43,6 @@ def host_and_port(address: str, *, named_by: str = "the address") -> tuple[str, 
     """
     match = _SHAPE.fullmatch(address)
     if match is None or not 0 < int(match[2]) <= _LAST_PORT:
-        raise ConfigError(_sentence(address, named_by))
+        what = _WRONG.get(address.partition("://")[0], "which is no address of a Ray cluster")
+        raise ConfigError(f"{named_by} is {address!r}, {what}: {_RIGHT}")
     return match[1].strip("[]"), int(match[2])
-
-
-def _sentence(address: str, named_by: str) -> str:
-    if address == "auto":
-        return (
-            f"{named_by} is auto, but crabstick does not guess which cluster is meant: {_RIGHT}, "
-            "or leave it out for the Ray that crabstick starts itself"
-        )
-    if address.startswith(("http://", "https://")):
-        return f"{named_by} is {address!r}, as Ray's dashboard is addressed: {_RIGHT}"
-    if address.startswith("ray://"):
-        return f"{named_by} is {address!r}, but crabstick is no Ray Client: {_RIGHT}"
-    return f"{named_by} is {address!r}, which is no address of a Ray cluster: {_RIGHT}"

@@ -35,30 +35,26 @@ def connect(address: str, namespace: str) -> None:
         EnvironmentProblem: nothing answers there, or another version of Ray does.
     """
     _reach(address)
-    if address.startswith(f"{LOOPBACK}:"):
+    is_loopback = address.startswith(f"{LOOPBACK}:")
+    if is_loopback:
         logging.getLogger("ray").setLevel(logging.ERROR)  # Ray would warn that it is on
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     with blocked_interrupts():  # Ray has handlers of its own; an interrupt now may crash Ray
         _probe(address)
         # `log_to_driver` is for workers only; the raylets' reports are in Ray's logs too
         worker._worker_logs_enabled = False  # noqa: SLF001 -- there is no public switch
-        with _without_raw_lines():
-            _init(address, namespace)
+        try:
+            with _without_raw_lines():
+                ray.init(
+                    address=address,
+                    namespace=namespace,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _node_ip_address=LOOPBACK if is_loopback else None,  # there it does not matter
+                )
+        except Exception as error:  # noqa: BLE001 -- Ray lets all kinds of errors through
+            raise EnvironmentProblem(_why_not(address, str(error))) from None
     auto_init_hook.enable_auto_connect = False  # else a late call would connect again
-
-
-def _init(address: str, namespace: str) -> None:
-    try:
-        ray.init(
-            address=address,
-            namespace=namespace,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            # on loopback the address that others see does not matter
-            _node_ip_address=LOOPBACK if address.startswith(f"{LOOPBACK}:") else None,
-        )
-    except Exception as error:  # noqa: BLE001 -- Ray lets all kinds of errors through
-        raise EnvironmentProblem(_why_not(address, str(error))) from None
 
 
 @contextmanager

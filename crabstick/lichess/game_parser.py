@@ -41,12 +41,6 @@ _UCI = r"(?:(?:[a-h][1-8]){2}[a-z]?|[A-Z]@[a-h][1-8])"
 _MOVES = re.compile(f"(?:{_UCI}(?: {_UCI})*)?", re.ASCII)
 _COLORS = {"white": chess.WHITE, "black": chess.BLACK}
 
-_brief = reprlib.Repr()
-_brief.maxstring = 60
-_brief.maxother = 60
-_brief.maxlong = 30
-_brief.maxdict = _brief.maxlist = _brief.maxlevel = 3
-
 
 class InvalidField(ValueError):
     """A field differs from the API documents; never raised outside this package."""
@@ -54,7 +48,7 @@ class InvalidField(ValueError):
 
 def quote(value: object) -> str:
     """The value for a log: escaped, 120 characters at most."""
-    return _brief.repr(value)[:120]
+    return reprlib.repr(value)[:120]
 
 
 @dataclass(frozen=True, slots=True)
