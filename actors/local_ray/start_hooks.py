@@ -9,10 +9,13 @@ dashboard start behind the bot, at a low priority.
 """
 
 import inspect
+import json
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -34,7 +37,6 @@ from ray._raylet import (  # type: ignore[attr-defined]  # no stub
 from actors.local_ray.low_memory_launcher import mask_modules
 from actors.local_ray.ports import free_port
 from actors.local_ray.process_ref import ProcessRef
-from actors.local_ray.sessions import open_session
 
 T = TypeVar("T")
 
@@ -60,6 +62,10 @@ AGENT_PORTS: Final = {
 }
 """The ports of the dashboard's agent: Ray's name in the session's files, and in its parameters."""
 RUNTIME_ENV_PORTS: Final = {RUNTIME_ENV_AGENT_PORT_NAME: "runtime_env_agent_port"}
+KEPT: Final = 5
+"""How many folders with the logs of ended clusters stay, each of 3 to 10 MB."""
+MARKER: Final = "crabstick.json"
+"""Tells our folders from those of other programs; holds the `ray start` of the cluster."""
 
 
 def without_client_server(parameters: RayParams, _is_head: bool) -> None:  # noqa: FBT001 -- Ray's signature
@@ -137,6 +143,20 @@ def _choose_ports(parameters: RayParams, *, has_agents: bool) -> None:
         return start(*arguments, **options)
 
     services.start_raylet = start_raylet
+
+
+def open_session(folder: Path, owner: ProcessRef) -> None:
+    """Marks the folder of a new cluster, and removes old ones of ours beside it."""
+    (folder / MARKER).write_text(json.dumps(asdict(owner)), encoding="utf-8")
+    ended = [marker.parent for marker in folder.parent.glob(f"*/{MARKER}") if _has_ended(marker)]
+    for old in sorted(ended, key=lambda one: one.name)[:-KEPT]:  # the names begin with the time
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _has_ended(marker: Path) -> bool:
+    with suppress(OSError, ValueError, TypeError):
+        return not ProcessRef(**json.loads(marker.read_text(encoding="utf-8"))).is_alive
+    return False
 
 
 def _wrap_python(*, has_agents: bool) -> None:

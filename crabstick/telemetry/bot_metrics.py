@@ -6,17 +6,13 @@ Only the WorkerSet has them. The other actors send it their counts and samples i
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from crabstick.errors import InvariantBroken
-from crabstick.telemetry.metric_definitions import METRICS, Metric
+from crabstick.telemetry.metric_definitions import METRICS
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Gauge, Histogram
     from prometheus_client.core import Metric as Family
-    from prometheus_client.metrics import MetricWrapperBase
-
-M = TypeVar("M", bound="MetricWrapperBase")
 
 SNAPSHOT_VERSION: Final = 1
 
@@ -36,43 +32,37 @@ class BotMetrics:
         client.disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's
         self._print = client.generate_latest
         self._registry = registry = client.CollectorRegistry()
-        self._counters: dict[tuple[str, str], Counter] = {}
-        self._gauges: dict[tuple[str, str], Gauge] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._series: dict[tuple[str, str, str], Any] = {}
         for name, row in METRICS.items():
-            text, labels = row.help, [row.label] if row.label else []
-            match row.kind:
-                case "counter":
-                    counter = client.Counter(name, text, labels, registry=registry)
-                    self._counters |= _by_label(name, row, counter)
-                case "gauge":
-                    gauge = client.Gauge(name, text, labels, registry=registry)
-                    self._gauges |= _by_label(name, row, gauge)
-                case "histogram":
-                    self._histograms[name] = client.Histogram(
-                        name, text, buckets=row.buckets, registry=registry
-                    )
+            metric: Any
+            if row.kind == "histogram":
+                metric = client.Histogram(name, row.help, buckets=row.buckets, registry=registry)
+            else:
+                kind = client.Counter if row.kind == "counter" else client.Gauge
+                metric = kind(name, row.help, [row.label] if row.label else [], registry=registry)
+            for value in row.label_values:  # the library shows a series once `labels` has made it
+                series = metric.labels(value) if row.label else metric
+                self._series[row.kind, name, value] = series
 
     def inc(self, name: str, label: str | None = None, by: float = 1) -> None:
         """Adds `by` (never negative) to a counter."""
-        counter = self._counters.get((name, label or ""))
-        if counter is None:
-            raise _no_such(name, "counter", label)
-        counter.inc(_checked(name, by, least=0))
+        self._one("counter", name, label).inc(_checked(name, by, least=0))
 
     def set(self, name: str, value: float, label: str | None = None) -> None:
         """Sets a gauge."""
-        gauge = self._gauges.get((name, label or ""))
-        if gauge is None:
-            raise _no_such(name, "gauge", label)
-        gauge.set(_checked(name, value))
+        self._one("gauge", name, label).set(_checked(name, value))
 
     def observe(self, name: str, value: float) -> None:
         """Adds a sample, in the base unit, to a histogram."""
-        histogram = self._histograms.get(name)
-        if histogram is None:
-            raise _no_such(name, "histogram", None)
-        histogram.observe(_checked(name, value, least=0))
+        self._one("histogram", name, None).observe(_checked(name, value, least=0))
+
+    def _one(self, kind: str, name: str, label: str | None) -> Any:  # noqa: ANN401 -- three kinds
+        series = self._series.get((kind, name, label or ""))
+        if series is None:
+            raise InvariantBroken(
+                f"{name} is no {kind} with the label value {label!r}; see metric_definitions.py"
+            )
+        return series
 
     def text(self) -> str:
         """The metrics in Prometheus's text format."""
@@ -116,23 +106,10 @@ def quantile(snapshot: Mapping[str, object], name: str, share: float) -> float |
     return bounds[-1] if counts[-1] else None
 
 
-def _by_label(name: str, row: Metric, metric: M) -> dict[tuple[str, str], M]:
-    """The series of a metric; prometheus_client shows a series once `labels` has made it."""
-    return {
-        (name, value): metric.labels(value) if row.label else metric for value in row.label_values
-    }
-
-
 def _counts_and_sum(family: "Family") -> dict[str, object]:
     *cumulated, _count, total = (sample.value for sample in family.samples)
     counts = [int(upto - below) for below, upto in pairwise([0.0, *cumulated])]
     return {"counts": counts, "sum": total}
-
-
-def _no_such(name: str, kind: str, label: str | None) -> InvariantBroken:
-    return InvariantBroken(
-        f"{name} is no {kind} with the label value {label!r}; see telemetry/metric_definitions.py"
-    )
 
 
 def _checked(name: str, value: float, *, least: float = -math.inf) -> float:

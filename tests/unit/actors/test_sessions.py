@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from actors.local_ray.process_ref import ProcessRef
-from actors.local_ray.sessions import KEPT, MARKER, open_session
+from actors.local_ray.start_hooks import KEPT, MARKER, open_session
 
 THIS = ProcessRef.of(os.getpid())
 GONE = replace(THIS, pid=2**22 + 1)

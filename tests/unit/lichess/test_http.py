@@ -172,14 +172,6 @@ def test_the_innermost_cause_of_a_chain_is_described(error: Exception, message: 
     assert describe_error(error, IDENTITY) == message
 
 
-def test_a_suppressed_cause_is_not_described() -> None:
-    error = ValueError("outside")
-    error.__context__ = KeyError("inside")
-    assert describe_error(error, IDENTITY) == "KeyError: 'inside'"
-    error.__suppress_context__ = True
-    assert describe_error(error, IDENTITY) == "ValueError: outside"
-
-
 def test_a_description_is_short_and_without_the_token() -> None:
     description = describe_error(ValueError("x" * 190 + "lip_secret"), IDENTITY)
     assert "lip_se" not in description
