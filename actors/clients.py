@@ -129,9 +129,9 @@ class WorkerSetClient(ActorClient):
         """Reports that Lichess calls a game over. Idempotent."""
         await self._call("game_finished", update, patience)
 
-    async def room_wanted(self, patience: timedelta) -> None:
+    async def room_wanted(self, wanted: GameUpdate, patience: timedelta) -> None:
         """Reports a declined challenge for which one more node would have had room."""
-        await self._call("room_wanted", EMPTY, patience)
+        await self._call("room_wanted", wanted, patience)
 
     async def load(self, patience: timedelta) -> LoadAnswer:
         """Returns how many games run and how many more could."""

@@ -36,7 +36,6 @@ from crabstick.asyncio_tools import DaemonThreads
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.rules.cluster_view import ClusterNode, Demand
 from crabstick.rules.lichess_types import NodeId
-from crabstick.settings import ClusterSettings
 
 AutoscalingState: TypeAlias = autoscaler_pb2.AutoscalingState
 T = TypeVar("T")
@@ -246,12 +245,11 @@ def freeze_gc() -> None:
     gc.freeze()
 
 
-def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
-    """The living nodes of the connected cluster, and how many such slots each has."""
+def read_nodes() -> tuple[ClusterNode, ...]:
+    """The living nodes of the connected cluster, of which no slots are counted yet."""
     free = available_resources_per_node()  # type: ignore[no-untyped-call]  # Ray's
     draining = state.get_draining_nodes()
     here, own_cores = this_node(), len(os.sched_getaffinity(0))
-    demand = demand_of(slot)
     return tuple(
         ClusterNode(
             id=NodeId(node["NodeID"]),
@@ -260,9 +258,6 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
             is_head=HEAD in node["Resources"],
             cpus=node["Resources"].get("CPU", 0.0),
             cores=own_cores if node["NodeID"] == here else node["Resources"].get("CPU", 0.0),
-            memory_mb=node["Resources"].get("memory", 0.0) / 2**20,
-            slots=demand.slots(node["Resources"], {}),
-            free_slots=demand.slots(free.get(node["NodeID"], {}), {}),
             total=node["Resources"],
             free=free.get(node["NodeID"], {}),
             labels=node.get("Labels", {}),
@@ -271,12 +266,6 @@ def read_nodes(slot: ClusterSettings) -> tuple[ClusterNode, ...]:
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
         if node["Alive"]
     )
-
-
-def demand_of(slot: ClusterSettings) -> Demand:
-    """What an EngineActor asks for where its engine names nothing else."""
-    memory = float(slot.slot_memory_mb * 2**20)
-    return Demand(resources={"CPU": slot.slot_cpus, "memory": memory})
 
 
 def gcs_client() -> Any:  # noqa: ANN401 -- Ray's own type has no stub

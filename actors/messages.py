@@ -259,9 +259,12 @@ class Ownership(Message):
 
 
 class GameUpdate(Message):
-    """EventListener → WorkerSet: a game runs, or is over. `engine` is what plays it, if known."""
+    """EventListener → WorkerSet: a game runs, is over, or would need room.
 
-    game: str
+    `engine` is what plays it, if known.
+    """
+
+    game: str = ""
     opponent: str = ""
     speed: str = ""
     engine: str = ""
@@ -296,13 +299,14 @@ class GameUpdate(Message):
 class LoadAnswer(Message):
     """WorkerSet → EventListener: the games, the room for more now, and whether a node may come.
 
-    `rooms` has the room of each engine beside the default one, which `room` is about.
+    `room` and `may_grow` are about the default engine, `rooms` and `growing` about the others.
     """
 
     games: tuple[str, ...]
     room: int
     rooms: dict[str, int] = {}
     may_grow: bool = False
+    growing: tuple[str, ...] = ()
     limits: dict[str, int] = {}
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from benchmarks.demand import Game, ideal_node_s
 from crabstick.rules.cluster_view import (
+    DEFAULT_ENGINE,
     ActorPhase,
     Capacity,
     ClusterNode,
@@ -179,14 +180,21 @@ class Day:
     def _node_views(self) -> tuple[ClusterNode, ...]:
         used = Counter(actor.view.node for actor in self.actors.values())
         return tuple(
-            ClusterNode(id=node, free_slots=self.cluster.slots - used[node]) for node in self.nodes
+            ClusterNode(
+                id=node, total={"CPU": self.cluster.slots}, free={"CPU": free}, free_slots=free
+            )
+            for node in self.nodes
+            for free in (self.cluster.slots - used[node],)
         )
 
     # The bot.
 
     def _decide(self, now_s: int) -> None:
         now = now_s * SECOND
-        wanted = [GameRecord(id=game, epoch=int(game in self.begun)) for game in self.running]
+        wanted = [
+            GameRecord(id=game, engine=DEFAULT_ENGINE, epoch=int(game in self.begun))
+            for game in self.running
+        ]
         observed = Observed(
             actors=tuple(actor.view for actor in self.actors.values()),
             nodes=self._node_views(),
@@ -199,7 +207,7 @@ class Day:
         capacity = Capacity(standby=standby, max_takeovers=5)
         if self.policy.fits_for is not None:
             self.consolidation = self.consolidation.after(
-                wanted, observed, capacity, now, self.policy.fits_for
+                wanted, observed, {DEFAULT_ENGINE: capacity}, now, self.policy.fits_for
             )
             observed = self.consolidation.apply_to(observed)
         for action in plan(wanted, observed, capacity, now):

@@ -69,7 +69,7 @@ class ElasticRig:
         child = place.enter_context(
             worker_node(self.address, slots=self.slots, name=name, drains=self.drain_limit)
         )
-        node = next(node for node in read_nodes(self.settings.cluster) if name in node.names)
+        node = next(node for node in read_nodes() if name in node.names)
         self._places[node.id], self.processes[node.id] = place, child
         self.stack.push(place)
         return node

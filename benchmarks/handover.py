@@ -93,21 +93,21 @@ async def _measure(rig: ElasticRig, options: argparse.Namespace, console: Consol
 
 async def _drain_all(rig: ElasticRig, rng: random.Random, games: int) -> None:
     """Starts a fresh node, and drains the one that all games are on."""
-    old = [node for node in read_nodes(rig.settings.cluster) if not node.is_head]
+    old = [node for node in read_nodes() if not node.is_head]
     await asyncio.to_thread(rig.join)
     await until_all_play(rig, games)
     await asyncio.sleep(NODE_SETTLE_S + rng.random())
     for node in old:
         await asyncio.to_thread(drain_node, node.id, DEADLINE)
     for node in old:
-        await _until_gone(rig, node)
+        await _until_gone(node)
         await asyncio.to_thread(rig.retire, node)
     await asyncio.sleep(SETTLE_S)
 
 
-async def _until_gone(rig: ElasticRig, node: ClusterNode) -> None:
+async def _until_gone(node: ClusterNode) -> None:
     async def is_gone() -> bool:
-        return not await asyncio.to_thread(is_alive, node, rig.settings.cluster)
+        return not await asyncio.to_thread(is_alive, node)
 
     await until("the node is empty", is_gone)
 

@@ -272,7 +272,7 @@ class EngineActor:
     async def _may_ponder(self) -> bool:
         name, settings = self._config.engine, self._settings
         with suppress(ActorError):
-            nodes = await in_gcs_thread(lambda: read_nodes(settings.cluster))
+            nodes = await in_gcs_thread(read_nodes)
             here = next((node for node in nodes if node.id == this_node()), None)
             return here is not None and settings.may_ponder(name, here.cpus, here.cores)
         return False

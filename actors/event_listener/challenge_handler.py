@@ -83,7 +83,7 @@ class ChallengeHandler:
         self._loop = asyncio.get_running_loop()
         self._games: frozenset[str] = frozenset()
         self._rooms = dict.fromkeys(settings.demands(), settings.challenges.max_games)
-        self._may_grow = False
+        self._growing: frozenset[str] = frozenset()
         self._reserved: OrderedDict[GameId, float] = OrderedDict()
         self._known: OrderedDict[GameId, Running] = OrderedDict()
         self._offers: OrderedDict[GameId, Challenge] = OrderedDict()
@@ -261,7 +261,8 @@ class ChallengeHandler:
             self._log.info(log_events.CHALLENGE_ACCEPTED, game_id=challenge.id)
         else:
             if verdict.wants_room:
-                self.outbox.ask_for_room()
+                engine = self.settings.engine_for(Traits.of_challenge(challenge))
+                self.outbox.ask_for_room(engine)
             await self._port().decline(challenge.id, verdict.reason)
             self._log.info(
                 log_events.CHALLENGE_DECLINED, game_id=challenge.id, reason=answer, why=why
@@ -280,7 +281,7 @@ class ChallengeHandler:
         return Load(
             games=[*self.running(), *[Running()] * self.places_kept()],
             has_room=self._rooms[engine] > len(to_come),
-            may_grow=self._may_grow,
+            may_grow=engine in self._growing,
             may_play_bots=not self._rate_limits.wait("bot_game"),
             recent=accepted.count(challenge.challenger_id),
         )
@@ -299,7 +300,8 @@ class ChallengeHandler:
         load = await self.outbox.load(patience)
         if load is None:
             return
-        self._games, self._may_grow = frozenset(load.games), load.may_grow
+        self._games = frozenset(load.games)
+        self._growing = frozenset([*load.growing, *[DEFAULT_ENGINE] * load.may_grow])
         self._rooms |= {DEFAULT_ENGINE: load.room, **load.rooms}
         now_s = self._loop.time()
         for challenge_id, until_s in list(self._reserved.items()):

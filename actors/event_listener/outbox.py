@@ -62,9 +62,9 @@ class Outbox:
         """Reports that a game is over."""
         self._tasks.start(self._deliver(self._worker_set.game_finished, update))
 
-    def ask_for_room(self) -> None:
-        """Reports a challenge that was declined for want of a node."""
-        self._tasks.start(self._deliver(self._worker_set.room_wanted))
+    def ask_for_room(self, engine: str) -> None:
+        """Reports a challenge that was declined for want of a node for its engine."""
+        self._tasks.start(self._deliver(self._worker_set.room_wanted, GameUpdate(engine=engine)))
 
     async def load(self, patience: timedelta) -> LoadAnswer | None:
         """The WorkerSet's load; None without an answer in time."""
@@ -96,10 +96,10 @@ class Outbox:
             for metric, label, by in counts:
                 self.count(metric, label, by)
 
-    async def _deliver(self, call: Callable[..., Awaitable[None]], *updates: GameUpdate) -> None:
+    async def _deliver(self, call: Callable[..., Awaitable[None]], update: GameUpdate) -> None:
         for attempt in range(SEND_TRIES):
             try:
-                await call(*updates, SEND_PATIENCE)
+                await call(update, SEND_PATIENCE)
             except ActorError as error:
                 self._log.warning(log_events.ACTOR_SILENT, what=call.__name__, why=str(error))
                 await asyncio.sleep(next_delay(attempt, draw()).total_seconds())

@@ -7,7 +7,7 @@ probed.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import timedelta
@@ -21,7 +21,6 @@ from actors.cluster import (
     GCS_PATIENCE,
     AutoscalingState,
     autoscaling_state,
-    demand_of,
     gcs_client,
     is_infeasible,
     last_line,
@@ -39,8 +38,8 @@ from actors.ops.probe_results import (
     ScalingReport,
 )
 from crabstick.errors import EnvironmentProblem
-from crabstick.rules.cluster_view import ClusterNode
-from crabstick.settings import TOKEN_VARIABLE, ClusterSettings, Settings
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ClusterNode, Demand
+from crabstick.settings import TOKEN_VARIABLE, Settings
 
 PATIENCE: Final = timedelta(seconds=30)
 """A node may be busy, and its first process loads much."""
@@ -62,7 +61,7 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
         first = autoscaling_state()
         nodes = _probed(settings)
         monitors = [node.facts.monitor for node in nodes if node.is_head and node.facts is not None]
-        return nodes, scaling(first, monitors[0] if monitors else "", settings.cluster)
+        return nodes, scaling(first, monitors[0] if monitors else "", settings.demands())
     except (RayError, ValueError) as error:
         raise EnvironmentProblem(
             f"the head of the cluster stopped answering: {last_line(error)}"
@@ -71,7 +70,9 @@ def probe_cluster(settings: Settings) -> tuple[tuple[NodeReport, ...], ScalingRe
 
 def _probed(settings: Settings) -> tuple[NodeReport, ...]:
     """The living nodes, the head first; facts about the head and each node with a free slot."""
-    nodes = sorted(read_nodes(settings.cluster), key=lambda node: not node.is_head)
+    demand = settings.demands()[DEFAULT_ENGINE]
+    seen = [node.seen_by(demand) for node in read_nodes()]
+    nodes = sorted(seen, key=lambda node: not node.is_head)
     skipped = {node.id: why_not for node in nodes if (why_not := _why_skipped(node))}
     asked = [node.id for node in nodes if node.id not in skipped]
     with _by_value():
@@ -149,13 +150,15 @@ def _clock(task: Any) -> ClockOffset:  # noqa: ANN401 -- as above
     return ClockOffset(least_s=there_s - time.time(), most_s=there_s - before_s)
 
 
-def scaling(first: AutoscalingState | None, monitor: str, slot: ClusterSettings) -> ScalingReport:
+def scaling(
+    first: AutoscalingState | None, monitor: str, demands: Mapping[str, Demand]
+) -> ScalingReport:
     """Returns how the cluster grows, when the autoscaler has reported again.
 
     Args:
         first: an earlier state of the autoscaler: only a newer one proves that it lives.
         monitor: what the head's own monitor does; see `NodeFacts`.
-        slot: the resources of one game.
+        demands: what a game asks for, by its engine.
     """
     if monitor == "watches":
         return ScalingReport(autoscaler=Autoscaler.NONE)
@@ -165,7 +168,9 @@ def scaling(first: AutoscalingState | None, monitor: str, slot: ClusterSettings)
     return ScalingReport(
         autoscaler=Autoscaler.V2,
         is_silent=latest is None,
-        has_no_place=is_infeasible(demand_of(slot), latest or first),
+        homeless=tuple(
+            name for name, one in demands.items() if is_infeasible(one, latest or first)
+        ),
     )
 
 

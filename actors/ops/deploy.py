@@ -44,7 +44,8 @@ from actors.messages import (
 from actors.ops.shutdown import HALFWAY_PATIENCE, PATIENCE, end_manager
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
-from crabstick.settings import ClusterSettings, Settings
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand, unplaced
+from crabstick.settings import Settings
 
 ANSWER_PATIENCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(seconds=90)
@@ -114,8 +115,8 @@ async def ensure_manager(config: ActorConfig) -> bool:
     if worker_set.fingerprint == listener.fingerprint == config.fingerprint:
         return False
     require_same_bot(worker_set.bot or config.bot, config.bot)
-    slot = Settings.from_message(config.settings).cluster
-    await in_gcs_thread(lambda: require_slots(slot))
+    settings = Settings.from_message(config.settings)
+    await in_gcs_thread(lambda: require_slots(settings))
     await require_compatible(config.namespace)
     await end_manager(config.namespace)
     manager = WorkerSetClient(await _create(WorkerSet, WORKER_SET, config))
@@ -204,21 +205,18 @@ def require_same_bot(running: str, wanted: str) -> None:
         )
 
 
-def require_slots(slot: ClusterSettings) -> None:
-    """Requires a node of the connected cluster that a game fits, unless nodes come later.
+def require_slots(settings: Settings) -> None:
+    """Requires a node of the connected cluster that is large enough, unless nodes come later.
 
     Raises:
-        EnvironmentProblem: every node is too small.
+        EnvironmentProblem: every node has too few CPUs or too little memory.
     """
-    players = [node for node in read_nodes(slot) if node.cpus]
-    if slot.autoscaling or not players or any(node.slots for node in players):
-        return
-    largest = max(players, key=lambda node: (node.cpus, node.memory_mb))
-    raise EnvironmentProblem(
-        f"no game fits a node: one asks for {slot.slot_cpus:g} CPUs and {slot.slot_memory_mb} MB "
-        f"(cluster.slot_cpus, cluster.slot_memory_mb), and the largest node has "
-        f"{largest.cpus:g} and {largest.memory_mb // 1:.0f} MB (nothing was changed)"
-    )
+    asks = settings.demands()[DEFAULT_ENGINE].resources
+    size = Demand(resources={name: asks[name] for name in ("CPU", "memory")})
+    players = [node for node in read_nodes() if node.cpus]
+    too_small = unplaced({DEFAULT_ENGINE: size}, players)
+    if too_small and players and not settings.cluster.autoscaling:
+        raise EnvironmentProblem(f"{too_small} (nothing was changed)")
 
 
 async def require_compatible(namespace: str) -> None:

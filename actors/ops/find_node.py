@@ -10,7 +10,6 @@ from typing import Final
 from actors.cluster import read_nodes
 from crabstick.errors import ConfigError
 from crabstick.rules.cluster_view import ClusterNode
-from crabstick.settings import ClusterSettings
 
 MOST_NAMED: Final = 10
 
@@ -51,6 +50,6 @@ def _choice(nodes: Sequence[ClusterNode]) -> str:
     return f"those that can be drained are {named}"
 
 
-def is_alive(node: ClusterNode, slot: ClusterSettings) -> bool:
+def is_alive(node: ClusterNode) -> bool:
     """Whether the node still belongs to the cluster."""
-    return any(living.id == node.id for living in read_nodes(slot))
+    return any(living.id == node.id for living in read_nodes())

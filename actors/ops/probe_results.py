@@ -70,9 +70,9 @@ class ScalingReport:
 
     Attributes:
         is_silent: whether the autoscaler has stopped reporting.
-        has_no_place: whether a game fits none of the groups of nodes that the autoscaler knows.
+        homeless: the engines that fit none of the groups of nodes that the autoscaler knows.
     """
 
     autoscaler: Autoscaler
     is_silent: bool = False
-    has_no_place: bool = False
+    homeless: tuple[str, ...] = ()

@@ -4,11 +4,11 @@ The WorkerSet's bookkeeping for the rules in `crabstick.rules.scaling`, without 
 """
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from crabstick.rules.cluster_view import DEFAULT_ENGINE, Capacity, Demand, GameRecord, Observed
+from crabstick.rules.cluster_view import Capacity, GameRecord, Observed
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.scaling import LATELY, Consolidation, headroom
 from crabstick.settings import Settings
@@ -45,64 +45,64 @@ class Traffic:
 
 
 class Elasticity:
-    """The bot's demand for room beyond the running games; moments are monotonic.
+    """The bot's demand for room beyond the running games, by engine; moments are monotonic.
 
     Attributes:
         is_elastic: whether nodes come and go.
-        is_exhausted: whether Ray reports that no further node will come.
-        unplaced: the engines whose games fit no node.
+        exhausted: the engines for which no further node will come, as Ray reports.
+        unplaced: which engines fit no node; empty when all do.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._cluster = settings.cluster
+        cluster = settings.cluster
         self._max_games = settings.challenges.max_games
-        self._wish = Capacity(
-            standby=self._cluster.standby,
-            max_takeovers=self._cluster.max_takeovers,
-            keep_idle=timedelta(0) if self._cluster.autoscaling else self._cluster.idle_actor,
-        )
-        self._traffic = Traffic()
+        self._wishes = {
+            engine: Capacity(
+                standby=settings.standby_of(engine),
+                max_takeovers=cluster.max_takeovers,
+                keep_idle=timedelta(0) if cluster.autoscaling else cluster.idle_actor,
+                demand=demand,
+            )
+            for engine, demand in settings.demands().items()
+        }
+        self._traffic = {engine: Traffic() for engine in self._wishes}
         self._games = 0
         self._consolidation = Consolidation()
-        self._room_wanted_until = timedelta.min
+        self._room_wanted_until: dict[str, timedelta] = {}
         self._log = get_logger()
-        self.is_elastic = self._cluster.autoscaling
-        self.is_exhausted = False
-        self.unplaced: Mapping[str, Demand] = {}
+        self.is_elastic = cluster.autoscaling
+        self.exhausted: Collection[str] = ()
+        self.unplaced = ""
 
     @property
     def problem(self) -> str:
         """Why games fit no node; empty when they do, or when a node may come."""
-        if self.is_elastic or not self.unplaced:
-            return ""
-        asks = {DEFAULT_ENGINE: "a game asks for (cluster.slot_cpus, cluster.slot_memory_mb)"}
-        return "; ".join(
-            f"no node has the {demand} that {asks.get(name, f'engines.{name} asks for')}"
-            for name, demand in self.unplaced.items()
-        )
+        return "" if self.is_elastic else self.unplaced
 
-    def ask_for_room(self, now: timedelta) -> None:
+    def ask_for_room(self, engine: str, now: timedelta) -> None:
         """Keeps a standby for a while, because a challenge was declined for want of a node."""
-        self._room_wanted_until = now + KEEP_ROOM_FOR
+        self._room_wanted_until[engine] = now + KEEP_ROOM_FOR
 
-    def capacity(self, now: timedelta) -> Capacity:
+    def capacity(self, engine: str, now: timedelta) -> Capacity:
         """Returns how many actors should stand by; `max_games` limits the headroom."""
+        wish = self._wishes[engine]
         if not self.is_elastic:
-            return self._wish
-        wish, asked_for = self._wish.standby, int(now < self._room_wanted_until)
-        foreseen = min(headroom(wish, *self._traffic.recent(now)), self._max_games - self._games)
-        return replace(self._wish, standby=max(wish, asked_for, foreseen))
+            return wish
+        asked_for = int(now < self._room_wanted_until.get(engine, timedelta.min))
+        foreseen = headroom(wish.standby, *self._traffic[engine].recent(now))
+        most = max(wish.standby, asked_for, min(foreseen, self._max_games - self._games))
+        return replace(wish, standby=most)
 
-    def adjust(
-        self, wanted: Collection[GameRecord], observed: Observed, now: timedelta
-    ) -> Observed:
-        """Returns the cluster for `plan`: a node that consolidation empties is marked draining."""
-        if not self.is_elastic:
-            return observed
+    def adjust(self, wanted: Collection[GameRecord], observed: Observed, now: timedelta) -> None:
+        """Counts the games, and chooses the node to empty, if any; call it at every tick."""
         self._games = len(wanted)
-        self._traffic.record([game.id for game in wanted], now)
-        before = self._consolidation
-        self._consolidation = before.after(wanted, observed, self.capacity(now), now)
+        for engine, traffic in self._traffic.items():
+            traffic.record([game.id for game in wanted if game.engine == engine], now)
+        before, capacities = self._consolidation, {e: self.capacity(e, now) for e in self._wishes}
+        self._consolidation = before.after(wanted, observed, capacities, now)
         if self._consolidation.leaving not in {None, before.leaving}:
             self._log.info(log_events.NODE_SPARED, node=self._consolidation.leaving)
+
+    def marked(self, observed: Observed) -> Observed:
+        """Returns the cluster for `plan`: a node that consolidation empties is marked draining."""
         return self._consolidation.apply_to(observed)

@@ -1,9 +1,9 @@
 """One tick of the reconcile loop: compares wanted games with the cluster, and acts."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from actors.worker_set.elasticity import Elasticity
@@ -12,7 +12,6 @@ from crabstick.asyncio_tools import StallDetector
 from crabstick.rules.cluster_view import (
     DEFAULT_ENGINE,
     Capacity,
-    ClusterNode,
     Demand,
     GameRecord,
     Observed,
@@ -35,7 +34,6 @@ from crabstick.rules.placement import (
     plan,
     room,
 )
-from crabstick.settings import Settings
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
@@ -49,36 +47,6 @@ HAND_OVERS_WITHIN = timedelta(seconds=9)
 """A hand-over ordered later than this cannot finish before we are killed."""
 FORGOTTEN_AFTER = timedelta(seconds=30)
 """The caller kills us within a second of closing; after 30 s we assume it died, and resume."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The engines by name: what an actor of each asks for, and how many stand by."""
-
-    demands: Mapping[str, Demand]
-    standby: Mapping[str, int]
-
-    @classmethod
-    def of_settings(cls, settings: Settings) -> "Engines":
-        """The engines of a bot."""
-        demands = settings.demands()
-        return cls(demands, {name: settings.standby_of(name) for name in demands})
-
-    def of(self, game: GameRecord) -> str:
-        """The engine that plays a game."""
-        return game.engine if game.engine in self.demands else DEFAULT_ENGINE
-
-    def unplaced(self, nodes: Collection[ClusterNode]) -> dict[str, Demand]:
-        """The engines that fit none of the nodes."""
-        return {
-            name: demand
-            for name, demand in self.demands.items()
-            if not any(node.seen_by(demand).slots for node in nodes)
-        }
-
-    def is_only(self, engine: str) -> bool:
-        """Whether the settings name only this engine."""
-        return len(self.demands) == 1 and engine in self.demands
 
 
 class Shutdown:
@@ -114,7 +82,7 @@ class Shutdown:
 class Reconciler:
     """Runs the ticks; moments are monotonic.
 
-    `resign` begins to resign a game on Lichess.
+    `demands` are those of the engines; `resign` begins to resign a game on Lichess.
 
     Attributes:
         nodes: the Ray nodes as they were read last.
@@ -126,10 +94,10 @@ class Reconciler:
         pool: EnginePool,
         elasticity: Elasticity,
         stall: StallDetector,
-        engines: Engines,
+        demands: Mapping[str, Demand],
         resign: Callable[[GameId], object],
     ) -> None:
-        self._engines = engines
+        self._demands = demands
         self._pool = pool
         self._elasticity = elasticity
         self._stall = stall
@@ -147,10 +115,13 @@ class Reconciler:
             return
         self._suspect(now)
         self._drop_finished(now)
-        for engine in self._engines.demands:
+        if self.shutdown.begun_at is None and self._elasticity.is_elastic:
+            observed = observe(self._pool.registry, self.nodes, now, self._demands)
+            self._elasticity.adjust(self._running(), observed, now)
+        for engine in self._demands:
             wanted, observed = self.view(engine, now)
-            if self.shutdown.begun_at is None and self._engines.is_only(engine):
-                observed = self._elasticity.adjust(wanted, observed, now)
+            if self.shutdown.begun_at is None:
+                observed = self._elasticity.marked(observed)
             for action in plan(wanted, observed, self._capacity(engine, now), now):
                 self._carry_out(action, engine, now)
         if self.shutdown.begun_at is not None and not self._is_anything_open(now):
@@ -158,23 +129,28 @@ class Reconciler:
 
     def view(self, engine: str, now: timedelta) -> tuple[list[GameRecord], Observed]:
         """The games of one engine, and what concerns them: each engine has its own actors."""
-        registry, demands = self._pool.registry, self._engines.demands
-        wanted = [game for game in registry.running() if self._engines.of(game) == engine]
-        observed = observe(registry, self.nodes, now, demands)
-        if not self._engines.is_only(engine):
-            observed = observed.of(engine, demands[engine])
-        return wanted, observed
+        observed = observe(self._pool.registry, self.nodes, now, self._demands)
+        wanted = [game for game in self._running() if game.engine == engine]
+        return wanted, observed.of(engine, self._demands[engine])
+
+    def _running(self) -> list[GameRecord]:
+        """The running games; those of engines that the settings lack count as the default one's."""
+        running = self._pool.registry.running()
+        return [
+            g if g.engine in self._demands else replace(g, engine=DEFAULT_ENGINE) for g in running
+        ]
 
     def room(self, engine: str, now: timedelta) -> int:
         """How many more games of an engine could be played now."""
         wanted, observed = self.view(engine, now)
         return room(wanted, observed, can_actors_start=engine not in self._pool.problems)
 
-    def may_grow(self, now: timedelta) -> bool:
-        """Whether a node would come for another game."""
-        elasticity, registry = self._elasticity, self._pool.registry
-        can_grow = elasticity.is_elastic and not elasticity.is_exhausted
-        return can_grow and not has_waited_too_long(registry, now)
+    def may_grow(self, engine: str, now: timedelta) -> bool:
+        """Whether a node would come for another game of an engine."""
+        elasticity = self._elasticity
+        can_grow = elasticity.is_elastic and engine not in elasticity.exhausted
+        can_start = engine not in self._pool.problems
+        return can_grow and can_start and not has_waited_too_long(self._pool.registry, engine, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
         """Whether a game has no actor or must move, or an adopted actor has not reported."""
@@ -186,9 +162,7 @@ class Reconciler:
 
     def _capacity(self, engine: str, now: timedelta) -> Capacity:
         """While actors cannot start, one standby is wanted: its start shows that they can again."""
-        capacity = self._elasticity.capacity(now)
-        if engine != DEFAULT_ENGINE:
-            capacity = replace(capacity, standby=self._engines.standby[engine])
+        capacity = self._elasticity.capacity(engine, now)
         if self.shutdown.begun_at is not None:
             return replace(capacity, standby=0)
         is_failing = engine in self._pool.problems

@@ -22,8 +22,8 @@ class Runtime(Protocol):
     async def nodes(self) -> tuple[ClusterNode, ...]:
         """The living nodes that can run EngineActors."""
 
-    async def is_exhausted(self) -> bool:
-        """Whether Ray's autoscaler reports that no node will come for an EngineActor."""
+    async def exhausted(self) -> frozenset[str]:
+        """The engines for whose actors no node will come, as Ray's autoscaler reports."""
 
     async def living(self) -> tuple[ActorName, ...]:
         """The EngineActors that exist, also those of earlier WorkerSets."""
@@ -47,25 +47,25 @@ class RayRuntime:
 
     def __init__(self, namespace: str, settings: Settings) -> None:
         self._namespace = namespace
-        self._slot = settings.cluster
         self._demands = settings.demands()
         self._worker_set = cluster.own_handle()
         self._engines: dict[ActorName, EngineActorClient] = {}
 
     async def nodes(self) -> tuple[ClusterNode, ...]:
         """See `Runtime`."""
-        nodes = await in_gcs_thread(lambda: cluster.read_nodes(self._slot))
+        nodes = await in_gcs_thread(cluster.read_nodes)
         demands = self._demands.values()
         own = self._demands[DEFAULT_ENGINE]
         return tuple(
             node.seen_by(own) for node in nodes if any(node.seen_by(one).slots for one in demands)
         )
 
-    async def is_exhausted(self) -> bool:
+    async def exhausted(self) -> frozenset[str]:
         """See `Runtime`; the autoscaler lists only requests that it has got."""
 
-        def judge() -> bool:
-            return cluster.is_infeasible(self._demands[DEFAULT_ENGINE], cluster.autoscaling_state())
+        def judge() -> frozenset[str]:
+            state, demands = cluster.autoscaling_state(), self._demands.items()
+            return frozenset(name for name, one in demands if cluster.is_infeasible(one, state))
 
         return await in_gcs_thread(judge)
 

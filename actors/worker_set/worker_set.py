@@ -33,7 +33,7 @@ from actors.watchdog import Watchdog, WatchedActor
 from actors.worker_set.elasticity import Elasticity
 from actors.worker_set.engine_pool import EnginePool
 from actors.worker_set.lichess_calls import LichessCalls
-from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Engines, Reconciler
+from actors.worker_set.reconciler import LEAVES_WHILE_CLOSING, Reconciler
 from actors.worker_set.runtime import RayRuntime, Runtime
 from actors.worker_set.telemetry import (
     EventLog,
@@ -47,7 +47,7 @@ from crabstick.asyncio_tools import BackgroundTasks, StallDetector, repeat
 from crabstick.errors import CrabstickError, InvariantBroken
 from crabstick.game.rate_limits import RateLimits
 from crabstick.lichess.interface import GamesPort, LichessPort
-from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase, unplaced
 from crabstick.rules.engine_choice import Traits
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.observation import Nodes, moving
@@ -92,7 +92,7 @@ class WorkerSet:
         settings = Settings.from_message(self._config.settings)
         self._loop = asyncio.get_running_loop()
         self._runtime = runtime or RayRuntime(self._config.namespace, settings)
-        self._engines = Engines.of_settings(settings)
+        self._demands = settings.demands()
         self._settings = settings
         self._rate_limits = RateLimits(self._loop.time)
         self._metrics = BotMetrics()
@@ -121,7 +121,7 @@ class WorkerSet:
             self._pool,
             self._elasticity,
             self._stall,
-            self._engines,
+            self._demands,
             resign=lambda game: self._tasks.start(self._lichess_calls.resign(game)),
         )
         self._start_tasks(listener or WatchedActor(EVENT_LISTENER, self._config.namespace))
@@ -167,19 +167,22 @@ class WorkerSet:
     async def load(self, _message: Packed) -> Packed:
         """Returns the games, the room for more and the limits. Waits for the adoption."""
         await self._adopted.wait()
-        rooms = {name: self._reconciler.room(name, self._now()) for name in self._engines.demands}
-        can_start = DEFAULT_ENGINE not in self._pool.problems
+        engines, now = self._demands, self._now()
+        rooms = {name: self._reconciler.room(name, now) for name in engines}
+        growing = {name for name in engines if self._reconciler.may_grow(name, now)}
         return LoadAnswer(
             games=tuple(game.id for game in self._registry.running()),
             room=rooms.pop(DEFAULT_ENGINE),
             rooms=rooms,
-            may_grow=can_start and self._reconciler.may_grow(self._now()),
+            may_grow=DEFAULT_ENGINE in growing,
+            growing=tuple(growing - {DEFAULT_ENGINE}),
             limits=self._rate_limits.export(),
         ).pack()
 
-    async def room_wanted(self, _message: Packed) -> None:
+    async def room_wanted(self, message: Packed) -> None:
         """From the EventListener: one more node would have had room for a declined challenge."""
-        self._elasticity.ask_for_room(self._now())
+        engine = GameUpdate.read(message).engine or DEFAULT_ENGINE
+        self._elasticity.ask_for_room(engine, self._now())
         self._wake.set()
 
     async def owns(self, message: Packed) -> Packed:
@@ -266,9 +269,9 @@ class WorkerSet:
     async def _read_nodes(self) -> None:
         began = self._now()
         self._reconciler.nodes = Nodes(views=await self._runtime.nodes(), read_at=began)
-        self._elasticity.unplaced = self._engines.unplaced(self._reconciler.nodes.views)
+        self._elasticity.unplaced = unplaced(self._demands, self._reconciler.nodes.views)
         if self._elasticity.is_elastic:
-            self._elasticity.is_exhausted = await self._runtime.is_exhausted()
+            self._elasticity.exhausted = await self._runtime.exhausted()
         self._update_metrics()
 
     async def _mirror_metrics(self) -> None:

@@ -43,6 +43,7 @@ MACHINE: Final[tuple[Check[Settings], ...]] = (
 CLUSTER: Final[tuple[Check[RunningCluster], ...]] = (
     Check("head", running_cluster.head),
     Check("autoscaler", running_cluster.autoscaler),
+    Check("slots", running_cluster.slots, "each engine fits a node"),
     Check("room", running_cluster.room),
     Check("drains", running_cluster.drains, "no node is leaving"),
     Check("code", per_node(running_cluster.code), "the same on every node, and here"),

@@ -19,6 +19,7 @@ from crabstick.check.raycluster_schema import KUBERAY, fields
 from crabstick.check.secrets import secrets
 from crabstick.errors import ConfigError
 from crabstick.explain import counted, shown
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand, asked, unplaced
 from crabstick.settings import TOKEN_VARIABLE
 
 RAY: Final = version("ray")
@@ -130,27 +131,34 @@ def head(manifests: Manifests) -> Iterator[Finding]:
 
 
 def slots(manifests: Manifests, group: Group) -> Iterator[str]:
-    """Checks that a game fits on each worker."""
-    wanted = manifests.settings.cluster
-    if group is not manifests.head and not _slots(manifests, group):
+    """Checks that a game of some engine fits on each worker."""
+    demands = manifests.settings.demands()
+    if group is not manifests.head and not any(_slots(group, one) for one in demands.values()):
         yield (
-            f"no room for a game, which needs {wanted.slot_cpus:g} CPUs and "
-            f"{wanted.slot_memory_mb} MB: declare limits of that size or more, or lower "
-            "cluster.slot_cpus and cluster.slot_memory_mb"
+            f"no room for the {asked(DEFAULT_ENGINE, demands[DEFAULT_ENGINE])}: declare limits of "
+            "that size or more, or ask for less"
         )
 
 
-def _slots(manifests: Manifests, group: Group) -> int:
+def engines(manifests: Manifests) -> Iterator[Finding]:
+    """Checks that a game of each engine fits on some worker; `slots` tells when none does."""
+    demands = manifests.settings.demands()
+    nodes = [group.node for group in manifests.workers]
+    lost = unplaced(demands, nodes, "group of workers")
+    if lost and any(_slots(group, one) for group in manifests.workers for one in demands.values()):
+        yield mistake(f"{lost}: add one, as components/gpu does for a GPU, or ask for less")
+
+
+def _slots(group: Group, demand: Demand) -> int:
     """How many games a node of the group holds; 0 when no field says what the node has."""
-    wanted, memory = manifests.settings.cluster, group.memory
-    by_cpu = int((group.cpus or 0) / wanted.slot_cpus)
-    return by_cpu if memory is None else min(by_cpu, memory // (wanted.slot_memory_mb * _MIB))
+    return group.node.seen_by(demand).slots
 
 
 def room(manifests: Manifests) -> Iterator[Finding]:
     """Checks that the cluster at its largest has slots for all games and standbys."""
+    demand = manifests.settings.demands()[DEFAULT_ENGINE]
     most = sum(
-        _slots(manifests, group)
+        _slots(group, demand)
         * group.body.get("maxReplicas", _UNLIMITED)
         * group.body.get("numOfHosts", 1)
         for group in manifests.workers
@@ -159,7 +167,7 @@ def room(manifests: Manifests) -> Iterator[Finding]:
     has = "any number of slots" if most >= _UNLIMITED else f"{most} slots at most"
     if most >= games + standby:
         yield Finding(f"{has}, for {games} games and a standby of {standby}")
-    elif all(_slots(manifests, group) for group in manifests.workers):
+    elif most or not manifests.workers:
         yield mistake(
             f"the cluster has {has}, and challenges.max_games ({games}) and cluster.standby "
             f"({standby}) want {games + standby}: raise maxReplicas of spec.workerGroupSpecs, or "
@@ -229,6 +237,7 @@ MANIFESTS: Final[tuple[Check[Manifests], ...]] = (
     Check("authentication", authentication, "by token"),
     Check("network", per_group(network), "allows connections to Lichess, the proxy and Redis"),
     Check("slots", per_group(slots), "a game fits every worker"),
+    Check("engines", engines, "each fits a worker"),
     Check("room", room),
     Check("drains", per_group(drains), "end before the Pods are killed"),
     Check("variables", variables, "Ray's own are alike on head and workers"),

@@ -16,6 +16,8 @@ from crabstick.check.kubectl import rendered
 from crabstick.errors import ConfigError
 from crabstick.explain import PREFIX
 from crabstick.read_text import as_text, read_text
+from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.lichess_types import NodeId
 from crabstick.settings import Settings, settings_from
 from crabstick.yaml_documents import read_documents
 
@@ -103,14 +105,14 @@ class Group:
     """The head or a group of workers.
 
     `container` is the one that Ray runs in (KubeRay takes the first), and `env` its variables.
-    `cpus` and `memory` (bytes) are what Ray counts on each node; None when no field says.
+    `cpus` is what Ray counts on each node, None when no field says; `node` has the rest, too.
     """
 
     body: Manifest
     container: Manifest
     env: Mapping[str, Manifest]
     cpus: int | None
-    memory: int | None
+    node: ClusterNode
 
     def __str__(self) -> str:
         name = self.body.get("groupName")
@@ -190,7 +192,18 @@ def _group(body: Manifest) -> Group:
     container = at(body, "template.spec.containers.0", {})
     env = {at(each, "name", ""): each for each in at(container, "env", [])}
     cpus, memory = _counted(body, "CPU", "num-cpus"), _counted(body, "memory", "memory")
-    return Group(body, container, env, cpus, memory)
+    limits = at(container, "resources.limits", {})
+    cards = next((number for name, number in limits.items() if name.endswith("gpu")), 0)
+    gpus = at(body, "rayStartParams.num-gpus") or cards
+    named = {name: float(amount(each) or 0) for name, each in at(body, "resources", {}).items()}
+    total = {
+        "GPU": float(amount(gpus) or 0),
+        **named,
+        "CPU": cpus or 0,
+        "memory": 2**50 if memory is None else memory,  # no bound: any game fits
+    }
+    node = ClusterNode(id=NodeId(""), total=total, labels=at(body, "labels", {}))
+    return Group(body, container, env, cpus, node)
 
 
 def _counted(body: Manifest, resource: str, parameter: str) -> int | None:

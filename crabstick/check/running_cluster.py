@@ -16,6 +16,7 @@ from crabstick.check.finding import Finding, fault, together
 from crabstick.check.ray_flags import flaws
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
+from crabstick.rules.cluster_view import asked, unplaced
 from crabstick.settings import TOKEN_VARIABLE, Settings
 
 _FARTHEST_S: Final = 1
@@ -72,8 +73,8 @@ def head(cluster: RunningCluster) -> Iterator[Finding]:
 
 
 def autoscaler(cluster: RunningCluster) -> Iterator[Finding]:
-    """Checks that the autoscaler is v2, answers, and can make nodes that a game fits on."""
-    scaling, wanted = cluster.scaling, cluster.settings.cluster
+    """Checks that the autoscaler is v2, answers, and can make nodes for each engine's games."""
+    scaling, demands = cluster.scaling, cluster.settings.demands()
     if scaling.autoscaler is Autoscaler.NONE:
         yield _no_autoscaler(cluster)
     elif scaling.autoscaler is Autoscaler.V1:
@@ -86,15 +87,15 @@ def autoscaler(cluster: RunningCluster) -> Iterator[Finding]:
             f"the autoscaler has said nothing for {SILENCE.total_seconds():g} s, so no node comes "
             "or goes: see its log (on Kubernetes `kubectl logs HEAD-POD -c autoscaler`)"
         )
-    elif scaling.has_no_place:
-        yield fault(
-            f"the autoscaler knows no group of nodes that a game fits on ({wanted.slot_cpus:g} "
-            f"CPUs, {wanted.slot_memory_mb} MB): make the nodes larger, or cluster.slot_cpus and "
-            "cluster.slot_memory_mb smaller"
-        )
+    elif scaling.homeless:
+        for name in scaling.homeless:
+            yield fault(
+                f"the autoscaler knows no group of nodes with the {asked(name, demands[name])}: "
+                "add such a group, or make the nodes larger"
+            )
     else:
         more = "; the bot uses it fully only with cluster.autoscaling: true"
-        yield Finding("v2, and it answers" + more * (not wanted.autoscaling))
+        yield Finding("v2, and it answers" + more * (not cluster.settings.cluster.autoscaling))
 
 
 def _no_autoscaler(cluster: RunningCluster) -> Finding:
@@ -107,6 +108,15 @@ def _no_autoscaler(cluster: RunningCluster) -> Finding:
         "enableInTreeAutoscaling: true and autoscalerOptions.version: v2, elsewhere start the head "
         "by `ray up`" + ", or set cluster.autoscaling: false" * is_wanted
     )
+
+
+def slots(cluster: RunningCluster) -> Iterator[Finding]:
+    """Checks that each engine's games fit a node, or that such a node may come."""
+    words = unplaced(cluster.settings.demands(), [node for node in cluster.nodes if node.cpus])
+    if words and cluster.scaling.autoscaler is Autoscaler.NONE:
+        yield fault(f"{words}: add such a node, or ask for less")
+    elif words:
+        yield Finding(f"{words}, so far; such a node comes when a game or a standby needs it")
 
 
 def room(cluster: RunningCluster) -> Iterator[Finding]:

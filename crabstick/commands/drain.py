@@ -12,7 +12,7 @@ from actors.ops.connect import connect, disconnect
 from actors.ops.find_node import find_node, is_alive
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
-from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ClusterNode
 from crabstick.settings import Settings
 from crabstick.terminal.find_cluster import find_cluster
 from crabstick.terminal.running_bot import fetch_statistics
@@ -40,7 +40,8 @@ def drain(
         raise EnvironmentProblem("no bot runs here: name its cluster by --address or RAY_ADDRESS")
     connect(cluster.address, namespace)
     try:
-        node = find_node(wish, read_nodes(settings.cluster))
+        demand = settings.demands()[DEFAULT_ENGINE]
+        node = find_node(wish, [node.seen_by(demand) for node in read_nodes()])
         statistics = asyncio.run(fetch_statistics(namespace))
         if statistics is None:
             raise EnvironmentProblem(
@@ -60,7 +61,7 @@ def drain(
 async def _follow(
     progress: "DrainProgress", statistics: Statistics | None, settings: Settings, console: Console
 ) -> None:
-    while await asyncio.to_thread(is_alive, progress.node, settings.cluster):
+    while await asyncio.to_thread(is_alive, progress.node):
         if statistics is not None:
             for line in progress.update(statistics, time.monotonic()):
                 console.print(line, soft_wrap=True)

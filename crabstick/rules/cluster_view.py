@@ -5,7 +5,8 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
@@ -43,7 +44,7 @@ class Demand:
         """The demand in words: `1 CPUs and 256 MB`."""
         units = {"CPU": "CPUs", "GPU": "GPUs"}
         *most, last = [
-            f"{amount / 2**20:g} MB" if name == "memory" else f"{amount:g} {units.get(name, name)}"
+            f"{amount // 2**20:g} MB" if name == "memory" else f"{amount:g} {units.get(name, name)}"
             for name, amount in self.resources.items()
         ] + [f"label {name}={value}" for name, value in self.labels.items()]
         return f"{', '.join(most)} and {last}" if most else last
@@ -56,7 +57,16 @@ class Demand:
             resources.get(name, 0.0) / need + (0 if name == "memory" else ROUNDING)
             for name, need in self.resources.items()
         )
-        return math.floor(min(shares))
+        return max(math.floor(min(shares)), 0)
+
+    def had_by(self, total: Mapping[str, float], labels: Mapping[str, str]) -> "Demand":
+        """What a node has of all that is asked for."""
+        has = {name: total.get(name, 0) for name in self.resources}
+        return Demand(resources=has, labels={name: labels.get(name, "") for name in self.labels})
+
+    def left_of(self, resources: Mapping[str, float], count: int = 1) -> dict[str, float]:
+        """The resources that `count` such actors leave."""
+        return {name: has - count * self.resources.get(name, 0) for name, has in resources.items()}
 
 
 class ActorPhase(Enum):
@@ -217,7 +227,6 @@ class ClusterNode:
         names: its address, host name and the name given to `ray start`, without repetition.
         cpus: what Ray may give to actors there; on one machine they count slots, not cores.
         cores: how many processes run there at the same time.
-        memory_mb: what Ray may give to actors there, in MiB.
         slots: how many EngineActors the empty node holds.
         free_slots: how many more EngineActors Ray would start there now.
         total, free, labels: all of its resources, those that Ray would still give, and its labels.
@@ -225,6 +234,8 @@ class ClusterNode:
         is_doubtful: whether an actor there was lost or fell silent, and none there has answered
             since. Ray takes up to a minute to call a node dead; meanwhile actors go to other nodes
             if they can.
+        is_rare: whether it has a GPU that such actors do not need. Ray avoids such nodes, too.
+        neighbours: how many actors of other engines are there.
     """
 
     id: NodeId
@@ -233,7 +244,6 @@ class ClusterNode:
     is_head: bool = False
     cpus: float = 0
     cores: float = 0
-    memory_mb: float = 0
     slots: int = 0
     free_slots: int = 0
     total: Mapping[str, float] = field(default_factory=dict)
@@ -241,6 +251,8 @@ class ClusterNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     drains_in: timedelta | None = None
     is_doubtful: bool = False
+    is_rare: bool = False
+    neighbours: int = 0
 
     @property
     def is_draining(self) -> bool:
@@ -253,11 +265,32 @@ class ClusterNode:
             self,
             slots=demand.slots(self.total, self.labels),
             free_slots=demand.slots(self.free, self.labels),
+            is_rare=bool(self.total.get("GPU")) and "GPU" not in demand.resources,
         )
 
     def __str__(self) -> str:
         """The node as people see it."""
         return f"{self.id[:ID_DIGITS]} ({', '.join(self.names)})"
+
+
+def asked(engine: str, demand: Demand) -> str:
+    """What a game of an engine asks for, and which keys of the settings say so."""
+    default = "a game asks for (cluster.slot_cpus, cluster.slot_memory_mb)"
+    return f"{demand} that {default if engine == DEFAULT_ENGINE else f'engines.{engine} asks for'}"
+
+
+def unplaced(
+    demands: Mapping[str, Demand], nodes: Collection[ClusterNode], what: str = "node"
+) -> str:
+    """Which engines fit none of the nodes, and what the nodes have; empty when all fit."""
+    sentences = []
+    for name, demand in demands.items():
+        if not any(demand.slots(node.total, node.labels) for node in nodes):
+            kinds = Counter(str(demand.had_by(node.total, node.labels)) for node in nodes)
+            have = ", ".join(f"{count} with {kind}" for kind, count in kinds.items())
+            there = f": those for games are {have}" if have else ""
+            sentences.append(f"no {what} has the {asked(name, demand)}{there}")
+    return "; ".join(sentences)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,21 +303,26 @@ class Observed:
 
     def of(self, engine: str, demand: Demand) -> "Observed":
         """What concerns one engine: its actors, and the slots for more of them."""
+        others = Counter(actor.node for actor in self.actors if actor.engine != engine)
         return replace(
             self,
             actors=tuple(actor for actor in self.actors if actor.engine == engine),
-            nodes=tuple(node.seen_by(demand) for node in self.nodes),
+            nodes=tuple(
+                replace(node.seen_by(demand), neighbours=others[node.id]) for node in self.nodes
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """How many actors stand by, and how many takeovers a game may cost.
+    """How many actors of an engine stand by, and how many takeovers a game may cost.
 
     Attributes:
         keep_idle: how long an actor beyond `standby` may be idle before it ends.
+        demand: what such an actor asks of its node.
     """
 
     standby: int
     max_takeovers: int
     keep_idle: timedelta = timedelta(0)
+    demand: Demand = Demand(resources={"CPU": 1})

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crabstick.rules.cluster_view import (
+    DEFAULT_ENGINE,
     ActorPhase,
     ClusterNode,
     Demand,
@@ -65,21 +66,23 @@ def observe(
 ) -> Observed:
     """What runs where; what was taken since the nodes were read does not count as free.
 
-    `demands` are those of the engines, by name.
+    `demands` are those of the engines, by name; an actor of another engine, which the settings had
+    before, counts as one of the default engine.
     """
     doubtful = registry.doubtful_nodes(now)
     taken = _placed_since(registry, nodes.read_at - RAY_COUNTS_WITHIN)
     return Observed(
         actors=tuple(
-            replace(engine, is_suspect=True)
-            if _is_late(engine, now, demands.get(engine.engine))
-            else engine
+            replace(
+                engine,
+                engine=engine.engine if engine.engine in demands else DEFAULT_ENGINE,
+                is_suspect=engine.is_suspect or _is_late(engine, now, demands.get(engine.engine)),
+            )
             for engine in registry.engines.values()
         ),
         nodes=tuple(
             replace(
                 node,
-                free_slots=max(node.free_slots - len(taken[node.id]), 0),
                 free=_left(node.free, [demands[one] for one in taken[node.id] if one in demands]),
                 is_doubtful=node.id in doubtful,
             )
@@ -106,18 +109,17 @@ def _placed_since(registry: Registry, moment: timedelta) -> Mapping[NodeId | Non
 
 
 def _left(free: Mapping[str, float], taken: Sequence[Demand]) -> Mapping[str, float]:
-    left = dict(free)
     for demand in taken:
-        for name, amount in demand.resources.items():
-            left[name] = left.get(name, 0.0) - amount
-    return left
+        free = demand.left_of(free)
+    return free
 
 
-def has_waited_too_long(registry: Registry, now: timedelta) -> bool:
-    """Whether an actor has waited so long for a node that none will come."""
+def has_waited_too_long(registry: Registry, plays: str, now: timedelta) -> bool:
+    """Whether an actor of an engine has waited so long for a node that none will come."""
     return any(
         engine.phase is ActorPhase.STARTING
         and engine.node is None
+        and engine.engine == plays
         and now - engine.since > NODE_COMES_WITHIN
         for engine in registry.engines.values()
     )

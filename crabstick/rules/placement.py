@@ -7,6 +7,7 @@ The laws (tests/unit/rules/test_placement.py): no game is given to two actors, n
 games, a settled cluster needs nothing, and planning twice plans the same.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -312,14 +313,15 @@ def _is_quiet(observed: Observed, now: timedelta) -> bool:
 
 
 def _places(observed: Observed) -> list[NodeId]:
-    """The node of each free slot, the busiest node first, nodes in doubt last.
+    """The node of each free slot: the busiest node first, rare ones late, nodes in doubt last.
 
     A node in doubt offers one slot at a time: if the node is dead, an actor there is lost.
     """
-    load = [actor.node for actor in observed.actors]
+    load = Counter(actor.node for actor in observed.actors)
+    load.update({node.id: node.neighbours for node in observed.nodes})
     nodes = sorted(
         (node for node in observed.nodes if not node.is_draining),
-        key=lambda node: (node.is_doubtful, -load.count(node.id), node.id),
+        key=lambda node: (node.is_doubtful, node.is_rare, -load[node.id], node.id),
     )
     tried = {actor.node for actor in observed.actors if actor.phase is ActorPhase.STARTING}
     return [

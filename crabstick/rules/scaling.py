@@ -5,9 +5,9 @@ Pure. A node that is requested when the last slot is taken comes too late for th
 (Poisson). An owner who wants no standby pays for no node without a game.
 
 Ray ends only nodes without actors, and games that ended leave free slots on many nodes.
-`Consolidation` finds the node with the fewest games when those fit into the free slots of the other
-nodes; `plan` moves these games as when a node drains, but without hurry. Moments are `timedelta` on
-one monotonic clock.
+`Consolidation` finds the node with the fewest games when the actors of each engine that are there
+fit on the other nodes; `plan` moves these games as when a node drains, but without hurry. Moments
+are `timedelta` on one monotonic clock.
 
 The laws (tests/unit/rules/test_scaling.py): never fewer standbys than the owner wants; more
 games never mean fewer standbys; without traffic, exactly as many as the owner wants; none if the
@@ -17,7 +17,7 @@ come meanwhile.
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
@@ -65,17 +65,17 @@ class Consolidation:
         self,
         wanted: Collection[GameRecord],
         observed: Observed,
-        capacity: Capacity,
+        capacities: Mapping[str, Capacity],
         now: timedelta,
         fits_for: timedelta = FITS_FOR,
     ) -> Self:
-        """Returns the next state; `observed` is the cluster before `apply_to`."""
+        """Returns the next state; `observed` is the cluster of all engines before `apply_to`."""
         if self.leaving is not None:
             is_empty = not any(actor.node == self.leaving for actor in observed.actors)
-            if is_empty or not _fits(self.leaving, wanted, observed, capacity):
+            if is_empty or not _fits(self.leaving, wanted, observed, capacities):
                 return replace(self, leaving=None)
             return self
-        node = _emptiest(wanted, observed, capacity)
+        node = _emptiest(wanted, observed, capacities)
         if node is None:
             return replace(self, fits_since=None)
         if self.fits_since is None:
@@ -96,39 +96,58 @@ class Consolidation:
 
 
 def _emptiest(
-    wanted: Collection[GameRecord], observed: Observed, capacity: Capacity
+    wanted: Collection[GameRecord], observed: Observed, capacities: Mapping[str, Capacity]
 ) -> NodeId | None:
-    """The node with the fewest games, if the cluster is at rest and they fit on other nodes."""
+    """The node with the fewest games that fit elsewhere, if no game waits and no actor starts."""
     owners = owners_of(observed.actors)
     is_at_rest = (
         all(game.id in owners for game in wanted)
         and not any(node.is_draining for node in observed.nodes)
-        and not any(actor.phase is ActorPhase.STARTING for actor in observed.actors)
+        and not any(a.phase is ActorPhase.STARTING and a.node for a in observed.actors)
     )
     if not is_at_rest:
         return None
     actors = Counter(actor.node for actor in observed.actors)
     games = Counter(owners[game.id].node for game in wanted)
     busy = [node.id for node in observed.nodes if actors[node.id]]
-    emptiest = min(busy, key=lambda node: (games[node], actors[node], node), default=None)
-    if emptiest is None or not _fits(emptiest, wanted, observed, capacity):
-        return None
-    return emptiest
+    busy.sort(key=lambda node: (games[node], actors[node], node))
+    return next((node for node in busy if _fits(node, wanted, observed, capacities)), None)
 
 
 def _fits(
-    leaving: NodeId, wanted: Collection[GameRecord], observed: Observed, capacity: Capacity
+    leaving: NodeId,
+    wanted: Collection[GameRecord],
+    observed: Observed,
+    capacities: Mapping[str, Capacity],
 ) -> bool:
-    """Whether all games and standbys have a place on other nodes that hold actors already."""
+    """Whether all games and standbys have a place on other nodes that hold actors already.
+
+    No engine moves to a node that is rare for it, unless this one is, too. An engine that does not
+    fit this node lacks nothing without it.
+    """
     draining = {node.id for node in observed.nodes if node.is_draining}
     owners = owners_of(observed.actors)
     elsewhere = [a for a in observed.actors if a.node != leaving and a.node not in draining]
-    occupied = {actor.node for actor in elsewhere}
-    idle = sum(
-        a.phase in {ActorPhase.STANDBY, ActorPhase.STARTING} and a.node is not None
-        for a in elsewhere
+    occupied, settled = {actor.node for actor in elsewhere}, {actor.name for actor in elsewhere}
+    lacking = Counter({engine: capacity.standby for engine, capacity in capacities.items()})
+    lacking.update(
+        game.engine
+        for game in wanted
+        if game.id not in owners or owners[game.id].name not in settled
     )
-    slots = sum(node.free_slots for node in observed.nodes if node.id in occupied)
-    settled = {actor.name for actor in elsewhere}
-    homeless = sum(game.id not in owners or owners[game.id].name not in settled for game in wanted)
-    return idle + slots >= homeless + capacity.standby
+    idle = {ActorPhase.STANDBY, ActorPhase.STARTING}
+    lacking.subtract(a.engine for a in elsewhere if a.phase in idle and a.node is not None)
+    gone = [node for node in observed.nodes if node.id == leaving]
+    others = [node for node in observed.nodes if node.id in occupied]
+    for engine in sorted(capacities, key=lambda name: -len(capacities[name].demand.resources)):
+        demand = capacities[engine].demand
+        here = [node.seen_by(demand) for node in gone]
+        for index, node in enumerate(others):
+            seen = node.seen_by(demand)
+            is_open = not seen.is_rare or any(node.is_rare for node in here)
+            taken = min(seen.free_slots, max(lacking[engine], 0)) if is_open else 0
+            others[index] = replace(node, free=demand.left_of(node.free, taken))
+            lacking[engine] -= taken
+        if lacking[engine] > 0 and any(node.slots for node in here):
+            return False
+    return True

@@ -24,7 +24,7 @@ from crabstick.explain import explain, neighbours, shown
 from crabstick.rules.adjudication import MOST_MOVES, Adjudication, ScoreRule
 from crabstick.rules.challenges import ChallengePolicy
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand
-from crabstick.rules.engine_choice import Traits, choose, conditions_of
+from crabstick.rules.engine_choice import Traits, choose, conditions_of, tasks
 from crabstick.rules.start_positions import complete, fits
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import Variant
@@ -433,9 +433,12 @@ class Settings(Section):
         }
 
     def standby_of(self, name: str) -> int:
-        """How many actors of an engine stand by."""
+        """How many actors of an engine stand by: by default none if no challenge leads to it."""
         wish = self.engine_of(name).standby
-        return self.cluster.standby if wish is None else wish
+        reached = {self.target(key) for key, _ in tasks(self.engines, self.challenges.variants)}
+        reached |= {self.engine_for(position.traits, position) for position in self.positions}
+        is_needed = name in {*reached, self.target(DEFAULT_ENGINE)}
+        return self.cluster.standby * is_needed if wish is None else wish
 
     def adjudication(self) -> Adjudication | None:
         """The rules for draws and resignation; None when both are off."""

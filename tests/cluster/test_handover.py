@@ -55,8 +55,8 @@ def drain(rig: ElasticRig, node: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def workers(rig: ElasticRig) -> list[ClusterNode]:
-    return [node for node in read_nodes(rig.settings.cluster) if not node.is_head]
+def workers() -> list[ClusterNode]:
+    return [node for node in read_nodes() if not node.is_head]
 
 
 async def count(name: str) -> float:
@@ -92,19 +92,19 @@ async def _drain_by_command(rig: ElasticRig) -> None:
     refused = await asyncio.to_thread(drain, rig, "nowhere")
     assert refused.returncode == USAGE, refused.stderr
     assert re.search(r"no node of this cluster is called 'nowhere'.*\(\d+\.\d+", refused.stderr)
-    (node,) = workers(rig)
+    (node,) = workers()
     await asyncio.to_thread(rig.join)
     drained = await asyncio.to_thread(drain, rig, node.id[:16])
     assert drained.returncode == 0, drained.stderr
     lines = drained.stdout.splitlines()
     assert "drains within 120 s" in lines[0]
     assert lines[-1].endswith("has left the cluster")
-    assert node.id not in [each.id for each in workers(rig)]
+    assert node.id not in [each.id for each in workers()]
 
 
 async def _drain_by_signal(rig: ElasticRig) -> None:
     """`ray start` ends by itself as soon as its node is empty."""
-    (node,) = workers(rig)
+    (node,) = workers()
     await asyncio.to_thread(rig.join)
     process = rig.processes[node.id]
     process.send_signal(signal.SIGTERM)

@@ -131,7 +131,7 @@ def test_a_version_with_another_protocol_than_the_running_games_changes_nothing(
 @pytest.mark.parametrize(
     ("account", "cluster", "words"),
     [
-        (BOT, {"slot_cpus": 1000.0}, "no game fits a node: one asks for 1000 CPUs"),
+        (BOT, {"slot_cpus": 1000.0}, "no node has the 1000 CPUs and 256 MB that a game asks for"),
         ("another", {}, f"{BOT} plays on this cluster, and the token is that of another"),
     ],
 )

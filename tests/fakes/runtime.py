@@ -5,8 +5,7 @@ may do less than Ray, never what Ray cannot do.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -24,8 +23,9 @@ from actors.messages import (
     Progress,
     ResyncRequest,
 )
-from crabstick.rules.cluster_view import ClusterNode
+from crabstick.rules.cluster_view import DEFAULT_ENGINE, ClusterNode, Demand
 from crabstick.rules.lichess_types import ActorName, NodeId
+from crabstick.settings import Settings
 
 START_TIME = timedelta(seconds=1)
 
@@ -53,10 +53,12 @@ class FakeActor:
         """How long each answer takes from now on."""
         self._warm_s = loop.time() + start_time.total_seconds()
         self._news = asyncio.Event()
+        self._why = ""
         self._outcome: asyncio.Future[Packed] = loop.create_future()
 
     def die(self, why: str = "the actor died") -> None:
         """The process dies."""
+        self._why = why
         if not self._outcome.done():
             self._outcome.set_exception(ActorGone(why))
             self._outcome.exception()  # else asyncio logs it as never retrieved
@@ -170,7 +172,7 @@ class FakeActor:
                     await self._news.wait()
             except TimeoutError:
                 continue
-        raise ActorGone(f"{self.name} is dead")
+        raise ActorGone(self._why)
 
 
 class _Handle:
@@ -197,16 +199,15 @@ class _Method:
         return self._call(message)
 
 
-def _resources(slots: int) -> Mapping[str, float]:
-    """What that many actors of the default settings ask for."""
-    return {"CPU": slots, "memory": slots * 256 * 2**20}
-
-
 class FakeRuntime:
     """A `Runtime`; `slots` is the number of actors that each node holds."""
 
     def __init__(self, **slots: int) -> None:
         self.slots = {NodeId(node): count for node, count in slots.items()}
+        self.gpus: dict[NodeId, int] = {}
+        """How many GPUs some of the nodes have, besides the slots."""
+        self.demands = Settings().demands()
+        """What the actors of each engine ask for."""
         self.draining: dict[NodeId, timedelta] = {}
         """The draining nodes, and the time until their end."""
         self.crashed: set[NodeId] = set()
@@ -264,7 +265,7 @@ class FakeRuntime:
         """A node joins; actors that waited for room start there."""
         self.slots[NodeId(node)] = slots
         for actor in self.actors.values():
-            if actor.node is None and self._free(NodeId(node)) > 0:
+            if actor.node is None and self._free(NodeId(node), actor.config.engine):
                 actor.settle(NodeId(node))
 
     def players_of(self, game: str) -> list[FakeActor]:
@@ -281,17 +282,18 @@ class FakeRuntime:
             ClusterNode(
                 id=node,
                 free_slots=self._free(node),
-                total=_resources(count),
-                free=_resources(self._free(node)),
+                total=self._total(node),
+                free=self._left(node),
                 drains_in=self.draining.get(node),
             )
-            for node, count in self.slots.items()
+            for node in self.slots
         )
 
-    async def is_exhausted(self) -> bool:
+    async def exhausted(self) -> frozenset[str]:
         """See `Runtime`."""
         await self._trip()
-        return self.cannot_grow and any(a.node is None for a in self.actors.values())
+        waiting = (a.config.engine for a in self.actors.values() if a.node is None)
+        return frozenset(waiting) if self.cannot_grow else frozenset()
 
     async def living(self) -> tuple[ActorName, ...]:
         """See `Runtime`."""
@@ -307,7 +309,7 @@ class FakeRuntime:
         await self._trip()
         await asyncio.sleep(0)  # Ray's call takes a moment, in a thread
         rooms = [node] if node else [n for n in self.slots if n not in self.draining]
-        here = next((room for room in rooms if self._free(room) > 0), None)
+        here = next((room for room in rooms if self._free(room, config.engine)), None)
         actor = self.actors[name] = FakeActor(config, here, self.start_time)
         actor.problem, actor.lacks_engine = self.next_problem, self.lacks_engine
         actor.is_hanging = here in self.crashed
@@ -330,9 +332,22 @@ class FakeRuntime:
             raise ActorGone(f"no actor is called {name}")
         return self.actors[name]
 
-    def _free(self, node: NodeId) -> int:
-        taken = Counter(actor.node for actor in self.actors.values())
-        return self.slots.get(node, 0) - taken[node]
+    def _total(self, node: NodeId) -> dict[str, float]:
+        slots = self.slots.get(node, 0)
+        return {"CPU": slots, "memory": slots * 256 * 2**20, "GPU": self.gpus.get(node, 0)}
+
+    def _left(self, node: NodeId) -> dict[str, float]:
+        left = self._total(node)
+        for actor in self.actors.values():
+            if actor.node == node:
+                left = self._demand(actor.config.engine).left_of(left)
+        return left
+
+    def _free(self, node: NodeId, engine: str = DEFAULT_ENGINE) -> int:
+        return self._demand(engine).slots(self._left(node), {})
+
+    def _demand(self, engine: str) -> Demand:
+        return self.demands.get(engine, self.demands[DEFAULT_ENGINE])
 
     async def _trip(self) -> None:
         if self.is_away:

@@ -92,7 +92,7 @@ def test_what_a_node_has_is_read_as_ray_reads_it(path: str, value: object) -> No
     manifests = opened([cluster])
     for group, name in ((manifests.head, "headgroup"), (manifests.workers[0], "game")):
         resources = types[name]["resources"]
-        assert (group.cpus, group.memory) == (resources["CPU"], resources["memory"])
+        assert (group.cpus, group.node.total["memory"]) == (resources["CPU"], resources["memory"])
 
 
 @pytest.mark.skipif(not DEFINITION.exists(), reason=f"{DEFINITION} is not there")

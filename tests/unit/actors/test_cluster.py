@@ -14,9 +14,8 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask, demand_of
+from actors.cluster import ActorFailed, ActorGone, ActorSilent, ask
 from crabstick.rules.cluster_view import Demand
-from crabstick.settings import ClusterSettings
 from tests.builders import seconds
 
 GIB = float(2**30)
@@ -70,7 +69,7 @@ async def test_the_failure_of_an_actor_has_the_last_line_of_its_traceback() -> N
 
 
 def a_slot(cpus: float, memory_mb: int = 64) -> Demand:
-    return demand_of(ClusterSettings(slot_cpus=cpus, slot_memory_mb=memory_mb))
+    return Demand(resources={"CPU": cpus, "memory": float(memory_mb * 2**20)})
 
 
 @given(st.sampled_from([0.1, 0.2, 0.25, 0.5, 1]), st.integers(1, 16), st.data())

@@ -13,7 +13,7 @@ from actors.ops import cluster_probe
 from actors.ops.probe_results import Autoscaler, ScalingReport
 from crabstick.settings import Settings
 
-SLOT = Settings().cluster
+DEMANDS = Settings().demands()
 
 
 class FakeGcs:
@@ -44,7 +44,7 @@ def scaling(gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch, monitor: str = "") ->
     for module in ("actors.cluster", "actors.ops.cluster_probe"):
         monkeypatch.setattr(f"{module}.gcs_client", lambda: gcs)
     monkeypatch.setattr(cluster_probe, "POLL_S", 0.0)
-    return cluster_probe.scaling(autoscaling_state(), monitor, SLOT)
+    return cluster_probe.scaling(autoscaling_state(), monitor, DEMANDS)
 
 
 def endless(*versions: int) -> Iterator[int]:
@@ -79,7 +79,7 @@ def test_a_slot_that_no_group_fits_is_found(
 ) -> None:
     gcs = FakeGcs(endless(7, 8))
     gcs.infeasible = [bundle]
-    assert scaling(gcs, monkeypatch).has_no_place == refuses
+    assert scaling(gcs, monkeypatch).homeless == ("default",) * refuses
 
 
 @pytest.mark.parametrize(

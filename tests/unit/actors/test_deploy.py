@@ -31,7 +31,7 @@ WORKER = {"CPU": 2.0, "memory": 900.0 * MB}
 
 
 def a_slot(**cluster: object) -> Any:
-    return Settings.model_validate({"cluster": cluster}).cluster
+    return Settings.model_validate({"cluster": cluster})
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_a_slot_that_fits_a_node_or_one_to_come_is_fine(cluster: dict[str, objec
 
 @pytest.mark.parametrize("cluster", [{"slot_cpus": 2.5}, {"slot_memory_mb": 901}])
 @pytest.mark.usefixtures("nodes")
-def test_the_refusal_of_a_slot_names_the_largest_node(cluster: dict[str, object]) -> None:
-    with pytest.raises(EnvironmentProblem, match="the largest node has 2 and 900 MB") as refused:
+def test_the_refusal_of_a_slot_names_the_nodes(cluster: dict[str, object]) -> None:
+    with pytest.raises(EnvironmentProblem, match="are 1 with 2 CPUs and 900 MB") as refused:
         require_slots(a_slot(**cluster))
     assert "cluster.slot_cpus" in str(refused.value)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from actors.messages import EMPTY
+from actors.messages import EMPTY, GameUpdate
 from actors.worker_set.elasticity import Traffic
 from crabstick.rules.lichess_types import GameId, NodeId
 from tests.builders import seconds
@@ -46,6 +46,13 @@ async def test_a_declined_bot_leaves_a_standby_behind_for_ten_minutes() -> None:
     assert (before, still, rig.phases()) == ([], ["standby"], [])
 
 
+async def test_the_standby_for_a_declined_bot_has_the_engine_that_would_have_played() -> None:
+    rig = a_gpu_rig(standby=0)
+    await rig.wait_standbys(1)
+    await rig.worker_set.room_wanted(GameUpdate(engine="default").pack())
+    await until(lambda: actors_of(rig, "default"))
+
+
 async def test_the_games_of_the_emptiest_node_move_to_the_others() -> None:
     rig = WorkerSetRig(FakeRuntime(n1=3, n2=3), standby=0, autoscaling=True, max_games=3)
     await on_both_nodes(rig)
@@ -83,6 +90,68 @@ async def on_both_nodes(rig: WorkerSetRig) -> None:
     await asyncio.sleep(2)  # the nodes have been read
     await rig.start_game("n2-game")
     rig.runtime.slots |= first
+
+
+def a_gpu_rig(standby: int = 1) -> WorkerSetRig:
+    """A node with a GPU, which two actors of the engine `human` share, beside one without."""
+    runtime = FakeRuntime(card=4, plain=4)
+    runtime.gpus = {NodeId("card"): 1}
+    return WorkerSetRig(
+        runtime,
+        standby=standby,
+        autoscaling=True,
+        engines={"human": {"gpus": 0.5, "standby": 1}},
+    )
+
+
+def actors_of(rig: WorkerSetRig, engine: str) -> list[str | None]:
+    """The nodes of the actors of an engine."""
+    return [a.node for a in rig.runtime.actors.values() if a.config.engine == engine]
+
+
+async def test_an_engine_whose_nodes_are_full_asks_for_another_such_node() -> None:
+    rig = a_gpu_rig()
+    await rig.wait_standbys(2)
+    for game in ("first", "second"):
+        await rig.report_game(game, engine="human")
+        assert (await rig.wait_player(game)).node == "card"
+    await until(lambda: None in actors_of(rig, "human"))
+    assert actors_of(rig, "default") == ["plain"]
+    rig.runtime.gpus[NodeId("card2")] = 1
+    rig.runtime.add_node("card2", 4)
+    await until(lambda: "card2" in actors_of(rig, "human"))
+
+
+async def test_the_only_node_that_an_engine_fits_is_not_emptied() -> None:
+    rig = a_gpu_rig()
+    await rig.wait_standbys(2)
+    (warm,) = [actor for actor in rig.runtime.actors.values() if actor.node == "card"]
+    await rig.report_game()
+    await asyncio.sleep(300)
+    assert rig.runtime.actors[warm.name] is warm
+
+
+async def test_more_actors_stand_by_for_the_engine_that_gets_the_games() -> None:
+    rig = a_gpu_rig()
+    rig.runtime.gpus[NodeId("card")] = 3
+    await rig.wait_standbys(2)
+    for number in range(5):
+        await rig.report_game(f"game{number}", engine="human")
+        (await rig.wait_player(f"game{number}")).end_game()
+        await asyncio.sleep(20)
+    assert (actors_of(rig, "human"), actors_of(rig, "default")) == (["card"] * 3, ["plain"])
+
+
+async def test_an_engine_that_gets_no_node_holds_up_no_other() -> None:
+    rig = a_gpu_rig()
+    rig.runtime.gpus.clear()
+    await until(lambda: None in actors_of(rig, "human"))
+    before = await rig.load()
+    rig.runtime.cannot_grow = True
+    await asyncio.sleep(2)
+    after = await rig.load()
+    assert (before.may_grow, before.growing) == (True, ("human",))
+    assert (after.may_grow, after.growing) == (True, ())
 
 
 async def test_more_actors_stand_by_while_many_games_come() -> None:

@@ -36,7 +36,6 @@ from crabstick.game.online_sources import OnlineSources
 from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import GameId, Limited, NodeId
-from crabstick.settings import ClusterSettings
 from engine.errors import EngineDied, EngineNotFound
 from engine.interface import EngineSpec, SearchResult
 from tests.builders import seconds
@@ -227,7 +226,7 @@ async def test_it_plays_by_the_settings_of_the_owner(tmp_path: Path) -> None:
 async def test_the_engine_ponders_where_its_game_has_a_core(
     monkeypatch: pytest.MonkeyPatch, nodes: list[tuple[str, int]] | ActorAway, *, ponders: bool
 ) -> None:
-    def read(_slot: ClusterSettings) -> tuple[ClusterNode, ...]:
+    def read() -> tuple[ClusterNode, ...]:
         if isinstance(nodes, ActorAway):
             raise nodes
         return tuple(ClusterNode(id=NodeId(name), cpus=cpus, cores=2) for name, cpus in nodes)

@@ -41,6 +41,7 @@ class FakeWorkerSet:
         self.games: dict[str, GameUpdate] = {}
         self.room = room
         self.may_grow = False
+        self.growing: tuple[str, ...] = ()
         self.room_requests = 0
         self.loads = 0
         self.rooms: dict[str, int] = {}
@@ -62,6 +63,7 @@ class FakeWorkerSet:
             room=room,
             rooms=self.rooms,
             may_grow=self.may_grow,
+            growing=self.growing,
             limits=self.rate_limits.export(),
         )
         return answer.pack()
@@ -890,6 +892,17 @@ async def test_a_human_waits_for_a_node_and_a_bot_is_declined() -> None:
     await until(lambda: rig.worker_set.room_requests == 1)
     assert rig.lichess.accepted == ["game0001"]
     assert rig.lichess.declined == [("game0002", "later")]
+
+
+async def test_each_engine_has_nodes_of_its_own_to_come() -> None:
+    rig = ListenerRig(room=0, engines={"casual": {}})
+    rig.worker_set.rooms, rig.worker_set.growing = {"casual": 0}, ("casual",)
+    for number, rated in enumerate([True, False]):
+        human = LichessPlayer(name="somebody")
+        rig.lichess.challenged(to_us(number, challenger=human, rated=rated))
+        await until(lambda: rig.answers() == number + 1)  # noqa: B023 -- it is called here
+    assert rig.lichess.declined == [("game0000", "later")]
+    assert rig.lichess.accepted == ["game0001"]
 
 
 async def test_a_worker_set_that_hangs_is_restarted_and_one_that_is_slow_is_not() -> None:

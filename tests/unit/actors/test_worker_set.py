@@ -658,7 +658,7 @@ async def test_each_engine_has_actors_of_its_own() -> None:
     plays = [actor.config.engine for actor in rig.runtime.actors.values()]
     assert sorted(plays) == ["atomic", "default"]
     load = await rig.load()
-    assert (load.room, load.rooms) == (7, {"atomic": 4, "horde": 6})
+    assert (load.room, load.rooms) == (6, {"atomic": 3, "horde": 5})
     await rig.report_game(engine="atomic")
     player = await rig.wait_player()
     assert player.config.engine == "atomic"

@@ -7,6 +7,7 @@ from actors.messages import Claim, GameUpdate, LoadAnswer
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.rules.cluster_view import EngineRecord
 from crabstick.rules.lichess_types import GameId
+from crabstick.settings import Settings
 from tests.builders import seconds
 from tests.fakes.lichess import FakeGames, FakeLichess, FakeMatch
 from tests.fakes.runtime import FakeActor, FakeRuntime
@@ -45,6 +46,7 @@ class WorkerSetRig:
         self.config = a_config(
             cluster=cluster, challenges={"max_games": max_games}, engines=engines or {}
         ).pack()
+        self.runtime.demands = Settings.from_message(self.config["settings"]).demands()  # type: ignore[arg-type]  # packed
         self.start()
 
     def start(self) -> None:

@@ -39,7 +39,12 @@ LOOK = NodeFacts(
 )
 HEAD = NodeReport(id=NodeId("aaaaaaaaaaaa1"), names=("10.0.0.1",), is_head=True, facts=LOOK)
 WORKER = NodeReport(
-    id=NodeId("bbbbbbbbbbbb2"), names=("10.0.0.2",), cpus=8.0, slots=8, free_slots=8, facts=LOOK
+    id=NodeId("bbbbbbbbbbbb2"),
+    names=("10.0.0.2",),
+    cpus=8.0,
+    slots=8,
+    total={"CPU": 8.0, "memory": 4e9},
+    facts=LOOK,
 )
 
 
@@ -95,7 +100,7 @@ def test_a_head_with_cpus_is_named_with_the_fix() -> None:
 
 
 def test_the_head_of_our_own_ray_plays_and_that_is_well() -> None:
-    own = a_cluster(a_head(cpus=5.0, slots=5), is_own=True)
+    own = a_cluster(a_head(cpus=5.0, slots=5, total={"CPU": 5.0, "memory": 4e9}), is_own=True)
     assert problems(own) == []
     assert "plays as well" in said(own)["head"]
 
@@ -113,7 +118,10 @@ def test_a_cluster_without_a_head_is_named() -> None:
         ),
         (ScalingReport(autoscaler=Autoscaler.V1), "ends busy nodes without a drain"),
         (replace(V2, is_silent=True), "has said nothing for 20 s"),
-        (replace(V2, has_no_place=True), "knows no group of nodes that a game fits on"),
+        (
+            replace(V2, homeless=("default",)),
+            "knows no group of nodes with the 1 CPUs and 256 MB that",
+        ),
     ],
 )
 def test_an_autoscaler_that_will_not_do_is_named(scaling: ScalingReport, words: str) -> None:
@@ -134,11 +142,29 @@ def test_settings_that_count_on_an_autoscaler_need_one() -> None:
 
 
 def test_too_little_room_is_a_problem_only_where_nothing_grows() -> None:
-    small = (a_head(), a_worker(slots=2, free_slots=2))
+    small = (a_head(), a_worker(slots=2))
     (line,) = problems(a_cluster(*small))
     assert line.startswith("room: the cluster has 2 slots for games, and challenges.max_games (4)")
     assert problems(a_cluster(*small, scaling=V2)) == []
     assert "so far; more nodes come" in said(a_cluster(*small, scaling=V2))["room"]
+
+
+LEELA = Settings.model_validate(
+    {"engines": {"human": {"gpus": 0.25, "kind": "uci", "path": "lc0"}}}
+)
+
+
+def test_an_engine_that_fits_no_node_is_named_with_what_the_nodes_have() -> None:
+    (line,) = problems(a_cluster(settings=LEELA))
+    assert line == (
+        "slots: no node has the 1 CPUs, 256 MB and 0.25 GPUs that engines.human asks for: those "
+        "for games are 1 with 8 CPUs, 3814 MB and 0 GPUs: add such a node, or ask for less"
+    )
+    growing = a_cluster(settings=LEELA, scaling=V2)
+    assert problems(growing) == []
+    assert "so far; such a node comes when" in said(growing)["slots"]
+    hopeless = a_cluster(settings=LEELA, scaling=replace(V2, homeless=("human",)))
+    assert "0.25 GPUs that engines.human asks for: add such a group" in problems(hopeless)[0]
 
 
 def test_a_node_that_drains_is_named_and_does_not_count_as_room() -> None:

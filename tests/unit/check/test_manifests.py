@@ -143,7 +143,11 @@ def test_a_field_that_kuberay_does_not_know_hides_the_rest(
         ("spec.autoscalerOptions.version", "v1", "version is 'v1': write v2"),
         ("spec.authOptions", None, "authentication: spec.authOptions.mode is missing"),
         (f"{GAME}.{CONTAINER}.resources", {"limits": {"cpu": "2", "memory": "9Mi"}}, "no room for"),
-        (f"{GAME}.{CONTAINER}.resources", None, "the group game has no room for a game"),
+        (
+            f"{GAME}.{CONTAINER}.resources",
+            None,
+            "the group game has no room for the 1 CPUs and 256 MB that a",
+        ),
         (f"{GAME}.maxReplicas", 2, "has 4 slots at most, and challenges.max_games (4) and clus"),
         ("spec.workerGroupSpecs", [], "has 0 slots at most"),
         (f"{GAME}.{POD}.terminationGracePeriodSeconds", 120, "would be killed in mid-game"),
@@ -155,6 +159,53 @@ def test_a_field_that_kuberay_does_not_know_hides_the_rest(
 )
 def test_one_mistake_is_one_sentence(path: str, value: object, words: str) -> None:
     assert words in problem(with_cluster(path, value))
+
+
+LEELA = "http: {host: 0.0.0.0}\ncluster: {autoscaling: true}\nengines: {human: {gpus: 0.25%s}}"
+CARDS: Manifest = {"limits": {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "1"}}
+
+
+def with_second_group(asks: str = "", **changes: Any) -> list[Manifest]:
+    """A bot with an engine for a GPU, and beside the shipped group another one."""
+    things = base(LEELA % asks)
+    groups = things[0]["spec"]["workerGroupSpecs"]
+    second = deepcopy(groups[0]) | {"groupName": "gpu"} | changes
+    second["template"]["spec"]["containers"][0]["resources"] = changes.pop("limits", CARDS)
+    second.pop("limits", None)
+    groups.append(second)
+    return things
+
+
+@pytest.mark.parametrize(
+    ("asks", "changes"),
+    [
+        ("", {}),
+        ("", {"limits": {"limits": {"cpu": "4"}}, "rayStartParams": {"num-gpus": "1"}}),
+        (", resources: {card: 1}", {"resources": {"card": "2"}}),
+        (", labels: {accelerator: a10}", {"labels": {"accelerator": "a10"}}),
+    ],
+)
+def test_a_group_may_have_what_an_engine_asks_for(asks: str, changes: Manifest) -> None:
+    assert said(with_second_group(asks, **changes))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("asks", "changes", "words"),
+    [
+        ("", {"limits": {"limits": {"cpu": "4", "memory": "8Gi"}}}, "8192 MB and 0 GPUs"),
+        (", resources: {card: 1}", {}, "1 GPUs and 0 card"),
+        (", labels: {accelerator: a10}", {}, "1 GPUs and label accelerator="),
+        (", memory_mb: 9000", {}, "engines: no group of workers has the 1 CPUs, 9000 MB and 0.25"),
+    ],
+)
+def test_an_engine_that_fits_no_group_is_named_with_what_the_groups_have(
+    asks: str, changes: Manifest, words: str
+) -> None:
+    line = problem(with_second_group(asks, **changes))
+    assert "that engines.human asks for: those for games are 1 with 2 CPUs, 2048 MB, 0 GPUs" in (
+        line.replace("2048 MB and 0 GPUs", "2048 MB, 0 GPUs")
+    )
+    assert words in line
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crabstick.rules.cluster_view import ActorPhase, EngineRecord
+from crabstick.rules.cluster_view import ActorPhase, ClusterNode, Demand, EngineRecord
 from crabstick.rules.lichess_types import ActorName, NodeId
-from crabstick.rules.observation import MOST_AT_ONCE, suspects
+from crabstick.rules.observation import (
+    MOST_AT_ONCE,
+    NODE_COMES_WITHIN,
+    Nodes,
+    has_waited_too_long,
+    observe,
+    suspects,
+)
+from crabstick.rules.registry import Registry
 from tests.builders import seconds
 
 NOW = seconds(1000)
@@ -78,3 +86,28 @@ def test_never_more_than_two_at_once_and_only_silent_ones(
     silent = {engine.name for engine in engines if NOW - engine.last_seen > seconds(3)}
     assert len(found) <= MOST_AT_ONCE
     assert set(found) <= silent
+
+
+def test_an_actor_of_an_engine_that_the_settings_lack_counts_as_one_of_the_default_engine() -> None:
+    registry, _ = Registry().entered(ActorName("engine:1"), NOW, plays="before")
+    demands = {"default": Demand(resources={"CPU": 1}), "leela": Demand(resources={"GPU": 1})}
+    (actor,) = observe(registry, Nodes(), NOW, demands).actors
+    assert actor.engine == "default"
+
+
+def test_each_engine_waits_for_nodes_of_its_own() -> None:
+    registry, _ = Registry().entered(ActorName("engine:1"), NOW, plays="leela")
+    late = NOW + NODE_COMES_WITHIN + seconds(1)
+    assert has_waited_too_long(registry, "leela", late)
+    assert not has_waited_too_long(registry, "default", late)
+
+
+def test_what_was_taken_since_the_nodes_were_read_is_not_free_for_any_engine() -> None:
+    registry, _ = Registry().entered(ActorName("engine:1"), NOW, NodeId("n"), plays="leela")
+    demands = {
+        "default": Demand(resources={"CPU": 1}),
+        "leela": Demand(resources={"CPU": 1, "GPU": 1}),
+    }
+    node = ClusterNode(id=NodeId("n"), free={"CPU": 2.0, "GPU": 1.0})
+    (left,) = observe(registry, Nodes(views=(node,), read_at=NOW), NOW, demands).nodes
+    assert [demand.slots(left.free, {}) for demand in demands.values()] == [1, 0]

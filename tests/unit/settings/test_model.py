@@ -251,3 +251,12 @@ def test_a_message_has_no_defaults_and_one_of_the_first_version_is_read() -> Non
 def test_a_broken_message_is_refused(broken: object) -> None:
     with pytest.raises(ConfigError, match="the settings message"):
         Settings.from_message({"v": 1, "settings": broken})
+
+
+def test_engines_stand_by_if_an_accepted_challenge_can_lead_to_them_or_their_owner_says_so() -> (
+    None
+):
+    engines = {"atomic": {}, "human": {}, "variants": {"standby": 2}, "blitz": {"standby": 0}}
+    bot = settings(engines=engines, cluster={"standby": 3})
+    standbys = {name: bot.standby_of(name) for name in bot.demands()}
+    assert standbys == {"default": 3, "atomic": 0, "human": 3, "variants": 2, "blitz": 0}
