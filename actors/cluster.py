@@ -19,8 +19,9 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast
 import ray
 from ray._private.state import available_resources_per_node, state
 from ray.actor import ActorHandle
-from ray.core.generated import autoscaler_pb2
+from ray.core.generated import autoscaler_pb2, common_pb2
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason, GetClusterStatusReply
+from ray.core.generated.gcs_pb2 import WorkerTableData
 from ray.exceptions import (
     ActorAlreadyExistsError,
     ActorUnavailableError,
@@ -47,6 +48,9 @@ GROUP = "ray.io/node-group"
 """Ray's label for a group of nodes of KubeRay or `ray up`."""
 NODE_NAMES = ("NodeManagerAddress", "NodeManagerHostname", "NodeName")
 """Ray's keys for a node's address, host name, and the name given to `ray start`."""
+MOST_WORDS = 300
+FIRST_CAUSE = ", (2) "
+"""Ray lists several causes of a death; the first is a lack of memory."""
 GCS_PATIENCE = timedelta(seconds=5)
 GCS_THREADS = DaemonThreads(4, "gcs")
 """While the GCS is away all of them block, and further calls queue without a thread."""
@@ -100,13 +104,13 @@ async def ask(answer: Awaitable[Any], patience: timedelta | None) -> dict[str, o
         limit_s = patience.total_seconds() if patience else 0
         raise ActorSilent(f"no answer within {limit_s:g} s") from None
     except ActorUnavailableError as error:
-        raise ActorAway(_first_line(error)) from None
+        raise ActorAway(_reason(error)) from None
     except (RayActorError, ActorUnschedulableError) as error:
-        raise ActorGone(_first_line(error)) from None
+        raise ActorGone(_reason(error)) from None
     except RayTaskError as error:
         raise ActorFailed(last_line(error)) from None
     except RayError as error:
-        raise ActorSilent(_first_line(error)) from None
+        raise ActorSilent(_reason(error)) from None
     return reply if isinstance(reply, dict) else {}
 
 
@@ -130,7 +134,7 @@ async def in_gcs_thread(
         raise ActorAway("Ray's GCS does not answer") from None
     except (RayError, ValueError) as error:
         refusal = NameTaken if isinstance(error, ActorAlreadyExistsError) else ActorFailed
-        raise refusal(_first_line(error)) from None
+        raise refusal(_reason(error)) from None
 
 
 async def find_actor(name: str, namespace: str) -> Handle | None:
@@ -205,6 +209,27 @@ def restart_actor(handle: Handle, name: str, namespace: str) -> None:
     took_s = time.monotonic() - began_s
     if {"name": name, "namespace": namespace} in named and took_s < GCS_PATIENCE.total_seconds():
         kill_actor(handle, may_restart=True)
+
+
+def require_life(handle: Handle) -> None:
+    """Raises ActorGone with Ray's reason when an actor that Ray restarts has died twice.
+
+    Ray keeps the reason with a process, which it does not connect with the actor: the last process
+    that died unexpectedly on the actor's node is taken for the actor's.
+    """
+    actor = state.actor_table(handle._actor_id.hex())  # noqa: SLF001 -- Ray has no public way
+    if actor.get("NumRestarts", 0) <= 1:
+        return
+    table = state._connect_and_get_accessor().get_worker_table()  # noqa: SLF001 -- as above
+    dead = [
+        worker
+        for worker in map(WorkerTableData.FromString, table)
+        if worker.exit_type in {common_pb2.SYSTEM_ERROR, common_pb2.NODE_OUT_OF_MEMORY}
+        if not worker.is_alive and worker.worker_address.node_id.hex() == actor["Address"]["NodeID"]
+    ]
+    last = max(dead, key=lambda worker: int(worker.end_time_ms), default=None)
+    why = last.exit_detail if last else "Ray does not say why"
+    raise ActorGone(f"its process died: {why[:MOST_WORDS].split(FIRST_CAUSE)[0]}")
 
 
 def own_handle() -> Handle:
@@ -324,12 +349,17 @@ def _until(deadline_ms: int | None) -> timedelta | None:
     return max(timedelta(milliseconds=deadline_ms - time.time() * 1000), timedelta(0))
 
 
-def _first_line(error: BaseException) -> str:
-    """The first line of an error, short enough for a log."""
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+def _reason(error: BaseException) -> str:
+    """The first line of an error that tells a reason, short enough for a log."""
+    text = str(error).strip()
+    if '\n  File "' in text:  # a traceback
+        return last_line(error)
+    lines = text.splitlines() or [type(error).__name__]
+    telling = next((line for line in lines if " is dead because " in line), lines[0])
+    return telling[:MOST_WORDS].split(FIRST_CAUSE)[0]
 
 
 def last_line(error: BaseException) -> str:
     """The last line of an error: that of a `RayTaskError` names the cause."""
     lines = str(error).strip().splitlines()
-    return lines[-1][:200] if lines else type(error).__name__
+    return lines[-1][:MOST_WORDS] if lines else type(error).__name__

@@ -21,7 +21,7 @@ from crabstick.settings import Settings
 
 logging.getLogger("ray.serve").setLevel(logging.ERROR)  # its import sets INFO
 ANSWER_PATIENCE = timedelta(seconds=10)
-START_PATIENCE = timedelta(seconds=90)
+START_PATIENCE = timedelta(minutes=3)
 
 
 def check_http(config: ActorConfig, settings: Settings) -> None:

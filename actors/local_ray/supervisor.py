@@ -28,7 +28,7 @@ from crabstick.errors import EnvironmentProblem, InvariantBroken
 VITAL: Final = ("gcs_server", "raylet")
 """Without one of these the bot is deaf, or its actors die."""
 POLL: Final = timedelta(seconds=1)
-DEPLOY_LIMIT: Final = timedelta(seconds=60)
+DEPLOY_LIMIT: Final = timedelta(minutes=2)
 """A Ray that dies once more meanwhile may leave a deployment without an answer for ever."""
 STOP_LIMIT: Final = timedelta(seconds=30)
 PAUSES_S: Final = (0, 1, 2, 5, 10, 30)

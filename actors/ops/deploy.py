@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from actors.clients import (
     CALL_ERRORS,
@@ -32,6 +33,7 @@ from actors.cluster import (
     find_actors,
     in_gcs_thread,
     read_nodes,
+    require_life,
 )
 from actors.event_listener.event_listener import EventListener
 from actors.messages import (
@@ -41,6 +43,7 @@ from actors.messages import (
     ListenerDescription,
     WorkerSetDescription,
 )
+from actors.ops.node_probe import PACKAGES
 from actors.ops.shutdown import HALFWAY_PATIENCE, PATIENCE, end_manager
 from actors.worker_set.worker_set import WorkerSet
 from crabstick.errors import EnvironmentProblem
@@ -48,7 +51,7 @@ from crabstick.rules.cluster_view import DEFAULT_ENGINE, Demand, unplaced
 from crabstick.settings import Settings
 
 ANSWER_PATIENCE = timedelta(seconds=10)
-START_PATIENCE = timedelta(seconds=90)
+START_PATIENCE = timedelta(minutes=3)
 LISTENER_PATIENCE = timedelta(seconds=20)
 STANDBY_PATIENCE = timedelta(seconds=10)
 SERVE = "serve"
@@ -56,6 +59,7 @@ SERVE = "serve"
 NAME_PATIENCE_S = 15
 """Ray frees the name of a killed actor a moment after the kill."""
 POLL_S = 0.1
+LOOK_EVERY_S = 1.0
 
 
 async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None) -> bool:
@@ -92,14 +96,23 @@ async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None
     return changed
 
 
+async def problem_of(namespace: str) -> str:
+    """Why the bot cannot play as it should; empty when it can, or does not tell."""
+    with suppress(*CALL_ERRORS):
+        if (worker_set := await find_worker_set(namespace)) is not None:
+            return (await worker_set.statistics(ANSWER_PATIENCE)).problem
+    return ""
+
+
 async def _wait_for_standby(namespace: str) -> None:
     """Returns when an actor is ready or plays and no game waits, or after `STANDBY_PATIENCE`."""
     with suppress(TimeoutError, *CALL_ERRORS):
         async with asyncio.timeout(STANDBY_PATIENCE.total_seconds()):
             while (worker_set := await find_worker_set(namespace)) is not None:
                 seen = await worker_set.statistics(ANSWER_PATIENCE)
-                is_any_starting = any(actor.phase == "starting" for actor in seen.actors)
-                if seen.actors and not is_any_starting and all(game.actor for game in seen.games):
+                placed = [actor for actor in seen.actors if actor.node]  # a node may never come
+                is_any_starting = any(actor.phase == "starting" for actor in placed)
+                if placed and not is_any_starting and all(game.actor for game in seen.games):
                     return
                 await asyncio.sleep(POLL_S)
 
@@ -122,15 +135,19 @@ async def ensure_manager(config: ActorConfig) -> bool:
     manager = WorkerSetClient(await _create(WorkerSet, WORKER_SET, config))
     handle = await _create(EventListener, EVENT_LISTENER, config, manager.handle)
     for name, client in ((WORKER_SET, manager), (EVENT_LISTENER, EventListenerClient(handle))):
+        ping = asyncio.ensure_future(client.ping(START_PATIENCE))
         try:
-            await client.ping(START_PATIENCE)
+            while not (await asyncio.wait({ping}, timeout=LOOK_EVERY_S))[0]:
+                look = partial(require_life, client.handle)
+                await in_gcs_thread(look, patience=HALFWAY_PATIENCE)
+            await ping
         except ActorError as error:
             raise EnvironmentProblem(_why_not(name, str(error))) from None
     return True
 
 
 def _why_not(name: str, error: str) -> str:
-    if "ModuleNotFoundError" in error or "No module named" in error:
+    if any(f"No module named '{package}" in error for package in PACKAGES):
         return (
             "the nodes of this cluster do not have crabstick's code: install it on every node, or "
             "submit it with `ray job submit --working-dir . -- python -m crabstick up --detach`"

@@ -11,7 +11,7 @@ import sys
 
 from actors.messages import ActorConfig
 from actors.ops.connect import connect, dashboard_url, disconnect
-from actors.ops.deploy import deploy
+from actors.ops.deploy import deploy, problem_of
 from crabstick.errors import CrabstickError
 
 
@@ -32,12 +32,17 @@ def _carry_out(order: dict[str, object]) -> None:
     config = ActorConfig.read(order["config"])
     try:
         connect(str(order["address"]), config.namespace)
-        changed = asyncio.run(deploy(config, lambda: tell(reached="plays")))
+        reached = asyncio.run(_deploy(config))
     except CrabstickError as error:
         tell(error=str(error), status=error.exit_status)
         sys.exit(1)
-    tell(reached="up", changed=changed, dashboard=dashboard_url())
+    tell(reached="up", dashboard=dashboard_url(), **reached)
     disconnect()
+
+
+async def _deploy(config: ActorConfig) -> dict[str, object]:
+    changed = await deploy(config, lambda: tell(reached="plays"))
+    return {"changed": changed, "problem": await problem_of(config.namespace)}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ WorkerSet's loop when there is something new to plan.
 """
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import TypeVar
@@ -24,7 +24,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, ActorPhase, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Event, Registry
-from crabstick.rules.retry import next_delay
+from crabstick.rules.starts import READY, Starts
 from crabstick.telemetry import log_events
 from crabstick.telemetry.logs import get_logger
 
@@ -37,9 +37,6 @@ ADOPT_PATIENCE = timedelta(seconds=5)
 """The first tick waits this long for the reports of adopted actors; later reports still count."""
 PING_EVERY = timedelta(seconds=1)
 PING_PATIENCE = timedelta(seconds=10)
-PAUSE_AFTER_PROBLEM = timedelta(seconds=5)
-NO_JITTER = 0.5
-"""The draw for a pause that needs no jitter, because no other process shares it."""
 DEATHS_FOR_BUNDLED = 2
 """If this many actors died over one game, the engine may be the cause."""
 SILENCES_FOR_BUNDLED = 5
@@ -54,9 +51,7 @@ class EnginePool:
 
     Attributes:
         registry: the games and the actors as they are known now.
-        problems: why the actors of an engine cannot play.
-        paused_until: no actor of an engine is made before this moment, because the last one did not
-            start, or started but cannot play.
+        starts: how the actors of each engine started so far.
     """
 
     def __init__(
@@ -75,21 +70,20 @@ class EnginePool:
         self._wake = wake
         self._tasks = BackgroundTasks(self._failed)
         self._unsettled: set[asyncio.Task[None]] = set()
-        self._failed_starts: Counter[str] = Counter()
-        self.paused_until: dict[str, timedelta] = {}
         self._last_number = 0
         self._log = get_logger()
         self.registry = Registry()
-        self.problems: dict[str, str] = {}
+        self.starts: defaultdict[str, Starts] = defaultdict(Starts)
 
     @property
     def problem(self) -> str:
         """Why actors cannot play; empty when they can."""
-        return next(iter(self.problems.values()), "")
-
-    def is_paused(self, engine: str = DEFAULT_ENGINE) -> bool:
-        """Whether no actor of an engine is to be made now."""
-        return self._now() < self.paused_until.get(engine, timedelta.min)
+        found = ((engine, starts.problem) for engine, starts in self.starts.items())
+        return "; ".join(
+            words if engine == DEFAULT_ENGINE else f"engines.{engine}: {words}"
+            for engine, words in found
+            if words
+        )
 
     def take(self, result: tuple[Registry, T]) -> T:
         """Keeps the new registry of an operation, and returns the other part of the result."""
@@ -173,52 +167,52 @@ class EnginePool:
 
     async def _introduce(self, engine: EngineRecord, patience: timedelta) -> None:
         """Gets an actor's first report."""
-        has_answered = await self._describe(engine, patience)
+        why_not = await self._describe(engine, patience)
         current = self.registry.current(engine)
         if current is None:
             return
-        if not has_answered:
-            self._never_started(current, patience)
+        if why_not:
+            self._never_started(current, why_not, patience)
             return
-        del self._failed_starts[current.engine]
-        self.paused_until.pop(current.engine, None)
         if current.phase is ActorPhase.ENDING or self._is_outdated_standby(current):
             self.kill(current.name)
         elif current.problem:
             self._cannot_play(current)
         else:
-            self.problems.pop(current.engine, None)
+            self.starts[current.engine] = READY
         self._wake()
 
     def _is_outdated_standby(self, engine: EngineRecord) -> bool:
         is_ours = engine.fingerprint == self._config.fingerprint
         return engine.phase is ActorPhase.STANDBY and not is_ours
 
-    def _never_started(self, engine: EngineRecord, patience: timedelta) -> None:
+    def _never_started(self, engine: EngineRecord, why: str, patience: timedelta) -> None:
         if engine.node is None and self._now() - engine.since >= patience:
             self.kill(engine.name)  # no node came; the plan spawns another actor if needed
             self._wake()
         else:
-            self._lost(engine, "it never reported")
+            self._lost(engine, why)
 
     def _cannot_play(self, engine: EngineRecord) -> None:
-        self.problems[engine.engine] = engine.problem
-        self.paused_until[engine.engine] = self._now() + PAUSE_AFTER_PROBLEM
+        self._start_failed(engine, engine.problem)
         is_needed = engine.lacks_engine and self.registry.is_any_abandoned()
         self._event_log.useless(engine, is_kept=is_needed)
         if not is_needed:
             self.kill(engine.name)
 
-    async def _describe(self, engine: EngineRecord, patience: timedelta) -> bool:
-        """Pings an actor; returns whether it answered. `observation.suspects` judges silence."""
+    def _start_failed(self, engine: EngineRecord, why: str) -> None:
+        self.starts[engine.engine] = self.starts[engine.engine].failed(why, self._now())
+
+    async def _describe(self, engine: EngineRecord, patience: timedelta) -> str:
+        """Pings an actor; returns why it did not answer. `observation.suspects` judges silence."""
         try:
             description = await self._runtime.engine(engine.name).describe(patience)
         except CALL_ERRORS as error:
             self._log.warning(log_events.ACTOR_SILENT, actor=engine.name, why=str(error))
-            return False
+            return str(error)
         self._rate_limits.merge(description.limits)
         self.registry = self.registry.described(engine, description.report(), self._now())
-        return True
+        return ""
 
     async def _assign(self, engine: EngineRecord) -> None:
         game = self.registry.game_of(engine)
@@ -320,11 +314,8 @@ class EnginePool:
         if current is None:
             return
         self._record(self.registry.lost(current, why, self._now()))
-        plays = current.engine
-        if current.phase is ActorPhase.STARTING and not self.is_paused(plays):
-            pause = next_delay(self._failed_starts[plays], NO_JITTER)
-            self.paused_until[plays] = self._now() + pause
-            self._failed_starts[plays] += 1
+        if current.phase is ActorPhase.STARTING:
+            self._start_failed(current, f"actors do not start: {why}")
         self._settle_soon(self._kill(current.name))
         self._wake()
 

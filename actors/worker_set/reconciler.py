@@ -143,13 +143,13 @@ class Reconciler:
     def room(self, engine: str, now: timedelta) -> int:
         """How many more games of an engine could be played now."""
         wanted, observed = self.view(engine, now)
-        return room(wanted, observed, can_actors_start=engine not in self._pool.problems)
+        return room(wanted, observed, can_actors_start=not self._pool.starts[engine].problem)
 
     def may_grow(self, engine: str, now: timedelta) -> bool:
         """Whether a node would come for another game of an engine."""
         elasticity = self._elasticity
         can_grow = elasticity.is_elastic and engine not in elasticity.exhausted
-        can_start = engine not in self._pool.problems
+        can_start = not self._pool.starts[engine].problem
         return can_grow and can_start and not has_waited_too_long(self._pool.registry, engine, now)
 
     def _is_anything_open(self, now: timedelta) -> bool:
@@ -165,13 +165,13 @@ class Reconciler:
         capacity = self._elasticity.capacity(engine, now)
         if self.shutdown.begun_at is not None:
             return replace(capacity, standby=0)
-        is_failing = engine in self._pool.problems
+        is_failing = bool(self._pool.starts[engine].problem)
         return replace(capacity, standby=max(capacity.standby, int(is_failing)))
 
     def _carry_out(self, action: Action, engine: str, now: timedelta) -> None:
         match action:
             case Spawn(node=node):
-                if not self._pool.is_paused(engine):
+                if now >= self._pool.starts[engine].paused_until:
                     self._pool.spawn(node, engine)
             case Assign(game=game, actor=actor):
                 self._pool.assign(game, actor)

@@ -39,7 +39,7 @@ USUAL_HTTP_PORT = 8000
 PROPER_ENDS = frozenset({"mate", "resign", "outoftime", "draw", "stalemate", "variantEnd"})
 THINK = timedelta(milliseconds=150)
 REFRESH_S = 0.5
-READY_LIMIT = timedelta(seconds=60)
+READY_LIMIT = timedelta(minutes=3)
 CHAOS_PLY = 4
 SLACK = timedelta(seconds=60)
 MOST_MOVES = 300

@@ -193,7 +193,9 @@ def _deploy(deployer: BotDeployer, address: str, config: ActorConfig, console: C
 
 def _report(settings: Settings, config: ActorConfig, done: Deployed, console: Console) -> None:
     print_addresses(settings, done.dashboard, console)
-    console.print(f"{config.bot} {'is up' if done.changed else 'was up already; nothing changed'}")
+    news = "is up" if done.changed else "was up already; nothing changed"
+    but = f", but {done.problem}" if done.problem else ""
+    console.print(f"{config.bot} {news}{but}", soft_wrap=True)
 
 
 def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:

@@ -23,10 +23,11 @@ COMMAND: Final = (sys.executable, "-P", "-m", "actors.ops.deployer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """What a deployment has done; `dashboard` is the URL of Ray's, empty without one."""
+    """What it has done; empty without a `dashboard` (its URL) or a `problem` of the bot."""
 
     changed: bool
     dashboard: str
+    problem: str
 
 
 class BotDeployer:
@@ -83,8 +84,8 @@ class BotDeployer:
             news: dict[str, object] = json.loads(line)
             if "error" in news:
                 raise _error_of(news)
-            if news["reached"] == "up":
-                return Deployed(changed=bool(news["changed"]), dashboard=str(news["dashboard"]))
+            if news.pop("reached") == "up":
+                return Deployed(**news)  # type: ignore[arg-type]  # as our child has written them
             on_play()
         raise EnvironmentProblem(f"the bot was not started: {self._last_words()}")
 

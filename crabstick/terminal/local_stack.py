@@ -28,7 +28,7 @@ from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
 from crabstick.terminal.find_cluster import game_cpus
 
-START_LIMIT = timedelta(seconds=30)
+START_LIMIT = timedelta(minutes=3)
 END_LIMIT = timedelta(seconds=5)
 POLL_S = 0.05
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,6 +1,7 @@
 """The seam to Ray: one call of an actor, and the slots of a node."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -66,6 +67,29 @@ async def test_the_failure_of_an_actor_has_the_last_line_of_its_traceback() -> N
     error = task_error("Traceback\n  a line\nValueError: 7")
     with pytest.raises(ActorFailed, match=r"^ValueError: 7$"):
         await ask(answering(error), seconds(1))
+
+
+IN_INIT = (
+    "The actor died because of an error raised in its creation task, ray::x.__init__() (pid=1)\n"
+    '  File "/a.py", line 8, in __init__\n    import engine\nModuleNotFoundError: No module named x'
+)
+IN_PROCESS = (
+    "The actor died unexpectedly before finishing this task.\n\tpid: 7\nThe actor is dead because "
+    "its worker process has died. Worker exit type: SYSTEM_ERROR\nThe actor never ran"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (IN_INIT, "ModuleNotFoundError: No module named x"),
+        (IN_PROCESS, "The actor is dead because its worker process has died. Worker exit type: S"),
+        ("Task was killed due to the node running low on memory.\nMemory", "Task was killed due"),
+    ],
+)
+async def test_of_a_death_the_line_with_the_reason_is_kept(text: str, why: str) -> None:
+    with pytest.raises(ActorSilent, match=f"^{re.escape(why)}"):
+        await ask(answering(RayError(text)), seconds(1))
 
 
 def a_slot(cpus: float, memory_mb: int = 64) -> Demand:

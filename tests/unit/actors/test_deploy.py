@@ -68,6 +68,8 @@ def test_a_config_has_the_settings_and_the_namespace() -> None:
 def test_for_nodes_without_our_code_the_sentence_names_the_remedy() -> None:
     why = _why_not("worker-set", "ModuleNotFoundError: No module named 'actors'")
     assert "ray job submit --working-dir ." in why
+    other = "ModuleNotFoundError: No module named 'berserk'"
+    assert _why_not("worker-set", other) == f"the worker-set does not start: {other}"
 
 
 def test_the_same_account_may_replace_itself_whatever_its_letters() -> None:

@@ -14,6 +14,7 @@ from crabstick.game.rate_limits import RateLimits
 from crabstick.rules.cluster_view import ActorPhase, EngineRecord, GameRecord
 from crabstick.rules.lichess_types import ActorName, GameId, NodeId
 from crabstick.rules.registry import Registry
+from crabstick.rules.starts import READY, Starts
 from crabstick.telemetry.bot_metrics import BotMetrics
 from crabstick.telemetry.logs import get_logger
 from tests.fakes.runtime import FakeActor, FakeRuntime
@@ -56,6 +57,10 @@ class PoolRig:
         values = self.metrics.snapshot()["values"]
         assert isinstance(values, dict)
         return float(values[metric][label])
+
+    def pause(self) -> timedelta:
+        """How long no actor of the default engine is to be made."""
+        return self.pool.starts["default"].paused_until - self.now()
 
     def lost(self) -> list[float]:
         return [self.value("crabstick_actors_lost_total", state) for state in LOST]
@@ -104,7 +109,7 @@ async def test_an_actor_without_a_node_is_given_up_after_a_quarter_of_an_hour_an
     assert rig.phases() == [ActorPhase.STARTING]
     await asyncio.sleep(2)
     assert rig.runtime.killed == rig.runtime.spawned
-    assert (rig.lost(), rig.pool.paused_until) == ([0, 0, 0, 0], {})
+    assert (rig.lost(), rig.pool.starts) == ([0, 0, 0, 0], {})
 
 
 async def test_a_silent_gcs_leaves_no_record_behind() -> None:
@@ -131,7 +136,7 @@ async def test_after_actors_that_died_early_the_next_ones_start_ever_later() -> 
         await until(lambda: rig.runtime.actors)
         rig.runtime.lose_actor(next(iter(rig.runtime.actors.values())))
         await rig.wait_empty()
-        pauses.append(round((rig.pool.paused_until["default"] - rig.now()).total_seconds(), 1))
+        pauses.append(round(rig.pause().total_seconds(), 1))
         await asyncio.sleep(pauses[-1] + 0.1)
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.5 < pauses[2]
@@ -145,17 +150,32 @@ async def test_many_early_deaths_at_once_delay_the_next_start_like_one() -> None
     for actor in [*rig.runtime.actors.values()]:
         rig.runtime.lose_actor(actor)
     await rig.wait_empty()
-    assert rig.pool.paused_until["default"] - rig.now() < timedelta(seconds=1)
+    assert rig.pause() < timedelta(seconds=1)
 
 
 async def test_a_successful_start_ends_the_pause() -> None:
     rig = PoolRig()
     for engine in ("default", "atomic"):
-        rig.pool.paused_until[engine] = rig.now() + timedelta(seconds=100)
+        rig.pool.starts[engine] = Starts(paused_until=rig.now() + timedelta(seconds=100), why="x")
     rig.pool.spawn(None)
-    assert rig.pool.is_paused()
-    await until(lambda: not rig.pool.is_paused(), within_s=5)
-    assert rig.pool.is_paused("atomic"), "another engine may still fail"
+    await until(lambda: rig.pool.starts["default"] == READY, within_s=5)
+    assert rig.pool.problem == "engines.atomic: x", "another engine may still fail"
+
+
+async def test_an_actor_that_dies_in_its_start_is_a_problem_with_rays_reason() -> None:
+    rig = PoolRig()
+    rig.pool.spawn(None)
+    await until(lambda: rig.runtime.actors)
+    rig.runtime.lose_actor(next(iter(rig.runtime.actors.values())), "out of memory")
+    await rig.wait_empty()
+    assert rig.pool.problem == "actors do not start: out of memory"
+    await rig.add_standby()
+    assert rig.pool.problem == ""
+    rig.pool.spawn(None)
+    await until(lambda: len(rig.runtime.actors) > 1)
+    rig.runtime.lose_actor(rig.runtime.actors[rig.runtime.spawned[-1]], "its node died")
+    await until(lambda: rig.pool.starts["default"].failures)
+    assert rig.pool.problem == "", "others can play"
 
 
 async def test_an_assigned_actor_gets_its_game_and_is_supervised_once() -> None:
@@ -217,7 +237,7 @@ async def test_lost_actors_are_counted_by_phase() -> None:
     rig.runtime.lose_actor(next(iter(rig.runtime.actors.values())))
     rig.runtime.next_problem = "no token"
     rig.pool.spawn(None)
-    await until(lambda: rig.pool.problem)
+    await until(lambda: rig.pool.starts["default"].why == "no token")
     await rig.wait_empty()
     assert rig.lost() == [1, 1, 1, 1]
 
@@ -389,7 +409,7 @@ async def test_an_actor_that_cannot_play_is_killed_and_its_problem_is_kept() -> 
     rig.pool.spawn(None)
     await until(lambda: rig.pool.problem)
     assert rig.pool.problem == "node n1: there is no Lichess token"
-    assert rig.pool.paused_until == {"default": rig.now() + timedelta(seconds=5)}
+    assert rig.pause() > timedelta(0)
     await until(lambda: not rig.runtime.actors)
 
 

@@ -680,3 +680,34 @@ async def test_an_engine_that_cannot_play_holds_up_no_other() -> None:
     assert (load.room, load.rooms) == (8, {"atomic": 0})
     await rig.report_game()
     assert (await rig.wait_player()).config.engine == "default"
+
+
+async def test_while_no_actor_of_an_engine_ever_started_its_challenges_find_no_room() -> None:
+    rig = WorkerSetRig(standby=0, autoscaling=True, engines={"human": {}})
+    before = await rig.load()
+    rig.runtime.start_time = timedelta(seconds=10)
+    await rig.report_game(engine="human")
+    while not await rig.problem():
+        for actor in list(rig.runtime.actors.values()):
+            rig.runtime.lose_actor(actor, "no memory")
+        await asyncio.sleep(1)
+    failing = await rig.load()
+    assert (before.room, before.rooms, before.growing) == (8, {"human": 8}, ("human",))
+    assert failing.room > 0 >= failing.rooms["human"]
+    assert (failing.may_grow, failing.growing) == (True, ())
+    assert await rig.problem() == "engines.human: actors do not start: no memory"
+    await rig.wait_player()
+    assert (await rig.load()).rooms == {"human": 7}
+    assert "actors do not start" not in await rig.problem()
+
+
+async def test_actors_that_die_in_their_start_come_ever_later() -> None:
+    rig = WorkerSetRig(standby=1)
+    rig.runtime.start_time = timedelta(seconds=10)
+    deaths = 0
+    for _ in range(240):
+        for actor in list(rig.runtime.actors.values()):
+            rig.runtime.lose_actor(actor)
+            deaths += 1
+        await asyncio.sleep(0.5)
+    assert 5 < deaths < 20

@@ -36,7 +36,9 @@ class Machine:
 
     def __init__(self) -> None:
         self.news = '{"is_up": true}\n'
-        self.deployment: Deployed | EnvironmentProblem = Deployed(changed=True, dashboard="")
+        self.deployment: Deployed | EnvironmentProblem = Deployed(
+            changed=True, dashboard="", problem=""
+        )
         self.steps: list[object] = []
         self.stdout = io.StringIO()
 
@@ -129,9 +131,15 @@ def test_without_endpoints_the_port_does_not_matter(machine: Machine) -> None:
 @pytest.mark.parametrize("small", [True, False])
 def test_a_bot_that_runs_stays_as_it_is(machine: Machine, *, small: bool) -> None:
     runs(local=replace(LOCAL, profile="small"))
-    machine.deployment = Deployed(changed=False, dashboard="")
+    machine.deployment = Deployed(changed=False, dashboard="", problem="")
     assert up(small=small).endswith("crabby was up already; nothing changed\n")
     assert machine.steps == [("deploy", LOCAL.address), FOUND]
+
+
+def test_a_problem_of_the_bot_is_told_at_once(machine: Machine) -> None:
+    why = "no node has the 1 CPUs, 256 MB and 0.25 GPUs that engines.leela asks for"
+    machine.deployment = Deployed(changed=True, dashboard="", problem=why)
+    assert up().endswith(f"crabby is up, but {why}\n")
 
 
 def test_a_ray_with_a_dashboard_does_not_become_a_small_one(machine: Machine) -> None:

@@ -15,7 +15,7 @@ from crabstick.settings import Settings
 from crabstick.terminal.bot_deployer import BotDeployer, Deployed, print_addresses
 
 CONFIG = actor_config(Settings(), "crabby")
-UP = {"reached": "up", "changed": True, "dashboard": "http://127.0.0.1:8265"}
+UP = {"reached": "up", "changed": True, "dashboard": "http://127.0.0.1:8265", "problem": "x"}
 
 
 class Pipe(io.StringIO):
@@ -58,7 +58,7 @@ def test_the_order_is_given_and_the_bot_plays_before_all_is_up(child: SimpleName
     with BotDeployer(is_local=True) as deployer:
         done = deployer.deploy("a:1", CONFIG, lambda: seen.append("plays"))
         assert not child.is_over
-    assert done == Deployed(changed=True, dashboard="http://127.0.0.1:8265")
+    assert done == Deployed(changed=True, dashboard="http://127.0.0.1:8265", problem="x")
     order = json.loads(child.stdin.order)
     assert (order["address"], ActorConfig.read(order["config"])) == ("a:1", CONFIG)
     assert seen == ["plays"]
