@@ -4,8 +4,8 @@ Every mistake in the file is a `ConfigError` of one sentence, which shows no tok
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,21 +17,37 @@ from crabstick.read_text import read_text
 from crabstick.sandbox.vocabulary import KNOWN_SCOPES
 from crabstick.yaml_documents import read_document
 
-_BOT_SCOPES = "bot:play challenge:read challenge:write"
+BOT_SCOPES = "bot:play challenge:read challenge:write"
+"""What the token of a bot needs."""
 _LARGEST_FILE = 10_000_000
 _TOKEN = re.compile(r"[A-Za-z0-9_]{1,512}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxAccount:
-    """An account of the sandbox; `tokens` maps each token to its scopes."""
+class SandboxAccount(BaseModel):
+    """An account of the sandbox, as in the file's `accounts`."""
 
-    name: str
-    title: str | None = None
-    rating: int = 1500
-    games: int = 100
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,29}$",
+        description="a name of Lichess: 2 to 30 letters, digits, _ or -",
+    )
+    title: (
+        Literal["BOT", "GM", "WGM", "IM", "WIM", "FM", "WFM", "NM", "WNM", "CM", "WCM", "LM"] | None
+    ) = None
+    rating: int = Field(default=1500, ge=400, le=4000)
+    games: int = Field(default=100, ge=0)
     """In each rating category, before the sandbox began; without games a rating is provisional."""
-    tokens: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    tokens: dict[str, str] = Field(default={}, repr=False)
+    """Token -> its scopes, separated by spaces."""
+
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _check_tokens(cls, tokens: object) -> object:
+        problem = _token_problem(tokens)
+        if problem:
+            raise ValueError(problem)
+        return tokens
 
     @property
     def id(self) -> str:
@@ -44,15 +60,18 @@ class SandboxAccount:
         return self.title == "BOT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Bearer:
     """The account and the scopes behind a token."""
 
     token: str
-    user_id: str
+    account: SandboxAccount
     scopes: frozenset[str]
-    scope_text: str
-    """The scopes joined by commas, for response headers."""
+
+    @property
+    def scope_text(self) -> str:
+        """The scopes joined by commas, for response headers."""
+        return ",".join(sorted(self.scopes))
 
 
 class Accounts:
@@ -86,19 +105,13 @@ class Accounts:
         return self._bearers.get(token)
 
     def token_of(self, name: str) -> str:
-        """The first token of an account, for tests and demos.
-
-        Raises:
-            KeyError: there is no such account, or it has no token.
-        """
-        account = self._by_id[name.lower()]
-        for token in account.tokens:
-            return token
-        raise KeyError(f"{name} has no token")
+        """The first token of an account, for tests and demos."""
+        return next(iter(self._by_id[name.lower()].tokens))
 
     def upgrade(self, user_id: str) -> None:
         """Turns an account into a BOT with the initial rating of 2000."""
-        self._by_id[user_id] = replace(self._by_id[user_id], title="BOT", rating=2000, games=0)
+        account = self._by_id[user_id]
+        account.title, account.rating, account.games = "BOT", 2000, 0
 
     def revoke(self, token: str) -> None:
         """Makes a token invalid."""
@@ -112,14 +125,9 @@ class Accounts:
             if token in self._bearers:
                 raise ConfigError(
                     f"a token of {account.name} also belongs to "
-                    f"{self._bearers[token].user_id}: each token must be unique"
+                    f"{self._bearers[token].account.id}: each token must be unique"
                 )
-            self._bearers[token] = Bearer(
-                token=token,
-                user_id=account.id,
-                scopes=scopes,
-                scope_text=",".join(sorted(scopes)),
-            )
+            self._bearers[token] = Bearer(token, account, frozenset(scopes.split()))
 
 
 def default_accounts() -> Accounts:
@@ -128,44 +136,16 @@ def default_accounts() -> Accounts:
     Each token is the name with `_token`: `crabstick_token`, `sparring1_token`, ... The ratings are
     close: bots look for opponents within a few hundred points.
     """
-    bot = _default("crabstick", rating=2000)
-    opponents = [_default(f"sparring{number}", rating=1900) for number in range(1, 9)]
-    return Accounts([bot, *opponents, _default("visitor", title=None, rating=1900)])
+    opponents = [_default(f"sparring{number}", 1900) for number in range(1, 9)]
+    scopes = {"visitor_token": "challenge:read challenge:write"}
+    visitor = SandboxAccount(name="visitor", rating=1900, tokens=scopes)
+    return Accounts([_default("crabstick", 2000), *opponents, visitor])
 
 
-def _default(name: str, *, title: str | None = "BOT", rating: int) -> SandboxAccount:
-    scopes = frozenset(_BOT_SCOPES.split()) - (frozenset() if title else {"bot:play"})
-    return SandboxAccount(name=name, title=title, rating=rating, tokens={f"{name}_token": scopes})
-
-
-class _Entry(BaseModel):
-    """One entry of the file's `accounts`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,29}$",
-        description="a name of Lichess: 2 to 30 letters, digits, _ or -",
+def _default(name: str, rating: int) -> SandboxAccount:
+    return SandboxAccount(
+        name=name, title="BOT", rating=rating, tokens={f"{name}_token": BOT_SCOPES}
     )
-    title: (
-        Literal["BOT", "GM", "WGM", "IM", "WIM", "FM", "WFM", "NM", "WNM", "CM", "WCM", "LM"] | None
-    ) = None
-    rating: int = Field(default=1500, ge=400, le=4000)
-    games: int = Field(default=100, ge=0)
-    tokens: dict[str, str] = Field(default={}, repr=False)
-
-    @field_validator("tokens", mode="before")
-    @classmethod
-    def _check_tokens(cls, tokens: object) -> object:
-        problem = _token_problem(tokens)
-        if problem:
-            raise ValueError(problem)
-        return tokens
-
-    def account(self) -> SandboxAccount:
-        """Converts the entry."""
-        tokens = {token: frozenset(scopes.split()) for token, scopes in self.tokens.items()}
-        return SandboxAccount(**{**dict(self), "tokens": tokens})
 
 
 class _File(BaseModel):
@@ -173,7 +153,7 @@ class _File(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    accounts: Annotated[list[_Entry], Field(min_length=1)]
+    accounts: Annotated[list[SandboxAccount], Field(min_length=1)]
 
 
 def load_accounts(path: Path) -> Accounts:
@@ -185,7 +165,7 @@ def load_accounts(path: Path) -> Accounts:
     text = read_text(path, named_by="the accounts file", limit=_LARGEST_FILE)
     value = read_document(text, str(path))
     try:
-        return Accounts(entry.account() for entry in _File.model_validate(value).accounts)
+        return Accounts(_File.model_validate(value).accounts)
     except ValidationError as error:
         raise ConfigError(explain(error, _File, source=str(path))) from None
     except ConfigError as error:

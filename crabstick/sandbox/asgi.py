@@ -5,17 +5,19 @@ Short replies take as few steps as possible, because each move waits for one.
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from http import HTTPStatus
-from typing import Protocol, TypeAlias
+from typing import TypeAlias, cast
 from urllib.parse import parse_qsl
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from crabstick.sandbox.accounts import Bearer
-from crabstick.sandbox.errors import ApiError, Json, api_error
+from crabstick.sandbox.accounts import Bearer, SandboxAccount
+from crabstick.sandbox.errors import Json, api_error
 from crabstick.sandbox.lichess_json import encode
 from crabstick.sandbox.streams import Hub, Stream
 
@@ -24,14 +26,25 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _JSON = b"application/json"
 _NDJSON = b"application/x-ndjson"
 _CORS: Headers = ((b"access-control-allow-origin", b"*"),)
+_EXTENSION = "crabstick.connection"
+_LINGER_NOT = struct.pack("ii", 1, 0)
 _LONGEST_BODY_BYTES = 65_536
 
 
-class Connection(Protocol):
-    """Offered by the server under `extensions` of a scope: aborts the connection."""
+class Connection(HttpToolsProtocol):
+    """A connection that its requests can abort: they find it in their `extensions`."""
+
+    def on_message_begin(self) -> None:
+        """Begins a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {_EXTENSION: cast("dict[object, object]", self)}
 
     def abort(self, *, reset: bool) -> None:
         """Closes the connection without writing anything more, optionally with a TCP reset."""
+        if reset:
+            raw = self.transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.transport.abort()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +71,11 @@ class Call:
         if self.bearer is None:
             raise api_error("Missing authorization header", 401)
         return self.bearer
+
+    @property
+    def account(self) -> SandboxAccount:
+        """The bearer's account."""
+        return self.who.account
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -87,31 +105,15 @@ class Reply:
 
     async def send(self, _scope: Scope, _receive: Receive, send: Send, more: Headers) -> None:
         """Sends the reply, with `more` headers."""
-        head = [
-            (b"content-type", self.content_type),
-            (b"content-length", str(len(self.body)).encode()),
-            *_CORS,
-            *self.headers,
-            *more,
-        ]
+        length = (b"content-length", str(len(self.body)).encode())
+        head = [(b"content-type", self.content_type), length, *_CORS, *self.headers, *more]
         await send({"type": "http.response.start", "status": self.status, "headers": head})
         await send({"type": "http.response.body", "body": self.body})
 
     @staticmethod
-    def of(value: Json, status: int = 200) -> "Reply":
+    def of(value: Json, status: int = 200, headers: Headers = ()) -> "Reply":
         """A JSON reply."""
-        return Reply(status=status, body=encode(value))
-
-    @staticmethod
-    def from_error(error: ApiError) -> "Reply":
-        """The reply for an error."""
-        return Reply.of(error.body, error.status)
-
-    @staticmethod
-    def server_failure(status: int, headers: Headers = ()) -> "Reply":
-        """The reply of a broken server or proxy: a line of HTML."""
-        page = f"<h1>{status} {HTTPStatus(status).phrase}</h1>\n".encode()
-        return Reply(status=status, body=page, content_type=b"text/html", headers=headers)
+        return Reply(status=status, body=encode(value), headers=headers)
 
 
 OK = Reply()
@@ -138,7 +140,7 @@ class StreamReply:
             if self.stream.is_reset:
                 await drop(scope, left, reset=True)
             elif not left.done():
-                await send(_chunk(b"", more=False))
+                await send({"type": "http.response.body"})
         finally:
             left.cancel()
             self.hub.close(self.stream)
@@ -148,7 +150,8 @@ class StreamReply:
         while not left.done():
             lines = stream.take()
             if lines and not stream.is_reset:
-                await send(_chunk(b"".join(line.text + b"\n" for line in lines), more=True))
+                body = b"".join(line.text + b"\n" for line in lines)
+                await send({"type": "http.response.body", "body": body, "more_body": True})
                 reader = stream.reader
                 if reader.game is not None:
                     shown = max(line.ply for line in lines)
@@ -164,10 +167,8 @@ AnyReply: TypeAlias = Reply | StreamReply
 
 async def drop(scope: Scope, left: asyncio.Task[None], *, reset: bool) -> None:
     """Aborts the connection of a request, and waits until the server has noticed."""
-    connection: Connection | None = scope.get("extensions", {}).get("crabstick.connection")
-    if connection is not None:
-        connection.abort(reset=reset)
-        await left
+    scope["extensions"][_EXTENSION].abort(reset=reset)
+    await left
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
@@ -194,10 +195,6 @@ async def wait_disconnect(receive: Receive) -> None:
         pass
 
 
-def _chunk(body: bytes, *, more: bool) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": more}
-
-
 def _pairs(text: bytes) -> dict[str, str]:
     if not text:
         return {}
@@ -214,10 +211,8 @@ def _flat(body: bytes) -> dict[str, str]:
         raise api_error("The JSON cannot be read") from None
     if not isinstance(fields, dict):
         raise api_error("The JSON must be an object")
-    return {str(key): _word(value) for key, value in fields.items() if value is not None}
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in fields.items()
+        if value is not None
+    }

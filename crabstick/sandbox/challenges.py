@@ -13,10 +13,10 @@ from crabstick.sandbox import games
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.challenge_form import Terms, read_terms
 from crabstick.sandbox.errors import ApiError, api_error, form_error, not_found, too_many_requests
-from crabstick.sandbox.lichess_json import challenge_event, challenge_json
+from crabstick.sandbox.lichess_json import challenge_event, challenge_json, encode
 from crabstick.sandbox.request_limits import BOT_DAY, CHALLENGE_DAY, CHALLENGE_MINUTE
 from crabstick.sandbox.state import SandboxChallenge, World
-from crabstick.sandbox.streams import ChallengeOutcome, EventMessage, StreamMessage
+from crabstick.sandbox.streams import Message
 from crabstick.sandbox.vocabulary import DECLINE_REASONS
 
 _MOST_GAMES = 200
@@ -28,7 +28,7 @@ _COST_HUMAN = 5
 
 def create(
     world: World, sender: SandboxAccount, target_name: str, form: Mapping[str, str], now_ms: float
-) -> tuple[SandboxChallenge, list[StreamMessage]]:
+) -> tuple[SandboxChallenge, list[Message]]:
     """Creates a challenge; cancels an earlier one to the same player silently.
 
     Raises:
@@ -41,65 +41,64 @@ def create(
     _charge(world, sender, target, now_ms)
     if target.title is not None and terms.speed == "ultraBullet":
         raise api_error("Bots cannot play UltraBullet. Choose a slower time control.")
-    busiest = max(len(world.games_of(user.id)) for user in (sender, target))
+    busiest = max(len(world.games_of(user)) for user in (sender, target))
     if terms.clock is not None and busiest >= _MOST_GAMES:
         raise api_error("Challenge not created")
-    ended = _cancel_earlier(world, sender, target, now_ms)
-    sides = (sender.id, target.id)
-    challenge_id = world.new_id()
+    ended = [
+        _outcome(earlier, "canceled", now_ms)
+        for earlier in world.challenges.values()
+        if (earlier.status, earlier.challenger, earlier.target) == ("created", sender, target)
+    ]
     drawn = world.rng.choice(chess.COLORS) if terms.color == "random" else terms.color == "white"
-    challenge = SandboxChallenge(challenge_id, sides, terms, drawn, now_ms)
+    challenge = SandboxChallenge(world.new_id(), sender, target, terms, drawn, now_ms, now_ms)
     world.challenges[challenge.id] = challenge
-    return challenge, [*ended, *_event_messages(world, challenge, "challenge", now_ms, live=True)]
+    return challenge, [*ended, *_event_messages(world, challenge, "challenge", now_ms)]
 
 
 def accept(
     world: World, account: SandboxAccount, challenge_id: str, now_ms: float
-) -> list[StreamMessage]:
+) -> list[Message]:
     """Accepts a challenge, also an offline one, and starts its game.
 
     Raises:
         ApiError: the challenge is unknown, for someone else, already answered, or over a limit.
     """
     challenge = world.challenges.get(challenge_id)
-    if challenge is None or challenge.target_id != account.id or challenge.status == "accepted":
+    if challenge is None or challenge.target is not account or challenge.status == "accepted":
         raise not_found()
     if not challenge.is_open:
         raise api_error(f"The challenge has been {challenge.status}.")
     if account.is_bot and challenge.terms.speed == "ultraBullet":
         raise api_error("Game incompatible with a BOT account")
-    _check_bot_day(world, account, world.accounts[challenge.challenger_id], now_ms)
-    challenge.close("accepted", now_ms)
-    white, black = challenge.challenger_id, challenge.target_id
-    if challenge.challenger_color is chess.BLACK:
-        white, black = black, white
-    users = {chess.WHITE: white, chess.BLACK: black}
-    terms = _settled(world, challenge.terms)
-    started = games.start(world, challenge.id, terms, users, now_ms)
-    return [*started, ChallengeOutcome(challenge.id, "accepted")]
+    _check_bot_day(world, account, challenge.challenger, now_ms)
+    players = {
+        color: challenge.challenger if color is challenge.challenger_color else challenge.target
+        for color in chess.COLORS
+    }
+    started = games.start(world, challenge.id, _settled(world, challenge.terms), players, now_ms)
+    return [*started, _outcome(challenge, "accepted", now_ms)]
 
 
 def decline(
     world: World, account: SandboxAccount, challenge_id: str, reason: str, now_ms: float
-) -> list[StreamMessage]:
+) -> list[Message]:
     """Declines a challenge; an unknown reason counts as `generic`.
 
     Raises:
         ApiError: the challenge is unknown, for someone else, or already answered.
     """
     challenge = world.challenges.get(challenge_id)
-    if challenge is None or challenge.target_id != account.id or not challenge.is_open:
+    if challenge is None or challenge.target is not account or not challenge.is_open:
         raise not_found()
     known = (key for key in DECLINE_REASONS if key.lower() == reason.lower())
     challenge.decline_key = next(known, "generic")
-    challenge.close("declined", now_ms)
-    messages = _event_messages(world, challenge, "challengeDeclined", now_ms, live=False)
-    return [*messages, ChallengeOutcome(challenge.id, "declined")]
+    outcome = _outcome(challenge, "declined", now_ms)
+    return [*_event_messages(world, challenge, "challengeDeclined", now_ms), outcome]
 
 
 def cancel(
     world: World, account: SandboxAccount, challenge_id: str, now_ms: float
-) -> list[StreamMessage]:
+) -> list[Message]:
     """Cancels a sent challenge, declines a received one, or aborts the game that it became.
 
     Raises:
@@ -107,14 +106,13 @@ def cancel(
     """
     challenge = world.challenges.get(challenge_id)
     if challenge is not None and challenge.is_open:
-        if challenge.target_id == account.id:
+        if challenge.target is account:
             return decline(world, account, challenge_id, "generic", now_ms)
-        if challenge.challenger_id == account.id:
-            challenge.close("canceled", now_ms)
-            messages = _event_messages(world, challenge, "challengeCanceled", now_ms, live=False)
-            return [*messages, ChallengeOutcome(challenge.id, "canceled")]
+        if challenge.challenger is account:
+            outcome = _outcome(challenge, "canceled", now_ms)
+            return [*_event_messages(world, challenge, "challengeCanceled", now_ms), outcome]
     game = world.running.get(challenge_id)
-    color = None if game is None else game.color_of(account.id)
+    color = None if game is None else game.color_of(account)
     if game is None or color is None:
         raise not_found()
     if not game.is_abortable:
@@ -122,37 +120,13 @@ def cancel(
     return games.abort(world, game, color, now_ms)
 
 
-def received_and_sent(
-    world: World, account: SandboxAccount
-) -> tuple[list[SandboxChallenge], list[SandboxChallenge]]:
-    """The challenges in status created: received, and sent."""
-    created = [
-        challenge for challenge in world.challenges.values() if challenge.status == "created"
-    ]
-    return (
-        [challenge for challenge in created if challenge.target_id == account.id],
-        [challenge for challenge in created if challenge.challenger_id == account.id],
-    )
-
-
-def incoming(world: World, user_id: str) -> list[SandboxChallenge]:
+def incoming(world: World, account: SandboxAccount) -> list[SandboxChallenge]:
     """The challenges that a new event stream starts with; if many, real-time ones first."""
-    waiting, _ = received_and_sent(world, world.accounts[user_id])
+    challenges = world.challenges.values()
+    waiting = [it for it in challenges if it.target is account and it.status == "created"]
     if len(waiting) > _MANY_WAITING:
         waiting.sort(key=lambda challenge: challenge.terms.clock is None)
     return waiting[:_MOST_SHOWN]
-
-
-def challenge_for(world: World, account: SandboxAccount, challenge_id: str) -> SandboxChallenge:
-    """Finds a challenge for one of its parties.
-
-    Raises:
-        ApiError: the challenge is unknown or someone else's.
-    """
-    challenge = world.challenges.get(challenge_id)
-    if challenge is None or account.id not in {challenge.challenger_id, challenge.target_id}:
-        raise not_found()
-    return challenge
 
 
 def expire(world: World, now_ms: float) -> None:
@@ -164,14 +138,14 @@ def expire(world: World, now_ms: float) -> None:
         if challenge.status == "created" and timed and idle_ms > life_ms:
             challenge.status = "offline"
         elif challenge.status == "offline" and idle_ms > _FORGOTTEN_AFTER_MS:
-            challenge.close("canceled", now_ms)
+            _outcome(challenge, "canceled", now_ms)
 
 
 def _target(world: World, sender: SandboxAccount, name: str, terms: Terms) -> SandboxAccount:
     target = world.accounts.get(name)
     if target is None:
         raise api_error(f"No such user: {name}")
-    if target.id == sender.id:
+    if target is sender:
         raise api_error("You cannot challenge yourself")
     if terms.rules and target.is_bot:
         raise api_error("Rules not applicable for bots")
@@ -208,16 +182,10 @@ def _bot_day(status: int, text: str, wait_s: int) -> ApiError:
     return ApiError(status, {"error": text, "ratelimit": {"key": BOT_DAY.name, "seconds": wait_s}})
 
 
-def _cancel_earlier(
-    world: World, sender: SandboxAccount, target: SandboxAccount, now_ms: float
-) -> list[StreamMessage]:
-    ended: list[StreamMessage] = []
-    for earlier in world.challenges.values():
-        same = (earlier.challenger_id, earlier.target_id) == (sender.id, target.id)
-        if same and earlier.status == "created":
-            earlier.close("canceled", now_ms)
-            ended.append(ChallengeOutcome(earlier.id, "canceled"))
-    return ended
+def _outcome(challenge: SandboxChallenge, status: str, now_ms: float) -> Message:
+    """Records the outcome; ends the stream that keeps the challenge alive with it."""
+    challenge.status, challenge.answered_ms = status, now_ms
+    return Message("challenge", challenge.id, encode({"done": status}), is_last=True)
 
 
 def _settled(world: World, terms: Terms) -> Terms:
@@ -229,14 +197,11 @@ def _settled(world: World, terms: Terms) -> Terms:
 
 
 def _event_messages(
-    world: World, challenge: SandboxChallenge, kind: str, now_ms: float, *, live: bool
-) -> list[StreamMessage]:
+    world: World, challenge: SandboxChallenge, kind: str, now_ms: float
+) -> list[Message]:
     """The event for both sides; only a new challenge lists the APIs it is compatible with."""
     body = challenge_json(world, challenge, now_ms)
-    users = (challenge.challenger_id, challenge.target_id)
     return [
-        EventMessage(
-            user_id, challenge_event(kind, body, world.accounts[user_id] if live else None)
-        )
-        for user_id in users
+        Message("event", user.id, challenge_event(kind, body, user if challenge.is_open else None))
+        for user in (challenge.challenger, challenge.target)
     ]

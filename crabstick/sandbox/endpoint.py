@@ -7,14 +7,16 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Literal, TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
-from crabstick.sandbox.accounts import Accounts, Bearer
+from crabstick.sandbox.accounts import Bearer
 from crabstick.sandbox.asgi import (
+    OK,
     AnyReply,
     Call,
     Headers,
@@ -24,16 +26,14 @@ from crabstick.sandbox.asgi import (
     read_body,
     wait_disconnect,
 )
-from crabstick.sandbox.errors import (
-    ApiError,
-    api_error,
-    too_many_requests,
-)
+from crabstick.sandbox.errors import ApiError, api_error, too_many_requests
 from crabstick.sandbox.faults import AnyCallFault, LoseAnswer, RateLimit, ServerError
 from crabstick.sandbox.sandbox import Sandbox
+from crabstick.sandbox.streams import Message
 
 Access: TypeAlias = Literal["public", "token", "admin"]
-Handler: TypeAlias = Callable[[Sandbox, Call], AnyReply]
+Handler: TypeAlias = Callable[[Sandbox, Call], AnyReply | list[Message]]
+"""Returns a reply, or, for a successful command, the messages for streams."""
 
 _USER_IN_AGENT = re.compile(r"(?:user|as):\s?([A-Za-z0-9_-]{2,30})", re.IGNORECASE)
 _BEARER = b"bearer "
@@ -84,7 +84,7 @@ class EndpointApp:
             )
             reply = _failure(fault) or self._handle(call)
         except ApiError as error:
-            reply = Reply.from_error(error)
+            reply = Reply.of(error.body, error.status)
             if error.delay_s:
                 await asyncio.sleep(error.delay_s)
         self._count(bearer, "lost" if lost else str(reply.status))
@@ -93,32 +93,43 @@ class EndpointApp:
         else:
             await reply.send(scope, receive, send, self._scope_headers(bearer))
 
-    def _admit(self, headers: dict[bytes, bytes]) -> Bearer | None:
-        endpoint = self._endpoint
-        if endpoint.access == "admin":
-            check_admin(headers, self._sandbox.admin_token)
-        if endpoint.access != "token":
+    def _admit(self, headers: Mapping[bytes, bytes]) -> Bearer | None:
+        """Who asks; None where no account's token is needed."""
+        if self._endpoint.access == "public":
             return None
-        return find_bearer(self._sandbox.world.accounts, headers)
+        token = _token(headers)
+        if self._endpoint.access == "admin":
+            if not secrets.compare_digest(token.encode(), self._sandbox.admin_token.encode()):
+                raise api_error("This is not the admin token of the sandbox", 403)
+            return None
+        bearer = self._sandbox.world.accounts.bearer(token)
+        if bearer is None:
+            raise api_error("No such token", 401)
+        if not _user_agent_matches(headers.get(b"user-agent", b""), bearer.account.id):
+            raise api_error("The user in the user-agent doesn't match the token bearer", 401)
+        return bearer
 
     def _handle(self, call: Call) -> AnyReply:
-        if call.bearer is not None:
-            check_scopes(call.bearer, self._endpoint.scopes)
-        return self._endpoint.handler(self._sandbox, call)
+        scopes = self._endpoint.scopes
+        if call.bearer is not None and scopes and call.bearer.scopes.isdisjoint(scopes):
+            raise api_error(f"Missing scope: {' || '.join(scopes)}", 403)
+        result = self._endpoint.handler(self._sandbox, call)
+        if not isinstance(result, list):
+            return result
+        self._sandbox.hub.deliver(result)
+        return OK
 
     def _fault(self, scope: Scope, bearer: Bearer | None) -> AnyCallFault | None:
         if self._endpoint.access == "admin":
             return None
         params = scope["path_params"]
         game_id = params.get("game") or params.get("challenge") or ""
-        user_id = "" if bearer is None else bearer.user_id
-        return self._sandbox.faults.take(
-            self._endpoint.name, scope["method"], scope["path"], (user_id, game_id)
-        )
+        who = ("" if bearer is None else bearer.account.id, game_id)
+        return self._sandbox.faults.take(self._endpoint.name, scope["method"], scope["path"], who)
 
     def _count(self, bearer: Bearer | None, status: str) -> None:
         if self._endpoint.access != "admin":
-            user_id = "" if bearer is None else bearer.user_id
+            user_id = "" if bearer is None else bearer.account.id
             self._sandbox.world.ledger.requests[self._endpoint.name, user_id, status] += 1
 
     def _scope_headers(self, bearer: Bearer | None) -> Headers:
@@ -128,41 +139,6 @@ class EndpointApp:
             (b"x-oauth-scopes", bearer.scope_text.encode()),
             (b"x-accepted-oauth-scopes", self._accepted),
         )
-
-
-def find_bearer(accounts: Accounts, headers: Mapping[bytes, bytes]) -> Bearer:
-    """Finds the bearer of a request's token.
-
-    Raises:
-        ApiError: 401, for an unknown token, or another user's name in the User-Agent.
-    """
-    bearer = accounts.bearer(_token(headers))
-    if bearer is None:
-        raise api_error("No such token", 401)
-    if not _user_agent_matches(headers.get(b"user-agent", b""), bearer.user_id):
-        raise api_error("The user in the user-agent doesn't match the token bearer", 401)
-    return bearer
-
-
-def check_scopes(bearer: Bearer, scopes: tuple[str, ...]) -> None:
-    """Requires one of the scopes; with no scopes any token passes.
-
-    Raises:
-        ApiError: 403, with the scopes.
-    """
-    if scopes and bearer.scopes.isdisjoint(scopes):
-        raise api_error(f"Missing scope: {' || '.join(scopes)}", 403)
-
-
-def check_admin(headers: Mapping[bytes, bytes], admin_token: str) -> None:
-    """Requires the admin token of the sandbox.
-
-    Raises:
-        ApiError: 401 without a token, 403 with another.
-    """
-    token = _token(headers)
-    if not secrets.compare_digest(token.encode(), admin_token.encode()):
-        raise api_error("This is not the admin token of the sandbox", 403)
 
 
 def _token(headers: Mapping[bytes, bytes]) -> str:
@@ -182,12 +158,11 @@ def _failure(fault: AnyCallFault | None) -> Reply | None:
     """The reply of a fault that bypasses the handler."""
     match fault:
         case RateLimit(retry_after_s=seconds):
-            limited = Reply.from_error(too_many_requests())
-            if seconds is None:
-                return limited
-            return replace(limited, headers=((b"retry-after", str(seconds).encode()),))
+            wait = () if seconds is None else ((b"retry-after", str(seconds).encode()),)
+            return Reply.of(too_many_requests().body, 429, wait)
         case ServerError(status=status):
-            return Reply.server_failure(status)
+            page = f"<h1>{status} {HTTPStatus(status).phrase}</h1>\n".encode()
+            return Reply(status=status, body=page, content_type=b"text/html")
         case LoseAnswer() | None:
             return None
 

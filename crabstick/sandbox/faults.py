@@ -39,10 +39,11 @@ class _CallFault(_Fault):
     times: Annotated[int, Field(ge=1)] = 1
     """How many calls fail."""
 
-    def matches_call(self, endpoint: str, method: str, path: str) -> bool:
+    def matches_call(self, endpoint: str, method: str, path: str, who: tuple[str, str]) -> bool:
         """Whether a call matches."""
         return (
-            self.endpoint in {None, endpoint}
+            self.matches(*who)
+            and self.endpoint in {None, endpoint}
             and (self.method is None or self.method.upper() == method)
             and (self.path is None or fnmatchcase(path, self.path))
         )
@@ -88,6 +89,13 @@ class Cut(_StreamFault):
     how: Literal["end", "reset"] = "end"
     """`end`: the body ends properly; `reset`: the connection is reset."""
 
+    def cut(self, stream: Stream) -> bool:
+        """Ends a stream if it matches, and returns whether it does."""
+        is_hit = self.matches_stream(stream.reader)
+        if is_hit:
+            stream.end("cut" if self.how == "end" else "reset", reset=self.how == "reset")
+        return is_hit
+
 
 class Silence(_StreamFault):
     """Open streams send nothing, not even empty lines; their lines are lost."""
@@ -97,6 +105,13 @@ class Silence(_StreamFault):
     """The duration; None lasts until the fault is healed."""
     new_streams: bool = False
     """Whether streams that open meanwhile are silent too."""
+
+    def silence(self, stream: Stream, until_ms: float) -> bool:
+        """Silences a stream if it matches, and returns whether it does."""
+        is_hit = self.matches_stream(stream.reader)
+        if is_hit:
+            stream.silence(until_ms)
+        return is_hit
 
 
 AnyCallFault: TypeAlias = RateLimit | ServerError | LoseAnswer
@@ -114,8 +129,8 @@ class Faults:
     def __init__(self, endpoints: Iterable[str]) -> None:
         self._endpoints = frozenset(endpoints)
         self._last_number = 0
-        self._calls: dict[int, tuple[AnyCallFault, int]] = {}
-        self._silences: dict[int, tuple[Silence, float]] = {}
+        self._armed: dict[int, tuple[AnyCallFault | Silence, float]] = {}
+        """Number -> fault, and how many calls it still affects, or until when it lasts (ms)."""
 
     def arm(self, body: bytes, streams: Iterable[Stream], now_ms: float) -> Json:
         """Parses a fault and applies or arms it.
@@ -128,25 +143,24 @@ class Faults:
         """
         fault = self._read(body)
         self._last_number += 1
-        number = self._last_number
-        affected = 0
-        if isinstance(fault, Cut | Silence):
-            until_ms = _until_ms(fault, now_ms)
-            affected = sum(_apply(fault, stream, until_ms) for stream in streams)
-            if isinstance(fault, Silence):
-                self._silences[number] = (fault, until_ms)
-        else:
-            self._calls[number] = (fault, fault.times)
+        number, affected = self._last_number, 0
+        match fault:
+            case Cut():
+                affected = sum(fault.cut(stream) for stream in streams)
+            case Silence(seconds=seconds):
+                until_ms = _FOR_EVER_MS if seconds is None else now_ms + seconds * 1000
+                affected = sum(fault.silence(stream, until_ms) for stream in streams)
+                self._armed[number] = (fault, until_ms)
+            case _:
+                self._armed[number] = (fault, fault.times)
         return {"fault": number, "streams": affected}
 
     def heal(self, streams: Iterable[Stream], number: int | None = None) -> None:
         """Removes one fault, or all."""
-        numbers = [number] if number is not None else [*self._calls, *self._silences]
-        for healed in numbers:
-            self._calls.pop(healed, None)
-            silence, _ = self._silences.pop(healed, (None, 0.0))
-            for stream in streams if silence is not None else ():
-                if silence is not None and silence.matches_stream(stream.reader):
+        for healed in list(self._armed) if number is None else [number]:
+            fault, _ = self._armed.pop(healed, (None, 0.0))
+            for stream in streams:
+                if isinstance(fault, Silence) and fault.matches_stream(stream.reader):
                     stream.silent_until_ms = 0.0
 
     def take(
@@ -160,67 +174,39 @@ class Faults:
             path: the path.
             who: user id and game id; each may be empty.
         """
-        for number, (fault, left) in self._calls.items():
-            if fault.matches_call(endpoint, method, path) and fault.matches(*who):
-                if left > 1:
-                    self._calls[number] = (fault, left - 1)
-                else:
-                    del self._calls[number]
+        for number, (fault, left) in self._armed.items():
+            if not isinstance(fault, Silence) and fault.matches_call(endpoint, method, path, who):
+                self._armed[number] = (fault, left - 1)
+                if left <= 1:
+                    del self._armed[number]
                 return fault
         return None
 
     def apply_to_new(self, stream: Stream, now_ms: float) -> None:
         """Silences a new stream if an armed fault says so."""
-        for fault, until_ms in self._silences.values():
-            if fault.new_streams and until_ms > now_ms and fault.matches_stream(stream.reader):
-                stream.silence(until_ms)
+        for fault, until_ms in self._armed.values():
+            if isinstance(fault, Silence) and fault.new_streams and until_ms > now_ms:
+                fault.silence(stream, until_ms)
 
     def armed(self, now_ms: float) -> list[Json]:
         """The armed faults, as JSON."""
-        calls: list[Json] = [
-            {"fault": number, "times_left": left, **fault.model_dump(exclude_none=True)}
-            for number, (fault, left) in self._calls.items()
-        ]
-        silences: list[Json] = [
-            {"fault": number, **fault.model_dump(exclude_none=True)}
-            for number, (fault, until_ms) in self._silences.items()
-            if until_ms > now_ms
-        ]
-        return calls + silences
+        shown: list[Json] = []
+        for number, (fault, left) in self._armed.items():
+            fields = {"fault": number, **fault.model_dump(exclude_none=True)}
+            if not isinstance(fault, Silence):
+                shown.append({**fields, "times_left": left})
+            elif left > now_ms:
+                shown.append(fields)
+        return shown
 
     def _read(self, body: bytes) -> Fault:
         try:
             fault = _ADAPTER.validate_json(body)
         except ValidationError as error:
-            raise api_error(_sentence(error)) from None
+            first = error.errors(include_url=False)[0]
+            place = ".".join(("fault", *map(str, first["loc"])))
+            raise api_error(f"{place}: {first['msg']}") from None
         if fault.endpoint is not None and fault.endpoint not in self._endpoints:
             known = ", ".join(sorted(self._endpoints))
             raise api_error(f"fault: endpoint '{fault.endpoint}' is not one of {known}")
         return fault
-
-
-def _until_ms(fault: Cut | Silence, now_ms: float) -> float:
-    if isinstance(fault, Silence) and fault.seconds is not None:
-        return now_ms + fault.seconds * 1000
-    return _FOR_EVER_MS
-
-
-def _apply(fault: Cut | Silence, stream: Stream, until_ms: float) -> bool:
-    if not fault.matches_stream(stream.reader):
-        return False
-    if isinstance(fault, Silence):
-        stream.silence(until_ms)
-    else:
-        stream.end("cut" if fault.how == "end" else "reset", reset=fault.how == "reset")
-    return True
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    if first["type"].startswith("union_tag"):
-        return "fault: kind must be one of rate-limit, server-error, lose-answer, cut, silence"
-    field = ".".join(str(part) for part in first["loc"][1:])
-    if first["type"] == "extra_forbidden":
-        return f"fault: a {first['loc'][0]} has no field '{field}'"
-    text = first["msg"]
-    return f"fault: {field}: {text[:1].lower()}{text[1:]}" if field else f"fault: {text}"

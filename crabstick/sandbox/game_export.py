@@ -11,9 +11,9 @@ import chess
 import chess.pgn
 
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.lichess_json import light_user
+from crabstick.sandbox.lichess_json import light_user, without_none
 from crabstick.sandbox.state import SandboxGame
-from crabstick.sandbox.vocabulary import ABORTED, OUT_OF_TIME, TIMEOUT, VARIANTS
+from crabstick.sandbox.vocabulary import VARIANTS, Status
 
 _DELAY_PLIES = 3
 
@@ -34,51 +34,45 @@ def export_pgn(game: SandboxGame, query: Mapping[str, str], *, site: str) -> str
 
 def export_json(game: SandboxGame, query: Mapping[str, str], *, site: str) -> dict[str, Json]:
     """The game in Lichess's export format."""
-    terms = game.terms
-    fields: dict[str, Json] = {
-        "id": game.id,
-        "rated": terms.rated,
-        "variant": terms.variant.key,
-        "speed": terms.speed,
-        "perf": terms.perf,
-        "createdAt": int(game.created_ms),
-        "lastMoveAt": int(game.changed_ms),
-        "status": game.status.name,
-        "source": "friend",
-        "players": {
-            chess.COLOR_NAMES[color]: {
-                "user": light_user(player.account),
-                "rating": player.account.rating,
-            }
-            for color, player in game.players.items()
+    terms, control = game.terms, game.terms.clock
+    moves = _sans(game)
+    return without_none(
+        id=game.id,
+        rated=terms.rated,
+        variant=terms.variant.key,
+        speed=terms.speed,
+        perf=terms.perf,
+        createdAt=int(game.created_ms),
+        lastMoveAt=int(game.changed_ms),
+        status=game.status.name,
+        source="friend",
+        players={
+            chess.COLOR_NAMES[color]: {"user": light_user(account), "rating": account.rating}
+            for color, account in game.players.items()
         },
-    }
-    if terms.initial_fen is not None:
-        fields["initialFen"] = terms.initial_fen
-    if game.winner is not None:
-        fields["winner"] = chess.COLOR_NAMES[game.winner]
-    if query.get("moves") != "false":
-        fields["moves"] = " ".join(_sans(game))
-    if query.get("clocks") != "false" and terms.clock is not None:
-        fields["clocks"] = [move.left_ms // 10 for move in game.moves[: len(_shown_moves(game))]]
-    if query.get("pgnInJson") == "true":
-        fields["pgn"] = export_pgn(game, query, site=site)
-    if terms.clock is not None:
-        fields["clock"] = {
-            "initial": terms.clock.limit_s,
-            "increment": terms.clock.increment_s,
-            "totalTime": terms.clock.estimate_s,
+        initialFen=terms.initial_fen,
+        winner=game.winner_name,
+        moves=" ".join(moves) if query.get("moves") != "false" else None,
+        clocks=[move.left_ms // 10 for move in game.moves[: len(moves)]]
+        if query.get("clocks") != "false" and control
+        else None,
+        pgn=export_pgn(game, query, site=site) if query.get("pgnInJson") == "true" else None,
+        clock={
+            "initial": control.limit_s,
+            "increment": control.increment_s,
+            "totalTime": control.estimate_s,
         }
-    if terms.days is not None:
-        fields["daysPerTurn"] = terms.days
-    return fields
+        if control
+        else None,
+        daysPerTurn=terms.days,
+    )
 
 
 def _tags(game: SandboxGame, site: str) -> dict[str, str]:
     terms = game.terms
     begun = datetime.fromtimestamp(game.created_ms / 1000, UTC)
     perf = VARIANTS[terms.perf].name if terms.perf in VARIANTS else terms.perf
-    white, black = (game.players[color].account for color in (chess.WHITE, chess.BLACK))
+    white, black = (game.players[color] for color in (chess.WHITE, chess.BLACK))
     tags = {
         "Event": f"{'rated' if terms.rated else 'casual'} {perf} game",
         "Site": f"{site}/{game.id}",
@@ -107,13 +101,13 @@ def _tags(game: SandboxGame, site: str) -> dict[str, str]:
 def _termination(game: SandboxGame) -> str:
     if game.is_running:
         return "Unterminated"
-    if game.status is OUT_OF_TIME or game.status is TIMEOUT:
+    if game.status in {Status.outoftime, Status.timeout}:
         return "Time forfeit"
-    return "Abandoned" if game.status is ABORTED else "Normal"
+    return "Abandoned" if game.status is Status.aborted else "Normal"
 
 
 def _result(game: SandboxGame) -> str:
-    if game.is_running or game.status is ABORTED:
+    if game.is_running or game.status is Status.aborted:
         return "*"
     if game.winner is None:
         return "1/2-1/2"

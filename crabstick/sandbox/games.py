@@ -4,6 +4,7 @@ Pure except for changes to the `SandboxGame`; operations return the messages for
 Source: Lichess API, Bot; the error texts are Lichess's own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import chess
@@ -13,24 +14,9 @@ from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.errors import api_error, form_error, not_found
 from crabstick.sandbox.lichess_json import encode, game_event, game_state
 from crabstick.sandbox.request_limits import BOT_DAY
-from crabstick.sandbox.state import SandboxGame, World, position_key
-from crabstick.sandbox.streams import (
-    EventMessage,
-    GameMessage,
-    GameStreamEnd,
-    StreamMessage,
-)
-from crabstick.sandbox.vocabulary import (
-    ABORTED,
-    DRAW,
-    INSUFFICIENT_MATERIAL_CLAIM,
-    MATE,
-    OUT_OF_TIME,
-    RESIGN,
-    STALEMATE,
-    VARIANT_END,
-    Status,
-)
+from crabstick.sandbox.state import SandboxGame, World
+from crabstick.sandbox.streams import Message
+from crabstick.sandbox.vocabulary import Status
 
 _GAME_ID_LENGTH = 8
 _THREEFOLD = 3
@@ -53,16 +39,18 @@ class Ending:
 
 
 def start(
-    world: World, game_id: str, terms: Terms, users: dict[chess.Color, str], now_ms: float
-) -> list[StreamMessage]:
+    world: World,
+    game_id: str,
+    terms: Terms,
+    players: Mapping[chess.Color, SandboxAccount],
+    now_ms: float,
+) -> list[Message]:
     """Starts a game, with `gameStart` for both players."""
-    players = {color: world.new_player(user_id) for color, user_id in users.items()}
     game = SandboxGame(game_id, terms, players, now_ms)
-    world.games[game_id] = game
-    world.running[game_id] = game
-    if all(player.account.is_bot for player in players.values()):
+    world.games[game_id] = world.running[game_id] = game
+    if all(player.is_bot for player in players.values()):
         for player in players.values():
-            world.limits.charge(BOT_DAY, player.user_id, now_ms)
+            world.limits.charge(BOT_DAY, player.id, now_ms)
     return _event_messages("gameStart", game, now_ms)
 
 
@@ -77,7 +65,7 @@ def game_for(
     game = world.games.get(game_id[:_GAME_ID_LENGTH])
     if game is None:
         raise not_found("No such game")
-    color = game.color_of(account.id)
+    color = game.color_of(account)
     if color is None:
         raise not_found("Not your game")
     if not account.is_bot:
@@ -87,7 +75,7 @@ def game_for(
     return game, color
 
 
-def end(world: World, game: SandboxGame, ending: Ending, now_ms: float) -> list[StreamMessage]:
+def end(world: World, game: SandboxGame, ending: Ending, now_ms: float) -> list[Message]:
     """Ends a game: last line and end of its streams, and `gameFinish` for both players."""
     game.clock = game.clock.stopped(now_ms)
     game.status = ending.status
@@ -95,18 +83,18 @@ def end(world: World, game: SandboxGame, ending: Ending, now_ms: float) -> list[
     game.draw_offer = None
     game.changed_ms = now_ms
     world.running.pop(game.id, None)
-    if ending.status is not ABORTED:
-        world.finished.update((user.user_id, game.terms.perf) for user in game.players.values())
-    return [
-        GameMessage(game.id, game_state(game, now_ms), game.ply),
-        GameStreamEnd(game.id),
-        *_event_messages("gameFinish", game, now_ms),
-    ]
+    if ending.status is not Status.aborted:
+        world.finished.update((user.id, game.terms.perf) for user in game.players.values())
+    last = state_line(game, now_ms, is_last=True)
+    return [last, *_event_messages("gameFinish", game, now_ms)]
 
 
-def abort(
-    world: World, game: SandboxGame, _color: chess.Color, now_ms: float
-) -> list[StreamMessage]:
+def state_line(game: SandboxGame, now_ms: float, *, is_last: bool = False) -> Message:
+    """The `gameState` line for both players; the last one ends their streams."""
+    return Message("game", game.id, game_state(game, now_ms), game.ply, is_last=is_last)
+
+
+def abort(world: World, game: SandboxGame, _color: chess.Color, now_ms: float) -> list[Message]:
     """Aborts a game of fewer than two moves.
 
     Raises:
@@ -114,12 +102,10 @@ def abort(
     """
     if not game.is_abortable:
         raise api_error("This game can no longer be aborted")
-    return end(world, game, Ending(ABORTED), now_ms)
+    return end(world, game, Ending(Status.aborted), now_ms)
 
 
-def resign(
-    world: World, game: SandboxGame, color: chess.Color, now_ms: float
-) -> list[StreamMessage]:
+def resign(world: World, game: SandboxGame, color: chess.Color, now_ms: float) -> list[Message]:
     """Resigns a game; aborts it instead if possible.
 
     Raises:
@@ -129,17 +115,21 @@ def resign(
         return abort(world, game, color, now_ms)
     if not game.is_running or not game.both_moved:
         raise api_error("This game cannot be resigned")
-    return end(world, game, Ending(RESIGN, not color), now_ms)
+    return end(world, game, Ending(Status.resign, not color), now_ms)
 
 
-def flag(world: World, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
-    """Ends a game in which the side to move has run out of time."""
-    return end(world, game, ending_on_time(game), now_ms)
+def flag(world: World, game: SandboxGame, now_ms: float) -> list[Message]:
+    """Ends a game in which the side to move has run out of time; an offered draw stands."""
+    winner = not game.board.turn
+    if game.draw_offer is winner:
+        return end(world, game, Ending(Status.draw), now_ms)
+    ending = Ending(Status.outoftime, winner if can_mate(game, winner) else None)
+    return end(world, game, ending, now_ms)
 
 
 def answer_draw(
     world: World, game: SandboxGame, color: chess.Color, *, yes: bool, now_ms: float
-) -> list[StreamMessage]:
+) -> list[Message]:
     """Offers, accepts or declines a draw; an impossible request has no effect."""
     if not game.is_running:
         return []
@@ -147,31 +137,29 @@ def answer_draw(
         if game.draw_offer is (not color):
             game.draw_offer = None
         return []
-    if game.draw_offer is (not color) or (is_threefold(game) and is_drawable(game)):
-        return end(world, game, Ending(DRAW), now_ms)
+    if game.draw_offer is (not color) or _is_threefold(game):
+        return end(world, game, Ending(Status.draw), now_ms)
     if game.both_moved and not can_mate(game, not color):
-        return end(world, game, Ending(INSUFFICIENT_MATERIAL_CLAIM), now_ms)
+        return end(world, game, Ending(Status.insufficientMaterialClaim), now_ms)
     return offer_draw(game, color, now_ms)
 
 
-def offer_draw(game: SandboxGame, color: chess.Color, now_ms: float) -> list[StreamMessage]:
+def offer_draw(game: SandboxGame, color: chess.Color, now_ms: float) -> list[Message]:
     """Offers a draw if the rules allow it now."""
     last = game.offered_at_ply.get(color, -_PLIES_BETWEEN_OFFERS)
     if (
         not game.both_moved
         or game.draw_offer is not None
         or game.ply - last < _PLIES_BETWEEN_OFFERS
-        or not is_drawable(game)
+        or not _is_drawable(game)
     ):
         return []
     game.draw_offer = color
     game.offered_at_ply[color] = game.ply
-    return [GameMessage(game.id, game_state(game, now_ms), game.ply)]
+    return [state_line(game, now_ms)]
 
 
-def send_chat(
-    game: SandboxGame, account: SandboxAccount, room: str, text: str
-) -> list[StreamMessage]:
+def send_chat(game: SandboxGame, account: SandboxAccount, room: str, text: str) -> list[Message]:
     """Sends a line of chat to all streams of the game.
 
     Raises:
@@ -183,7 +171,7 @@ def send_chat(
         raise form_error("text", f"Must be between 1 and {_LONGEST_CHAT} characters")
     game.chat.append((room, account.name, text))
     line = {"type": "chatLine", "room": room, "username": account.name, "text": text}
-    return [GameMessage(game.id, encode(line), -1)]
+    return [Message("game", game.id, encode(line))]
 
 
 def ending_on_board(game: SandboxGame) -> Ending | None:
@@ -195,35 +183,29 @@ def ending_on_board(game: SandboxGame) -> Ending | None:
     if not any(board.generate_legal_moves()):
         return _ending_without_moves(board)
     if board.is_insufficient_material() or board.is_fifty_moves():
-        return Ending(DRAW)
-    repeated = game.seen[position_key(board)]
-    early = repeated >= _THREEFOLD and game.has_bot and is_drawable(game)
-    if repeated >= _FIVEFOLD or early:
-        return Ending(DRAW)
-    return None
+        return Ending(Status.draw)
+    has_bot = any(player.is_bot for player in game.players.values())
+    is_repeated = game.repetitions >= _FIVEFOLD or (has_bot and _is_threefold(game))
+    return Ending(Status.draw) if is_repeated else None
 
 
 def _ending_without_moves(board: chess.Board) -> Ending:
     """The ending when python-chess allows no move, as also after the end of a variant."""
     if board.is_check() and not (board.is_variant_end() and _can_leave_check(board)):
-        return Ending(MATE, not board.turn)
+        return Ending(Status.mate, not board.turn)
     if board.is_variant_draw():  # Racing Kings: both have arrived
-        return Ending(DRAW)
+        return Ending(Status.draw)
     if board.is_variant_win():  # antichess, also by a stalemate
-        return Ending(VARIANT_END, board.turn)
-    return Ending(VARIANT_END, not board.turn) if board.is_variant_loss() else Ending(STALEMATE)
+        return Ending(Status.variantEnd, board.turn)
+    return (
+        Ending(Status.variantEnd, not board.turn)
+        if board.is_variant_loss()
+        else Ending(Status.stalemate)
+    )
 
 
 def _can_leave_check(board: chess.Board) -> bool:
     return any(not board.is_into_check(move) for move in board.generate_pseudo_legal_moves())
-
-
-def ending_on_time(game: SandboxGame) -> Ending:
-    """The ending when the side to move has run out of time."""
-    winner = not game.board.turn
-    if game.draw_offer is winner:
-        return Ending(DRAW)
-    return Ending(OUT_OF_TIME, winner if can_mate(game, winner) else None)
 
 
 def can_mate(game: SandboxGame, color: chess.Color) -> bool:
@@ -231,18 +213,17 @@ def can_mate(game: SandboxGame, color: chess.Color) -> bool:
     return not game.board.has_insufficient_material(color)
 
 
-def is_threefold(game: SandboxGame) -> bool:
-    """Whether the position has occurred three times."""
-    return game.seen[position_key(game.board)] >= _THREEFOLD
+def _is_threefold(game: SandboxGame) -> bool:
+    return game.repetitions >= _THREEFOLD and _is_drawable(game)
 
 
-def is_drawable(game: SandboxGame) -> bool:
+def _is_drawable(game: SandboxGame) -> bool:
     """Whether the rules of the game already allow a draw."""
     return "noEarlyDraw" not in game.terms.rules or game.ply >= _EARLIEST_DRAW_PLY
 
 
-def _event_messages(kind: str, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
+def _event_messages(kind: str, game: SandboxGame, now_ms: float) -> list[Message]:
     return [
-        EventMessage(player.user_id, game_event(kind, game, color, now_ms, live=True))
+        Message("event", player.id, game_event(kind, game, color, now_ms, live=True))
         for color, player in game.players.items()
     ]

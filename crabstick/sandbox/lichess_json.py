@@ -12,7 +12,7 @@ import chess.variant
 
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.errors import Json
-from crabstick.sandbox.state import GamePlayer, SandboxChallenge, SandboxGame, World
+from crabstick.sandbox.state import SandboxChallenge, SandboxGame, World
 from crabstick.sandbox.vocabulary import (
     DECLINE_REASONS,
     SPEED_ICONS,
@@ -36,12 +36,12 @@ def challenge_json(world: World, challenge: SandboxChallenge, now_ms: float) -> 
     """A challenge, without `direction` and `compat`."""
     terms = challenge.terms
     key = challenge.decline_key
-    return _without_none(
+    return without_none(
         id=challenge.id,
         url=f"{world.options.site}/{challenge.id}",
         status=challenge.status,
-        challenger=_challenger(world, challenge.challenger_id, now_ms),
-        destUser=_challenger(world, challenge.target_id, now_ms),
+        challenger=_challenger(world, challenge.challenger, now_ms),
+        destUser=_challenger(world, challenge.target, now_ms),
         variant=_variant(terms.variant),
         rated=terms.rated,
         speed=terms.speed,
@@ -71,7 +71,7 @@ def game_event(
 ) -> bytes:
     """A `gameStart` or `gameFinish` for the player of `color`; `compat` only if `live`."""
     fields = game_json(game, color, now_ms)
-    account = game.players[color].account
+    account = game.players[color]
     fields["rating"] = account.rating
     if live:
         fields["compat"] = _compat(account, game.terms.speed)
@@ -82,17 +82,16 @@ def game_event(
 def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str, Json]:
     """A game as the player of `color` sees it in `/api/account/playing`."""
     terms = game.terms
-    player = game.players[color]
-    opponent = game.players[not color].account
+    opponent = game.players[not color]
     left_s = game.clock.left_ms(color, now_ms) // 1000
-    return _without_none(
-        fullId=game.id + player.player_id,
+    return without_none(
+        fullId=game.full_id(color),
         gameId=game.id,
         fen=_fen(game.board),
         color=chess.COLOR_NAMES[color],
         lastMove=game.moves[-1].uci if game.moves else "",
         source="position" if terms.variant.key == "fromPosition" else "friend",
-        status={"id": game.status.id, "name": game.status.name},
+        status={"id": game.status.value, "name": game.status.name},
         variant={"key": terms.variant.key, "name": terms.variant.name},
         speed=terms.speed,
         perf=terms.perf,
@@ -105,18 +104,14 @@ def game_json(game: SandboxGame, color: chess.Color, now_ms: float) -> dict[str,
         },
         isMyTurn=game.is_running and game.board.turn is color,
         secondsLeft=None if terms.clock is None and terms.days is None else left_s,
-        winner=None if game.winner is None else chess.COLOR_NAMES[game.winner],
+        winner=game.winner_name,
     )
 
 
 def game_full(game: SandboxGame, now_ms: float) -> bytes:
     """The first line of a game stream."""
-    terms = game.terms
-    clock: Json = None
-    if terms.clock is not None:
-        limit_s, increment_s = terms.clock.limit_s, terms.clock.increment_s
-        clock = {"initial": limit_s * 1000, "increment": increment_s * 1000}
-    full = _without_none(
+    terms, control = game.terms, game.terms.clock
+    full = without_none(
         id=game.id,
         variant=_variant(terms.variant),
         speed=terms.speed,
@@ -126,7 +121,9 @@ def game_full(game: SandboxGame, now_ms: float) -> bytes:
         white=_player(game.players[chess.WHITE]),
         black=_player(game.players[chess.BLACK]),
         initialFen=terms.initial_fen or "startpos",
-        clock=clock,
+        clock={"initial": control.limit_s * 1000, "increment": control.increment_s * 1000}
+        if control
+        else None,
         daysPerTurn=terms.days,
         type="gameFull",
         state=_state(game, now_ms),
@@ -141,7 +138,7 @@ def game_state(game: SandboxGame, now_ms: float) -> bytes:
 
 def light_user(account: SandboxAccount) -> dict[str, Json]:
     """Name, title and id, as most answers show a user."""
-    return _without_none(name=account.name, title=account.title, id=account.id)
+    return without_none(name=account.name, title=account.title, id=account.id)
 
 
 def user_json(
@@ -152,7 +149,7 @@ def user_json(
         perf: _perf(account.rating, account.games + world.finished[account.id, perf])
         for perf in _PERFS
     }
-    return _without_none(
+    return without_none(
         id=account.id,
         username=account.name,
         perfs=perfs,
@@ -168,25 +165,24 @@ def _perf(rating: int, games: int) -> Json:
     """A rating; its deviation shrinks with the games, and a large one makes it provisional."""
     rd = max(45, 500 // (games + 1))
     is_provisional = rd >= _PROVISIONAL_FROM or None
-    return _without_none(games=games, rating=rating, rd=rd, prog=0, prov=is_provisional)
+    return without_none(games=games, rating=rating, rd=rd, prog=0, prov=is_provisional)
 
 
 def _state(game: SandboxGame, now_ms: float) -> dict[str, Json]:
     clock = game.clock
-    increment_ms = clock.increment_ms()
     state: dict[str, Json] = {
         "type": "gameState",
         "moves": game.moves_text,
         "wtime": clock.left_ms(chess.WHITE, now_ms),
         "btime": clock.left_ms(chess.BLACK, now_ms),
-        "winc": increment_ms,
-        "binc": increment_ms,
+        "winc": clock.increment_ms,
+        "binc": clock.increment_ms,
         "status": game.status.name,
     }
     if game.draw_offer is not None:
         state["wdraw" if game.draw_offer else "bdraw"] = True
     if game.winner is not None:
-        state["winner"] = chess.COLOR_NAMES[game.winner]
+        state["winner"] = game.winner_name
     return state
 
 
@@ -210,8 +206,7 @@ def _first(game: SandboxGame) -> chess.Color:
     return game.board.turn if game.ply % 2 == 0 else not game.board.turn
 
 
-def _player(player: GamePlayer) -> Json:
-    account = player.account
+def _player(account: SandboxAccount) -> Json:
     return {
         "id": account.id,
         "name": account.name,
@@ -220,12 +215,9 @@ def _player(player: GamePlayer) -> Json:
     }
 
 
-def _challenger(world: World, user_id: str, now_ms: float) -> Json:
-    account = world.accounts[user_id]
-    fields = {**light_user(account), "rating": account.rating}
-    if world.presence.is_online(user_id, now_ms):
-        fields["online"] = True
-    return fields
+def _challenger(world: World, account: SandboxAccount, now_ms: float) -> Json:
+    is_online = world.presence.is_online(account.id, now_ms) or None
+    return without_none(**light_user(account), rating=account.rating, online=is_online)
 
 
 def _variant(variant: Variant) -> Json:
@@ -258,5 +250,6 @@ def _compat(reader: SandboxAccount, speed: str) -> Json:
     }
 
 
-def _without_none(**fields: Json) -> dict[str, Json]:
+def without_none(**fields: Json) -> dict[str, Json]:
+    """The fields that have a value."""
     return {key: value for key, value in fields.items() if value is not None}

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 import chess
 
 from crabstick.sandbox.errors import ApiError, api_error
-from crabstick.sandbox.games import Ending, answer_draw, end, ending_on_board, flag, offer_draw
-from crabstick.sandbox.lichess_json import game_state
-from crabstick.sandbox.state import MoveRecord, RefusedMove, SandboxGame, World, position_key
-from crabstick.sandbox.streams import GameMessage, StreamMessage
-from crabstick.sandbox.vocabulary import DRAW
+from crabstick.sandbox.games import (
+    Ending,
+    answer_draw,
+    end,
+    ending_on_board,
+    flag,
+    offer_draw,
+    state_line,
+)
+from crabstick.sandbox.state import MoveRecord, SandboxGame, World
+from crabstick.sandbox.streams import Message
+from crabstick.sandbox.vocabulary import Status
 
 _UCI = re.compile(r"(?:([a-h][1-8])|([PNBRQK])@)([a-h][1-8])(.?)")
 _PROMOTIONS = {letter: chess.PIECE_SYMBOLS.index(letter) for letter in "qrbnk"}
@@ -34,7 +41,7 @@ class MoveRequest:
     offering_draw: bool = False
 
 
-def play(world: World, game: SandboxGame, request: MoveRequest) -> list[StreamMessage]:
+def play(world: World, game: SandboxGame, request: MoveRequest) -> list[Message]:
     """Plays a move; afterwards `game` includes the move or has ended.
 
     Raises:
@@ -43,43 +50,40 @@ def play(world: World, game: SandboxGame, request: MoveRequest) -> list[StreamMe
     try:
         return _play(world, game, request)
     except ApiError as error:
-        by = game.players[request.color].user_id
+        by, at_ms = game.players[request.color].id, request.received_ms
         world.ledger.refused_moves.append(
-            RefusedMove(
-                game=game.id, uci=request.uci, by=by, why=error.reason, at_ms=request.received_ms
-            )
+            {"game": game.id, "uci": request.uci, "by": by, "why": error.reason, "at_ms": at_ms}
         )
         raise
 
 
-def _play(world: World, game: SandboxGame, request: MoveRequest) -> list[StreamMessage]:
+def _play(world: World, game: SandboxGame, request: MoveRequest) -> list[Message]:
     now_ms = request.received_ms
     move = _read(request.uci)
     if not game.is_running or game.board.turn is not request.color:
         raise api_error("Not your turn, or game already over")
     if game.clock.flagged(now_ms):
         return flag(world, game, now_ms)
-    offers: list[StreamMessage] = []
+    offers: list[Message] = []
     if request.offering_draw:
         if game.draw_offer is (not request.color):
             return answer_draw(world, game, request.color, yes=True, now_ms=now_ms)
         offers = offer_draw(game, request.color, now_ms)
     if game.ply >= _LONGEST_GAME_PLIES:
-        return [*offers, *end(world, game, Ending(DRAW), now_ms)]
+        return [*offers, *end(world, game, Ending(Status.draw), now_ms)]
     return [*offers, *_advance(world, game, _legal(game, move), request)]
 
 
 def _advance(
     world: World, game: SandboxGame, move: chess.Move, request: MoveRequest
-) -> list[StreamMessage]:
+) -> list[Message]:
     """Puts the move on the board and returns the messages about it."""
     now_ms = request.received_ms
     king_to_rook = world.options.king_to_rook or game.terms.variant.key != "standard"
     shown = game.board.uci(move, chess960=king_to_rook)
     shown_ply, shown_ms = game.shown[request.color]
-    overhead_ms = now_ms - shown_ms if game.ply and shown_ply == game.ply else None
-    game.board.push(move)
-    game.seen[position_key(game.board)] += 1
+    overhead_ms = round(now_ms - shown_ms, 3) if game.ply and shown_ply == game.ply else None
+    game.push(move)
     game.moves_text = f"{game.moves_text} {shown}" if game.moves else shown
     ending = ending_on_board(game)
     _charge(game, now_ms, over=ending is not None)
@@ -87,7 +91,7 @@ def _advance(
         MoveRecord(
             game.ply + 1,
             shown,
-            game.players[request.color].user_id,
+            game.players[request.color].id,
             now_ms,
             request.user_agent,
             overhead_ms,
@@ -97,7 +101,7 @@ def _advance(
     game.changed_ms = now_ms
     if ending is not None:
         return end(world, game, ending, now_ms)
-    line = GameMessage(game.id, game_state(game, now_ms), game.ply)
+    line = state_line(game, now_ms)
     if game.draw_offer is (not request.color):  # the line above still shows the offer
         game.draw_offer = None
     return [line]

@@ -9,8 +9,8 @@ from crabstick.sandbox.errors import api_error
 from crabstick.sandbox.games import Ending, can_mate, end
 from crabstick.sandbox.lichess_json import encode
 from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.streams import GameMessage, StreamMessage
-from crabstick.sandbox.vocabulary import TIMEOUT
+from crabstick.sandbox.streams import Message
+from crabstick.sandbox.vocabulary import Status
 
 _WAIT_S = {"bullet": 40, "blitz": 40, "rapid": 80, "classical": 120}
 _SHORTEST_WAIT_S = 10
@@ -22,73 +22,52 @@ _REFUSAL_DELAY_S = 0.5
 _VALUES = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9}
 
 
-def count_down(world: World, game: SandboxGame, now_ms: float) -> list[StreamMessage]:
+def count_down(world: World, game: SandboxGame, now_ms: float) -> list[Message]:
     """The countdown for each side whose opponent is absent, about every 5 s."""
     if not _can_be_claimed(game):
         return []
-    messages: list[StreamMessage] = []
-    for absent in chess.COLORS:
-        messages.extend(_count_down_one(world, game, absent, now_ms))
-    return messages
+    lines = (_count_down_one(world, game, absent, now_ms) for absent in chess.COLORS)
+    return [line for line in lines if line is not None]
 
 
-def claim_victory(
-    world: World, game: SandboxGame, color: chess.Color, now_ms: float
-) -> list[StreamMessage]:
-    """Wins because the opponent is gone; no effect where claims are impossible.
+def claim(
+    world: World, game: SandboxGame, color: chess.Color, now_ms: float, *, draw: bool = False
+) -> list[Message]:
+    """Wins, or draws, because the opponent is gone; no effect where claims are impossible.
 
     Raises:
         ApiError: the opponent is not gone for long enough.
     """
-    if not _may_claim(world, game, color, now_ms, "the win"):
-        return []
-    return end(world, game, Ending(TIMEOUT, color if can_mate(game, color) else None), now_ms)
-
-
-def claim_draw(
-    world: World, game: SandboxGame, color: chess.Color, now_ms: float
-) -> list[StreamMessage]:
-    """Draws because the opponent is gone, under the conditions of `claim_victory`."""
-    if not _may_claim(world, game, color, now_ms, "draw"):
-        return []
-    return end(world, game, Ending(TIMEOUT), now_ms)
-
-
-def _may_claim(
-    world: World, game: SandboxGame, color: chess.Color, now_ms: float, claimed: str
-) -> bool:
     if not _can_be_claimed(game) or game.board.turn is color:
-        return False
+        return []
     if _remaining_ms(world, game, not color, now_ms) > 0:
+        claimed = "draw" if draw else "the win"
         raise api_error(f"You cannot claim {claimed} on this game", delay_s=_REFUSAL_DELAY_S)
-    return True
+    winner = color if can_mate(game, color) and not draw else None
+    return end(world, game, Ending(Status.timeout, winner), now_ms)
 
 
 def _count_down_one(
     world: World, game: SandboxGame, absent: chess.Color, now_ms: float
-) -> list[StreamMessage]:
+) -> Message | None:
     away_ms = _away_ms(world, game, absent, now_ms)
     remaining_ms = _remaining_ms(world, game, absent, now_ms)
-    last_sent_ms = game.countdown.get(absent)
     if away_ms == 0:
-        was_claimable = game.countdown.pop(absent, None) is not None and game.claimable[absent]
-        game.claimable[absent] = False
-        return [_message(game, not absent, {"gone": False})] if was_claimable else []
-    if away_ms < _EVERY_MS or (
-        last_sent_ms is not None and now_ms - last_sent_ms < _EVERY_MS - 500
-    ):
-        return []
+        _, was_claimable = game.countdown.pop(absent, (0.0, False))
+        return _message(game, not absent, {"gone": False}) if was_claimable else None
+    last_sent_ms, _ = game.countdown.get(absent, (float("-inf"), False))
+    if away_ms < _EVERY_MS or now_ms - last_sent_ms < _EVERY_MS - 500:
+        return None
     clock_ms = game.clock.left_ms(absent, now_ms)
     if remaining_ms > 0 and clock_ms <= remaining_ms + _SPARE_CLOCK_MS:
-        return []
-    game.countdown[absent] = now_ms
-    game.claimable[absent] = remaining_ms <= 0
+        return None
+    game.countdown[absent] = (now_ms, remaining_ms <= 0)
     seconds = max(0, round(remaining_ms / 1000))
-    return [_message(game, not absent, {"gone": True, "claimWinInSeconds": seconds})]
+    return _message(game, not absent, {"gone": True, "claimWinInSeconds": seconds})
 
 
-def _message(game: SandboxGame, reader: chess.Color, fields: dict[str, bool | int]) -> GameMessage:
-    return GameMessage(game.id, encode({"type": "opponentGone", **fields}), -1, reader)
+def _message(game: SandboxGame, reader: chess.Color, fields: dict[str, bool | int]) -> Message:
+    return Message("game", game.id, encode({"type": "opponentGone", **fields}), reader=reader)
 
 
 def _can_be_claimed(game: SandboxGame) -> bool:
@@ -102,7 +81,7 @@ def _can_be_claimed(game: SandboxGame) -> bool:
 
 
 def _away_ms(world: World, game: SandboxGame, color: chess.Color, now_ms: float) -> float:
-    user_id = game.players[color].user_id
+    user_id = game.players[color].id
     away_ms = world.presence.away_ms(user_id, game.id, game.created_ms, now_ms)
     return max(0.0, away_ms - _GRACE_MS)
 

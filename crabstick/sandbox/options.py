@@ -26,7 +26,7 @@ class Options:
     """After this a challenge to a clock game goes offline; it can still be accepted."""
     site: str = "https://lichess.org"
     """The base URL of games, challenges and users; a server sets its own URL."""
-    on_ready: Callable[[str], None] | None = None
+    on_ready: Callable[[str], None] = lambda _: None
     """Called with the URL once the server answers requests."""
     on_unserved: Callable[[str], None] = lambda _: None
     """Called with the method and path of the first request for each path that is not served."""

@@ -15,11 +15,12 @@ from crabstick.sandbox.lichess_json import (
     game_json,
     light_user,
     user_json,
+    without_none,
 )
 from crabstick.sandbox.request_limits import ACCOUNT, EVENTS
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxGame
-from crabstick.sandbox.streams import Reader, StreamLine
+from crabstick.sandbox.streams import Message, Reader
 
 _MOST_USERS = 100
 _MOST_BOTS = 512
@@ -35,19 +36,14 @@ _DON_T_POLL_ACCOUNT = (
 
 
 def _account(sandbox: Sandbox, call: Call) -> AnyReply:
-    user_id = call.who.user_id
-    if not sandbox.world.limits.charge(ACCOUNT, user_id, call.received_ms):
+    if not sandbox.world.limits.charge(ACCOUNT, call.account.id, call.received_ms):
         raise too_many_requests(_DON_T_POLL_ACCOUNT)
-    return Reply.of(_user(sandbox, sandbox.world.accounts[user_id], call.received_ms))
+    return Reply.of(_user(sandbox, call.account, call.received_ms))
 
 
 def _playing(sandbox: Sandbox, call: Call) -> AnyReply:
-    user_id = call.who.user_id
     number = _number(call.query.get("nb"), default=9, most=50)
-    fields = [
-        game_json(game, color, call.received_ms)
-        for game, color in _urgent_first(sandbox, user_id, call.received_ms)
-    ]
+    fields = [game_json(game, color, call.received_ms) for game, color in _my_games(sandbox, call)]
     mine = sum(bool(game["isMyTurn"]) for game in fields)
     return Reply.of({"nowPlaying": list(fields[:number]), "nbMyTurn": mine})
 
@@ -62,36 +58,36 @@ def _test_tokens(sandbox: Sandbox, call: Call) -> AnyReply:
     for token in call.body.decode("latin-1").split(",")[:_MOST_TOKENS]:
         bearer = sandbox.world.accounts.bearer(token.strip())
         found[token.strip()] = (
-            None
-            if bearer is None
-            else {"userId": bearer.user_id, "scopes": bearer.scope_text, "expires": None}
+            {"userId": bearer.account.id, "scopes": bearer.scope_text, "expires": None}
+            if bearer
+            else None
         )
     return Reply.of(found)
 
 
 def _upgrade(sandbox: Sandbox, call: Call) -> AnyReply:
-    user_id = call.who.user_id
-    if any(game.color_of(user_id) is not None for game in sandbox.world.games.values()):
+    games = sandbox.world.games.values()
+    if any(game.color_of(call.account) is not None for game in games):
         raise api_error("You already have games played. Make a new account.")
-    sandbox.world.accounts.upgrade(user_id)
+    sandbox.world.accounts.upgrade(call.account.id)
     return OK
 
 
 def _events(sandbox: Sandbox, call: Call) -> AnyReply:
     """Opens the event stream, which starts with ongoing games and waiting challenges."""
-    world, now_ms, bearer = sandbox.world, call.received_ms, call.who
-    if not world.limits.charge(EVENTS, bearer.token, now_ms):
+    world, now_ms, user_id = sandbox.world, call.received_ms, call.account.id
+    if not world.limits.charge(EVENTS, call.who.token, now_ms):
         raise too_many_requests(_DON_T_POLL_EVENTS)
     games = [
         game_event("gameStart", game, color, now_ms, live=False)
-        for game, color in _urgent_first(sandbox, bearer.user_id, now_ms)
+        for game, color in _my_games(sandbox, call)
     ]
     waiting = [
         challenge_event("challenge", challenge_json(world, challenge, now_ms))
-        for challenge in challenges.incoming(world, bearer.user_id)
+        for challenge in challenges.incoming(world, call.account)
     ]
-    reader = Reader("event", bearer, call.user_agent)
-    return sandbox.stream(reader, map(StreamLine, [*games, *waiting]))
+    reader = Reader("event", user_id, call.who, call.user_agent)
+    return sandbox.stream(reader, [Message("event", user_id, line) for line in games + waiting])
 
 
 def _statuses(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -131,28 +127,24 @@ def _user(sandbox: Sandbox, account: SandboxAccount, now_ms: float) -> dict[str,
 
 
 def _status(sandbox: Sandbox, account: SandboxAccount, now_ms: float, *, with_ids: bool) -> Json:
-    playing = sandbox.world.games_of(account.id)
-    fields = light_user(account)
-    if sandbox.world.presence.is_online(account.id, now_ms):
-        fields["online"] = True
-    if playing:
-        fields["playing"] = True
-        if with_ids:
-            fields["playingId"] = playing[-1].id
-    return fields
+    playing = sandbox.world.games_of(account)
+    return without_none(
+        **light_user(account),
+        online=sandbox.world.presence.is_online(account.id, now_ms) or None,
+        playing=bool(playing) or None,
+        playingId=playing[-1].id if playing and with_ids else None,
+    )
 
 
-def _urgent_first(
-    sandbox: Sandbox, user_id: str, now_ms: float
-) -> list[tuple[SandboxGame, chess.Color]]:
-    """A player's games with the player's colour: own turn first, then by time left."""
+def _my_games(sandbox: Sandbox, call: Call) -> list[tuple[SandboxGame, chess.Color]]:
+    """The caller's games with the caller's colour: own turn first, then by time left."""
 
     def urgency(mine: tuple[SandboxGame, chess.Color]) -> tuple[bool, int]:
         game, color = mine
-        return color is not game.board.turn, game.clock.left_ms(color, now_ms)
+        return color is not game.board.turn, game.clock.left_ms(color, call.received_ms)
 
     games = sandbox.world.running.values()
-    colors = ((game, game.color_of(user_id)) for game in games)
+    colors = ((game, game.color_of(call.account)) for game in games)
     return sorted(((game, color) for game, color in colors if color is not None), key=urgency)
 
 

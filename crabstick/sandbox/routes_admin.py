@@ -13,7 +13,7 @@ from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
 from crabstick.sandbox.errors import Json, not_found
 from crabstick.sandbox.sandbox import Sandbox
-from crabstick.sandbox.state import MoveRecord, SandboxChallenge, SandboxGame
+from crabstick.sandbox.state import SandboxChallenge, SandboxGame
 
 _NO_CLOCK = {"limit_s": None, "increment_s": None}
 
@@ -24,19 +24,19 @@ def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
     streams = [*world.ledger.ended_streams, *(stream.record(None) for stream in sandbox.hub)]
     return Reply.of(
         {
-            "now_ms": round(now_ms, 3),
+            "now_ms": now_ms,
             "games": [
                 _game(game, now_ms)
                 for game in world.games.values()
                 if game_id is None or game.id == game_id
             ],
             "challenges": [_challenge(challenge) for challenge in world.challenges.values()],
-            "refused_moves": [asdict(refused) for refused in world.ledger.refused_moves],
+            "refused_moves": world.ledger.refused_moves,
             "requests": [
                 {"endpoint": endpoint, "user": user, "status": status, "count": count}
                 for (endpoint, user, status), count in sorted(world.ledger.requests.items())
             ],
-            "streams": [asdict(stream) for stream in streams],
+            "streams": streams,
             "unserved_paths": world.ledger.unserved_paths,
         }
     )
@@ -45,20 +45,7 @@ def _ledger(sandbox: Sandbox, call: Call) -> AnyReply:
 def _games(sandbox: Sandbox, _call: Call) -> AnyReply:
     """A summary of the running games."""
     now_ms = sandbox.now_ms()
-    return Reply.of(
-        [
-            {
-                "id": game.id,
-                "white": game.players[chess.WHITE].account.name,
-                "black": game.players[chess.BLACK].account.name,
-                "ply": game.ply,
-                "turn": chess.COLOR_NAMES[game.board.turn],
-                "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
-                "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
-            }
-            for game in sandbox.world.running.values()
-        ]
-    )
+    return Reply.of([_summary(game, now_ms) for game in sandbox.world.running.values()])
 
 
 def _arm(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -90,50 +77,48 @@ def _unknown(sandbox: Sandbox, call: Call) -> AnyReply:
     raise not_found()
 
 
+def _summary(game: SandboxGame, now_ms: float) -> dict[str, Json]:
+    return {
+        "id": game.id,
+        "white": game.players[chess.WHITE].name,
+        "black": game.players[chess.BLACK].name,
+        "ply": game.ply,
+        "turn": chess.COLOR_NAMES[game.board.turn],
+        "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
+        "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
+    }
+
+
 def _game(game: SandboxGame, now_ms: float) -> Json:
     terms = game.terms
     return {
-        "id": game.id,
-        "white": game.players[chess.WHITE].account.name,
-        "black": game.players[chess.BLACK].account.name,
+        **_summary(game, now_ms),
         "variant": terms.variant.key,
         "initial_fen": terms.initial_fen,
         "rated": terms.rated,
         "speed": terms.speed,
         "clock": _NO_CLOCK if terms.clock is None else asdict(terms.clock),
         "status": game.status.name,
-        "winner": None if game.winner is None else chess.COLOR_NAMES[game.winner],
-        "created_ms": round(game.created_ms, 3),
-        "ended_ms": None if game.is_running else round(game.changed_ms, 3),
-        "wtime_ms": game.clock.left_ms(chess.WHITE, now_ms),
-        "btime_ms": game.clock.left_ms(chess.BLACK, now_ms),
-        "moves": [_move(move) for move in game.moves],
+        "winner": game.winner_name,
+        "created_ms": game.created_ms,
+        "ended_ms": None if game.is_running else game.changed_ms,
+        "moves": [asdict(move) for move in game.moves],
         "chat": [{"room": room, "user": user, "text": text} for room, user, text in game.chat],
     }
 
 
-def _move(move: MoveRecord) -> Json:
-    overhead_ms = None if move.overhead_ms is None else round(move.overhead_ms, 3)
-    return {
-        **asdict(move),
-        "received_ms": round(move.received_ms, 3),
-        "overhead_ms": overhead_ms,
-    }
-
-
 def _challenge(challenge: SandboxChallenge) -> Json:
-    answered = challenge.answered_ms
     return {
         "id": challenge.id,
-        "challenger": challenge.challenger_id,
-        "target": challenge.target_id,
+        "challenger": challenge.challenger.id,
+        "target": challenge.target.id,
         "variant": challenge.terms.variant.key,
         "rated": challenge.terms.rated,
         "speed": challenge.terms.speed,
         "outcome": challenge.status,
         "reason": challenge.decline_key,
-        "made_ms": round(challenge.made_ms, 3),
-        "answered_ms": None if answered is None else round(answered, 3),
+        "made_ms": challenge.made_ms,
+        "answered_ms": challenge.answered_ms,
     }
 
 

@@ -1,25 +1,26 @@
 """Endpoints about games: the stream, moves and the other commands, chat, export."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import chess
 
 from crabstick.sandbox import games, moves
-from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
+from crabstick.sandbox.asgi import AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint, Handler
 from crabstick.sandbox.errors import not_found
 from crabstick.sandbox.game_export import export_json, export_pgn
 from crabstick.sandbox.lichess_json import game_full
-from crabstick.sandbox.opponent_gone import claim_draw, claim_victory
+from crabstick.sandbox.opponent_gone import claim
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.streams import Reader, StreamLine, StreamMessage
+from crabstick.sandbox.streams import Message, Reader
 
-Command: TypeAlias = Callable[[World, SandboxGame, chess.Color, float], list[StreamMessage]]
+Command: TypeAlias = Callable[[World, SandboxGame, chess.Color, float], list[Message]]
 
 
-def _move(sandbox: Sandbox, call: Call) -> AnyReply:
+def _move(sandbox: Sandbox, call: Call) -> list[Message]:
     """Plays a move; this is the hot path."""
     game, color = _game(sandbox, call)
     request = moves.MoveRequest(
@@ -29,15 +30,15 @@ def _move(sandbox: Sandbox, call: Call) -> AnyReply:
         call.user_agent,
         call.query.get("offeringDraw") == "true",
     )
-    sandbox.hub.deliver(moves.play(sandbox.world, game, request))
-    return OK
+    return moves.play(sandbox.world, game, request)
 
 
 def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
     """Opens a game's stream, which starts with the whole game; ends at once if it is over."""
     game, color = _game(sandbox, call)
-    reader = Reader("game", call.who, call.user_agent, game=game, color=color)
-    reply = sandbox.stream(reader, [StreamLine(game_full(game, call.received_ms), game.ply)])
+    reader = Reader("game", game.id, call.who, call.user_agent, game, color)
+    full = game_full(game, call.received_ms)
+    reply = sandbox.stream(reader, [Message("game", game.id, full, game.ply)])
     if not game.is_running:
         reply.stream.end("over")
     return reply
@@ -46,35 +47,29 @@ def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
 def _command(operation: Command) -> Handler:
     """The handler of a command that needs nothing but the game and the caller's colour."""
 
-    def handle(sandbox: Sandbox, call: Call) -> AnyReply:
+    def handle(sandbox: Sandbox, call: Call) -> list[Message]:
         game, color = _game(sandbox, call)
-        sandbox.hub.deliver(operation(sandbox.world, game, color, call.received_ms))
-        return OK
+        return operation(sandbox.world, game, color, call.received_ms)
 
     return handle
 
 
-def _draw(sandbox: Sandbox, call: Call) -> AnyReply:
+def _draw(sandbox: Sandbox, call: Call) -> list[Message]:
     game, color = _game(sandbox, call)
     yes = call.params["answer"] in {"yes", "true"}
-    sandbox.hub.deliver(
-        games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms)
-    )
-    return OK
+    return games.answer_draw(sandbox.world, game, color, yes=yes, now_ms=call.received_ms)
 
 
-def _takeback(sandbox: Sandbox, call: Call) -> AnyReply:
-    """Replies ok without effect: bots never allow takebacks."""
+def _takeback(sandbox: Sandbox, call: Call) -> list[Message]:
+    """Has no effect: bots never allow takebacks."""
     _game(sandbox, call)
-    return OK
+    return []
 
 
-def _send_chat(sandbox: Sandbox, call: Call) -> AnyReply:
-    game, color = _game(sandbox, call)
+def _send_chat(sandbox: Sandbox, call: Call) -> list[Message]:
+    game, _ = _game(sandbox, call)
     room, text = (call.form.get(field, "") for field in ("room", "text"))
-    account = game.players[color].account
-    sandbox.hub.deliver(games.send_chat(game, account, room, text))
-    return OK
+    return games.send_chat(game, call.account, room, text)
 
 
 def _read_chat(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -104,8 +99,7 @@ def _export(sandbox: Sandbox, call: Call) -> AnyReply:
 
 def _game(sandbox: Sandbox, call: Call) -> tuple[SandboxGame, chess.Color]:
     """The game of a command, and the caller's colour."""
-    account = sandbox.world.accounts[call.who.user_id]
-    return games.game_for(sandbox.world, account, call.params["game"])
+    return games.game_for(sandbox.world, call.account, call.params["game"])
 
 
 _BOT = ("bot:play",)
@@ -120,8 +114,10 @@ ENDPOINTS = (
     Endpoint("takeback", "POST", f"{_GAME}/takeback/{{answer}}", _takeback, _BOT),
     Endpoint("chat", "POST", f"{_GAME}/chat", _send_chat, _BOT),
     Endpoint("chat-read", "GET", f"{_GAME}/chat", _read_chat, _BOT),
-    Endpoint("claim-victory", "POST", f"{_GAME}/claim-victory", _command(claim_victory), _BOT),
-    Endpoint("claim-draw", "POST", f"{_GAME}/claim-draw", _command(claim_draw), _BOT),
+    Endpoint("claim-victory", "POST", f"{_GAME}/claim-victory", _command(claim), _BOT),
+    Endpoint(
+        "claim-draw", "POST", f"{_GAME}/claim-draw", _command(partial(claim, draw=True)), _BOT
+    ),
     Endpoint("unknown-command", "POST", f"{_GAME}/{{command:path}}", _unknown_command, _BOT),
     Endpoint("export", "GET", "/game/export/{game}", _export, access="public"),
 )

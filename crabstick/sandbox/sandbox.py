@@ -10,7 +10,7 @@ from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import World
-from crabstick.sandbox.streams import Hub, Reader, StreamLine
+from crabstick.sandbox.streams import Hub, Message, Reader
 
 
 class Sandbox:
@@ -34,10 +34,10 @@ class Sandbox:
         self.started_ms = self.now_ms()
 
     def now_ms(self) -> float:
-        """Unix time in ms, from a clock that never goes back."""
-        return self._base_ms + time.perf_counter() * 1000
+        """Unix time in ms, from a clock that never goes back, to the µs."""
+        return round(self._base_ms + time.perf_counter() * 1000, 3)
 
-    def stream(self, reader: Reader, lines: Iterable[StreamLine]) -> StreamReply:
+    def stream(self, reader: Reader, lines: Iterable[Message]) -> StreamReply:
         """Opens a stream as the reply to a call."""
         stream = self.hub.open(reader, lines)
         self.faults.apply_to_new(stream, self.now_ms())

@@ -1,68 +1,36 @@
-"""Serves a sandbox: the ASGI application with all endpoints, and its uvicorn server.
-
-The server has one socket, connections that can be aborted, and a quick end.
-"""
+"""Serves a sandbox: uvicorn with one socket, connections that can be aborted, and a quick end."""
 
 import asyncio
 import contextlib
 import errno
 import socket
-import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from types import FrameType
-from typing import cast
 
 import uvicorn
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox import routes_account, routes_admin, routes_challenges, routes_games
 from crabstick.sandbox.accounts import Accounts
+from crabstick.sandbox.asgi import Connection
 from crabstick.sandbox.endpoint import EndpointApp
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.signals import ignored_interrupts
 
-_API = (*routes_games.ENDPOINTS, *routes_account.ENDPOINTS, *routes_challenges.ENDPOINTS)
+_ENDPOINTS = (
+    *routes_games.ENDPOINTS,
+    *routes_account.ENDPOINTS,
+    *routes_challenges.ENDPOINTS,
+    *routes_admin.ENDPOINTS,
+)
 _TICK = timedelta(milliseconds=250)
 _BACKLOG = 1024
 _GRACE_S = 1
 _IDLE_CONNECTION_S = 75
-_LINGER_NOT = struct.pack("ii", 1, 0)
-
-
-class SandboxApp:
-    """The ASGI application: all endpoints and two periodic tasks; `sandbox` holds its state."""
-
-    def __init__(self, accounts: Accounts, admin_token: str, options: Options) -> None:
-        rows = (*_API, *routes_admin.ENDPOINTS)
-        names = [row.name for row in rows if row.access != "admin"]
-        self.sandbox = Sandbox(accounts, admin_token, options, names)
-        routes = [
-            Route(row.path, EndpointApp(self.sandbox, row), methods=row.method and [row.method])
-            for row in rows
-        ]
-        self._router = Router(routes, lifespan=self._lifespan, redirect_slashes=False)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request, or the lifespan of the server."""
-        await self._router(scope, receive, send)
-
-    @contextlib.asynccontextmanager
-    async def _lifespan(self, _app: object) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as loops:
-            tasks = [
-                loops.create_task(_repeat(self.sandbox.tick, _TICK)),
-                loops.create_task(_repeat(self.sandbox.sweep, self.sandbox.world.options.sweep)),
-            ]
-            yield
-            self.sandbox.hub.end_all()
-            for task in tasks:
-                task.cancel()
 
 
 def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: Options) -> None:
@@ -98,21 +66,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Connection(HttpToolsProtocol):
-    """A connection that its requests can abort."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = {"crabstick.connection": cast("dict[object, object]", self)}
-
-    def abort(self, *, reset: bool) -> None:
-        """Closes the connection without writing anything more, optionally with a TCP reset."""
-        if reset:
-            raw = self.transport.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
-        self.transport.abort()
-
-
 class SandboxServer(uvicorn.Server):
     """A uvicorn server that ends its open streams first, and stops at the first signal.
 
@@ -126,12 +79,18 @@ class SandboxServer(uvicorn.Server):
     def __init__(
         self, listener: socket.socket, accounts: Accounts, admin_token: str, options: Options
     ) -> None:
-        self._app = SandboxApp(accounts, admin_token, replace(options, site=url_of(listener)))
+        names = [row.name for row in _ENDPOINTS if row.access != "admin"]
+        options = replace(options, site=url_of(listener))
+        self._sandbox = Sandbox(accounts, admin_token, options, names)
         self._listener = listener
         self._ignored = ignored_interrupts()
+        routes = [
+            Route(row.path, EndpointApp(self._sandbox, row), methods=row.method and [row.method])
+            for row in _ENDPOINTS
+        ]
         config = uvicorn.Config(
-            self._app,
-            http=_Connection,
+            Router(routes, lifespan=self._lifespan, redirect_slashes=False),
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -153,13 +112,11 @@ class SandboxServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, then calls `on_ready`."""
         await super().startup(sockets=sockets)
-        on_ready = self._app.sandbox.world.options.on_ready
-        if on_ready is not None:
-            on_ready(url_of(self._listener))
+        self._sandbox.world.options.on_ready(url_of(self._listener))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams, gives them a moment, and closes the remaining connections."""
-        self._app.sandbox.hub.end_all()
+        self._sandbox.hub.end_all()
         await asyncio.sleep(0)
         await super().shutdown(sockets=sockets)
 
@@ -168,6 +125,19 @@ class SandboxServer(uvicorn.Server):
         if sig not in self._ignored:  # uvicorn handles a signal even if it was ignored
             self.force_exit = self.should_exit
             self.should_exit = True
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: object) -> AsyncIterator[None]:
+        """Repeats the periodic work of the sandbox."""
+        sandbox = self._sandbox
+        async with asyncio.TaskGroup() as loops:
+            tasks = [
+                loops.create_task(_repeat(sandbox.tick, _TICK)),
+                loops.create_task(_repeat(sandbox.sweep, sandbox.world.options.sweep)),
+            ]
+            yield
+            for task in tasks:
+                task.cancel()
 
 
 async def _repeat(step: Callable[[], None], every: timedelta) -> None:

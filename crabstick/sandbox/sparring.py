@@ -192,8 +192,8 @@ def _spec(bot: SandboxAccount, number: int) -> OpponentSpec:
 
 def _token(bot: SandboxAccount) -> str:
     """A token that may challenge and play, or an empty string."""
-    fitting = (token for token, scopes in bot.tokens.items() if scopes >= _NEEDED_SCOPES)
-    return next(fitting, "")
+    rights = ((token, set(scopes.split())) for token, scopes in bot.tokens.items())
+    return next((token for token, scopes in rights if scopes >= _NEEDED_SCOPES), "")
 
 
 def _report_changes(prefix: str, report: Callable[[str], None], last: list[str], line: str) -> None:

@@ -6,21 +6,21 @@ that never goes back).
 
 import random
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import chess
 
 from crabstick.sandbox.accounts import Accounts, SandboxAccount
 from crabstick.sandbox.challenge_form import Terms
-from crabstick.sandbox.clocks import GameClock, new_clock
+from crabstick.sandbox.clocks import new_clock
+from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.request_limits import RequestLimits
-from crabstick.sandbox.vocabulary import STARTED, Status
+from crabstick.sandbox.vocabulary import Status
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 8
-_PLAYER_ID_LENGTH = 4
 _BOTH_MOVED_PLY = 2
 _ONLINE_AFTER_MS = 10_000
 
@@ -42,37 +42,12 @@ class MoveRecord:
     """The mover's time after the move, including the increment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedMove:
-    """A move that was refused."""
-
-    game: str
-    uci: str
-    by: str
-    why: str
-    at_ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRecord:
-    """A stream that ended, or is still open (`ended_ms` is None)."""
-
-    kind: str
-    user: str
-    game: str | None
-    user_agent: str
-    opened_ms: float
-    ended_ms: float | None
-    why: str | None
-    """over, replaced, left (by the client), cut, reset or shutdown."""
-
-
 class SandboxLedger:
     """The record that tests check a bot against, besides games and challenges; only grows."""
 
     def __init__(self) -> None:
-        self.refused_moves: list[RefusedMove] = []
-        self.ended_streams: list[StreamRecord] = []
+        self.refused_moves: list[JsonObject] = []
+        self.ended_streams: list[JsonObject] = []
         self.requests: Counter[tuple[str, str, str]] = Counter()
         """(endpoint, user or "", status or "lost") -> count"""
         self.unserved_paths: list[str] = []
@@ -104,71 +79,43 @@ class Presence:
         return now_ms - self._left_ms.get(("", user_id), 0.0) < _ONLINE_AFTER_MS
 
     def away_ms(self, user_id: str, game_id: str, since_ms: float, now_ms: float) -> float:
-        """How long a player has had no stream of its game.
-
-        Args:
-            user_id: the player.
-            game_id: the game.
-            since_ms: when the game began, for players who never had a stream.
-            now_ms: the current time.
-        """
+        """How long a player has had no stream of the game; the game began at `since_ms`."""
         if self._open[game_id, user_id] > 0:
             return 0.0
         return now_ms - self._left_ms.get((game_id, user_id), since_ms)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GamePlayer:
-    """A player of a game, as of the game's start."""
-
-    account: SandboxAccount
-    player_id: str
-    """Four characters; Lichess's `fullId` is the game id and then the player id."""
-
-    @property
-    def user_id(self) -> str:
-        """The account's id."""
-        return self.account.id
-
-
+@dataclass(slots=True, eq=False)
 class SandboxChallenge:
     """A challenge; `status` is created, offline, accepted, declined or canceled."""
 
-    def __init__(
-        self,
-        challenge_id: str,
-        sides: tuple[str, str],
-        terms: Terms,
-        drawn: chess.Color,
-        now_ms: float,
-    ) -> None:
-        self.id = challenge_id
-        self.challenger_id, self.target_id = sides
-        self.terms = terms
-        self.challenger_color = drawn
-        self.status = "created"
-        self.decline_key: str | None = None
-        self.made_ms = now_ms
-        self.seen_ms = now_ms
-        """When the challenger was last attentive; 20 s later the challenge goes offline."""
-        self.answered_ms: float | None = None
+    id: str
+    challenger: SandboxAccount
+    target: SandboxAccount
+    terms: Terms
+    challenger_color: chess.Color
+    made_ms: float
+    seen_ms: float
+    """When the challenger was last attentive; 20 s later the challenge goes offline."""
+    status: str = "created"
+    decline_key: str | None = None
+    answered_ms: float | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the challenge can still be accepted, declined or canceled."""
         return self.status in {"created", "offline"}
 
-    def close(self, status: str, now_ms: float) -> None:
-        """Records the outcome."""
-        self.status = status
-        self.answered_ms = now_ms
-
 
 class SandboxGame:
     """A game; its one board advances with each move, and is never replayed."""
 
     def __init__(
-        self, game_id: str, terms: Terms, players: dict[chess.Color, GamePlayer], now_ms: float
+        self,
+        game_id: str,
+        terms: Terms,
+        players: Mapping[chess.Color, SandboxAccount],
+        now_ms: float,
     ) -> None:
         self.id = game_id
         self.terms = terms
@@ -176,23 +123,22 @@ class SandboxGame:
         self.created_ms = now_ms
         self.changed_ms = now_ms
         self.board = terms.variant.board(terms.initial_fen)
-        self.clock: GameClock = new_clock(terms.clock, terms.days)
-        self.status: Status = STARTED
+        self.clock = new_clock(terms.clock, terms.days)
+        self.status = Status.started
         self.winner: chess.Color | None = None
         self.moves: list[MoveRecord] = []
         self.moves_text = ""
         """The moves as in stream lines, kept so that no line is built from the start."""
-        self.seen: Counter[Hashable] = Counter([position_key(self.board)])
+        self.seen: Counter[Hashable] = Counter([_position_key(self.board)])
         self.draw_offer: chess.Color | None = None
         self.offered_at_ply: dict[chess.Color, int] = {}
         self.chat: list[tuple[str, str, str]] = []
         """(room, user name, text)"""
         self.shown: dict[chess.Color, tuple[int, float]] = {True: (0, 0.0), False: (0, 0.0)}
         """For each reader the last ply that was written to it, and when (ms)."""
-        self.countdown: dict[chess.Color, float] = {}
-        """When the last `opponentGone` line about each absent side was sent (ms)."""
-        self.claimable: dict[chess.Color, bool] = {True: False, False: False}
-        """Whether each absent side's countdown has reached 0."""
+        self.countdown: dict[chess.Color, tuple[float, bool]] = {}
+        """When the last `opponentGone` line about each absent side was sent (ms), and whether the
+        win could be claimed then."""
 
     @property
     def ply(self) -> int:
@@ -202,7 +148,7 @@ class SandboxGame:
     @property
     def is_running(self) -> bool:
         """Whether the game is not over."""
-        return self.status is STARTED
+        return self.status is Status.started
 
     @property
     def both_moved(self) -> bool:
@@ -215,16 +161,27 @@ class SandboxGame:
         return self.is_running and not self.both_moved and "noAbort" not in self.terms.rules
 
     @property
-    def has_bot(self) -> bool:
-        """Whether a bot plays: such a game ends at the third repetition without a claim."""
-        return any(player.account.is_bot for player in self.players.values())
+    def repetitions(self) -> int:
+        """How often the position has occurred."""
+        return self.seen[_position_key(self.board)]
 
-    def color_of(self, user_id: str) -> chess.Color | None:
+    @property
+    def winner_name(self) -> str | None:
+        """The winner's colour as a word."""
+        return None if self.winner is None else chess.COLOR_NAMES[self.winner]
+
+    def full_id(self, color: chess.Color) -> str:
+        """Lichess's `fullId`: four more characters than the id, which differ by player."""
+        return self.id + chess.COLOR_NAMES[color][:4]
+
+    def color_of(self, account: SandboxAccount) -> chess.Color | None:
         """The colour of a user; None for users who do not play."""
-        for color, player in self.players.items():
-            if player.user_id == user_id:
-                return color
-        return None
+        return next((color for color in self.players if self.players[color] is account), None)
+
+    def push(self, move: chess.Move) -> None:
+        """Puts a move on the board."""
+        self.board.push(move)
+        self.seen[_position_key(self.board)] += 1
 
     def record_written(self, color: chess.Color, ply: int, now_ms: float) -> None:
         """Records when a side was first shown the position after `ply` moves."""
@@ -261,16 +218,11 @@ class World:
             if drawn not in self.challenges and drawn not in self.games:
                 return drawn
 
-    def new_player(self, user_id: str) -> GamePlayer:
-        """Adds a player id to a user, for a new game."""
-        player_id = "".join(self.rng.choices(_ID_LETTERS, k=_PLAYER_ID_LENGTH))
-        return GamePlayer(account=self.accounts[user_id], player_id=player_id)
-
-    def games_of(self, user_id: str) -> list[SandboxGame]:
+    def games_of(self, account: SandboxAccount) -> list[SandboxGame]:
         """The running games of a user."""
-        return [game for game in self.running.values() if game.color_of(user_id) is not None]
+        return [game for game in self.running.values() if game.color_of(account) is not None]
 
 
-def position_key(board: chess.Board) -> Hashable:
+def _position_key(board: chess.Board) -> Hashable:
     """A key that is equal for equal positions under the repetition rule of the variant."""
     return board._transposition_key()  # noqa: SLF001 -- the key of python-chess's own repetitions

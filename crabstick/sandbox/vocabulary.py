@@ -4,6 +4,7 @@ No I/O here. Source: the public API documents; every string is a value of the AP
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 import chess
@@ -12,24 +13,19 @@ import chess.variant
 Speed = Literal["ultraBullet", "bullet", "blitz", "rapid", "classical", "correspondence"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The status of a game: its number and its name in the API."""
+class Status(Enum):
+    """The statuses of a game, by their names and numbers in the API."""
 
-    id: int
-    name: str
-
-
-STARTED = Status(id=20, name="started")
-ABORTED = Status(id=25, name="aborted")
-MATE = Status(id=30, name="mate")
-RESIGN = Status(id=31, name="resign")
-STALEMATE = Status(id=32, name="stalemate")
-TIMEOUT = Status(id=33, name="timeout")
-DRAW = Status(id=34, name="draw")
-OUT_OF_TIME = Status(id=35, name="outoftime")
-INSUFFICIENT_MATERIAL_CLAIM = Status(id=39, name="insufficientMaterialClaim")
-VARIANT_END = Status(id=60, name="variantEnd")
+    started = 20
+    aborted = 25
+    mate = 30
+    resign = 31
+    stalemate = 32
+    timeout = 33
+    draw = 34
+    outoftime = 35
+    insufficientMaterialClaim = 39  # noqa: N815 -- Lichess's own name
+    variantEnd = 60  # noqa: N815
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import deploy, wait_listening
 from actors.ops.fingerprint import actor_config
-from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.accounts import BOT_SCOPES, Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
 from crabstick.sandbox.options import Options
@@ -38,7 +38,6 @@ BOT = "crabstick"
 NAMESPACE = "crabstick-test"
 ADMIN_TOKEN = secrets.token_hex(8)
 OPPONENTS = tuple(f"sparring{number}" for number in range(1, 9))
-SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 PATIENCE = timedelta(seconds=60)
 OPTIONS = Options(rate_limits=False, king_to_rook=False, seed=1)
 """Castling as we send it, so that moves can be compared as text."""
@@ -217,9 +216,9 @@ def running_bot(temp_dir: Path, **sections: dict[str, Any]) -> Iterator[LocalBot
     token = f"lip_canary{secrets.token_hex(12)}"
     accounts = Accounts(
         [
-            SandboxAccount(name=BOT, title="BOT", tokens={token: SCOPES}),
+            SandboxAccount(name=BOT, title="BOT", tokens={token: BOT_SCOPES}),
             *(
-                SandboxAccount(name=name, title="BOT", tokens={f"{name}_token": SCOPES})
+                SandboxAccount(name=name, title="BOT", tokens={f"{name}_token": BOT_SCOPES})
                 for name in OPPONENTS
             ),
         ]

@@ -20,16 +20,14 @@ from crabstick.sandbox.testing import RunningSandbox, running
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-SCOPES = frozenset({"bot:play", "challenge:read"})
+SCOPES, OTHER_SCOPES = "bot:play challenge:read", "preference:read"
 ACCOUNTS = [
     SandboxAccount(
         name="crabstick",
         title="BOT",
-        tokens={"good": SCOPES, "poor": frozenset({"preference:read"})},
+        tokens={"good": SCOPES, "poor": OTHER_SCOPES},
     ),
-    SandboxAccount(
-        name="human", tokens={"human": SCOPES, "wrong_scope": frozenset({"preference:read"})}
-    ),
+    SandboxAccount(name="human", tokens={"human": SCOPES, "wrong_scope": OTHER_SCOPES}),
 ]
 USAGE, ENVIRONMENT = 2, 1
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from actors.local_ray.ports import free_port
-from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.accounts import BOT_SCOPES, Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
 from crabstick.sandbox.options import Options
@@ -33,7 +33,6 @@ from tests.e2e.commands import copy_checkout
 pytestmark = pytest.mark.e2e
 
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
-SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
 NODE_ADDRESS = "--node-ip-address=127.0.0.1"
 PATIENCE_S = 120
@@ -99,7 +98,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     token = f"lip_{secrets.token_hex(8)}"
     accounts = [
-        SandboxAccount(name=name, title="BOT", tokens={secret: SCOPES})
+        SandboxAccount(name=name, title="BOT", tokens={secret: BOT_SCOPES})
         for name, secret in (("crabstick", token), ("sparring", "sparring_token"))
     ]
     with ExitStack() as stack:

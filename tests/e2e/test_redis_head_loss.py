@@ -31,7 +31,7 @@ import requests
 import yaml
 
 from actors.local_ray.ports import free_port
-from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.accounts import BOT_SCOPES, Accounts, SandboxAccount
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result
 from crabstick.sandbox.options import Options
@@ -59,7 +59,6 @@ VERSION = "0.1.0+submitted"
 CLOCK = (timedelta(seconds=1200), timedelta(seconds=5))
 OPTIONS = Options(rate_limits=False, king_to_rook=False)
 """Castling as we send it, so that moves can be compared."""
-SCOPES = frozenset({"bot:play", "challenge:read", "challenge:write"})
 GAMES = 2
 SLOW_S = 20.0
 LONG_S = 65
@@ -264,7 +263,7 @@ def _accounts() -> Accounts:
     players = [BOT, *(f"sparring{number}" for number in range(1, GAMES + 2))]
     tokens = {name: f"lip_{secrets.token_hex(12)}" for name in players}
     return Accounts(
-        [SandboxAccount(name=n, title="BOT", tokens={tokens[n]: SCOPES}) for n in players]
+        [SandboxAccount(name=n, title="BOT", tokens={tokens[n]: BOT_SCOPES}) for n in players]
     )
 
 

@@ -2,16 +2,15 @@
 
 import secrets
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, Literal
 
-from crabstick.sandbox.accounts import Accounts, SandboxAccount
+from crabstick.sandbox.accounts import BOT_SCOPES, Accounts, SandboxAccount
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 
 BOT: Final = "crabstick"
 BOTS: Final = tuple(f"paced{number}" for number in range(1, 9))
 HUMANS: Final = tuple(f"human{number}" for number in range(1, 65))
-SCOPES: Final = frozenset({"bot:play", "challenge:read", "challenge:write"})
 
 
 def lichess(host: str) -> AbstractContextManager[RunningSandbox]:
@@ -20,8 +19,10 @@ def lichess(host: str) -> AbstractContextManager[RunningSandbox]:
     return running(accounts, Options(rate_limits=False), host=host)
 
 
-def _accounts(names: tuple[str, ...], title: str | None) -> list[SandboxAccount]:
+def _accounts(names: tuple[str, ...], title: Literal["BOT"] | None) -> list[SandboxAccount]:
     return [
-        SandboxAccount(name=name, title=title, tokens={f"{name}_{secrets.token_hex(8)}": SCOPES})
+        SandboxAccount(
+            name=name, title=title, tokens={f"{name}_{secrets.token_hex(8)}": BOT_SCOPES}
+        )
         for name in names
     ]

@@ -25,14 +25,37 @@ async def test_responses_carry_the_scopes_of_token_and_endpoint(sandbox: Running
     assert stream.headers["Access-Control-Allow-Origin"] == "*"
 
 
-async def test_requests_without_a_token_get_a_401(sandbox: RunningSandbox) -> None:
-    async with aiohttp.ClientSession(sandbox.url) as session:
-        async with session.get("/api/account") as response:
-            assert response.status == 401
-            assert await response.json() == {"error": "Missing authorization header"}
-        async with session.get("/api/nothing") as response:
-            assert response.status == 404
-            assert await response.json() == {"error": "Not found"}
+VISITOR = "Bearer visitor_token"
+NAMES_ANOTHER = "The user in the user-agent doesn't match the token bearer"
+BOT_STREAM = "/api/bot/game/stream/abcdefgh"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "answer"),
+    [
+        ("/api/account", {}, (401, "Missing authorization header")),
+        ("/api/account", {"Authorization": "Basic abc"}, (401, "Missing authorization header")),
+        ("/api/account", {"Authorization": "Bearer nobody"}, (401, "No such token")),
+        ("/api/account", {"User-Agent": "bot/1 user:sparring1"}, (401, NAMES_ANOTHER)),
+        ("/api/account", {"User-Agent": "as: crabstick"}, (401, NAMES_ANOTHER)),
+        ("/api/account", {"User-Agent": "bot/1 user: Visitor game:x"}, (200, None)),
+        ("/api/account", {"User-Agent": "bot/1 user:?"}, (200, None)),
+        ("/api/challenge", {}, (200, None)),
+        (BOT_STREAM, {}, (403, "Missing scope: bot:play")),
+        ("/api/nothing", {}, (404, "Not found")),
+        ("/sandbox/games", {}, (403, "This is not the admin token of the sandbox")),
+    ],
+)
+async def test_who_asks_is_known_by_token_scopes_and_user_agent(
+    sandbox: RunningSandbox, path: str, headers: dict[str, str], answer: tuple[int, str | None]
+) -> None:
+    token = {} if path == "/api/account" and not headers else {"Authorization": VISITOR}
+    async with (
+        aiohttp.ClientSession(sandbox.url, headers={**token, **headers}) as session,
+        session.get(path) as response,
+    ):
+        body = await response.json()
+    assert (response.status, body.get("error")) == answer
 
 
 async def test_tokens_can_be_tested_without_a_token(sandbox: RunningSandbox) -> None:

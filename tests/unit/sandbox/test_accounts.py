@@ -24,7 +24,7 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
     accounts = load(tmp_path, GOOD)
     bearer = accounts.bearer("secret1")
     assert bearer is not None
-    assert (bearer.user_id, bearer.scope_text) == ("crabby", "bot:play,challenge:read")
+    assert (bearer.account.id, bearer.scope_text) == ("crabby", "bot:play,challenge:read")
     assert (accounts["crabby"].rating, accounts["crabby"].games) == (2100, 7)
     assert accounts.get("SOMEONE") == SandboxAccount(name="someone")
     assert accounts.bearer("secret2") is None

@@ -7,7 +7,7 @@ from crabstick.sandbox import challenges
 from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.request_limits import BOT_DAY
 from crabstick.sandbox.state import SandboxChallenge, World
-from crabstick.sandbox.streams import ChallengeOutcome
+from crabstick.sandbox.streams import Message
 from tests.unit.sandbox.worlds import NOON_MS, a_world, events
 
 CLOCK = {"clock.limit": "300", "clock.increment": "3"}
@@ -71,7 +71,7 @@ def test_accepting_starts_the_game_under_the_challenges_id() -> None:
     challenge = make(world, color="black")
     accept(world, challenge)
     game = world.games[challenge.id]
-    assert game.players[chess.BLACK].user_id == "sparring1"
+    assert game.players[chess.BLACK].id == "sparring1"
     assert (challenge.status, challenge.answered_ms) == ("accepted", NOON_MS + 100)
 
 
@@ -97,7 +97,7 @@ def test_declining_sends_the_reason_to_both_sides() -> None:
         assert event["challenge"]["declineReasonKey"] == "toofast"
         assert event["challenge"]["declineReason"].startswith("This time control is too fast")
         assert "compat" not in event
-    assert messages[-1] == ChallengeOutcome(challenge.id, "declined")
+    assert messages[-1] == Message("challenge", challenge.id, b'{"done":"declined"}', is_last=True)
     with pytest.raises(ApiError, match=r"The challenge has been declined\."):
         accept(world, challenge)
 
@@ -153,7 +153,7 @@ def test_after_twenty_seconds_a_clock_challenge_is_offline_but_can_be_accepted()
     assert challenge.status == "created"
     challenges.expire(world, NOON_MS + 21_000)
     assert challenge.status == "offline"
-    assert challenges.incoming(world, "crabstick") == []
+    assert challenges.incoming(world, world.accounts["crabstick"]) == []
     accept(world, challenge)
     assert challenge.id in world.running
 

@@ -25,8 +25,9 @@ def offer(world: object, game: object, color: chess.Color, *, yes: bool = True) 
 
 def test_both_players_get_a_game_start() -> None:
     world = a_world()
-    users = {chess.WHITE: "crabstick", chess.BLACK: "sparring1"}
-    messages = games.start(world, "abcdefgh", terms(), users, NOON_MS)
+    names = {chess.WHITE: "crabstick", chess.BLACK: "sparring1"}
+    players = {color: world.accounts[name] for color, name in names.items()}
+    messages = games.start(world, "abcdefgh", terms(), players, NOON_MS)
     (mine,) = events(messages, "crabstick")
     (theirs,) = events(messages, "sparring1")
     assert (mine["type"], mine["game"]["color"]) == ("gameStart", "white")

@@ -7,7 +7,6 @@ from crabstick.sandbox import games, moves
 from crabstick.sandbox.errors import ApiError
 from crabstick.sandbox.moves import MoveRequest
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.streams import GameMessage, GameStreamEnd
 from tests.unit.sandbox.worlds import (
     NOON_MS,
     a_game,
@@ -56,7 +55,7 @@ def test_a_wrong_move_is_refused_in_lichess_words_and_kept_in_the_ledger(
     with pytest.raises(ApiError) as error:
         move(world, game, uci)
     assert (error.value.status, error.value.reason) == (400, why)
-    assert [row.why for row in world.ledger.refused_moves] == [why]
+    assert [row["why"] for row in world.ledger.refused_moves] == [why]
     assert game.ply == 0
 
 
@@ -113,8 +112,7 @@ def test_a_mate_appears_only_in_the_final_line_and_ends_the_streams() -> None:
     (line,) = game_lines(messages)
     assert (line["status"], line["winner"]) == ("mate", "black")
     assert line["moves"].endswith("d8h4")
-    assert isinstance(messages[0], GameMessage)
-    assert messages[1] == GameStreamEnd(game.id)
+    assert messages[0].is_last
     (finish,) = events(messages, "crabstick")
     assert finish["type"] == "gameFinish"
     assert (finish["game"]["status"], finish["game"]["winner"]) == (

@@ -47,7 +47,7 @@ def test_the_countdown_is_sent_to_the_present_player() -> None:
     play_out(world, game, "e2e4 e7e5")
     leave(world, game)
     (line,) = opponent_gone.count_down(world, game, NOON_MS + 10_000)
-    assert getattr(line, "reader", None) is chess.WHITE
+    assert line.reader is chess.WHITE
 
 
 def test_a_return_is_sent_only_after_the_countdown_ended() -> None:
@@ -77,9 +77,9 @@ def test_a_win_can_be_claimed_when_the_wait_is_over() -> None:
     move(world, game, "g1f3")
     leave(world, game)
     with pytest.raises(ApiError, match="You cannot claim the win on this game") as error:
-        opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 30_000)
+        opponent_gone.claim(world, game, chess.WHITE, NOON_MS + 30_000)
     assert error.value.delay_s == 0.5
-    opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 42_000)
+    opponent_gone.claim(world, game, chess.WHITE, NOON_MS + 42_000)
     assert (game.status.name, game.winner) == ("timeout", chess.WHITE)
 
 
@@ -88,8 +88,8 @@ def test_a_draw_can_be_claimed_instead() -> None:
     play_out(world, game, "e2e4 e7e5 g1f3")
     leave(world, game)
     with pytest.raises(ApiError, match="You cannot claim draw on this game"):
-        opponent_gone.claim_draw(world, game, chess.WHITE, NOON_MS + 30_000)
-    opponent_gone.claim_draw(world, game, chess.WHITE, NOON_MS + 42_000)
+        opponent_gone.claim(world, game, chess.WHITE, NOON_MS + 30_000, draw=True)
+    opponent_gone.claim(world, game, chess.WHITE, NOON_MS + 42_000, draw=True)
     assert (game.status.name, game.winner) == ("timeout", None)
 
 
@@ -99,8 +99,8 @@ def test_a_claim_on_my_own_turn_or_too_early_has_no_effect(moves: str) -> None:
     play_out(world, game, moves)
     leave(world, game)
     color = game.board.turn if len(moves) > 4 else not game.board.turn
-    assert opponent_gone.claim_victory(world, game, color, NOON_MS + 99_000) == []
-    assert opponent_gone.claim_draw(world, game, color, NOON_MS + 99_000) == []
+    assert opponent_gone.claim(world, game, color, NOON_MS + 99_000) == []
+    assert opponent_gone.claim(world, game, color, NOON_MS + 99_000, draw=True) == []
     assert game.is_running
 
 
@@ -108,7 +108,7 @@ def test_a_game_with_the_rule_cannot_be_claimed() -> None:
     world = a_world()
     game = a_game(world, terms(rules=("noClaimWin",)))
     play_out(world, game, "e2e4 e7e5 g1f3")
-    assert opponent_gone.claim_victory(world, game, chess.WHITE, NOON_MS + 99_000) == []
+    assert opponent_gone.claim(world, game, chess.WHITE, NOON_MS + 99_000) == []
 
 
 @pytest.mark.parametrize(("variant", "white_s"), [("standard", 8), ("crazyhouse", 35)])

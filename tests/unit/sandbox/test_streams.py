@@ -8,15 +8,11 @@ import pytest
 from crabstick.sandbox.state import SandboxGame, World
 from crabstick.sandbox.streams import (
     BUFFERED_LINES,
-    ChallengeOutcome,
-    EventMessage,
-    GameMessage,
-    GameStreamEnd,
     Hub,
+    Message,
     Reader,
     Stream,
     StreamKind,
-    StreamLine,
 )
 from tests.unit.sandbox.worlds import NOON_MS, a_bearer, a_game, a_world
 
@@ -47,7 +43,12 @@ def a_reader(  # noqa: PLR0913  (a builder)
     game: SandboxGame | None = None,
     color: chess.Color = chess.WHITE,
 ) -> Reader:
-    return Reader(kind, a_bearer(user_id, token), user_agent, game=game, color=color)
+    place = user_id if game is None else game.id
+    return Reader(kind, place, a_bearer(user_id, token), user_agent, game, color)
+
+
+def a_line(text: bytes) -> Message:
+    return Message("event", "crabstick", text)
 
 
 def texts(stream: Stream) -> list[bytes]:
@@ -57,7 +58,7 @@ def texts(stream: Stream) -> list[bytes]:
 def test_a_slow_reader_loses_the_oldest_lines() -> None:
     stream = a_hub(a_world()).open(a_reader(), [])
     for number in range(BUFFERED_LINES + 3):
-        stream.push(StreamLine(b"%d" % number), NOON_MS)
+        stream.push(a_line(b"%d" % number), NOON_MS)
     lines = texts(stream)
     assert (len(lines), lines[0], lines[-1]) == (32, b"3", b"34")
 
@@ -89,30 +90,20 @@ def test_lines_reach_the_streams_they_are_for() -> None:
     hub = a_hub(world)
     white = hub.open(a_reader("game", game=game), [])
     black = hub.open(a_reader("game", game=game, user_id="sparring1", color=chess.BLACK), [])
-    events = hub.open(a_reader(), [StreamLine(b"hello")])
+    events = hub.open(a_reader(), [a_line(b"hello")])
     hub.deliver(
         [
-            GameMessage(game.id, b"both", 1),
-            GameMessage(game.id, b"black", -1, chess.BLACK),
-            EventMessage("crabstick", b"event"),
-            EventMessage("nobody", b"lost"),
-            GameStreamEnd(game.id),
-            GameMessage(game.id, b"too late", 2),
+            Message("game", game.id, b"both", 1),
+            Message("game", game.id, b"black", reader=chess.BLACK),
+            Message("event", "crabstick", b"event"),
+            Message("event", "nobody", b"lost"),
+            Message("game", game.id, b"last", is_last=True),
+            Message("game", game.id, b"too late", 2),
         ]
     )
-    assert (texts(white), texts(black)) == ([b"both"], [b"both", b"black"])
+    assert (texts(white), texts(black)) == ([b"both", b"last"], [b"both", b"black", b"last"])
     assert texts(events) == [b"hello", b"event"]
     assert (white.why, black.why, events.why) == ("over", "over", None)
-
-
-def test_a_challenge_stream_ends_with_the_outcome() -> None:
-    hub = a_hub(a_world())
-    reader = Reader("challenge", a_bearer("a", ONE), "", challenge_id="abcdefgh")
-    stream = hub.open(reader, [])
-    assert hub.is_watched("abcdefgh")
-    hub.deliver([ChallengeOutcome("abcdefgh", "accepted")])
-    assert texts(stream) == [b'{"done":"accepted"}']
-    assert stream.why == "over"
 
 
 def test_a_blank_line_comes_after_the_delay_and_again() -> None:
@@ -122,11 +113,11 @@ def test_a_blank_line_comes_after_the_delay_and_again() -> None:
 
 
 def test_a_silent_stream_loses_its_lines_until_the_silence_is_over() -> None:
-    stream = a_hub(a_world()).open(a_reader(), [StreamLine(b"waiting")])
+    stream = a_hub(a_world()).open(a_reader(), [a_line(b"waiting")])
     stream.silence(NOON_MS + 10_000)
-    stream.push(StreamLine(b"lost"), NOON_MS + 9_000)
+    stream.push(a_line(b"lost"), NOON_MS + 9_000)
     assert not stream.tick(NOON_MS + 9_000)
-    stream.push(StreamLine(b"heard"), NOON_MS + 10_000)
+    stream.push(a_line(b"heard"), NOON_MS + 10_000)
     assert texts(stream) == [b"heard"]
 
 
@@ -149,8 +140,8 @@ def test_presence_and_ledger_follow_the_streams() -> None:
     hub.close(stream)
     hub.close(stream)
     assert world.presence.away_ms("crabstick", game.id, NOON_MS, NOON_MS + 5_000) == 4_000
-    (record,) = world.ledger.ended_streams
-    assert (record.why, record.game, record.ended_ms) == ("left", game.id, NOON_MS + 1_000)
+    (row,) = world.ledger.ended_streams
+    assert (row["why"], row["game"], row["ended_ms"]) == ("left", game.id, NOON_MS + 1_000)
 
 
 @pytest.mark.parametrize("kind", ["event", "game", "challenge"])
@@ -161,7 +152,7 @@ def test_a_closed_stream_leaves_nothing_behind(kind: StreamKind) -> None:
     stream = hub.open(reader, [])
     for _ in range(2):  # a lost answer closes twice
         hub.close(stream)
-        assert hub._open == {"event": {}, "game": {}, "challenge": {}}
+        assert hub._open == {}
 
 
 def test_a_user_stays_online_for_ten_seconds_after_the_last_stream() -> None:

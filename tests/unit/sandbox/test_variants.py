@@ -119,9 +119,10 @@ def test_each_variant_ends_as_on_lichess(
 def test_a_flag_wins_only_with_material_that_wins_in_the_variant(
     key: str, fen: str, *, winner: bool | None
 ) -> None:
-    game = a_game(a_world(), terms(variant=key, fen=fen))
-    ending = games.ending_on_time(game)
-    assert (ending.status.name, ending.winner) == ("outoftime", winner)
+    world = a_world()
+    game = a_game(world, terms(variant=key, fen=fen))
+    games.flag(world, game, NOON_MS)
+    assert (game.status.name, game.winner) == ("outoftime", winner)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 import chess
 
 from crabstick.sandbox import games, moves
-from crabstick.sandbox.accounts import Accounts, Bearer, default_accounts
+from crabstick.sandbox.accounts import Accounts, Bearer, SandboxAccount, default_accounts
 from crabstick.sandbox.challenge_form import Terms
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import SandboxGame, World
-from crabstick.sandbox.streams import EventMessage, GameMessage, StreamMessage
+from crabstick.sandbox.streams import Message
 from crabstick.sandbox.vocabulary import VARIANTS, TimeControl
 
 NOON_MS = 1_800_000_000_000.0
@@ -27,7 +27,7 @@ def a_world(options: Options | None = None, accounts: Accounts | None = None) ->
 
 
 def a_bearer(user_id: str, token: str) -> Bearer:
-    return Bearer(token=token, user_id=user_id, scopes=frozenset(), scope_text="")
+    return Bearer(token, SandboxAccount(name=user_id), frozenset())
 
 
 def terms(  # noqa: PLR0913  (a builder)
@@ -56,35 +56,33 @@ def a_game(
     black: str = "sparring1",
 ) -> SandboxGame:
     game_id = world.new_id()
-    users = {chess.WHITE: white, chess.BLACK: black}
-    games.start(world, game_id, game_terms or terms(), users, NOON_MS)
+    players = {chess.WHITE: world.accounts[white], chess.BLACK: world.accounts[black]}
+    games.start(world, game_id, game_terms or terms(), players, NOON_MS)
     return world.games[game_id]
 
 
 def move(
     world: World, game: SandboxGame, uci: str, *, at_s: float = 0.0, offering_draw: bool = False
-) -> list[StreamMessage]:
+) -> list[Message]:
     """Play a move for the side to move, `at_s` seconds after the start."""
     color = game.board.turn
     request = moves.MoveRequest(uci, color, NOON_MS + at_s * 1000, "test/1", offering_draw)
     return moves.play(world, game, request)
 
 
-def play_out(world: World, game: SandboxGame, text: str) -> list[StreamMessage]:
+def play_out(world: World, game: SandboxGame, text: str) -> list[Message]:
     """Play moves one after another at noon; returns the messages of the last move."""
-    messages: list[StreamMessage] = []
+    messages: list[Message] = []
     for uci in text.split():
         messages = move(world, game, uci)
     return messages
 
 
-def game_lines(messages: list[StreamMessage]) -> list[dict[str, Any]]:
-    return [json.loads(item.text) for item in messages if isinstance(item, GameMessage)]
+def game_lines(messages: list[Message]) -> list[dict[str, Any]]:
+    return [json.loads(item.text) for item in messages if item.kind == "game"]
 
 
-def events(messages: list[StreamMessage], user_id: str) -> list[dict[str, Any]]:
+def events(messages: list[Message], user_id: str) -> list[dict[str, Any]]:
     return [
-        json.loads(item.text)
-        for item in messages
-        if isinstance(item, EventMessage) and item.user_id == user_id
+        json.loads(item.text) for item in messages if (item.kind, item.place) == ("event", user_id)
     ]
