@@ -18,21 +18,22 @@ import aiohttp
 import chess
 import chess.engine
 
+from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import TOKEN_VARIABLE
-from crabstick.terminal.local_stack import LocalLichess, local_lichess
+from crabstick.terminal.local_stack import local_lichess
 
 ENGINE = [sys.executable, "-m", "engine.fake", "--mode", "instant"]
 Line = dict[str, Any]
 
 
 @contextmanager
-def baseline_bot(bot: str, opponents: int) -> Iterator[LocalLichess]:
+def baseline_bot(bot: str, opponents: int) -> Iterator[RunningSandbox]:
     """A local Lichess on which the bare bot plays under the name `bot`."""
     names = [bot, *(f"sparring{number}" for number in range(1, opponents + 1))]
     with local_lichess(names) as lichess:
         child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.baseline_bot", lichess.url],
-            env={**os.environ, TOKEN_VARIABLE: lichess.tokens[bot]},
+            env={**os.environ, TOKEN_VARIABLE: lichess.token(bot)},
             stdin=subprocess.DEVNULL,
         )
         try:

@@ -29,8 +29,9 @@ from crabstick.rules.cluster_view import ClusterNode
 from crabstick.rules.lichess_types import GameId
 from crabstick.sandbox.move_policies import MovePolicy, random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec
+from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import TOKEN_VARIABLE, Settings
-from crabstick.terminal.local_stack import LocalLichess, local_lichess
+from crabstick.terminal.local_stack import local_lichess
 from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 
 THINK_MS = 100
@@ -47,7 +48,7 @@ TRIES = 5
 class ElasticRig:
     """The cluster, whose nodes hold `slots` each, and its Lichess."""
 
-    lichess: LocalLichess
+    lichess: RunningSandbox
     settings: Settings
     address: str
     slots: int
@@ -128,7 +129,7 @@ def running_elastic_rig(
         stack.callback(lambda: shutil.rmtree(folder, ignore_errors=True))
         engine = engine_program(folder, "--mode", "delay", "--delay-ms", str(THINK_MS))
         settings = _bounded(bot_settings(lichess.url, engine, CLOCK, games=games, standby=standby))
-        os.environ[TOKEN_VARIABLE] = lichess.tokens[BOT]
+        os.environ[TOKEN_VARIABLE] = lichess.token(BOT)
         head = start_local_cluster(cpus=0, temp_dir=str(folder / "ray"))
         stack.callback(head.end)
         connect(head.address, NAMESPACE)
@@ -163,7 +164,7 @@ class Opponents:
     """
 
     def __init__(
-        self, lichess: LocalLichess, games: int, think: timedelta, *, first: int = 1
+        self, lichess: RunningSandbox, games: int, think: timedelta, *, first: int = 1
     ) -> None:
         self.think = think
         self._lichess = lichess
@@ -186,7 +187,7 @@ class Opponents:
         pick = random_mover(rng)
         player = OpponentSpec(
             name=name,
-            token=self._lichess.tokens[name],
+            token=self._lichess.token(name),
             policy=lambda board: _spare(board, pick),
             delay=lambda: self.think * rng.uniform(*SPREAD),
         )

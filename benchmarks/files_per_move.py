@@ -28,7 +28,7 @@ from benchmarks.game_round import Round, play_round
 from benchmarks.results import run_benchmark
 from benchmarks.rig import running_rig, wait_standbys
 from crabstick.errors import EnvironmentProblem
-from crabstick.terminal.local_stack import LocalLichess
+from crabstick.sandbox.testing import RunningSandbox
 
 GAME_LIMIT = 40
 MOVE_LIMIT = 20
@@ -78,7 +78,7 @@ def _measure(moves: int, console: Console) -> FilesPassed:
         return asyncio.run(_play(rig.lichess, Path(folder), moves))
 
 
-async def _play(lichess: LocalLichess, folder: Path, moves: int) -> FilesPassed:
+async def _play(lichess: RunningSandbox, folder: Path, moves: int) -> FilesPassed:
     await wait_standbys(1)
     await play_round(lichess, Round(games=1, moves=1, gap=timedelta(0)))  # a bot's first is special
     await asyncio.sleep(SETTLE_S)

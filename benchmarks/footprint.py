@@ -28,8 +28,9 @@ from benchmarks.bot_settings import BOT
 from benchmarks.process_usage import MIB
 from benchmarks.results import run_benchmark
 from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import TOKEN_VARIABLE
-from crabstick.terminal.local_stack import LocalLichess, local_lichess
+from crabstick.terminal.local_stack import local_lichess
 
 START_LIMIT = timedelta(seconds=300)
 END_LIMIT = timedelta(seconds=60)
@@ -106,7 +107,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _measure(lichess: LocalLichess, switches: Sequence[str], settle_s: float) -> list[Reading]:
+def _measure(lichess: RunningSandbox, switches: Sequence[str], settle_s: float) -> list[Reading]:
     with up(lichess, switches) as bot:
         _wait_warm(bot)
         time.sleep(settle_s)
@@ -144,7 +145,7 @@ class RunningUp:
 
 
 @contextmanager
-def up(lichess: LocalLichess, switches: Sequence[str]) -> Iterator[RunningUp]:
+def up(lichess: RunningSandbox, switches: Sequence[str]) -> Iterator[RunningUp]:
     """Runs `crabstick up` with its own home folder."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as home:
@@ -165,7 +166,7 @@ def up(lichess: LocalLichess, switches: Sequence[str]) -> Iterator[RunningUp]:
             child.wait(END_LIMIT.total_seconds())
 
 
-def _environment(lichess: LocalLichess, home: str, port: int) -> dict[str, str]:
+def _environment(lichess: RunningSandbox, home: str, port: int) -> dict[str, str]:
     foreign = ("RAY_", "CRABSTICK", "LICHESS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     root = str(Path(__file__).parent.parent)
@@ -174,7 +175,7 @@ def _environment(lichess: LocalLichess, home: str, port: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
         "HOME": home,
         "TMPDIR": home,
-        TOKEN_VARIABLE: lichess.tokens[BOT],
+        TOKEN_VARIABLE: lichess.token(BOT),
         "CRABSTICK__LICHESS__URL": lichess.url,
         "CRABSTICK__HTTP__PORT": str(port),
         "CRABSTICK__ENGINE__LIMITS__MOVE_TIME_MS": "20",  # a first move is not to be a long thought

@@ -13,7 +13,7 @@ from benchmarks.bot_settings import BOT
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, think_time
-from crabstick.terminal.local_stack import LocalLichess
+from crabstick.sandbox.testing import RunningSandbox
 
 CLOCK = (timedelta(seconds=180), timedelta(seconds=2))
 """No player runs out of time."""
@@ -42,7 +42,7 @@ class Round:
 class _Sparring:
     """One opponent in one game: it moves at random and resigns when it has moved enough."""
 
-    def __init__(self, lichess: LocalLichess, number: int, moves: int) -> None:
+    def __init__(self, lichess: RunningSandbox, number: int, moves: int) -> None:
         rng = random.Random(number)  # noqa: S311 -- chess, not secrets
         name = f"sparring{number}"
         self._moves = moves
@@ -52,7 +52,7 @@ class _Sparring:
             lichess.url,
             OpponentSpec(
                 name=name,
-                token=lichess.tokens[name],
+                token=lichess.token(name),
                 policy=self._policy,
                 delay=think_time(THINK, THINK_SPREAD, rng),
             ),
@@ -83,7 +83,7 @@ def _nothing() -> None:
 
 
 async def play_round(
-    lichess: LocalLichess,
+    lichess: RunningSandbox,
     plan: Round,
     *,
     on_all_started: Callable[[], None] = _nothing,

@@ -28,7 +28,8 @@ from benchmarks.elastic_rig import CLOCK, Opponents, until
 from benchmarks.process_usage import MIB
 from benchmarks.results import run_benchmark
 from crabstick.errors import EnvironmentProblem
-from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
+from crabstick.sandbox.testing import RunningSandbox
+from crabstick.terminal.local_stack import local_cluster, local_lichess
 from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 
 GAMES = (0, 1, 10, 100)
@@ -71,7 +72,7 @@ def _measure_all(numbers: Sequence[int], console: Console) -> list[Row]:
     with local_lichess(players) as lichess, tempfile.TemporaryDirectory() as folder:
         engine = engine_program(Path(folder), "--mode", "instant")
         settings = bot_settings(lichess.url, engine, CLOCK, games=most, standby=STANDBYS)
-        with local_cluster(settings, lichess.tokens[BOT]):
+        with local_cluster(settings, lichess.token(BOT)):
             deploy_bot(actor_config(settings, BOT), Console(quiet=True))
             rows = asyncio.run(_measure_each(lichess, sorted(numbers), console))
             serve.shutdown()  # type: ignore[no-untyped-call]
@@ -79,7 +80,7 @@ def _measure_all(numbers: Sequence[int], console: Console) -> list[Row]:
 
 
 async def _measure_each(
-    lichess: LocalLichess, numbers: Sequence[int], console: Console
+    lichess: RunningSandbox, numbers: Sequence[int], console: Console
 ) -> list[Row]:
     rows: list[Row] = []
     async with AsyncExitStack() as stack:

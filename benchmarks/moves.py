@@ -33,7 +33,7 @@ from benchmarks.summaries import (
     overheads_ms,
     spread,
 )
-from crabstick.terminal.local_stack import LocalLichess
+from crabstick.sandbox.testing import RunningSandbox
 
 GAMES = (1, 8, 32)
 MOVES = 25
@@ -77,7 +77,7 @@ async def _measure(rig: Rig, games: int, moves: int) -> list[Row]:
     return rows
 
 
-async def _baseline(lichess: LocalLichess, games: int, moves: int) -> Row:
+async def _baseline(lichess: RunningSandbox, games: int, moves: int) -> Row:
     ids = await play_round(lichess, Round(games=games, moves=moves, gap=GAP))
     ledger = lichess.ledger()
     played = [game for game in ledger["games"] if game["id"] in ids]

@@ -17,8 +17,9 @@ from actors.ops.fingerprint import actor_config
 from benchmarks.bot_settings import BOT, NAMESPACE, bot_settings, engine_program
 from benchmarks.game_round import CLOCK
 from crabstick.errors import EnvironmentProblem
+from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import Settings
-from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
+from crabstick.terminal.local_stack import local_cluster, local_lichess
 from crabstick.terminal.running_bot import deploy_bot, fetch_statistics
 
 STANDBY_LIMIT = timedelta(seconds=300)
@@ -30,7 +31,7 @@ POLL_S = 0.25
 class Rig:
     """What runs, and how long the start took."""
 
-    lichess: LocalLichess
+    lichess: RunningSandbox
     ray_start_s: float
     bot_start_s: float
     """From a running Ray cluster to the first actor on standby."""
@@ -47,7 +48,7 @@ def running_rig(games: int) -> Iterator[Rig]:
         engine = engine_program(folder, "--mode", "instant")
         settings = bot_settings(lichess.url, engine, CLOCK, games=games, standby=games)
         began_s = time.monotonic()
-        with local_cluster(_for_ray(settings), lichess.tokens[BOT]):
+        with local_cluster(_for_ray(settings), lichess.token(BOT)):
             ray_s = time.monotonic()
             deploy_bot(actor_config(settings, BOT), Console(quiet=True))
             asyncio.run(wait_standbys(1))

@@ -30,7 +30,8 @@ from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.move_policies import random_mover
 from crabstick.sandbox.opponent import Opponent, OpponentSpec, no_delay
-from crabstick.terminal.local_stack import LocalLichess, local_lichess
+from crabstick.sandbox.testing import RunningSandbox
+from crabstick.terminal.local_stack import local_lichess
 
 CHALLENGER = "challenger"
 CLOCK = (timedelta(seconds=60), timedelta(seconds=1))
@@ -93,7 +94,7 @@ def _measure_all(console: Console, runs: int) -> list[Phase]:
 
 async def _phases(
     profile: str,
-    lichess: LocalLichess,
+    lichess: RunningSandbox,
     child: "subprocess.Popen[bytes]",
     output: Path,
     began_s: float,
@@ -110,7 +111,7 @@ async def _phases(
     }
     found = []
     policy = random_mover(Random(1))  # noqa: S311 -- chess, not secrets
-    token = lichess.tokens[CHALLENGER]
+    token = lichess.token(CHALLENGER)
     player = OpponentSpec(name=CHALLENGER, token=token, policy=policy, delay=no_delay)
     async with asyncio.timeout(LIMIT_S), Opponent(lichess.url, player) as opponent:
         while awaited.keys() & {"first move", "is up"}:

@@ -39,7 +39,8 @@ from crabstick.lichess.game_client import open_games
 from crabstick.rules.lichess_types import GameId
 from crabstick.rules.time_management import EngineLimits
 from crabstick.rules.variants import VARIANTS, start_board
-from crabstick.terminal.local_stack import LocalLichess, local_lichess
+from crabstick.sandbox.testing import RunningSandbox
+from crabstick.terminal.local_stack import local_lichess
 from engine.interface import EngineSpec, SearchRequest, SearchResult, bundled_spec
 from engine.uci_engine import UciEngine
 
@@ -101,10 +102,10 @@ class Side:
     limits: EngineLimits
     session: aiohttp.ClientSession
 
-    async def play(self, lichess: LocalLichess, game_id: str) -> None:
+    async def play(self, lichess: RunningSandbox, game_id: str) -> None:
         """Plays one game to its end."""
         loop = asyncio.get_running_loop()
-        games = open_games(lichess.url, SecretStr(lichess.tokens[self.name]), self.name)
+        games = open_games(lichess.url, SecretStr(lichess.token(self.name)), self.name)
         settings = PlaySettings(
             bot=self.name,
             limits=self.limits,
@@ -148,7 +149,7 @@ def _start(variant: str, pair: int) -> dict[str, str]:
 
 
 async def _game(
-    lichess: LocalLichess, white: Side, black: Side, start: dict[str, str], clock: tuple[int, int]
+    lichess: RunningSandbox, white: Side, black: Side, start: dict[str, str], clock: tuple[int, int]
 ) -> str:
     for side in (white, black):
         await side.engine.new_game()
@@ -162,7 +163,7 @@ async def _game(
 
 
 async def _match(
-    lichess: LocalLichess, sides: tuple[Side, Side], variant: str, options: argparse.Namespace
+    lichess: RunningSandbox, sides: tuple[Side, Side], variant: str, options: argparse.Namespace
 ) -> Match:
     ids: list[list[str]] = []
     for pair in range(options.pairs):
@@ -200,7 +201,7 @@ def _points(game: dict[str, Any]) -> float:
     return float(game[winner] == FIRST)
 
 
-def _keep(lichess: LocalLichess, ids: Sequence[str], variant: str) -> None:
+def _keep(lichess: RunningSandbox, ids: Sequence[str], variant: str) -> None:
     FOLDER.mkdir(exist_ok=True)
     path = Path(FOLDER, f"strength-{variant}.pgn")
     path.write_text("\n\n".join(map(lichess.pgn, ids)), encoding="utf-8")
@@ -236,13 +237,13 @@ async def _measure(options: argparse.Namespace, console: Console) -> list[Match]
 
 
 async def _side(
-    stack: AsyncExitStack, lichess: LocalLichess, name: str, options: argparse.Namespace
+    stack: AsyncExitStack, lichess: RunningSandbox, name: str, options: argparse.Namespace
 ) -> Side:
     program: str = getattr(options, name)
     nodes: int = getattr(options, f"{name}_nodes")
     spec = EngineSpec(command=tuple(program.split())) if program else bundled_spec()
     engine = OpeningEngine(replace(spec, start_timeout=timedelta(seconds=60)))
-    headers = {"Authorization": f"Bearer {lichess.tokens[name]}"}
+    headers = {"Authorization": f"Bearer {lichess.token(name)}"}
     session = aiohttp.ClientSession(lichess.url, headers=headers)
     return Side(
         name,

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -24,13 +23,14 @@ from actors.ops.fingerprint import actor_config
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.lichess_types import Clock
-from crabstick.sandbox.move_policies import greedy, random_mover
-from crabstick.sandbox.opponent import Opponent, OpponentSpec, Result, think_time
+from crabstick.sandbox.opponent import Opponent, Result
+from crabstick.sandbox.sparring import weak_player
+from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.bot_metrics import quantile
 from crabstick.terminal.live_table import render_table
-from crabstick.terminal.local_stack import LocalLichess, local_cluster, local_lichess
+from crabstick.terminal.local_stack import local_cluster, local_lichess
 from crabstick.terminal.parse_clock import in_seconds
 from crabstick.terminal.running_bot import deploy_bot, fetch_statistics, show
 
@@ -76,7 +76,7 @@ def demo(plan: DemoPlan, *, pgn_folder: Path, console: Console) -> None:
         lichess = stack.enter_context(local_lichess([BOT, *opponents]))
         console.print(f"Lichess sandbox: {lichess.url}", soft_wrap=True)
         settings = _settings(plan, lichess.url)
-        stack.enter_context(local_cluster(settings, lichess.tokens[BOT], console.print))
+        stack.enter_context(local_cluster(settings, lichess.token(BOT), console.print))
         deploy_bot(actor_config(settings, BOT), console)
         results, last = asyncio.run(_play(plan, lichess, settings.cluster.namespace, console))
         _write_pgns(lichess, results, pgn_folder)
@@ -115,14 +115,14 @@ def _settings(plan: DemoPlan, url: str) -> Settings:
 
 
 async def _play(
-    plan: DemoPlan, lichess: LocalLichess, namespace: str, console: Console
+    plan: DemoPlan, lichess: RunningSandbox, namespace: str, console: Console
 ) -> tuple[list[Result], Statistics]:
     """Lets all opponents challenge the bot at once; shows the table until the last game ends."""
     async with AsyncExitStack() as stack:
         stack.enter_context(cancelling_interrupts())
         opponents = [
-            await stack.enter_async_context(Opponent(lichess.url, _player(name, number, lichess)))
-            for number, name in enumerate(name for name in lichess.tokens if name != BOT)
+            await stack.enter_async_context(Opponent(lichess.url, weak_player(bot, number, THINK)))
+            for number, bot in enumerate(bot for bot in lichess.accounts if bot.name != BOT)
         ]
         live = stack.enter_context(Live(console=console, auto_refresh=False, transient=False))
         await _wait_until(_is_ready, namespace, "no actor was ready to play")
@@ -156,14 +156,6 @@ async def _play(
                     task.cancel()
         problem = "the bot did not report how its games ended"  # it reports a moment after Lichess
         return results, await _wait_until(is_reported, namespace, problem)
-
-
-def _player(name: str, number: int, lichess: LocalLichess) -> OpponentSpec:
-    """Alternates two kinds of opponents, each with its own seed, so that no two games are alike."""
-    rng = random.Random(number)  # noqa: S311 -- chess, not secrets
-    policy = random_mover(rng) if number % 2 else greedy
-    delay = think_time(THINK, 0.5, rng)
-    return OpponentSpec(name=name, token=lichess.tokens[name], policy=policy, delay=delay)
 
 
 def _is_ready(statistics: Statistics) -> bool:
@@ -207,13 +199,13 @@ async def _kill_one(namespace: str, console: Console) -> None:
     console.print(f"chaos: killed {victim.actor} in the midst of game {victim.id}")
 
 
-def _write_pgns(lichess: LocalLichess, results: list[Result], folder: Path) -> None:
+def _write_pgns(lichess: RunningSandbox, results: list[Result], folder: Path) -> None:
     for result in results:
         pgn = lichess.pgn(result.game_id)
         (folder / f"{result.game_id}.pgn").write_text(pgn, encoding="utf-8")
 
 
-def _summary(results: list[Result], lichess: LocalLichess, last: Statistics) -> Table:
+def _summary(results: list[Result], lichess: RunningSandbox, last: Statistics) -> Table:
     table = Table(title="how it went", show_header=False, box=None, title_justify="left")
     games = {game["id"]: game for game in lichess.ledger()["games"]}
     for result in results:

@@ -52,22 +52,13 @@ class ChallengeDeclined(EnvironmentProblem):
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """The result of a game."""
 
     game_id: str
     status: str
     winner: Literal["white", "black"] | None
-
-
-def result_of(finished: JsonObject) -> Result:
-    """The result in the game of a `gameFinish` event."""
-    return Result(
-        game_id=finished["gameId"],
-        status=finished["status"]["name"],
-        winner=finished.get("winner"),
-    )
 
 
 def no_delay() -> timedelta:
@@ -114,24 +105,22 @@ class GameFollower:
 
     def read(self, line: JsonObject) -> Result | None:
         """Reads a line; returns the result when the game is over."""
-        kind = line.get("type")
-        if kind == "gameFull":
+        if line["type"] == "gameFull":
             fen = line["initialFen"]
             variant = VARIANTS[line["variant"]["key"]]
             self.board = variant.board(None if fen == "startpos" else fen)
             self._played = []
             self._answered_ply = -1
-            return self._update(line["state"])
-        return self._update(line) if kind == "gameState" else None
-
-    def _update(self, state: JsonObject) -> Result | None:
-        moves = state["moves"].split()
+            line = line["state"]
+        if line["type"] != "gameState":
+            return None
+        moves = line["moves"].split()
         for uci in moves[len(self._played) :]:
             self.board.push_uci(uci)
         self._played = moves
-        if state["status"] in {"created", "started"}:
+        if line["status"] in {"created", "started"}:
             return None
-        return Result(game_id=self.id, status=state["status"], winner=state.get("winner"))
+        return Result(self.id, line["status"], line.get("winner"))
 
 
 class Opponent:
@@ -286,8 +275,9 @@ class Opponent:
                             self._result(challenge["id"])
                     case {"type": "challengeDeclined" | "challengeCanceled", "challenge": ended}:
                         self._fail(ended)
-                    case {"type": "gameFinish", "game": finished}:
-                        self._finish(result_of(finished))
+                    case {"type": "gameFinish", "game": over}:
+                        status, winner = over["status"]["name"], over.get("winner")
+                        self._finish(Result(over["gameId"], status, winner))
                     case _:
                         pass
             await asyncio.sleep(RETRY_DELAY.total_seconds())

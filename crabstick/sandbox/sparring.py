@@ -178,16 +178,16 @@ def sparring_for(
             f"--opponents {count}: besides the challenged bot the accounts have "
             f"{len(partners)} with the title BOT and a token for bot:play and challenge:write"
         )
-    specs = [_spec(bot, number) for number, bot in enumerate(partners[:count])]
+    specs = [weak_player(bot, number, _THINK) for number, bot in enumerate(partners[:count])]
     return Sparring(target=bots[0].name, specs=specs, clock=clock, variants=variants)
 
 
-def _spec(bot: SandboxAccount, number: int) -> OpponentSpec:
+def weak_player(bot: SandboxAccount, number: int, think: timedelta) -> OpponentSpec:
+    """Alternates two kinds of opponents, each with its own seed, so that no two games are alike."""
     rng = random.Random(number)  # noqa: S311  (chess, not secrets)
     policy = random_mover(rng) if number % 2 else greedy
-    return OpponentSpec(
-        name=bot.name, token=_token(bot), policy=policy, delay=think_time(_THINK, 0.5, rng)
-    )
+    delay = think_time(think, 0.5, rng)
+    return OpponentSpec(name=bot.name, token=_token(bot), policy=policy, delay=delay)
 
 
 def _token(bot: SandboxAccount) -> str:

@@ -1,14 +1,13 @@
-"""A sandbox for tests: it serves on a free port in a background thread of this process."""
+"""A running sandbox, and one for tests, in a background thread of this process."""
 
+import contextlib
 import http.client
 import json
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from crabstick.errors import EnvironmentProblem
@@ -23,7 +22,7 @@ _CALL_LIMIT_S = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSandbox:
-    """The address of a running sandbox, and its admin endpoints as (blocking) methods."""
+    """The address of a running sandbox, and some of its endpoints as (blocking) methods."""
 
     url: str
     admin_token: str
@@ -36,13 +35,17 @@ class RunningSandbox:
     def ledger(self, game_id: str | None = None) -> JsonObject:
         """Reads the ledger; with only one game if `game_id` is given."""
         query = "" if game_id is None else f"?game={game_id}"
-        ledger: JsonObject = self._admin("GET", f"/sandbox/ledger{query}")
+        ledger: JsonObject = json.loads(self._call("GET", f"/sandbox/ledger{query}"))
         return ledger
 
     def games(self) -> list[JsonObject]:
         """Reads a summary of the running games."""
-        games: list[JsonObject] = self._admin("GET", "/sandbox/games")
+        games: list[JsonObject] = json.loads(self._call("GET", "/sandbox/games"))
         return games
+
+    def pgn(self, game_id: str) -> str:
+        """Exports a game."""
+        return self._call("GET", f"/game/export/{game_id}")
 
     def arm(self, kind: str, **fields: str | float | bool) -> dict[str, int]:
         """Arms a fault; returns its number and how many streams it affected.
@@ -50,32 +53,27 @@ class RunningSandbox:
         Raises:
             EnvironmentProblem: the fault is invalid.
         """
-        armed: dict[str, int] = self._admin("POST", "/sandbox/faults", {"kind": kind, **fields})
+        body = json.dumps({"kind": kind, **fields})
+        armed: dict[str, int] = json.loads(self._call("POST", "/sandbox/faults", body))
         return armed
 
     def heal(self) -> None:
         """Removes all faults."""
-        self._admin("DELETE", "/sandbox/faults")
+        self._call("DELETE", "/sandbox/faults")
 
-    def _admin(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  (JSON)
+    def _call(self, method: str, path: str, body: str | None = None) -> str:
+        """Sends a request without a proxy; raises OSError while there is no server."""
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_CALL_LIMIT_S)
-        try:
-            connection.request(
-                method,
-                path,
-                None if body is None else json.dumps(body),
-                {"Authorization": f"Bearer {self.admin_token}"},
-            )
+        with contextlib.closing(connection):
+            connection.request(method, path, body, {"Authorization": f"Bearer {self.admin_token}"})
             response = connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            connection.close()
+            answer = response.read().decode()
         if response.status >= http.client.BAD_REQUEST:
-            raise EnvironmentProblem(f"the sandbox refused {method} {path}: {answer['error']}")
+            raise EnvironmentProblem(f"the sandbox refused {method} {path}: {answer}")
         return answer
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(
     accounts: Accounts | None = None,
     options: Options | None = None,

@@ -11,10 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +20,9 @@ from actors.local_ray.local_cluster import start_local_cluster
 from actors.local_ray.ports import free_port
 from actors.ops.connect import connect, disconnect
 from crabstick.errors import EnvironmentProblem
-from crabstick.sandbox.errors import JsonObject
+from crabstick.sandbox.accounts import BOT_SCOPES, Accounts, SandboxAccount
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
+from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
 from crabstick.terminal.find_cluster import game_cpus
@@ -31,56 +30,35 @@ from crabstick.terminal.find_cluster import game_cpus
 START_LIMIT = timedelta(minutes=3)
 END_LIMIT = timedelta(seconds=5)
 POLL_S = 0.05
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Opens URLs of this machine without a proxy."""
-SCOPES = "bot:play challenge:read challenge:write"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalLichess:
-    """A sandbox Lichess in another process; `tokens` maps each player to a token."""
-
-    url: str
-    admin_token: str
-    tokens: dict[str, str]
-
-    def ledger(self) -> JsonObject:
-        """Fetches all that happened, as the server saw it."""
-        text = self._fetch("/sandbox/ledger", Authorization=f"Bearer {self.admin_token}")
-        ledger: JsonObject = json.loads(text)
-        return ledger
-
-    def pgn(self, game_id: str) -> str:
-        """Fetches one game as PGN."""
-        return self._fetch(f"/game/export/{game_id}")
-
-    def _fetch(self, path: str, **headers: str) -> str:
-        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 -- loopback
-        with DIRECT.open(request, timeout=START_LIMIT.total_seconds()) as answer:
-            return str(answer.read().decode())
 
 
 @contextmanager
-def local_lichess(players: Sequence[str]) -> Iterator[LocalLichess]:
-    """Serves a sandbox on a free port; every player is a bot with a token.
+def local_lichess(players: Sequence[str]) -> Iterator[RunningSandbox]:
+    """Serves a sandbox on a free port in another process; every player is a bot with a token.
 
     Raises:
         EnvironmentProblem: the sandbox did not start.
     """
-    tokens = {name: f"{name}_{secrets.token_hex(8)}" for name in players}
     accounts = [
-        {"name": name, "title": "BOT", "rating": 1800, "tokens": {token: SCOPES}}
-        for name, token in tokens.items()
+        SandboxAccount(
+            name=name,
+            title="BOT",
+            rating=1800,
+            tokens={f"{name}_{secrets.token_hex(8)}": BOT_SCOPES},
+        )
+        for name in players
     ]
-    lichess = LocalLichess(
-        url=f"http://127.0.0.1:{free_port()}", admin_token=secrets.token_hex(16), tokens=tokens
+    lichess = RunningSandbox(
+        url=f"http://127.0.0.1:{free_port()}",
+        admin_token=secrets.token_hex(16),
+        accounts=Accounts(accounts),
     )
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="crabstick-") as file:
-        file.write(json.dumps({"accounts": accounts}))
+        json.dump({"accounts": [account.model_dump() for account in accounts]}, file)
         file.flush()
         with _start_sandbox(lichess, Path(file.name)) as child:
             try:
-                _wait_ready(child, lichess.url)
+                _wait_ready(child, lichess)
                 yield lichess
             finally:
                 with deferred_interrupt():
@@ -96,7 +74,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         child.wait()
 
 
-def _start_sandbox(lichess: LocalLichess, accounts: Path) -> "subprocess.Popen[bytes]":
+def _start_sandbox(lichess: RunningSandbox, accounts: Path) -> "subprocess.Popen[bytes]":
     port = lichess.url.rpartition(":")[2]
     return subprocess.Popen(
         [
@@ -111,18 +89,16 @@ def _start_sandbox(lichess: LocalLichess, accounts: Path) -> "subprocess.Popen[b
     )
 
 
-def _wait_ready(child: "subprocess.Popen[bytes]", url: str) -> None:
+def _wait_ready(child: "subprocess.Popen[bytes]", lichess: RunningSandbox) -> None:
     deadline_s = time.monotonic() + START_LIMIT.total_seconds()
-    while time.monotonic() < deadline_s:
-        if child.poll() is not None:
-            break
+    while child.poll() is None and time.monotonic() < deadline_s:
         try:
-            DIRECT.open(f"{url}/api/users/status?ids=x", timeout=1).close()
+            lichess.games()
         except OSError:
             time.sleep(POLL_S)
         else:
             return
-    raise EnvironmentProblem(f"the sandbox did not start at {url}")
+    raise EnvironmentProblem(f"the sandbox did not start at {lichess.url}")
 
 
 @contextmanager

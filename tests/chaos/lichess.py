@@ -1,5 +1,6 @@
 """The sandbox in its own process, which can be frozen, on an address of our choice."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -33,7 +34,7 @@ class Lichess(RunningSandbox):
 
     def armed(self) -> list[dict[str, Any]]:
         """The armed faults that no call has met yet."""
-        waiting: list[dict[str, Any]] = self._admin("GET", "/sandbox/faults")
+        waiting: list[dict[str, Any]] = json.loads(self._call("GET", "/sandbox/faults"))
         return waiting
 
 

@@ -77,7 +77,8 @@ def test_games_outlive_the_drain_of_their_nodes(rig: ElasticRig) -> None:
 
 
 async def _drain_twice(rig: ElasticRig) -> tuple[float, float]:
-    tokens = {name: token for name, token in rig.lichess.tokens.items() if name != BOT}
+    names = [account.name for account in rig.lichess.accounts if account.name != BOT]
+    tokens = {name: rig.lichess.token(name) for name in names}
     async with Opponents(rig.lichess.url, tokens, BOT, seed=1) as opponents:
         await until_all_play(rig, GAMES)
         await _drain_by_command(rig)
