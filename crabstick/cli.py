@@ -19,9 +19,7 @@ from crabstick.environment import home_folder, secure_streams, spare_loopback
 from crabstick.errors import CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings, load_settings, settings_source
 from crabstick.signals import blocked_interrupts, end_with_stdin, listen_for_interrupts
-from crabstick.terminal.parse_clock import parse_clock
-from crabstick.terminal.parse_duration import parse_duration
-from crabstick.terminal.parse_variants import parse_variants
+from crabstick.terminal.arguments import parse_clock, parse_duration, parse_variants
 
 INTERRUPTED = 130
 

@@ -7,7 +7,7 @@ from platform import python_version
 from crabstick.check.all_checks import CLUSTER, MACHINE, run
 from crabstick.check.local_checks import engine_key, try_engines
 from crabstick.check.running_cluster import RunningCluster
-from crabstick.errors import ConfigError, EnvironmentProblem
+from crabstick.errors import ConfigError
 from crabstick.explain import counted
 from crabstick.rules.engine_choice import Traits
 from crabstick.rules.variants import start_board
@@ -59,19 +59,9 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
     """
     with blocked_interrupts():  # for the threads that Ray starts
         from actors.ops.cluster_probe import our_code, probe_cluster
-        from actors.ops.connect import connect, disconnect
-        from crabstick.terminal.find_cluster import find_cluster
-    cluster = find_cluster(settings, address)
-    if cluster is None:
-        raise EnvironmentProblem(
-            "no bot runs here: name its cluster by --address or RAY_ADDRESS, or manifests by "
-            "`crabstick check --cluster PATH`"
-        )
-    connect(cluster.address, settings.cluster.namespace)
-    try:
+        from crabstick.terminal.running_bot import connected
+    with connected(settings, address, ", or manifests by `crabstick check --cluster PATH`") as bot:
         nodes, scaling = probe_cluster(settings)
-    finally:
-        disconnect()
     crabstick, code = our_code()
     seen = RunningCluster(
         settings=settings,
@@ -80,9 +70,9 @@ def check_cluster(settings: Settings, address: str | None, say: Say) -> None:
         code=code,
         nodes=nodes,
         scaling=scaling,
-        is_own=cluster.files is not None,
+        is_own=bot.files is not None,
     )
-    here, count = f"Python {seen.python} at {cluster.address}", counted(len(nodes), "node")
+    here, count = f"Python {seen.python} at {bot.address}", counted(len(nodes), "node")
     say(f"cluster: Ray {version('ray')} with {here}, {count}")
     run(CLUSTER, seen, say)
 

@@ -29,9 +29,9 @@ from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import Settings
 from crabstick.signals import cancelling_interrupts
 from crabstick.telemetry.bot_metrics import quantile
+from crabstick.terminal.arguments import in_seconds
 from crabstick.terminal.live_table import render_table
 from crabstick.terminal.local_stack import local_cluster, local_lichess
-from crabstick.terminal.parse_clock import in_seconds
 from crabstick.terminal.running_bot import deploy_bot, fetch_statistics, show
 
 BOT = "crabstick"

@@ -8,14 +8,12 @@ from rich.console import Console
 
 from actors.cluster import drain_node, read_nodes
 from actors.messages import Statistics
-from actors.ops.connect import connect, disconnect
 from actors.ops.find_node import find_node, is_alive
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, ClusterNode
 from crabstick.settings import Settings
-from crabstick.terminal.find_cluster import find_cluster
-from crabstick.terminal.running_bot import fetch_statistics
+from crabstick.terminal.running_bot import connected, fetch_statistics
 
 POLL_S = 0.5
 LEAVING_TAKES = timedelta(seconds=10)
@@ -35,11 +33,7 @@ def drain(
         EnvironmentProblem: no WorkerSet runs that could hand the games over.
     """
     namespace = settings.cluster.namespace
-    cluster = find_cluster(settings, address)
-    if cluster is None:
-        raise EnvironmentProblem("no bot runs here: name its cluster by --address or RAY_ADDRESS")
-    connect(cluster.address, namespace)
-    try:
+    with connected(settings, address):
         demand = settings.demands()[DEFAULT_ENGINE]
         node = find_node(wish, [node.seen_by(demand) for node in read_nodes()])
         statistics = asyncio.run(fetch_statistics(namespace))
@@ -51,11 +45,10 @@ def drain(
         left = drain_node(node.id, within)
         console.print(f"node {node} drains within {left.total_seconds():.0f} s", soft_wrap=True)
         progress = DrainProgress(node, time.monotonic() + left.total_seconds())
-        asyncio.run(_follow(progress, statistics, settings, console))
-    except KeyboardInterrupt:
-        console.print("no longer following; the node goes on draining")
-    finally:
-        disconnect()
+        try:
+            asyncio.run(_follow(progress, statistics, settings, console))
+        except KeyboardInterrupt:
+            console.print("no longer following; the node goes on draining")
 
 
 async def _follow(

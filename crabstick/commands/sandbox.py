@@ -13,7 +13,7 @@ from crabstick.sandbox.accounts import Accounts, default_accounts, load_accounts
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE, Options
 from crabstick.sandbox.server import run
 from crabstick.sandbox.sparring import Sparring, sparring_for
-from crabstick.terminal.parse_clock import in_seconds
+from crabstick.terminal.arguments import in_seconds
 
 
 def sandbox(

@@ -7,14 +7,11 @@ from rich.console import Console
 
 from actors.clients import engine_actors, find_worker_set
 from actors.messages import Statistics
-from actors.ops.connect import connect, disconnect
-from crabstick.commands.order import NO_BOT
 from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
-from crabstick.terminal.find_cluster import files_of, find_cluster, others_here
 from crabstick.terminal.live_table import render_table
-from crabstick.terminal.running_bot import fetch_statistics
+from crabstick.terminal.running_bot import connected, fetch_statistics
 
 
 def status(settings: Settings, address: str | None, *, as_json: bool, console: Console) -> None:
@@ -23,16 +20,8 @@ def status(settings: Settings, address: str | None, *, as_json: bool, console: C
     Raises:
         EnvironmentProblem: no bot runs there, or its WorkerSet does not answer.
     """
-    cluster = find_cluster(settings, address)
-    if cluster is None:
-        raise EnvironmentProblem(
-            NO_BOT + others_here(files_of(settings), settings.cluster.namespace)
-        )
-    connect(cluster.address, settings.cluster.namespace)
-    try:
+    with connected(settings, address):
         seen = asyncio.run(_ask(settings.cluster.namespace))
-    finally:
-        disconnect()
     if as_json:
         console.print_json(json.dumps(seen.shown()))
     else:
@@ -46,7 +35,7 @@ async def _ask(namespace: str) -> Statistics:
     if await find_worker_set(namespace) is None:
         games = len(await engine_actors(namespace))
         going = f"the bot is going down: {counted(games, 'game')} may still be played"
-        raise EnvironmentProblem(going if games else NO_BOT)
+        raise EnvironmentProblem(going if games else "no bot runs here: `crabstick up` starts it")
     raise EnvironmentProblem(
         "the bot's WorkerSet does not answer: it restarts or hangs; its games go on meanwhile"
     )

@@ -1,8 +1,8 @@
 """Deploys and queries the bot on the connected cluster, and waits for its games."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,12 +17,14 @@ from actors.clients import (
 )
 from actors.cluster import ActorSilent
 from actors.messages import ActorConfig, Description, GameRow, Statistics
-from actors.ops.connect import dashboard_url
+from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import deploy
 from actors.ops.shutdown import end_manager
+from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.bot_deployer import print_addresses
+from crabstick.terminal.find_cluster import BotCluster, files_of, find_cluster, others_here
 
 T = TypeVar("T")
 
@@ -34,6 +36,28 @@ GONE_AFTER_S = 10
 """While new code or settings replace the WorkerSet, there is none for a second or two."""
 GOING_DOWN = "the bot is going down: no more challenges"
 LOST_BY_CTRL_C = "Ctrl-C ends Ray, and they run out of time"
+
+
+@contextmanager
+def connected(settings: Settings, address: str | None, advice: str = "") -> Iterator[BotCluster]:
+    """Connects this process to the bot's cluster, the named one or the local one.
+
+    Raises:
+        EnvironmentProblem: no bot runs here, and then `advice` says what else could be meant; or
+            the cluster does not answer.
+    """
+    cluster = find_cluster(settings, address)
+    if cluster is None:
+        others = others_here(files_of(settings), settings.cluster.namespace)
+        raise EnvironmentProblem(
+            "no bot runs here: `crabstick up` starts it; or name its cluster by --address or "
+            f"RAY_ADDRESS{advice}{others}"
+        )
+    connect(cluster.address, settings.cluster.namespace)
+    try:
+        yield cluster
+    finally:
+        disconnect()
 
 
 def deploy_bot(config: ActorConfig, console: Console) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from crabstick.errors import ConfigError
 from crabstick.rules.lichess_types import Clock
-from crabstick.terminal.parse_clock import in_seconds, parse_clock
+from crabstick.terminal.arguments import in_seconds, parse_clock, parse_variants
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_a_wrong_clock_is_explained(texts: tuple[str, ...], part: str) -> None:
     for text in texts:
         with pytest.raises(ConfigError, match=part):
             parse_clock(text)
+
+
+def test_a_variant_is_one_of_lichess_or_all() -> None:
+    assert parse_variants("atomic") == ("atomic",)
+    assert len(parse_variants("all")) == 10
+    with pytest.raises(ConfigError, match="--variant Atomic: Lichess knows standard"):
+        parse_variants("Atomic")
