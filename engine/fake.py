@@ -30,13 +30,9 @@ _HELLO = (
 
 
 class FakeUci:
-    """One UCI conversation over two file descriptors.
+    """One UCI conversation over two file descriptors, to read from and to write to.
 
-    Args:
-        mode: one of `MODES`.
-        after: the number of searches before the engine misbehaves.
-        delay_s: the duration of the modes `delay`, `ignore-stop` and `slow-start`.
-        pipes: the descriptors to read from and to write to.
+    `delay_s` is the duration of the modes `delay`, `ignore-stop` and `slow-start`.
     """
 
     def __init__(

@@ -77,9 +77,6 @@ class Bearer:
 class Accounts:
     """All accounts; only upgrades to BOT and revoked tokens change them.
 
-    Args:
-        accounts: accounts with distinct names and tokens.
-
     Raises:
         ConfigError: two accounts share a name or a token.
     """

@@ -13,13 +13,7 @@ JsonObject: TypeAlias = dict[str, Any]
 
 
 class ApiError(Exception):
-    """A request that Lichess answers with an error.
-
-    Args:
-        status: the HTTP status.
-        body: the JSON object in the response.
-        delay_s: how long the real server takes to respond.
-    """
+    """A request that Lichess answers with an error, after `delay_s`."""
 
     def __init__(self, status: int, body: Mapping[str, Json], delay_s: float = 0.0) -> None:
         super().__init__(status, body, delay_s)

@@ -120,11 +120,7 @@ _ADAPTER: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator=
 
 
 class Faults:
-    """The armed faults.
-
-    Args:
-        endpoints: the names of endpoints that a fault can use.
-    """
+    """The armed faults; they can use the endpoints of these names."""
 
     def __init__(self, endpoints: Iterable[str]) -> None:
         self._endpoints = frozenset(endpoints)
@@ -168,11 +164,7 @@ class Faults:
     ) -> AnyCallFault | None:
         """Finds the oldest fault that matches a call, and uses it once.
 
-        Args:
-            endpoint: the name of the endpoint.
-            method: the HTTP method.
-            path: the path.
-            who: user id and game id; each may be empty.
+        `who` is user id and game id; each may be empty.
         """
         for number, (fault, left) in self._armed.items():
             if not isinstance(fault, Silence) and fault.matches_call(endpoint, method, path, who):

@@ -22,6 +22,8 @@ from crabstick.sandbox.errors import JsonObject
 from crabstick.sandbox.move_policies import MovePolicy
 from crabstick.sandbox.vocabulary import VARIANTS
 
+Clock: TypeAlias = tuple[timedelta, timedelta]
+"""Limit and increment."""
 Delay: TypeAlias = Callable[[], timedelta]
 """Draws the next think time."""
 
@@ -45,11 +47,7 @@ class OpponentSpec:
 
 
 class ChallengeDeclined(EnvironmentProblem):
-    """The player declined the challenge, or the challenge was canceled.
-
-    Args:
-        message: the challenge and the reason.
-    """
+    """The player declined the challenge, or the challenge was canceled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +65,12 @@ def no_delay() -> timedelta:
 
 
 def think_time(mean: timedelta, spread: float, rng: random.Random) -> Delay:
-    """Think times distributed evenly over mean ± spread.
-
-    Args:
-        mean: the average.
-        spread: a fraction of the mean: 0.4 is ± 40 %.
-        rng: seeded by the caller.
-    """
+    """Think times distributed evenly over mean ± spread, a fraction: 0.4 is ± 40 %."""
     return lambda: mean * rng.uniform(1 - spread, 1 + spread)
 
 
 class GameFollower:
-    """Follows a game by the lines of its stream, as parsed JSON.
-
-    Args:
-        game_id: eight characters.
-        mine: our colour.
-    """
+    """Follows a game by the lines of its stream; `mine` is our colour."""
 
     def __init__(self, game_id: str, *, mine: chess.Color) -> None:
         self.id = game_id
@@ -124,12 +111,7 @@ class GameFollower:
 
 
 class Opponent:
-    """Plays under one account; use `async with`, and one `Opponent` for each account.
-
-    Args:
-        url: the server.
-        spec: the account, and how to play.
-    """
+    """Plays under one account; use `async with`, and one `Opponent` for each account."""
 
     def __init__(self, url: str, spec: OpponentSpec) -> None:
         self._url = url
@@ -174,21 +156,12 @@ class Opponent:
             await self._http.close()
 
     async def challenge(
-        self,
-        target: str,
-        clock: tuple[timedelta, timedelta],
-        color: str,
-        variant: str = "standard",
+        self, target: str, clock: Clock, color: str, variant: str = "standard"
     ) -> str:
         """Challenges a player; returns the id of the challenge, which becomes the game's.
 
         Lichess silently drops an earlier challenge to the same player that is still unanswered.
-
-        Args:
-            target: the player's name.
-            clock: limit and increment.
-            color: white, black or random.
-            variant: its key.
+        `color` is white, black or random.
 
         Raises:
             EnvironmentProblem: the server refused the challenge.
@@ -226,11 +199,7 @@ class Opponent:
         return game_id in self._begun
 
     async def play(
-        self,
-        target: str,
-        clock: tuple[timedelta, timedelta],
-        color: str,
-        variant: str = "standard",
+        self, target: str, clock: Clock, color: str, variant: str = "standard"
     ) -> Result:
         """Challenges a player and waits for the end of the game."""
         return await self.wait_result(await self.challenge(target, clock, color, variant))

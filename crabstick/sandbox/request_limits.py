@@ -25,11 +25,7 @@ BOT_DAY = RequestLimit(name="bot.vsBot.day", allowance=100, window=timedelta(day
 
 
 class RequestLimits:
-    """All counters of a sandbox.
-
-    Args:
-        enabled: False lets everything pass, for benchmarks.
-    """
+    """All counters of a sandbox; without `enabled` everything passes, for benchmarks."""
 
     def __init__(self, *, enabled: bool = True) -> None:
         self._enabled = enabled

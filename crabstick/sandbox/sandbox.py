@@ -14,14 +14,7 @@ from crabstick.sandbox.streams import Hub, Message, Reader
 
 
 class Sandbox:
-    """The state behind the routes.
-
-    Args:
-        accounts: the accounts.
-        admin_token: the token for paths under `/sandbox/`.
-        options: the options.
-        endpoints: the names of endpoints that faults can use.
-    """
+    """The state behind the routes; faults can use the endpoints of these names."""
 
     def __init__(
         self, accounts: Accounts, admin_token: str, options: Options, endpoints: Iterable[str]

@@ -69,11 +69,7 @@ def url_of(listener: socket.socket) -> str:
 class SandboxServer(uvicorn.Server):
     """A uvicorn server that ends its open streams first, and stops at the first signal.
 
-    Args:
-        listener: the socket; the caller closes it.
-        accounts: the accounts.
-        admin_token: the token for `/sandbox/`.
-        options: the options; the server's URL becomes their `site`.
+    The caller closes the listener. The server's URL becomes the `site` of the options.
     """
 
     def __init__(

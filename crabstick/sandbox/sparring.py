@@ -23,6 +23,7 @@ from crabstick.sandbox.move_policies import greedy, random_mover
 from crabstick.sandbox.opponent import (
     RETRY_DELAY,
     ChallengeDeclined,
+    Clock,
     Opponent,
     OpponentSpec,
     Result,
@@ -35,13 +36,7 @@ _NEEDED_SCOPES = frozenset({"bot:play", "challenge:write"})
 
 
 class Partner(Opponent):
-    """Plays one game at a time, and declines challenges meanwhile.
-
-    Args:
-        url: the server.
-        spec: the account, and how to play.
-        report: gets a line for each game that ends.
-    """
+    """Plays one game at a time, and declines challenges meanwhile; reports each game's end."""
 
     def __init__(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
         super().__init__(url, spec)
@@ -107,8 +102,7 @@ class Sparring:
 
     target: str
     specs: Sequence[OpponentSpec]
-    clock: tuple[timedelta, timedelta]
-    """Limit and increment."""
+    clock: Clock
     variants: Sequence[str] = ("standard",)
     """Their keys; each partner plays them in turn."""
     pause: timedelta = timedelta(seconds=3)
@@ -161,10 +155,7 @@ class Sparring:
 
 
 def sparring_for(
-    accounts: Accounts,
-    count: int,
-    clock: tuple[timedelta, timedelta],
-    variants: Sequence[str] = ("standard",),
+    accounts: Accounts, count: int, clock: Clock, variants: Sequence[str] = ("standard",)
 ) -> Sparring:
     """Lets the next `count` bots challenge the first bot.
 

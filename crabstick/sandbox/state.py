@@ -190,13 +190,7 @@ class SandboxGame:
 
 
 class World:
-    """All state of one sandbox.
-
-    Args:
-        accounts: the accounts.
-        options: the options.
-        rng: draws ids, random colours and chess960 positions.
-    """
+    """All state of one sandbox; `rng` draws ids, random colours and chess960 positions."""
 
     def __init__(self, accounts: Accounts, options: Options, rng: random.Random) -> None:
         self.accounts = accounts

@@ -64,13 +64,7 @@ class Reader:
 
 
 class Stream:
-    """One open stream: a buffer that its connection empties.
-
-    Args:
-        reader: the reader.
-        now_ms: when the stream was opened.
-        keep_alive: how often an idle stream sends an empty line.
-    """
+    """One open stream: a buffer that its connection empties; idle, it sends empty lines."""
 
     def __init__(self, reader: Reader, now_ms: float, keep_alive: timedelta) -> None:
         self.reader = reader
@@ -150,12 +144,7 @@ class Stream:
 
 
 class Hub:
-    """All open streams of a sandbox.
-
-    Args:
-        world: its presence and ledger record the streams.
-        now_ms: the clock.
-    """
+    """All open streams of a sandbox; presence and ledger of the world record them."""
 
     def __init__(self, world: World, now_ms: Callable[[], float]) -> None:
         self._world = world

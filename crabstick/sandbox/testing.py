@@ -81,14 +81,7 @@ def running(
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Iterator[RunningSandbox]:
-    """Serves a sandbox on this machine until the block ends.
-
-    Args:
-        accounts: None for the default accounts.
-        options: None for Lichess's behaviour.
-        host: an address of this machine.
-        port: 0 for a free port.
-    """
+    """Serves a sandbox on this machine until the block ends; port 0 is a free port."""
     accounts = accounts or default_accounts()
     admin_token = secrets.token_hex(8)
     listener = listen(host, port)

@@ -33,8 +33,7 @@ class Deployed:
 class BotDeployer:
     """The child process, which gets ready while its parent does other things.
 
-    Args:
-        is_local: whether the cluster is a Ray of our own.
+    `is_local` says whether the cluster is a Ray of our own.
     """
 
     def __init__(self, *, is_local: bool) -> None:
