@@ -49,17 +49,22 @@ class FakeUci:
 
     def run(self) -> None:
         """Serves until `quit` or the end of stdin."""
-        handlers: dict[str, Callable[[str], None]] = {
-            "uci": self._on_uci,
-            "isready": self._on_isready,
-            "position": self._on_position,
-            "setoption": self._on_setoption,
-            "go": self._on_go,
-        }
         while (line := self.read_line()) not in {None, "quit"}:
-            token = str(line).partition(" ")[0]
-            if token in handlers:
-                handlers[token](str(line))
+            match str(line).split():
+                case ["uci"]:
+                    _AT_START.get(self.mode, FakeUci.send)(self, *_HELLO)
+                case ["isready"] if self.mode != "not-ready":
+                    self.send("readyok")
+                case ["setoption", "name", "Hash", "value", hash_mb]:
+                    self.hash_mb = int(hash_mb)
+                case ["position", *_]:
+                    self._set_position(str(line))
+                case ["go", *_]:
+                    self._after -= 1
+                    misbehave = _AT_GO.get(self.mode, FakeUci.play)
+                    (FakeUci.play if self._after >= 0 else misbehave)(self)
+                case _:
+                    pass
 
     def send(self, *lines: str) -> None:
         """Writes lines in one system call."""
@@ -89,18 +94,7 @@ class FakeUci:
         """The first legal move; `(none)` when there is none."""
         return next(iter(self._board.legal_moves), "(none)")
 
-    def _on_uci(self, _: str) -> None:
-        _AT_START.get(self.mode, FakeUci.send)(self, *_HELLO)
-
-    def _on_isready(self, _: str) -> None:
-        if self.mode != "not-ready":
-            self.send("readyok")
-
-    def _on_setoption(self, line: str) -> None:
-        _, _, setting = line.partition(" name Hash value ")
-        self.hash_mb = int(setting) if setting else self.hash_mb
-
-    def _on_position(self, line: str) -> None:
+    def _set_position(self, line: str) -> None:
         tail = line.removeprefix(self._position)
         if not self._position or tail[:1] not in {"", " "}:
             head, _, tail = line.partition(" moves ")
@@ -110,11 +104,6 @@ class FakeUci:
             if word != "moves":
                 self._board.push(chess.Move.from_uci(word))
         self._position = line
-
-    def _on_go(self, _: str) -> None:
-        self._after -= 1
-        misbehave = _AT_GO.get(self.mode, FakeUci.play)
-        (FakeUci.play if self._after >= 0 else misbehave)(self)
 
 
 def _slow_start(fake: FakeUci, *hello: str) -> None:

@@ -220,15 +220,11 @@ def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:
 def _show_games(namespace: str, cluster: BotCluster, console: Console) -> bool:
     """Returns True when the bot is gone, and False when its Ray is."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        return run_observer(
-            ObserverTask.SHOW,
-            cluster.address,
-            namespace,
-            is_lost=lambda: cluster.is_lost,
-            on_report=lambda message: live.update(
-                render_table(Statistics.read(message)), refresh=True
-            ),
-        )
+
+        def draw(message: object) -> None:
+            live.update(render_table(Statistics.read(message)), refresh=True)
+
+        return run_observer(ObserverTask.SHOW, cluster, namespace, draw)
 
 
 def _wait_for_restart(
@@ -276,12 +272,6 @@ def _wait_and_end(
 
 def _wait_for_games(namespace: str, cluster: BotCluster, console: Console) -> None:
     while not cluster.is_lost:
-        if run_observer(
-            ObserverTask.WAIT_FOR_GAMES,
-            cluster.address,
-            namespace,
-            is_lost=lambda: cluster.is_lost,
-            on_report=console.print,
-        ):
+        if run_observer(ObserverTask.WAIT_FOR_GAMES, cluster, namespace, console.print):
             return
     console.print("the bot's Ray died: the games that still run run out of time")

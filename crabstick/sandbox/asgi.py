@@ -7,8 +7,8 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, cast
 from urllib.parse import parse_qsl
@@ -47,18 +47,21 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Call:
     """A request that passed authorization."""
 
     received_ms: float
-    method: str
+    scope: Scope
     headers: Mapping[bytes, bytes]
-    params: Mapping[str, str]
-    """Path parameters: `game`, `move`, `user`, `challenge`, ..."""
-    query_text: bytes
     body: bytes
     bearer: Bearer | None
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """Path parameters: `game`, `move`, `user`, `challenge`, ..."""
+        params: dict[str, str] = self.scope["path_params"]
+        return params
 
     @property
     def user_agent(self) -> str:
@@ -80,7 +83,7 @@ class Call:
     @cached_property
     def query(self) -> Mapping[str, str]:
         """The query parameters."""
-        return _pairs(self.query_text)
+        return _pairs(self.scope["query_string"])
 
     @cached_property
     def form(self) -> Mapping[str, str]:
@@ -126,8 +129,7 @@ class StreamReply:
 
     stream: Stream
     hub: Hub
-    now_ms: Callable[[], float]
-    status: int = field(default=200, init=False)
+    status = 200
 
     async def send(self, scope: Scope, receive: Receive, send: Send, more: Headers) -> None:
         """Sends the headers at once, then each line as it comes."""
@@ -155,8 +157,8 @@ class StreamReply:
                 reader = stream.reader
                 if reader.game is not None:
                     shown = max(line.ply for line in lines)
-                    reader.game.record_written(reader.color, shown, self.now_ms())
-            elif stream.is_over(self.now_ms()):
+                    reader.game.record_written(reader.color, shown, self.hub.now_ms())
+            elif stream.is_over(self.hub.now_ms()):
                 return
             else:
                 await stream.wait()

@@ -72,16 +72,7 @@ class EndpointApp:
             bearer = self._admit(headers)
             fault = self._fault(scope, bearer)
             lost = isinstance(fault, LoseAnswer)
-            body = await read_body(headers, receive)
-            call = Call(
-                received_ms=received_ms,
-                method=scope["method"],
-                headers=headers,
-                params=scope["path_params"],
-                query_text=scope["query_string"],
-                body=body,
-                bearer=bearer,
-            )
+            call = Call(received_ms, scope, headers, await read_body(headers, receive), bearer)
             reply = _failure(fault) or self._handle(call)
         except ApiError as error:
             reply = Reply.of(error.body, error.status)

@@ -73,7 +73,7 @@ def _unknown(sandbox: Sandbox, call: Call) -> AnyReply:
     path = "/" + quote(call.params["path"])
     if path not in sandbox.world.ledger.unserved_paths:
         sandbox.world.ledger.unserved_paths.append(path)
-        sandbox.world.options.on_unserved(f"{call.method} {path}")
+        sandbox.world.options.on_unserved(f"{call.scope['method']} {path}")
     raise not_found()
 
 

@@ -7,7 +7,7 @@ from crabstick.sandbox import challenges
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint, Handler
-from crabstick.sandbox.errors import Json, api_error, not_found
+from crabstick.sandbox.errors import Json, not_found
 from crabstick.sandbox.lichess_json import challenge_json, encode
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxChallenge, World
@@ -27,10 +27,6 @@ def _create(sandbox: Sandbox, call: Call) -> AnyReply:
         return Reply.of(fields)
     reader = Reader("challenge", challenge.id, call.who, call.user_agent)
     return sandbox.stream(reader, [Message("challenge", challenge.id, encode(fields))])
-
-
-def _refuse_ai(_sandbox: Sandbox, _call: Call) -> AnyReply:
-    raise api_error("The sandbox has no computer opponent: challenge one of its accounts")
 
 
 def _command(operation: Command) -> Handler:
@@ -91,6 +87,5 @@ ENDPOINTS = (
     ),
     Endpoint("challenge-show", "GET", f"{_CHALLENGE}/show", _show, ("challenge:read",)),
     Endpoint("challenge-list", "GET", "/api/challenge", _list, _READ),
-    Endpoint("challenge-ai", "POST", "/api/challenge/ai", _refuse_ai, _WRITE),
     Endpoint("challenge-create", "POST", "/api/challenge/{user}", _create, _WRITE),
 )

@@ -34,7 +34,7 @@ class Sandbox:
         """Opens a stream as the reply to a call."""
         stream = self.hub.open(reader, lines)
         self.faults.apply_to_new(stream, self.now_ms())
-        return StreamReply(stream=stream, hub=self.hub, now_ms=self.now_ms)
+        return StreamReply(stream=stream, hub=self.hub)
 
     def sweep(self) -> None:
         """Checks flags, absent players and old challenges."""

@@ -148,7 +148,7 @@ class Hub:
 
     def __init__(self, world: World, now_ms: Callable[[], float]) -> None:
         self._world = world
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._open: dict[tuple[StreamKind, str], list[Stream]] = {}
         """The streams by what they show: a user, a game or a challenge."""
 
@@ -157,7 +157,7 @@ class Hub:
 
     def open(self, reader: Reader, lines: Iterable[Message]) -> Stream:
         """Opens a stream with its first lines, and ends the stream that it replaces."""
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         siblings = self._open.setdefault((reader.kind, reader.place), [])
         for earlier in siblings:
             if _replaces(reader, earlier.reader):
@@ -180,14 +180,14 @@ class Hub:
         if not siblings:
             del self._open[place]
         stream.why = stream.why or "left"
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         self._world.ledger.ended_streams.append(stream.record(now_ms))
         if stream.reader.kind != "challenge":
             self._world.presence.leave(stream.reader.user_id, stream.reader.game_id, now_ms)
 
     def deliver(self, messages: Iterable[Message]) -> None:
         """Puts messages into the buffers of their readers."""
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         for message in messages:
             for stream in self._open.get((message.kind, message.place), ()):
                 if message.reader is None or message.reader is stream.reader.color:

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from actors.local_ray.ray_node import our_environment
 from crabstick.signals import deferred_interrupt, end_with_stdin
+from crabstick.terminal.find_cluster import BotCluster
 
 POLL_S = 0.5
 NICENESS = 10
@@ -33,22 +34,17 @@ class ObserverTask(Enum):
 
 
 def run_observer(
-    task: ObserverTask,
-    address: str,
-    namespace: str,
-    *,
-    is_lost: Callable[[], bool],
-    on_report: Callable[[Any], None] = lambda _: None,
+    task: ObserverTask, cluster: BotCluster, namespace: str, on_report: Callable[[Any], None]
 ) -> bool:
     """Runs the task in a child; False when it has to be repeated after the loss of Ray.
 
-    `is_lost` is polled, and the child is killed when it returns True. `on_report` is called with
-    each value that the task reports.
+    The child is killed when the cluster is lost. `on_report` is called with each value that the
+    task reports.
     """
-    with _child(task, address, namespace) as child:
+    with _child(task, cluster.address, namespace) as child:
         lines: Queue[str | None] = Queue()
         threading.Thread(target=_read, args=(child.stdout, lines), daemon=True).start()
-        while not is_lost():
+        while not cluster.is_lost:
             try:
                 line = lines.get(timeout=POLL_S)
             except Empty:
@@ -96,11 +92,9 @@ def _report(value: object) -> None:
 def _run(task: ObserverTask, namespace: str) -> Coroutine[None, None, None]:
     from crabstick.terminal.running_bot import show, wait_for_games
 
-    match task:
-        case ObserverTask.SHOW:
-            return show(namespace, lambda statistics: _report(statistics.pack()))
-        case ObserverTask.WAIT_FOR_GAMES:
-            return wait_for_games(namespace, _report)
+    if task is ObserverTask.SHOW:
+        return show(namespace, lambda statistics: _report(statistics.pack()))
+    return wait_for_games(namespace, _report)
 
 
 def main() -> None:

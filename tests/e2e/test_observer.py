@@ -7,10 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from crabstick.terminal.find_cluster import BotCluster
 from crabstick.terminal.observer_process import ObserverTask, run_observer
 from tests.e2e.commands import wait
 
 pytestmark = pytest.mark.e2e
+
+CLUSTER = BotCluster(address="a:1")
 
 
 def child(folder: Path, program: str) -> str:
@@ -28,10 +31,7 @@ def test_reports_arrive_and_the_status_of_the_child_is_the_outcome(
     program = f"print('{{\"a\": 1}}'); print('[2]'); raise SystemExit({status})"
     monkeypatch.setattr(sys, "executable", child(tmp_path, program))
     reports: list[object] = []
-    outcome = run_observer(
-        ObserverTask.SHOW, "a:1", "ns", is_lost=lambda: False, on_report=reports.append
-    )
-    assert outcome == is_done
+    assert run_observer(ObserverTask.SHOW, CLUSTER, "ns", reports.append) == is_done
     assert reports == [{"a": 1}, [2]]
 
 
@@ -44,9 +44,12 @@ def test_a_child_that_hangs_is_ended_when_ray_is_lost(
     )
     monkeypatch.setattr(sys, "executable", child(tmp_path, program))
     reports: list[int] = []
-    assert not run_observer(
-        ObserverTask.SHOW, "a:1", "ns", is_lost=lambda: bool(reports), on_report=reports.append
-    )
+
+    class LostAfterReport(BotCluster):
+        is_lost = property(lambda _: bool(reports))
+
+    cluster = LostAfterReport(address="a:1")
+    assert not run_observer(ObserverTask.SHOW, cluster, "ns", reports.append)
     assert not psutil.pid_exists(reports[0])
 
 
@@ -57,9 +60,11 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     )
     program = (
         f"import sys; sys.executable = {child(tmp_path, own)!r}; "
+        "from crabstick.terminal.find_cluster import BotCluster; "
+        "from crabstick.terminal.find_cluster import BotCluster; "
         "from crabstick.terminal.observer_process import ObserverTask, run_observer; "
-        "run_observer(ObserverTask.SHOW, 'a:1', 'ns', is_lost=lambda: False, "
-        "on_report=lambda pid: print(pid, flush=True))"
+        "run_observer(ObserverTask.SHOW, BotCluster(address='a:1'), 'ns', "
+        "lambda pid: print(pid, flush=True))"
     )
     with (
         (tmp_path / "out").open("w") as out,

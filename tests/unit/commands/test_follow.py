@@ -77,11 +77,9 @@ def follow(monkeypatch: pytest.MonkeyPatch, log: list[object]) -> Follow:
     def run(cluster: BotCluster, *events: Event) -> str:
         left, console = list(events), Console(record=True, width=200)
 
-        def observe(
-            task: ObserverTask, address: str, _: str, *, is_lost: Event, **__: object
-        ) -> bool:
-            assert not is_lost()
-            log.append((task, address))
+        def observe(task: ObserverTask, seen: BotCluster, *_: object) -> bool:
+            assert not seen.is_lost
+            log.append((task, seen.address))
             return left.pop(0)()
 
         monkeypatch.setattr(module, "run_observer", observe)
