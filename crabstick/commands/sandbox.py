@@ -11,7 +11,7 @@ from rich.console import Console
 from crabstick.rules.lichess_types import Clock
 from crabstick.sandbox.accounts import Accounts, default_accounts, load_accounts
 from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE, Options
-from crabstick.sandbox.server import run
+from crabstick.sandbox.server import SandboxServer, listen
 from crabstick.sandbox.sparring import Sparring, sparring_for
 from crabstick.terminal.arguments import in_seconds
 
@@ -52,18 +52,13 @@ def sandbox(
         if sparring is not None:
             partners.add(_start_sparring(sparring, clock, url, print_line))
 
-    host, port = address
-    run(
-        host=host,
-        port=port,
-        accounts=accounts,
-        admin_token=admin_token,
-        options=Options(
-            rate_limits=rate_limits,
-            on_ready=on_ready,
-            on_unserved=lambda asked: print_line(f"the sandbox does not serve {asked}"),
-        ),
+    options = Options(
+        rate_limits=rate_limits,
+        on_ready=on_ready,
+        on_unserved=lambda asked: print_line(f"the sandbox does not serve {asked}"),
     )
+    with listen(*address) as listener:
+        SandboxServer(listener, accounts, admin_token, options).run()
 
 
 def _print_accounts(accounts: Accounts, console: Console) -> None:

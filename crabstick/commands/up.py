@@ -31,7 +31,7 @@ from crabstick.check.local_checks import (
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings, given_token, read_token
 from crabstick.signals import deferred_interrupt
-from crabstick.terminal.bot_deployer import COMMAND, BotDeployer, Deployed, print_addresses
+from crabstick.terminal.bot_deployer import COMMAND, BotDeployer, print_addresses
 from crabstick.terminal.find_cluster import (
     BotCluster,
     end_local,
@@ -91,8 +91,7 @@ def _deploy_on(address: str, settings: Settings, console: Console) -> BotCluster
     """Deploys the bot on a cluster that somebody else has started."""
     with BotDeployer(is_local=False) as deployer:
         config = actor_config(settings, identify(settings).name)
-        done = _deploy(deployer, address, config, console)
-    _report(settings, config, done, console)
+        _deploy(settings, deployer, address, config, console)
     return BotCluster(address=address)
 
 
@@ -114,10 +113,9 @@ def _deploy_locally(settings: Settings, plan: Plan, console: Console) -> BotClus
         with BotDeployer(is_local=True) as deployer:
             config = _tried(settings, files)
             local = found or _wait_up(files, supervisor)
-            done = _deploy(deployer, local.address, config, console)
+            _deploy(settings, deployer, local.address, config, console)
         files.save_config(config.pack())
         undo.pop_all()
-    _report(settings, config, done, console)
     return BotCluster(address=local.address, files=files, is_new=found is None)
 
 
@@ -187,11 +185,10 @@ def _end_start(files: ClusterFiles, supervisor: "subprocess.Popen[str]") -> None
         end_local(files)
 
 
-def _deploy(deployer: BotDeployer, address: str, config: ActorConfig, console: Console) -> Deployed:
-    return deployer.deploy(address, config, lambda: console.print(f"{config.bot} plays"))
-
-
-def _report(settings: Settings, config: ActorConfig, done: Deployed, console: Console) -> None:
+def _deploy(
+    settings: Settings, deployer: BotDeployer, address: str, config: ActorConfig, console: Console
+) -> None:
+    done = deployer.deploy(address, config, lambda: console.print(f"{config.bot} plays"))
     print_addresses(settings, done.dashboard, console)
     news = "is up" if done.changed else "was up already; nothing changed"
     but = f", but {done.problem}" if done.problem else ""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from crabstick.sandbox.errors import Json, api_error
-from crabstick.sandbox.streams import Reader, Stream
+from crabstick.sandbox.streams import Stream
 
 _FOR_EVER_MS = float("inf")
 
@@ -74,12 +74,15 @@ class LoseAnswer(_CallFault):
 class _StreamFault(_Fault):
     endpoint: Literal["event-stream", "game-stream"] | None = None
 
-    def matches_stream(self, reader: Reader) -> bool:
-        """Whether a stream matches."""
-        if reader.kind == "challenge":
-            return False
-        right_kind = self.endpoint in {None, f"{reader.kind}-stream"}
-        return right_kind and self.matches(reader.user_id, reader.game_id)
+    def matching(self, streams: Iterable[Stream]) -> list[Stream]:
+        """The streams that match; those of challenges never do."""
+        kinds = (self.endpoint,) if self.endpoint else ("event-stream", "game-stream")
+        return [
+            stream
+            for stream in streams
+            if f"{stream.reader.kind}-stream" in kinds
+            and self.matches(stream.reader.user_id, stream.reader.game_id)
+        ]
 
 
 class Cut(_StreamFault):
@@ -88,13 +91,6 @@ class Cut(_StreamFault):
     kind: Literal["cut"]
     how: Literal["end", "reset"] = "end"
     """`end`: the body ends properly; `reset`: the connection is reset."""
-
-    def cut(self, stream: Stream) -> bool:
-        """Ends a stream if it matches, and returns whether it does."""
-        is_hit = self.matches_stream(stream.reader)
-        if is_hit:
-            stream.end("cut" if self.how == "end" else "reset", reset=self.how == "reset")
-        return is_hit
 
 
 class Silence(_StreamFault):
@@ -105,13 +101,6 @@ class Silence(_StreamFault):
     """The duration; None lasts until the fault is healed."""
     new_streams: bool = False
     """Whether streams that open meanwhile are silent too."""
-
-    def silence(self, stream: Stream, until_ms: float) -> bool:
-        """Silences a stream if it matches, and returns whether it does."""
-        is_hit = self.matches_stream(stream.reader)
-        if is_hit:
-            stream.silence(until_ms)
-        return is_hit
 
 
 AnyCallFault: TypeAlias = RateLimit | ServerError | LoseAnswer
@@ -139,24 +128,28 @@ class Faults:
         """
         fault = self._read(body)
         self._last_number += 1
-        number, affected = self._last_number, 0
+        number, affected = self._last_number, list[Stream]()
         match fault:
-            case Cut():
-                affected = sum(fault.cut(stream) for stream in streams)
+            case Cut(how=how):
+                affected = fault.matching(streams)
+                for stream in affected:
+                    stream.end("cut" if how == "end" else "reset", reset=how == "reset")
             case Silence(seconds=seconds):
                 until_ms = _FOR_EVER_MS if seconds is None else now_ms + seconds * 1000
-                affected = sum(fault.silence(stream, until_ms) for stream in streams)
                 self._armed[number] = (fault, until_ms)
+                affected = fault.matching(streams)
+                for stream in affected:
+                    stream.silence(until_ms)
             case _:
                 self._armed[number] = (fault, fault.times)
-        return {"fault": number, "streams": affected}
+        return {"fault": number, "streams": len(affected)}
 
     def heal(self, streams: Iterable[Stream], number: int | None = None) -> None:
         """Removes one fault, or all."""
         for healed in list(self._armed) if number is None else [number]:
             fault, _ = self._armed.pop(healed, (None, 0.0))
-            for stream in streams:
-                if isinstance(fault, Silence) and fault.matches_stream(stream.reader):
+            if isinstance(fault, Silence):
+                for stream in fault.matching(streams):
                     stream.silent_until_ms = 0.0
 
     def take(
@@ -178,7 +171,8 @@ class Faults:
         """Silences a new stream if an armed fault says so."""
         for fault, until_ms in self._armed.values():
             if isinstance(fault, Silence) and fault.new_streams and until_ms > now_ms:
-                fault.silence(stream, until_ms)
+                for new in fault.matching([stream]):
+                    new.silence(until_ms)
 
     def armed(self, now_ms: float) -> list[Json]:
         """The armed faults, as JSON."""

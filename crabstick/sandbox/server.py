@@ -33,16 +33,6 @@ _GRACE_S = 1
 _IDLE_CONNECTION_S = 75
 
 
-def run(*, host: str, port: int, accounts: Accounts, admin_token: str, options: Options) -> None:
-    """Serves until SIGINT or SIGTERM; port 0 takes a free port.
-
-    Raises:
-        EnvironmentProblem: the host or port is not available.
-    """
-    with contextlib.closing(listen(host, port)) as listener:
-        SandboxServer(listener, accounts, admin_token, options).run()
-
-
 def listen(host: str, port: int) -> socket.socket:
     """Opens the listening socket.
 
@@ -67,7 +57,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 class SandboxServer(uvicorn.Server):
-    """A uvicorn server that ends its open streams first, and stops at the first signal.
+    """A uvicorn server that ends its open streams first, and stops at SIGINT or SIGTERM.
 
     The caller closes the listener. The server's URL becomes the `site` of the options.
     """

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from http import HTTPStatus
 from itertools import cycle, product
 
@@ -40,9 +39,16 @@ class Partner(Opponent):
 
     def __init__(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
         super().__init__(url, spec)
-        self._report = report
+        self._report_line = report
+        self._last_line = ""
         self.seat = asyncio.Lock()
         """Held from a challenge, or from accepting one, to the end of the game."""
+
+    def report(self, line: str) -> None:
+        """Reports a line unless it repeats the last one."""
+        if line != self._last_line:
+            self._last_line = line
+            self._report_line(f"{self._spec.name}: {line}")
 
     async def sees(self, name: str) -> bool:
         """Whether a player is online."""
@@ -83,7 +89,7 @@ class Partner(Opponent):
         players = {None: "nobody", start["color"]: self._spec.name}
         rival = start["opponent"]["username"].split()[-1]  # without the title
         winner = players.get(result.winner, rival)
-        self._report(f"game {result.game_id} is over: {result.status}, {winner} won")
+        self.report(f"game {result.game_id} is over: {result.status}, {winner} won")
         return result
 
     def _unsettled(self) -> str | None:
@@ -116,19 +122,18 @@ class Sparring:
         """Challenges for ever; `report` gets a line for each game, or why there is none."""
         async with asyncio.TaskGroup() as partners:
             for spec in self.specs:
-                report_changes = partial(_report_changes, f"{spec.name}: ", report, [])
-                partners.create_task(self._spar(url, spec, report_changes))
+                partners.create_task(self._spar(Partner(url, spec, report)))
 
-    async def _spar(self, url: str, spec: OpponentSpec, report: Callable[[str], None]) -> None:
+    async def _spar(self, partner: Partner) -> None:
         """Plays each variant with White, then with Black."""
         wishes = cycle(product(self.variants, ("white", "black")))
-        async with Partner(url, spec, report) as partner:
+        async with partner:
             while True:
                 try:
                     if await partner.sees(self.target) and not partner.seat.locked():
                         await self._challenge(partner, *next(wishes))
                 except EnvironmentProblem as problem:
-                    report(str(problem))
+                    partner.report(str(problem))
                     await asyncio.sleep(self.patience.total_seconds())
                 await asyncio.sleep(self.pause.total_seconds())
 
@@ -185,10 +190,3 @@ def _token(bot: SandboxAccount) -> str:
     """A token that may challenge and play, or an empty string."""
     rights = ((token, set(scopes.split())) for token, scopes in bot.tokens.items())
     return next((token for token, scopes in rights if scopes >= _NEEDED_SCOPES), "")
-
-
-def _report_changes(prefix: str, report: Callable[[str], None], last: list[str], line: str) -> None:
-    """Reports a line unless it repeats the last one."""
-    if last != [line]:
-        last[:] = [line]
-        report(prefix + line)

@@ -12,8 +12,7 @@ import pytest
 
 from crabstick.errors import EnvironmentProblem
 from crabstick.sandbox.accounts import default_accounts
-from crabstick.sandbox.options import Options
-from crabstick.sandbox.server import listen, run, url_of
+from crabstick.sandbox.server import listen, url_of
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import Client
 
@@ -21,9 +20,9 @@ ADMIN = "admin"
 SERVE = """
 from crabstick.sandbox.accounts import default_accounts
 from crabstick.sandbox.options import Options
-from crabstick.sandbox.server import run
+from crabstick.sandbox.server import SandboxServer, listen
 options = Options(on_ready=lambda url: print(url, flush=True))
-run(host="127.0.0.1", port=0, accounts=default_accounts(), admin_token="admin", options=options)
+SandboxServer(listen("127.0.0.1", 0), default_accounts(), "admin", options).run()
 print("over", flush=True)
 """
 
@@ -61,13 +60,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
     with running() as sandbox:
         port = int(sandbox.url.rsplit(":", 1)[1])
         with pytest.raises(EnvironmentProblem) as problem:
-            run(
-                host="127.0.0.1",
-                port=port,
-                accounts=default_accounts(),
-                admin_token=ADMIN,
-                options=Options(),
-            )
+            listen("127.0.0.1", port)
     assert str(problem.value) == f"port {port} on 127.0.0.1 is already in use: choose another port"
 
 
