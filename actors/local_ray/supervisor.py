@@ -163,7 +163,7 @@ class Supervisor:
         try:
             done = subprocess.run(
                 self._plan.deployer,
-                cwd="/",  # see `BotDeployer`
+                cwd="/",  # see `child_process`
                 input=json.dumps(order),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

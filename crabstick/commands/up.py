@@ -31,7 +31,8 @@ from crabstick.check.local_checks import (
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings, given_token, read_token
 from crabstick.signals import deferred_interrupt
-from crabstick.terminal.bot_deployer import COMMAND, BotDeployer, print_addresses
+from crabstick.terminal.bot_deployer import COMMAND, BotDeployer, bot_deployer, print_addresses
+from crabstick.terminal.child_process import end_child
 from crabstick.terminal.find_cluster import (
     BotCluster,
     end_local,
@@ -89,7 +90,7 @@ def _plan(settings: Settings, *, small: bool) -> Plan:
 
 def _deploy_on(address: str, settings: Settings, console: Console) -> BotCluster:
     """Deploys the bot on a cluster that somebody else has started."""
-    with BotDeployer(is_local=False) as deployer:
+    with bot_deployer(is_local=False) as deployer:
         config = actor_config(settings, identify(settings).name)
         _deploy(settings, deployer, address, config, console)
     return BotCluster(address=address)
@@ -110,7 +111,7 @@ def _deploy_locally(settings: Settings, plan: Plan, console: Console) -> BotClus
                 supervisor = supervise(files, plan)
                 undo.callback(_end_start, files, supervisor)
             require_only_one(files, ProcessRef.of(supervisor.pid))
-        with BotDeployer(is_local=True) as deployer:
+        with bot_deployer(is_local=True) as deployer:
             config = _tried(settings, files)
             local = found or _wait_up(files, supervisor)
             _deploy(settings, deployer, local.address, config, console)
@@ -177,11 +178,7 @@ def _wait_up(files: ClusterFiles, supervisor: "subprocess.Popen[str] | None") ->
 
 def _end_start(files: ClusterFiles, supervisor: "subprocess.Popen[str]") -> None:
     with deferred_interrupt():
-        supervisor.terminate()
-        try:
-            supervisor.wait(STOP_LIMIT.total_seconds())
-        except subprocess.TimeoutExpired:
-            supervisor.kill()
+        end_child(supervisor, STOP_LIMIT)
         end_local(files)
 
 

@@ -4,19 +4,17 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final
 
 from rich.console import Console
 
-from actors.local_ray.ray_node import our_environment
 from actors.messages import ActorConfig
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem, InvariantBroken
 from crabstick.settings import Settings
-from crabstick.signals import deferred_interrupt
+from crabstick.terminal.child_process import child_process
 
 COMMAND: Final = (sys.executable, "-P", "-m", "actors.ops.deployer")
 
@@ -30,39 +28,12 @@ class Deployed:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
 class BotDeployer:
-    """The child process, which gets ready while its parent does other things.
+    """The child process, which gets ready while its parent does other things."""
 
-    `is_local` says whether the cluster is a Ray of our own.
-    """
-
-    def __init__(self, *, is_local: bool) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the child
-        with deferred_interrupt():
-            self._child = subprocess.Popen(
-                COMMAND,
-                # Ray lets workers import from a driver's folder first, where the user has data
-                cwd="/" if is_local else None,
-                env=our_environment(is_local=is_local),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,  # Ray's own lines are not for people
-                text=True,
-                start_new_session=True,  # Ctrl-C in our terminal must reach this process alone
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: object, _trace: TracebackType | None
-    ) -> None:
-        with deferred_interrupt():
-            self._child.kill()
-            self._child.wait()
-            for pipe in (self._child.stdin, self._child.stdout, self._errors):
-                if pipe is not None:
-                    pipe.close()
+    _child: "subprocess.Popen[str]"
+    _errors: IO[bytes]
 
     def deploy(
         self, address: str, config: ActorConfig, on_play: Callable[[], None] = lambda: None
@@ -94,6 +65,16 @@ class BotDeployer:
         lines = self._errors.read().decode(errors="replace").splitlines()
         said = [line.strip() for line in lines if line.strip()]
         return said[-1][:300] if said else f"its process ended with status {status}"
+
+
+@contextmanager
+def bot_deployer(*, is_local: bool) -> Iterator[BotDeployer]:
+    """Starts a deployer; `is_local` says whether the cluster is a Ray of our own."""
+    with (
+        tempfile.TemporaryFile() as errors,  # Ray's own lines are not for people
+        child_process(COMMAND, is_local=is_local, stderr=errors) as child,
+    ):
+        yield BotDeployer(child, errors)
 
 
 def _error_of(news: dict[str, object]) -> CrabstickError:

@@ -25,6 +25,7 @@ from crabstick.sandbox.options import SANDBOX_ADMIN_VARIABLE
 from crabstick.sandbox.testing import RunningSandbox
 from crabstick.settings import TOKEN_VARIABLE, Settings
 from crabstick.signals import deferred_interrupt
+from crabstick.terminal.child_process import end_child
 from crabstick.terminal.find_cluster import game_cpus
 
 START_LIMIT = timedelta(minutes=3)
@@ -62,16 +63,7 @@ def local_lichess(players: Sequence[str]) -> Iterator[RunningSandbox]:
                 yield lichess
             finally:
                 with deferred_interrupt():
-                    _end(child)
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    child.terminate()
-    try:
-        child.wait(END_LIMIT.total_seconds())
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+                    end_child(child, END_LIMIT)
 
 
 def _start_sandbox(lichess: RunningSandbox, accounts: Path) -> "subprocess.Popen[bytes]":

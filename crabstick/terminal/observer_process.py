@@ -11,14 +11,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from queue import Empty, Queue
 from typing import IO, Any
 
-from actors.local_ray.ray_node import our_environment
-from crabstick.signals import deferred_interrupt, end_with_stdin
+from crabstick.signals import end_with_stdin
+from crabstick.terminal.child_process import child_process
 from crabstick.terminal.find_cluster import BotCluster
 
 POLL_S = 0.5
@@ -41,7 +40,10 @@ def run_observer(
     The child is killed when the cluster is lost. `on_report` is called with each value that the
     task reports.
     """
-    with _child(task, cluster.address, namespace) as child:
+    module = (sys.executable, "-P", "-m", "crabstick.terminal.observer_process")
+    command = (*module, task.value, cluster.address, namespace)
+    stderr = subprocess.DEVNULL  # Ray's complaints about a lost head
+    with child_process(command, is_local=False, stderr=stderr) as child:
         lines: Queue[str | None] = Queue()
         threading.Thread(target=_read, args=(child.stdout, lines), daemon=True).start()
         while not cluster.is_lost:
@@ -59,29 +61,6 @@ def _read(stdout: IO[str], lines: "Queue[str | None]") -> None:
     for line in stdout:
         lines.put(line)
     lines.put(None)
-
-
-@contextmanager
-def _child(task: ObserverTask, address: str, namespace: str) -> "Iterator[subprocess.Popen[str]]":
-    with deferred_interrupt():
-        child = subprocess.Popen(
-            [
-                *(sys.executable, "-P", "-m", "crabstick.terminal.observer_process"),
-                *(task.value, address, namespace),
-            ],
-            env=our_environment(is_local=False),
-            stdin=subprocess.PIPE,  # its end tells the child that we died
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # Ray's complaints about a lost head
-            text=True,
-            start_new_session=True,  # Ctrl-C in our terminal must reach this process alone
-        )
-    try:
-        yield child
-    finally:
-        with deferred_interrupt():
-            child.kill()
-            child.wait()
 
 
 def _report(value: object) -> None:

@@ -78,7 +78,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
         "try_engines": lambda *_: {"default": TriedEngine("Pinch 1", {})},
         "require_free": lambda *_: machine.steps.append("port"),
         "supervise": machine.supervise,
-        "BotDeployer": lambda **_: machine,
+        "bot_deployer": lambda **_: machine,
         "follow": lambda _settings, cluster, _console: machine.steps.append(cluster),
     }.items():
         monkeypatch.setattr(command, name, fake)

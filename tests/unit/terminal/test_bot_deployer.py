@@ -2,8 +2,7 @@
 
 import io
 import json
-from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import pytest
 from rich.console import Console
@@ -12,7 +11,7 @@ from actors.messages import ActorConfig
 from actors.ops.fingerprint import actor_config
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings
-from crabstick.terminal.bot_deployer import BotDeployer, Deployed, print_addresses
+from crabstick.terminal.bot_deployer import Deployed, bot_deployer, print_addresses
 
 CONFIG = actor_config(Settings(), "crabby")
 UP = {"reached": "up", "changed": True, "dashboard": "http://127.0.0.1:8265", "problem": "x"}
@@ -32,19 +31,33 @@ class Pipe(io.StringIO):
             raise BrokenPipeError
 
 
-@pytest.fixture
-def child(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+class Child:
     """A process that says its news on its standard output, and the rest on its standard error."""
-    news, errors, is_deaf = request.param
-    child = SimpleNamespace(
-        stdin=Pipe(is_broken=is_deaf),
-        stdout=io.StringIO("".join(json.dumps(each) + "\n" for each in news)),
-        is_over=False,
-        kill=lambda: setattr(child, "is_over", True),
-        wait=lambda: 3,
-    )
 
-    def start(*_: object, stderr: IO[bytes], **__: object) -> SimpleNamespace:
+    def __init__(self, news: list[dict[str, object]], *, is_deaf: bool) -> None:
+        self.stdin = Pipe(is_broken=is_deaf)
+        self.stdout = io.StringIO("".join(json.dumps(each) + "\n" for each in news))
+        self.is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdin.close()
+
+    def kill(self) -> None:
+        self.is_over = True
+
+    def wait(self) -> int:
+        return 3
+
+
+@pytest.fixture
+def child(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Child:
+    news, errors, is_deaf = request.param
+    child = Child(news, is_deaf=is_deaf)
+
+    def start(*_: object, stderr: IO[bytes], **__: object) -> Child:
         stderr.write(errors)
         return child
 
@@ -53,9 +66,9 @@ def child(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Si
 
 
 @pytest.mark.parametrize("child", [([{"reached": "plays"}, UP], b"", False)], indirect=True)
-def test_the_order_is_given_and_the_bot_plays_before_all_is_up(child: SimpleNamespace) -> None:
+def test_the_order_is_given_and_the_bot_plays_before_all_is_up(child: Child) -> None:
     seen: list[str] = []
-    with BotDeployer(is_local=True) as deployer:
+    with bot_deployer(is_local=True) as deployer:
         done = deployer.deploy("a:1", CONFIG, lambda: seen.append("plays"))
         assert not child.is_over
     assert done == Deployed(changed=True, dashboard="http://127.0.0.1:8265", problem="x")
@@ -77,9 +90,9 @@ def test_the_order_is_given_and_the_bot_plays_before_all_is_up(child: SimpleName
     indirect=["child"],
 )
 def test_a_bot_that_does_not_come_up_is_explained(
-    child: SimpleNamespace, kind: type[CrabstickError], sentence: str
+    child: Child, kind: type[CrabstickError], sentence: str
 ) -> None:
-    with BotDeployer(is_local=True) as deployer, pytest.raises(kind, match=sentence):
+    with bot_deployer(is_local=True) as deployer, pytest.raises(kind, match=sentence):
         deployer.deploy("a:1", CONFIG)
     assert child.is_over
 
