@@ -3,7 +3,7 @@
 Pure except for changes to the world. Source: Lichess API, Challenges.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -129,10 +129,12 @@ def incoming(world: World, account: SandboxAccount) -> list[SandboxChallenge]:
     return waiting[:_MOST_SHOWN]
 
 
-def expire(world: World, now_ms: float) -> None:
+def expire(world: World, is_watched: Callable[[str], bool], now_ms: float) -> None:
     """Sets unattended clock challenges offline, silently; cancels them after 3 h."""
     life_ms = world.options.challenge_life / timedelta(milliseconds=1)
     for challenge in world.challenges.values():
+        if is_watched(challenge.id):
+            challenge.seen_ms = now_ms
         idle_ms = now_ms - challenge.seen_ms
         timed = challenge.terms.clock is not None
         if challenge.status == "created" and timed and idle_ms > life_ms:

@@ -141,9 +141,7 @@ def light_user(account: SandboxAccount) -> dict[str, Json]:
     return without_none(name=account.name, title=account.title, id=account.id)
 
 
-def user_json(
-    world: World, account: SandboxAccount, now_ms: float, created_ms: float
-) -> dict[str, Json]:
+def user_json(world: World, account: SandboxAccount, now_ms: float) -> dict[str, Json]:
     """A user as in `/api/account` and `/api/user/{name}`."""
     perfs = {
         perf: _perf(account.rating, account.games + world.finished[account.id, perf])
@@ -154,7 +152,7 @@ def user_json(
         username=account.name,
         perfs=perfs,
         title=account.title,
-        createdAt=int(created_ms),
+        createdAt=int(world.started_ms),
         seenAt=int(now_ms),
         playTime={"total": 0, "tv": 0},
         url=f"{world.options.site}/@/{account.name}",

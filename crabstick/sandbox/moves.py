@@ -27,6 +27,7 @@ from crabstick.sandbox.vocabulary import Status
 _UCI = re.compile(r"(?:([a-h][1-8])|([PNBRQK])@)([a-h][1-8])(.?)")
 _PROMOTIONS = {letter: chess.PIECE_SYMBOLS.index(letter) for letter in "qrbnk"}
 _LONGEST_GAME_PLIES = 600
+_LAST_RANKS = (0, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def _legal(game: SandboxGame, move: chess.Move) -> chess.Move:
     Castling is read in both notations, in chess960 only king to rook.
     """
     board = game.board
-    if move.promotion is None and _reaches_last_rank(board, move):
+    is_pawn = board.piece_type_at(move.from_square) == chess.PAWN
+    if move.promotion is None and is_pawn and chess.square_rank(move.to_square) in _LAST_RANKS:
         move = chess.Move(move.from_square, move.to_square, chess.QUEEN)
     with suppress(ValueError):
         legal = board.parse_uci(move.uci())
@@ -144,10 +146,3 @@ def _legal(game: SandboxGame, move: chess.Move) -> chess.Move:
     if move.drop:
         raise api_error(f"Can't drop {chess.piece_name(move.drop).title()} on {to_square}")
     raise api_error(f"Piece on {chess.square_name(move.from_square)} cannot move to {to_square}")
-
-
-def _reaches_last_rank(board: chess.Board, move: chess.Move) -> bool:
-    last = chess.BB_RANK_1 | chess.BB_RANK_8
-    return bool(board.pawns & chess.BB_SQUARES[move.from_square]) and bool(
-        last & chess.BB_SQUARES[move.to_square]
-    )

@@ -20,7 +20,7 @@ from crabstick.sandbox.lichess_json import (
 from crabstick.sandbox.request_limits import ACCOUNT, EVENTS
 from crabstick.sandbox.sandbox import Sandbox
 from crabstick.sandbox.state import SandboxGame
-from crabstick.sandbox.streams import Message, Reader
+from crabstick.sandbox.streams import Reader
 
 _MOST_USERS = 100
 _MOST_BOTS = 512
@@ -38,7 +38,7 @@ _DON_T_POLL_ACCOUNT = (
 def _account(sandbox: Sandbox, call: Call) -> AnyReply:
     if not sandbox.world.limits.charge(ACCOUNT, call.account.id, call.received_ms):
         raise too_many_requests(_DON_T_POLL_ACCOUNT)
-    return Reply.of(_user(sandbox, call.account, call.received_ms))
+    return Reply.of(user_json(sandbox.world, call.account, call.received_ms))
 
 
 def _playing(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -87,7 +87,7 @@ def _events(sandbox: Sandbox, call: Call) -> AnyReply:
         for challenge in challenges.incoming(world, call.account)
     ]
     reader = Reader("event", user_id, call.who, call.user_agent)
-    return sandbox.stream(reader, [Message("event", user_id, line) for line in games + waiting])
+    return sandbox.stream(reader, games + waiting)
 
 
 def _statuses(sandbox: Sandbox, call: Call) -> AnyReply:
@@ -109,21 +109,17 @@ def _profile(sandbox: Sandbox, call: Call) -> AnyReply:
     account = sandbox.world.accounts.get(call.params["user"])
     if account is None:
         raise not_found()
-    return Reply.of(_user(sandbox, account, call.received_ms))
+    return Reply.of(user_json(sandbox.world, account, call.received_ms))
 
 
 def _online_bots(sandbox: Sandbox, call: Call) -> AnyReply:
     number = _number(call.query.get("nb"), default=100, most=_MOST_BOTS)
     bots = [
-        encode(_user(sandbox, account, call.received_ms))
+        encode(user_json(sandbox.world, account, call.received_ms))
         for account in sandbox.world.accounts
         if account.is_bot and sandbox.world.presence.is_online(account.id, call.received_ms)
     ]
     return Reply(body=b"\n".join(bots[:number]), content_type=b"application/x-ndjson")
-
-
-def _user(sandbox: Sandbox, account: SandboxAccount, now_ms: float) -> dict[str, Json]:
-    return user_json(sandbox.world, account, now_ms, sandbox.started_ms)
 
 
 def _status(sandbox: Sandbox, account: SandboxAccount, now_ms: float, *, with_ids: bool) -> Json:

@@ -26,7 +26,7 @@ def _create(sandbox: Sandbox, call: Call) -> AnyReply:
     if not challenge.terms.keep_alive:
         return Reply.of(fields)
     reader = Reader("challenge", challenge.id, call.who, call.user_agent)
-    return sandbox.stream(reader, [Message("challenge", challenge.id, encode(fields))])
+    return sandbox.stream(reader, [encode(fields)])
 
 
 def _command(operation: Command) -> Handler:

@@ -37,8 +37,7 @@ def _stream(sandbox: Sandbox, call: Call) -> AnyReply:
     """Opens a game's stream, which starts with the whole game; ends at once if it is over."""
     game, color = _game(sandbox, call)
     reader = Reader("game", game.id, call.who, call.user_agent, game, color)
-    full = game_full(game, call.received_ms)
-    reply = sandbox.stream(reader, [Message("game", game.id, full, game.ply)])
+    reply = sandbox.stream(reader, [game_full(game, call.received_ms)], game.ply)
     if not game.is_running:
         reply.stream.end("over")
     return reply

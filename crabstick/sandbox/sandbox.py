@@ -10,7 +10,7 @@ from crabstick.sandbox.asgi import StreamReply
 from crabstick.sandbox.faults import Faults
 from crabstick.sandbox.options import Options
 from crabstick.sandbox.state import World
-from crabstick.sandbox.streams import Hub, Message, Reader
+from crabstick.sandbox.streams import Hub, Reader
 
 
 class Sandbox:
@@ -24,15 +24,15 @@ class Sandbox:
         self.hub = Hub(self.world, self.now_ms)
         self.faults = Faults(endpoints)
         self._base_ms = time.time() * 1000 - time.perf_counter() * 1000
-        self.started_ms = self.now_ms()
+        self.world.started_ms = self.now_ms()
 
     def now_ms(self) -> float:
         """Unix time in ms, from a clock that never goes back, to the µs."""
         return round(self._base_ms + time.perf_counter() * 1000, 3)
 
-    def stream(self, reader: Reader, lines: Iterable[Message]) -> StreamReply:
+    def stream(self, reader: Reader, lines: Iterable[bytes], ply: int = -1) -> StreamReply:
         """Opens a stream as the reply to a call."""
-        stream = self.hub.open(reader, lines)
+        stream = self.hub.open(reader, lines, ply)
         self.faults.apply_to_new(stream, self.now_ms())
         return StreamReply(stream=stream, hub=self.hub)
 
@@ -44,10 +44,7 @@ class Sandbox:
                 self.hub.deliver(games.flag(self.world, game, now_ms))
             else:
                 self.hub.deliver(opponent_gone.count_down(self.world, game, now_ms))
-        for challenge in self.world.challenges.values():
-            if self.hub.is_watched(challenge.id):
-                challenge.seen_ms = now_ms
-        challenges.expire(self.world, now_ms)
+        challenges.expire(self.world, self.hub.is_watched, now_ms)
 
     def tick(self) -> None:
         """Sends empty lines where due, and then also checks the clock of the game."""

@@ -204,6 +204,7 @@ class World:
         self.presence = Presence()
         self.ledger = SandboxLedger()
         self.rng = rng
+        self.started_ms = 0.0
 
     def new_id(self) -> str:
         """Draws an id that no challenge or game has."""

@@ -155,7 +155,7 @@ class Hub:
     def __iter__(self) -> Iterator[Stream]:
         return iter([stream for streams in self._open.values() for stream in streams])
 
-    def open(self, reader: Reader, lines: Iterable[Message]) -> Stream:
+    def open(self, reader: Reader, lines: Iterable[bytes] = (), ply: int = -1) -> Stream:
         """Opens a stream with its first lines, and ends the stream that it replaces."""
         now_ms = self.now_ms()
         siblings = self._open.setdefault((reader.kind, reader.place), [])
@@ -164,7 +164,7 @@ class Hub:
                 earlier.end("replaced")
         stream = Stream(reader, now_ms, self._world.options.keep_alive)
         for line in lines:
-            stream.push(line, now_ms)
+            stream.push(Message(reader.kind, reader.place, line, ply), now_ms)
         siblings.append(stream)
         if reader.kind != "challenge":
             self._world.presence.arrive(reader.user_id, reader.game_id)

@@ -25,6 +25,10 @@ def accept(world: World, challenge: SandboxChallenge, *, by: str = "crabstick") 
     challenges.accept(world, world.accounts[by], challenge.id, NOON_MS + 100)
 
 
+def unwatched(_challenge_id: str) -> bool:
+    return False
+
+
 def test_both_sides_get_a_new_challenge_with_their_own_compat() -> None:
     world = a_world()
     _, messages = challenges.create(world, world.accounts["visitor"], "crabstick", CLOCK, NOON_MS)
@@ -149,9 +153,9 @@ def test_a_second_challenge_to_the_same_player_cancels_the_first_without_a_word(
 def test_after_twenty_seconds_a_clock_challenge_is_offline_but_can_be_accepted() -> None:
     world = a_world()
     challenge = make(world)
-    challenges.expire(world, NOON_MS + 19_000)
+    challenges.expire(world, unwatched, NOON_MS + 19_000)
     assert challenge.status == "created"
-    challenges.expire(world, NOON_MS + 21_000)
+    challenges.expire(world, unwatched, NOON_MS + 21_000)
     assert challenge.status == "offline"
     assert challenges.incoming(world, world.accounts["crabstick"]) == []
     accept(world, challenge)
@@ -162,7 +166,7 @@ def test_an_offline_challenge_is_forgotten_after_three_hours() -> None:
     world = a_world()
     challenge = make(world)
     for hours in (1, 4):
-        challenges.expire(world, NOON_MS + hours * HOUR_MS)
+        challenges.expire(world, unwatched, NOON_MS + hours * HOUR_MS)
     with pytest.raises(ApiError):
         accept(world, challenge)
 
@@ -172,7 +176,7 @@ def test_a_challenge_without_a_clock_does_not_go_offline() -> None:
     challenge, _ = challenges.create(
         world, world.accounts["sparring1"], "crabstick", {"days": "3"}, NOON_MS
     )
-    challenges.expire(world, NOON_MS + HOUR_MS)
+    challenges.expire(world, unwatched, NOON_MS + HOUR_MS)
     assert challenge.status == "created"
 
 

@@ -108,7 +108,7 @@ def two_readers() -> tuple[Reader, Reader]:
 
 def test_a_cut_ends_matching_streams_and_returns_how_many() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
-    event, play = (hub.open(reader, []) for reader in two_readers())
+    event, play = (hub.open(reader) for reader in two_readers())
     answer = arm(some_faults(), hub, kind="cut", endpoint="game-stream")
     assert answer == {"fault": 1, "streams": 1}
     assert (event.why, play.why) == (None, "cut")
@@ -116,7 +116,7 @@ def test_a_cut_ends_matching_streams_and_returns_how_many() -> None:
 
 def test_silence_lasts_until_it_is_healed() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
-    event, play = (hub.open(reader, []) for reader in two_readers())
+    event, play = (hub.open(reader) for reader in two_readers())
     faults = some_faults()
     number = arm(faults, hub, kind="silence", endpoint="event-stream")["fault"]
     assert event.silent_until_ms == float("inf")
@@ -133,9 +133,9 @@ def test_silence_can_take_the_streams_that_open_later_too() -> None:
     hub = Hub(a_world(), lambda: NOON_MS)
     faults = some_faults()
     arm(faults, hub, kind="silence", new_streams=True, seconds=5)
-    stream = hub.open(two_readers()[0], [])
+    stream = hub.open(two_readers()[0])
     faults.apply_to_new(stream, NOON_MS)
     assert stream.silent_until_ms == NOON_MS + 5_000
-    later = hub.open(two_readers()[1], [])
+    later = hub.open(two_readers()[1])
     faults.apply_to_new(later, NOON_MS + 6_000)
     assert later.silent_until_ms == 0

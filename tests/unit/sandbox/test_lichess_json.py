@@ -122,7 +122,7 @@ def test_each_finished_game_counts_for_both_players(
             move(world, game, next(game.board.generate_legal_moves()).uci())
         games.resign(world, game, game.board.turn, NOON_MS)
     for account in world.accounts:
-        perfs: Any = user_json(world, account, NOON_MS, NOON_MS)["perfs"]
+        perfs: Any = user_json(world, account, NOON_MS)["perfs"]
         grown = [name for name in perfs if perfs[name]["games"] > 100]
         assert grown == ([perf] if account.id in {"crabstick", "sparring1"} else [])
         assert {row["games"] for row in perfs.values()} <= {100, 101}
@@ -132,7 +132,7 @@ def test_each_finished_game_counts_for_both_players(
 def test_an_upgraded_account_starts_again_with_provisional_ratings() -> None:
     world = a_world()
     world.accounts.upgrade("visitor")
-    perfs: Any = user_json(world, world.accounts["visitor"], NOON_MS, NOON_MS)["perfs"]
+    perfs: Any = user_json(world, world.accounts["visitor"], NOON_MS)["perfs"]
     assert perfs["blitz"] == {"games": 0, "rating": 2000, "rd": 500, "prog": 0, "prov": True}
 
 
