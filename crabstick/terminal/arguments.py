@@ -1,4 +1,7 @@
-"""Clocks, variants and durations on the command line. Imports little, so that a wrong one fails at once."""
+"""Clocks, variants and durations on the command line.
+
+Imports little, so that a wrong one fails at once.
+"""
 
 import re
 from datetime import timedelta
