@@ -52,7 +52,8 @@ class FakeUci:
         while (line := self.read_line()) not in {None, "quit"}:
             match str(line).split():
                 case ["uci"]:
-                    _AT_START.get(self.mode, FakeUci.send)(self, *_HELLO)
+                    start = _AT_START.get(self.mode)
+                    start(self, *_HELLO) if start else self.send(*_HELLO)
                 case ["isready"] if self.mode != "not-ready":
                     self.send("readyok")
                 case ["setoption", "name", "Hash", "value", hash_mb]:
@@ -61,8 +62,8 @@ class FakeUci:
                     self._set_position(str(line))
                 case ["go", *_]:
                     self._after -= 1
-                    misbehave = _AT_GO.get(self.mode, FakeUci.play)
-                    (FakeUci.play if self._after >= 0 else misbehave)(self)
+                    misbehave = _AT_GO.get(self.mode) if self._after < 0 else None
+                    misbehave(self) if misbehave else self.play()
                 case _:
                     pass
 

@@ -23,6 +23,7 @@ class PonderingUci(FakeUci):
     def __init__(self, log: Path, mode: str = "") -> None:
         super().__init__("instant")
         self._log = log
+        self._heard = ""
         self._ponder_mode = mode
 
     @override
@@ -30,16 +31,17 @@ class PonderingUci(FakeUci):
         line = super().read_line(timeout_s)
         with self._log.open("a") as log:
             log.write(f"{line}\n")
+        self._heard = line or ""
         return line
 
     @override
-    def _on_uci(self, _: str) -> None:
-        self.send("option name Ponder type check default false")
-        super()._on_uci(_)
+    def send(self, *lines: str) -> None:
+        own = ["option name Ponder type check default false"] if "uciok" in lines else []
+        super().send(*own, *lines)
 
     @override
-    def _on_go(self, line: str) -> None:
-        if "ponder" in line:
+    def play(self) -> None:
+        if "ponder" in self._heard:
             self._ponder()
         elif self._ponder_mode != "hasty":
             self.send("info depth 7 nodes 20 score cp 13 pv e2e4")
