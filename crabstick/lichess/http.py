@@ -180,16 +180,25 @@ async def read_response(response: aiohttp.ClientResponse) -> LichessResponse:
 
 
 def describe_error(error: BaseException, identity: Identity) -> str:
-    """Describes the cause of a failed request, without the token.
+    """Describes the innermost cause of a failed request, without the token.
 
     The exceptions of HTTP libraries hold the request, and so the token in its headers. Therefore
     raise our own error outside the `except` block, so that it has no `__context__`.
     """
-    cause = error.__cause__ or error
+    cause = _innermost(error)
     if isinstance(error, TimeoutError) or isinstance(cause, TimeoutError):
         return "no answer in time"
     where = "the proxy: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
     return identity.redact(where + " ".join(_describe_cause(cause).split()))[:200]
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first exception of a chain, unless hidden by `from None`."""
+    cause: BaseException | None = error
+    while cause is not None:
+        error = cause
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error
 
 
 def _describe_cause(cause: BaseException) -> str:

@@ -19,7 +19,7 @@ for name, module in sorted(sys.modules.items()):
         print(module.__file__)
 """
 LATE = {f"actors/http/{name}.py" for name in ("proxy_guard", "start_serve", "uvicorn_protocol")}
-LATE |= {"crabstick/game/online_sources.py"}
+LATE |= {"crabstick/game/online_answers.py", "crabstick/game/online_sources.py"}
 """Loaded by Ray Serve's proxy, by the command that starts Serve, and where servers are asked."""
 STARTED = {"engine/fairy.py", "engine/homemade.py"}
 """Run in processes of their own."""
