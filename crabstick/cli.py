@@ -298,6 +298,18 @@ def tournament(  # noqa: PLR0913 -- a parameter for each option
 
 
 @app.command()
+def import_config(
+    file: Annotated[Path, typer.Argument(help="The config.yml of lichess-bot or BotLi.")],
+    output: Annotated[Path, typer.Option(help="Where to write.")] = Path("crabstick.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace that file.")] = False,
+) -> None:
+    """Write crabstick.yaml from the settings of lichess-bot or BotLi."""
+    from crabstick.commands.import_config import import_config as run
+
+    run(file, output, force=force, console=console)
+
+
+@app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run

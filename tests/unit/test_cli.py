@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,19 @@ def test_the_help_names_commands_and_options(run: Run) -> None:
     status, shown, errors = run("up", "--help")
     assert (status, errors) == (0, "")
     assert "--detach" in shown
+
+
+def test_settings_of_another_program_are_imported_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.yml").write_text("whitelist: [friend]", encoding="utf-8")
+    status, said, errors = run("import-config", "config.yml")
+    assert (status, errors) == (None, "")
+    assert said.startswith("crabstick.yaml: ")
+    assert "from config.yml of BotLi" in said
+    status, _, errors = run("import-config", "config.yml")
+    assert (status, errors.count("\n")) == (USAGE, 1)
+    assert run("import-config", "config.yml", "--force")[0] is None
+    assert run("import-config", "config.yml", "--output", "other.yaml")[0] is None
+    assert Path("other.yaml").read_text("utf-8") == Path("crabstick.yaml").read_text("utf-8")
