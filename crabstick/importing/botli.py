@@ -6,8 +6,8 @@ from typing import Final
 from crabstick.importing import table
 from crabstick.importing.table import NoCounterpart, Old, number, yes
 from crabstick.rules.challenges import expected_minutes
-from crabstick.rules.engine_choice import clock_of
-from crabstick.settings.matchmaking import checked_clock, speed_of
+from crabstick.rules.engine_choice import clock_of, speed_of
+from crabstick.settings.matchmaking import checked_clock
 
 
 def _time_controls(value: object, old: Old, kind: str) -> list[str]:

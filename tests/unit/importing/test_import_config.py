@@ -58,7 +58,7 @@ def test_the_default_file_of_botli(tmp_path: Path) -> None:
     assert settings.engine.ignore_unknown_options
     assert settings.engine.move_overhead_ms == 1000
     assert settings.engine.limits.move_time_ms == 5000
-    assert settings.engines["variants"].path == tmp_path / "engines/fairy-stockfish"
+    assert settings.engine_of("variants").path == tmp_path / "engines/fairy-stockfish"
     assert settings.challenges.policy(is_bot=True).modes == {"rated"}
     assert settings.challenges.policy(is_bot=False).modes == {"casual", "rated"}
     assert settings.challenges.allow_list == ("Username1",)

@@ -19,8 +19,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "migrating.md"
 PROGRAMS = (LICHESS_BOT, BOTLI)
 DEFAULT_FILES = {"lichess-bot": "lichess_bot_default.yml", "BotLi": "botli_default.yml"}
 COMING = {
-    *("engine.ponder", "engines.*.ponder", "syzygy.instant_play", "gaviota.instant_play"),
-    *("gaviota.paths", "gaviota.max_pieces", "correspondence.move_time_s", "correspondence.ponder"),
+    "correspondence.move_time_s",
+    "correspondence.ponder",
 }
 """Keys of ours that other changes add."""
 KEYS = {name: (FILES / f"{name}.keys").read_text("utf-8").split() for name in DEFAULT_FILES}
