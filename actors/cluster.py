@@ -214,8 +214,7 @@ def restart_actor(handle: Handle, name: str, namespace: str) -> None:
 def require_life(handle: Handle) -> None:
     """Raises ActorGone with Ray's reason when an actor that Ray restarts has died twice.
 
-    Ray keeps the reason with a process, which it does not connect with the actor: the last process
-    that died unexpectedly on the actor's node is taken for the actor's.
+    Ray keeps the reason with a process: the last one that died on the actor's node is taken.
     """
     actor = state.actor_table(handle._actor_id.hex())  # noqa: SLF001 -- Ray has no public way
     if actor.get("NumRestarts", 0) <= 1:

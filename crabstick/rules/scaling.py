@@ -122,8 +122,7 @@ def _fits(
 ) -> bool:
     """Whether all games and standbys have a place on other nodes that hold actors already.
 
-    No engine moves to a node that is rare for it, unless this one is, too. An engine that does not
-    fit this node lacks nothing without it.
+    No engine moves to a rarer node. One that does not fit this node lacks nothing without it.
     """
     draining = {node.id for node in observed.nodes if node.is_draining}
     owners = owners_of(observed.actors)
