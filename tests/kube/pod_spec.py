@@ -72,6 +72,7 @@ def _options(group: Manifest, *, is_head: bool, where: Addresses) -> Iterator[st
         "dashboard-agent-listen-port": where.port(52365),
         "block": "true",
         **_resources(limits),
+        **({"labels": _joined(group["labels"])} if "labels" in group else {}),
         **group.get("rayStartParams", {}),
     }
     if where.only is not None:
@@ -96,7 +97,12 @@ def _resources(limits: Manifest) -> dict[str, str]:
         found["num-cpus"] = str(math.ceil(parse_quantity(limits["cpu"])))
     if "memory" in limits:
         found["memory"] = str(int(parse_quantity(limits["memory"])))
-    return found
+    gpus = [amount for name, amount in limits.items() if name.endswith("gpu")]
+    return found | ({"num-gpus": str(gpus[0])} if gpus else {})
+
+
+def _joined(labels: Manifest) -> str:
+    return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
 def _identity(cluster: Manifest, pod: str, group: str) -> list[Manifest]:

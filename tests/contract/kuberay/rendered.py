@@ -6,8 +6,10 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 
 import pytest
 import yaml
@@ -48,6 +50,22 @@ def settings_of(case: str) -> Settings:
     """The bot's settings, as its ConfigMap holds them."""
     text = named(case, "ConfigMap", "crabstick-config")["data"]["bot.yaml"]
     return Settings.model_validate(yaml.safe_load(text))
+
+
+def changed(
+    folder: Path, change: Callable[[Manifest], None], overlay: str = "production"
+) -> list[Manifest]:
+    """A copy of an overlay, changed and rendered."""
+    rendered("minimal")  # skips without kubectl
+    shutil.copytree(KUBERAY, folder / "kuberay")
+    mine = folder / "kuberay/overlays" / overlay
+    kustomization = yaml.safe_load((mine / "kustomization.yaml").read_text(encoding="utf-8"))
+    change(kustomization)
+    (mine / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    command = ["kubectl", "kustomize", str(mine)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
 
 
 @cache

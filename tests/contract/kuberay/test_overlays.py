@@ -1,20 +1,16 @@
 """Each overlay as a whole: what is in it, which image, which settings, and what may be changed."""
 
-import shutil
-import subprocess
 from collections import Counter
-from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.contract.kuberay.rendered import (
     CASES,
-    KUBERAY,
     NAMESPACE,
     OVERLAYS,
+    changed,
     named,
     ray_cluster,
     rendered,
@@ -87,20 +83,6 @@ def test_the_bot_knows_that_nodes_come_and_go(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_games_outlive_the_head_in_production(case: str) -> None:
     assert ("gcsFaultToleranceOptions" in ray_cluster(case)["spec"]) == (case == "production")
-
-
-def changed(folder: Path, change: Callable[[Manifest], None]) -> list[Manifest]:
-    """A copy of production, changed and rendered."""
-    rendered("minimal")  # skips without kubectl
-    shutil.copytree(KUBERAY, folder / "kuberay")
-    mine = folder / "kuberay/overlays/production"
-    overlay = yaml.safe_load((mine / "kustomization.yaml").read_text(encoding="utf-8"))
-    change(overlay)
-    (mine / "kustomization.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
-    command = ["kubectl", "kustomize", str(mine)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
 
 
 @pytest.mark.parametrize("component", ["redis", "monitoring"])

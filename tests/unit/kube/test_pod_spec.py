@@ -40,6 +40,13 @@ def test_ray_start_params_come_before_limits() -> None:
     assert not [option for option in options if option.startswith("--x")]
 
 
+def test_a_gpu_and_labels_are_given_to_ray() -> None:
+    limits = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
+    template = {"spec": {"containers": [{"name": "ray-worker", **limits}]}}
+    (container,) = a_worker(template=template, labels={"a": "b", "c": "d"})["spec"]["containers"]
+    assert {"--num-gpus=1", "--labels=a=b,c=d"} < set(container["command"])
+
+
 @given(milli=st.integers(1, 8000))
 def test_a_part_of_a_cpu_counts_as_a_whole_one(milli: int) -> None:
     limits = {"resources": {"limits": {"cpu": f"{milli}m"}}}
