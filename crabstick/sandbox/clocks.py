@@ -46,23 +46,23 @@ class GameClock:
         if self.running is None:
             return self
         left_ms = self.turn_ms or self.left_ms(self.running, now_ms) + self.increment_ms
-        return self._charged(left_ms).started(not self.running, now_ms)
+        return self._with(left_ms, not self.running, now_ms)
 
     def stopped(self, now_ms: float) -> "GameClock":
         """Charges the running side without an increment: the game is over."""
         if self.running is None:
             return self
-        return replace(self._charged(self.left_ms(self.running, now_ms)), running=None)
+        return self._with(self.left_ms(self.running, now_ms), None, now_ms)
 
     def flagged(self, now_ms: float) -> bool:
         """Whether the running side has no time left."""
         return self.running is not None and self.left_ms(self.running, now_ms) <= 0
 
-    def _charged(self, left_ms: int) -> "GameClock":
-        """The clock with another time left of the running side."""
+    def _with(self, left_ms: int, running: chess.Color | None, now_ms: float) -> "GameClock":
+        """The clock with another time left of the running side, and then another side running."""
         if self.running is chess.WHITE:
-            return replace(self, white_ms=left_ms)
-        return replace(self, black_ms=left_ms)
+            return replace(self, white_ms=left_ms, running=running, since_ms=now_ms)
+        return replace(self, black_ms=left_ms, running=running, since_ms=now_ms)
 
 
 def new_clock(control: TimeControl | None, days: int | None = None) -> GameClock:
