@@ -1,9 +1,7 @@
 """Event and game streams over HTTP: opening bursts, replacement, blank lines, ends."""
 
 import time
-from datetime import timedelta
 
-from crabstick.sandbox.options import Options
 from crabstick.sandbox.testing import RunningSandbox, running
 from tests.contract.sandbox.clients import CLOCK, Client, two_players, wait_until
 
@@ -41,18 +39,6 @@ async def test_the_last_line_is_followed_by_the_end_and_by_game_finish(
         events.close()
     assert (last["status"], last["winner"]) == ("resign", "black")
     assert (finish["game"]["id"], finish["game"]["winner"]) == (game_id, "black")
-
-
-async def test_blank_lines_keep_a_stream_alive() -> None:
-    with running(options=Options(keep_alive=timedelta(milliseconds=300))) as sandbox:
-        async with Client(sandbox, "crabstick") as mine:
-            stream = await mine.open_events()
-            opened = time.monotonic()
-            lines = [await stream.raw() for _ in range(3)]
-            took_s = time.monotonic() - opened
-            stream.close()
-    assert lines == [b"\n"] * 3
-    assert took_s >= 0.8
 
 
 async def test_a_reader_that_hangs_up_is_noticed(sandbox: RunningSandbox) -> None:

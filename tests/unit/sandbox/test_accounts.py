@@ -36,17 +36,9 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
         ("accounts: [", "yaml, line 1, column 12: expected the node content"),
         ("", "accounts.yaml must be a mapping of keys to values"),
         ("accounts: []", "accounts is []; it must be a list, and not empty"),
-        ("accounts: {}", "accounts is a mapping; it must be a list"),
         ("players: []", "players is not a known key; known there: accounts (and 1 more problem)"),
-        ("accounts: [3]", "accounts[0] must be a mapping of keys to values"),
-        ("accounts: [{title: BOT}]", "accounts[0].name is missing"),
-        ("accounts: [{name: 7}]", "accounts[0].name is 7; it must be a name of Lichess: 2"),
         ("accounts: [{name: 'a b'}]", "accounts[0].name is 'a b'; it must be a name of Lichess: 2"),
         ("accounts: [{name: abc, title: KING}]", "accounts[0].title is 'KING'; it must be BOT, GM"),
-        (
-            "accounts: [{name: abc, rating: 5}]",
-            "accounts[0].rating is 5; it must be a whole number from 400 to 4000",
-        ),
         (
             "accounts: [{nam: abc}]",
             "accounts[0].nam is not a known key; did you mean accounts.name? (and 1 more problem)",
@@ -61,10 +53,6 @@ def test_a_good_file_gives_its_accounts_and_tokens(tmp_path: Path) -> None:
                 "accounts[0].tokens must not hold 'bot:pray', which is not a scope of Lichess "
                 "(did you mean bot:play?)"
             ),
-        ),
-        (
-            "accounts: [{name: abc, tokens: {secret: 'xyz'}}]",
-            "accounts[0].tokens must not hold 'xyz', which is not a scope of Lichess",
         ),
         (
             "accounts: [{name: abc, tokens: {secret: 7}}]",

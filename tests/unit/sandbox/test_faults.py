@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crabstick.sandbox.errors import ApiError
-from crabstick.sandbox.faults import Faults, LoseAnswer, RateLimit, ServerError
+from crabstick.sandbox.faults import Faults, RateLimit, ServerError
 from crabstick.sandbox.streams import Hub, Reader, Stream
 from tests.unit.sandbox.worlds import NOON_MS, a_bearer, a_game, a_world
 
@@ -67,13 +67,6 @@ def test_a_selector_that_does_not_match_waits(selector: dict[str, str]) -> None:
     assert len(faults.armed(NOON_MS)) == 1
 
 
-def test_lose_answer_applies_to_moves_by_default() -> None:
-    faults = some_faults()
-    arm(faults, kind="lose-answer")
-    assert faults.take("account", "GET", "/api/account", WHO) is None
-    assert isinstance(faults.take(*MOVE, WHO), LoseAnswer)
-
-
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -104,14 +97,6 @@ def two_readers() -> tuple[Reader, Reader]:
     bearer = a_bearer("crabstick", "crabstick")
     event = Reader("event", "crabstick", bearer, "")
     return event, Reader("game", game.id, bearer, "", game)
-
-
-def test_a_cut_ends_matching_streams_and_returns_how_many() -> None:
-    hub = Hub(a_world(), lambda: NOON_MS)
-    event, play = (hub.open(reader) for reader in two_readers())
-    answer = arm(some_faults(), hub, kind="cut", endpoint="game-stream")
-    assert answer == {"fault": 1, "streams": 1}
-    assert (event.why, play.why) == (None, "cut")
 
 
 def test_silence_lasts_until_it_is_healed() -> None:

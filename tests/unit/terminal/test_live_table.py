@@ -74,10 +74,6 @@ def test_every_class_that_may_wait_has_a_name_for_people() -> None:
     assert LIMITED.keys() == set(ENDPOINTS)
 
 
-def test_without_limits_there_is_no_line_about_them() -> None:
-    assert len(shown(a_picture(limits={}))) == len(shown(a_picture())) == 2
-
-
 def test_a_bot_without_games_says_so() -> None:
     assert shown(a_picture())[-1] == "no games; waiting for challenges"
 
