@@ -85,7 +85,16 @@ class Accounts:
         self._by_id: dict[str, SandboxAccount] = {}
         self._bearers: dict[str, Bearer] = {}
         for account in accounts:
-            self._add(account)
+            if account.id in self._by_id:
+                raise ConfigError(f"two accounts are called {account.name}: names must differ")
+            self._by_id[account.id] = account
+            for token, scopes in account.tokens.items():
+                if token in self._bearers:
+                    raise ConfigError(
+                        f"a token of {account.name} also belongs to "
+                        f"{self._bearers[token].account.id}: each token must be unique"
+                    )
+                self._bearers[token] = Bearer(token, account, frozenset(scopes.split()))
 
     def __iter__(self) -> Iterator[SandboxAccount]:
         return iter(self._by_id.values())
@@ -113,18 +122,6 @@ class Accounts:
     def revoke(self, token: str) -> None:
         """Makes a token invalid."""
         self._bearers.pop(token, None)
-
-    def _add(self, account: SandboxAccount) -> None:
-        if account.id in self._by_id:
-            raise ConfigError(f"two accounts are called {account.name}: names must differ")
-        self._by_id[account.id] = account
-        for token, scopes in account.tokens.items():
-            if token in self._bearers:
-                raise ConfigError(
-                    f"a token of {account.name} also belongs to "
-                    f"{self._bearers[token].account.id}: each token must be unique"
-                )
-            self._bearers[token] = Bearer(token, account, frozenset(scopes.split()))
 
 
 def default_accounts() -> Accounts:

@@ -6,6 +6,7 @@ Source: Lichess API documents and recorded answers.
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import chess
 import chess.variant
@@ -17,7 +18,6 @@ from crabstick.sandbox.vocabulary import (
     DECLINE_REASONS,
     SPEED_ICONS,
     VARIANTS,
-    Variant,
 )
 
 _SPEEDS = ("bullet", "blitz", "rapid", "classical", "correspondence")
@@ -42,7 +42,7 @@ def challenge_json(world: World, challenge: SandboxChallenge, now_ms: float) -> 
         status=challenge.status,
         challenger=_challenger(world, challenge.challenger, now_ms),
         destUser=_challenger(world, challenge.target, now_ms),
-        variant=_variant(terms.variant),
+        variant=asdict(terms.variant),
         rated=terms.rated,
         speed=terms.speed,
         timeControl=_time_control(challenge),
@@ -113,7 +113,7 @@ def game_full(game: SandboxGame, now_ms: float) -> bytes:
     terms, control = game.terms, game.terms.clock
     full = without_none(
         id=game.id,
-        variant=_variant(terms.variant),
+        variant=asdict(terms.variant),
         speed=terms.speed,
         perf={"name": _perf_name(terms.perf)},
         rated=terms.rated,
@@ -216,10 +216,6 @@ def _player(account: SandboxAccount) -> Json:
 def _challenger(world: World, account: SandboxAccount, now_ms: float) -> Json:
     is_online = world.presence.is_online(account.id, now_ms) or None
     return without_none(**light_user(account), rating=account.rating, online=is_online)
-
-
-def _variant(variant: Variant) -> Json:
-    return {"key": variant.key, "name": variant.name, "short": variant.short}
 
 
 def _perf_name(perf: str) -> str:

@@ -116,7 +116,7 @@ class Opponent:
     def __init__(self, url: str, spec: OpponentSpec) -> None:
         self._url = url
         self._spec = spec
-        self._session: aiohttp.ClientSession | None = None
+        self._http: aiohttp.ClientSession
         self._tasks: set[asyncio.Task[object]] = set()
         self._results: dict[str, asyncio.Future[Result]] = {}
         """Of our challenges and games."""
@@ -124,7 +124,7 @@ class Opponent:
         self._begun: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
+        self._http = aiohttp.ClientSession(
             self._url,
             headers={
                 "Authorization": f"Bearer {self._spec.token}",
@@ -213,12 +213,6 @@ class Opponent:
         status = await self._insist(f"/api/bot/game/{game_id}/resign")
         if status >= HTTPStatus.BAD_REQUEST:
             raise EnvironmentProblem(f"the game {game_id} was not resigned: {status}")
-
-    @property
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise EnvironmentProblem("an opponent is used within 'async with'")
-        return self._session
 
     def _result(self, game_id: str) -> asyncio.Future[Result]:
         if game_id not in self._results:
