@@ -74,5 +74,5 @@ $(DEV): $(RUNTIME) requirements-dev.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-tools: # what some tests start: Stockfish, Redis, Prometheus
+tools: # what some tests start: chess engines, Redis, Prometheus
 	@sh tests/tools.sh $(VENV)/tools

@@ -7,8 +7,10 @@ folder=$1
 PATH="$PATH:/usr/games:$folder/usr/bin"
 export DEBIAN_FRONTEND=noninteractive
 
+engines="stockfish fairy-stockfish gnuchess fairymax ethereal-chess toga2"
+
 missing() {
-    for program in stockfish redis-cli redis-server promtool prometheus kubectl; do
+    for program in $engines redis-cli redis-server promtool prometheus kubectl; do
         command -v "$program" >/dev/null || printf '%s ' "$program"
     done
 }
@@ -31,8 +33,8 @@ unpack() {
 }
 
 fetch() {
-    unless_there stockfish install stockfish &&
-        unless_there redis-cli install redis-tools &&
+    for engine in $engines; do unless_there "$engine" install "$engine" || return; done
+    unless_there redis-cli install redis-tools &&
         unless_there redis-server unpack redis-server redis-tools && # one links to the other
         unless_there promtool unpack prometheus &&
         unless_there prometheus unpack prometheus

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,13 @@ from tests.chaos.worker_logs import WorkerLogs
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150
 MARK = "CRABSTICK_TEST_MARK"
+
+
+@contextmanager
+def home() -> Iterator[Path]:
+    """A home folder, with a path short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="crab-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def copy_checkout(checkout: Path, version: str) -> None:
