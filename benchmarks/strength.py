@@ -242,13 +242,17 @@ async def _side(
     program: str = getattr(options, name)
     nodes: int = getattr(options, f"{name}_nodes")
     spec = EngineSpec(command=tuple(program.split())) if program else bundled_spec()
+    for option in getattr(options, f"{name}_option"):
+        key, _, value = option.partition("=")
+        spec = spec.with_option(key, value)
     engine = OpeningEngine(replace(spec, start_timeout=timedelta(seconds=60)))
+    move_time = timedelta(milliseconds=options.move_time_ms)
     headers = {"Authorization": f"Bearer {lichess.token(name)}"}
     session = aiohttp.ClientSession(lichess.url, headers=headers)
     return Side(
         name,
         await stack.enter_async_context(engine),
-        EngineLimits(nodes=nodes or None),
+        EngineLimits(nodes=nodes or None, move_time=move_time or None),
         await stack.enter_async_context(session),
     )
 
@@ -278,9 +282,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--variant", action="append", choices=VARIANTS, help="default: all")
     parser.add_argument("--pairs", type=int, default=5, help="of games, in each variant")
     parser.add_argument("--clock", type=_clock, default=(30, 0), help="seconds + seconds a move")
+    parser.add_argument("--move-time-ms", type=int, default=0, help="at most, a move; 0: no limit")
     for name, nodes in ((FIRST, 2000), (SECOND, 200)):
         parser.add_argument(f"--{name}", default="", help="a UCI program; default: the bundled one")
         parser.add_argument(f"--{name}-nodes", type=int, default=nodes, help="a move; 0: the clock")
+        parser.add_argument(
+            f"--{name}-option", action="append", default=[], help='such as "Skill Level=5"'
+        )
     options = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     matches: list[Match] = []
