@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from crabstick.check.all_manifest_checks import MANIFESTS
 from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
 from ray.autoscaler.v2.utils import ResourceRequestUtil
 
 from crabstick.check import manifest_checks, secrets
 from crabstick.check.all_checks import findings
+from crabstick.check.manifest_checks import MANIFESTS
 from crabstick.check.manifests import open_manifests
 from crabstick.settings import Settings
 from tests.contract.kuberay.crd_schema import cluster_problems
