@@ -6,7 +6,7 @@ import pytest
 from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
 from ray.autoscaler.v2.utils import ResourceRequestUtil
 
-from crabstick.check import manifest_checks, secrets
+from crabstick.check import secrets
 from crabstick.check.all_checks import findings
 from crabstick.check.manifest_checks import MANIFESTS
 from crabstick.check.manifests import open_manifests
@@ -40,7 +40,6 @@ def cluster(things: list[Manifest]) -> Manifest:
 def problems(things: list[Manifest], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the check says to a bot with an engine for a GPU."""
     monkeypatch.setattr(secrets, "ask", frozenset)
-    monkeypatch.setattr(manifest_checks, "operator_variables", frozenset)
     settings = Settings.model_validate({"engines": LEELA, "http": {"host": "0.0.0.0"}})  # noqa: S104 -- within a Pod
     found = findings(MANIFESTS, open_manifests(things, "x", settings, is_named=True))
     return [finding.words for _, finding in found if finding.problem]
