@@ -4,7 +4,7 @@ Every mistake in the file is a `ConfigError` of one sentence, which shows no tok
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -75,7 +75,7 @@ class Bearer:
 
 
 class Accounts:
-    """All accounts; only upgrades to BOT and revoked tokens change them.
+    """All accounts; only upgrades to BOT, new tokens and revoked tokens change them.
 
     Raises:
         ConfigError: two accounts share a name or a token.
@@ -84,6 +84,8 @@ class Accounts:
     def __init__(self, accounts: Iterable[SandboxAccount]) -> None:
         self._by_id: dict[str, SandboxAccount] = {}
         self._bearers: dict[str, Bearer] = {}
+        self.grants: dict[str, tuple[str, Mapping[str, str], float]] = {}
+        """OAuth's codes: whose each is, what was asked for, and until when (Unix ms)."""
         for account in accounts:
             if account.id in self._by_id:
                 raise ConfigError(f"two accounts are called {account.name}: names must differ")
@@ -94,7 +96,7 @@ class Accounts:
                         f"a token of {account.name} also belongs to "
                         f"{self._bearers[token].account.id}: each token must be unique"
                     )
-                self._bearers[token] = Bearer(token, account, frozenset(scopes.split()))
+                self.issue(token, account.id, frozenset(scopes.split()))
 
     def __iter__(self) -> Iterator[SandboxAccount]:
         return iter(self._by_id.values())
@@ -122,6 +124,10 @@ class Accounts:
     def revoke(self, token: str) -> None:
         """Makes a token invalid."""
         self._bearers.pop(token, None)
+
+    def issue(self, token: str, user_id: str, scopes: frozenset[str]) -> None:
+        """Makes a token valid."""
+        self._bearers[token] = Bearer(token, self._by_id[user_id], scopes)
 
 
 def default_accounts() -> Accounts:

@@ -2,7 +2,7 @@
 
 import chess
 
-from crabstick.sandbox import challenges
+from crabstick.sandbox import challenges, routes_oauth
 from crabstick.sandbox.accounts import SandboxAccount
 from crabstick.sandbox.asgi import OK, AnyReply, Call, Reply
 from crabstick.sandbox.endpoint import Endpoint
@@ -163,4 +163,5 @@ ENDPOINTS = (
     Endpoint("users-status", "GET", "/api/users/status", _statuses, access="public"),
     Endpoint("user", "GET", "/api/user/{user}", _profile, access="public"),
     Endpoint("bots-online", "GET", "/api/bot/online", _online_bots, access="public"),
+    *routes_oauth.ENDPOINTS,
 )
