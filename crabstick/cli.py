@@ -310,6 +310,27 @@ def import_config(
 
 
 @app.command()
+def login(
+    config: ConfigOption = None,
+    tournaments: Annotated[
+        bool, typer.Option("--tournaments", help="Also let the bot join arenas.")
+    ] = False,
+) -> None:
+    """Get the bot's token from Lichess in a browser, and keep it."""
+    from crabstick.commands.login import login as run
+
+    run(load_settings(config), console, tournaments=tournaments)
+
+
+@app.command()
+def logout(config: ConfigOption = None) -> None:
+    """Revoke the token of `login`, and delete its file."""
+    from crabstick.commands.login import logout as run
+
+    run(load_settings(config), console)
+
+
+@app.command()
 def upgrade_account(config: ConfigOption = None) -> None:
     """Make the token's account a BOT account, after a confirmation."""
     from crabstick.commands.upgrade_account import upgrade_account as run

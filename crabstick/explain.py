@@ -44,7 +44,7 @@ _TOKENS: Final = {
 }
 _ENGINE: Final = re.compile(r"^engines\.(?:\d\.\d|[^.])+")
 """One of several engines has the keys of `engine`."""
-_TOKEN: Final = re.compile(r"lip_\w+")
+_TOKEN: Final = re.compile(r"(li[op]_)\w+")
 _SECRET: Final = re.compile(r"@|\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}")
 """A user name in a URL, or a long word of letters and digits."""
 _WORDS: Final = {
@@ -231,4 +231,4 @@ def counted(number: int, noun: str) -> str:
 
 def public(text: str) -> str:
     """`text` without anything that looks like a Lichess token."""
-    return _TOKEN.sub("lip_(hidden)", text)
+    return _TOKEN.sub(r"\1(hidden)", text)

@@ -7,6 +7,7 @@ stands while the server fails.
 import asyncio
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -16,9 +17,9 @@ from typing import Final
 import aiohttp
 
 from crabstick import __version__
-from crabstick.errors import ConfigError
+from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.lichess.http import TRANSPORT_ERRORS, open_session
-from crabstick.read_text import read_text
+from crabstick.read_text import read_text, write_text
 from crabstick.rules.player_lists import parse_names
 
 LARGEST: Final = 2 * 1024 * 1024
@@ -107,13 +108,8 @@ class ListSources:
         return self.folder / f"list-{hashlib.sha256(url.encode()).hexdigest()[:16]}.txt"
 
     def _keep(self, url: str, names: frozenset[str]) -> None:
-        beside = self._copy(url).with_suffix(".new")
-        try:
-            beside.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text("\n".join(sorted(names)), encoding="utf-8")
-            beside.replace(self._copy(url))
-        except OSError:
-            return  # the list itself is what counts
+        with suppress(EnvironmentProblem):  # the list itself is what counts
+            write_text(self._copy(url), "\n".join(sorted(names)))
 
     def _kept(self, entry: str) -> frozenset[str]:
         if "://" not in entry:

@@ -1,11 +1,13 @@
-"""Reads the small text files that a user names; every failure is one sentence.
+"""Reads and writes small text files; every failure is one sentence.
 
 No message shows the content of a file: the content may be a secret.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
-from crabstick.errors import ConfigError
+from crabstick.errors import ConfigError, EnvironmentProblem
 
 
 def read_text(path: Path, *, named_by: str, limit: int) -> str:
@@ -37,3 +39,23 @@ def as_text(content: bytes, subject: str, limit: int) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{subject} is not UTF-8 text; is it the right file?") from None
+
+
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """Writes a file whole or not at all, beside its place and then into it; makes its folder.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)  # of a process of that number that was killed
+        draft.touch(mode, exist_ok=False)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise EnvironmentProblem(f"{path} cannot be written ({error.strerror})") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()

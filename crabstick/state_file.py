@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from crabstick.environment import home_folder
 from crabstick.errors import EnvironmentProblem
+from crabstick.read_text import write_text
 
 _LARGEST: Final = 4 * 1024 * 1024
 
@@ -47,16 +48,10 @@ class StateFile:
             EnvironmentProblem: the file cannot be written.
         """
         everything = {**self._all(), section: dict(value)}
-        beside = self.path.with_suffix(f".{os.getpid()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(everything), encoding="utf-8")
-            beside.replace(self.path)
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"{self.path} cannot be written, so this is forgotten at the next restart: "
-                f"{error.strerror}"
-            ) from None
+            write_text(self.path, json.dumps(everything))
+        except EnvironmentProblem as error:
+            raise EnvironmentProblem(f"{error}: this is forgotten at the next restart") from None
 
     def _all(self) -> dict[str, object]:
         try:

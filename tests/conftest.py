@@ -19,9 +19,9 @@ for number in INTERRUPTS:
 for variable in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(variable, None)
 
-# No test reads or writes what a bot of this user remembers.
+# No test reads or writes what a bot of this user remembers, or this user's token.
 _state = TemporaryDirectory()
-os.environ["XDG_STATE_HOME"] = _state.name
+os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = _state.name
 
 # What tests/tools.sh has unpacked.
 os.environ["PATH"] += os.pathsep + str(Path(sys.prefix, "tools/usr/bin"))

@@ -90,7 +90,7 @@ class Arenas:
             raise ConfigError(f"{arena_id!r} is no id of a tournament: it has letters and digits")
         if SCOPE not in await self._port().token_scopes():
             raise ConfigError(
-                f"the Lichess token lacks the scope {SCOPE}: make one that has it and bot:play"
+                f"the Lichess token lacks the scope {SCOPE}: get one by `login --tournaments`"
             )
         try:
             arena = await self._port().arena(arena_id)

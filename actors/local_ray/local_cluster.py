@@ -26,6 +26,7 @@ from actors.local_ray.profiles import PROFILES
 from actors.local_ray.ray_node import end_node, node_command, require_short_folder, start_node
 from crabstick.environment import home_folder
 from crabstick.errors import EnvironmentProblem
+from crabstick.read_text import write_text
 
 USUAL_DASHBOARD: Final = 8265
 
@@ -239,15 +240,8 @@ class ClusterFiles:
         return _folder() / f"crabstick-{self.name}.{suffix}"
 
     def _write(self, suffix: str, content: Mapping[str, object]) -> None:
-        """Writes a file atomically, or raises EnvironmentProblem and leaves it as it was."""
-        path = self.path(suffix)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            draft.write_text(json.dumps(content, indent=2), encoding="utf-8")
-            draft.replace(path)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise EnvironmentProblem(f"{path} cannot be written ({error.strerror})") from None
+        """Writes a file, or raises EnvironmentProblem and leaves it as it was."""
+        write_text(self.path(suffix), json.dumps(content, indent=2))
 
     def _read(self, suffix: str) -> dict[str, Any]:
         with suppress(OSError, ValueError):

@@ -40,6 +40,7 @@ from actors.ops.probe_results import (
 from crabstick.errors import EnvironmentProblem
 from crabstick.rules.cluster_view import DEFAULT_ENGINE, ClusterNode, Demand
 from crabstick.settings import TOKEN_VARIABLE, Settings
+from crabstick.settings.tokens import login_file
 
 PATIENCE: Final = timedelta(seconds=30)
 """A node may be busy, and its first process loads much."""
@@ -116,9 +117,9 @@ def _by_value() -> Iterator[None]:
 
 def _answers(nodes: Sequence[str], settings: Settings) -> Iterator[tuple[str, NodeFacts | str]]:
     """Yields the facts of each node, or why there are none."""
-    token_file = settings.lichess.token_file
+    token_file = settings.lichess.token_file or login_file()
     engine = settings.engine.path if settings.engine.kind != "homemade" else None  # a class
-    arguments = (TOKEN_VARIABLE, str(token_file or ""), str(engine or ""))
+    arguments = (TOKEN_VARIABLE, str(token_file), str(engine or ""))
     probe, clock = ray.remote(node_probe.probe), ray.remote(node_probe.now_s)
     until_s = time.monotonic() + PATIENCE.total_seconds()
     pending = {_on(node, probe).remote(*arguments): node for node in nodes}

@@ -33,7 +33,8 @@ BOT_CODE: Final = (
     "engine/*.py",
 )
 """The code of a bot's actors, without commands, sandbox, checks and the local Ray cluster."""
-TOOLS: Final = frozenset({"engine/fake.py"})
+TOOLS: Final = frozenset({"crabstick/rules/oauth.py", "engine/fake.py"})
+"""Code of commands and tests beside that of a bot."""
 
 
 def bot_code(root: Path = CODE_ROOT) -> Iterator[Path]:

@@ -215,7 +215,7 @@ def identify(settings: Settings) -> Account:
         EnvironmentProblem: Lichess cannot be reached, or the account is not a BOT account.
     """
     url = settings.lichess.url
-    advice = f"make one at {url}/account/oauth/token that has {SCOPE}"
+    advice = f"run `crabstick login`, or make one at {url}/account/oauth/token that has {SCOPE}"
     try:
         found, scopes = asyncio.run(_ask(url, read_token(settings)))
     except Unauthorized:

@@ -2,10 +2,11 @@
 
 berserk is synchronous, so each call runs in a thread, within `CallLimits`: berserk itself sets
 neither timeouts nor a size limit. Its `TokenSession` also follows redirects, and lets `~/.netrc`
-replace the token. `route` decides on proxy and certificates, as for the other clients. Three things
+replace the token. `route` decides on proxy and certificates, as for the other clients. Four things
 bypass berserk. The event stream: berserk drops keep-alives, so a dead stream looks like a quiet
-one. The token test: berserk writes the body, which is the token, to its debug log. An accepted
-challenge, the first step of each game: aiohttp needs no thread and keeps its connections.
+one. The token test: berserk writes the body, which is the token, to its debug log. Login and
+logout, which berserk lacks. An accepted challenge, the first step of each game: aiohttp needs no
+thread and keeps its connections.
 """
 
 import asyncio
@@ -128,6 +129,19 @@ class BerserkLichess:
     async def token_scopes(self) -> frozenset[str]:
         token = self._identity.token.get_secret_value()
         return parse_scopes(await self._call("test the token", self._test_token), token)
+
+    async def trade_code(self, form: Mapping[str, str]) -> SecretStr:
+        """The token for a code of OAuth; this client's own token is the verifier of the code."""
+
+        def trade() -> SecretStr:
+            answer = self._send("POST", data=form, auth=lambda request: request)
+            return SecretStr(answer.json()["access_token"])
+
+        return await self._call_once("log in", trade)
+
+    async def revoke_token(self) -> None:
+        """Makes the token invalid."""
+        await self._call("log out", lambda: self._send("DELETE"))
 
     async def playing(self) -> tuple[GameSummary, ...]:
         ongoing = self._berserk.games.get_ongoing
@@ -278,11 +292,15 @@ class BerserkLichess:
         return Unavailable(f"Lichess failed at the request to {action}: {why}")
 
     def _test_token(self) -> object:
-        token = self._identity.token.get_secret_value()
-        response = self._requests.post(self._identity.address("/api/token/test"), data=token)
+        return self._send("POST", "/test", data=self._identity.token.get_secret_value()).json()
+
+    def _send(self, method: str, path: str = "", **more: Any) -> requests.Response:  # noqa: ANN401 -- for requests
+        """Sends a request about the token."""
+        address = self._identity.address(f"/api/token{path}")
+        response = self._requests.request(method, address, **more)
         if not response.ok:
             raise berserk.exceptions.ResponseError(response)
-        return response.json()
+        return response
 
 
 def _undocumented(action: str, why: str) -> Unavailable:

@@ -83,8 +83,9 @@ class Identity:
     def token_advice(self, action: str, message: str) -> str:
         """One sentence on how to replace a token that Lichess does not accept."""
         return (
-            f"Lichess does not let this token {action} ({message}): create one with the scope"
-            f" bot:play at {self.address('/account/oauth/token')} and give it as LICHESS_BOT_TOKEN."
+            f"Lichess does not let this token {action} ({message}): `crabstick login`, or make one"
+            f" with the scope bot:play at {self.address('/account/oauth/token')} and give it as"
+            " LICHESS_BOT_TOKEN."
         )
 
 
@@ -110,9 +111,10 @@ class LichessResponse:
     def message(self, identity: Identity) -> str:
         """Lichess's error text on one line, shortened; the HTTP status if Lichess sent no text.
 
-        Lichess's errors are `{"error": "text"}` or `{"error": {"field": ["text"]}}`.
+        Lichess's errors are `{"error": "text"}` or `{"error": {"field": ["text"]}}`; OAuth's have
+        an `error_description`.
         """
-        error = self._field("error")
+        error = self._field("error_description") or self._field("error")
         if isinstance(error, dict):
             error = "; ".join(f"{key}: {value}" for key, value in list(error.items())[:3])
         if not isinstance(error, str) or not error:

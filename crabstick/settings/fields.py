@@ -40,13 +40,13 @@ def _server_url(value: object) -> str:
 def is_file_path(value: object) -> TypeGuard[str]:
     """Whether `value` is text that can be a path; a Lichess token is not."""
     is_text = isinstance(value, str) and bool(value.strip()) and value.isprintable()
-    return is_text and not str(value).startswith("lip_")
+    return is_text and not str(value).startswith(("lip_", "lio_"))
 
 
 def _file_path(value: object) -> Path:
     if isinstance(value, Path) or is_file_path(value):
         return Path(value)
-    is_token = str(value).startswith("lip_")
+    is_token = str(value).startswith(("lip_", "lio_"))
     instead = " that holds the token, not the token itself" if is_token else ""
     raise ValueError(f"must be the path of a file{instead}")
 

@@ -30,6 +30,7 @@ CALLS: dict[str, Ask] = {
     "POST /api/challenge/abcdefgh/accept": lambda port: port.accept(GAME),
     "POST /api/challenge/abcdefgh/decline": lambda port: port.decline(GAME, "tooSlow"),
     "POST /api/bot/account/upgrade": lambda port: port.upgrade_account(),
+    "DELETE /api/token": lambda port: port.revoke_token(),
 }
 every_call = pytest.mark.parametrize("ask", CALLS.values(), ids=list(CALLS))
 
@@ -79,6 +80,34 @@ async def test_the_token_test_returns_the_scopes() -> None:
     async with a_port(answering(200, body)) as (port, server):
         assert await port.token_scopes() == {"bot:play", "challenge:write"}
     assert server.requests[0].body == TOKEN.encode()
+
+
+async def test_a_code_is_traded_once_and_without_a_token() -> None:
+    async with a_port(answering(200, {"access_token": "lio_new"})) as (port, server):
+        got = await port.trade_code({"code": "liu_1", "code_verifier": "a b"})
+    (request,) = server.requests
+    assert (got.get_secret_value(), server.paths) == ("lio_new", ["POST /api/token"])
+    assert request.body == b"code=liu_1&code_verifier=a+b"
+    assert "authorization" not in request.headers
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    async with a_port(answering(503, b"")) as (port, server):
+        with pytest.raises(Unavailable):
+            await port.trade_code({"code": "liu_1"})
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b'"x"'])
+async def test_an_answer_without_a_token_is_unavailable(body: bytes) -> None:
+    async with a_port(answering(200, body)) as (port, _):
+        with pytest.raises(Unavailable, match="request to log in"):
+            await port.trade_code({"code": "liu_1"})
+
+
+async def test_a_refused_code_is_explained_in_lichess_words() -> None:
+    said = {"error": "invalid_grant", "error_description": "authorization code expired"}
+    async with a_port(answering(400, said)) as (port, _):
+        with pytest.raises(Refused, match=r"log in: authorization code expired$"):
+            await port.trade_code({"code": "liu_1"})
 
 
 async def test_trouble_on_the_way_is_tried_again() -> None:

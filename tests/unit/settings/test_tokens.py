@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from crabstick.errors import ConfigError
 from crabstick.settings import Settings, read_admin_token, read_token
+from crabstick.settings.tokens import login_file, login_token
 from crabstick.telemetry.redaction import redact
 
 TOKEN = "lip_Example0Token"  # noqa: S105 - nobody's
@@ -58,8 +59,49 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.M
 
 def test_without_any_token_both_ways_are_named() -> None:
     problem = problem_with(with_files())
-    assert "set LICHESS_BOT_TOKEN in the environment" in problem
+    assert "run `crabstick login`, or set LICHESS_BOT_TOKEN in the environment" in problem
     assert "lichess.token_file" in problem
+
+
+def test_the_token_of_a_login_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    login_file().parent.mkdir()
+    login_file().write_text("lio_Example0\n")
+    assert read_token(with_files()).get_secret_value() == "lio_Example0"
+    assert read_token(with_files(a_file(tmp_path, b"abc"))).get_secret_value() == "abc"
+    monkeypatch.setenv("LICHESS_BOT_TOKEN", TOKEN)
+    assert read_token(with_files()).get_secret_value() == TOKEN
+    assert login_token() == SecretStr("lio_Example0")
+
+
+def test_a_broken_file_of_a_login_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    login_file().parent.mkdir()
+    login_file().write_text("lio_Example0 twice")
+    said = f"the file of `crabstick login`, {login_file()} does not hold a token"
+    assert problem_with(with_files()).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("config", "home", "file"),
+    [
+        ("/etc/xdg", "/home/me", "/etc/xdg/crabstick/token"),
+        ("relative", "/home/me", "/home/me/.config/crabstick/token"),
+        ("", "/home/me", "/home/me/.config/crabstick/token"),
+    ],
+)
+def test_a_login_keeps_its_token_where_xdg_says(
+    monkeypatch: pytest.MonkeyPatch, config: str, home: str, file: str
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", config)
+    monkeypatch.setenv("HOME", home)
+    assert str(login_file()) == file
+
+
+def test_without_a_home_there_was_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    monkeypatch.setenv("HOME", "relative")
+    assert login_token() is None
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
