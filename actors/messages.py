@@ -160,6 +160,7 @@ class WorkerSetDescription(Message):
     fingerprint: str = ""
     bot: str = ""
     pid: int = 0
+    settings: Packed = {}
 
 
 class Order(Message):

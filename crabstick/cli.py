@@ -80,6 +80,15 @@ def up(
 
 
 @app.command()
+def reload(config: ConfigOption = None, address: AddressOption = None) -> None:
+    """Have the running bot go on with changed settings; its games go on, too."""
+    settings = _settings(config, address)
+    from crabstick.commands.up import reload as run
+
+    run(settings, address, console)
+
+
+@app.command()
 def status(
     config: ConfigOption = None,
     address: AddressOption = None,

@@ -62,8 +62,10 @@ POLL_S = 0.1
 LOOK_EVERY_S = 1.0
 
 
-async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None) -> bool:
-    """Makes the bot run with `config`; returns False when the bot already did.
+async def deploy(
+    config: ActorConfig, on_play: Callable[[], None] = lambda: None
+) -> WorkerSetDescription | None:
+    """Makes the bot run with `config`; returns what ran before, None when that was the same.
 
     `on_play` is called when a changed bot plays; Ray Serve with its endpoints follows.
 
@@ -78,14 +80,14 @@ async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None
         from actors.http.start_serve import check_http
 
         await asyncio.to_thread(check_http, config, settings)
-    changed = await ensure_manager(config)
+    before = await ensure_manager(config)
     problem = await wait_listening(config.namespace, LISTENER_PATIENCE)
     if problem:
         raise EnvironmentProblem(f"{config.bot} is up but does not hear Lichess: {problem}")
-    if changed:
+    if before:
         on_play()
         await _wait_for_standby(config.namespace)  # Serve's start would take the core from it
-    if settings.http.enabled and (changed or not is_served):
+    if settings.http.enabled and (before or not is_served):
         from actors.http.start_serve import ensure_http
 
         await ensure_http(config, settings)
@@ -93,7 +95,7 @@ async def deploy(config: ActorConfig, on_play: Callable[[], None] = lambda: None
         from actors.http.start_serve import end_http
 
         await end_http(config.namespace)
-    return changed
+    return before
 
 
 async def problem_of(namespace: str) -> str:
@@ -117,8 +119,8 @@ async def _wait_for_standby(namespace: str) -> None:
                 await asyncio.sleep(POLL_S)
 
 
-async def ensure_manager(config: ActorConfig) -> bool:
-    """Makes WorkerSet and EventListener run with `config`; returns False when they already did.
+async def ensure_manager(config: ActorConfig) -> WorkerSetDescription | None:
+    """Makes WorkerSet and EventListener run with `config`; returns what `deploy` returns.
 
     Raises:
         EnvironmentProblem: one of them does not start, or must not replace the running one.
@@ -126,7 +128,7 @@ async def ensure_manager(config: ActorConfig) -> bool:
     """
     worker_set, listener = await _running(config.namespace)
     if worker_set.fingerprint == listener.fingerprint == config.fingerprint:
-        return False
+        return None
     require_same_bot(worker_set.bot or config.bot, config.bot)
     settings = Settings.from_message(config.settings)
     await in_gcs_thread(lambda: require_slots(settings))
@@ -143,7 +145,7 @@ async def ensure_manager(config: ActorConfig) -> bool:
             await ping
         except ActorError as error:
             raise EnvironmentProblem(_why_not(name, str(error))) from None
-    return True
+    return worker_set
 
 
 def _why_not(name: str, error: str) -> str:

@@ -41,8 +41,9 @@ def _carry_out(order: dict[str, object]) -> None:
 
 
 async def _deploy(config: ActorConfig) -> dict[str, object]:
-    changed = await deploy(config, lambda: tell(reached="plays"))
-    return {"changed": changed, "problem": await problem_of(config.namespace)}
+    before = await deploy(config, lambda: tell(reached="plays"))
+    problem = await problem_of(config.namespace)
+    return {"before": before and before.pack(), "problem": problem}
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ BOT_CODE: Final = (
     "engine/*.py",
 )
 """The code of a bot's actors, without commands, sandbox, checks and the local Ray cluster."""
-TOOLS: Final = frozenset({"crabstick/rules/oauth.py", "engine/fake.py"})
+TOOLS: Final = frozenset(
+    {"crabstick/rules/oauth.py", "crabstick/settings/changes.py", "engine/fake.py"}
+)
 """Code of commands and tests beside that of a bot."""
 
 

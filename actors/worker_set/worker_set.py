@@ -147,7 +147,10 @@ class WorkerSet:
         if self._reconciler.shutdown.closed_at is not None:
             raise CrabstickError("this WorkerSet was shut down")
         return WorkerSetDescription(
-            fingerprint=self._config.fingerprint, bot=self._config.bot, pid=os.getpid()
+            fingerprint=self._config.fingerprint,
+            bot=self._config.bot,
+            pid=os.getpid(),
+            settings=self._config.settings,
         ).pack()
 
     async def game_started(self, message: Packed) -> None:

@@ -30,6 +30,7 @@ from crabstick.check.local_checks import (
 )
 from crabstick.errors import ConfigError, EnvironmentProblem
 from crabstick.settings import Settings, given_token, read_token
+from crabstick.settings.changes import changes
 from crabstick.signals import deferred_interrupt
 from crabstick.terminal.bot_deployer import COMMAND, BotDeployer, bot_deployer, print_addresses
 from crabstick.terminal.child_process import end_child
@@ -39,6 +40,7 @@ from crabstick.terminal.find_cluster import (
     find_cluster,
     game_cpus,
     named_cluster,
+    require_cluster,
     require_one_token,
     require_only_one,
     wait_restarted,
@@ -70,6 +72,12 @@ def up(
         cluster = _deploy_locally(settings, _plan(settings, small=small), console)
     if not detach:
         follow(settings, cluster, console)
+
+
+def reload(settings: Settings, address: str | None, console: Console) -> None:
+    """Has the running bot go on with changed settings; raises as `up`, and when no bot runs."""
+    require_cluster(settings, address)
+    up(settings, address, detach=True, small=False, console=console)
 
 
 def _running_without_token(settings: Settings, console: Console) -> BotCluster | None:
@@ -187,9 +195,13 @@ def _deploy(
 ) -> None:
     done = deployer.deploy(address, config, lambda: console.print(f"{config.bot} plays"))
     print_addresses(settings, done.dashboard, console)
-    news = "is up" if done.changed else "was up already; nothing changed"
+    if done.before is None:
+        console.print(f"{config.bot} was up already; nothing changed")
+        return
+    for line in changes(done.before.settings, settings) if done.before.bot else ():
+        console.print(line, soft_wrap=True)
     but = f", but {done.problem}" if done.problem else ""
-    console.print(f"{config.bot} {news}{but}", soft_wrap=True)
+    console.print(f"{config.bot} is up{but}", soft_wrap=True)
 
 
 def follow(settings: Settings, cluster: BotCluster, console: Console) -> None:

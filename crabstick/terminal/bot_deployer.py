@@ -11,7 +11,7 @@ from typing import IO, Final
 
 from rich.console import Console
 
-from actors.messages import ActorConfig
+from actors.messages import ActorConfig, WorkerSetDescription
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem, InvariantBroken
 from crabstick.settings import Settings
 from crabstick.terminal.child_process import child_process
@@ -21,9 +21,9 @@ COMMAND: Final = (sys.executable, "-P", "-m", "actors.ops.deployer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """What it has done; empty without a `dashboard` (its URL) or a `problem` of the bot."""
+    """What ran before, None when it was the same; Ray's dashboard, and a problem, if any."""
 
-    changed: bool
+    before: WorkerSetDescription | None
     dashboard: str
     problem: str
 
@@ -54,8 +54,11 @@ class BotDeployer:
             news: dict[str, object] = json.loads(line)
             if "error" in news:
                 raise _error_of(news)
-            if news.pop("reached") == "up":
-                return Deployed(**news)  # type: ignore[arg-type]  # as our child has written them
+            if news["reached"] == "up":
+                before = WorkerSetDescription.read(news["before"]) if news["before"] else None
+                return Deployed(
+                    before=before, dashboard=str(news["dashboard"]), problem=str(news["problem"])
+                )
             on_play()
         raise EnvironmentProblem(f"the bot was not started: {self._last_words()}")
 

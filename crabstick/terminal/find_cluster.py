@@ -91,6 +91,22 @@ def find_cluster(settings: Settings, address: str | None) -> BotCluster | None:
     return BotCluster(address=local.address, files=files)
 
 
+def require_cluster(settings: Settings, address: str | None, advice: str = "") -> BotCluster:
+    """The cluster of the bot, the named one or the local one.
+
+    Raises:
+        EnvironmentProblem: no bot runs here, and then `advice` says what else could be meant.
+    """
+    cluster = find_cluster(settings, address)
+    if cluster is None:
+        others = others_here(files_of(settings), settings.cluster.namespace)
+        raise EnvironmentProblem(
+            "no bot runs here: `crabstick up` starts it; or name its cluster by --address or "
+            f"RAY_ADDRESS{advice}{others}"
+        )
+    return cluster
+
+
 def files_of(settings: Settings) -> ClusterFiles:
     """The files of the bot whose token this command has; without a token, of the only bot here.
 

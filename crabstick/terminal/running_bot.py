@@ -20,11 +20,10 @@ from actors.messages import ActorConfig, Description, GameRow, Statistics
 from actors.ops.connect import connect, dashboard_url, disconnect
 from actors.ops.deploy import deploy
 from actors.ops.shutdown import end_manager
-from crabstick.errors import EnvironmentProblem
 from crabstick.explain import counted
 from crabstick.settings import Settings
 from crabstick.terminal.bot_deployer import print_addresses
-from crabstick.terminal.find_cluster import BotCluster, files_of, find_cluster, others_here
+from crabstick.terminal.find_cluster import BotCluster, require_cluster
 
 T = TypeVar("T")
 
@@ -46,13 +45,7 @@ def connected(settings: Settings, address: str | None, advice: str = "") -> Iter
         EnvironmentProblem: no bot runs here, and then `advice` says what else could be meant; or
             the cluster does not answer.
     """
-    cluster = find_cluster(settings, address)
-    if cluster is None:
-        others = others_here(files_of(settings), settings.cluster.namespace)
-        raise EnvironmentProblem(
-            "no bot runs here: `crabstick up` starts it; or name its cluster by --address or "
-            f"RAY_ADDRESS{advice}{others}"
-        )
+    cluster = require_cluster(settings, address, advice)
     connect(cluster.address, settings.cluster.namespace)
     try:
         yield cluster
@@ -60,15 +53,14 @@ def connected(settings: Settings, address: str | None, advice: str = "") -> Iter
         disconnect()
 
 
-def deploy_bot(config: ActorConfig, console: Console) -> bool:
-    """Deploys the bot on the connected cluster; returns False when it ran there already.
+def deploy_bot(config: ActorConfig, console: Console) -> None:
+    """Deploys the bot on the connected cluster.
 
     Raises:
         EnvironmentProblem: the cluster cannot run the bot, or its listener does not hear Lichess.
     """
-    changed = asyncio.run(deploy(config))
+    asyncio.run(deploy(config))
     print_addresses(Settings.from_message(config.settings), dashboard_url(), console)
-    return changed
 
 
 async def fetch_statistics(namespace: str) -> Statistics | None:

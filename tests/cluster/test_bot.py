@@ -65,8 +65,8 @@ def test_bringing_up_what_is_up_changes_nothing(bot: LocalBot) -> None:
 
     async def again() -> tuple[bool, tuple[int, int], tuple[int, int]]:
         before = await pids()
-        changed = await deploy(actor_config(bot.settings, BOT))
-        return changed, before, await pids()
+        replaced = await deploy(actor_config(bot.settings, BOT))
+        return replaced is not None, before, await pids()
 
     replicas = {p.pid for p in _processes("ServeReplica")}
     changed, before, after = asyncio.run(again())

@@ -14,6 +14,7 @@ from actors.ops.deploy import deploy
 from actors.ops.fingerprint import actor_config
 from crabstick.errors import EnvironmentProblem
 from crabstick.settings import Settings
+from crabstick.settings.changes import changes
 from tests.cluster.local_bot import (
     BOT,
     NAMESPACE,
@@ -83,6 +84,8 @@ async def manager_pids() -> tuple[int, int]:
 def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
     bot: LocalBot, settings: Settings
 ) -> None:
+    told: list[str] = []
+
     async def story() -> tuple[list[Any], list[Any], set[str]]:
         async with AsyncExitStack() as stack:
             await wait_standbys(2)
@@ -96,13 +99,17 @@ def test_other_settings_there_and_back_cost_no_game_and_no_challenge(
                 if len(games) < 3:  # a challenge comes before the new listener hears
                     await until(listener, lambda found: repr(found) != old)
                     games[2] = await late.challenge(BOT, LONG, "random")
-                assert await deployed
+                before = await deployed
+                assert before is not None
+                told.extend(changes(before.settings, wanted))
                 who.append(await owners(*ids))
                 pids.append(await manager_pids())
             return who, pids, await go_on_and_end(bot, games)
 
     who, pids, statuses = asyncio.run(story())
     assert statuses <= {"resign", "mate"}
+    key, old = "engine.limits.move_time_ms", bot.settings.engine.limits.move_time_ms
+    assert told == [f"{key}: {old} -> 90", f"{key}: 90 -> {old}"]
     assert who[1:] == who[:1] * 2
     assert len({pid for pair in pids for pid in pair}) == 6
     assert bot.moves_taken() - bot.moves_intended() == set()

@@ -107,7 +107,7 @@ def test_a_login_keeps_a_token_that_plays_until_the_logout(
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     bearer = lichess.accounts.bearer(token)
     assert bearer is not None
-    assert (bearer.user_id, bearer.scope_text) == ("crabby", "bot:play")
+    assert (bearer.account.id, bearer.scope_text) == ("crabby", "bot:play")
     checked, found = run(folder, mine, ["check"])
     assert (checked, f"{lichess.url} knows crabby as a bot" in found) == (0, True), found
     ended, last = run(folder, mine, ["logout"])

@@ -58,6 +58,7 @@ def test_up_plays_until_a_sigterm_and_then_finishes_its_games(folder: Path) -> N
         story = asyncio.run(_up_and_down(folder, sandbox))
     assert story.status == "mate"
     assert "was up already; nothing changed" in (folder / "again").read_text(encoding="utf-8")
+    assert "challenges.max_games: 4 -> 3\ncrabstick is up\n" in output(folder, "reload")
     assert "waiting for 1 game (" in output(folder)
     assert "the bot is going down: 1 game may still be played" in output(folder, "status")
     assert "Traceback" not in output(folder)
@@ -77,6 +78,8 @@ async def _up_and_down(folder: Path, sandbox: RunningSandbox) -> Result:
     with started(folder, "up", **more) as up:
         await asyncio.to_thread(wait, lambda: "is up" in output(folder), folder)
         await asyncio.to_thread(_run, folder, "again", "up", "--detach", **more)
+        changed = {**more, "CRABSTICK__CHALLENGES__MAX_GAMES": "3"}
+        await asyncio.to_thread(_run, folder, "reload", "reload", **changed)
         async with Opponent(sandbox.url, player) as opponent:
             game_id = await opponent.challenge("crabstick", clock, "black")
             await asyncio.to_thread(wait, lambda: _has_begun(sandbox), folder)

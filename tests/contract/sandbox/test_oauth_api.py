@@ -59,7 +59,7 @@ async def test_a_code_becomes_a_token_with_just_the_scopes_that_were_asked_for(
     assert (status, got["token_type"], got["expires_in"]) == (200, "Bearer", 31_536_000)
     bearer = sandbox.accounts.bearer(got["access_token"])
     assert bearer is not None
-    assert (bearer.user_id, bearer.scope_text) == ("crabstick", "bot:play,tournament:write")
+    assert (bearer.account.id, bearer.scope_text) == ("crabstick", "bot:play,tournament:write")
 
 
 async def test_another_account_may_be_named(sandbox: RunningSandbox) -> None:
@@ -67,7 +67,7 @@ async def test_another_account_may_be_named(sandbox: RunningSandbox) -> None:
     _, got = await trade(sandbox, {**TRADE, "code": home["code"]})
     bearer = sandbox.accounts.bearer(got["access_token"])
     assert bearer is not None
-    assert bearer.user_id == "sparring3"
+    assert bearer.account.id == "sparring3"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ray.exceptions import ActorAlreadyExistsError, RayError
 
 from actors.clients import WORKER_SET, EngineActorClient
 from actors.cluster import ActorFailed
+from actors.messages import WorkerSetDescription
 from actors.ops.deploy import (
     _create,
     _why_not,
@@ -176,8 +177,9 @@ async def test_the_bot_plays_before_its_endpoints_are_served_if_they_are_wanted(
 
         monkeypatch.setattr(f"actors.{function}", take)
 
+    before = WorkerSetDescription() if changed else None
     step("ops.deploy.find_actors", "", ["SERVE_REPLICA::crabstick#endpoints#a"] * is_served)
-    step("ops.deploy.ensure_manager", "change", changed)
+    step("ops.deploy.ensure_manager", "change", before)
     step("ops.deploy.wait_listening", "", "")
     step("ops.deploy._wait_for_standby", "", None)
     step("http.start_serve.ensure_http", "serve")
@@ -185,7 +187,7 @@ async def test_the_bot_plays_before_its_endpoints_are_served_if_they_are_wanted(
     check = "actors.http.start_serve.check_http"
     monkeypatch.setattr(check, lambda *_: done.append("check"))
     config = actor_config(Settings.model_validate({"http": {"enabled": enabled}}), "crabby")
-    assert await deploy(config, lambda: done.append("play")) is changed
+    assert await deploy(config, lambda: done.append("play")) is before
     assert done == steps.split()
 
 

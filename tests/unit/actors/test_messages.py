@@ -18,6 +18,7 @@ from actors.messages import (
     Outcome,
     Ownership,
     Report,
+    WorkerSetDescription,
     WrongProtocol,
 )
 from crabstick.rules.lichess_types import GameId, GameSummary, LichessPlayer
@@ -30,6 +31,7 @@ EXAMPLES: list[Message] = [
     Outcome(name="a", game="g", epoch=1, reason="finished", status="mate", result="won"),
     Claim(game="g", actor="a", epoch=1),
     GameUpdate(game="g", opponent="Alice", left_ms=9000),
+    WorkerSetDescription(bot="b", fingerprint="f", settings={"v": 1, "settings": {}}),
     LoadAnswer(games=("g",), room=3, limits={"challenge": 1_700_000_000_000}),
     Ownership(owner=None, limits={"command": 1_700_000_000_000}),
     Report(

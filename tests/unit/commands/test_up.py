@@ -12,7 +12,7 @@ from rich.console import Console
 
 from actors.local_ray.local_cluster import ClusterFiles
 from actors.local_ray.supervisor import Plan
-from actors.messages import ActorConfig
+from actors.messages import ActorConfig, WorkerSetDescription
 from actors.ops.fingerprint import actor_config
 from crabstick.commands import up as command
 from crabstick.errors import ConfigError, EnvironmentProblem
@@ -36,8 +36,9 @@ class Machine:
 
     def __init__(self) -> None:
         self.news = '{"is_up": true}\n'
+        first = WorkerSetDescription()
         self.deployment: Deployed | EnvironmentProblem = Deployed(
-            changed=True, dashboard="", problem=""
+            before=first, dashboard="", problem=""
         )
         self.steps: list[object] = []
         self.stdout = io.StringIO()
@@ -131,15 +132,36 @@ def test_without_endpoints_the_port_does_not_matter(machine: Machine) -> None:
 @pytest.mark.parametrize("small", [True, False])
 def test_a_bot_that_runs_stays_as_it_is(machine: Machine, *, small: bool) -> None:
     runs(local=replace(LOCAL, profile="small"))
-    machine.deployment = Deployed(changed=False, dashboard="", problem="")
+    machine.deployment = Deployed(before=None, dashboard="", problem="")
     assert up(small=small).endswith("crabby was up already; nothing changed\n")
     assert machine.steps == [("deploy", LOCAL.address), FOUND]
 
 
 def test_a_problem_of_the_bot_is_told_at_once(machine: Machine) -> None:
     why = "no node has the 1 CPUs, 256 MB and 0.25 GPUs that engines.leela asks for"
-    machine.deployment = Deployed(changed=True, dashboard="", problem=why)
+    machine.deployment = Deployed(before=WorkerSetDescription(), dashboard="", problem=why)
     assert up().endswith(f"crabby is up, but {why}\n")
+
+
+def test_what_has_changed_is_said_by_up_and_by_reload_which_shows_no_games(
+    machine: Machine,
+) -> None:
+    runs(local=replace(LOCAL, profile="small"))
+    old = Settings.model_validate({"http": {"enabled": False, "port": 81}}).to_message()
+    before = WorkerSetDescription(bot="crabby", settings=old)
+    machine.deployment = Deployed(before=before, dashboard="", problem="")
+    said = "http.enabled: false -> true\nhttp.port: 81 -> 8000\ncrabby is up\n"
+    assert up().endswith(said)
+    console = Console(record=True, width=200)
+    command.reload(Settings(), None, console)
+    assert console.export_text().endswith(said)
+    assert machine.steps == [("deploy", LOCAL.address), FOUND, ("deploy", LOCAL.address)]
+
+
+def test_reload_starts_no_ray(machine: Machine) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"^no bot runs here: `crabstick up`"):
+        command.reload(Settings(), None, Console(record=True))
+    assert machine.steps == []
 
 
 def test_a_ray_with_a_dashboard_does_not_become_a_small_one(machine: Machine) -> None:

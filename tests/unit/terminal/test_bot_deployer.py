@@ -7,14 +7,16 @@ from typing import IO, Any, Self
 import pytest
 from rich.console import Console
 
-from actors.messages import ActorConfig
+from actors.messages import ActorConfig, WorkerSetDescription
 from actors.ops.fingerprint import actor_config
 from crabstick.errors import ConfigError, CrabstickError, EnvironmentProblem
 from crabstick.settings import Settings
 from crabstick.terminal.bot_deployer import Deployed, bot_deployer, print_addresses
 
 CONFIG = actor_config(Settings(), "crabby")
-UP = {"reached": "up", "changed": True, "dashboard": "http://127.0.0.1:8265", "problem": "x"}
+BEFORE = WorkerSetDescription(bot="crabby", fingerprint="old")
+URL = "http://127.0.0.1:8265"
+UP = {"reached": "up", "before": BEFORE.pack(), "dashboard": URL, "problem": "x"}
 
 
 class Pipe(io.StringIO):
@@ -71,7 +73,7 @@ def test_the_order_is_given_and_the_bot_plays_before_all_is_up(child: Child) -> 
     with bot_deployer(is_local=True) as deployer:
         done = deployer.deploy("a:1", CONFIG, lambda: seen.append("plays"))
         assert not child.is_over
-    assert done == Deployed(changed=True, dashboard="http://127.0.0.1:8265", problem="x")
+    assert done == Deployed(before=BEFORE, dashboard=URL, problem="x")
     order = json.loads(child.stdin.order)
     assert (order["address"], ActorConfig.read(order["config"])) == ("a:1", CONFIG)
     assert seen == ["plays"]
