@@ -319,6 +319,25 @@ def import_config(
 
 
 @app.command()
+def init(  # noqa: PLR0913 -- a flag for each question
+    *,
+    config: ConfigOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file.")] = False,
+    token_file: Annotated[str | None, typer.Option(help="A path, or login.")] = None,
+    engine: Annotated[str | None, typer.Option(help="A UCI engine, or bundled.")] = None,
+    play: Annotated[str | None, typer.Option(help='Such as "atomic, blitz, 15+10".')] = None,
+    opponents: Annotated[str | None, typer.Option(help="humans, bots or both.")] = None,
+    max_games: Annotated[str | None, typer.Option(help="How many at once.")] = None,
+    matchmaking: Annotated[str | None, typer.Option(help="yes or no.")] = None,
+) -> None:
+    """Ask six questions, and write a commented crabstick.yaml."""
+    from crabstick.commands.init import init as run
+
+    flags = (token_file, engine, play, opponents, max_games, matchmaking)
+    run(config or Path("crabstick.yaml"), flags, force=force, console=console)
+
+
+@app.command()
 def login(
     config: ConfigOption = None,
     tournaments: Annotated[
