@@ -11,7 +11,7 @@ from typing import Final
 import typer
 from rich.console import Console
 
-from crabstick.check.local_checks import try_engines
+from crabstick.check.local_checks import lacking_variants, try_engines
 from crabstick.errors import ConfigError
 from crabstick.read_text import write_text
 from crabstick.rules.variants import VARIANTS
@@ -64,7 +64,11 @@ def _accepted(question: str, answer: str, values: Mapping[str, str], path: Path)
     if settings.lichess.token_file:
         read_token(settings)
     if question in {"engine", "play"}:
-        try_engines(settings)
+        tried = try_engines(settings, settings.demands())
+        for one in tried.values():
+            if isinstance(one, ConfigError):
+                raise one
+        lacking_variants(settings, tried)
     return wanted
 
 
