@@ -175,7 +175,7 @@ def _opened(play: Play, event: Opened) -> Step:
         play,
         color=event.color,
         white_starts=full.initial_fen == "startpos" or " w " in full.initial_fen,
-        can_abort=not full.is_tournament,
+        can_abort=not full.is_tournament and full.clock is not None,  # others take days
     )
     return _with_line(known, full.state)
 

@@ -210,9 +210,11 @@ def test_a_game_that_the_opponent_has_begun_is_not_aborted() -> None:
     assert after(*story)[1] == ()
 
 
-def test_a_tournament_game_is_never_aborted() -> None:
-    story = (opened(color=chess.BLACK, is_tournament=True), NoShow(ply=0))
-    assert after(*story)[1] == ()
+@pytest.mark.parametrize("kind", [{"is_tournament": True}, {"clock": None}])
+def test_games_of_tournaments_and_games_that_take_days_are_never_aborted(
+    kind: dict[str, Any],
+) -> None:
+    assert after(opened(color=chess.BLACK, **kind), NoShow(ply=0))[1] == ()
 
 
 def test_the_win_is_claimed_when_the_opponent_was_gone_long_enough() -> None:
