@@ -9,7 +9,7 @@ import pytest
 
 from crabstick import cli
 from crabstick.commands import check
-from crabstick.terminal import running_bot
+from crabstick.terminal import find_cluster
 
 USAGE = 2
 Run = Callable[..., tuple[object, str]]
@@ -98,8 +98,8 @@ def test_a_wish_that_fits_no_form_is_refused_in_one_sentence(
 def test_without_a_cluster_the_ways_to_name_one_are_said(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_bot, "find_cluster", lambda *_: None)
-    monkeypatch.setattr(running_bot, "files_of", lambda _: None)
+    monkeypatch.setattr(find_cluster, "find_cluster", lambda *_: None)
+    monkeypatch.setattr(find_cluster, "files_of", lambda _: None)
     status, error = run("--cluster")
     assert status == 1
     assert "or name its cluster by --address or RAY_ADDRESS, or manifests by" in error
