@@ -73,7 +73,7 @@ class Arenas:
         Raises:
             CrabstickError: Lichess does not let the bot in; nothing was changed.
         """
-        arena_id = str(words.get("id") or "")
+        arena_id = str(words.get("id") or "").rstrip("/").rpartition("/")[2]  # or its address
         if words.get("action") == "join":
             return await self._join(arena_id, words.get("team"), words.get("password_file"))
         if words.get("action") == "leave":

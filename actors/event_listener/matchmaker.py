@@ -149,7 +149,7 @@ class Matchmaker:
         if self._challenges.line():
             yield "a challenge waits for a place"
         if len(running) >= min(self._settings.max_games, most - self._limits.reserved_for_humans):
-            yield "all places that matchmaking may take are taken"
+            yield "matchmaking.max_games or the places for it in challenges.max_games are taken"
         if not self._challenges.has_room():
             yield "no node has room"
         if self._outbox.rate_limits.wait("bot_game"):

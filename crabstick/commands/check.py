@@ -9,6 +9,7 @@ from crabstick.check.local_checks import engine_key, try_engines
 from crabstick.check.running_cluster import RunningCluster
 from crabstick.errors import ConfigError
 from crabstick.explain import counted
+from crabstick.rules.challenges import objection_to_all
 from crabstick.rules.engine_choice import Traits
 from crabstick.rules.variants import start_board
 from crabstick.settings import Settings
@@ -46,9 +47,11 @@ def engine_for(settings: Settings, challenge: str) -> str:
         raise tried
     if not tried.plays(start_board(variant)):
         return f"{key} is for it: {which}, which does not play {variant}: it is declined"
-    is_accepted = variant in settings.challenges.variants
-    but = "" if is_accepted else f"; but challenges.variants does not accept {variant}"
-    return f"{key} plays it: {which}{but}"
+    policies = {is_bot: settings.challenges.policy(is_bot=is_bot) for is_bot in (False, True)}
+    if variant not in policies[False].variants | policies[True].variants:
+        return f"{key} plays it: {which}; but challenges.variants does not accept {variant}"
+    why = objection_to_all(traits, policies)
+    return f"{key} plays it: {which}{f'; but the challenge is declined: {why}' if why else ''}"
 
 
 def check_cluster(settings: Settings, address: str | None, say: Say) -> None:

@@ -4,15 +4,22 @@ Pure. The EventListener sends the verdict to Lichess, and `crabstick why` shows 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
 from typing import Final, Literal
 
 from crabstick.explain import counted
-from crabstick.rules.engine_choice import Traits
-from crabstick.rules.lichess_types import Challenge, Clock, DeclineReason
+from crabstick.rules.engine_choice import Traits, clock_of, speed_of
+from crabstick.rules.lichess_types import (
+    Challenge,
+    Clock,
+    DeclineReason,
+    GameId,
+    LichessPlayer,
+)
 from crabstick.rules.start_positions import fits
 
+_COMMON_CLOCKS: Final = ("1+0", "1+1", "2+1", "3+0", "3+2", "5+3", "10+0", "15+10", "30+0", "30+20")
 UNLIMITED: Final = "unlimited"
 """The word in `time_controls` for games without any time limit."""
 Standing = Literal["allowed", "blocked", "unlisted", ""]
@@ -122,6 +129,45 @@ def objection(
     for reason, why in chain.from_iterable(each(challenge, policy) for each in _OBJECTIONS):
         return Decline(reason=reason, why=why)
     return None
+
+
+def objection_to_all(game: Traits, policies: Mapping[bool, ChallengePolicy]) -> str:
+    """Why no challenge with these traits is accepted, by the `policies` for humans and bots.
+
+    Empty when one may be. The start position, the rating and the title of a challenger are no part
+    of it.
+    """
+    found = [
+        objection(challenge, replace(policy, positions=(), min_rating=0, titles=None))
+        for is_bot, policy in policies.items()
+        if game.is_bot in {None, is_bot}
+        for challenge in _challenges_like(game, policy, is_bot=is_bot)
+    ]
+    whys = [one.why for one in found if one is not None]
+    return whys[0] if len(whys) == len(found) else ""
+
+
+def _challenges_like(game: Traits, policy: ChallengePolicy, *, is_bot: bool) -> Iterator[Challenge]:
+    exact = filter(None, map(clock_of, [*policy.time_controls, *_COMMON_CLOCKS]))
+    timed = [game.clock] if game.clock else [it for it in exact if _is_of(game.speed, it)]
+    clocks: list[Clock | None] = [*timed] or [None]
+    for clock, rated in product(clocks, [False, True]):
+        if game.rated in {None, rated}:
+            yield Challenge(
+                id=GameId(""),
+                challenger=LichessPlayer(name="", title="BOT" if is_bot else None),
+                dest_user=None,
+                variant=game.variant,
+                rated=rated,
+                speed=speed_of(clock) or game.speed,
+                clock=clock,
+                time_control="clock" if clock else "correspondence",
+                days=None if clock else policy.min_days,
+            )
+
+
+def _is_of(speed: str, clock: Clock) -> bool:
+    return speed in {"", speed_of(clock)}
 
 
 def decide(

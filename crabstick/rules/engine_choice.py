@@ -93,11 +93,14 @@ class Traits:
         Raises:
             ValueError: a word is not a condition, or two words contradict each other.
         """
+        words = list(words)
         conditions = conditions_of("_".join(words))
         if conditions is None:
             others = (word for word, aspect in WORDS.items() if not aspect.startswith("variant"))
             known = ", ".join([*VARIANTS, *others])
-            raise ValueError(f"write at most one of a kind of 3+2, {known}")
+            unknown = [word for word in words if conditions_of(word) is None]
+            problem = f"{unknown[0]!r} is no condition; " if unknown else ""
+            raise ValueError(f"{problem}write at most one of a kind of 3+2, {known}")
         variants = {variant.lower(): variant for variant in VARIANTS}
         color, clock = conditions.get("color"), clock_of(conditions.get("clock", ""))
         return cls(

@@ -35,6 +35,8 @@ def _changes(key: str, old: object, new: object, *, is_shown: bool = True) -> It
 
 
 def _words(value: object) -> str:
+    if isinstance(value, tuple) and any(isinstance(each, BaseModel) for each in value):
+        return f"{len(value)} of them, some changed"
     if isinstance(value, frozenset | tuple):
         return ", ".join(sorted(map(_words, value))) or "none"
     if isinstance(value, BaseModel | Mapping | None):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from crabstick.rules.challenges import plain
 from crabstick.rules.engine_choice import clock_of, speed_of
@@ -53,6 +53,13 @@ class TypeSettings(Section):
     variant: Variant = "standard"
     rated: bool = True
     weight: Number = Field(default=1, gt=0, le=1000)
+
+    @field_validator("variant")
+    @classmethod
+    def _needs_no_fen(cls, variant: str) -> str:
+        if variant == "fromPosition":
+            raise ValueError("must be another variant: a challenge from a position needs a FEN")
+        return variant
 
 
 class MatchmakingSettings(Section):

@@ -115,7 +115,9 @@ async def test_the_places_for_humans_are_not_touched() -> None:
     rig = MatchRig(challenges={"max_games": 2, "reserved_for_humans": 2})
     await rig.live(DAY_S / 8)
     assert not rig.lichess.proposed
-    assert "matchmaking may take are taken" in await rig.order("matchmaking", action="status")
+    assert "the places for it in challenges.max_games are taken" in await rig.order(
+        "matchmaking", action="status"
+    )
 
 
 @pytest.mark.parametrize(("name", "reason"), [("blocked", "later"), ("busy", "later")])

@@ -17,6 +17,7 @@ from crabstick.rules.challenges import (
     decide,
     expected_minutes,
     objection,
+    objection_to_all,
 )
 from crabstick.rules.engine_choice import Traits
 from crabstick.rules.lichess_types import DeclineReason, LichessPlayer
@@ -227,3 +228,25 @@ def test_an_empty_list_refuses_everybody(key: str, title: str | None, variant: s
 
 def test_the_expected_duration_grows_with_the_clock() -> None:
     assert 3 < expected_minutes(a_clock(180, 0)) < expected_minutes(a_clock(180, 2)) < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("standard", ""),
+        ("3+2 human", ""),
+        ("blitz human casual", ""),
+        ("15+10", ""),
+        ("blitz bot", "bots are not accepted"),
+        ("3+2 human rated", "rated games are not played"),
+        ("45+45 human", "classical 45+45 is not played"),
+        ("correspondence human", "correspondence games are not played"),
+        ("atomic human", "atomic is not played"),
+    ],
+)
+def test_one_may_ask_whether_a_kind_of_challenge_is_accepted(words: str, why: str) -> None:
+    human = a_policy(
+        modes=frozenset({"casual"}), time_controls=frozenset({"3+2", "15+10"}), min_rating=2000
+    )
+    policies = {False: human, True: a_policy(modes=frozenset())}
+    assert objection_to_all(Traits.of_words(words.split()), policies) == why
